@@ -1,0 +1,18 @@
+"""Reading and writing pictures and masks, by stated rules and atomically. Torch-free."""
+
+from training_core.io.atomic import StagedFiles, atomic_write, staged_files
+from training_core.io.encode import encode_png, encode_tiff, write_png, write_tiff
+from training_core.io.images import read_image
+from training_core.io.masks import read_mask
+
+__all__ = [
+    "StagedFiles",
+    "atomic_write",
+    "encode_png",
+    "encode_tiff",
+    "read_image",
+    "read_mask",
+    "staged_files",
+    "write_png",
+    "write_tiff",
+]

@@ -1,0 +1,96 @@
+"""Writing files so that a crash, a power cut or a full disk never leaves half of one.
+
+The new content goes to a temporary file beside its target, reaches the disk (fsync), and only then takes the
+target's name. Several files that belong together are all written before the first of them is renamed.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from training_core.errors import writing
+
+TEMPORARY_GLOB = ".*.tmp"
+"""Matches the temporary files of this module; one that is older than its writer is the trace of a crash."""
+
+
+class StagedFiles:
+    """Files whose contents are on disk under temporary names until `commit` renames them in the order of `add`."""
+
+    def __init__(self) -> None:
+        self._files: list[tuple[Path, Path]] = []
+
+    def add(self, path: Path, data: bytes) -> None:
+        """Write `data` to a temporary file beside `path`.
+
+        Raises
+        ------
+        StorageError: the disk is full, read-only or not writable; nothing has changed.
+        """
+        temporary = path.parent / f".{secrets.token_hex(8)}.tmp"
+        self._files.append((temporary, path))
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_synced(temporary, data)
+
+    def commit(self) -> None:
+        """Give every staged file its name."""
+        folders = dict.fromkeys(path.parent for _, path in self._files)
+        while self._files:
+            temporary, path = self._files[0]
+            with writing(path):
+                os.replace(temporary, path)
+            del self._files[0]
+        for folder in folders:
+            sync_folder(folder)
+
+    def discard(self) -> None:
+        """Remove what was staged and not committed."""
+        while self._files:
+            temporary, _ = self._files.pop()
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def staged_files() -> Iterator[StagedFiles]:
+    """A `StagedFiles` that is committed at the end of the block, or discarded when the block raises."""
+    staged = StagedFiles()
+    try:
+        yield staged
+        staged.commit()
+    finally:
+        staged.discard()
+
+
+def atomic_write(path: Path, data: bytes) -> None:
+    """Write `data` to `path`: after a crash the file holds either all of the old or all of the new content.
+
+    Raises
+    ------
+    StorageError: the disk is full, read-only or not writable; the old file is untouched.
+    """
+    with staged_files() as staged:
+        staged.add(path, data)
+
+
+def write_synced(path: Path, data: bytes) -> None:
+    """Write a new file and wait until its content is on the disk; for files that nobody reads yet."""
+    with path.open("xb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the folder's names are on the disk, where the system can do that (not on Windows)."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

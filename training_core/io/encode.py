@@ -1,0 +1,61 @@
+"""Arrays as PNG and TIFF files."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+from PIL import Image
+
+from training_core.io.atomic import atomic_write
+
+
+def encode_png(array: NDArray[np.uint8]) -> bytes:
+    """A PNG file of a (H, W) or (H, W, 3) uint8 array."""
+    _check(array)
+    buffer = io.BytesIO()
+    # Photographs gain little from zlib's slow levels; label maps gain a lot and are quick.
+    Image.fromarray(np.ascontiguousarray(array)).save(buffer, "PNG", compress_level=6 if array.ndim == 2 else 3)
+    return buffer.getvalue()
+
+
+def encode_tiff(array: NDArray[np.uint8], mpp_um: float | None = None) -> bytes:
+    """A deflate-compressed TIFF file of a (H, W) or (H, W, 3) uint8 array, with its resolution when known."""
+    _check(array)
+    options: dict[str, Any] = {}
+    if mpp_um is not None:
+        per_cm = 10_000 / mpp_um
+        options = {"resolution": (per_cm, per_cm), "resolutionunit": "CENTIMETER"}
+    buffer = io.BytesIO()
+    photometric = "minisblack" if array.ndim == 2 else "rgb"
+    tifffile.imwrite(buffer, array, photometric=photometric, compression="zlib", metadata=None, **options)
+    return buffer.getvalue()
+
+
+def write_png(path: Path, array: NDArray[np.uint8]) -> None:
+    """Write a (H, W) or (H, W, 3) uint8 array as PNG, atomically.
+
+    Raises
+    ------
+    StorageError: the disk is full, read-only or not writable.
+    """
+    atomic_write(path, encode_png(array))
+
+
+def write_tiff(path: Path, array: NDArray[np.uint8], mpp_um: float | None = None) -> None:
+    """Write a (H, W) or (H, W, 3) uint8 array as TIFF, atomically; `mpp_um` in micrometers per pixel.
+
+    Raises
+    ------
+    StorageError: the disk is full, read-only or not writable.
+    """
+    atomic_write(path, encode_tiff(array, mpp_um))
+
+
+def _check(array: NDArray[np.uint8]) -> None:
+    if array.dtype != np.uint8 or not (array.ndim == 2 or (array.ndim == 3 and array.shape[2] == 3)):
+        raise ValueError(f"expected uint8 (H, W) or (H, W, 3), got {array.dtype} {array.shape}")

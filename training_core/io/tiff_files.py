@@ -1,0 +1,124 @@
+"""TIFF through tifffile: one picture, whatever its layout, palette, depth or compression."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+
+from training_core.io.files import FileKind, check_size, damaged, quiet, type_of_error
+
+_PHOTOMETRIC = tifffile.PHOTOMETRIC
+_READABLE = {_PHOTOMETRIC.MINISBLACK, _PHOTOMETRIC.MINISWHITE, _PHOTOMETRIC.RGB, _PHOTOMETRIC.PALETTE}
+_LAYOUTS = ("YX", "YXS", "SYX", "CYX")
+
+
+@dataclass(frozen=True)
+class TiffPicture:
+    """samples: (H, W) or (H, W, S). palette: (N, 3) uint8 when the samples are indices. bits: significant ones."""
+
+    samples: NDArray[Any]
+    palette: NDArray[np.uint8] | None
+    bits: int
+    white_is_zero: bool
+    alpha: str | None
+    """How the last of 2 or 4 samples is meant: "associated" (premultiplied), "unassociated", or None: not alpha."""
+
+
+def load_tiff(path: Path, error: type_of_error) -> TiffPicture:
+    """The first picture of a TIFF, at full resolution.
+
+    Raises
+    ------
+    ImageError or MaskError (as given): damaged, cut short, a stack, an unknown colour model, wrong size,
+    or a compression whose decoder is not installed.
+    """
+    with quiet("tifffile"):
+        try:
+            with tifffile.TiffFile(path) as tiff:
+                return _picture(tiff, path, error)
+        except error:
+            raise
+        # tifffile and its codecs have no common base class of errors; every failure to decode means the same here.
+        except Exception as cause:
+            if "imagecodecs" in str(cause):
+                hint = 'pip install "napari-unisemalign[slides]", or save the file as PNG'
+                raise error(
+                    f"{path} has a compression that needs imagecodecs", "the package imagecodecs", hint
+                ) from cause
+            raise damaged(path, FileKind.TIFF, error, cause) from cause
+
+
+def _picture(tiff: tifffile.TiffFile, path: Path, error: type_of_error) -> TiffPicture:
+    series = tiff.series[0]
+    page = series.keyframe
+    _check_layout(series.axes, series.shape, path, error)
+    if page.photometric not in _READABLE and not _decodes_to_rgb(page):
+        name = getattr(page.photometric, "name", str(page.photometric))
+        raise error(
+            f"{path} has the color model {name}", "RGB, grayscale or palette", "convert it to an RGB TIFF or PNG"
+        )
+    height_px, width_px = (series.shape[series.axes.index(axis)] for axis in "YX")
+    check_size(path, height_px, width_px, error)
+    _check_complete(tiff, series, path)
+    samples: NDArray[Any] = series.asarray()
+    if series.axes in ("SYX", "CYX"):
+        samples = np.moveaxis(samples, 0, -1)
+    return TiffPicture(
+        samples=samples,
+        palette=_palette(page),
+        bits=int(page.bitspersample),
+        white_is_zero=page.photometric == _PHOTOMETRIC.MINISWHITE,
+        alpha=_alpha(page, samples),
+    )
+
+
+def _check_layout(axes: str, shape: tuple[int, ...], path: Path, error: type_of_error) -> None:
+    channels = shape[0] if axes == "CYX" else 3
+    if axes in _LAYOUTS and channels in (3, 4):
+        return
+    layout = " x ".join(f"{axis}={length}" for axis, length in zip(axes, shape, strict=True))
+    raise error(
+        f"{path} is a stack ({layout})", "one two-dimensional picture", "export one plane as an RGB TIFF or PNG"
+    )
+
+
+def _check_complete(tiff: tifffile.TiffFile, series: tifffile.TiffPageSeries, path: Path) -> None:
+    """tifffile fills missing strips with zeros; a file that was cut short must not become a black corner."""
+    file_bytes = tiff.filehandle.size
+    for page in series.pages:
+        if page is None:
+            continue
+        ends = [offset + count for offset, count in zip(page.dataoffsets, page.databytecounts, strict=False)]
+        if ends and max(ends) > file_bytes:
+            raise ValueError(f"it should have {max(ends):,} bytes and has {file_bytes:,}")
+        if not all(page.databytecounts):
+            raise ValueError("parts of the picture were never written")
+
+
+def _decodes_to_rgb(page: Any) -> bool:
+    jpeg = page.compression in (tifffile.COMPRESSION.JPEG, tifffile.COMPRESSION.OJPEG)
+    aperio = page.compression in (tifffile.COMPRESSION.APERIO_JP2000_YCBC, tifffile.COMPRESSION.APERIO_JP2000_RGB)
+    return bool(page.photometric == _PHOTOMETRIC.YCBCR and (jpeg or aperio))
+
+
+def _palette(page: Any) -> NDArray[np.uint8] | None:
+    if page.photometric != _PHOTOMETRIC.PALETTE or page.colormap is None:
+        return None
+    colormap = np.asarray(page.colormap, dtype=np.uint32)  # (3, N), 16 bit by the TIFF specification
+    if colormap.max() > 255:  # some writers store 8-bit values all the same
+        colormap = (colormap + 128) // 257
+    return colormap.T.astype(np.uint8)
+
+
+def _alpha(page: Any, samples: NDArray[Any]) -> str | None:
+    if samples.ndim != 3 or samples.shape[2] not in (2, 4):
+        return None
+    kinds = [int(kind) for kind in page.extrasamples]
+    if not kinds:
+        return None
+    return {1: "associated", 2: "unassociated"}.get(kinds[-1])
