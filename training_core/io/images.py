@@ -2,7 +2,7 @@
 
 Rule: the result is 8-bit RGB. Alpha is composited over white (the color of empty glass), palettes are expanded, gray
 is repeated over the three channels, and integers of more bits are scaled so that the largest value of their depth
-(65535 for 16 bit) becomes 255, whatever the picture's own maximum is. Floats must lie in 0 to 1 and are multiplied by 255.
+(65535 for 16 bit) becomes 255, whatever the picture's own maximum is. Floats must lie in 0 to 1; 1 becomes 255.
 """
 
 from __future__ import annotations
@@ -46,33 +46,34 @@ def _from_pillow(image: Image.Image) -> NDArray[np.uint8]:
 
 def _from_tiff(picture: TiffPicture, path: Path) -> NDArray[np.uint8]:
     if picture.palette is not None:
-        return picture.palette[picture.samples]
+        expanded: NDArray[np.uint8] = picture.palette[picture.samples]
+        return expanded
     samples = _tiff_uint8(picture, path)
     if picture.white_is_zero:
         samples = 255 - samples
     if samples.ndim == 2:
         samples = samples[:, :, None]
-    color, rest = (
-        (samples[:, :, :3], samples[:, :, 3:]) if samples.shape[2] >= 3 else (samples[:, :, :1], samples[:, :, 1:])
-    )
-    if color.shape[2] == 1:
-        color = np.repeat(color, 3, axis=2)
+    colors = 3 if samples.shape[2] >= 3 else 1
+    color = np.broadcast_to(samples[:, :, :colors], (*samples.shape[:2], 3))
     if picture.alpha is None:
         return np.ascontiguousarray(color)
-    return over_white(color, rest[:, :, -1], premultiplied=picture.alpha == "associated")
+    return over_white(color, samples[:, :, -1], premultiplied=picture.alpha == "associated")
 
 
 def _tiff_uint8(picture: TiffPicture, path: Path) -> NDArray[np.uint8]:
     samples = picture.samples
+    scaled: NDArray[np.uint8]
     if samples.dtype == np.bool_:
-        return samples.astype(np.uint8) * np.uint8(255)
+        scaled = samples.astype(np.uint8) * np.uint8(255)
+        return scaled
     if samples.dtype in (np.uint8, np.uint16):
         return to_uint8(samples, 2**picture.bits - 1)
     if samples.dtype.kind == "f":
         if not (np.isfinite(samples).all() and samples.min() >= 0 and samples.max() <= 1):
             given = f"{path} holds decimal numbers outside 0 to 1"
             raise ImageError(given, "8-bit or 16-bit colour, or decimals from 0 to 1", "export it as 8-bit RGB")
-        return np.rint(samples * 255).astype(np.uint8)
+        scaled = np.rint(samples * 255).astype(np.uint8)
+        return scaled
     raise ImageError(f"{path} holds {samples.dtype} numbers", "8-bit or 16-bit colour", "export it as 8-bit RGB")
 
 
@@ -81,7 +82,8 @@ def to_uint8(samples: NDArray[Any], maximum: int) -> NDArray[np.uint8]:
     if maximum == 255:
         return samples.astype(np.uint8)
     clipped = np.minimum(samples, maximum).astype(np.uint32)
-    return ((clipped * 255 + maximum // 2) // maximum).astype(np.uint8)
+    scaled: NDArray[np.uint8] = ((clipped * 255 + maximum // 2) // maximum).astype(np.uint8)
+    return scaled
 
 
 def over_white(color: NDArray[np.uint8], alpha: NDArray[np.uint8], *, premultiplied: bool = False) -> NDArray[np.uint8]:
@@ -89,4 +91,5 @@ def over_white(color: NDArray[np.uint8], alpha: NDArray[np.uint8], *, premultipl
     opacity = alpha[:, :, None].astype(np.uint32)
     foreground = color.astype(np.uint32) * (255 if premultiplied else opacity)
     blended = (foreground + (255 - opacity) * 255 + 127) // 255
-    return np.minimum(blended, 255).astype(np.uint8)
+    result: NDArray[np.uint8] = np.minimum(blended, 255).astype(np.uint8)
+    return result

@@ -55,10 +55,8 @@ def _one_channel(values: NDArray[Any], has_alpha: bool, path: Path) -> NDArray[A
             raise MaskError(given, "one number per pixel, everywhere", "export the mask without transparency")
         values = values[:, :, :-1]
     if (values != values[:, :, :1]).any():
-        given = f"{path} is a color picture"
-        raise MaskError(
-            given, "one number per pixel", "export the mask as a grayscale or palette PNG with a value per class"
-        )
+        given = f"{path} is a colour picture"
+        raise MaskError(given, "one number per pixel", "export it as a greyscale or palette PNG with a value per class")
     return values[:, :, 0]
 
 

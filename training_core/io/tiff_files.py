@@ -60,7 +60,7 @@ def _picture(tiff: tifffile.TiffFile, path: Path, error: type_of_error) -> TiffP
     if page.photometric not in _READABLE and not _decodes_to_rgb(page):
         name = getattr(page.photometric, "name", str(page.photometric))
         raise error(
-            f"{path} has the color model {name}", "RGB, grayscale or palette", "convert it to an RGB TIFF or PNG"
+            f"{path} has the colour model {name}", "RGB, greyscale or palette", "convert it to an RGB TIFF or PNG"
         )
     height_px, width_px = (series.shape[series.axes.index(axis)] for axis in "YX")
     check_size(path, height_px, width_px, error)
