@@ -1,0 +1,158 @@
+"""Every chore of the project as one command: `nox -l` lists them, `nox` alone runs all checks.
+
+The sessions share one environment, `.venv`, made once: torch alone takes about 5 GB, and an environment per session
+would cost a second copy for nothing. What "Run it" leaves there is also the environment to go on working in. Only
+`build` makes its own, because it has to show that the wheel works where nothing else is installed.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nox
+
+ROOT = Path(__file__).parent
+VENV = ROOT / ".venv"
+PYTHON = VENV / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+RUN_OUTPUT = ROOT / "run-output"
+
+# What a bare Debian 12 lacks for Qt 5, Qt 6 and OpenGL: a virtual display, Mesa, Qt's xcb libraries, a font.
+SYSTEM_PACKAGES = (
+    "fonts-dejavu-core",
+    "libdbus-1-3",
+    "libegl1",
+    "libfontconfig1",
+    "libgl1",
+    "libgl1-mesa-dri",
+    "libglib2.0-0",
+    "libopengl0",
+    "libxcb-cursor0",
+    "libxcb-icccm4",
+    "libxcb-image0",
+    "libxcb-keysyms1",
+    "libxcb-render-util0",
+    "libxcb-shape0",
+    "libxcb-xinerama0",
+    "libxkbcommon-x11-0",
+    "xauth",
+    "xvfb",
+)
+
+nox.needs_version = ">=2024.10.9"
+nox.options.sessions = ["lint", "tests", "build"]
+
+
+@nox.session(venv_backend="none")
+def run(session: nox.Session) -> None:
+    """Open napari on the sample project; without a display, drive the window through one whole round of work."""
+    install_system_packages(session)
+    install(session, "pyqt5")
+    env = qt_environment("pyqt5")
+    if has_display():
+        session.run(str(PYTHON), "-m", "napari_unisemalign", "sample", *session.posargs, env=env)
+    else:
+        arguments = session.posargs or [str(RUN_OUTPUT)]
+        session.run(*virtual_display(), str(PYTHON), "-m", "napari_unisemalign", "drive", *arguments, env=env)
+
+
+@nox.session(venv_backend="none")
+def tests(session: nox.Session) -> None:
+    """All tests on PyQt5, then the window's tests again on PyQt6. Arguments go to pytest: nox -s tests -- -k export."""
+    install_system_packages(session)
+    install(session, "pyqt5", "slides", "test")
+    run_pytest(session, "pyqt5", "tests", *session.posargs)
+    install(session, "pyqt6")
+    run_pytest(session, "pyqt6", "tests/napari_unisemalign", *session.posargs)
+
+
+@nox.session(venv_backend="none")
+def lint(session: nox.Session) -> None:
+    """Ruff's rules, ruff's format, types."""
+    install(session, "dev")
+    session.run(str(PYTHON), "-m", "ruff", "check", ".")
+    session.run(str(PYTHON), "-m", "ruff", "format", "--check", ".")
+    session.run(str(PYTHON), "-m", "mypy")
+
+
+@nox.session(venv_backend="venv")
+def build(session: nox.Session) -> None:
+    """Build sdist and wheel; install the wheel into a clean environment, where npe2 finds the plugin."""
+    install_system_packages(session)
+    dist = ROOT / "dist"
+    shutil.rmtree(dist, ignore_errors=True)
+    session.install("build")
+    session.run("python", "-m", "build", "--outdir", str(dist), ".")  # the wheel is built from the sdist
+    (wheel,) = dist.glob("*.whl")
+    # The whole of it, torch included: an install without dependencies would not show that the metadata is complete.
+    session.install(f"napari-unisemalign[pyqt5] @ {wheel.as_uri()}")
+    env = {"QT_QPA_PLATFORM": "offscreen", "QT_API": "pyqt5"}
+    with session.chdir(session.create_tmp()):  # out of the working tree, so that only the wheel can be imported
+        session.run("npe2", "validate", "--imports", "napari-unisemalign", env=env)
+        listing = session.run("npe2", "list", env=env, silent=True)
+        if "napari-unisemalign" not in str(listing):
+            session.error(f"npe2 list does not show the plugin:\n{listing}")
+        session.run("python", "-m", "training_core", "--help", silent=True)
+        session.run("python", "-m", "napari_unisemalign", "--help", env=env, silent=True)
+
+
+def install(session: nox.Session, *extras: str) -> None:
+    """The project, editable, with these extras, in the shared environment."""
+    if not PYTHON.exists():
+        session.run(sys.executable, "-m", "venv", str(VENV))
+    session.log("Installing into .venv. The first time this fetches torch, about 5 GB on disk, and takes minutes.")
+    session.run(str(PYTHON), "-m", "pip", "install", "-q", "-e", f".[{','.join(extras)}]")
+
+
+def run_pytest(session: nox.Session, binding: str, *arguments: str) -> None:
+    """Pytest on one Qt binding, under a virtual display where there is no real one."""
+    display = () if has_display() else virtual_display()
+    env = qt_environment(binding) | {"PYTEST_QT_API": binding, "NAPARI_STRICT_QT": "1"}
+    # 5: no test collected, which is fine where the user's own arguments chose none of the window's
+    success_codes = [0, 5] if session.posargs else [0]
+    session.run(*display, str(PYTHON), "-m", "pytest", *arguments, env=env, success_codes=success_codes)
+
+
+def qt_environment(binding: str) -> dict[str, str]:
+    """With two bindings in one environment, qtpy has to be told which."""
+    return {"QT_API": binding}
+
+
+def has_display() -> bool:
+    """Whether a window can be shown: always on Windows and macOS, with X11 or Wayland elsewhere."""
+    if not sys.platform.startswith("linux"):
+        return True
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def virtual_display() -> tuple[str, ...]:
+    """Xvfb and not Qt's offscreen platform, because the latter has no OpenGL and napari's canvas needs it."""
+    return ("xvfb-run", "-a", "-s", "-screen 0 1920x1080x24")
+
+
+def install_system_packages(session: nox.Session) -> None:
+    """On Debian and Ubuntu: install what is missing as root, name it to anyone else. Other systems: nothing to do."""
+    if shutil.which("apt-get") is None or shutil.which("dpkg-query") is None:
+        return
+    missing = sorted(set(SYSTEM_PACKAGES) - installed_system_packages())
+    if not missing:
+        return
+    if os.geteuid() != 0:
+        session.warn(f"If no window opens, install what is missing: sudo apt-get install {' '.join(missing)}")
+        return
+    env = {"DEBIAN_FRONTEND": "noninteractive"}
+    session.run("apt-get", "update", "-qq", env=env)
+    session.run("apt-get", "install", "-y", "-qq", "--no-install-recommends", *missing, env=env, silent=True)
+
+
+def installed_system_packages() -> set[str]:
+    """Names of the installed Debian packages; Ubuntu's new names (libglib2.0-0t64) count as the old ones too."""
+    listing = subprocess.run(
+        ["dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\n"], capture_output=True, text=True, check=True
+    )
+    lines = (line.split() for line in listing.stdout.splitlines())
+    names = {words[0] for words in lines if words[-1] == "installed"}
+    return names | {name.removesuffix("t64") for name in names}
