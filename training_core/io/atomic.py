@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,9 @@ from training_core.errors import writing
 
 TEMPORARY_GLOB = ".*.tmp"
 """Matches the temporary files of this module; one that is older than its writer is the trace of a crash."""
+
+
+_WINDOWS_ATTEMPTS = 20
 
 
 class StagedFiles:
@@ -43,7 +47,7 @@ class StagedFiles:
         while self._files:
             temporary, path = self._files[0]
             with writing(path):
-                os.replace(temporary, path)
+                _replace(temporary, path)
             del self._files[0]
         for folder in folders:
             sync_folder(folder)
@@ -75,6 +79,16 @@ def atomic_write(path: Path, data: bytes) -> None:
     """
     with staged_files() as staged:
         staged.add(path, data)
+
+
+def _replace(temporary: Path, path: Path) -> None:
+    for _ in range(_WINDOWS_ATTEMPTS if os.name == "nt" else 0):
+        try:
+            os.replace(temporary, path)
+            return
+        except PermissionError:  # Windows only: somebody is reading the old file at this moment
+            time.sleep(0.05)
+    os.replace(temporary, path)
 
 
 def write_synced(path: Path, data: bytes) -> None:

@@ -1,0 +1,213 @@
+"""Whole slides, cut into tiles of tissue.
+
+A slide is read with tiffslide (an optional dependency) at a fixed resolution, on a regular grid from its upper left
+corner. Empty glass has no color, so tissue is where the saturation of a small overview exceeds Otsu's threshold.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+from PIL import Image
+from skimage.color import rgb2hsv
+from skimage.filters import threshold_otsu
+
+from training_core.errors import ImageError
+from training_core.io.files import MAX_PIXELS, quiet
+from training_core.io.images import over_white
+
+SLIDE_SUFFIXES = frozenset({".svs", ".ndpi", ".mrxs", ".scn"})
+_TIFF_SUFFIXES = frozenset({".tif", ".tiff"})
+_OVERVIEW_PX = 1024
+# Otsu always finds two groups. On a slide that is nearly all tissue it splits the tissue, so its threshold is kept
+# within what separates glass (saturation below 0.04 on the scanners seen) from the palest stroma (above 0.1).
+_SATURATION_RANGE = (0.04, 0.1)
+# Files without a resolution often carry their writer's default of 72 dpi, which is 353 um per pixel.
+_CREDIBLE_MPP_UM = (0.02, 20.0)
+
+
+@dataclass(frozen=True)
+class SlideOptions:
+    """tile_px: side of a tile. tile_mpp_um: its resolution in micrometers per pixel. mpp_um: the slide's own, when its
+    file does not say. min_tissue: least share of tissue in a tile. max_tiles: spread evenly over the slide if more."""
+
+    tile_px: int = 512
+    tile_mpp_um: float = 0.5
+    mpp_um: float | None = None
+    min_tissue: float = 0.25
+    max_tiles: int = 500
+
+
+@dataclass(frozen=True)
+class SlideTile:
+    """One place on a slide: its upper left corner in pixels of the finest level, and its share of tissue."""
+
+    x_px: int
+    y_px: int
+    tissue: float
+
+
+def is_slide(path: Path) -> bool:
+    """Whether a file is a slide: by its ending, or a TIFF of several resolutions or above 400 million pixels."""
+    suffix = path.suffix.lower()
+    if suffix in SLIDE_SUFFIXES:
+        return True
+    if suffix not in _TIFF_SUFFIXES:
+        return False
+    with quiet("tifffile"):
+        try:
+            with tifffile.TiffFile(path) as tiff:
+                series = tiff.series[0]
+                height_px, width_px = (series.shape[series.axes.index(axis)] for axis in "YX")
+                return len(series.levels) > 1 or height_px * width_px > MAX_PIXELS
+        # Whatever is wrong with the file, reading it as a picture says it better.
+        except Exception:
+            return False
+
+
+class Slide:
+    """An open slide; a context manager.
+
+    Raises
+    ------
+    ImageError: tiffslide is not installed, it cannot open the file, or the file does not say its resolution.
+    """
+
+    def __init__(self, path: Path, options: SlideOptions) -> None:
+        self.path = path
+        self.options = options
+        self._slide = _open(path)
+        try:
+            self.mpp_um = self._resolution()
+        except ImageError:
+            self.close()
+            raise
+        self.width_px, self.height_px = self._slide.dimensions
+        self.side_px = options.tile_px * options.tile_mpp_um / self.mpp_um
+        """Side of a tile in pixels of the finest level."""
+
+    def __enter__(self) -> Slide:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._slide.close()
+
+    def tiles(self) -> list[SlideTile]:
+        """The tiles with enough tissue, row by row, at most `max_tiles`, evenly spread over the slide.
+
+        Raises
+        ------
+        ImageError: the slide is smaller than one tile, has no tissue, or is damaged.
+        """
+        columns, rows = int(self.width_px / self.side_px + 1e-6), int(self.height_px / self.side_px + 1e-6)
+        if not (columns and rows):
+            room = f"{self.width_px / self.side_px:.2f} x {self.height_px / self.side_px:.2f}"
+            given = f"{self.path} has room for {room} tiles"
+            needed = f"at least one tile of {self.options.tile_px} px at {self.options.tile_mpp_um} um per px"
+            raise ImageError(given, needed, "choose a smaller --tile-px or a smaller --tile-mpp")
+        mask = self.tissue()
+        corners = [(column * self.side_px, row * self.side_px) for row in range(rows) for column in range(columns)]
+        found = [SlideTile(int(x), int(y), self._share(mask, x, y)) for x, y in corners]
+        kept = [tile for tile in found if tile.tissue >= self.options.min_tissue]
+        if not kept:
+            given = f"no tile of {self.path} has {self.options.min_tissue:.0%} tissue"
+            raise ImageError(given, "a slide with stained tissue", "choose a smaller --tile-px, or leave the slide out")
+        if len(kept) > self.options.max_tiles:
+            chosen = np.linspace(0, len(kept) - 1, self.options.max_tiles).round().astype(int)
+            kept = [kept[position] for position in chosen]
+        return kept
+
+    def tissue(self) -> NDArray[np.bool_]:
+        """A small overview (h, w) of the slide: True where there is tissue."""
+        scale = max(1.0, max(self.width_px, self.height_px) / _OVERVIEW_PX)
+        size = max(1, round(self.width_px / scale)), max(1, round(self.height_px / scale))
+        level = self._slide.get_best_level_for_downsample(scale)
+        overview = self._read((0, 0), level, self._slide.level_dimensions[level])
+        small = np.asarray(Image.fromarray(overview).resize(size, Image.Resampling.BOX))
+        saturation: NDArray[np.float64] = rgb2hsv(small)[:, :, 1]
+        saturation[small.max(axis=2) < 25] = 0  # black: pen, or where the scanner saw nothing
+        otsu: float = threshold_otsu(saturation) if np.ptp(saturation) else 1.0  # type: ignore[no-untyped-call]
+        mask: NDArray[np.bool_] = saturation > float(np.clip(otsu, *_SATURATION_RANGE))
+        return mask
+
+    def read(self, tile: SlideTile) -> NDArray[np.uint8]:
+        """The pixels of a tile (tile_px, tile_px, 3), resampled from the best level.
+
+        Raises
+        ------
+        ImageError: the slide is damaged there, or its compression needs imagecodecs.
+        """
+        level = self._slide.get_best_level_for_downsample(max(1.0, self.side_px / self.options.tile_px))
+        side_px = max(1, round(self.side_px / self._slide.level_downsamples[level]))
+        pixels = self._read((tile.x_px, tile.y_px), level, (side_px, side_px))
+        if side_px == self.options.tile_px:
+            return pixels
+        size = (self.options.tile_px, self.options.tile_px)
+        return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS))
+
+    def _read(self, corner: tuple[int, int], level: int, size: tuple[int, int]) -> NDArray[np.uint8]:
+        with quiet("tifffile"), quiet("tiffslide"):
+            try:
+                pixels = np.asarray(self._slide.read_region(corner, level, size, as_array=True))
+            # tiffslide, tifffile and the codecs have no common base class of errors.
+            except Exception as cause:
+                raise _unreadable(self.path, cause) from cause
+        if pixels.ndim == 2:
+            pixels = np.repeat(pixels[:, :, None], 3, axis=2)
+        if pixels.shape[2] == 4:
+            return over_white(pixels[:, :, :3], pixels[:, :, 3])
+        return np.ascontiguousarray(pixels[:, :, :3])
+
+    def _share(self, mask: NDArray[np.bool_], x_px: float, y_px: float) -> float:
+        scale_x, scale_y = mask.shape[1] / self.width_px, mask.shape[0] / self.height_px
+        left, top = int(x_px * scale_x), int(y_px * scale_y)
+        right = max(left + 1, round((x_px + self.side_px) * scale_x))
+        bottom = max(top + 1, round((y_px + self.side_px) * scale_y))
+        return float(mask[top:bottom, left:right].mean())
+
+    def _resolution(self) -> float:
+        stated = self.options.mpp_um or self._slide.properties.get("tiffslide.mpp-x")
+        low, high = _CREDIBLE_MPP_UM
+        if stated is None or not low <= float(stated) <= high:
+            given = f"{self.path} does not say how large a pixel is"
+            if stated is not None:
+                given = f"{self.path} says that a pixel is {float(stated):.4g} um wide, which no microscope gives"
+            raise ImageError(
+                given, "its resolution in um per pixel", "add --mpp, usually 0.25 for a 40x scan and 0.5 for 20x"
+            )
+        return float(stated)
+
+
+def _open(path: Path) -> Any:
+    try:
+        import tiffslide
+    except ImportError as cause:
+        hint = 'pip install "napari-unisemalign[slides]"'
+        raise ImageError(f"{path} is a slide, and tiffslide is not installed", "the package tiffslide", hint) from cause
+    if not path.is_file():
+        raise ImageError(f"there is no file {path}", "a slide", "check the path and the spelling")
+    with quiet("tifffile"), quiet("tiffslide"):
+        try:
+            return tiffslide.TiffSlide(path)
+        # tiffslide lets the errors of every library below it through.
+        except Exception as cause:
+            raise _unreadable(path, cause) from cause
+
+
+def _unreadable(path: Path, cause: Exception) -> ImageError:
+    reason = " ".join(str(cause).split())[:160].strip(" .") or type(cause).__name__
+    if "imagecodecs" in reason:
+        hint = 'pip install "napari-unisemalign[slides]"'
+        return ImageError(f"{path} is compressed in a way that needs imagecodecs", "the package imagecodecs", hint)
+    hint = "copy the file again, or export it as a pyramidal TIFF"
+    return ImageError(f"{path} cannot be read as a slide ({reason})", "a slide that tiffslide can open", hint)

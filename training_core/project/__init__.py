@@ -1,0 +1,31 @@
+"""The project folder: pictures, classes, labels, splits, rounds and runs. Torch-free."""
+
+from training_core.project.classes import check_classes, default_classes, default_color, default_prompt, make_classes
+from training_core.project.model import (
+    UNLABELED,
+    LabelEdit,
+    LabelSource,
+    Round,
+    Tile,
+    TilePrediction,
+    TileState,
+    TissueClass,
+)
+from training_core.project.project import Project
+
+__all__ = [
+    "UNLABELED",
+    "LabelEdit",
+    "LabelSource",
+    "Project",
+    "Round",
+    "Tile",
+    "TilePrediction",
+    "TileState",
+    "TissueClass",
+    "check_classes",
+    "default_classes",
+    "default_color",
+    "default_prompt",
+    "make_classes",
+]

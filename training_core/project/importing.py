@@ -1,0 +1,123 @@
+"""Labels of a new project, from mask files: which tile gets which mask, and what its values mean."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training_core.errors import MaskError, ProjectError, writing
+from training_core.io import encode_png, read_mask
+from training_core.io.atomic import write_synced
+from training_core.project.labels import (
+    encode_history,
+    history_path,
+    label_path,
+    make_edit,
+    size_error,
+    summarize,
+    value_counts,
+)
+from training_core.project.model import UNLABELED, LabelSource, LabelStatus, Tile, TissueClass
+from training_core.project.sources import find_masks, resolve_names
+
+
+@dataclass(frozen=True)
+class LabelPlan:
+    """Which tiles get a label from which mask. mask_values: mask value to class id, or to 255 for not labelled."""
+
+    masks: Mapping[str, Path]
+    mask_values: Mapping[int, int]
+    val: tuple[str, ...]
+
+
+def plan_labels(
+    names: Sequence[str],
+    classes: Sequence[TissueClass],
+    *,
+    masks: Path | None,
+    mask_values: Mapping[int, int] | None,
+    labeled: Sequence[str] | None,
+    val: Sequence[str],
+) -> LabelPlan:
+    """Decide which tiles get a label: those of `labeled` (None: all that have a mask) and those of `val`.
+
+    Raises
+    ------
+    ProjectError: an unknown name, or a name in both lists. MaskError: a listed tile without a mask.
+    """
+    val_names = resolve_names(val, names, "the validation list")
+    labeled_names = None if labeled is None else resolve_names(labeled, names, "the list of labelled images")
+    both = [name for name in val_names if name in set(labeled_names or ())]
+    if both:
+        given = f"{', '.join(both[:3])} {'is' if len(both) == 1 else 'are'} in the labelled and in the validation list"
+        raise ProjectError(given, "each image in one list at most", "take it out of one of the lists")
+    values = mask_values if mask_values is not None else {c.id: c.id for c in classes} | {UNLABELED: UNLABELED}
+    needed = (*(labeled_names or ()), *val_names)
+    if masks is None:
+        if needed:
+            given = f"{needed[0]} is in a list of images with labels, and there is no folder of masks"
+            raise ProjectError(given, "masks for the listed images", "add --masks DIR, or leave the lists out")
+        return LabelPlan({}, values, ())
+    found = find_masks(masks, names)
+    for name in needed:
+        if name not in found:
+            hint = f"add {name}.png to that folder, or take the image out of the list"
+            raise MaskError(f"image {name} has no mask in {masks}", "a mask for each listed image", hint)
+    chosen = found if labeled_names is None else {name: found[name] for name in needed}
+    return LabelPlan(chosen, values, val_names)
+
+
+def map_mask(path: Path, mask: NDArray[np.uint8], mask_values: Mapping[int, int]) -> NDArray[np.uint8]:
+    """The mask (H, W) with its values replaced by class ids.
+
+    Raises
+    ------
+    MaskError: a value that is not in `mask_values`.
+    """
+    table = np.zeros(256, dtype=np.uint8)
+    for value, class_id in mask_values.items():
+        table[value] = class_id
+    for value, count in value_counts(mask).items():
+        if value not in mask_values:
+            known = ", ".join(str(known) for known in sorted(mask_values))
+            hint = f'name it in --classes, for example "other={value}", or "unlabelled={value}" to leave it unlabelled'
+            raise MaskError(
+                f"mask {path} holds the value {value} ({count:,} px), which no class has",
+                f"only values that --classes names ({known})",
+                hint,
+            )
+    mapped: NDArray[np.uint8] = table[mask]
+    return mapped
+
+
+def import_label(project: Path, tile: Tile, path: Path, mask_values: Mapping[int, int]) -> LabelStatus:
+    """Write the tile's label from its mask into a project that nobody sees yet.
+
+    Raises
+    ------
+    MaskError: a damaged mask, another size than the tile, or values that no class has.
+    """
+    mask = read_mask(path)
+    if mask.shape != (tile.height_px, tile.width_px):
+        raise size_error(f"mask {path}", mask, tile)
+    label = map_mask(path, mask, mask_values)
+    edits = (make_edit(label, LabelSource.IMPORTED, None, "tile"),)
+    write_label_files(project, tile.name, label, encode_history(edits))
+    return summarize(label, edits)
+
+
+def write_label_files(project: Path, name: str, label: NDArray[np.uint8], history: bytes) -> None:
+    """Write both files of a label in a project that nobody sees yet.
+
+    Raises
+    ------
+    StorageError: the disk is full or not writable.
+    """
+    for path, data in ((label_path(project, name), encode_png(label)), (history_path(project, name), history)):
+        with writing(path):
+            path.parent.mkdir(exist_ok=True)
+            write_synced(path, data)

@@ -1,0 +1,135 @@
+"""project.json: the one index of a project, read whole and written whole.
+
+One line per tile and per labelled tile, so that a person and a diff can read it. It mirrors what the tile list and
+the trainer ask about every label (`LabelStatus`); a project of 10,000 tiles opens by reading this one file.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from training_core.errors import ProjectError
+from training_core.project.model import LabelStatus, Tile, TissueClass
+
+INDEX_NAME = "project.json"
+SPEC_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Index:
+    """The content of project.json.
+
+    next_class_id: what the next class gets; ids of removed classes are never used again, since runs remember them.
+    labels: tiles that have (or had) a label. val: the validation split. rejected: run id to tiles whose prediction
+    of that run the user rejected.
+    """
+
+    name: str
+    created_at: str
+    classes: tuple[TissueClass, ...]
+    next_class_id: int
+    tiles: tuple[Tile, ...]
+    labels: Mapping[str, LabelStatus] = field(default_factory=dict)
+    val: tuple[str, ...] = ()
+    rejected: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    spec_version: int = SPEC_VERSION
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True)
+
+
+_index = TypeAdapter(Index)
+_tile = TypeAdapter(Tile)
+_class = TypeAdapter(TissueClass)
+_status = TypeAdapter(LabelStatus)
+
+
+def parse_index(data: bytes, path: Path) -> Index:
+    """The index in these bytes of the file `path`.
+
+    Raises
+    ------
+    ProjectError: damaged, inconsistent, or written by a newer version.
+    """
+    try:
+        index = _index.validate_json(data)
+    except ValidationError as cause:
+        raise _explain(data, path, cause) from cause
+    if index.spec_version != SPEC_VERSION:
+        raise _newer(path, index.spec_version)
+    names = {tile.name for tile in index.tiles}
+    unknown = (set(index.labels) | set(index.val)) - names
+    if unknown or len(names) != len(index.tiles):
+        problem = f"names the unknown tile {min(unknown)}" if unknown else "names a tile twice"
+        raise _damaged(path, problem)
+    return index
+
+
+class IndexWriter:
+    """Turns an `Index` into bytes; keeps the lines of the tiles, which rarely change and are most of the file."""
+
+    def __init__(self) -> None:
+        self._tiles: tuple[Tile, ...] | None = None
+        self._tile_lines = b""
+
+    def encode(self, index: Index) -> bytes:
+        """The bytes of project.json."""
+        if index.tiles is not self._tiles:
+            self._tiles = index.tiles
+            self._tile_lines = _list(_tile.dump_json(tile) for tile in index.tiles)
+        labels = (_text(name) + b": " + _status.dump_json(status) for name, status in index.labels.items())
+        rejected = (_text(run_id) + b": " + _text(names) for run_id, names in index.rejected.items())
+        members = {
+            "spec_version": _text(index.spec_version),
+            "name": _text(index.name),
+            "created_at": _text(index.created_at),
+            "next_class_id": _text(index.next_class_id),
+            "classes": _list(_class.dump_json(tissue_class) for tissue_class in index.classes),
+            "val": _text(index.val),
+            "rejected": _block(rejected, b"{}"),
+            "labels": _block(labels, b"{}"),
+            "tiles": self._tile_lines,
+        }
+        return b"{\n" + b",\n".join(_text(key) + b": " + value for key, value in members.items()) + b"\n}\n"
+
+
+def _text(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False).encode()
+
+
+def _list(lines: Iterable[bytes]) -> bytes:
+    return _block(lines, b"[]")
+
+
+def _block(lines: Iterable[bytes], brackets: bytes) -> bytes:
+    joined = b",\n  ".join(lines)
+    return brackets if not joined else brackets[:1] + b"\n  " + joined + b"\n" + brackets[1:]
+
+
+def _explain(data: bytes, path: Path, cause: ValidationError) -> ProjectError:
+    try:
+        version = json.loads(data)["spec_version"]
+    except (ValueError, KeyError, TypeError):
+        version = None
+    if isinstance(version, int) and version > SPEC_VERSION:
+        return _newer(path, version)
+    first = cause.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return _damaged(path, f"{where + ': ' if where else ''}{first['msg']}")
+
+
+def _newer(path: Path, version: int) -> ProjectError:
+    given = f"{path} has spec_version {version}"
+    return ProjectError(
+        given, f"spec_version {SPEC_VERSION}", "update napari-unisemalign, which made it in a newer version"
+    )
+
+
+def _damaged(path: Path, problem: str) -> ProjectError:
+    given = f"{path} is damaged ({problem})"
+    hint = "put back a copy of project.json from a backup; images and labels beside it are not affected"
+    return ProjectError(given, "the index that napari-unisemalign wrote", hint)

@@ -1,0 +1,152 @@
+"""Label files: labels/NAME.png (uint8 class ids, 255 = not labelled) and labels/NAME.json (who changed it, and how)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from training_core.errors import MaskError, ProjectError
+from training_core.io import encode_png, read_mask
+from training_core.io.atomic import StagedFiles
+from training_core.project.model import UNLABELED, LabelEdit, LabelSource, LabelStatus, Tile
+
+LABELS_FOLDER = "labels"
+
+
+@dataclass(frozen=True)
+class _History:
+    edits: tuple[LabelEdit, ...]
+    spec_version: int = 1
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True)
+
+
+_history = TypeAdapter(_History)
+
+
+def label_path(project: Path, name: str) -> Path:
+    """Where the label of a tile lies."""
+    return project / LABELS_FOLDER / f"{name}.png"
+
+
+def history_path(project: Path, name: str) -> Path:
+    """Where the edits of a tile's label lie."""
+    return project / LABELS_FOLDER / f"{name}.json"
+
+
+def empty_label(tile: Tile) -> NDArray[np.uint8]:
+    """A label (H, W) in which nothing is labelled."""
+    return np.full((tile.height_px, tile.width_px), UNLABELED, dtype=np.uint8)
+
+
+def read_label(project: Path, tile: Tile) -> NDArray[np.uint8]:
+    """The tile's label (H, W), all 255 where there is none.
+
+    Raises
+    ------
+    MaskError: the file is damaged or has another size than the tile.
+    """
+    path = label_path(project, tile.name)
+    if not path.exists():
+        return empty_label(tile)
+    label = read_mask(path)
+    if label.shape != (tile.height_px, tile.width_px):
+        raise size_error(path.name, label, tile)
+    return label
+
+
+def check_label(tile: Tile, label: NDArray[Any], class_ids: Collection[int]) -> NDArray[np.uint8]:
+    """The label as uint8, if it has the tile's size and holds only class ids and 255.
+
+    Raises
+    ------
+    MaskError: another size, another type, or values that no class has.
+    """
+    if label.ndim != 2 or label.shape != (tile.height_px, tile.width_px):
+        raise size_error(f"the label of {tile.name}", label, tile)
+    if label.dtype.kind not in "iu":
+        given = f"the label of {tile.name} holds {label.dtype} numbers"
+        raise MaskError(given, "whole numbers", "convert it to class ids")
+    for value, count in value_counts(label).items():
+        if value not in class_ids and value != UNLABELED:
+            given = f"the label of {tile.name} holds the value {value} ({count:,} px), which no class has"
+            ids = ", ".join(str(class_id) for class_id in sorted(class_ids))
+            raise MaskError(
+                given, f"class ids ({ids}) and {UNLABELED} for not labelled", "add a class, or paint it over"
+            )
+    return label.astype(np.uint8)
+
+
+def size_error(what: str, label: NDArray[Any], tile: Tile) -> MaskError:
+    """The error for a mask or label of another size than its image."""
+    size = " x ".join(str(side) for side in label.shape[1::-1])
+    needed = f"the size of its image, {tile.width_px} x {tile.height_px} px"
+    return MaskError(f"{what} is {size} px", needed, "export the mask again at the image's full resolution")
+
+
+def value_counts(mask: NDArray[Any]) -> dict[int, int]:
+    """How many pixels each value has, in the order of the values."""
+    if mask.dtype == np.uint8:
+        counts = np.bincount(mask.ravel(), minlength=256)
+        return {int(value): int(counts[value]) for value in np.flatnonzero(counts)}
+    values, numbers = np.unique(mask, return_counts=True)
+    return {int(value): int(number) for value, number in zip(values, numbers, strict=True)}
+
+
+def read_history(project: Path, name: str) -> tuple[LabelEdit, ...]:
+    """The edits of a tile's label, oldest first.
+
+    Raises
+    ------
+    ProjectError: the file is damaged.
+    """
+    path = history_path(project, name)
+    try:
+        return _history.validate_json(path.read_bytes()).edits
+    except FileNotFoundError:
+        return ()
+    except (OSError, ValidationError) as cause:
+        given = f"{path} is damaged or cannot be read"
+        hint = "move that file away: the label itself is kept, only its history starts anew"
+        raise ProjectError(given, "the list of edits that napari-unisemalign wrote", hint) from cause
+
+
+def now() -> str:
+    """The time as the project's files record it, UTC in ISO form."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def make_edit(label: NDArray[np.uint8], source: LabelSource, run_id: str | None, region: Any) -> LabelEdit:
+    """The record of a change that led to this label."""
+    return LabelEdit(source, now(), int(np.count_nonzero(label != UNLABELED)), run_id, region)
+
+
+def summarize(label: NDArray[np.uint8], edits: tuple[LabelEdit, ...]) -> LabelStatus:
+    """What the index keeps about a label with these edits."""
+    accepted = False
+    for edit in edits:
+        accepted = edit.labeled_pixels > 0 and (accepted or edit.source.is_accepted)
+    counts = value_counts(label)
+    counts.pop(UNLABELED, None)
+    source = edits[-1].source if edits else LabelSource.IMPORTED
+    return LabelStatus(sum(counts.values()), source, len(edits), accepted, tuple(counts))
+
+
+def stage_label(
+    files: StagedFiles, project: Path, name: str, label: NDArray[np.uint8], edits: tuple[LabelEdit, ...]
+) -> LabelStatus:
+    """Add the two files of a label to `files`; what the index should say is returned."""
+    files.add(label_path(project, name), encode_png(label))
+    files.add(history_path(project, name), encode_history(edits))
+    return summarize(label, edits)
+
+
+def encode_history(edits: tuple[LabelEdit, ...]) -> bytes:
+    """The bytes of labels/NAME.json."""
+    return _history.dump_json(_History(edits), indent=1) + b"\n"

@@ -1,0 +1,123 @@
+"""What a project is made of, as plain frozen records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from pydantic import ConfigDict
+
+UNLABELED: int = 255
+"""The value of a pixel that nobody has labelled."""
+
+MAX_CLASS_ID = UNLABELED - 1
+
+_STRICT = ConfigDict(extra="forbid", strict=True)
+_Region = Literal["tile", "region", "component"]
+
+
+class LabelSource(StrEnum):
+    """Who made a label, and from what."""
+
+    PAINTED = "painted"
+    IMPORTED = "imported"
+    ACCEPTED_PREDICTION = "accepted_prediction"
+    ACCEPTED_PSEUDO_LABEL = "accepted_pseudo_label"
+    CORRECTED = "corrected"
+
+    @property
+    def is_accepted(self) -> bool:
+        """Whether the label was taken over from a model's output."""
+        return self in (LabelSource.ACCEPTED_PREDICTION, LabelSource.ACCEPTED_PSEUDO_LABEL)
+
+
+class TileState(StrEnum):
+    """How far a tile has come, for the tile list."""
+
+    UNLABELED = "unlabelled"
+    LABELED = "labelled"
+    PREDICTED = "predicted"
+    ACCEPTED = "accepted"
+
+
+@dataclass(frozen=True)
+class TissueClass:
+    """One class. `id` never changes and is never given to another class; `color` is "#rrggbb"."""
+
+    id: int
+    name: str
+    color: str
+    prompt: str = ""
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One picture of the project.
+
+    path: relative to the project with forward slashes when copied, absolute when referenced.
+    sha256: of the file's bytes. mpp_um: micrometers per pixel, None when unknown.
+    path_from_project: referenced pictures only; found by it when project and pictures moved together.
+    """
+
+    name: str
+    path: str
+    width_px: int
+    height_px: int
+    sha256: str
+    mpp_um: float | None
+    path_from_project: str | None = None
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+
+@dataclass(frozen=True)
+class LabelEdit:
+    """One change of a tile's label. `at` is ISO time; `labeled_pixels` counts them after the change."""
+
+    source: LabelSource
+    at: str
+    labeled_pixels: int
+    run_id: str | None = None
+    region: _Region | None = None
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+
+@dataclass(frozen=True)
+class LabelStatus:
+    """What the index says about a tile's label, so that nobody has to open the label to know.
+
+    accepted: a prediction or pseudo-label was accepted since the label was last empty.
+    class_ids: the classes with at least one pixel.
+    """
+
+    labeled_pixels: int
+    source: LabelSource
+    edits: int
+    accepted: bool
+    class_ids: tuple[int, ...]
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+
+@dataclass(frozen=True)
+class TilePrediction:
+    """A run's output for one tile: uint8 PNGs of the tile's size, as docs/architecture.md describes."""
+
+    run_id: str
+    prediction: Path
+    pseudo_label: Path
+    confidence: Path
+
+
+@dataclass(frozen=True)
+class Round:
+    """One training round. `labeled` holds the labelled tiles and how many edits each had."""
+
+    number: int
+    run_id: str
+    at: str
+    labeled: dict[str, int]
+    val: tuple[str, ...]
+    spec_version: int = 1
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT

@@ -1,0 +1,379 @@
+"""A project folder as an object: pictures, classes, labels, splits, runs and rounds."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training_core.errors import ProjectError
+from training_core.io import read_image
+from training_core.io.slides import SlideOptions
+from training_core.project import runs as runs_folder
+from training_core.project import splits
+from training_core.project.class_changes import with_class_added, with_class_changed, with_class_removed
+from training_core.project.classes import check_classes
+from training_core.project.create import Progress, build
+from training_core.project.importing import plan_labels
+from training_core.project.index import INDEX_NAME, Index
+from training_core.project.labels import (
+    check_label,
+    label_path,
+    make_edit,
+    now,
+    read_history,
+    read_label,
+    stage_label,
+    summarize,
+)
+from training_core.project.model import (
+    LabelEdit,
+    LabelSource,
+    Round,
+    Tile,
+    TilePrediction,
+    TileState,
+    TissueClass,
+)
+from training_core.project.sources import check_names, find_images, resolve_names
+from training_core.project.store import IndexStore
+from training_core.project.thumbnails import thumbnail
+from training_core.project.tile_sources import tile_sources
+
+
+class Project:
+    """One project folder, as docs/architecture.md describes it.
+
+    Cheap to ask: everything but pixels is answered from project.json, which is read again when another process has
+    changed it. Safe between threads and processes. Open one with `Project.open`, make one with `Project.create`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._store = IndexStore(path)
+        self._by_name: tuple[tuple[Tile, ...], dict[str, Tile]] = ((), {})
+
+    @classmethod
+    def create(
+        cls,
+        path: Path,
+        images: Sequence[Path],
+        *,
+        classes: Sequence[TissueClass],
+        masks: Path | None = None,
+        mask_values: Mapping[int, int] | None = None,
+        labeled: Sequence[str] | None = None,
+        val: Sequence[str] = (),
+        name: str | None = None,
+        reference: bool = False,
+        mpp_um: float | None = None,
+        slides: SlideOptions | None = None,
+        progress: Progress | None = None,
+    ) -> Project:
+        """Make the project folder `path` from files and folders of pictures; complete, or not at all.
+
+        path: must not exist, or be an empty folder. masks: a folder of masks named like the pictures.
+        mask_values: mask value to class id, or to 255 for not labelled (default: class ids as they are).
+        labeled: names of the tiles whose masks become labels (default: all that have one). val: names of the
+        validation tiles; they need masks. reference: leave the pictures where they are. mpp_um: micrometers per pixel.
+        slides: how whole slides among the pictures are cut into tiles. progress: called with (done, total, text).
+
+        Raises
+        ------
+        ProjectError, ImageError, MaskError, StorageError: nothing is left behind.
+        """
+        path = path.absolute()
+        checked = check_classes(classes)
+        with tile_sources(find_images(images), reference, mpp_um, slides or SlideOptions()) as sources:
+            check_names((source.name, source.origin) for source in sources)
+            plan = plan_labels(
+                [source.name for source in sources],
+                checked,
+                masks=masks,
+                mask_values=mask_values,
+                labeled=labeled,
+                val=val,
+            )
+            build(path, name or path.name, checked, sources, plan, progress)
+        return cls.open(path)
+
+    @classmethod
+    def open(cls, path: Path) -> Project:
+        """Open a project folder (or its project.json).
+
+        Raises
+        ------
+        ProjectError: not a project, damaged, or made by a newer version.
+        """
+        folder = path.parent if path.name == INDEX_NAME else path
+        project = cls(folder.absolute())
+        project._store.read()
+        project._store.recover(project._index_labels_again)
+        return project
+
+    def reload(self) -> None:
+        """Read project.json again now."""
+        self._store.reload()
+
+    # --- what it holds -------------------------------------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        """The project's name."""
+        return self._store.read().name
+
+    @property
+    def classes(self) -> tuple[TissueClass, ...]:
+        """The classes, in the user's order."""
+        return self._store.read().classes
+
+    @property
+    def tiles(self) -> tuple[Tile, ...]:
+        """The tiles, in the order they were given."""
+        return self._store.read().tiles
+
+    def tile(self, name: str) -> Tile:
+        """The tile of this name.
+
+        Raises
+        ------
+        ProjectError: there is none.
+        """
+        tiles = self.tiles
+        if self._by_name[0] is not tiles:
+            self._by_name = (tiles, {tile.name: tile for tile in tiles})
+        try:
+            return self._by_name[1][name]
+        except KeyError:
+            hint = "python -m training_core project info lists the tiles"
+            raise ProjectError(f"the project {self.name} has no tile {name}", "the name of a tile", hint) from None
+
+    def image_path(self, name: str) -> Path:
+        """Where the tile's picture lies; a referenced one that moved together with the project is found too."""
+        tile = self.tile(name)
+        path = self.path / tile.path  # an absolute path replaces the left side
+        if tile.path_from_project is not None and not path.exists():
+            moved = self.path / tile.path_from_project
+            if moved.exists():
+                return moved
+        return path
+
+    def image(self, name: str) -> NDArray[np.uint8]:
+        """The tile's picture (H, W, 3).
+
+        Raises
+        ------
+        ProjectError: the file is not where it was, or has another size now. ImageError: it is damaged.
+        """
+        tile, path = self.tile(name), self.image_path(name)
+        if not path.exists():
+            hint = "put the file back, or move the project together with its images"
+            raise ProjectError(f"the image of tile {name} is not at {path}", "the image file", hint)
+        image = read_image(path)
+        if image.shape[:2] != (tile.height_px, tile.width_px):
+            given = f"{path} is {image.shape[1]} x {image.shape[0]} px now"
+            needed = f"the {tile.width_px} x {tile.height_px} px it had when the project was made"
+            raise ProjectError(given, needed, "put the original file back")
+        return image
+
+    def missing_images(self) -> tuple[str, ...]:
+        """The tiles whose pictures are not where they should be."""
+        return tuple(tile.name for tile in self.tiles if not self.image_path(tile.name).exists())
+
+    def thumbnail(self, name: str, size_px: int = 96) -> NDArray[np.uint8]:
+        """The tile as (h, w, 3) with its longer side at most `size_px`; kept in cache/.
+
+        Raises
+        ------
+        ProjectError, ImageError: the picture is missing or damaged.
+        """
+        return thumbnail(self.path, self.tile(name), lambda: self.image(name), size_px)
+
+    # --- labels --------------------------------------------------------------------------------------------------
+
+    def label(self, name: str) -> NDArray[np.uint8]:
+        """The tile's label (H, W): class ids, 255 where nothing is labelled.
+
+        Raises
+        ------
+        MaskError: the file is damaged.
+        """
+        return read_label(self.path, self.tile(name))
+
+    def labeled_pixels(self, name: str) -> int:
+        """How many pixels of the tile are labelled."""
+        self.tile(name)
+        return splits.labeled_pixels(self._store.read(), name)
+
+    def has_label(self, name: str) -> bool:
+        """Whether at least one pixel of the tile is labelled."""
+        return self.labeled_pixels(name) > 0
+
+    def is_fully_labeled(self, name: str) -> bool:
+        """Whether every pixel of the tile is labelled."""
+        return splits.is_fully_labeled(self._store.read(), self.tile(name))
+
+    def label_edits(self, name: str) -> tuple[LabelEdit, ...]:
+        """Who changed the tile's label, and how, oldest first."""
+        self.tile(name)
+        return read_history(self.path, name)
+
+    def write_label(
+        self,
+        name: str,
+        label: NDArray[Any],
+        source: LabelSource,
+        *,
+        run_id: str | None = None,
+        region: Literal["tile", "region", "component"] | None = None,
+    ) -> None:
+        """Replace the tile's label (H, W) and record who did it; all of it is written, or nothing.
+
+        Raises
+        ------
+        MaskError: another size than the tile, or a value that is neither a class id nor 255.
+        StorageError: the disk is full or not writable; the old label is untouched.
+        """
+        tile = self.tile(name)
+        with self._store.update() as change:
+            index = change.index
+            checked = check_label(tile, label, {tissue_class.id for tissue_class in index.classes})
+            edits = (*read_history(self.path, name), make_edit(checked, source, run_id, region))
+            status = stage_label(change.files, self.path, name, checked, edits)
+            change.index = dataclasses.replace(index, labels={**index.labels, name: status})
+
+    # --- states and splits ---------------------------------------------------------------------------------------
+
+    def state(self, name: str) -> TileState:
+        """How far the tile has come."""
+        self.tile(name)
+        index, run_id = self._store.read(), self.latest_run_id()
+        predicted = run_id is not None and self.prediction(name, run_id) is not None
+        return splits.state_of(index, name, run_id if predicted else None)
+
+    def states(self) -> dict[str, TileState]:
+        """`state` of every tile, by one look at the folder of predictions: for lists of many tiles."""
+        index, run_id = self._store.read(), self.latest_run_id()
+        predicted = runs_folder.predicted_names(self.path, run_id) if run_id else frozenset()
+        return {
+            tile.name: splits.state_of(index, tile.name, run_id if tile.name in predicted else None)
+            for tile in index.tiles
+        }
+
+    def reject(self, name: str, run_id: str) -> None:
+        """Remember that the user rejected this run's prediction for the tile."""
+        self.tile(name)
+        with self._store.update() as change:
+            names = change.index.rejected.get(run_id, ())
+            if name not in names:
+                rejected = {**change.index.rejected, run_id: (*names, name)}
+                change.index = dataclasses.replace(change.index, rejected=rejected)
+
+    def is_rejected(self, name: str, run_id: str) -> bool:
+        """Whether the user rejected this run's prediction for the tile."""
+        return name in self._store.read().rejected.get(run_id, ())
+
+    def val_names(self) -> tuple[str, ...]:
+        """The tiles of the validation split that have a label."""
+        return splits.val_names(self._store.read())
+
+    def labeled_names(self) -> tuple[str, ...]:
+        """The tiles outside the validation split that have a label."""
+        return splits.labeled_names(self._store.read())
+
+    def unlabeled_names(self) -> tuple[str, ...]:
+        """The tiles outside the validation split that are not labelled to the last pixel."""
+        return splits.unlabeled_names(self._store.read())
+
+    def set_val(self, names: Sequence[str]) -> None:
+        """Make these tiles the validation split.
+
+        Raises
+        ------
+        ProjectError: a name that no tile has.
+        """
+        with self._store.update() as change:
+            known = [tile.name for tile in change.index.tiles]
+            change.index = dataclasses.replace(change.index, val=resolve_names(names, known, "the validation list"))
+
+    # --- classes -------------------------------------------------------------------------------------------------
+
+    def add_class(self, name: str, color: str | None = None, prompt: str = "") -> TissueClass:
+        """Add a class; its id is one that no class ever had.
+
+        Raises
+        ------
+        ProjectError: the name is taken or empty, the colour is not "#rrggbb", or all 255 ids are used.
+        """
+        with self._store.update() as change:
+            change.index = with_class_added(change.index, name, color, prompt)
+            return change.index.classes[-1]
+
+    def update_class(
+        self, class_id: int, *, name: str | None = None, color: str | None = None, prompt: str | None = None
+    ) -> TissueClass:
+        """Change what a class is called, its colour or its prompt; its id stays.
+
+        Raises
+        ------
+        ProjectError: no such class, the name is taken or empty, or the colour is not "#rrggbb".
+        """
+        with self._store.update() as change:
+            change.index, changed = with_class_changed(change.index, class_id, name, color, prompt)
+            return changed
+
+    def remove_class(self, class_id: int) -> None:
+        """Remove a class that no label uses; the other classes keep their ids.
+
+        Raises
+        ------
+        ProjectError: no such class, the last one, or labels use it (their number is said).
+        """
+        with self._store.update() as change:
+            change.index = with_class_removed(change.index, class_id)
+
+    # --- runs and rounds -----------------------------------------------------------------------------------------
+
+    @property
+    def runs_dir(self) -> Path:
+        """The folder of the training runs; made by the first of them."""
+        return self.path / runs_folder.RUNS_FOLDER
+
+    def run_ids(self) -> tuple[str, ...]:
+        """All runs, oldest first; finished ones have a summary.json."""
+        return runs_folder.run_ids(self.path)
+
+    def latest_run_id(self) -> str | None:
+        """The newest run that has finished."""
+        return runs_folder.latest_run_id(self.path)
+
+    def prediction(self, name: str, run_id: str | None = None) -> TilePrediction | None:
+        """The output of the given (or latest finished) run for a tile, or None."""
+        self.tile(name)
+        chosen = run_id if run_id is not None else self.latest_run_id()
+        return None if chosen is None else runs_folder.find_prediction(self.path, chosen, name)
+
+    def add_round(self, run_id: str) -> int:
+        """Record that this run was trained on the labels as they are; gives the round's number, from 1."""
+        with self._store.update() as change:
+            index, earlier = change.index, self.rounds()
+            number = earlier[-1].number + 1 if earlier else 1
+            labeled = {name: status.edits for name, status in index.labels.items() if status.labeled_pixels}
+            runs_folder.write_round(self.path, Round(number, run_id, now(), labeled, index.val))
+        return number
+
+    def rounds(self) -> tuple[Round, ...]:
+        """The rounds, oldest first."""
+        return runs_folder.read_rounds(self.path)
+
+    def _index_labels_again(self, index: Index) -> Index:
+        """The index with every label's status taken from its files: after a crash between two renames."""
+        labels = dict(index.labels)
+        for tile in index.tiles:
+            if label_path(self.path, tile.name).exists():
+                labels[tile.name] = summarize(read_label(self.path, tile), read_history(self.path, tile.name))
+        return dataclasses.replace(index, labels=labels)

@@ -1,0 +1,90 @@
+"""What the trainer left in the project: finished runs, their predictions, and the rounds."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from training_core.errors import ProjectError
+from training_core.io import atomic_write
+from training_core.project.model import Round, TilePrediction
+
+RUNS_FOLDER = "runs"
+ROUNDS_FOLDER = "rounds"
+_KINDS = ("prediction", "pseudo_label", "confidence")
+_round = TypeAdapter(Round)
+
+
+def natural_key(text: str) -> list[tuple[int, int, str]]:
+    """A sort key under which tile_2 comes before tile_10."""
+    parts = re.split(r"(\d+)", text.casefold())
+    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts if part] + [(2, 0, text)]
+
+
+def run_ids(project: Path) -> tuple[str, ...]:
+    """The runs, oldest first: their ids start with the time, so they sort by name, also after a copy."""
+    folder = project / RUNS_FOLDER
+    if not folder.is_dir():
+        return ()
+    names = [entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith(".")]
+    return tuple(sorted(names, key=natural_key))
+
+
+def latest_run_id(project: Path) -> str | None:
+    """The newest run that has finished (has a summary.json)."""
+    for run_id in reversed(run_ids(project)):
+        if (project / RUNS_FOLDER / run_id / "summary.json").is_file():
+            return run_id
+    return None
+
+
+def find_prediction(project: Path, run_id: str, name: str) -> TilePrediction | None:
+    """A run's final output for a tile, or None where the run has none."""
+    folder = project / RUNS_FOLDER / run_id / "predictions"
+    prediction, pseudo_label, confidence = (folder / f"{name}.{kind}.png" for kind in _KINDS)
+    if not (prediction.is_file() and pseudo_label.is_file() and confidence.is_file()):
+        return None
+    return TilePrediction(run_id, prediction, pseudo_label, confidence)
+
+
+def predicted_names(project: Path, run_id: str) -> frozenset[str]:
+    """The tiles for which a run has its final output, by one look at the folder."""
+    folder = project / RUNS_FOLDER / run_id / "predictions"
+    if not folder.is_dir():
+        return frozenset()
+    files = {entry.name for entry in folder.iterdir()}
+    ending = f".{_KINDS[0]}.png"
+    names = (file.removesuffix(ending) for file in files if file.endswith(ending))
+    return frozenset(name for name in names if all(f"{name}.{kind}.png" in files for kind in _KINDS))
+
+
+def read_rounds(project: Path) -> tuple[Round, ...]:
+    """The rounds, oldest first.
+
+    Raises
+    ------
+    ProjectError: a file is damaged.
+    """
+    rounds = []
+    for path in sorted((project / ROUNDS_FOLDER).glob("*.json"), key=lambda path: natural_key(path.stem)):
+        try:
+            rounds.append(_round.validate_json(path.read_bytes()))
+        except (OSError, ValidationError) as cause:
+            given = f"{path} is damaged or cannot be read"
+            raise ProjectError(
+                given, "the record of a round", "move that file away; labels and runs are kept"
+            ) from cause
+    return tuple(rounds)
+
+
+def write_round(project: Path, entry: Round) -> None:
+    """Write rounds/NNN.json.
+
+    Raises
+    ------
+    StorageError: the disk is full, read-only or not writable.
+    """
+    path = project / ROUNDS_FOLDER / f"{entry.number:03d}.json"
+    atomic_write(path, _round.dump_json(entry, indent=1) + b"\n")

@@ -1,0 +1,45 @@
+"""Which tiles teach, which only validate, and how far each one has come: read off the index."""
+
+from __future__ import annotations
+
+from training_core.project.index import Index
+from training_core.project.model import Tile, TileState
+
+
+def labeled_pixels(index: Index, name: str) -> int:
+    """How many pixels of a tile are labelled."""
+    status = index.labels.get(name)
+    return status.labeled_pixels if status else 0
+
+
+def is_fully_labeled(index: Index, tile: Tile) -> bool:
+    """Whether every pixel of a tile is labelled."""
+    return labeled_pixels(index, tile.name) == tile.width_px * tile.height_px
+
+
+def val_names(index: Index) -> tuple[str, ...]:
+    """The tiles of the validation split that have a label."""
+    val = set(index.val)
+    return tuple(tile.name for tile in index.tiles if tile.name in val and labeled_pixels(index, tile.name))
+
+
+def labeled_names(index: Index) -> tuple[str, ...]:
+    """The tiles outside the validation split that have a label."""
+    val = set(index.val)
+    return tuple(tile.name for tile in index.tiles if tile.name not in val and labeled_pixels(index, tile.name))
+
+
+def unlabeled_names(index: Index) -> tuple[str, ...]:
+    """The tiles outside the validation split that are not labelled to the last pixel."""
+    val = set(index.val)
+    return tuple(tile.name for tile in index.tiles if tile.name not in val and not is_fully_labeled(index, tile))
+
+
+def state_of(index: Index, name: str, predicted_by: str | None) -> TileState:
+    """How far a tile has come; `predicted_by` is the latest finished run if it has a prediction for the tile."""
+    status = index.labels.get(name)
+    if status is not None and status.labeled_pixels:
+        return TileState.ACCEPTED if status.accepted else TileState.LABELED
+    if predicted_by is not None and name not in index.rejected.get(predicted_by, ()):
+        return TileState.PREDICTED
+    return TileState.UNLABELED

@@ -1,0 +1,122 @@
+"""The index on disk: read when it has changed, written under a lock, together with the label files it describes."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from training_core.errors import ProjectError, writing
+from training_core.io.atomic import TEMPORARY_GLOB, StagedFiles, staged_files
+from training_core.project.index import INDEX_NAME, Index, IndexWriter, parse_index
+
+LOCK_NAME = "project.lock"
+_LOCK_TIMEOUT_S = 30.0
+
+
+class Transaction:
+    """A change in progress: set `index`, add label files to `files`; all of it is written, or none."""
+
+    def __init__(self, index: Index, files: StagedFiles) -> None:
+        self.index = index
+        self.files = files
+
+
+class IndexStore:
+    """The one way to project.json, safe between threads and between processes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / INDEX_NAME
+        self._folder = folder
+        self._lock = FileLock(folder / LOCK_NAME, timeout=_LOCK_TIMEOUT_S)
+        self._thread_lock = threading.RLock()
+        self._writer = IndexWriter()
+        self._index: Index | None = None
+        self._signature: tuple[int, int, int] | None = None
+
+    def read(self) -> Index:
+        """The index as it is now; the file is read again only when another process has replaced it.
+
+        Raises
+        ------
+        ProjectError: missing, not readable, damaged, or of a newer version.
+        """
+        with self._thread_lock:
+            try:
+                if self._index is None or self._sign() != self._signature:
+                    self._signature = self._sign()
+                    self._index = parse_index(self.path.read_bytes(), self.path)
+            except OSError as cause:
+                raise self._unreadable(cause) from cause
+            return self._index
+
+    def reload(self) -> Index:
+        """Read the file again, whatever its time stamp says."""
+        with self._thread_lock:
+            self._index = None
+            return self.read()
+
+    @contextmanager
+    def update(self) -> Iterator[Transaction]:
+        """Change the index and label files together, while no other process can.
+
+        Every file is on the disk under a temporary name before the first gets its own, so a full disk changes nothing.
+
+        Raises
+        ------
+        ProjectError: another program holds the lock for longer than 30 seconds.
+        StorageError: the disk is full, read-only or not writable.
+        """
+        with self._thread_lock, self._locked(), staged_files() as files:
+            before = self.read()
+            transaction = Transaction(before, files)
+            yield transaction
+            if transaction.index is not before:
+                files.add(self.path, self._writer.encode(transaction.index))
+            files.commit()
+            self._index = transaction.index
+            self._signature = self._sign()
+
+    def recover(self, rebuild: Callable[[Index], Index]) -> None:
+        """Finish what a crash interrupted: labels newer than the index are indexed again by `rebuild`.
+
+        A temporary index that outlived its writer is the trace. It can only be told from one that is being written
+        while holding the lock, so the lock is taken when there is one, and only then.
+        """
+        if not any(self._folder.glob(TEMPORARY_GLOB)):
+            return
+        with self.update() as transaction:
+            stale = list(self._folder.glob(TEMPORARY_GLOB))
+            if stale:
+                transaction.index = rebuild(transaction.index)
+                for path in stale:
+                    path.unlink(missing_ok=True)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        try:
+            with writing(self._folder):
+                self._lock.acquire()
+        except Timeout as cause:
+            given = f"another program has been writing to {self._folder} for {_LOCK_TIMEOUT_S:.0f} seconds"
+            raise ProjectError(given, "one writer at a time", "close the other window or wait for its run") from cause
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+    def _sign(self) -> tuple[int, int, int]:
+        status = os.stat(self.path)
+        return status.st_ino, status.st_mtime_ns, status.st_size
+
+    def _unreadable(self, cause: OSError) -> ProjectError:
+        if isinstance(cause, FileNotFoundError | NotADirectoryError):
+            given = f"{self._folder} is not a project: it has no {INDEX_NAME}"
+            hint = "check the path, or make a project with: python -m training_core project new DIR --images PATH"
+            return ProjectError(given, "a project folder", hint)
+        given = f"{self.path} cannot be read ({cause.strerror or cause})"
+        return ProjectError(given, "a project folder that you may read", "check the permissions of the folder")

@@ -1,0 +1,47 @@
+"""Small pictures for the tile list, kept in cache/ under the picture's hash, so that they never go stale."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from training_core.errors import StorageError
+from training_core.io import write_png
+from training_core.project.model import Tile
+
+CACHE_FOLDER = "cache"
+
+
+def thumbnail(project: Path, tile: Tile, image: Callable[[], NDArray[np.uint8]], size_px: int) -> NDArray[np.uint8]:
+    """The tile as (h, w, 3) uint8 with its longer side at most `size_px`, from the cache or from `image()`.
+
+    Raises
+    ------
+    ImageError, ProjectError: the picture is missing or damaged.
+    """
+    path = project / CACHE_FOLDER / f"{tile.sha256[:32]}_{size_px}.png"
+    cached = _read_cached(path)
+    if cached is not None:
+        return cached
+    picture = Image.fromarray(image())
+    picture.thumbnail((size_px, size_px), Image.Resampling.BOX)
+    small = np.array(picture)
+    try:
+        write_png(path, small)
+    except StorageError:
+        return small  # a full or read-only disk costs the cache, not the picture
+    return small
+
+
+def _read_cached(path: Path) -> NDArray[np.uint8] | None:
+    if not path.is_file():
+        return None
+    try:
+        with Image.open(path) as picture:
+            return np.array(picture.convert("RGB"))
+    except (OSError, SyntaxError, ValueError):
+        return None  # the cache may hold anything, since it is safe to delete and to damage
