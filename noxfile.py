@@ -22,6 +22,7 @@ RUN_OUTPUT = ROOT / "run-output"
 WINDOW_TESTS = "tests/napari_unisemalign"
 
 # What a bare Debian 12 lacks for Qt 5, Qt 6 and OpenGL: a virtual display, Mesa, Qt's xcb libraries, a font.
+# Checked there with ldd: what Qt's wheels still miss beside these belongs to sound, Wayland and GTK.
 SYSTEM_PACKAGES = (
     "fonts-dejavu-core",
     "libdbus-1-3",

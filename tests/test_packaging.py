@@ -1,0 +1,107 @@
+"""What is packaged and what is promised: metadata, manifest, the README's commands."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from npe2 import PluginManifest
+
+import training_core
+
+ROOT = Path(__file__).parent.parent
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BASE = PYPROJECT["project"]["dependencies"]
+EXTRAS = PYPROJECT["project"]["optional-dependencies"]
+
+
+def name_of(requirement: str) -> str:
+    """The distribution's normalized name."""
+    match = re.match(r"[A-Za-z0-9._-]+", requirement)
+    assert match
+    return re.sub(r"[-_.]+", "-", match[0]).lower()
+
+
+def readme_section(heading: str) -> str:
+    match = re.search(rf"^## {re.escape(heading)}\n(.*?)(?=^## |\Z)", README, re.MULTILINE | re.DOTALL)
+    assert match, f"README.md has no section {heading}"
+    return match[1]
+
+
+def fenced_blocks(text: str) -> list[list[str]]:
+    return [block.splitlines() for block in re.findall(r"^```\w*\n(.*?)^```", text, re.MULTILINE | re.DOTALL)]
+
+
+@pytest.mark.parametrize(("heading", "session"), [("Run it", "run"), ("Test it", "tests")])
+def test_readme_section_is_one_block_of_one_line(heading, session):
+    ((line,),) = fenced_blocks(readme_section(heading))
+    assert line.endswith(f"nox -s {session}")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason=".ci/run is a bash script")
+def test_ci_runs_the_line_of_the_readme():
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    function = re.search(r"^readme_line\(\) \{.*?^\}", script, re.MULTILINE | re.DOTALL)
+    assert function
+    assert 'test_command=$(readme_line "Test it")' in script
+    assert 'bash -c "$test_command"' in script
+    read = subprocess.run(
+        ["bash", "-c", f'{function[0]}; readme_line "Test it"'], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    ((line,),) = fenced_blocks(readme_section("Test it"))
+    assert read.stdout == f"{line}\n"
+
+
+def test_readme_links_lead_somewhere():
+    targets = re.findall(r"\]\(([^)#\s]+)", README)
+    missing = [target for target in targets if "://" not in target and not (ROOT / target).exists()]
+    assert missing == []
+
+
+def test_top_level_manifest_is_a_link_to_the_packaged_one():
+    link = ROOT / "napari.yaml"
+    packaged = ROOT / "napari_unisemalign" / "napari.yaml"
+    if sys.platform == "win32":  # git without symbolic links writes the target into a file
+        assert link.samefile(packaged) or link.read_text(encoding="utf-8").strip() == "napari_unisemalign/napari.yaml"
+    else:
+        assert link.is_symlink()
+        assert link.resolve() == packaged.resolve()
+        assert not link.readlink().is_absolute()
+
+
+def test_installed_distribution_shows_its_manifest():
+    manifest = PluginManifest.from_distribution("napari-unisemalign")
+    assert manifest.name == "napari-unisemalign"
+    assert manifest.contributions.widgets
+    assert manifest.contributions.sample_data
+    assert manifest.contributions.readers
+
+
+def test_base_dependencies_name_no_qt_binding():
+    bindings = {"pyqt5", "pyqt6", "pyside2", "pyside6"}
+    assert not bindings & {name_of(requirement) for requirement in BASE}
+    assert not any("[" in requirement for requirement in BASE), "an extra (napari[all]) may bring a Qt binding"
+
+
+def test_base_dependencies_have_lower_bounds_and_no_caps():
+    assert all(re.fullmatch(r"[A-Za-z0-9._-]+>=[0-9.]+", requirement) for requirement in BASE), BASE
+
+
+def test_extras():
+    assert set(EXTRAS) == {"pyqt5", "pyqt6", "pyside6", "slides", "test", "dev", "all"}
+    assert EXTRAS["all"] == ["napari-unisemalign[pyqt5,slides]"]
+
+
+def test_hub_finds_the_plugin():
+    assert "Framework :: napari" in PYPROJECT["project"]["classifiers"]
+
+
+def test_version_is_written_once():
+    assert PYPROJECT["project"]["dynamic"] == ["version"]
+    assert importlib.metadata.version("napari-unisemalign") == training_core.__version__
