@@ -1,0 +1,122 @@
+"""`train`: learn a project's tissue from its labelled and unlabelled tiles."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+from training_core import config as configs
+from training_core.commands.common import print_result, write_json
+from training_core.errors import ConfigError, UserError
+from training_core.events import RunFailed
+from training_core.messenger import Messenger, line_writer
+from training_core.project import Project
+
+
+def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Describe the command to argparse."""
+    parser = subparsers.add_parser(
+        "train",
+        help="learn from the labelled and the unlabelled tiles of a project",
+        description="Trains on the labelled and the unlabelled tiles of a project, scores the validation tiles as it "
+        "goes, and then predicts every tile. Everything is kept in a new folder under PROJECT/runs.",
+    )
+    parser.add_argument("project", type=Path, metavar="PROJECT", help="the project folder")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="a YAML or JSON file with settings")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="one setting, e.g. schedule.steps=300; may be repeated",
+    )
+    budget = parser.add_mutually_exclusive_group()
+    budget.add_argument("--minutes", type=float, metavar="N", help="train for so many minutes")
+    budget.add_argument("--epochs", type=int, metavar="N", help="train for so many passes over the unlabelled tiles")
+    parser.add_argument("--seed", type=int, metavar="N", help="number that fixes all chance (default 0)")
+    parser.add_argument(
+        "--device", choices=("auto", "cpu", "cuda", "mps"), help="where to compute (default: the fastest there is)"
+    )
+    parser.add_argument(
+        "--resume", metavar="RUN", help="go on with this run of the project: its name under PROJECT/runs, or its folder"
+    )
+    parser.add_argument("--supervised-only", action="store_true", help="use the labelled tiles only")
+    parser.add_argument("--show", metavar="TILE", help="refresh the overlays of this tile while training")
+    parser.add_argument(
+        "--events",
+        choices=("-",),
+        help="write events as JSON lines to standard output, read commands from standard input",
+    )
+    parser.add_argument("--json", metavar="FILE", help="write the result as JSON (- for standard output)")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train; returns the exit code."""
+    if args.events and args.json == "-":
+        raise ConfigError("--events - and --json - both want standard output", "one of them at a time", "--json FILE")
+    messenger: Messenger | None = None
+    try:
+        if args.events:
+            messenger = Messenger(commands=sys.stdin)
+            messenger.listener = line_writer(sys.stdout, on_closed=messenger.request_stop)
+            summary = _train(args, messenger)
+        else:
+            from training_core.commands.progress import ProgressDisplay
+
+            with ProgressDisplay() as display:
+                messenger = Messenger(display.listen)
+                summary = _train(args, messenger)
+    except UserError as error:
+        if args.events and messenger is not None:
+            messenger.send(RunFailed, message=str(error))
+        raise
+    if args.json:
+        write_json(summary, args.json)
+    if not args.events and args.json != "-":
+        print_result(summary)
+    return 0
+
+
+def _train(args: argparse.Namespace, messenger: Messenger) -> dict[str, Any]:
+    from training_core.run import Request, train  # torch: only when it is needed
+
+    signal.signal(signal.SIGTERM, lambda *_: messenger.request_stop())
+    project = Project.open(args.project)
+    resume = _run_folder(project, args.resume) if args.resume else None
+    config = configs.load(args.config, _settings(args), base=_run_settings(resume))
+    return train(Request(project, config, resume, args.show, [sys.executable, *sys.argv]), messenger)
+
+
+def _settings(args: argparse.Namespace) -> dict[str, Any]:
+    texts = list(args.set)
+    if args.minutes is not None:
+        texts.append(f"schedule.minutes={args.minutes}")
+    if args.epochs is not None:
+        texts.append(f"schedule.epochs={args.epochs}")
+    if args.seed is not None:
+        texts.append(f"seed={args.seed}")
+    if args.device is not None:
+        texts.append(f"runtime.device={args.device}")
+    if args.supervised_only:
+        texts.append("pseudo_label.enabled=false")
+    return configs.merge_settings(texts)
+
+
+def _run_folder(project: Project, name: str) -> Path:
+    inside = project.runs_dir / name
+    return inside if inside.is_dir() else Path(name)
+
+
+def _run_settings(run_dir: Path | None) -> dict[str, Any]:
+    if run_dir is None:
+        return {}
+    from training_core.run_folder import read_run
+
+    read_run(run_dir)  # says in words what is wrong with the folder
+    settings: dict[str, Any] = json.loads((run_dir / "config.json").read_text(encoding="utf-8"))
+    return settings

@@ -1,0 +1,312 @@
+"""The one configuration of a run: strict, frozen, versioned, units in the names.
+
+The window's form, the CLI and the run folder all use this model. Unknown keys and wrong types are errors that
+name the key, the value and what is allowed. `variant` picks the defaults; whatever the user sets wins over them,
+and the run folder records the resolved values, so a run never depends on what a later version's preset says.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from training_core.errors import ConfigError
+from training_core.presets import VARIANTS
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class EncoderConfig(_Section):
+    """The pathology (or ImageNet) network that reads the pixels."""
+
+    name: str = Field("efficientnet_lite0", description="efficientnet_lite0 (bundled), uni, or any timm name")
+    weights_path: str | None = Field(
+        None, description="local weights (.safetensors, .pth, .bin); None: the default source"
+    )
+    pretrained: bool = Field(True, description="False: random weights, for tests and benchmarks")
+    trainable: bool = Field(True, description="False: the encoder is frozen")
+    taps: tuple[int, int] = Field(
+        (2, 9), description="ViT only: 0-based blocks whose tokens are the low and high features"
+    )
+    low_channels: int = Field(256, ge=1, description="ViT only: width of the low features after their 1x1 projection")
+    high_channels: int = Field(
+        2048, ge=1, description="ViT only: width of the high features after their 1x1 projection"
+    )
+
+
+class TextConfig(_Section):
+    """Where the class text vectors come from."""
+
+    encoder: Literal["learned", "open_clip"] = Field(
+        "learned", description="learned vectors, or an open_clip text tower"
+    )
+    model_name: str = Field("ViT-B-32", description="open_clip model name")
+    weights_path: str | None = Field(None, description="local open_clip checkpoint; needed for open_clip")
+    context_tokens: int = Field(4, ge=0, le=8, description="learnable context vectors per class (CoOp)")
+
+
+class DecoderConfig(_Section):
+    """What turns feature maps into class logits."""
+
+    name: Literal["deeplabv3plus", "unet"] = "unet"
+    dilations: tuple[int, int, int] = Field((12, 24, 36), description="deeplabv3plus: rates of the atrous convolutions")
+
+
+class AlignmentConfig(_Section):
+    """The shared space of pixels, prototypes and text, and how their similarities are fused."""
+
+    embedding_dim: int = Field(256, ge=8, description="D, width of the space shared by pixels, prototypes and text")
+    use_prototypes: bool = True
+    use_text: bool = True
+    loss: Literal["mse", "cosine", "kl", "none"] = Field("mse", description="pulls prototypes and text together")
+    prototype_weight: float = Field(0.1, ge=0, description="weight of the prototype similarities in the fused logits")
+    text_weight: float = Field(0.1, ge=0, description="weight of the text similarities in the fused logits")
+    logit_scale: float = Field(1.0, gt=0, description="factor on the cosines before the softmax of their loss")
+    upsample: Literal["cosines", "features"] = Field(
+        "cosines", description="what is brought to full resolution; features: the released code"
+    )
+
+
+class LossConfig(_Section):
+    """Weights of the terms of the objective (docs/method.md)."""
+
+    labeled: float = Field(1.0, ge=0)
+    hard: float = Field(0.5, ge=0)
+    soft: float = Field(0.25, ge=0)
+    perturbed: float = Field(0.25, ge=0)
+    alignment: float = Field(1.0, ge=0, description="weight of the prototype, text and alignment terms")
+
+
+class PseudoLabelConfig(_Section):
+    """How the unlabelled tiles get their targets."""
+
+    enabled: bool = Field(True, description="False: train on the labelled tiles only")
+    hard_target: Literal["weak", "strong"] = Field("weak", description="whose fused argmax is the hard target")
+    mix_partner: Literal["batch", "own"] = Field(
+        "batch", description="CutMix partners: the batch rolled by one, or tiles of their own"
+    )
+    threshold_start: float = Field(0.7, ge=0, le=1)
+    threshold_momentum: float = Field(0.999, ge=0, le=1)
+
+
+class AugmentConfig(_Section):
+    """How the views of a tile are varied."""
+
+    scale_min: float = Field(0.5, gt=0)
+    scale_max: float = Field(2.0, gt=0)
+    rotate: bool = Field(True, description="quarter turns and vertical flips besides the horizontal flip")
+    color_jitter_labeled: float = Field(
+        0.0, ge=0, le=1, description="strength of colour jitter on labelled tiles, 0 to 1"
+    )
+
+
+class OptimizerConfig(_Section):
+    """Optimiser and learning rates."""
+
+    name: Literal["sgd", "adamw"] = "adamw"
+    encoder_lr: float = Field(2e-4, gt=0)
+    lr: float = Field(1e-3, gt=0)
+    momentum: float = Field(0.9, ge=0, lt=1)
+    weight_decay: float = Field(1e-4, ge=0)
+    poly_power: float = Field(0.9, gt=0)
+    warmup_steps: int = Field(0, ge=0)
+
+
+class ScheduleConfig(_Section):
+    """How long to train: minutes before epochs before steps, whichever is set first."""
+
+    steps: int = Field(500, ge=1)
+    epochs: int | None = Field(None, ge=1, description="passes over the unlabelled tiles (labelled ones without them)")
+    minutes: float | None = Field(None, gt=0)
+    validate_every_steps: int = Field(50, ge=1)
+
+
+class DataConfig(_Section):
+    """Crops and batches."""
+
+    crop_px: int = Field(256, ge=32, multiple_of=32)
+    labeled_batch: int = Field(4, ge=1)
+    unlabeled_batch: int = Field(4, ge=1)
+    min_labeled_tiles: int = Field(2, ge=1)
+
+
+class TeacherConfig(_Section):
+    """The moving average of the network that makes pseudo-labels and predicts."""
+
+    ema_decay: float = Field(0.99, ge=0, lt=1, description="0: the student is its own teacher, as in the paper")
+
+
+class InferenceConfig(_Section):
+    """The sliding window."""
+
+    window_px: int = Field(512, ge=32, multiple_of=32)
+    stride_fraction: float = Field(0.75, gt=0, le=1, description="step of the sliding window as a share of the window")
+
+
+class RuntimeConfig(_Section):
+    """Where and in which precision to compute."""
+
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+
+
+class Config(_Section):
+    """Everything a run depends on besides the project's data."""
+
+    spec_version: Literal[1] = 1
+    variant: Literal["best", "paper", "released"] = "best"
+    seed: int = Field(0, ge=0)
+    encoder: EncoderConfig = EncoderConfig()
+    text: TextConfig = TextConfig()
+    decoder: DecoderConfig = DecoderConfig()
+    alignment: AlignmentConfig = AlignmentConfig()
+    losses: LossConfig = LossConfig()
+    pseudo_label: PseudoLabelConfig = PseudoLabelConfig()
+    augment: AugmentConfig = AugmentConfig()
+    optimizer: OptimizerConfig = OptimizerConfig()
+    teacher: TeacherConfig = TeacherConfig()
+    schedule: ScheduleConfig = ScheduleConfig()
+    data: DataConfig = DataConfig()
+    inference: InferenceConfig = InferenceConfig()
+    runtime: RuntimeConfig = RuntimeConfig()
+
+
+def resolve(user: dict[str, Any] | None = None, *, source: str = "the configuration") -> Config:
+    """The variant's preset with the user's nested values on top, validated.
+
+    Raises
+    ------
+    ConfigError: an unknown key, a wrong type, or a value out of range; names key, value and allowed ones.
+    """
+    user = user or {}
+    variant = user.get("variant", "best")
+    preset = VARIANTS.get(variant, {}) if isinstance(variant, str) else {}
+    merged = _layered(preset, user)
+    try:
+        return Config.model_validate_json(json.dumps(merged))
+    except ValidationError as error:
+        raise _explain(error, source) from error
+    except (TypeError, ValueError) as error:
+        raise ConfigError(
+            f"{source} holds a value that is not plain data ({error})",
+            "numbers, text, true or false, lists",
+            "remove it",
+        ) from error
+
+
+def load(
+    path: Path | None = None, settings: dict[str, Any] | None = None, *, base: dict[str, Any] | None = None
+) -> Config:
+    """`base` (an earlier run's settings), under those of a YAML or JSON file, under nested `settings`.
+
+    Raises
+    ------
+    ConfigError: the file is missing or unreadable, or a value is not allowed.
+    """
+    values = _layered(base or {}, _read(path) if path is not None else {})
+    return resolve(_layered(values, settings or {}), source=str(path) if path else "the configuration")
+
+
+def parse_setting(text: str) -> dict[str, Any]:
+    """`section.key=value` as a nested dict; the value is read as YAML (1e-3, true, null, [1, 2])."""
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise ConfigError(f"--set {text}", "key=value", "--set schedule.steps=200")
+    try:
+        parsed: Any = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise ConfigError(
+            f"--set {text} has a value that is not readable",
+            "a number, text, true, false or a list",
+            "put quotes around text",
+        ) from error
+    if isinstance(parsed, str):  # YAML 1.1 reads 1e-3 as text
+        try:
+            parsed = float(parsed)
+        except ValueError:
+            parsed = value if parsed == "" else parsed
+    for part in reversed(key.strip().split(".")):
+        parsed = {part: parsed}
+    return dict(parsed)
+
+
+def merge_settings(settings: list[str]) -> dict[str, Any]:
+    """Several `section.key=value` texts as one nested dict; later ones win."""
+    merged: dict[str, Any] = {}
+    for text in settings:
+        merged = _merge(merged, parse_setting(text))
+    return merged
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ConfigError(
+            f"there is no file {path}",
+            "a YAML or JSON configuration",
+            "check the path, or leave --config out for the defaults",
+        ) from error
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(
+            f"{path} is not readable as YAML or JSON",
+            "a YAML or JSON configuration",
+            "compare it with the config.json of a run folder",
+        ) from error
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise ConfigError(
+            f"{path} holds a {type(values).__name__}",
+            "sections with keys and values",
+            "compare it with the config.json of a run folder",
+        )
+    return values
+
+
+def _layered(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:
+    """`_merge`, but a budget in `top` replaces one of another kind in `base`."""
+    schedule = top.get("schedule")
+    if isinstance(schedule, dict) and schedule.keys() & {"steps", "epochs", "minutes"}:
+        base = _merge(base, {"schedule": {"epochs": None, "minutes": None}})
+    return _merge(base, top)
+
+
+def _merge(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in top.items():
+        below = merged.get(key)
+        merged[key] = _merge(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def _explain(error: ValidationError, source: str) -> ConfigError:
+    first = error.errors()[0]
+    location = [str(part) for part in first["loc"]]
+    key = ".".join(location)
+    if first["type"] == "extra_forbidden":
+        allowed = sorted(_section_at(location[:-1]).model_fields)
+        close = difflib.get_close_matches(location[-1], allowed, n=1)
+        hint = f"did you mean {close[0]}" if close else "remove the key"
+        return ConfigError(
+            f"{source} has the unknown key {key} = {first['input']!r}", f"one of {', '.join(allowed)}", hint
+        )
+    needed = first["msg"].removeprefix("Input should be ")
+    return ConfigError(f"{source} has {key} = {first['input']!r}", needed, f"correct {key}")
+
+
+def _section_at(location: list[str]) -> type[BaseModel]:
+    section: type[BaseModel] = Config
+    for part in location:
+        annotation = section.model_fields[part].annotation
+        assert isinstance(annotation, type)
+        assert issubclass(annotation, BaseModel)
+        section = annotation
+    return section

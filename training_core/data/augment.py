@@ -1,0 +1,110 @@
+"""Weak views (scale, crop, flip, turn) and strong views (colour, blur), each drawn from a generator of its own.
+
+Source: UniSemAlign (arXiv 2604.09169), after UniMatch: scale 0.5-2, crop, flip; colour jitter 0.5/0.5/0.5/0.25 at
+p 0.8, grey at p 0.2, blur of sigma 0.1-2 at p 0.5; CutMix box of 2-40 % of the area at p 0.5.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+from torchvision.transforms.v2 import functional as TF
+
+from training_core.config import AugmentConfig
+from training_core.losses import IGNORE
+
+Rng = np.random.Generator
+Pixels = NDArray[np.uint8]
+
+
+def weak_view(image: Pixels, label: Pixels, crop_px: int, config: AugmentConfig, rng: Rng) -> tuple[Tensor, Tensor]:
+    """A random crop: image (3, crop, crop) float 0..1 and label (crop, crop) uint8, alike transformed.
+
+    Beyond the tile's edge the tissue is mirrored, label and all, so no black frame is learned. Where only a part of
+    the tile is labelled, the crop is placed over a labelled pixel of a class drawn evenly.
+    """
+    scale = float(np.exp(rng.uniform(np.log(config.scale_min), np.log(config.scale_max))))
+    side = max(8, round(crop_px / scale))
+    image, label = _mirrored(image, side), _mirrored(label, side)
+    top, left = _corner(label, side, rng)
+    patch = torch.from_numpy(np.ascontiguousarray(image[top : top + side, left : left + side]))
+    patch_label = torch.from_numpy(np.ascontiguousarray(label[top : top + side, left : left + side]))
+    pixels = patch.permute(2, 0, 1)[None].float() / 255
+    pixels = F.interpolate(pixels, size=(crop_px, crop_px), mode="bilinear", antialias=True, align_corners=False)[0]
+    classes = F.interpolate(patch_label[None, None].float(), size=(crop_px, crop_px), mode="nearest-exact")[0, 0]
+    turns = int(rng.integers(4)) if config.rotate else 0
+    flips = [axis for axis, allowed in ((-1, True), (-2, config.rotate)) if allowed and rng.random() < 0.5]
+    pixels = torch.rot90(pixels, turns, (-2, -1)).flip(flips)
+    classes = torch.rot90(classes, turns, (-2, -1)).flip(flips)
+    return pixels, classes.to(torch.uint8)
+
+
+def strong_view(image: Tensor, rng: Rng) -> Tensor:
+    """The same crop (3, H, W) in other colours and another sharpness."""
+    if rng.random() < 0.8:
+        image = color_jitter(image, 1.0, rng)
+    if rng.random() < 0.2:
+        image = TF.rgb_to_grayscale(image, num_output_channels=3)
+    if rng.random() < 0.5:
+        sigma = float(rng.uniform(0.1, 2.0))
+        image = TF.gaussian_blur(
+            image, kernel_size=[2 * round(3 * sigma) + 1 if sigma > 0.2 else 3] * 2, sigma=[sigma, sigma]
+        )
+    return image
+
+
+def color_jitter(image: Tensor, strength: float, rng: Rng) -> Tensor:
+    """Brightness, contrast, saturation within +-0.5 and hue within +-0.25, times strength, in random order."""
+    changes = [
+        lambda x: TF.adjust_brightness(x, float(rng.uniform(1 - 0.5 * strength, 1 + 0.5 * strength))),
+        lambda x: TF.adjust_contrast(x, float(rng.uniform(1 - 0.5 * strength, 1 + 0.5 * strength))),
+        lambda x: TF.adjust_saturation(x, float(rng.uniform(1 - 0.5 * strength, 1 + 0.5 * strength))),
+        lambda x: TF.adjust_hue(x, float(rng.uniform(-0.25 * strength, 0.25 * strength))),
+    ]
+    for index in rng.permutation(len(changes)):
+        image = changes[index](image)
+    return image
+
+
+def cutmix_box(size_px: int, rng: Rng) -> Tensor:
+    """(size, size) boolean: a box of 2-40 % of the area with sides at most 1 : 3.3, or nothing at p 0.5."""
+    box = torch.zeros(size_px, size_px, dtype=torch.bool)
+    if rng.random() < 0.5:
+        return box
+    while True:
+        area = rng.uniform(0.02, 0.4) * size_px * size_px
+        ratio = rng.uniform(0.3, 1 / 0.3)
+        height, width = round(float(np.sqrt(area / ratio))), round(float(np.sqrt(area * ratio)))
+        if height <= size_px and width <= size_px:
+            break
+    top, left = int(rng.integers(size_px - height + 1)), int(rng.integers(size_px - width + 1))
+    box[top : top + height, left : left + width] = True
+    return box
+
+
+def _mirrored(pixels: Pixels, side: int) -> Pixels:
+    """At least side x side, by mirroring at the right and bottom edges."""
+    bottom, right = max(0, side - pixels.shape[0]), max(0, side - pixels.shape[1])
+    if not bottom and not right:
+        return pixels
+    return cast(Pixels, np.pad(pixels, [(0, bottom), (0, right), *[(0, 0)] * (pixels.ndim - 2)], mode="symmetric"))
+
+
+def _corner(label: Pixels, side: int, rng: Rng) -> tuple[int, int]:
+    """Top and left of the crop."""
+    height, width = label.shape
+    present = np.flatnonzero(np.bincount(label.ravel(), minlength=256))
+    if IGNORE not in present or len(present) == 1:  # all labelled, or nothing is
+        return int(rng.integers(height - side + 1)), int(rng.integers(width - side + 1))
+    chosen = rng.choice(present[present != IGNORE])
+    rows, columns = np.nonzero(label == chosen)
+    pick = int(rng.integers(len(rows)))
+    offsets = rng.integers(side, size=2)
+    top = int(np.clip(rows[pick] - offsets[0], 0, height - side))
+    left = int(np.clip(columns[pick] - offsets[1], 0, width - side))
+    return top, left

@@ -1,0 +1,95 @@
+"""Training batches as a pure function of (seed, step): any step can be made again, so resuming needs no state."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from training_core.batch import Batch, UnlabeledBatch
+from training_core.config import Config
+from training_core.data.augment import Rng, color_jitter, cutmix_box, strong_view, weak_view
+from training_core.data.pool import TilePool
+
+_LABELED, _UNLABELED, _PARTNER = 0, 1, 2
+
+
+class BatchMaker:
+    """Makes the batch of any step from the tiles' names. Images are 0..1 RGB; the trainer normalises them."""
+
+    def __init__(self, pool: TilePool, labeled: Sequence[str], unlabeled: Sequence[str], config: Config) -> None:
+        self._pool = pool
+        self._labeled = tuple(labeled)
+        self._unlabeled = tuple(unlabeled) if config.pseudo_label.enabled else ()
+        self._config = config
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps in which every unlabelled tile (without any: labelled tile) is seen once."""
+        data = self._config.data
+        if self._unlabeled:
+            return max(1, -(-len(self._unlabeled) // data.unlabeled_batch))
+        return max(1, -(-len(self._labeled) // data.labeled_batch))
+
+    def batch(self, step: int) -> Batch:
+        """The batch of this step (0-based)."""
+        config, data = self._config, self._config.data
+        rng = np.random.default_rng([config.seed, step])
+        images, labels = self._weak(self._labeled, _LABELED, data.labeled_batch, step, rng)
+        if config.augment.color_jitter_labeled:
+            images = [color_jitter(image, config.augment.color_jitter_labeled, rng) for image in images]
+        unlabeled = self._unlabeled_batch(step, rng) if self._unlabeled else None
+        return Batch(torch.stack(images), torch.stack(labels).long(), unlabeled)
+
+    def _unlabeled_batch(self, step: int, rng: Rng) -> UnlabeledBatch:
+        size, count = self._config.data.crop_px, self._config.data.unlabeled_batch
+        weak, known = self._weak(self._unlabeled, _UNLABELED, count, step, rng)
+        strong = [strong_view(image, rng) for image in weak]
+        mix_weak = mix_strong = mix_ignored = None
+        if self._config.pseudo_label.mix_partner == "own":
+            others, _ = self._weak(self._unlabeled, _PARTNER, count, step, rng)
+            mix_weak, mix_strong = torch.stack(others), torch.stack([strong_view(image, rng) for image in others])
+            mix_ignored = torch.zeros(count, size, size, dtype=torch.bool)
+        return UnlabeledBatch(
+            weak=torch.stack(weak),
+            strong=torch.stack(strong),
+            known=torch.stack(known).long(),
+            ignored=torch.zeros(count, size, size, dtype=torch.bool),
+            box=torch.stack([cutmix_box(size, rng) for _ in range(count)]),
+            mix_weak=mix_weak,
+            mix_strong=mix_strong,
+            mix_ignored=mix_ignored,
+        )
+
+    def _weak(
+        self, names: tuple[str, ...], stream: int, count: int, step: int, rng: Rng
+    ) -> tuple[list[Tensor], list[Tensor]]:
+        views = [
+            weak_view(
+                self._pool.image(name), self._pool.label(name), self._config.data.crop_px, self._config.augment, rng
+            )
+            for name in self._names(names, stream, count, step)
+        ]
+        return [image for image, _ in views], [label for _, label in views]
+
+    def _names(self, names: tuple[str, ...], stream: int, count: int, step: int) -> Iterator[str]:
+        """The next tiles of an endless sequence of shuffled passes over `names`."""
+        for position in range(step * count, (step + 1) * count):
+            epoch, index = divmod(position, len(names))
+            order = np.random.default_rng([self._config.seed, stream, epoch]).permutation(len(names))
+            yield names[int(order[index])]
+
+
+def prefetched(maker: BatchMaker, first_step: int) -> Generator[Batch]:
+    """Batches from `first_step` on, each made in a thread while the one before it is trained on."""
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="batches") as executor:
+        upcoming = executor.submit(maker.batch, first_step)
+        step = first_step
+        while True:
+            batch = upcoming.result()
+            step += 1
+            upcoming = executor.submit(maker.batch, step)
+            yield batch

@@ -1,0 +1,59 @@
+"""Tiles and labels as the trainer sees them: decoded once, in bounded memory, labels frozen when the run starts."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training_core.losses import IGNORE
+from training_core.project import Project
+
+Pixels = NDArray[np.uint8]
+
+
+class TilePool:
+    """Images (H, W, 3) and class-index labels (H, W) of a project, both uint8.
+
+    The labels are read when the pool is made, so that strokes painted while training runs belong to the next round.
+    Class ids become indices 0..C-1 in the order of `class_ids`; 255 stays "not labelled".
+    """
+
+    def __init__(
+        self, project: Project, labeled: Sequence[str], class_ids: Sequence[int], max_bytes: int = 2 << 30
+    ) -> None:
+        self._project = project
+        self._max_bytes = max_bytes
+        self._bytes = 0
+        self._images: OrderedDict[str, Pixels] = OrderedDict()
+        to_index = np.full(256, IGNORE, np.uint8)
+        to_index[list(class_ids)] = np.arange(len(class_ids))
+        self._labels = {name: to_index[project.label(name)] for name in labeled}
+
+    def image(self, name: str) -> Pixels:
+        """(H, W, 3) uint8; the least recently used images leave when memory runs out."""
+        if name in self._images:
+            self._images.move_to_end(name)
+            return self._images[name]
+        image = self._project.image(name)
+        self._images[name] = image
+        self._bytes += image.nbytes
+        while self._bytes > self._max_bytes and len(self._images) > 1:
+            self._bytes -= self._images.popitem(last=False)[1].nbytes
+        return image
+
+    def label(self, name: str) -> Pixels:
+        """(H, W) uint8 class indices, 255 where not labelled."""
+        label = self._labels.get(name)
+        return label if label is not None else np.full(self.image(name).shape[:2], IGNORE, np.uint8)
+
+    def label_hash(self) -> str:
+        """One SHA-256 over all labels of the run, for its provenance."""
+        digest = hashlib.sha256()
+        for name in sorted(self._labels):
+            digest.update(name.encode())
+            digest.update(self._labels[name].tobytes())
+        return digest.hexdigest()

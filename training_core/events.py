@@ -1,0 +1,152 @@
+"""What the training process tells and is told: typed events and commands as JSON lines.
+
+Events carry paths, never arrays. Each line is one event; `run_id` lets a reader drop the events of an older run.
+The same lines are kept in RUN/events.jsonl, so a curve can be drawn again after a restart.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="null")
+
+
+class _Event(_Message):
+    run_id: str
+    elapsed_s: float = 0.0
+    """Seconds since the training process started."""
+
+
+class RunStarted(_Event):
+    """What the run works with."""
+
+    kind: Literal["run_started"] = "run_started"
+    run_dir: str
+    device: str
+    precision: str
+    encoder: str
+    class_ids: tuple[int, ...]
+    n_labeled: int
+    n_unlabeled: int
+    n_val: int
+    total_steps: int | None
+    """None when the budget is minutes."""
+
+
+class Status(_Event):
+    """A sentence that says what the process is doing, for a status line."""
+
+    kind: Literal["status"] = "status"
+    message: str
+
+
+class Warned(_Event):
+    """A sentence the user should read, although training goes on."""
+
+    kind: Literal["warned"] = "warned"
+    message: str
+
+
+class StepDone(_Event):
+    """One step: losses by name, unweighted, and the state of the threshold."""
+
+    kind: Literal["step_done"] = "step_done"
+    step: int
+    progress: float
+    """Share of the budget used, 0 to 1."""
+    eta_s: float | None
+    losses: dict[str, float]
+    threshold: float | None
+    confident_share: float | None
+    """Share of the unlabelled pixels whose fused confidence reached the threshold, 0 to 1."""
+
+
+class Validated(_Event):
+    """Scores in percent."""
+
+    kind: Literal["validated"] = "validated"
+    step: int
+    mdice: float | None
+    mjaccard: float | None
+    dice_by_class: dict[int, float]
+    """Class id to Dice in percent; classes without a true pixel are left out."""
+    measured_on: Literal["validation", "training"]
+    is_best: bool
+
+
+class OverlayReady(_Event):
+    """New overlays of one tile: single-channel uint8 PNGs of the tile's size.
+
+    prediction and pseudo_label hold class ids (pseudo_label 255 where the fused confidence is below the
+    threshold); confidence holds 0 to 255 for 0 to 1.
+    """
+
+    kind: Literal["overlay_ready"] = "overlay_ready"
+    step: int
+    tile: str
+    prediction: str
+    pseudo_label: str
+    confidence: str
+
+
+class RunFinished(_Event):
+    """The run is complete and its predictions are written."""
+
+    kind: Literal["run_finished"] = "run_finished"
+    run_dir: str
+    reason: Literal["budget", "stopped"]
+    steps: int
+    seconds: float
+    mdice: float | None
+    mjaccard: float | None
+
+
+class RunFailed(_Event):
+    """The run ended with an error that the user can mend."""
+
+    kind: Literal["run_failed"] = "run_failed"
+    message: str
+
+
+Event = Annotated[
+    RunStarted | Status | Warned | StepDone | Validated | OverlayReady | RunFinished | RunFailed,
+    Field(discriminator="kind"),
+]
+_event_adapter: TypeAdapter[Event] = TypeAdapter(Event)
+
+
+class Stop(_Message):
+    """Finish the step, save, predict nothing more, exit."""
+
+    command: Literal["stop"] = "stop"
+
+
+class Show(_Message):
+    """Make and refresh the overlays of this tile from now on, the first one at once."""
+
+    command: Literal["show"] = "show"
+    tile: str
+
+
+Command = Annotated[Stop | Show, Field(discriminator="command")]
+_command_adapter: TypeAdapter[Command] = TypeAdapter(Command)
+
+
+def parse_event(line: str) -> Event | None:
+    """The event on this line, or None for a line that is not an event (a library's own print)."""
+    try:
+        return _event_adapter.validate_json(line)
+    except ValidationError:
+        return None
+
+
+def parse_command(line: str) -> Command | None:
+    """The command on this line, or None for a line that is not a command."""
+    try:
+        return _command_adapter.validate_json(line)
+    except ValidationError:
+        return None

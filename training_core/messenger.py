@@ -1,0 +1,85 @@
+"""The trainer's mouth and ears: events to the run folder and a listener, commands from standard input."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TextIO
+
+from training_core.errors import writing
+from training_core.events import Command, Event, Show, Stop, parse_command
+
+Listener = Callable[[Event], None]
+
+
+class Messenger:
+    """Stamps events with run id and time, writes them to RUN/events.jsonl and hands them to a listener."""
+
+    def __init__(self, listener: Listener | None = None, commands: TextIO | None = None) -> None:
+        self.listener = listener
+        self._file: TextIO | None = None
+        self._started = time.monotonic()
+        self._run_id = ""
+        self._commands: queue.SimpleQueue[Command] = queue.SimpleQueue()
+        if commands is not None:
+            threading.Thread(target=self._listen, args=(commands,), daemon=True, name="commands").start()
+
+    def open_run(self, run_dir: Path) -> None:
+        """From now on events belong to this run and are kept in its folder."""
+        self._run_id = run_dir.name
+        with writing(run_dir):
+            self._file = (run_dir / "events.jsonl").open("a", encoding="utf-8", buffering=1)
+
+    def send(self, event_type: Callable[..., Event], **values: Any) -> None:
+        """Make the event and send it."""
+        event = event_type(run_id=self._run_id, elapsed_s=round(time.monotonic() - self._started, 3), **values)
+        if self._file is not None:
+            with writing(Path(self._file.name)):
+                self._file.write(event.model_dump_json() + "\n")
+        if self.listener is not None:
+            self.listener(event)
+
+    def request_stop(self) -> None:
+        """As if the user had pressed Stop; safe to call from a signal handler."""
+        self._commands.put(Stop())
+
+    def pending(self) -> tuple[bool, str | None]:
+        """(stop asked for, tile to show or None), of the commands that came since the last call."""
+        stop, show = False, None
+        while True:
+            try:
+                command = self._commands.get_nowait()
+            except queue.Empty:
+                return stop, show
+            if isinstance(command, Show):
+                show = command.tile
+            else:
+                stop = True
+
+    def close(self) -> None:
+        """Close the run's event file."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _listen(self, commands: TextIO) -> None:
+        for line in commands:
+            command = parse_command(line)
+            if command is not None:
+                self._commands.put(command)
+
+
+def line_writer(stream: TextIO, on_closed: Callable[[], None]) -> Listener:
+    """A listener that writes JSON lines; when the reader has gone, training is asked to stop and keep its result."""
+
+    def listen(event: Event) -> None:
+        try:
+            stream.write(event.model_dump_json() + "\n")
+            stream.flush()
+        except (BrokenPipeError, ValueError):  # the window has gone; the run folder still gets every event
+            on_closed()
+
+    return listen

@@ -1,0 +1,34 @@
+"""A tile's result as three PNGs that the window can show: prediction, pseudo-label, confidence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training_core.errors import writing
+from training_core.inference import TileResult
+from training_core.io import write_png
+from training_core.project import UNLABELED
+
+
+def write_overlays(
+    folder: Path, name: str, result: TileResult, class_ids: NDArray[np.uint8], threshold: float
+) -> dict[str, Path]:
+    """prediction: class ids; pseudo_label: class ids, 255 below the threshold; confidence: 0..255 for 0..1.
+
+    Returns the paths by those names. Each file is replaced whole, so a reader never sees half of one.
+    """
+    pseudo_label = np.where(result.fused_confidence >= threshold, class_ids[result.fused], UNLABELED).astype(np.uint8)
+    arrays = {
+        "prediction": class_ids[result.prediction],
+        "pseudo_label": pseudo_label,
+        "confidence": np.rint(result.confidence * 255).astype(np.uint8),
+    }
+    paths = {kind: folder / f"{name}.{kind}.png" for kind in arrays}
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        for kind, array in arrays.items():
+            write_png(paths[kind], array)
+    return paths

@@ -1,0 +1,38 @@
+"""What `variant` stands for: the defaults in which the paper, the released code and our best differ.
+
+docs/method.md says where each value comes from.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+_PAPER: dict[str, Any] = {
+    "encoder": {"trainable": False},
+    "decoder": {"name": "deeplabv3plus"},
+    "alignment": {"logit_scale": 1.0},
+    "losses": {"labeled": 1.0, "hard": 0.5, "soft": 0.25, "perturbed": 0.25, "alignment": 1.0},
+    "pseudo_label": {"hard_target": "weak", "mix_partner": "own"},
+    "augment": {"rotate": False},
+    "optimizer": {
+        "name": "sgd",
+        "encoder_lr": 0.001,
+        "lr": 0.01,
+        "momentum": 0.9,
+        "weight_decay": 1e-4,
+        "poly_power": 0.9,
+    },
+    "teacher": {"ema_decay": 0.0},
+    "schedule": {"epochs": 80},
+    "inference": {"window_px": 256, "stride_fraction": 2 / 3},
+    "runtime": {"precision": "float32"},
+}
+
+_RELEASED: dict[str, Any] = {
+    **_PAPER,
+    "losses": {"labeled": 0.5, "hard": 0.25, "soft": 0.25, "perturbed": 0.25, "alignment": 1.0},
+    "pseudo_label": {"hard_target": "strong", "mix_partner": "own"},
+    "alignment": {"logit_scale": 1.0, "upsample": "features"},
+}
+
+VARIANTS: dict[str, dict[str, Any]] = {"best": {}, "paper": _PAPER, "released": _RELEASED}

@@ -1,0 +1,153 @@
+"""One run from start to end: check, build, train, predict every tile, sum up."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from training_core.config import Config
+from training_core.data.pool import TilePool
+from training_core.device import choose_compute
+from training_core.errors import ConfigError, writing
+from training_core.events import RunFinished, RunStarted, Status, Warned
+from training_core.io import atomic_write
+from training_core.messenger import Messenger
+from training_core.model import build_model
+from training_core.project import Project
+from training_core.readiness import check_ready
+from training_core.run_folder import Split, create_run_folder, peak_rss_bytes, read_run
+from training_core.trainer import Trainer
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to train: a project, a configuration, and for a resumed run its folder."""
+
+    project: Project
+    config: Config
+    resume: Path | None = None
+    show: str | None = None
+    command: Sequence[str] = ()
+
+
+def train(request: Request, messenger: Messenger) -> dict[str, Any]:
+    """Train, predict every tile, and return the summary that is also written to RUN/summary.json.
+
+    Nothing is written before the data, the device and the weights have been found good.
+
+    Raises
+    ------
+    UserError: whatever the user can mend; see the error's own message.
+    """
+    project, config = request.project, request.config
+    if request.show is not None:
+        project.tile(request.show)
+    split = read_run(request.resume)[2] if request.resume else check_ready(project, config)
+    compute = choose_compute(config.runtime)
+    torch.manual_seed(config.seed)
+    messenger.send(Status, message="Loading the encoder")
+    model = build_model(config, project.classes)
+    messenger.send(Status, message="Reading the labels")
+    class_ids = [c.id for c in project.classes]
+    pool = TilePool(project, (*split.labeled, *split.val, *_partly_labeled(project, split)), class_ids)
+    run_dir = request.resume or create_run_folder(project, config, split, pool.label_hash(), request.command)
+    messenger.open_run(run_dir)
+    trainer = Trainer(model, config, pool, split, project, run_dir, compute, messenger)
+    trainer.shown = request.show
+    if request.resume:
+        trainer.restore()
+        _check_budget_left(trainer, run_dir)
+    messenger.send(
+        RunStarted,
+        run_dir=str(run_dir),
+        device=str(compute.device),
+        precision=compute.precision,
+        encoder=config.encoder.name,
+        class_ids=tuple(class_ids),
+        n_labeled=len(split.labeled),
+        n_unlabeled=len(split.unlabeled),
+        n_val=len(split.val),
+        total_steps=trainer.budget.total_steps,
+    )
+    _warn(project, split, messenger)
+    reason = trainer.fit()
+    if trainer.progress.step:
+        trainer.load_best()
+        _predict_all(trainer, messenger)
+    return _finish(trainer, reason, messenger)
+
+
+def _partly_labeled(project: Project, split: Split) -> tuple[str, ...]:
+    """Unlabelled tiles that carry some labels: those pixels are known when the tile's pseudo-label is made."""
+    return tuple(name for name in split.unlabeled if project.has_label(name) and name not in split.labeled)
+
+
+def _warn(project: Project, split: Split, messenger: Messenger) -> None:
+    missing = project.missing_images()
+    if missing:
+        message = f"{len(missing)} images cannot be found and are left out, first {missing[0]}."
+        messenger.send(Warned, message=message)
+    if not split.val:
+        messenger.send(
+            Warned,
+            message="No validation tile: the curve shows the Dice of training tiles, which is too high. "
+            "Set some labelled tiles apart for validation to see how well new tiles will be predicted.",
+        )
+
+
+def _check_budget_left(trainer: Trainer, run_dir: Path) -> None:
+    state = trainer.progress
+    if trainer.budget.progress(state.step, state.elapsed_s) >= 1:
+        raise ConfigError(
+            f"run {run_dir.name} has used its whole budget ({state.step} steps)",
+            "a larger budget to go on with",
+            f"--resume {run_dir.name} --set schedule.steps={2 * state.step}, or --minutes with more minutes in all",
+        )
+
+
+def _predict_all(trainer: Trainer, messenger: Messenger) -> None:
+    """Every tile, the unlabelled ones first; a stop cuts it short."""
+    split, project = trainer.split, trainer.project
+    missing = set(project.missing_images())
+    order = dict.fromkeys([*split.unlabeled, *(tile.name for tile in project.tiles)])
+    names = [name for name in order if name not in missing]
+    for done, name in enumerate(names):
+        messenger.send(Status, message=f"Predicting tile {done + 1} of {len(names)}")
+        trainer.write_prediction(name, trainer.run_dir / "predictions")
+        if messenger.pending()[0]:
+            messenger.send(Warned, message=f"Stopped after predicting {done + 1} of {len(names)} tiles.")
+            return
+
+
+def _finish(trainer: Trainer, reason: str, messenger: Messenger) -> dict[str, Any]:
+    state, scores = trainer.progress, trainer.progress.best_scores
+    measured = scores is not None and bool(trainer.split.val)
+    summary = {
+        "spec_version": 1,
+        "run": str(trainer.run_dir),
+        "reason": reason,
+        "steps": state.step,
+        "seconds": round(state.elapsed_s, 2),
+        "val": {"mDice": scores.mdice, "mJaccard": scores.mjaccard} if scores is not None and measured else None,
+        "peak_rss_bytes": peak_rss_bytes(),
+        "device": str(trainer.compute.device),
+        "precision": trainer.compute.precision,
+    }
+    with writing(trainer.run_dir):
+        atomic_write(trainer.run_dir / "summary.json", json.dumps(summary, indent=1).encode())
+    messenger.send(
+        RunFinished,
+        run_dir=str(trainer.run_dir),
+        reason=reason,
+        steps=state.step,
+        seconds=state.elapsed_s,
+        mdice=scores.mdice if scores else None,
+        mjaccard=scores.mjaccard if scores else None,
+    )
+    messenger.close()
+    return summary

@@ -1,0 +1,285 @@
+"""The training loop: batches in, weights, events and checkpoints out. Start it with `train` in training_core/run.py.
+
+A step is `training_core.step.training_step`; this module owns everything that lives from step to step.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from training_core import checkpoint as checkpoints
+from training_core.batch import Batch
+from training_core.config import Config
+from training_core.data.batches import BatchMaker, prefetched
+from training_core.data.pool import TilePool
+from training_core.device import Compute
+from training_core.errors import writing
+from training_core.events import OverlayReady, StepDone, Validated
+from training_core.inference import predict_image
+from training_core.messenger import Messenger
+from training_core.metrics import Confusion, Scores
+from training_core.model import UniSemAlign
+from training_core.optimizer import build_optimizer, set_lr
+from training_core.overlays import write_overlays
+from training_core.project import Project
+from training_core.pseudo_label import Threshold
+from training_core.run_folder import Split
+from training_core.schedule import Budget, lr_factor
+from training_core.step import StepResult, training_step
+
+_FIRST_OVERLAYS = (5, 15, 30)
+"""Steps after which the first overlays are made, before the first validation."""
+_MAX_TRAINING_TILES_SCORED = 8
+"""Without validation tiles the curve shows the Dice of at most so many training tiles."""
+
+
+@dataclass
+class Progress:
+    """Where a run stands."""
+
+    step: int = 0
+    elapsed_s: float = 0.0
+    best: float | None = None
+    scores: Scores | None = None
+    best_scores: Scores | None = None
+
+
+class Trainer:
+    """One run of training on a project's tiles."""
+
+    def __init__(
+        self,
+        model: UniSemAlign,
+        config: Config,
+        pool: TilePool,
+        split: Split,
+        project: Project,
+        run_dir: Path,
+        compute: Compute,
+        messenger: Messenger,
+    ) -> None:
+        self.config, self.compute, self.messenger = config, compute, messenger
+        self.project, self.pool, self.split, self.run_dir = project, pool, split, run_dir
+        self.model = model.to(compute.device).to(memory_format=torch.channels_last)
+        self.teacher = _teacher_of(self.model) if config.teacher.ema_decay > 0 else None
+        self.optimizer = build_optimizer(self.model, config.optimizer)
+        self.threshold = Threshold(config.pseudo_label.threshold_start, config.pseudo_label.threshold_momentum)
+        self.maker = BatchMaker(pool, split.labeled, split.unlabeled, config)
+        self.budget = Budget(config.schedule, self.maker.steps_per_epoch)
+        self.progress = Progress()
+        self.shown: str | None = None
+
+    @property
+    def predictor(self) -> UniSemAlign:
+        """The network that predicts: the teacher where there is one."""
+        return self.teacher if self.teacher is not None else self.model
+
+    def fit(self) -> Literal["budget", "stopped"]:
+        """Train until the budget is used or a stop is asked for; validates and saves at the end."""
+        state, started = self.progress, time.monotonic() - self.progress.elapsed_s
+        validated_at = -1
+        reason: Literal["budget", "stopped"] = "budget"
+        seconds_per_step: float | None = None
+        batches = prefetched(self.maker, state.step)
+        while self.budget.progress(state.step, state.elapsed_s) < 1:
+            stop, show = self.messenger.pending()
+            if stop:
+                reason = "stopped"
+                break
+            if show is not None:
+                self.shown = show
+                if state.step:
+                    self.refresh_overlay()
+            step_started = time.monotonic()
+            result = self._train_on(next(batches))
+            state.step += 1
+            now = time.monotonic()
+            state.elapsed_s = now - started
+            took = now - step_started
+            seconds_per_step = took if seconds_per_step is None else 0.9 * seconds_per_step + 0.1 * took
+            self._report(result, self.budget.eta_s(state.step, state.elapsed_s, seconds_per_step))
+            if state.step % self.config.schedule.validate_every_steps == 0:
+                self.validate()
+                self.save()
+                validated_at = state.step
+            if state.step in _FIRST_OVERLAYS or validated_at == state.step:
+                self.refresh_overlay()
+        batches.close()
+        if validated_at != state.step and state.step:
+            self.validate()
+            self.save()
+            self.refresh_overlay()
+        state.elapsed_s = time.monotonic() - started
+        return reason
+
+    def _train_on(self, batch: Batch) -> StepResult:
+        state, config = self.progress, self.config
+        # as the released code does, the rate is set after a step from that step's number, so the first two share it
+        before = max(0, state.step - 1) if self.budget.total_steps else state.step
+        set_lr(self.optimizer, lr_factor(self.budget.progress(before, state.elapsed_s), state.step, config.optimizer))
+        self.model.train()
+        batch = _normalized(batch.to(self.compute.device), self.model)
+        with self.compute.autocast():
+            result = training_step(self.model, self.teacher, batch, self.threshold, config)
+        self.optimizer.zero_grad(set_to_none=True)
+        result.total.backward()  # type: ignore[no-untyped-call]
+        self.optimizer.step()
+        if self.teacher is not None:
+            _follow(self.teacher, self.model, config.teacher.ema_decay, state.step)
+        return result
+
+    def _report(self, result: StepResult, eta_s: float | None) -> None:
+        state = self.progress
+        self.messenger.send(
+            StepDone,
+            step=state.step,
+            progress=self.budget.progress(state.step, state.elapsed_s),
+            eta_s=eta_s,
+            losses={"total": float(result.total.detach())} | {k: float(v.detach()) for k, v in result.losses.items()},
+            threshold=self.threshold.value if result.confident_share is not None else None,
+            confident_share=result.confident_share,
+        )
+
+    def validate(self) -> None:
+        """Score the validation tiles (training tiles where there are none) and tell."""
+        state, names = self.progress, self.split.val or self.split.labeled[:_MAX_TRAINING_TILES_SCORED]
+        confusion = Confusion([c.id for c in self.project.classes])
+        self.predictor.eval()
+        for name in names:
+            result = predict_image(self.predictor, self.pool.image(name), self.config.inference, self.compute)
+            confusion.add(self.pool.label(name), result.prediction)
+        scores = state.scores = confusion.scores()
+        value = scores.mdice if scores is not None else None
+        # training Dice only ever says that the network has learned by heart: without validation tiles the last is kept
+        is_best = state.best is None or not self.split.val or (value is not None and value > state.best)
+        if is_best:
+            state.best, state.best_scores = value, scores
+        values = {
+            "step": state.step,
+            "mdice": value,
+            "mjaccard": scores.mjaccard if scores is not None else None,
+            "dice_by_class": scores.dice if scores is not None else {},
+            "measured_on": "validation" if self.split.val else "training",
+            "is_best": is_best,
+        }
+        self.messenger.send(Validated, **values)
+        with writing(self.run_dir), (self.run_dir / "metrics.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps({**values, "elapsed_s": state.elapsed_s}) + "\n")
+        self._is_best = is_best
+
+    def save(self) -> None:
+        """Write a checkpoint of this moment; validate first, it decides whether this one is the best."""
+        state = self.progress
+        training = _prefixed("optimizer", _optimizer_tensors(self.optimizer)) | checkpoints.rng_state(
+            self.compute.device
+        )
+        if self.teacher is not None:
+            training |= _prefixed("student", checkpoints.saved_tensors(self.model))
+        scalars = {
+            "spec_version": 1,
+            "step": state.step,
+            "elapsed_s": state.elapsed_s,
+            "threshold": self.threshold.value,
+            "best": state.best,
+            "mdice": state.scores.mdice if state.scores else None,
+            "mjaccard": state.scores.mjaccard if state.scores else None,
+        }
+        model = checkpoints.saved_tensors(self.predictor)
+        checkpoints.save(self.run_dir, model, training, scalars, is_best=self._is_best)
+
+    def restore(self) -> None:
+        """Go on from the run's last checkpoint: weights, optimiser, threshold, random states, step."""
+        checkpoint = checkpoints.open_checkpoint(self.run_dir, "last")
+        training, state = checkpoint.training, checkpoint.state
+        checkpoints.load_tensors(self.predictor, checkpoint.model, checkpoint.path)
+        if self.teacher is not None:
+            checkpoints.load_tensors(self.model, _unprefixed("student", training), checkpoint.path)
+        _load_optimizer_tensors(self.optimizer, _unprefixed("optimizer", training))
+        checkpoints.restore_rng_state(training, self.compute.device)
+        self.threshold.value = state["threshold"]
+        self.progress = Progress(step=state["step"], elapsed_s=state["elapsed_s"], best=state["best"])
+
+    def load_best(self) -> None:
+        """Make the best checkpoint's weights the predictor's."""
+        checkpoint = checkpoints.open_checkpoint(self.run_dir, "best")
+        checkpoints.load_tensors(self.predictor, checkpoint.model, checkpoint.path)
+
+    def refresh_overlay(self) -> None:
+        """Predict the tile on screen and tell where its overlays lie."""
+        if self.shown is None:
+            return
+        paths = self.write_prediction(self.shown, self.run_dir / "overlays")
+        self.messenger.send(
+            OverlayReady, step=self.progress.step, tile=self.shown, **{k: str(p) for k, p in paths.items()}
+        )
+
+    def write_prediction(self, name: str, folder: Path) -> dict[str, Path]:
+        """Prediction, pseudo-label and confidence of one tile as PNGs in `folder`."""
+        self.predictor.eval()
+        result = predict_image(self.predictor, self.pool.image(name), self.config.inference, self.compute)
+        ids = np.array([c.id for c in self.project.classes], np.uint8)
+        return write_overlays(folder, name, result, ids, self.threshold.value)
+
+
+def _teacher_of(model: UniSemAlign) -> UniSemAlign:
+    teacher = copy.deepcopy(model)
+    teacher.requires_grad_(False)
+    return teacher.eval()
+
+
+@torch.no_grad()
+def _follow(teacher: UniSemAlign, student: UniSemAlign, decay: float, step: int) -> None:
+    """teacher <- d teacher + (1 - d) student, with a smaller d in the first steps; buffers are copied.
+
+    Source: Tarvainen and Valpola 2017 (arXiv 1703.01780).
+    """
+    decay = min(decay, (1 + step) / (10 + step))
+    pairs = [(t, s) for t, s in zip(teacher.parameters(), student.parameters(), strict=True) if s.requires_grad]
+    torch._foreach_lerp_([t for t, _ in pairs], [s.detach() for _, s in pairs], 1 - decay)
+    for ours, theirs in zip(teacher.buffers(), student.buffers(), strict=True):
+        ours.copy_(theirs)
+
+
+def _normalized(batch: Batch, model: UniSemAlign) -> Batch:
+    def ready(images: Tensor) -> Tensor:
+        return model.normalize(images).contiguous(memory_format=torch.channels_last)
+
+    return batch.map_images(ready)
+
+
+def _optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """The optimiser's state as tensors named parameter.key, parameters numbered as in its state_dict."""
+    state: dict[int, dict[str, Any]] = optimizer.state_dict()["state"]
+    tensors = {}
+    for index, entries in state.items():
+        for key, value in entries.items():
+            if value is not None:
+                tensors[f"{index}.{key}"] = torch.as_tensor(value)
+    return tensors
+
+
+def _load_optimizer_tensors(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    whole = optimizer.state_dict()
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        index, _, key = name.partition(".")
+        state.setdefault(int(index), {})[key] = tensor
+    whole["state"] = state
+    optimizer.load_state_dict(whole)
+
+
+def _prefixed(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {f"{prefix}.{name}": tensor for name, tensor in tensors.items()}
+
+
+def _unprefixed(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(f"{prefix}."): t for name, t in tensors.items() if name.startswith(f"{prefix}.")}
