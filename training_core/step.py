@@ -55,10 +55,12 @@ def training_step(
     perturb = config.losses.perturbed > 0
     if teacher is None:
         partner = _partner(model, unlabeled, config)
-        first = model(torch.cat([batch.images, unlabeled.weak]), perturb_from=0 if perturb else None)
+        # the released code also perturbs the labelled rows; nothing reads those, but the batch statistics see them
+        perturb_from = 0 if config.pseudo_label.hard_target == "strong" else n
+        first = model(torch.cat([batch.images, unlabeled.weak]), perturb_from=perturb_from if perturb else None)
         strong = model(_cutmix_images(unlabeled))
         targets = _own_targets(model, first.rows(n, None), strong, partner, unlabeled, threshold, config)
-        perturbed = first.perturbed[n:] if first.perturbed is not None else None
+        perturbed = first.perturbed[n - perturb_from :] if first.perturbed is not None else None
     else:
         targets = _teacher_targets(teacher, unlabeled, threshold)
         first = model(torch.cat([batch.images, _cutmix_images(unlabeled)]), perturb_from=n if perturb else None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 
@@ -28,6 +29,7 @@ class TilePool:
         self._project = project
         self._max_bytes = max_bytes
         self._bytes = 0
+        self._lock = threading.Lock()  # batches are made in a thread while the main one validates
         self._images: OrderedDict[str, Pixels] = OrderedDict()
         to_index = np.full(256, IGNORE, np.uint8)
         to_index[list(class_ids)] = np.arange(len(class_ids))
@@ -35,15 +37,16 @@ class TilePool:
 
     def image(self, name: str) -> Pixels:
         """(H, W, 3) uint8; the least recently used images leave when memory runs out."""
-        if name in self._images:
-            self._images.move_to_end(name)
-            return self._images[name]
-        image = self._project.image(name)
-        self._images[name] = image
-        self._bytes += image.nbytes
-        while self._bytes > self._max_bytes and len(self._images) > 1:
-            self._bytes -= self._images.popitem(last=False)[1].nbytes
-        return image
+        with self._lock:
+            if name in self._images:
+                self._images.move_to_end(name)
+                return self._images[name]
+            image = self._project.image(name)
+            self._images[name] = image
+            self._bytes += image.nbytes
+            while self._bytes > self._max_bytes and len(self._images) > 1:
+                self._bytes -= self._images.popitem(last=False)[1].nbytes
+            return image
 
     def label(self, name: str) -> Pixels:
         """(H, W) uint8 class indices, 255 where not labelled."""
