@@ -55,7 +55,9 @@ class TextConfig(_Section):
 class DecoderConfig(_Section):
     """What turns feature maps into class logits."""
 
-    name: Literal["deeplabv3plus", "unet"] = "unet"
+    name: Literal["auto", "deeplabv3plus", "unet"] = Field(
+        "auto", description="auto: unet where the encoder publishes a pyramid, else deeplabv3plus"
+    )
     dilations: tuple[int, int, int] = Field((12, 24, 36), description="deeplabv3plus: rates of the atrous convolutions")
 
 

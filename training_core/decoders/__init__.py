@@ -21,9 +21,10 @@ def build_decoder(config: DecoderConfig, channels: Sequence[int], strides: Seque
     ------
     ConfigError: the decoder cannot work on such features.
     """
-    if config.name == "deeplabv3plus":
+    is_pyramid = len(channels) >= 3
+    if config.name == "deeplabv3plus" or (config.name == "auto" and not is_pyramid):
         return DeepLabV3Plus(channels, strides, n_classes, dilations=config.dilations)
-    if len(channels) < 3:
+    if not is_pyramid:
         raise ConfigError(
             f"decoder.name = 'unet' with an encoder of {len(channels)} feature maps",
             "an encoder with at least 3 feature maps of falling resolution",
