@@ -124,7 +124,7 @@ class OptimizerConfig(_Section):
 class ScheduleConfig(_Section):
     """How long to train: minutes before epochs before steps, whichever is set first."""
 
-    steps: int = Field(500, ge=1)
+    steps: int = Field(400, ge=1)
     epochs: int | None = Field(None, ge=1, description="passes over the unlabelled tiles (labelled ones without them)")
     minutes: float | None = Field(None, gt=0)
     validate_every_steps: int = Field(50, ge=1)
@@ -148,7 +148,7 @@ class TeacherConfig(_Section):
 class InferenceConfig(_Section):
     """The sliding window."""
 
-    window_px: int = Field(512, ge=32, multiple_of=32)
+    window_px: int = Field(1024, ge=32, multiple_of=32)
     stride_fraction: float = Field(0.75, gt=0, le=1, description="step of the sliding window as a share of the window")
 
 
