@@ -1,6 +1,14 @@
 """The project folder: pictures, classes, labels, splits, rounds and runs. Torch-free."""
 
-from training_core.project.classes import check_classes, default_classes, default_color, default_prompt, make_classes
+from training_core.project.classes import (
+    check_classes,
+    default_classes,
+    default_color,
+    default_prompt,
+    make_classes,
+    parse_classes,
+    propose_classes,
+)
 from training_core.project.model import (
     UNLABELED,
     LabelEdit,
@@ -28,4 +36,6 @@ __all__ = [
     "default_color",
     "default_prompt",
     "make_classes",
+    "parse_classes",
+    "propose_classes",
 ]

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from training_core.errors import ProjectError
-from training_core.project.model import MAX_CLASS_ID, TissueClass
+from training_core.project.model import MAX_CLASS_ID, UNLABELED, TissueClass
 
 # Okabe and Ito's palette (https://jfly.uni-koeln.de/color), told apart with every common colour blindness, in an
 # order that stands out on pink and purple tissue first; background is a neutral grey outside it.
 BACKGROUND_COLOR = "#999999"
 PALETTE = ("#009e73", "#e69f00", "#56b4e9", "#f0e442", "#0072b2", "#d55e00", "#cc79a7", "#000000")
+
+_EXAMPLE = '--classes "background=0,gland=255"'
+_UNLABELED_WORDS = {"unlabelled", "unlabeled", "ignore"}
+_MAX_LISTED_VALUES = 12
 
 _BACKGROUND_NAMES = {"background", "bg", "other", "rest", "none"}
 _PROMPT_WORDS = {
@@ -81,9 +85,7 @@ def check_classes(classes: Sequence[TissueClass]) -> tuple[TissueClass, ...]:
     ProjectError: one of these does not hold.
     """
     if not classes:
-        raise ProjectError(
-            "there is no class", "at least one class, better two", 'name them, for example "background,gland"'
-        )
+        raise ProjectError("there is no class", "at least one class, better two", "name them: background,gland")
     ids: set[int] = set()
     names: set[str] = set()
     for tissue_class in classes:
@@ -100,3 +102,55 @@ def check_classes(classes: Sequence[TissueClass]) -> tuple[TissueClass, ...]:
         ids.add(tissue_class.id)
         names.add(name)
     return tuple(classes)
+
+
+def parse_classes(text: str) -> tuple[tuple[TissueClass, ...], dict[int, int]]:
+    """Classes with ids 0, 1, 2 ... in the order of `text`, and what each mask value means: value to class id.
+
+    `text` is NAME=VALUE,NAME=VALUE. VALUE is a mask value from 0 to 255 or a range of them (gland=1-40, for masks that
+    number their objects); a name may come twice with further values. The reserved name "unlabelled" maps a value to
+    255, not labelled. Without any =VALUE (background,gland) there are classes and no values.
+
+    Raises
+    ------
+    ProjectError: not in that form, a value that is no number, or a value with two meanings.
+    """
+    names: dict[str, int] = {}
+    values: dict[int, int] = {}
+    entries = [entry.strip() for entry in text.split(",") if entry.strip()]
+    with_value = ["=" in entry for entry in entries]
+    if not entries or any(with_value) != all(with_value):
+        raise ProjectError(f'--classes "{text}"', "NAME=VALUE,NAME=VALUE", _EXAMPLE)
+    for entry in entries:
+        name, equals, value = (part.strip() for part in entry.partition("="))
+        if not name:
+            raise ProjectError(f'--classes has "{entry}", without a name', "NAME=VALUE", _EXAMPLE)
+        class_id = UNLABELED if name.casefold() in _UNLABELED_WORDS else names.setdefault(name, len(names))
+        for number in _numbers(value, entry) if equals else ():
+            if values.setdefault(number, class_id) != class_id:
+                given = f"--classes gives the mask value {number} two meanings"
+                raise ProjectError(given, "one class for each mask value", "take one of them out")
+    return make_classes(list(names)), values
+
+
+def propose_classes(values: Mapping[int, int]) -> str:
+    """A --classes line for the values found in masks (value to number of pixels), for the user to edit."""
+    found = sorted(values)
+    if len(found) > _MAX_LISTED_VALUES:
+        first = found[0] if found[0] > 0 else found[1]
+        background = "background=0," if found[0] == 0 else ""
+        return f'--classes "{background}class 1={first}-{found[-1]}"'
+    names = [f"class {number}" for number in range(1, len(found) + 1)]
+    if found and found[0] == 0:
+        names = ["background", *names[:-1]]
+    return '--classes "' + ",".join(f"{name}={value}" for name, value in zip(names, found, strict=True)) + '"'
+
+
+def _numbers(value: str, entry: str) -> range:
+    match = re.fullmatch(r"(\d{1,3})(?:-(\d{1,3}))?", value)
+    if match is not None:
+        first = int(match[1])
+        last = int(match[2] or first)
+        if first <= last <= 255:
+            return range(first, last + 1)
+    raise ProjectError(f'--classes has "{entry}"', "a mask value from 0 to 255, or a range such as 1-40", _EXAMPLE)

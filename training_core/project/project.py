@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
@@ -149,7 +150,8 @@ class Project:
         try:
             return self._by_name[1][name]
         except KeyError:
-            hint = "python -m training_core project info lists the tiles"
+            close = get_close_matches(name, self._by_name[1], n=1)
+            hint = f"did you mean {close[0]}" if close else "check the spelling; a tile is named like its image file"
             raise ProjectError(f"the project {self.name} has no tile {name}", "the name of a tile", hint) from None
 
     def image_path(self, name: str) -> Path:

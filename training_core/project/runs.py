@@ -17,10 +17,10 @@ _KINDS = ("prediction", "pseudo_label", "confidence")
 _round = TypeAdapter(Round)
 
 
-def natural_key(text: str) -> list[tuple[int, int, str]]:
+def natural_key(text: str) -> tuple[list[tuple[int, int, str]], str]:
     """A sort key under which tile_2 comes before tile_10."""
-    parts = re.split(r"(\d+)", text.casefold())
-    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts if part] + [(2, 0, text)]
+    parts = re.split(r"([0-9]+)", text.casefold())
+    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts if part], text
 
 
 def run_ids(project: Path) -> tuple[str, ...]:
