@@ -1,0 +1,111 @@
+"""Why a button cannot work right now, in one sentence each; an empty string when it can.
+
+The views show the sentence as the tooltip of the disabled button, and as the hint of an empty section.
+"""
+
+from __future__ import annotations
+
+from napari_unisemalign.session import OverlaySource, Phase, Session
+from training_core.config import Config
+
+NO_PROJECT = "Open a project first, make one from a folder of images, or try the sample."
+MIN_LABELED_TILES = Config().data.min_labeled_tiles
+
+
+def why_not_train(session: Session) -> str:
+    """Training needs a project, a few labelled tiles and no training that runs already."""
+    if session.project is None:
+        return NO_PROJECT
+    if session.training.active:
+        return "Training is running already."
+    done = len(session.project.labeled_names())
+    if done < MIN_LABELED_TILES:
+        return f"Paint every class on at least {MIN_LABELED_TILES} tiles first ({done} done): a few strokes are enough."
+    return ""
+
+
+def why_not_stop(session: Session) -> str:
+    """Stopping needs a training that runs and was not told yet."""
+    if session.training.phase is Phase.STOPPING:
+        return "Stopping already: what was learned is being saved."
+    return "" if session.training.active else "No training is running."
+
+
+def why_not_switch_project(session: Session) -> str:
+    """Another project can only be opened when no training runs on this one."""
+    return "Stop the training before you open another project." if session.training.active else ""
+
+
+def why_no_overlays(session: Session) -> str:
+    """There is something to overlay when a run has predicted the tile on screen."""
+    if session.project is None or session.tile is None:
+        return NO_PROJECT
+    if session.overlays(session.tile) is not None:
+        return ""
+    stored = session.project.prediction(session.tile)
+    if stored is not None and session.project.is_rejected(session.tile, stored.run_id):
+        return "You rejected the prediction of this tile. Train again to get a new one."
+    if session.training.active:
+        return "The first overlay of this tile comes as soon as the training has made one."
+    if session.project.latest_run_id() is not None:
+        return "The last training made no prediction for this tile, because it was completely labelled."
+    return "No predictions yet. Paint a few tiles, then press Start training."
+
+
+def why_not_accept(session: Session) -> str:
+    """Accepting needs overlays of the tile on screen."""
+    return why_no_overlays(session)
+
+
+def why_not_accept_area(session: Session, drawn: bool) -> str:
+    """Accepting an area needs overlays and a drawn shape."""
+    return why_no_overlays(session) or ("" if drawn else "Press Draw area and outline what you want to accept.")
+
+
+def why_not_reject(session: Session) -> str:
+    """Rejecting needs a prediction of a finished run: one that is still training changes by itself."""
+    reason = why_no_overlays(session)
+    if reason:
+        return reason
+    if session.training.active:
+        return "The prediction still changes: wait until the training has ended, or stop it."
+    return ""
+
+
+def why_no_next(session: Session) -> str:
+    """There must be another tile."""
+    if session.project is None:
+        return NO_PROJECT
+    return "" if session.next_to_review() is not None else "There is no other tile."
+
+
+def why_not_remove_class(session: Session) -> str:
+    """A project keeps at least one class; the one to remove must be chosen."""
+    if session.project is None:
+        return NO_PROJECT
+    if session.training.active:
+        return "Classes cannot be removed while training runs."
+    if session.class_id is None:
+        return "Choose the class to remove."
+    return "" if len(session.classes()) > 1 else "A project needs at least one class."
+
+
+def why_not_export(session: Session, content: str) -> str:
+    """Exporting needs something to write: labels, predictions, or either."""
+    project = session.project
+    if project is None:
+        return NO_PROJECT
+    has_labels = any(project.has_label(name) for name in session.tile_names())
+    has_predictions = project.latest_run_id() is not None
+    if content == "labels" and not has_labels:
+        return "Nothing is labelled yet. Paint a tile or accept a prediction first."
+    if content == "predictions" and not has_predictions:
+        return "There are no predictions yet. Train first."
+    if not has_labels and not has_predictions:
+        return "There is nothing to export yet. Paint a tile or train first."
+    return ""
+
+
+def source_words(source: OverlaySource) -> str:
+    """The source's name as users read it."""
+    return "prediction" if source is OverlaySource.PREDICTION else "pseudo-label"

@@ -1,0 +1,104 @@
+"""Work that takes longer than a blink, away from the window's thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+from qtpy.QtCore import QEventLoop, QObject, QThread, Signal
+
+from training_core.errors import UserError
+
+Progress = Callable[[float, str], None]
+
+
+class Background(QObject):
+    """One worker thread. Results, errors and progress arrive in the window's thread, in order."""
+
+    _arrived = Signal(object)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="unisemalign")
+        self._open = True
+        self._arrived.connect(self._call)
+        self.destroyed.connect(self._abandon)
+
+    def run(
+        self,
+        work: Callable[[], Any],
+        done: Callable[[Any], None],
+        failed: Callable[[UserError], None] | None = None,
+    ) -> None:
+        """Call `work` in the thread, then `done` with its result, or `failed` with its `UserError`, in the window.
+
+        Any other exception is raised in the window's thread, where napari shows it with its traceback.
+        """
+        if self._open:
+            self._executor.submit(work).add_done_callback(lambda future: self._post(_answer(future, done, failed)))
+
+    def post(self, function: Callable[[], None]) -> None:
+        """From the worker: call `function` in the window's thread."""
+        self._post(function)
+
+    def _abandon(self, _object: object = None) -> None:
+        """The window has gone: nothing can be delivered any more."""
+        self._open = False
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+    def close(self) -> None:
+        """Drop what waits, let the running work end, and deliver nothing more."""
+        self._open = False
+        self._executor.shutdown(wait=True, cancel_futures=True)
+
+    def _post(self, function: Callable[[], None]) -> None:
+        if self._open:
+            self._arrived.emit(function)
+
+    def _call(self, function: Callable[[], None]) -> None:
+        if self._open:
+            function()
+
+
+def _answer(
+    future: Future[Any], done: Callable[[Any], None], failed: Callable[[UserError], None] | None
+) -> Callable[[], None]:
+    def answer() -> None:
+        if future.cancelled():
+            return
+        error = future.exception()
+        if error is None:
+            done(future.result())
+        elif isinstance(error, UserError) and failed is not None:
+            failed(error)
+        else:
+            raise error
+
+    return answer
+
+
+class _Worker(QThread):
+    def __init__(self, work: Callable[[], Any]) -> None:
+        super().__init__()
+        self._work = work
+        self.error: BaseException | None = None
+        self.result: Any = None
+
+    def run(self) -> None:
+        try:
+            self.result = self._work()
+        except BaseException as error:
+            self.error = error
+
+
+def run_while_painting(work: Callable[[], Any]) -> Any:
+    """Call `work` in a thread and return its result; meanwhile the window is painted but takes no input."""
+    loop, worker = QEventLoop(), _Worker(work)
+    worker.finished.connect(loop.quit)
+    worker.start()
+    loop.exec(QEventLoop.ProcessEventsFlag.ExcludeUserInputEvents)
+    worker.wait()
+    if worker.error is not None:
+        raise worker.error
+    return worker.result

@@ -1,0 +1,164 @@
+"""The classes: editing them, choosing the one to paint with, and the number keys."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from napari_unisemalign import availability
+from napari_unisemalign.controllers.context import Context
+from napari_unisemalign.layers import ROLE_KEY, class_of, layer_value
+from napari_unisemalign.notify import guarded
+from napari_unisemalign.widgets.classes import ClassRow
+from training_core.errors import ProjectError
+from training_core.project import Project
+
+KEYS = "123456789"
+ERASE_KEY = "0"
+KEY_HINT = "Keys 1 to 9 paint with a class, 0 erases. Double-click a name or prompt to change it."
+
+
+class ClassesController:
+    """Keeps table, labels layer and project of one mind about the classes."""
+
+    def __init__(self, context: Context) -> None:
+        self._context, self._session, self.reporter = context, context.session, context.reporter
+        self._layers, self._view = context.layers, context.panel.classes
+        view, session = self._view, self._session
+        view.class_chosen.connect(self.paint_with)
+        view.name_edited.connect(lambda class_id, name: self._update(class_id, name=name))
+        view.prompt_edited.connect(lambda class_id, prompt: self._update(class_id, prompt=prompt))
+        view.color_clicked.connect(self.choose_color)
+        view.add_clicked.connect(self.add)
+        view.remove_clicked.connect(self.remove)
+        session.project_changed.connect(self._on_project)
+        session.classes_changed.connect(self._refresh)
+        session.class_changed.connect(self._on_class)
+        session.training_changed.connect(self._refresh_available)
+        context.viewer.layers.events.inserted.connect(self._on_layer)
+        self._bind(context.viewer)
+        self._refresh()
+
+    @guarded
+    def paint_with(self, class_id: int) -> None:
+        """Choose a class and get ready to paint with it."""
+        self._session.set_class(class_id)
+        labels = self._layers.labels
+        if labels is not None:
+            labels.selected_label = layer_value(class_id)
+            keep = labels.mode if labels.mode in ("paint", "fill", "polygon") else "paint"
+            self._layers.activate_labels(keep)
+
+    @guarded
+    def choose_color(self, class_id: int) -> None:
+        """Ask for another color."""
+        current = next(each.color for each in self._session.classes() if each.id == class_id)
+        color = self._context.dialogs.color(current)
+        if color is not None:
+            self._update(class_id, color=color)
+
+    @guarded
+    def add(self) -> None:
+        """Add a class and let its name be typed."""
+        project = self._session.project
+        if project is None:
+            return
+        names = {each.name.casefold() for each in project.classes}
+        number = next(n for n in range(1, 257) if f"class {n}" not in names)
+        added = project.add_class(f"class {number}")
+        self._session.classes_changed.emit()
+        self._session.set_class(added.id)
+        self._view.edit_name(added.id)
+
+    @guarded
+    def remove(self) -> None:
+        """Remove the chosen class, after a question."""
+        project, class_id = self._session.project, self._session.class_id
+        if project is None or class_id is None:
+            return
+        name = next(each.name for each in project.classes if each.id == class_id)
+        question = (
+            f"Remove the class {name}? This only works while no label uses it. The other classes stay as they are."
+        )
+        if not self._context.dialogs.confirm("Remove class", question, "Remove"):
+            return
+        project.remove_class(class_id)
+        self._session.classes_changed.emit()
+        self._session.set_class(project.classes[0].id)
+
+    @guarded
+    def _update(self, class_id: int, **changes: str) -> None:
+        project = self._session.project
+        if project is None:
+            return
+        try:
+            project.update_class(class_id, **changes)
+        finally:
+            self._session.classes_changed.emit()  # a refused text must vanish from the table, too
+
+    def _on_project(self, project: Project | None) -> None:
+        self._session.classes_changed.emit()
+        if project is not None and project.classes:
+            self._session.set_class(project.classes[min(1, len(project.classes) - 1)].id)
+
+    def _on_class(self, class_id: int | None) -> None:
+        self._view.set_current(class_id)
+        labels = self._layers.labels
+        if labels is not None and class_id is not None and class_of(labels.selected_label) != class_id:
+            labels.selected_label = layer_value(class_id)
+        self._refresh_available()
+
+    def _refresh(self) -> None:
+        rows = [
+            ClassRow(each.id, each.name, each.color, each.prompt, KEYS[index] if index < len(KEYS) else "")
+            for index, each in enumerate(self._session.classes())
+        ]
+        self._view.set_classes(rows)
+        self._view.set_current(self._session.class_id)
+        self._layers.set_classes(self._session.classes())
+        self._refresh_available()
+
+    def _refresh_available(self, _training: object = None) -> None:
+        no_project = availability.NO_PROJECT if self._session.project is None else ""
+        remove = availability.why_not_remove_class(self._session)
+        self._view.set_available(no_project, remove, no_project or KEY_HINT)
+
+    # --- the labels layer and the keys ---------------------------------------------------------------------------
+
+    def _on_layer(self, event: Any) -> None:
+        layer = event.value
+        if ROLE_KEY not in layer.metadata:
+            return
+        self._bind(layer)
+        if layer is self._layers.labels:
+            layer.events.selected_label.connect(self._on_selected_label)
+            if self._session.class_id is not None:
+                layer.selected_label = layer_value(self._session.class_id)
+
+    def _on_selected_label(self, _event: Any = None) -> None:
+        """The user picked a label in napari's own controls; a number that no class has is put back."""
+        labels = self._layers.labels
+        if labels is None:
+            return
+        chosen = class_of(int(labels.selected_label))
+        if chosen is None or chosen == self._session.class_id:
+            return
+        if chosen in {each.id for each in self._session.classes()}:
+            self._session.set_class(chosen)
+        elif self._session.class_id is not None:
+            labels.selected_label = layer_value(self._session.class_id)
+            self.reporter.error(
+                ProjectError(
+                    f"no class has the label {chosen + 1}", "one of the classes in the list", "add a class first"
+                )
+            )
+
+    def _bind(self, provider: Any) -> None:
+        """Number keys on the viewer and on each of our layers, whose own keys 1 to 7 would win otherwise."""
+        for index, key in enumerate(KEYS):
+            provider.bind_key(key, lambda _provider, index=index: self._on_key(index), overwrite=True)
+        provider.bind_key(ERASE_KEY, lambda _provider: self._layers.activate_labels("erase"), overwrite=True)
+
+    def _on_key(self, index: int) -> None:
+        classes = self._session.classes()
+        if index < len(classes):
+            self.paint_with(classes[index].id)

@@ -1,0 +1,102 @@
+"""Closing the window or the dock: training is asked about, strokes are saved."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import QEvent, QObject, QTimer
+
+from napari_unisemalign.controllers.context import Context
+from napari_unisemalign.controllers.labels import LabelsController
+from napari_unisemalign.controllers.training import TrainingController
+from napari_unisemalign.dialogs import CloseAnswer
+from napari_unisemalign.session import Phase, Training
+
+LAST_WAIT_MS = 20_000
+
+
+class ClosingController(QObject):
+    """Stands before napari's own closing, which knows nothing of a training process."""
+
+    def __init__(self, context: Context, labels: LabelsController, training: TrainingController) -> None:
+        super().__init__(context.panel)
+        self._context, self._labels, self._training = context, labels, training
+        self._close_when_done = False
+        self._window = context.viewer.window._qt_window
+        self._window.installEventFilter(self)
+        context.panel.undocked.connect(self._on_undocked)
+        context.session.training_changed.connect(self._on_training)
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """Hold back the window's close event while something must be asked or saved."""
+        if event is None or event.type() != QEvent.Type.Close or watched is not self._window:
+            return False
+        if self._window._qt_viewer.isHidden():
+            # `viewer.close()` in a script: the canvas is gone and nobody can be asked
+            self._finish_without_questions()
+            return False
+        if self._may_close():
+            return False
+        event.ignore()
+        return True
+
+    def _may_close(self) -> bool:
+        if self._context.session.training.active:
+            answer = self._ask()
+            self._close_when_done = answer is CloseAnswer.STOP or (answer is CloseAnswer.WAIT and self._close_when_done)
+            if answer is CloseAnswer.STOP:
+                self._training.stop()
+            if answer is not CloseAnswer.KILL:
+                return False
+            self._training.kill()
+        return self._labels.flush() or self._context.dialogs.close_unsaved(self._labels.unsaved_names())
+
+    def _ask(self) -> CloseAnswer:
+        dialogs = self._context.dialogs
+        if self._context.session.training.phase is Phase.STOPPING:
+            return dialogs.close_while_stopping()
+        return dialogs.close_while_training()
+
+    def _finish_without_questions(self) -> None:
+        self._labels.flush()
+        if self._context.session.training.active:
+            self._training.stop()
+            if not self._training.process.wait(LAST_WAIT_MS):
+                self._training.kill()
+
+    def _on_training(self, training: Training) -> None:
+        if self._close_when_done and not training.active:
+            self._close_when_done = False
+            QTimer.singleShot(0, self._close)
+
+    def _close(self) -> None:
+        if self._context.panel.parent() is None:
+            self._context.panel.deleteLater()
+        else:
+            self._window.close()
+
+    def _on_undocked(self) -> None:
+        """napari has let go of the panel; ask, and dock it again if it is still needed."""
+        QTimer.singleShot(0, self._after_undocking)
+
+    def _after_undocking(self) -> None:
+        panel = self._context.panel
+        if panel.parent() is not None or self._window.isHidden():
+            return
+        if self._context.session.training.active:
+            answer = self._ask()
+            if answer is CloseAnswer.STOP:
+                self._close_when_done = True
+                self._training.stop()
+                return
+            if answer is CloseAnswer.WAIT:
+                self._dock_again()
+                return
+            self._training.kill()
+        if self._labels.flush() or self._context.dialogs.close_unsaved(self._labels.unsaved_names()):
+            panel.deleteLater()
+        else:
+            self._dock_again()
+
+    def _dock_again(self) -> None:
+        panel = self._context.panel
+        self._context.viewer.window.add_dock_widget(panel, name=panel.dock_name, area="right")
+        panel.show()

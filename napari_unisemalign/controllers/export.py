@@ -1,0 +1,83 @@
+"""Export."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from napari_unisemalign import availability
+from napari_unisemalign.controllers.context import Context
+from napari_unisemalign.controllers.labels import LabelsController
+from napari_unisemalign.notify import guarded
+from training_core.errors import UserError
+from training_core.project import Project
+
+
+class ExportController:
+    """Writes masks in the background."""
+
+    def __init__(self, context: Context, labels: LabelsController) -> None:
+        self._context, self._labels = context, labels
+        self._session, self.reporter = context.session, context.reporter
+        self._view = context.panel.export
+        self._busy = False
+        self._view.export_clicked.connect(self.export)
+        self._view.browse_clicked.connect(self.browse)
+        self._view.content_changed.connect(self._refresh)
+        session = self._session
+        session.project_changed.connect(self._on_project)
+        session.states_changed.connect(self._refresh)
+        session.training_changed.connect(self._refresh)
+        self._refresh()
+
+    @guarded
+    def browse(self) -> None:
+        """Ask for the folder."""
+        chosen = self._context.dialogs.export_folder(self._view.folder or str(Path.home()))
+        if chosen is not None:
+            self._view.set_folder(str(chosen))
+
+    @guarded
+    def export(self) -> None:
+        """Save the strokes, then write the masks."""
+        project = self._session.project
+        if project is None or not self._labels.flush():
+            return
+        folder = Path(self._view.folder).expanduser() if self._view.folder else project.path / "export"
+        content, file_format = self._view.content, self._view.format
+        self._set_busy(True)
+
+        def write() -> list[Path]:
+            from training_core.export import export_masks
+
+            return export_masks(project, folder, format=file_format, content=content)
+
+        self._context.background.run(write, lambda paths: self._on_written(folder, paths), self._on_failed)
+
+    def _on_written(self, folder: Path, paths: list[Path]) -> None:
+        self._set_busy(False)
+        masks = [path for path in paths if path.suffix != ".json"]
+        self._view.set_hint(f"Wrote {len(masks)} masks and the list of classes to {folder}")
+
+    def _on_failed(self, error: UserError) -> None:
+        self._set_busy(False)
+        self.reporter.error(error)
+
+    def _on_project(self, project: Project | None) -> None:
+        self._view.set_folder(str(project.path / "export") if project else "")
+        self._view.set_hint("")
+        self._refresh()
+
+    def _set_busy(self, busy: bool) -> None:
+        self._busy = busy
+        self._view.set_hint("Writing masks …" if busy else "")
+        self._refresh()
+
+    def _refresh(self, _change: object = None) -> None:
+        reason = (
+            "Masks are being written." if self._busy else availability.why_not_export(self._session, self._view.content)
+        )
+        self._view.set_available(reason)
+        if reason and not self._busy:
+            self._view.set_hint(reason)
+        elif self._view.hint.text().endswith(".") and not self._busy:
+            self._view.set_hint("")

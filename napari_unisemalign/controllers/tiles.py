@@ -1,0 +1,188 @@
+"""The project, its list of tiles, and the tile on screen."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+from napari_unisemalign import availability
+from napari_unisemalign.controllers.context import Context
+from napari_unisemalign.controllers.labels import LabelsController
+from napari_unisemalign.notify import guarded
+from napari_unisemalign.widgets.tiles import EMPTY
+from training_core.errors import UserError
+from training_core.project import Project, TileState, make_classes
+
+STATE_ORDER = (TileState.ACCEPTED, TileState.LABELED, TileState.PREDICTED, TileState.UNLABELED)
+
+
+def sample_folder() -> Path:
+    """Where the sample project is kept."""
+    return Path.home() / "napari-unisemalign" / "sample"
+
+
+class TilesController:
+    """Opens projects and puts tiles on the screen."""
+
+    def __init__(self, context: Context, labels: LabelsController) -> None:
+        self._context, self._labels = context, labels
+        self._session, self.reporter = context.session, context.reporter
+        self._view = context.panel.tiles
+        self._states: dict[str, TileState] = {}
+        self._busy = ""
+        view, session = self._view, self._session
+        view.open_clicked.connect(self.choose_project)
+        view.new_clicked.connect(self.make_project)
+        view.sample_clicked.connect(self.open_sample)
+        view.tile_chosen.connect(self.show)
+        view.previous_clicked.connect(lambda: self._step(-1))
+        view.next_clicked.connect(lambda: self._step(1))
+        view.thumbnail_wanted.connect(self._load_thumbnail)
+        session.states_changed.connect(self._refresh_states)
+        session.training_changed.connect(self._refresh_available)
+        self._refresh_available()
+
+    @guarded
+    def choose_project(self) -> None:
+        """Ask for a folder and open it."""
+        project = self._session.project
+        start = str(project.path.parent) if project else str(Path.home())
+        path = self._context.dialogs.project_folder(start)
+        if path is not None:
+            self._open(path)
+
+    @guarded
+    def open_project(self, path: Path) -> None:
+        """Open a project folder."""
+        self._open(path)
+
+    @guarded
+    def make_project(self) -> None:
+        """Ask what the project is made of, make it in the background, open it."""
+        asked = self._context.dialogs.new_project()
+        if asked is None:
+            return
+        classes = make_classes(asked.class_names)
+        self._make(
+            "Making the project",
+            lambda: Project.create(asked.folder, [asked.images], classes=classes, progress=self._tell_progress),
+        )
+
+    def open_sample(self, folder: Path | None = None) -> None:
+        """Open the sample project; it is made the first time."""
+        path = folder or sample_folder()
+        if (path / "project.json").exists():
+            self.open_project(path)
+            return
+
+        def make() -> Project:
+            from training_core.demo import make_demo  # only needed the first time
+
+            return make_demo(path)
+
+        self._make("Making the sample project, this takes a moment", make)
+
+    @guarded
+    def show(self, name: str) -> None:
+        """Put a tile on the screen; strokes on the former one are saved first."""
+        project = self._session.project
+        if project is None or name == self._session.tile:
+            return
+        self._labels.leave()
+        try:
+            image, label = project.image(name), self._labels.load(name)
+        except UserError:
+            self._view.set_current(self._session.tile)
+            raise
+        layer = self._context.layers.show_tile(image, label, project.classes)
+        self._labels.watch(name, layer)
+        self._context.viewer.title = f"{name} – {project.name}"
+        self._session.set_tile(name)
+        self._view.set_current(name)
+        self._view.set_neighbors(self._session.neighbor(-1) is not None, self._session.neighbor(1) is not None)
+
+    def _open(self, path: Path) -> None:
+        reason = availability.why_not_switch_project(self._session)
+        if reason:
+            self.reporter.warning(reason)
+            return
+        project = Project.open(path)
+        if not self._labels.flush():
+            return
+        self._labels.release()
+        self._context.layers.clear()
+        self._session.set_project(project)
+        self._view.set_project(project.name, str(project.path))
+        self._refresh_states()
+        self._view.set_tiles(self._session.tile_names(), self._state_of)
+        missing = set(project.missing_images())
+        if missing:
+            first = sorted(missing)[0]
+            self.reporter.warning(
+                f"{len(missing)} of {len(project.tiles)} images are not where they were, the first is {first}. "
+                "Put them back, or move the project together with its images."
+            )
+        present = [name for name in self._session.tile_names() if name not in missing]
+        if present:
+            self.show(present[0])
+
+    def _make(self, what: str, make: object) -> None:
+        self._set_busy(f"{what} …")
+        self._context.background.run(make, self._on_made, self._on_not_made)
+
+    def _on_made(self, project: Project) -> None:
+        self._set_busy("")
+        self.open_project(project.path)
+
+    def _on_not_made(self, error: UserError) -> None:
+        self._set_busy("")
+        self.reporter.error(error)
+
+    def _tell_progress(self, done: int, total: int, text: str) -> None:
+        """Called in the background thread."""
+        self._context.background.post(
+            lambda: self._set_busy(f"Making the project: {done} of {total}, {text} …") if self._busy else None
+        )
+
+    def _set_busy(self, text: str) -> None:
+        self._busy = text
+        self._refresh_available()
+        self._refresh_summary()
+
+    def _step(self, step: int) -> None:
+        name = self._session.neighbor(step)
+        if name is not None:
+            self.show(name)
+
+    def _state_of(self, name: str) -> str:
+        return str(self._states.get(name, TileState.UNLABELED))
+
+    def _refresh_states(self) -> None:
+        project = self._session.project
+        self._states = project.states() if project else {}
+        self._view.refresh_states()
+        self._refresh_summary()
+
+    def _refresh_summary(self) -> None:
+        if self._busy or self._session.project is None:
+            self._view.set_summary(self._busy or EMPTY)
+            return
+        counts = Counter(self._states.values())
+        parts = [f"{counts[state]} {state}" for state in STATE_ORDER if counts[state]]
+        self._view.set_summary(f"{len(self._states)} tiles: {', '.join(parts)}")
+
+    def _refresh_available(self, _training: object = None) -> None:
+        reason = self._busy or availability.why_not_switch_project(self._session)
+        self._view.set_switchable(reason)
+
+    def _load_thumbnail(self, name: str) -> None:
+        project = self._session.project
+        if project is None:
+            return
+
+        def done(pixels: object) -> None:
+            if self._session.project is project:
+                self._view.set_thumbnail(name, pixels)
+
+        # A tile whose image is missing stays a grey square; showing it says why.
+        self._context.thumbnails.run(lambda: project.thumbnail(name), done, lambda _error: None)

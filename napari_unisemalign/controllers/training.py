@@ -1,0 +1,129 @@
+"""Start, follow and stop the training process."""
+
+from __future__ import annotations
+
+from napari_unisemalign import availability
+from napari_unisemalign.controllers.context import Context
+from napari_unisemalign.controllers.labels import LabelsController
+from napari_unisemalign.notify import guarded
+from napari_unisemalign.process import Ending, TrainerProcess, train_command
+from napari_unisemalign.session import Curves, Phase, Training
+from training_core.errors import UserError
+from training_core.events import Event, RunFinished, Show, Stop, Warned
+from training_core.project import TileState
+
+
+class TrainingController:
+    """Between the train section, the session and the process."""
+
+    def __init__(self, context: Context, labels: LabelsController) -> None:
+        self._context, self._labels = context, labels
+        self._session, self.reporter = context.session, context.reporter
+        self._view = context.panel.train
+        self._finished: RunFinished | None = None
+        self.process = TrainerProcess(context.panel)
+        self.process.event_received.connect(self._on_event)
+        self.process.ended.connect(self._on_ended)
+        self._view.start_clicked.connect(self.start)
+        self._view.stop_clicked.connect(self.stop)
+        session = self._session
+        session.training_changed.connect(self._refresh)
+        session.curves_changed.connect(self._draw)
+        session.states_changed.connect(self._refresh_available)
+        session.project_changed.connect(self._refresh_available)
+        session.tile_changed.connect(self._on_tile)
+        self._refresh(session.training)
+
+    @guarded
+    def start(self) -> None:
+        """Save the labels and train on the open project."""
+        project = self._session.project
+        if project is None or availability.why_not_train(self._session) or not self._labels.flush():
+            return
+        command = train_command(
+            project.path,
+            minutes=self._view.minutes,
+            show=self._session.tile,
+            supervised_only=self._view.labeled_only,
+        )
+        self._finished = None
+        self._session.begin_training()
+        self.process.start(command)
+
+    @guarded
+    def stop(self) -> None:
+        """Ask the process to save what it learned, predict, and end."""
+        if self.process.running and self._session.training.phase is not Phase.STOPPING:
+            self._session.begin_stopping()
+            self.process.send(Stop())
+
+    def kill(self) -> None:
+        """End the process at once."""
+        self.process.kill()
+        self.process.wait(5000)
+
+    def _on_event(self, event: Event) -> None:
+        if isinstance(event, Warned):
+            self.reporter.warning(event.message)
+        if isinstance(event, RunFinished):
+            self._finished = event
+        self._session.apply(event)
+
+    @guarded
+    def _on_ended(self, ending: Ending) -> None:
+        training = self._session.training
+        finished = self._finished
+        if finished is not None and not ending.crashed:
+            self._keep(finished)
+        elif training.failure:
+            self._session.end_training("Training could not go on; the message above says why.")
+            self.reporter.error(training.failure)
+        elif ending.in_words():
+            self._session.end_training("Training ended unexpectedly; the message above says more.")
+            self.reporter.error(ending.in_words(), ending.details)
+        else:
+            self._session.end_training("Training was stopped before it had learned anything.")
+
+    def _keep(self, finished: RunFinished) -> None:
+        """The run is complete: it becomes a round, and its predictions wait for review."""
+        project = self._session.project
+        assert project is not None
+        try:
+            project.add_round(finished.run_id)
+        except (UserError, OSError) as error:
+            self.reporter.warning(f"The training is kept, but its round could not be recorded ({error}).")
+        waiting = sum(state is TileState.PREDICTED for state in project.states().values())
+        self._session.end_training(_outcome(finished, self._session.curves, waiting))
+        self._session.states_changed.emit()
+        if self._session.tile is not None:
+            self._session.overlays_changed.emit(self._session.tile)
+
+    def _on_tile(self, name: str | None) -> None:
+        if name is not None and self.process.running:
+            self.process.send(Show(tile=name))
+
+    def _refresh(self, training: Training) -> None:
+        if training.active:
+            self._view.set_status(training.message)
+        self._view.set_progress(training.progress, training.eta_s, active=training.active)
+        self._refresh_available()
+
+    def _refresh_available(self, _change: object = None) -> None:
+        reason = availability.why_not_train(self._session)
+        self._view.set_available(reason, availability.why_not_stop(self._session))
+        training = self._session.training
+        if not training.active:
+            self._view.set_status(training.message or reason or "Ready to train on labelled and unlabelled tiles.")
+
+    def _draw(self, curves: Curves) -> None:
+        self._view.set_curves(curves.loss, curves.dice, curves.dice_measured_on)
+
+
+def _outcome(finished: RunFinished, curves: Curves, waiting: int) -> str:
+    how = "Stopped and kept" if finished.reason == "stopped" else "Finished"
+    score = ""
+    if finished.mdice is not None:
+        where = "validation" if curves.dice_measured_on == "validation" else "training"
+        score = f", {where} Dice {finished.mdice:.1f} %"
+    todo = f" {waiting} tiles wait for review in section 5." if waiting else ""
+    return f"{how} after {finished.steps} steps{score}.{todo}"

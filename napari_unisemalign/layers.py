@@ -1,0 +1,276 @@
+"""Labels <-> napari layers: the only place that converts, names, orders and styles the layers of a tile.
+
+A layer's value is class id + 1; 0 means *not labelled*, because napari's eraser and background are 0. Class ids reach
+254, 255 stands for "not labelled" in the project, so the layer stays uint8.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+from napari.layers import Image, Labels, Layer, Shapes
+from napari.utils.colormaps import DirectLabelColormap
+from scipy import ndimage
+
+from training_core.project import UNLABELED, TissueClass
+
+if TYPE_CHECKING:
+    from napari import Viewer
+
+U8 = npt.NDArray[np.uint8]
+Mask = npt.NDArray[np.bool_]
+
+ROLE_KEY = "unisemalign"
+SAMPLE_KEY = "unisemalign_sample"
+"""Marks the layers that napari itself adds for a sample, to be replaced by ours."""
+TILE, CONFIDENCE, PREDICTION, PSEUDO_LABEL, LABELS, AREA = (
+    "tile",
+    "confidence",
+    "prediction",
+    "pseudo-label",
+    "labels",
+    "area",
+)
+ORDER = (TILE, CONFIDENCE, PREDICTION, PSEUDO_LABEL, LABELS, AREA)  # from the bottom to the top
+OVERLAY_ROLES = (PREDICTION, PSEUDO_LABEL, CONFIDENCE)
+OPACITY = {PREDICTION: 0.45, PSEUDO_LABEL: 0.45, CONFIDENCE: 0.6, LABELS: 0.6}
+SHOWN_AT_FIRST = {PREDICTION: True, PSEUDO_LABEL: False, CONFIDENCE: False}
+
+
+def to_layer(label: U8) -> U8:
+    """Class ids (255 = not labelled) as layer values: id + 1, and 0 for not labelled."""
+    return np.add(label, 1, dtype=np.uint8)  # 255 + 1 wraps to 0
+
+
+def to_label(values: U8) -> U8:
+    """Layer values as class ids: value - 1, and 255 for 0."""
+    return np.subtract(values, 1, dtype=np.uint8)  # 0 - 1 wraps to 255
+
+
+def layer_value(class_id: int) -> int:
+    """The layer value that paints this class."""
+    return class_id + 1
+
+
+def class_of(value: int) -> int | None:
+    """The class id that a layer value stands for; None for 0, not labelled."""
+    return value - 1 if value > 0 else None
+
+
+def class_colormap(classes: Iterable[TissueClass]) -> DirectLabelColormap:
+    """The classes' own colors; everything else is transparent."""
+    colors: dict[int | None, Any] = {None: "transparent", 0: "transparent"}
+    colors.update({layer_value(each.id): each.color for each in classes})
+    return DirectLabelColormap(color_dict=colors)
+
+
+@dataclass(frozen=True)
+class Fill:
+    """What an accept did, in pixels."""
+
+    filled: int
+    kept: int
+    """Already labelled as something else and left alone."""
+
+
+class TileLayers:
+    """The layers of the tile on screen. They are made once and reused, so that no camera and no selection jumps."""
+
+    def __init__(self, viewer: Viewer) -> None:
+        self._viewer = viewer
+
+    def get(self, role: str) -> Layer | None:
+        """The layer with this role, or None (not made yet, or removed by the user)."""
+        return next((each for each in self._viewer.layers if each.metadata.get(ROLE_KEY) == role), None)
+
+    @property
+    def labels(self) -> Labels | None:
+        """The layer that the user paints on."""
+        layer = self.get(LABELS)
+        return layer if isinstance(layer, Labels) else None
+
+    def show_tile(self, image: U8, label: U8, classes: Iterable[TissueClass]) -> Labels:
+        """Put a tile on the screen: `image` (H, W, 3), `label` (H, W) of class ids. Returns the labels layer."""
+        tile = self.get(TILE)
+        if tile is None:
+            self._add(Image(image, rgb=True, name=TILE, metadata={ROLE_KEY: TILE}))
+        else:
+            tile.data = image
+        labels = self.labels
+        if labels is None:
+            labels = Labels(to_layer(label), name=LABELS, opacity=OPACITY[LABELS], metadata={ROLE_KEY: LABELS})
+            labels.colormap = class_colormap(classes)
+            labels.brush_size = max(8, min(image.shape[:2]) // 24)
+            self._add(labels, activate=True)
+        else:
+            labels.data = to_layer(label)
+            # napari keeps the undo steps when the data are exchanged; undoing would paint the former tile's pixels here
+            labels._reset_history()
+        self._viewer.reset_view()
+        return labels
+
+    def set_classes(self, classes: Iterable[TissueClass]) -> None:
+        """Show the classes' colors in all layers that hold classes."""
+        colormap_of = tuple(classes)
+        for role in (LABELS, PREDICTION, PSEUDO_LABEL):
+            layer = self.get(role)
+            if isinstance(layer, Labels):
+                layer.colormap = class_colormap(colormap_of)
+
+    def show_overlays(self, prediction: U8, pseudo_label: U8, confidence: U8, classes: Iterable[TissueClass]) -> None:
+        """Show the trainer's maps (H, W): class ids, class ids with 255, and confidence 0 to 255."""
+        colormap_of = tuple(classes)
+        for role, ids in ((PREDICTION, prediction), (PSEUDO_LABEL, pseudo_label)):
+            layer = self.get(role)
+            if layer is None:
+                layer = Labels(to_layer(ids), colormap=class_colormap(colormap_of), **_overlay_options(role))
+                self._add(layer)
+            else:
+                layer.data = to_layer(ids)
+            layer.editable = False  # napari turns it on again with every new data
+        values = confidence.astype(np.float32) / 255
+        layer = self.get(CONFIDENCE)
+        if layer is None:
+            options = _overlay_options(CONFIDENCE)
+            self._add(Image(values, colormap="viridis", contrast_limits=(0, 1), **options))
+        else:
+            layer.data = values
+
+    def clear_overlays(self) -> None:
+        """Show nothing in the overlays; the layers and the user's switches stay."""
+        tile = self.get(TILE)
+        for role in OVERLAY_ROLES:
+            layer = self.get(role)
+            if layer is not None and tile is not None:
+                layer.data = np.zeros(tile.data.shape[:2], dtype=layer.data.dtype)
+                layer.editable = False
+
+    def label(self) -> U8 | None:
+        """A copy of what is painted, (H, W) class ids with 255 for not labelled; None without a labels layer."""
+        layer = self.labels
+        return None if layer is None else to_label(np.asarray(layer.data))
+
+    def accept(self, ids: U8, where: Mask, *, overwrite: bool) -> Fill:
+        """Write class ids into the labels layer as one undo step of napari.
+
+        ids: (H, W) class ids, 255 where there is nothing to accept. where: (H, W), the pixels in question.
+        overwrite: also replace pixels that are labelled as another class; without it they are kept.
+        """
+        layer = self.labels
+        if layer is None:
+            return Fill(0, 0)
+        values, current = to_layer(ids), np.asarray(layer.data)
+        differs = where & (values != 0) & (current != values)
+        labeled = differs & (current != 0)
+        target = differs if overwrite else differs & ~labeled
+        indices = np.nonzero(target)
+        if indices[0].size:
+            layer.data_setitem(indices, values[indices])
+        return Fill(int(indices[0].size), 0 if overwrite else int(np.count_nonzero(labeled)))
+
+    def count_conflicts(self, ids: U8, where: Mask) -> int:
+        """How many labelled pixels accepting with `overwrite` would change."""
+        layer = self.labels
+        if layer is None:
+            return 0
+        values, current = to_layer(ids), np.asarray(layer.data)
+        return int(np.count_nonzero(where & (values != 0) & (current != 0) & (current != values)))
+
+    def overlay_ids(self, role: str) -> U8 | None:
+        """The class ids that an overlay shows, (H, W), 255 for none."""
+        layer = self.get(role)
+        return None if layer is None else to_label(np.asarray(layer.data))
+
+    def component(self, role: str, position: tuple[int, int]) -> Mask | None:
+        """The connected area (edges touch) of one class around (row, column); None where the overlay is empty."""
+        ids = self.overlay_ids(role)
+        if ids is None or ids[position] == UNLABELED:
+            return None
+        areas, _ = ndimage.label(ids == ids[position])
+        return np.asarray(areas == areas[position])
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether napari has a step to take back."""
+        layer = self.labels
+        return layer is not None and bool(layer._undo_history)  # napari has no public way to ask
+
+    def undo(self) -> None:
+        """Take back the last stroke or accept."""
+        layer = self.labels
+        if layer is not None:
+            layer.undo()
+
+    def activate_labels(self, mode: str | None = None) -> None:
+        """Make the labels layer the one that the mouse paints on."""
+        layer = self.labels
+        if layer is not None:
+            self._viewer.layers.selection.active = layer
+            if mode is not None:
+                layer.mode = mode
+
+    # --- the area to accept ----------------------------------------------------------------------------------------
+
+    def start_area(self) -> Shapes:
+        """An empty shapes layer on top, active and ready to draw a polygon."""
+        layer = self.get(AREA)
+        if not isinstance(layer, Shapes):
+            layer = Shapes(
+                ndim=2, name="area to accept", edge_color="#ffd400", face_color="#ffd40030", edge_width=2,
+                metadata={ROLE_KEY: AREA},
+            )  # fmt: skip
+            self._add(layer)
+        self._viewer.layers.selection.active = layer
+        layer.mode = "add_polygon"
+        return layer
+
+    def has_area(self) -> bool:
+        """Whether something is drawn."""
+        layer = self.get(AREA)
+        return isinstance(layer, Shapes) and bool(layer.nshapes)
+
+    def area_mask(self) -> Mask | None:
+        """The pixels inside the drawn shapes, (H, W); None when nothing is drawn."""
+        layer, tile = self.get(AREA), self.get(TILE)
+        if not isinstance(layer, Shapes) or tile is None or not len(layer.data):
+            return None
+        return np.asarray(layer.to_labels(labels_shape=tile.data.shape[:2])) > 0
+
+    def end_area(self) -> None:
+        """Take the shapes layer away and go back to the labels."""
+        layer = self.get(AREA)
+        if layer is not None:
+            self._viewer.layers.remove(layer)
+            self.activate_labels()
+
+    def clear(self) -> None:
+        """Take all our layers away."""
+        for layer in tuple(self._viewer.layers):
+            if ROLE_KEY in layer.metadata or SAMPLE_KEY in layer.metadata:
+                self._viewer.layers.remove(layer)
+
+    def _add(self, layer: Layer, *, activate: bool = False) -> None:
+        active = self._viewer.layers.selection.active
+        rank = ORDER.index(layer.metadata[ROLE_KEY])
+        above = [i for i, each in enumerate(self._viewer.layers) if _rank(each) > rank]
+        self._viewer.layers.insert(above[0] if above else len(self._viewer.layers), layer)
+        layer.locked = layer.metadata[ROLE_KEY] != AREA  # no bin click takes the labels away
+        self._viewer.layers.selection.active = layer if activate or active is None else active
+
+
+def _rank(layer: Layer) -> int:
+    role = layer.metadata.get(ROLE_KEY)
+    return ORDER.index(role) if role in ORDER else len(ORDER)
+
+
+def _overlay_options(role: str) -> dict[str, Any]:
+    return {
+        "name": role,
+        "opacity": OPACITY[role],
+        "visible": SHOWN_AT_FIRST[role],
+        "metadata": {ROLE_KEY: role},
+    }

@@ -1,0 +1,72 @@
+"""How the window talks to its user: napari's notifications, and a bar in the panel that does not fade away."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from napari.utils.notifications import show_error, show_info, show_warning
+
+from training_core.errors import UserError
+
+
+class MessageView(Protocol):
+    """The bar in the panel."""
+
+    def show_message(self, text: str, *, details: str = "", is_error: bool = False) -> None:
+        """Show a text until it is closed or replaced."""
+
+
+class Reporter:
+    """Shows errors, warnings and news. Errors also stay in the panel, because napari's notifications fade."""
+
+    def __init__(self, view: MessageView | None = None) -> None:
+        self._view = view
+
+    def error(self, error: UserError | str, details: str = "") -> None:
+        """Something the user asked for could not be done."""
+        text = in_lines(error)
+        show_error(text)
+        if self._view is not None:
+            self._view.show_message(text, details=details, is_error=True)
+
+    def warning(self, text: str) -> None:
+        """Something the user should know although work goes on."""
+        show_warning(text)
+        if self._view is not None:
+            self._view.show_message(text)
+
+    def info(self, text: str) -> None:
+        """News that may fade."""
+        show_info(text)
+
+
+def in_lines(error: UserError | str) -> str:
+    """What was given, what is needed, what to try: a line each."""
+    if isinstance(error, UserError):
+        return f"{_sentence(error.given)}\nNeeded: {error.needed}.\nTry: {error.hint}."
+    return error
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+class HasReporter(Protocol):
+    """A controller that can report."""
+
+    reporter: Reporter
+
+
+def guarded(method: Callable[..., Any]) -> Callable[..., None]:
+    """A controller's method that answers a click: a `UserError` becomes a notification, anything else is a bug."""
+
+    @functools.wraps(method)
+    def wrapper(self: HasReporter, *args: Any, **kwargs: Any) -> None:
+        try:
+            method(self, *args, **kwargs)
+        except UserError as error:
+            self.reporter.error(error)
+
+    return wrapper

@@ -1,0 +1,90 @@
+"""What the manifest names: the widget, the reader of project folders, and the sample."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from napari.viewer import Viewer, current_viewer
+from qtpy.QtCore import QTimer
+
+from napari_unisemalign.background import run_while_painting
+from napari_unisemalign.controller import Controller
+from napari_unisemalign.controllers.tiles import sample_folder
+from napari_unisemalign.layers import SAMPLE_KEY, class_colormap, to_layer
+from napari_unisemalign.widgets.panel import Panel
+from training_core.project import Project
+
+PLUGIN = "napari-unisemalign"
+WIDGET = "Label, train, correct"
+NO_LAYERS: list[Any] = [(None,)]
+"""How a reader says that it has read the path and has no layer to add."""
+
+
+class UniSemAlign(Panel):
+    """The dock widget."""
+
+    def __init__(self, napari_viewer: Viewer) -> None:
+        super().__init__()
+        self.controller = Controller(napari_viewer, self)
+
+
+def panel_in(viewer: Viewer) -> UniSemAlign:
+    """The panel docked in this viewer; docked now where there is none."""
+    for widget in viewer.window.dock_widgets.values():
+        if isinstance(widget, UniSemAlign):
+            return widget
+    dock, widget = viewer.window.add_plugin_dock_widget(PLUGIN, WIDGET)
+    dock.show()
+    assert isinstance(widget, UniSemAlign)
+    return widget
+
+
+def get_reader(path: str | list[str]) -> Callable[[str | list[str]], list[Any]] | None:
+    """A reader for a project folder (or its project.json); None for anything else."""
+    return None if _project_folder(path) is None else _read
+
+
+def sample() -> list[Any]:
+    """Open the sample project in the panel; it is made the first time. Returns the layers of its first tile.
+
+    napari wants layers from a sample. They make way for the panel's own as soon as it has opened the project.
+    """
+    from training_core.demo import make_demo
+
+    folder = sample_folder()
+    if not (folder / "project.json").exists():
+        run_while_painting(lambda: make_demo(folder))
+    viewer = current_viewer()
+    if viewer is not None:
+        QTimer.singleShot(0, lambda: panel_in(viewer).controller.open_project(folder))
+    return _first_tile(folder)
+
+
+def _read(path: str | list[str]) -> list[Any]:
+    folder = _project_folder(path)
+    assert folder is not None
+    viewer = current_viewer()
+    if viewer is None:
+        return _first_tile(folder)
+    panel_in(viewer).controller.open_project(folder)
+    return NO_LAYERS
+
+
+def _first_tile(folder: Path) -> list[Any]:
+    project = Project.open(folder)
+    name = project.tiles[0].name
+    labels = {"name": f"{name} labels", "colormap": class_colormap(project.classes), "metadata": {SAMPLE_KEY: True}}
+    return [
+        (project.image(name), {"name": name, "rgb": True, "metadata": {SAMPLE_KEY: True}}, "image"),
+        (to_layer(project.label(name)), labels, "labels"),
+    ]
+
+
+def _project_folder(path: str | list[str]) -> Path | None:
+    if isinstance(path, list):
+        return _project_folder(path[0]) if len(path) == 1 else None
+    candidate = Path(path)
+    folder = candidate.parent if candidate.name == "project.json" else candidate
+    return folder if (folder / "project.json").is_file() else None

@@ -1,0 +1,156 @@
+"""The training process: a `QProcess` whose lines are events and whose standard input takes commands."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from qtpy.QtCore import QObject, QProcess, QProcessEnvironment, Signal
+
+import training_core
+from training_core.events import Event, RunStarted, Show, Stop, parse_event
+
+STDERR_KEPT_CHARS = 8000
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How the process ended."""
+
+    exit_code: int
+    crashed: bool
+    """Killed by a signal, or it never started."""
+    details: str
+    """The end of its standard error, for whoever has to find the cause."""
+
+    def in_words(self) -> str:
+        """A sentence for an ending that no event explained; empty for a good one."""
+        if self.crashed:
+            return (
+                "The training process ended without a word, most likely because the memory ran out. "
+                "Your labels are safe. Try: close other programs, or train with fewer or smaller tiles."
+            )
+        if self.exit_code != 0:
+            return (
+                f"The training process ended with an error (exit code {self.exit_code}). "
+                "Your labels are safe. Try: start it again; if it fails again, send us the details."
+            )
+        return ""
+
+
+def train_command(
+    project: Path, *, minutes: float, show: str | None = None, supervised_only: bool = False
+) -> list[str]:
+    """The command line that trains on `project` and talks in events."""
+    command = [sys.executable, "-m", "training_core", "train", str(project), "--events", "-"]
+    command += ["--minutes", f"{minutes:g}"]
+    if show is not None:
+        command += ["--show", show]
+    if supervised_only:
+        command += ["--supervised-only"]
+    return command
+
+
+class TrainerProcess(QObject):
+    """One training process at a time; its events come as they are written."""
+
+    event_received = Signal(object)
+    ended = Signal(object)
+    """Ending; comes once per start, after the last event."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._process: QProcess | None = None
+        self._run_id: str | None = None
+        self._stderr = ""
+
+    @property
+    def running(self) -> bool:
+        """A process was started and has not ended."""
+        return self._process is not None
+
+    def start(self, command: Sequence[str]) -> None:
+        """Start the process. Returns at once; a program that does not start is reported by `ended`."""
+        if self._process is not None:
+            raise RuntimeError("a training process is running already")
+        self._run_id, self._stderr = None, ""
+        process = QProcess(self)
+        process.setProcessEnvironment(_environment())
+        process.readyReadStandardOutput.connect(self._read_events)
+        process.readyReadStandardError.connect(self._read_errors)
+        process.finished.connect(self._on_finished)
+        process.errorOccurred.connect(self._on_error)
+        self._process = process
+        process.start(command[0], list(command[1:]))
+
+    def send(self, command: Stop | Show) -> None:
+        """Write one command to the process; nothing happens when it has ended meanwhile."""
+        if self._process is not None:
+            self._process.write(f"{json.dumps(command.model_dump())}\n".encode())
+
+    def kill(self) -> None:
+        """End the process at once: the last resort, when it does not stop by itself."""
+        if self._process is not None:
+            self._process.kill()
+
+    def wait(self, timeout_ms: int) -> bool:
+        """Block until the process has ended; False when it has not."""
+        return self._process is None or self._process.waitForFinished(timeout_ms) or self._process is None
+
+    def _read_events(self) -> None:
+        process = self._process
+        while process is not None and process.canReadLine():
+            self._take_line(bytes(process.readLine().data()))
+
+    def _take_line(self, line: bytes) -> None:
+        event = parse_event(line.decode("utf-8", errors="replace"))
+        if event is not None and self._is_current(event):
+            self.event_received.emit(event)
+
+    def _is_current(self, event: Event) -> bool:
+        """The first `run_started` names the run; events of any other run are dropped."""
+        if self._run_id is None and isinstance(event, RunStarted):
+            self._run_id = event.run_id
+        return self._run_id is None or event.run_id == self._run_id
+
+    def _read_errors(self) -> None:
+        if self._process is not None:
+            text = bytes(self._process.readAllStandardError().data()).decode("utf-8", errors="replace")
+            self._stderr = (self._stderr + text)[-STDERR_KEPT_CHARS:]
+
+    def _on_finished(self, exit_code: int, status: QProcess.ExitStatus) -> None:
+        process = self._process
+        if process is None:
+            return
+        self._read_events()
+        rest = bytes(process.readAllStandardOutput().data())
+        if rest:
+            self._take_line(rest)
+        self._read_errors()
+        self._end(Ending(exit_code, status == QProcess.ExitStatus.CrashExit, self._stderr))
+
+    def _on_error(self, error: QProcess.ProcessError) -> None:
+        if error == QProcess.ProcessError.FailedToStart and self._process is not None:
+            self._end(Ending(-1, True, self._process.errorString()))
+
+    def _end(self, ending: Ending) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            process.deleteLater()
+        self.ended.emit(ending)
+
+
+def _environment() -> QProcessEnvironment:
+    environment = QProcessEnvironment.systemEnvironment()
+    environment.insert("PYTHONUNBUFFERED", "1")
+    environment.insert("PYTHONIOENCODING", "utf-8")
+    package_root = Path(training_core.__file__).resolve().parent.parent
+    if package_root.name not in ("site-packages", "dist-packages"):
+        # A source tree: the child need not run in this folder, so it is told where the package lies.
+        known = environment.value("PYTHONPATH", "")
+        environment.insert("PYTHONPATH", os.pathsep.join(filter(None, [str(package_root), known])))
+    return environment

@@ -1,0 +1,245 @@
+"""What the window knows, as evented state without Qt.
+
+Controllers write here, views are refreshed from here. The trainer's events are folded into it by `Session.apply`,
+so that the whole training display can be tested without a process and without a widget.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from pathlib import Path
+
+from psygnal import Signal
+
+from training_core.events import (
+    Event,
+    OverlayReady,
+    RunFailed,
+    RunFinished,
+    RunStarted,
+    Status,
+    StepDone,
+    Validated,
+)
+from training_core.project import Project, TileState, TissueClass
+
+MAX_CURVE_POINTS = 4000
+
+
+class Phase(StrEnum):
+    """Where the training process is in its life."""
+
+    IDLE = "idle"
+    STARTING = "starting"
+    RUNNING = "running"
+    STOPPING = "stopping"
+
+
+class OverlaySource(StrEnum):
+    """Which of the trainer's two maps is accepted."""
+
+    PREDICTION = "prediction"
+    PSEUDO_LABEL = "pseudo_label"
+
+
+@dataclass(frozen=True)
+class Training:
+    """The state of the training process, in words that a status line can show."""
+
+    phase: Phase = Phase.IDLE
+    run_id: str | None = None
+    message: str = ""
+    progress: float = 0.0
+    """Share of the budget used, 0 to 1."""
+    eta_s: float | None = None
+    finished: bool = False
+    """The run said that it finished; its predictions are on the disk."""
+    failure: str = ""
+    """The message of `run_failed`, empty while nothing failed."""
+
+    @property
+    def active(self) -> bool:
+        """A process is there."""
+        return self.phase is not Phase.IDLE
+
+
+@dataclass
+class Curves:
+    """Points (elapsed seconds, value): the total loss, and the Dice in percent of each validation."""
+
+    loss: list[tuple[float, float]] = field(default_factory=list)
+    dice: list[tuple[float, float]] = field(default_factory=list)
+    dice_measured_on: str = "validation"
+
+
+@dataclass(frozen=True)
+class Overlays:
+    """The files of one tile's overlays and the run they came from."""
+
+    run_id: str
+    prediction: Path
+    pseudo_label: Path
+    confidence: Path
+    live: bool
+    """Made while training; a later one of the same tile may follow."""
+
+
+class Session:
+    """The state of one window. Every change is announced by one signal."""
+
+    project_changed = Signal(object)
+    """Project or None."""
+    tile_changed = Signal(object)
+    """Name of the tile on screen, or None."""
+    states_changed = Signal()
+    """Tiles may have another state: a stroke was saved, a prediction came or was rejected."""
+    classes_changed = Signal()
+    class_changed = Signal(object)
+    """Id of the class to paint with, or None."""
+    training_changed = Signal(object)
+    """Training."""
+    curves_changed = Signal(object)
+    """Curves."""
+    overlays_changed = Signal(str)
+    """Name of the tile with other overlays."""
+
+    def __init__(self) -> None:
+        self.project: Project | None = None
+        self.tile: str | None = None
+        self.class_id: int | None = None
+        self.training = Training()
+        self.curves = Curves()
+        self._live: dict[str, Overlays] = {}
+
+    def set_project(self, project: Project | None) -> None:
+        """Show another project; nothing of the former one remains."""
+        self.project, self.tile, self.class_id = project, None, None
+        self.training, self.curves, self._live = Training(), Curves(), {}
+        self.project_changed.emit(project)
+        self.training_changed.emit(self.training)
+        self.curves_changed.emit(self.curves)
+
+    def set_tile(self, name: str | None) -> None:
+        """Put another tile on the screen."""
+        if name != self.tile:
+            self.tile = name
+            self.tile_changed.emit(name)
+
+    def set_class(self, class_id: int | None) -> None:
+        """Choose the class to paint with."""
+        if class_id != self.class_id:
+            self.class_id = class_id
+            self.class_changed.emit(class_id)
+
+    def classes(self) -> tuple[TissueClass, ...]:
+        """The project's classes, none without a project."""
+        return self.project.classes if self.project else ()
+
+    def tile_names(self) -> tuple[str, ...]:
+        """The tiles' names in the order of the list."""
+        return tuple(tile.name for tile in self.project.tiles) if self.project else ()
+
+    def neighbor(self, step: int) -> str | None:
+        """The tile `step` places further in the list, or None at its end."""
+        names = self.tile_names()
+        if not names:
+            return None
+        index = names.index(self.tile) + step if self.tile in names else 0
+        return names[index] if 0 <= index < len(names) else None
+
+    def next_to_review(self) -> str | None:
+        """The next tile with a prediction that nobody looked at yet, else the next in the list, from the top at the end."""
+        names = self.tile_names()
+        if self.project is None or not names:
+            return None
+        start = names.index(self.tile) + 1 if self.tile in names else 0
+        ahead, states = names[start:] + names[:start], self.project.states()
+        for name in ahead:
+            if name != self.tile and states[name] is TileState.PREDICTED:
+                return name
+        return ahead[0] if ahead[0] != self.tile else None
+
+    # --- training -------------------------------------------------------------------------------------------------
+
+    def begin_training(self) -> None:
+        """A process was started; it has said nothing yet."""
+        self.curves, self._live = Curves(), {}
+        self.curves_changed.emit(self.curves)
+        self._set_training(Training(Phase.STARTING, message="Starting the training process …"))
+
+    def begin_stopping(self) -> None:
+        """Stop was asked for; the process saves what it learned."""
+        self._set_training(
+            replace(self.training, phase=Phase.STOPPING, eta_s=None, message="Saving what was learned …")
+        )
+
+    def end_training(self, message: str) -> None:
+        """The process is gone; `message` says how it went."""
+        ended, self._live = self.training, {name: each for name, each in self._live.items() if self.training.finished}
+        self._set_training(replace(ended, phase=Phase.IDLE, eta_s=None, message=message))
+
+    def apply(self, event: Event) -> None:
+        """Fold one event of the running process into the state."""
+        training = self.training
+        match event:
+            case RunStarted():
+                known = f"{event.n_labeled} labelled, {event.n_unlabeled} unlabelled"
+                self._set_training(
+                    replace(
+                        training,
+                        phase=Phase.STOPPING if training.phase is Phase.STOPPING else Phase.RUNNING,
+                        run_id=event.run_id,
+                        message=f"Training on {known} and {event.n_val} validation tiles ({event.device.upper()}).",
+                    )
+                )
+            case Status():
+                self._set_training(replace(training, message=event.message))
+            case StepDone():
+                self._append_loss(event)
+                eta_s = None if training.phase is Phase.STOPPING else event.eta_s
+                self._set_training(replace(training, progress=event.progress, eta_s=eta_s))
+            case Validated(mdice=float() as mdice):
+                self.curves.dice.append((event.elapsed_s, mdice))
+                self.curves.dice_measured_on = event.measured_on
+                self.curves_changed.emit(self.curves)
+            case OverlayReady():
+                paths = (Path(event.prediction), Path(event.pseudo_label), Path(event.confidence))
+                self._live[event.tile] = Overlays(event.run_id, *paths, live=True)
+                self.overlays_changed.emit(event.tile)
+            case RunFinished():
+                self._set_training(replace(training, run_id=event.run_id, finished=True, progress=1.0, eta_s=None))
+            case RunFailed():
+                self._set_training(replace(training, failure=event.message))
+            case _:
+                pass  # Warned carries no state; a validation without a Dice draws no point
+
+    def overlays(self, name: str) -> Overlays | None:
+        """The newest overlays of a tile: those of the running training, else those of the latest finished run.
+
+        None where there are none or where the user rejected them.
+        """
+        if self.project is None:
+            return None
+        live = self._live.get(name)
+        if live is not None and self.training.active:
+            return live
+        stored = self.project.prediction(name)
+        if stored is not None:
+            if self.project.is_rejected(name, stored.run_id):
+                return None
+            return Overlays(stored.run_id, stored.prediction, stored.pseudo_label, stored.confidence, live=False)
+        if live is not None and not self.project.is_rejected(name, live.run_id):
+            return replace(live, live=False)  # a completely labelled tile has no stored prediction
+        return None
+
+    def _append_loss(self, event: StepDone) -> None:
+        total = event.losses.get("total", sum(event.losses.values()))
+        self.curves.loss.append((event.elapsed_s, total))
+        if len(self.curves.loss) > MAX_CURVE_POINTS:
+            del self.curves.loss[1::2]
+        self.curves_changed.emit(self.curves)
+
+    def _set_training(self, training: Training) -> None:
+        self.training = training
+        self.training_changed.emit(training)

@@ -1,0 +1,147 @@
+"""Section 2: the tissue classes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtGui import QColor
+from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QPushButton, QTableWidget, QTableWidgetItem, QWidget
+
+from napari_unisemalign.widgets.common import Hint, body_layout, row, set_available
+
+KEY, COLOR, NAME, PROMPT = range(4)
+ROW_PX = 26
+ROWS_SHOWN = 6
+
+
+@dataclass(frozen=True)
+class ClassRow:
+    """A class as the table shows it."""
+
+    id: int
+    name: str
+    color: str
+    prompt: str
+    key: str
+
+
+class ClassesView(QWidget):
+    """A table of classes. A click chooses the class to paint with, a double click edits name or prompt."""
+
+    class_chosen = Signal(int)
+    name_edited = Signal(int, str)
+    prompt_edited = Signal(int, str)
+    color_clicked = Signal(int)
+    add_clicked = Signal()
+    remove_clicked = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._rows: tuple[ClassRow, ...] = ()
+        self._filling = False
+        self.table = QTableWidget(0, 4, self)
+        self.table.setHorizontalHeaderLabels(["Key", "", "Name", "Text prompt"])
+        self.table.verticalHeader().hide()
+        self.table.verticalHeader().setDefaultSectionSize(ROW_PX)
+        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.table.setShowGrid(False)
+        self.table.setAccessibleName("Classes")
+        header = self.table.horizontalHeader()
+        header.setHighlightSections(False)
+        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        header.setMinimumSectionSize(24)
+        for column, width in ((KEY, 38), (COLOR, 34), (NAME, 118)):
+            header.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
+            self.table.setColumnWidth(column, width)
+        header.setSectionResizeMode(PROMPT, QHeaderView.ResizeMode.Stretch)
+        self.add_button = QPushButton("Add class", self)
+        self.remove_button = QPushButton("Remove class", self)
+        self.hint = Hint("", self)
+        layout = body_layout(self)
+        layout.addWidget(self.table)
+        layout.addLayout(row(self.add_button, self.remove_button))
+        layout.addWidget(self.hint)
+        self.table.itemChanged.connect(self._on_edited)
+        self.table.currentCellChanged.connect(self._on_current)
+        self.table.cellClicked.connect(self._on_clicked)
+        self.add_button.clicked.connect(lambda: self.add_clicked.emit())
+        self.remove_button.clicked.connect(lambda: self.remove_clicked.emit())
+        self.set_classes(())
+
+    def set_classes(self, rows: Sequence[ClassRow]) -> None:
+        """Fill the table."""
+        self._filling = True
+        self._rows = tuple(rows)
+        self.table.setRowCount(len(self._rows))
+        for index, each in enumerate(self._rows):
+            self._fill(index, each)
+        shown = max(2, min(len(self._rows), ROWS_SHOWN))
+        self.table.setFixedHeight(self.table.horizontalHeader().sizeHint().height() + shown * ROW_PX + 6)
+        self.table.setVisible(bool(self._rows))
+        self._filling = False
+
+    def set_current(self, class_id: int | None) -> None:
+        """Mark the class that is painted with, without telling anybody."""
+        self._filling = True
+        index = next((i for i, each in enumerate(self._rows) if each.id == class_id), -1)
+        if index < 0:
+            self.table.clearSelection()
+            self.table.setCurrentCell(-1, -1)
+        elif index != self.table.currentRow():
+            self.table.setCurrentCell(index, NAME)
+        self._filling = False
+
+    def set_available(self, add_reason: str, remove_reason: str, hint: str) -> None:
+        """Enable the buttons, or say why not."""
+        set_available(self.add_button, add_reason, "Add a class of tissue; give it a name and a color")
+        set_available(self.remove_button, remove_reason, "Remove the chosen class; no other class changes its number")
+        self.hint.set_text(hint)
+
+    def edit_name(self, class_id: int) -> None:
+        """Open the editor on a class's name."""
+        for index, each in enumerate(self._rows):
+            if each.id == class_id:
+                self.table.setCurrentCell(index, NAME)
+                self.table.editItem(self.table.item(index, NAME))
+
+    def _fill(self, index: int, each: ClassRow) -> None:
+        fixed = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
+        key = QTableWidgetItem(each.key)
+        key.setTextAlignment(Qt.AlignmentFlag.AlignCenter)
+        key.setFlags(fixed)
+        key.setToolTip(f"Press {each.key} to paint with {each.name}" if each.key else "No key: only 1 to 9 are used")
+        color = QTableWidgetItem()
+        color.setBackground(QColor(each.color))
+        color.setFlags(fixed)
+        color.setToolTip(f"{each.color}: click to choose another color")
+        name = QTableWidgetItem(each.name)
+        name.setToolTip(f"{each.name} (class {each.id}): click to paint with it, double-click to rename")
+        prompt = QTableWidgetItem(each.prompt)
+        prompt.setToolTip(f"{each.prompt or 'No prompt'}: what the class looks like, for text encoders; double-click")
+        for column, item in ((KEY, key), (COLOR, color), (NAME, name), (PROMPT, prompt)):
+            self.table.setItem(index, column, item)
+
+    def _on_edited(self, item: QTableWidgetItem) -> None:
+        if self._filling or not 0 <= item.row() < len(self._rows):
+            return
+        each = self._rows[item.row()]
+        if item.column() == NAME and item.text() != each.name:
+            self.name_edited.emit(each.id, item.text())
+        elif item.column() == PROMPT and item.text() != each.prompt:
+            self.prompt_edited.emit(each.id, item.text())
+
+    def _on_current(self, current_row: int, _column: int, previous_row: int, _previous_column: int) -> None:
+        if not self._filling and current_row != previous_row and 0 <= current_row < len(self._rows):
+            self.class_chosen.emit(self._rows[current_row].id)
+
+    def _on_clicked(self, clicked_row: int, column: int) -> None:
+        if not 0 <= clicked_row < len(self._rows):
+            return
+        if column == COLOR:
+            self.color_clicked.emit(self._rows[clicked_row].id)
+        else:
+            self.class_chosen.emit(self._rows[clicked_row].id)  # also when it is the current one: back to painting

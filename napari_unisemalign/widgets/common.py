@@ -1,0 +1,170 @@
+"""Small parts that all sections share."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import (
+    QAbstractButton,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+ACCENT = "#3f74d1"
+SPACING = 6
+
+PRIMARY_STYLE = f"""
+QPushButton:enabled {{ background-color: {ACCENT}; color: white; font-weight: 600; }}
+QPushButton:enabled:hover {{ background-color: #5285dd; }}
+QPushButton:enabled:pressed {{ background-color: #3260b4; }}
+"""
+
+
+class Section(QWidget):
+    """A titled part of the panel that folds away under its title."""
+
+    def __init__(self, number: int, title: str, body: QWidget, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.body = body
+        self.header = QToolButton(self)
+        self.header.setText(f"{number}   {title}")
+        self.header.setCheckable(True)
+        self.header.setChecked(True)
+        self.header.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.header.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.header.setStyleSheet(
+            "QToolButton { border: none; border-radius: 2px; padding: 5px 4px; font-weight: 600; text-align: left; }"
+        )
+        self.header.toggled.connect(self.set_open)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addWidget(self.header)
+        layout.addWidget(body)
+        self.set_open(True)
+
+    def set_open(self, is_open: bool) -> None:
+        """Show or fold away the body."""
+        self.header.setChecked(is_open)
+        self.header.setArrowType(Qt.ArrowType.DownArrow if is_open else Qt.ArrowType.RightArrow)
+        self.body.setVisible(is_open)
+
+
+class Hint(QLabel):
+    """A wrapped sentence that says what to do next; takes no room when empty."""
+
+    def __init__(self, text: str = "", parent: QWidget | None = None) -> None:
+        super().__init__(text, parent)
+        self.setWordWrap(True)
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setMinimumWidth(1)
+        self.setVisible(bool(text))
+
+    def set_text(self, text: str) -> None:
+        """Show this sentence; an empty one hides the label."""
+        self.setText(text)
+        self.setVisible(bool(text))
+
+
+class ElidedLabel(QLabel):
+    """One line that shows its end with an ellipsis in the middle when it is too long, and all of it as a tooltip."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._full = ""
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+
+    def set_text(self, text: str) -> None:
+        """Show this text."""
+        self._full = text
+        self.setToolTip(text)
+        self._elide()
+
+    def resizeEvent(self, event: object) -> None:  # noqa: D102
+        super().resizeEvent(event)
+        self._elide()
+
+    def _elide(self) -> None:
+        room = max(self.width() - 4, 0)
+        self.setText(self.fontMetrics().elidedText(self._full, Qt.TextElideMode.ElideMiddle, room))
+
+
+class MessageBar(QWidget):
+    """The last error or warning; stays until it is closed or replaced."""
+
+    details_clicked = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._details = ""
+        self._text = QLabel(self)
+        self._text.setWordWrap(True)
+        self._text.setTextFormat(Qt.TextFormat.PlainText)
+        self._text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._text.setMinimumWidth(1)
+        self.details_button = QPushButton("Details …", self)
+        self.details_button.clicked.connect(lambda: self.details_clicked.emit(self._details))
+        self.close_button = QPushButton("Close", self)
+        self.close_button.clicked.connect(self.hide)
+        buttons = QHBoxLayout()
+        buttons.setSpacing(SPACING)
+        buttons.addStretch()
+        buttons.addWidget(self.details_button)
+        buttons.addWidget(self.close_button)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(10, 8, 10, 8)
+        layout.setSpacing(SPACING)
+        layout.addWidget(self._text)
+        layout.addLayout(buttons)
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.setObjectName("unisemalign_message")
+        self.hide()
+
+    @property
+    def text(self) -> str:
+        """What is shown; empty when the bar is closed."""
+        return "" if self.isHidden() else self._text.text()
+
+    def show_message(self, text: str, *, details: str = "", is_error: bool = False) -> None:
+        """Show a text, with a button for the details if there are any."""
+        self._details = details
+        self._text.setText(text)
+        self.details_button.setVisible(bool(details))
+        edge = "#d9534f" if is_error else "#e0a030"
+        self.setStyleSheet(f"#unisemalign_message {{ border-left: 4px solid {edge}; border-radius: 2px; }}")
+        self.show()
+
+
+def set_available(button: QAbstractButton, reason: str, tip: str = "") -> None:
+    """Enable a button, or disable it with the reason as its tooltip."""
+    button.setEnabled(not reason)
+    button.setToolTip(reason or tip)
+
+
+def primary(button: QPushButton) -> QPushButton:
+    """Style the one button of a section that is pressed most."""
+    button.setStyleSheet(PRIMARY_STYLE)
+    return button
+
+
+def row(*parts: QWidget, stretch: bool = True) -> QHBoxLayout:
+    """Widgets beside each other; with `stretch`, buttons share the width evenly."""
+    layout = QHBoxLayout()
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(SPACING)
+    for part in parts:
+        layout.addWidget(part, 1 if stretch else 0)
+    return layout
+
+
+def body_layout(widget: QWidget) -> QVBoxLayout:
+    """The layout of a section's body, with the margins that all share."""
+    layout = QVBoxLayout(widget)
+    layout.setContentsMargins(10, 0, 4, 6)
+    layout.setSpacing(SPACING)
+    return layout

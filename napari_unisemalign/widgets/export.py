@@ -1,0 +1,83 @@
+"""Section 6: export."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QComboBox, QGridLayout, QLabel, QLineEdit, QPushButton, QWidget
+
+from napari_unisemalign.widgets.common import Hint, body_layout, set_available
+
+CONTENTS = {
+    "labels": "Labels (painted and accepted)",
+    "predictions": "Predictions (latest training)",
+    "merged": "Labels, and predictions elsewhere",
+}
+FORMATS = {"png": "PNG", "tiff": "TIFF"}
+
+
+class ExportView(QWidget):
+    """What to write, in which format, where."""
+
+    export_clicked = Signal()
+    browse_clicked = Signal()
+    content_changed = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.content_combo = QComboBox(self)
+        for value, text in CONTENTS.items():
+            self.content_combo.addItem(text, value)
+        self.format_combo = QComboBox(self)
+        for value, text in FORMATS.items():
+            self.format_combo.addItem(text, value)
+        self.folder_edit = QLineEdit(self)
+        self.folder_edit.setPlaceholderText("Folder for the masks")
+        self.browse_button = QPushButton("Choose …", self)
+        self.export_button = QPushButton("Export masks", self)
+        self.hint = Hint("", self)
+        grid = QGridLayout()
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setSpacing(6)
+        grid.addWidget(QLabel("Masks", self), 0, 0)
+        grid.addWidget(self.content_combo, 0, 1, 1, 2)
+        grid.addWidget(QLabel("Format", self), 1, 0)
+        grid.addWidget(self.format_combo, 1, 1, 1, 2)
+        grid.addWidget(QLabel("Folder", self), 2, 0)
+        grid.addWidget(self.folder_edit, 2, 1)
+        grid.addWidget(self.browse_button, 2, 2)
+        grid.setColumnStretch(1, 1)
+        layout = body_layout(self)
+        layout.addLayout(grid)
+        layout.addWidget(self.export_button)
+        layout.addWidget(self.hint)
+        self.browse_button.clicked.connect(lambda: self.browse_clicked.emit())
+        self.export_button.clicked.connect(lambda: self.export_clicked.emit())
+        self.content_combo.currentIndexChanged.connect(lambda _index: self.content_changed.emit())
+
+    @property
+    def content(self) -> str:
+        """labels, predictions or merged."""
+        return str(self.content_combo.currentData())
+
+    @property
+    def format(self) -> str:
+        """png or tiff."""
+        return str(self.format_combo.currentData())
+
+    @property
+    def folder(self) -> str:
+        """Where to, as typed."""
+        return self.folder_edit.text().strip()
+
+    def set_folder(self, folder: str) -> None:
+        """Propose a folder."""
+        self.folder_edit.setText(folder)
+        self.folder_edit.setToolTip(folder)
+
+    def set_available(self, reason: str) -> None:
+        """Enable the button, or say why not."""
+        set_available(self.export_button, reason, "Write one mask a tile and a list of the classes")
+
+    def set_hint(self, text: str) -> None:
+        """The sentence that says what was written."""
+        self.hint.set_text(text)

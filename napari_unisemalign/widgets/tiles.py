@@ -1,0 +1,120 @@
+"""Section 1: the project and its tiles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+from qtpy.QtCore import QItemSelectionModel, QModelIndex, Qt, Signal
+from qtpy.QtWidgets import QAbstractItemView, QListView, QPushButton, QWidget
+
+from napari_unisemalign.widgets.common import ElidedLabel, Hint, body_layout, row, set_available
+from napari_unisemalign.widgets.tile_list import ROW_PX, TileDelegate, TileModel
+
+EMPTY = "Open a project, make a new one from a folder of images, or try the sample."
+
+
+class TilesView(QWidget):
+    """Open, new, sample; the list of tiles; previous and next."""
+
+    open_clicked = Signal()
+    new_clicked = Signal()
+    sample_clicked = Signal()
+    tile_chosen = Signal(str)
+    previous_clicked = Signal()
+    next_clicked = Signal()
+    thumbnail_wanted = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.title = ElidedLabel(self)
+        self.title.setStyleSheet("font-weight: 600;")
+        self.open_button = QPushButton("Open …", self)
+        self.new_button = QPushButton("New …", self)
+        self.sample_button = QPushButton("Sample", self)
+        self.summary = Hint(EMPTY, self)
+        self.model = TileModel(self)
+        self.list = QListView(self)
+        self.list.setModel(self.model)
+        self.list.setItemDelegate(TileDelegate(self.list))
+        self.list.setUniformItemSizes(True)
+        self.list.setMouseTracking(True)
+        self.list.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.list.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.list.setFixedHeight(4 * ROW_PX + 8)
+        self.list.setAccessibleName("Tiles")
+        self.previous_button = QPushButton("Previous tile", self)
+        self.next_button = QPushButton("Next tile", self)
+        layout = body_layout(self)
+        layout.addWidget(self.title)
+        layout.addLayout(row(self.open_button, self.new_button, self.sample_button))
+        layout.addWidget(self.summary)
+        layout.addWidget(self.list)
+        layout.addLayout(row(self.previous_button, self.next_button))
+        self._connect()
+        self.set_project("", "")
+
+    def _connect(self) -> None:
+        self.open_button.clicked.connect(lambda: self.open_clicked.emit())
+        self.new_button.clicked.connect(lambda: self.new_clicked.emit())
+        self.sample_button.clicked.connect(lambda: self.sample_clicked.emit())
+        self.previous_button.clicked.connect(lambda: self.previous_clicked.emit())
+        self.next_button.clicked.connect(lambda: self.next_clicked.emit())
+        self.model.thumbnail_wanted.connect(self.thumbnail_wanted)
+        self.list.selectionModel().currentChanged.connect(self._on_current)
+
+    def set_project(self, name: str, path: str) -> None:
+        """Name the open project; empty texts for none."""
+        self.title.set_text(name)
+        self.title.setToolTip(path)
+        self.title.setVisible(bool(name))
+        self.list.setVisible(bool(name))
+        self.previous_button.setVisible(bool(name))
+        self.next_button.setVisible(bool(name))
+        self.open_button.setToolTip("Open a project folder")
+        self.new_button.setToolTip("Make a project from a folder of PNG, TIFF or JPEG images")
+        self.sample_button.setToolTip("Open a sample project of artificial tissue (it is made the first time)")
+
+    def set_tiles(self, names: Sequence[str], state_of: Callable[[str], str]) -> None:
+        """Fill the list."""
+        self.model.set_tiles(names, state_of)
+
+    def refresh_states(self) -> None:
+        """Draw the states anew."""
+        self.model.refresh_states()
+
+    def set_summary(self, text: str) -> None:
+        """The line above the list: how many tiles are in which state, or what goes on."""
+        self.summary.set_text(text)
+
+    def set_thumbnail(self, name: str, pixels: npt.NDArray[np.uint8]) -> None:
+        """Show a tile's thumbnail, (h, w, 3)."""
+        self.model.set_thumbnail(name, pixels)
+
+    def set_current(self, name: str | None) -> None:
+        """Mark the tile on screen, without telling anybody."""
+        index = self.model.index(self.model.row_of(name), 0)
+        selection = self.list.selectionModel()
+        selection.blockSignals(True)
+        selection.setCurrentIndex(index, QItemSelectionModel.SelectionFlag.ClearAndSelect)
+        selection.blockSignals(False)
+        self.list.scrollTo(index)
+        self.list.viewport().update()
+
+    def set_neighbors(self, has_previous: bool, has_next: bool) -> None:
+        """Enable the two buttons where there is a tile to go to."""
+        set_available(self.previous_button, "" if has_previous else "This is the first tile.")
+        set_available(self.next_button, "" if has_next else "This is the last tile.")
+
+    def set_switchable(self, reason: str) -> None:
+        """Allow or forbid opening another project."""
+        for button in (self.open_button, self.new_button, self.sample_button):
+            button.setEnabled(not reason)
+            if reason:
+                button.setToolTip(reason)
+
+    def _on_current(self, current: QModelIndex, _previous: QModelIndex) -> None:
+        if current.isValid():
+            self.tile_chosen.emit(self.model.name_at(current.row()))

@@ -1,0 +1,93 @@
+"""Section 3: train."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QLabel, QProgressBar, QPushButton, QWidget
+
+from napari_unisemalign.widgets.common import Hint, body_layout, primary, row, set_available
+from napari_unisemalign.widgets.curves import CurveView, Points, duration
+
+DEFAULT_MINUTES = 5.0
+
+
+class TrainView(QWidget):
+    """How long, start and stop, the two curves, progress and time left."""
+
+    start_clicked = Signal()
+    stop_clicked = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.minutes_spin = QDoubleSpinBox(self)
+        self.minutes_spin.setRange(0.1, 600.0)
+        self.minutes_spin.setDecimals(1)
+        self.minutes_spin.setSuffix(" min")
+        self.minutes_spin.setValue(DEFAULT_MINUTES)
+        self.minutes_spin.setMinimumWidth(96)
+        self.minutes_spin.setToolTip("How long to train. Longer is better, up to about half an hour.")
+        self.labeled_only_check = QCheckBox("Labelled tiles only", self)
+        self.labeled_only_check.setToolTip(
+            "Ignore the unlabelled tiles. Training on both is better in nearly every case: this is for comparing."
+        )
+        self.start_button = primary(QPushButton("Start training", self))
+        self.stop_button = QPushButton("Stop and keep", self)
+        self.progress = QProgressBar(self)
+        self.progress.setRange(0, 1000)
+        self.progress.setTextVisible(False)
+        self.progress.setFixedHeight(8)
+        self.time_left = QLabel("", self)
+        self.status = Hint("", self)
+        self.loss_curve = CurveView("Loss", "#e8963c", parent=self)
+        self.dice_curve = CurveView("Validation Dice", "#4c9be8", unit=" %", high=100.0, dots=True, parent=self)
+        layout = body_layout(self)
+        settings = row(QLabel("Train for", self), self.minutes_spin, stretch=False)
+        settings.addStretch()
+        settings.addWidget(self.labeled_only_check)
+        layout.addLayout(settings)
+        layout.addLayout(row(self.start_button, self.stop_button))
+        layout.addWidget(self.progress)
+        layout.addWidget(self.time_left)
+        layout.addWidget(self.status)
+        layout.addLayout(row(self.loss_curve, self.dice_curve))
+        self.start_button.clicked.connect(lambda: self.start_clicked.emit())
+        self.stop_button.clicked.connect(lambda: self.stop_clicked.emit())
+        self.set_progress(0.0, None, active=False)
+        self.set_curves((), (), "validation")
+
+    @property
+    def minutes(self) -> float:
+        """The time to train."""
+        return float(self.minutes_spin.value())
+
+    @property
+    def labeled_only(self) -> bool:
+        """Whether the unlabelled tiles are ignored."""
+        return self.labeled_only_check.isChecked()
+
+    def set_available(self, start_reason: str, stop_reason: str) -> None:
+        """Enable the buttons, or say why not."""
+        set_available(self.start_button, start_reason, "Save the labels and train in the background")
+        set_available(self.stop_button, stop_reason, "Stop now, keep what was learned and predict with it")
+        self.minutes_spin.setEnabled(bool(stop_reason))
+        self.labeled_only_check.setEnabled(bool(stop_reason))
+
+    def set_status(self, text: str) -> None:
+        """The sentence that says what goes on, or what to do."""
+        self.status.set_text(text)
+
+    def set_progress(self, progress: float, eta_s: float | None, *, active: bool) -> None:
+        """Share of the budget used (0 to 1) and the seconds left."""
+        self.progress.setValue(round(1000 * min(max(progress, 0.0), 1.0)))
+        self.progress.setVisible(active)
+        left = f"{duration(eta_s)} left" if eta_s is not None else ""
+        self.time_left.setText(f"{round(100 * progress)} % done" + (f", {left}" if left else ""))
+        self.time_left.setVisible(active)
+
+    def set_curves(self, loss: Points, dice: Points, dice_measured_on: str) -> None:
+        """Draw the curves; both vanish while there is nothing to draw."""
+        self.loss_curve.set_points(loss)
+        self.dice_curve.set_title("Validation Dice" if dice_measured_on == "validation" else "Dice, labelled tiles")
+        self.dice_curve.set_points(dice)
+        for curve in (self.loss_curve, self.dice_curve):
+            curve.setVisible(bool(loss or dice))
