@@ -65,7 +65,7 @@ def test_unwraps_nesting_and_prefix(tmp_path: Path, wrap: Any) -> None:
 
 def test_prefix_is_the_one_that_holds_most_names() -> None:
     one, two = torch.ones(1), torch.zeros(1)
-    weights = {"visual.ln.weight": one, "text.ln.weight": two, "text.ln.bias": two, "logit_scale": one}
+    weights = {"image.ln.weight": one, "language.ln.weight": two, "language.ln.bias": two, "logit_scale": one}
     assert strip_prefix(weights, ["ln.weight", "ln.bias"]) == {"ln.weight": two, "ln.bias": two}
     assert strip_prefix(weights, ["nothing.like.it"]) == weights
 
