@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import threading
 import time
@@ -16,9 +17,12 @@ Listener = Callable[[Event], None]
 
 
 class Messenger:
-    """Stamps events with run id and time, writes them to RUN/events.jsonl and hands them to a listener."""
+    """Stamps events with run id and time, writes them to RUN/events.jsonl and hands them to a listener.
 
-    def __init__(self, listener: Listener | None = None, commands: TextIO | None = None) -> None:
+    commands: the file descriptor that command lines come from.
+    """
+
+    def __init__(self, listener: Listener | None = None, commands: int | None = None) -> None:
         self.listener = listener
         self._file: TextIO | None = None
         self._started = time.monotonic()
@@ -65,11 +69,18 @@ class Messenger:
             self._file.close()
             self._file = None
 
-    def _listen(self, commands: TextIO) -> None:
-        for line in commands:
-            command = parse_command(line)
-            if command is not None:
-                self._commands.put(command)
+    def _listen(self, commands: int) -> None:
+        """Read lines from a file descriptor until it is closed.
+
+        Not through sys.stdin: a thread that waits in its buffer keeps the interpreter from ending cleanly.
+        """
+        pending = b""
+        while chunk := os.read(commands, 4096):
+            *lines, pending = (pending + chunk).split(b"\n")
+            for line in lines:
+                command = parse_command(line.decode("utf-8", errors="replace"))
+                if command is not None:
+                    self._commands.put(command)
 
 
 def line_writer(stream: TextIO, on_closed: Callable[[], None]) -> Listener:

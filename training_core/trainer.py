@@ -108,15 +108,13 @@ class Trainer:
             seconds_per_step = took if seconds_per_step is None else 0.9 * seconds_per_step + 0.1 * took
             self._report(result, self.budget.eta_s(state.step, state.elapsed_s, seconds_per_step))
             if state.step % self.config.schedule.validate_every_steps == 0:
-                self.validate()
-                self.save()
+                self.save(is_best=self.validate())
                 validated_at = state.step
             if state.step in _FIRST_OVERLAYS or validated_at == state.step:
                 self.refresh_overlay()
         batches.close()
         if validated_at != state.step and state.step:
-            self.validate()
-            self.save()
+            self.save(is_best=self.validate())
             self.refresh_overlay()
         state.elapsed_s = time.monotonic() - started
         return reason
@@ -149,8 +147,8 @@ class Trainer:
             confident_share=result.confident_share,
         )
 
-    def validate(self) -> None:
-        """Score the validation tiles (training tiles where there are none) and tell."""
+    def validate(self) -> bool:
+        """Score the validation tiles (training tiles where there are none) and tell; True: the best so far."""
         state, names = self.progress, self.split.val or self.split.labeled[:_MAX_TRAINING_TILES_SCORED]
         confusion = Confusion([c.id for c in self.project.classes])
         self.predictor.eval()
@@ -174,10 +172,10 @@ class Trainer:
         self.messenger.send(Validated, **values)
         with writing(self.run_dir), (self.run_dir / "metrics.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps({**values, "elapsed_s": state.elapsed_s}) + "\n")
-        self._is_best = is_best
+        return is_best
 
-    def save(self) -> None:
-        """Write a checkpoint of this moment; validate first, it decides whether this one is the best."""
+    def save(self, *, is_best: bool) -> None:
+        """Write a checkpoint of this moment."""
         state = self.progress
         training = _prefixed("optimizer", _optimizer_tensors(self.optimizer)) | checkpoints.rng_state(
             self.compute.device
@@ -194,7 +192,7 @@ class Trainer:
             "mjaccard": state.scores.mjaccard if state.scores else None,
         }
         model = checkpoints.saved_tensors(self.predictor)
-        checkpoints.save(self.run_dir, model, training, scalars, is_best=self._is_best)
+        checkpoints.save(self.run_dir, model, training, scalars, is_best=is_best)
 
     def restore(self) -> None:
         """Go on from the run's last checkpoint: weights, optimiser, threshold, random states, step."""

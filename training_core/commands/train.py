@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
     messenger: Messenger | None = None
     try:
         if args.events:
-            messenger = Messenger(commands=sys.stdin)
+            messenger = Messenger(commands=sys.stdin.fileno())
             messenger.listener = line_writer(sys.stdout, on_closed=messenger.request_stop)
             summary = _train(args, messenger)
         else:

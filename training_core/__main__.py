@@ -1,0 +1,8 @@
+"""`python -m training_core`."""
+
+import sys
+
+from training_core.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

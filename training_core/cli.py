@@ -1,0 +1,44 @@
+"""The command line: `python -m training_core COMMAND`. One module per command in training_core/commands."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+from training_core import __version__
+from training_core.errors import UserError
+
+_COMMANDS = ("demo", "project", "train", "predict", "evaluate", "export", "verify")
+"""In the order of work, which is the order of the help."""
+
+EXIT_USER_ERROR = 2
+EXIT_INTERRUPTED = 130
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser with every command."""
+    parser = argparse.ArgumentParser(
+        prog="python -m training_core",
+        description="Teach a computer your tissue: make a project from images, label some of it, train on labelled and "
+        "unlabelled tiles together, predict, export. The window of napari-unisemalign does the same on the same folders.",
+    )
+    parser.add_argument("--version", action="version", version=f"napari-unisemalign {__version__}")
+    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for name in _COMMANDS:
+        importlib.import_module(f"training_core.commands.{name}").add_arguments(subparsers)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command. Exit codes: 0 done, 1 a check failed, 2 bad input (one line says what to do), 130 interrupted."""
+    args = build_parser().parse_args(argv)
+    try:
+        return int(args.run(args))
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return EXIT_USER_ERROR
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
