@@ -6,7 +6,16 @@ from enum import StrEnum
 from pathlib import Path
 
 from qtpy.QtGui import QColor
-from qtpy.QtWidgets import QColorDialog, QDialog, QFileDialog, QMessageBox, QPlainTextEdit, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QColorDialog,
+    QDialog,
+    QFileDialog,
+    QMessageBox,
+    QPlainTextEdit,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_unisemalign.widgets.new_project import NewProject, NewProjectDialog
 
@@ -51,19 +60,19 @@ class Dialogs:
         box = self._box(title, question, QMessageBox.Icon.Question)
         accept = box.addButton(yes, QMessageBox.ButtonRole.AcceptRole)
         cancel = box.addButton("Cancel", QMessageBox.ButtonRole.RejectRole)
-        return self._ask(box, cancel, cancel) is accept
+        return self._ask(box, cancel) is accept
 
     def close_while_training(self) -> CloseAnswer:
         """Training runs and the window is about to close."""
         box = self._box(
             "Training is running",
             "Training is running. Stop it and keep what it has learned so far, or keep waiting?\n\n"
-            "Stopping takes a moment: the model is saved and the tiles are predicted, then the window closes by itself.",
+            "Stopping takes a moment: the model is saved, the tiles are predicted, then the window closes by itself.",
             QMessageBox.Icon.Question,
         )
         stop = box.addButton("Stop and keep", QMessageBox.ButtonRole.AcceptRole)
         wait = box.addButton("Keep waiting", QMessageBox.ButtonRole.RejectRole)
-        return CloseAnswer.STOP if self._ask(box, wait, wait) is stop else CloseAnswer.WAIT
+        return CloseAnswer.STOP if self._ask(box, wait) is stop else CloseAnswer.WAIT
 
     def close_while_stopping(self) -> CloseAnswer:
         """The training is saving, and the user closes the window once more."""
@@ -75,7 +84,7 @@ class Dialogs:
         )
         kill = box.addButton("Close now", QMessageBox.ButtonRole.DestructiveRole)
         wait = box.addButton("Keep waiting", QMessageBox.ButtonRole.RejectRole)
-        return CloseAnswer.KILL if self._ask(box, wait, wait) is kill else CloseAnswer.WAIT
+        return CloseAnswer.KILL if self._ask(box, wait) is kill else CloseAnswer.WAIT
 
     def close_unsaved(self, names: tuple[str, ...]) -> bool:
         """Strokes could not be saved. True: close and lose them."""
@@ -86,7 +95,7 @@ class Dialogs:
         )
         close = box.addButton("Close and lose them", QMessageBox.ButtonRole.DestructiveRole)
         stay = box.addButton("Stay", QMessageBox.ButtonRole.RejectRole)
-        return self._ask(box, stay, stay) is close
+        return self._ask(box, stay) is close
 
     def show_details(self, details: str) -> None:
         """The end of the training process's error output."""
@@ -109,9 +118,10 @@ class Dialogs:
         box.setMinimumWidth(420)
         return box
 
-    def _ask(self, box: QMessageBox, default: object, escape: object) -> object:
-        box.setDefaultButton(default)
-        box.setEscapeButton(escape)
+    def _ask(self, box: QMessageBox, safe: QPushButton | None) -> object:
+        """The pressed button; Enter and Escape mean the safe one."""
+        box.setDefaultButton(safe)
+        box.setEscapeButton(safe)
         box.exec()
         clicked = box.clickedButton()
         box.deleteLater()

@@ -108,8 +108,7 @@ class TileLayers:
             self._add(labels, activate=True)
         else:
             labels.data = to_layer(label)
-            # napari keeps the undo steps when the data are exchanged; undoing would paint the former tile's pixels here
-            labels._reset_history()
+            _forget_history(labels)
         self._viewer.reset_view()
         return labels
 
@@ -193,12 +192,6 @@ class TileLayers:
         areas, _ = ndimage.label(ids == ids[position])
         return np.asarray(areas == areas[position])
 
-    @property
-    def can_undo(self) -> bool:
-        """Whether napari has a step to take back."""
-        layer = self.labels
-        return layer is not None and bool(layer._undo_history)  # napari has no public way to ask
-
     def undo(self) -> None:
         """Take back the last stroke or accept."""
         layer = self.labels
@@ -260,6 +253,14 @@ class TileLayers:
         self._viewer.layers.insert(above[0] if above else len(self._viewer.layers), layer)
         layer.locked = layer.metadata[ROLE_KEY] != AREA  # no bin click takes the labels away
         self._viewer.layers.selection.active = layer if activate or active is None else active
+
+
+def _forget_history(layer: Labels) -> None:
+    """Drop the undo steps: napari keeps them with new data, and undoing would paint the former tile's pixels there."""
+    mode = layer.mode
+    layer.editable = False  # the public way to drop them; a plugin may not call `_reset_history`
+    layer.editable = True
+    layer.mode = mode
 
 
 def _rank(layer: Layer) -> int:

@@ -149,7 +149,7 @@ class Session:
         return names[index] if 0 <= index < len(names) else None
 
     def next_to_review(self) -> str | None:
-        """The next tile with a prediction that nobody looked at yet, else the next in the list, from the top at the end."""
+        """The next tile with a prediction that nobody looked at yet, else the next in the list; round and round."""
         names = self.tile_names()
         if self.project is None or not names:
             return None

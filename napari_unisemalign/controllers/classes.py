@@ -6,7 +6,7 @@ from typing import Any
 
 from napari_unisemalign import availability
 from napari_unisemalign.controllers.context import Context
-from napari_unisemalign.layers import ROLE_KEY, class_of, layer_value
+from napari_unisemalign.layers import LABELS, ROLE_KEY, class_of, layer_value
 from napari_unisemalign.notify import guarded
 from napari_unisemalign.widgets.classes import ClassRow
 from training_core.errors import ProjectError
@@ -76,9 +76,7 @@ class ClassesController:
         if project is None or class_id is None:
             return
         name = next(each.name for each in project.classes if each.id == class_id)
-        question = (
-            f"Remove the class {name}? This only works while no label uses it. The other classes stay as they are."
-        )
+        question = f"Remove the class {name}? It must not be used by any label. The other classes stay as they are."
         if not self._context.dialogs.confirm("Remove class", question, "Remove"):
             return
         project.remove_class(class_id)
@@ -129,7 +127,7 @@ class ClassesController:
         if ROLE_KEY not in layer.metadata:
             return
         self._bind(layer)
-        if layer is self._layers.labels:
+        if layer.metadata[ROLE_KEY] == LABELS:
             layer.events.selected_label.connect(self._on_selected_label)
             if self._session.class_id is not None:
                 layer.selected_label = layer_value(self._session.class_id)
@@ -146,11 +144,8 @@ class ClassesController:
             self._session.set_class(chosen)
         elif self._session.class_id is not None:
             labels.selected_label = layer_value(self._session.class_id)
-            self.reporter.error(
-                ProjectError(
-                    f"no class has the label {chosen + 1}", "one of the classes in the list", "add a class first"
-                )
-            )
+            needed = "one of the classes in the list"
+            self.reporter.error(ProjectError(f"no class has the label {chosen + 1}", needed, "add a class first"))
 
     def _bind(self, provider: Any) -> None:
         """Number keys on the viewer and on each of our layers, whose own keys 1 to 7 would win otherwise."""

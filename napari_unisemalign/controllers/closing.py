@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from qtpy.QtCore import QEvent, QObject, QTimer
+from qtpy.QtWidgets import QWidget
 
 from napari_unisemalign.controllers.context import Context
 from napari_unisemalign.controllers.labels import LabelsController
@@ -20,17 +21,24 @@ class ClosingController(QObject):
         super().__init__(context.panel)
         self._context, self._labels, self._training = context, labels, training
         self._close_when_done = False
-        self._window = context.viewer.window._qt_window
-        self._window.installEventFilter(self)
+        self._window: QWidget | None = None
+        context.panel.docked.connect(lambda: QTimer.singleShot(0, self._watch))
         context.panel.undocked.connect(self._on_undocked)
         context.session.training_changed.connect(self._on_training)
+
+    def _watch(self) -> None:
+        """The dock is in the main window by now; it is the same one after the dock was closed and opened."""
+        window = self._context.panel.window()
+        if window is not self._window and window is not self._context.panel:
+            self._window = window
+            window.installEventFilter(self)
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         """Hold back the window's close event while something must be asked or saved."""
         if event is None or event.type() != QEvent.Type.Close or watched is not self._window:
             return False
-        if self._window._qt_viewer.isHidden():
-            # `viewer.close()` in a script: the canvas is gone and nobody can be asked
+        if self._window is not None and self._window._qt_viewer.isHidden():
+            # `viewer.close()` in a script: napari has closed its canvas before, so the window cannot stay
             self._finish_without_questions()
             return False
         if self._may_close():
@@ -71,6 +79,10 @@ class ClosingController(QObject):
         if self._context.panel.parent() is None:
             self._context.panel.deleteLater()
         else:
+            self._close_window()
+
+    def _close_window(self) -> None:
+        if self._window is not None:
             self._window.close()
 
     def _on_undocked(self) -> None:
@@ -79,7 +91,7 @@ class ClosingController(QObject):
 
     def _after_undocking(self) -> None:
         panel = self._context.panel
-        if panel.parent() is not None or self._window.isHidden():
+        if panel.parent() is not None or self._window is None or self._window.isHidden():
             return
         if self._context.session.training.active:
             answer = self._ask()

@@ -9,9 +9,9 @@ import numpy as np
 
 from napari_unisemalign import availability
 from napari_unisemalign.controllers.context import Context
-from napari_unisemalign.controllers.labels import LabelsController
+from napari_unisemalign.controllers.labels import LabelsController, Region
 from napari_unisemalign.controllers.tiles import TilesController
-from napari_unisemalign.layers import AREA, PREDICTION, PSEUDO_LABEL, Fill, Mask
+from napari_unisemalign.layers import AREA, LABELS, PREDICTION, PSEUDO_LABEL, ROLE_KEY, Fill, Mask
 from napari_unisemalign.notify import guarded
 from napari_unisemalign.session import OverlaySource
 from training_core.project import LabelSource, TileState
@@ -31,6 +31,8 @@ class CorrectionController:
         self._session, self._layers, self.reporter = context.session, context.layers, context.reporter
         self._view = context.panel.correct
         self._clicking = False
+        self._painted = False
+        """Something was painted or accepted on this tile since it came on the screen."""
         view, session = self._view, self._session
         view.accept_tile_clicked.connect(self.accept_tile)
         view.draw_area_toggled.connect(self.draw_area)
@@ -60,9 +62,7 @@ class CorrectionController:
             self._stop_clicking()
             layer = self._layers.start_area()
             layer.events.data.connect(self._refresh)
-            self._view.set_hint(
-                "Click around the area to accept, double-click to close it, then press Accept drawn area."
-            )
+            self._view.set_hint("Click around the area, double-click to close it, then press Accept drawn area.")
         else:
             self._layers.end_area()
             self._view.set_hint("")
@@ -130,7 +130,7 @@ class CorrectionController:
         if name is not None:
             self._tiles.show(name)
 
-    def _accept(self, where: Mask, region: str) -> bool:
+    def _accept(self, where: Mask, region: Region) -> bool:
         """Accept the source's pixels in `where`; False when the user thought better of it."""
         name, ids = self._session.tile, self._ids()
         overlays = self._session.overlays(name) if name is not None else None
@@ -181,16 +181,21 @@ class CorrectionController:
         if self._on_drag in callbacks:
             callbacks.remove(self._on_drag)
 
+    def _on_paint(self, _event: Any = None) -> None:
+        if not self._painted:
+            self._painted = True
+            self._refresh()
+
     def _on_tile(self, _name: object = None) -> None:
+        self._painted = False
         if self._layers.get(AREA) is not None:
             self._layers.end_area()
         self._view.set_hint("")
         self._refresh()
 
     def _on_layer(self, event: Any) -> None:
-        if event.value is self._layers.labels:
-            event.value.events.paint.connect(self._refresh)
-            event.value.events.set_data.connect(self._refresh)
+        if event.value.metadata.get(ROLE_KEY) == LABELS:
+            event.value.events.paint.connect(self._on_paint)
 
     def _refresh(self, _change: object = None) -> None:
         session, drawing = self._session, self._layers.get(AREA) is not None
@@ -202,7 +207,7 @@ class CorrectionController:
             availability.why_not_reject(session),
             availability.why_no_next(session),
         )
-        self._view.set_undo("" if self._layers.can_undo else "There is nothing to take back on this tile.")
+        self._view.set_undo("" if self._painted else "There is nothing to take back on this tile.")
         self._view.set_modes(drawing=drawing, clicking=self._clicking)
         if accept:
             self._view.set_hint(accept)

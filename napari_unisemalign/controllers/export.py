@@ -73,9 +73,9 @@ class ExportController:
         self._refresh()
 
     def _refresh(self, _change: object = None) -> None:
-        reason = (
-            "Masks are being written." if self._busy else availability.why_not_export(self._session, self._view.content)
-        )
+        reason = availability.why_not_export(self._session, self._view.content)
+        if self._busy:
+            reason = "Masks are being written."
         self._view.set_available(reason)
         if reason and not self._busy:
             self._view.set_hint(reason)

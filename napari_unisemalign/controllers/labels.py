@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from napari.layers import Labels
@@ -13,6 +13,7 @@ from napari_unisemalign.layers import U8, to_label
 from training_core.errors import UserError
 from training_core.project import LabelSource, TileState
 
+Region = Literal["tile", "region", "component"]
 SAVE_DELAY_MS = 1000
 RETRY_MS = 3000
 
@@ -54,10 +55,10 @@ class LabelsController:
             self._saved = self._session.project.label(name) + np.uint8(1)
             del self._unsaved[name]
             self._timer.start(SAVE_DELAY_MS)
-        if layer is not self._layer:
+        if self._layer is None or layer.unique_id != self._layer.unique_id:
             for event in (layer.events.paint, layer.events.labels_update, layer.events.set_data):
                 event.connect(self._on_change)
-            self._layer = layer
+        self._layer = layer
         self._refresh_words()
 
     def release(self) -> None:
@@ -68,9 +69,10 @@ class LabelsController:
     def flush(self) -> bool:
         """Save now what is not saved. False when something could not be saved; it is kept and tried again."""
         self._timer.stop()
-        saved = all([self._try(name, values, None) for name, values in tuple(self._unsaved.items())])
+        tries = [self._try(name, values, None) for name, values in tuple(self._unsaved.items())]
         if self._is_changed() and self._tile is not None and self._layer is not None:
-            saved = self._try(self._tile, np.array(self._layer.data, copy=True), None) and saved
+            tries.append(self._try(self._tile, np.array(self._layer.data, copy=True), None))
+        saved = all(tries)
         if saved:
             self._told = False
         else:
@@ -83,8 +85,8 @@ class LabelsController:
         if not self.flush() and self._is_changed() and self._tile is not None and self._layer is not None:
             self._unsaved[self._tile] = np.array(self._layer.data, copy=True)
 
-    def save_accepted(self, source: LabelSource, run_id: str, region: str) -> None:
-        """Save the label on screen as accepted from a run: "tile", "region" or "component"."""
+    def save_accepted(self, source: LabelSource, run_id: str, region: Region) -> None:
+        """Save the label on screen as accepted from a run."""
         if self._tile is not None and self._layer is not None:
             values = np.array(self._layer.data, copy=True)
             if not self._try(self._tile, values, (source, run_id, region)):
@@ -109,7 +111,7 @@ class LabelsController:
             and not np.array_equal(self._layer.data, self._saved)
         )
 
-    def _try(self, name: str, values: U8, accepted: tuple[LabelSource, str, str] | None) -> bool:
+    def _try(self, name: str, values: U8, accepted: tuple[LabelSource, str, Region] | None) -> bool:
         try:
             self._write(name, values, accepted)
         except (UserError, OSError) as error:
@@ -124,7 +126,7 @@ class LabelsController:
         self._session.states_changed.emit()
         return True
 
-    def _write(self, name: str, values: U8, accepted: tuple[LabelSource, str, str] | None) -> None:
+    def _write(self, name: str, values: U8, accepted: tuple[LabelSource, str, Region] | None) -> None:
         project = self._session.project
         assert project is not None
         label = to_label(values)

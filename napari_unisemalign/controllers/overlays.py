@@ -38,8 +38,12 @@ class OverlaysController:
         if overlays is None:
             self._layers.clear_overlays()
             return
-        maps = [read_mask(path) for path in (overlays.prediction, overlays.pseudo_label, overlays.confidence)]
-        self._layers.show_overlays(*maps, self._session.classes())
+        self._layers.show_overlays(
+            read_mask(overlays.prediction),
+            read_mask(overlays.pseudo_label),
+            read_mask(overlays.confidence),
+            self._session.classes(),
+        )
 
     def _on_tile(self, _change: object = None) -> None:
         self.load()

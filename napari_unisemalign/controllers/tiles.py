@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 from napari_unisemalign import availability
 from napari_unisemalign.controllers.context import Context
 from napari_unisemalign.controllers.labels import LabelsController
+from napari_unisemalign.layers import U8
 from napari_unisemalign.notify import guarded
 from napari_unisemalign.widgets.tiles import EMPTY
 from training_core.errors import UserError
@@ -126,7 +128,7 @@ class TilesController:
         if present:
             self.show(present[0])
 
-    def _make(self, what: str, make: object) -> None:
+    def _make(self, what: str, make: Callable[[], Project]) -> None:
         self._set_busy(f"{what} …")
         self._context.background.run(make, self._on_made, self._on_not_made)
 
@@ -180,7 +182,7 @@ class TilesController:
         if project is None:
             return
 
-        def done(pixels: object) -> None:
+        def done(pixels: U8) -> None:
             if self._session.project is project:
                 self._view.set_thumbnail(name, pixels)
 

@@ -19,6 +19,8 @@ MIN_WIDTH_PX = 372
 class Panel(QWidget):
     """All sections. It only shows; `napari_unisemalign.controller` makes it work."""
 
+    docked = Signal()
+    """napari has put this widget into a dock."""
     undocked = Signal()
     """The dock was closed for good; napari has let go of this widget."""
 
@@ -55,17 +57,17 @@ class Panel(QWidget):
         for section in self.sections:
             stack.addWidget(section)
         stack.addStretch(1)
-        self.scroll = QScrollArea(self)
-        self.scroll.setFrameShape(QFrame.Shape.NoFrame)
-        self.scroll.setWidgetResizable(True)
-        self.scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.scroll.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.scroll.setWidget(column)
+        self.scroll_area = QScrollArea(self)
+        self.scroll_area.setFrameShape(QFrame.Shape.NoFrame)
+        self.scroll_area.setWidgetResizable(True)
+        self.scroll_area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.scroll_area.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.scroll_area.setWidget(column)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
         layout.addWidget(self.messages)
-        layout.addWidget(self.scroll, 1)
+        layout.addWidget(self.scroll_area, 1)
 
     def changeEvent(self, event: QEvent | None) -> None:  # noqa: D102
         super().changeEvent(event)
@@ -76,3 +78,4 @@ class Panel(QWidget):
             self.undocked.emit()
         elif parent.windowTitle():
             self.dock_name = parent.windowTitle()
+            self.docked.emit()
