@@ -1,0 +1,35 @@
+"""What all tests share: the development data beside the repository, where it is there."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Every test that takes `shared_dir` carries the marker, so `-m "not shared"` leaves out all of them."""
+    for item in items:
+        if "shared_dir" in getattr(item, "fixturenames", ()):
+            item.add_marker("shared")
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> object:
+    """In CI, a test that needs the development data may not skip where that data is there."""
+    outcome = yield
+    report: pytest.TestReport = outcome.get_result()
+    if report.skipped and item.get_closest_marker("shared") and os.environ.get("CI") and SHARED.is_dir():
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} skipped although {SHARED} is there: {report.longrepr}"
+
+
+@pytest.fixture(scope="session")
+def shared_dir() -> Path:
+    """The folder ../shared; the test skips where it is absent."""
+    if not SHARED.is_dir():
+        pytest.skip(f"needs the development data in {SHARED}, which may not be shipped")
+    return SHARED
