@@ -148,6 +148,6 @@ def test_pixel_embedding_is_convolution_norm_relu_dropout() -> None:
     assert [type(part) for part in layer] == [nn.Conv2d, nn.BatchNorm2d, nn.ReLU, nn.Dropout2d]
     assert layer[0].kernel_size == (3, 3)
     assert layer[3].p == 0.1
-    out = layer.eval()(torch.randn(2, 4, 5, 7))
+    out = layer.eval()(torch.randn(2, 4, 5, 7)).detach()
     assert out.shape == (2, 6, 5, 7)
     assert float(out.min()) == 0

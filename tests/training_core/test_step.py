@@ -1,0 +1,450 @@
+"""One training step against a plain account of the paper's, the released code's and our own rules."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from training_core.batch import Batch, UnlabeledBatch
+from training_core.config import Config, resolve
+from training_core.model import UniSemAlign
+from training_core.pseudo_label import Threshold
+from training_core.step import StepResult, training_step
+
+Array = NDArray[Any]
+MakeModel = Callable[..., UniSemAlign]
+
+C, N, PX = 5, 2, 24
+START, MOMENTUM = 0.23, 0.9
+"""Below what an untrained network of five classes is sure of at some pixels, above it at others."""
+
+
+def config_for(variant: str, **changes: Any) -> Config:
+    settings: dict[str, Any] = {
+        "variant": variant,
+        "alignment": {"embedding_dim": 8, "prototype_weight": 0.4, "text_weight": 0.3, "logit_scale": 2.0},
+        "pseudo_label": {"threshold_start": START, "threshold_momentum": MOMENTUM},
+    }
+    for section, values in changes.items():
+        settings[section] = {**settings.get(section, {}), **values}
+    return resolve(settings)
+
+
+def make_batch(*, own_partners: bool, seed: int = 0) -> Batch:
+    """Random images; labels with gaps; a part of the first unlabelled tile known, a part of the second ignored."""
+    g = torch.Generator().manual_seed(seed)
+
+    def images() -> Tensor:
+        return torch.randn(N, 3, PX, PX, generator=g)
+
+    label = torch.randint(C, (N, PX, PX), generator=g)
+    label[0, :, :10] = 255
+    known = torch.full((N, PX, PX), 255)
+    known[0, 4:12, 4:12] = 3
+    ignored = torch.zeros(N, PX, PX, dtype=torch.bool)
+    ignored[1, :6] = True
+    box = torch.zeros(N, PX, PX, dtype=torch.bool)
+    box[0, 8:20, 8:16] = True
+    box[1, :12, 2:9] = True
+    unlabeled = UnlabeledBatch(weak=images(), strong=images(), known=known, ignored=ignored, box=box)
+    if own_partners:
+        mix_ignored = torch.zeros(N, PX, PX, dtype=torch.bool)
+        mix_ignored[0, 10:13] = True
+        unlabeled = replace(unlabeled, mix_weak=images(), mix_strong=images(), mix_ignored=mix_ignored)
+    return Batch(images(), label, unlabeled)
+
+
+# --- the plain account ------------------------------------------------------------------------------------------------
+
+
+def softmax(logits: Array) -> Array:
+    e = np.exp(logits - logits.max(1, keepdims=True))
+    return np.asarray(e / e.sum(1, keepdims=True))
+
+
+def pick(values: Array, label: Array) -> Array:
+    """values[b, label[b, y, x], y, x]."""
+    return np.asarray(np.take_along_axis(values, label[:, None], axis=1)[:, 0])
+
+
+def cross_entropy(logits: Array, label: Array, counted: Array, of: Array) -> float:
+    safe = np.where(counted, label, 0)
+    return float((-np.log(pick(softmax(logits), safe)) * counted).sum() / of.sum())
+
+
+def kl(logits: Array, target_logits: Array, counted: Array, of: Array) -> float:
+    p, q = softmax(target_logits), softmax(logits)
+    return float(((p * (np.log(p) - np.log(q))).sum(1) * counted).sum() / of.sum())
+
+
+def new_threshold(label: Array, confidence: Array, ignored: Array) -> float:
+    maxima = []
+    for c in range(C):
+        where = (label == c) & ~ignored
+        if where.any():
+            maxima.append(confidence[where].max())
+    return float(MOMENTUM * START + (1 - MOMENTUM) * np.mean(maxima))
+
+
+@dataclass
+class View:
+    """Decoder logits and fused logits of one pass, and what they say."""
+
+    logits: Array
+    fused: Array
+
+    @property
+    def label(self) -> Array:
+        return np.asarray(self.fused.argmax(1))
+
+    @property
+    def confidence(self) -> Array:
+        return np.asarray(softmax(self.fused).max(1))
+
+
+def view(model: UniSemAlign, output: Any, rows: slice) -> View:
+    with torch.no_grad():
+        similar = model.similarities(output)
+        assert similar.prototype is not None
+        assert similar.text is not None
+        fused = output.logits + 0.4 * similar.prototype + 0.3 * similar.text
+    return View(output.logits.detach().double().numpy()[rows], fused.double().numpy()[rows])
+
+
+def labeled_losses(model: UniSemAlign, output: Any, label: Tensor) -> dict[str, float]:
+    with torch.no_grad():
+        similar = model.similarities(output)
+        assert model.prototypes is not None
+        assert model.text is not None
+        p, t = (v.double().numpy() for v in (model.prototypes(), model.text()))
+    y = label.numpy()
+    known = y != 255
+    assert similar.prototype is not None
+    assert similar.text is not None
+    maps = {
+        "labeled": output.logits.detach(),
+        "prototype": 2.0 * similar.prototype.detach(),
+        "text": 2.0 * similar.text.detach(),
+    }
+    losses = {name: cross_entropy(values[:N].double().numpy(), y, known, known) for name, values in maps.items()}
+    unit = [v / np.sqrt((v**2).sum(1, keepdims=True)) for v in (p, t)]
+    losses["align"] = float(((unit[0] - unit[1]) ** 2).mean())
+    return losses
+
+
+@dataclass
+class Account:
+    """What a step should give."""
+
+    losses: dict[str, float]
+    threshold: float
+    share: float
+
+
+def mixed_images(u: UnlabeledBatch) -> Tensor:
+    out = u.strong.clone()
+    for b in range(N):
+        source = u.mix_strong[b] if u.mix_strong is not None else u.strong[b - 1]
+        out[b, :, u.box[b]] = source[:, u.box[b]]
+    return out
+
+
+def plain_best(student: UniSemAlign, teacher: UniSemAlign, batch: Batch) -> Account:
+    u = batch.unlabeled
+    assert u is not None
+    known, ignored, box = u.known.numpy(), u.ignored.numpy(), u.box.numpy()
+    with torch.no_grad():
+        weak = view(teacher, teacher(u.weak), slice(None))
+        output = student(torch.cat([batch.images, mixed_images(u)]), perturb_from=N)
+    label = np.where(known != 255, known, weak.label)
+    confidence = np.where(known != 255, 1.0, weak.confidence)
+    tau = new_threshold(label, confidence, ignored)
+    hard, sure, soft, ignore = label.copy(), confidence.copy(), weak.logits.copy(), ignored.copy()
+    for b in range(N):  # the partner is the tile before it in the batch
+        hard[b][box[b]] = label[b - 1][box[b]]
+        sure[b][box[b]] = confidence[b - 1][box[b]]
+        soft[b][:, box[b]] = weak.logits[b - 1][:, box[b]]
+        ignore[b][box[b]] = ignored[b - 1][box[b]]
+    strong, perturbed = output.logits[N:].double().numpy(), output.perturbed.double().numpy()
+    counted = (sure >= tau) & ~ignore
+    losses = labeled_losses(student, output, batch.label) | {
+        "hard": cross_entropy(strong, hard, counted, ~ignore),
+        "soft": kl(strong, soft, counted, ~ignore),
+        "perturbed": cross_entropy(perturbed, hard, counted, ~ignore),
+    }
+    return Account(losses, tau, float((sure >= tau).mean()))
+
+
+def plain_own(model: UniSemAlign, batch: Batch, *, released: bool) -> Account:
+    """The network is its own teacher. released: golden/README.md, term by term; else the paper."""
+    u = batch.unlabeled
+    assert u is not None
+    assert u.mix_weak is not None
+    assert u.mix_ignored is not None
+    known, ignored, box = u.known.numpy(), u.ignored.numpy(), u.box.numpy()
+    with torch.no_grad():
+        partner = view(model.eval(), model(u.mix_weak), slice(None))
+        model.train()
+        start = 0 if released else N
+        first = model(torch.cat([batch.images, u.weak]), perturb_from=start)
+        second = model(mixed_images(u))
+    weak, strong = view(model, first, slice(N, None)), view(model, second, slice(None))
+    perturbed = first.perturbed.double().numpy()[-N:]
+    ignore = np.where(box, u.mix_ignored.numpy(), ignored)
+    if released:
+        partner_confidence = softmax(partner.logits).max(1)
+        sure = np.where(box, partner_confidence, weak.confidence)
+        tau = new_threshold(weak.logits.argmax(1), sure, ignore)
+        hard, hard_sure, soft_logits = strong.label, strong.confidence, weak.logits
+        weak_label, weak_sure = weak.label, weak.confidence
+    else:
+        weak_label = np.where(known != 255, known, weak.label)
+        weak_sure = np.where(known != 255, 1.0, weak.confidence)
+        tau = new_threshold(weak_label, weak_sure, ignored)
+        hard = np.where(box, partner.label, weak_label)
+        hard_sure = sure = np.where(box, partner.confidence, weak_sure)
+        soft_logits = np.where(box[:, None], partner.logits, weak.logits)
+    losses = labeled_losses(model, first, batch.label) | {
+        "hard": cross_entropy(strong.logits, hard, (hard_sure >= tau) & ~ignore, ~ignore),
+        "soft": kl(strong.logits, soft_logits, (sure >= tau) & ~ignore, ~ignore),
+        "perturbed": cross_entropy(perturbed, weak_label, (weak_sure >= tau) & ~ignored, ~ignored),
+    }
+    return Account(losses, tau, float((hard_sure >= tau).mean()))
+
+
+# --- comparisons ------------------------------------------------------------------------------------------------------
+
+
+def check(result: StepResult, threshold: Threshold, account: Account, config: Config) -> None:
+    ours = {name: float(loss.detach()) for name, loss in result.losses.items()}
+    assert ours == pytest.approx(account.losses, abs=2e-5)
+    assert threshold.value == pytest.approx(account.threshold, abs=1e-6)
+    assert result.confident_share == pytest.approx(account.share, abs=2 / (N * PX * PX))
+    assert 0.05 < account.share < 0.95  # else the threshold decides nothing here
+    weights = config.losses
+    total = (
+        weights.labeled * ours["labeled"]
+        + weights.alignment * (ours["prototype"] + ours["text"] + ours["align"])
+        + weights.hard * ours["hard"]
+        + weights.soft * ours["soft"]
+        + weights.perturbed * ours["perturbed"]
+    ) / 2
+    assert float(result.total.detach()) == pytest.approx(total, abs=1e-5)
+
+
+def test_step_with_a_teacher(tiny_model: MakeModel) -> None:
+    config = config_for("best")
+    student = tiny_model(C, alignment=config.alignment, dropout=False)
+    teacher = tiny_model(C, alignment=config.alignment, seed=1).eval()
+    batch = make_batch(own_partners=False)
+    account = plain_best(copy.deepcopy(student).train(), teacher, batch)
+    threshold = Threshold(START, MOMENTUM)
+    check(training_step(student.train(), teacher, batch, threshold, config), threshold, account, config)
+
+
+@pytest.mark.parametrize("variant", ["paper", "released"])
+def test_step_without_a_teacher(tiny_model: MakeModel, variant: str) -> None:
+    config = config_for(variant)
+    model = tiny_model(C, alignment=config.alignment, dropout=False)
+    batch = make_batch(own_partners=True)
+    account = plain_own(copy.deepcopy(model), batch, released=variant == "released")
+    threshold = Threshold(START, MOMENTUM)
+    check(training_step(model.train(), None, batch, threshold, config), threshold, account, config)
+
+
+def test_weights_of_the_variants() -> None:
+    assert config_for("paper").losses.model_dump() == {
+        "labeled": 1.0, "hard": 0.5, "soft": 0.25, "perturbed": 0.25, "alignment": 1.0
+    }  # fmt: skip
+    assert config_for("released").losses.model_dump() == {
+        "labeled": 0.5, "hard": 0.25, "soft": 0.25, "perturbed": 0.25, "alignment": 1.0
+    }  # fmt: skip
+
+
+def test_hard_target_is_the_strong_view_s_own_in_released_and_the_weak_one_s_in_paper(tiny_model: MakeModel) -> None:
+    """Every pixel confident: the strong view's own argmax is the cheapest target that there is."""
+    batch = make_batch(own_partners=True)
+    u = batch.unlabeled
+    assert u is not None
+    hard, own = {}, {}
+    for variant in ("paper", "released"):
+        weights = {"prototype_weight": 0.0, "text_weight": 0.0}
+        config = config_for(variant, alignment=weights)
+        model = tiny_model(C, alignment=config.alignment, dropout=False).train()
+        with torch.no_grad():
+            strong = copy.deepcopy(model)(mixed_images(u)).logits.double().numpy()
+        valid = ~np.where(u.box, u.mix_ignored, u.ignored)
+        own[variant] = cross_entropy(strong, strong.argmax(1), valid, valid)
+        result = training_step(model, None, batch, Threshold(0.0, 1.0), config)
+        hard[variant] = float(result.losses["hard"].detach())
+    assert hard["released"] == pytest.approx(own["released"], abs=1e-5)
+    assert hard["paper"] > own["paper"] + 0.05
+
+
+def test_without_unlabelled_tiles_only_the_labelled_terms_remain(tiny_model: MakeModel) -> None:
+    config = config_for("best")
+    model = tiny_model(C, alignment=config.alignment, dropout=False).train()
+    batch = replace(make_batch(own_partners=False), unlabeled=None)
+    with torch.no_grad():
+        reference = copy.deepcopy(model)
+        expected = labeled_losses(reference, reference(batch.images), batch.label)
+    threshold = Threshold(START, MOMENTUM)
+    result = training_step(model, None, batch, threshold, config)
+    assert {n: float(v.detach()) for n, v in result.losses.items()} == pytest.approx(expected, abs=1e-5)
+    assert float(result.total.detach()) == pytest.approx(sum(expected.values()) / 2, abs=1e-5)
+    assert result.confident_share is None
+    assert threshold.value == START
+
+
+def test_branches_can_be_switched_off(tiny_model: MakeModel) -> None:
+    config = config_for("best", alignment={"use_prototypes": False, "use_text": False}, losses={"perturbed": 0.0})
+    student = tiny_model(C, alignment=config.alignment, dropout=False).train()
+    teacher = tiny_model(C, alignment=config.alignment, seed=1).eval()
+    result = training_step(student, teacher, make_batch(own_partners=False), Threshold(START, MOMENTUM), config)
+    assert set(result.losses) == {"labeled", "hard", "soft"}
+    assert student.prototypes is None
+    assert torch.equal(result.fused[0], teacher(make_batch(own_partners=False).unlabeled.weak).logits)  # type: ignore[union-attr]
+
+
+# --- who learns -------------------------------------------------------------------------------------------------------
+
+
+def gradients(model: UniSemAlign) -> dict[str, float]:
+    return {name: float(p.grad.abs().sum()) if p.grad is not None else 0.0 for name, p in model.named_parameters()}
+
+
+@pytest.mark.parametrize("trainable", [True, False])
+def test_gradients_reach_what_is_trained_and_nothing_else(tiny_model: MakeModel, trainable: bool) -> None:
+    config = config_for("best")
+    student = tiny_model(C, alignment=config.alignment, trainable=trainable).train()
+    teacher = tiny_model(C, alignment=config.alignment, seed=1).requires_grad_(False).eval()
+    statistics = {n: b.clone() for n, b in teacher.named_buffers()}
+    result = training_step(student, teacher, make_batch(own_partners=False), Threshold(START, MOMENTUM), config)
+    result.total.backward()
+    grads = gradients(student)
+    encoder = {n: g for n, g in grads.items() if n.startswith("encoder.")}
+    assert encoder
+    if trainable:
+        assert sum(encoder.values()) > 0
+        assert all(g > 0 for n, g in encoder.items() if n.endswith("weight"))
+    else:
+        assert not any(encoder.values())
+        assert not any(p.requires_grad for p in student.encoder.parameters())
+    for name in ("prototypes.vectors", "text.vectors", "embedding.0.weight", "decoder.classifier.weight"):
+        assert grads[name] > 0, name
+    assert not any(gradients(teacher).values())
+    assert all(torch.equal(b, statistics[n]) for n, b in teacher.named_buffers())
+
+
+@pytest.mark.parametrize("variant", ["paper", "released"])
+def test_without_a_teacher_targets_get_no_gradient(tiny_model: MakeModel, variant: str) -> None:
+    """Only labelled and unlabelled predictions are pulled: with weights for the hard term alone, the prototypes, which
+    reach that term through the targets, get nothing."""
+    only_hard = {"labeled": 0.0, "hard": 1.0, "soft": 0.0, "perturbed": 0.0, "alignment": 0.0}
+    config = config_for(variant, losses=only_hard)
+    model = tiny_model(C, alignment=config.alignment).train()
+    training_step(model, None, make_batch(own_partners=True), Threshold(START, MOMENTUM), config).total.backward()
+    grads = gradients(model)
+    assert grads["prototypes.vectors"] == grads["text.vectors"] == 0
+    assert grads["decoder.classifier.weight"] > 0
+
+
+def test_a_step_changes_no_parameter_and_leaves_the_network_in_training_mode(tiny_model: MakeModel) -> None:
+    config = config_for("paper")
+    model = tiny_model(C, alignment=config.alignment).train()
+    before = {n: p.clone() for n, p in model.named_parameters()}
+    training_step(model, None, make_batch(own_partners=True), Threshold(START, MOMENTUM), config)
+    assert all(torch.equal(p, before[n]) for n, p in model.named_parameters())
+    assert model.training  # the pass over the CutMix partners is in evaluation mode
+
+
+def test_the_partners_pass_leaves_batch_statistics_alone(tiny_model: MakeModel) -> None:
+    """Two labelled-plus-weak and strong passes are counted, the partners' is not."""
+    config = config_for("paper")
+    model = tiny_model(C, alignment=config.alignment).train()
+    training_step(model, None, make_batch(own_partners=True), Threshold(START, MOMENTUM), config)
+    counts = {int(b) for n, b in model.named_buffers() if n.endswith("num_batches_tracked")}
+    assert counts == {2}
+
+
+# --- what the user said and what is padding ---------------------------------------------------------------------------
+
+
+def losses_of(tiny_model: MakeModel, batch: Batch, config: Config) -> tuple[dict[str, float], float]:
+    student = tiny_model(C, alignment=config.alignment, dropout=False).train()
+    teacher = tiny_model(C, alignment=config.alignment, seed=1).eval()
+    threshold = Threshold(START, MOMENTUM)
+    result = training_step(student, teacher, batch, threshold, config)
+    return {name: float(loss.detach()) for name, loss in result.losses.items()}, threshold.value
+
+
+def with_unlabeled(batch: Batch, **changes: Any) -> Batch:
+    assert batch.unlabeled is not None
+    return replace(batch, unlabeled=replace(batch.unlabeled, **changes))
+
+
+def test_known_labels_count_whatever_the_confidence(tiny_model: MakeModel) -> None:
+    """With a threshold that no guess reaches, only the known pixels are a target: all of them, with their label."""
+    config = config_for("best")
+    batch = make_batch(own_partners=False)
+    nothing = torch.zeros(N, PX, PX, dtype=torch.bool)
+    batch = with_unlabeled(batch, box=nothing, ignored=nothing)
+    assert batch.unlabeled is not None
+    student = tiny_model(C, alignment=config.alignment, dropout=False).train()
+    teacher = tiny_model(C, alignment=config.alignment, seed=1).eval()
+    with torch.no_grad():
+        strong = copy.deepcopy(student)(torch.cat([batch.images, batch.unlabeled.strong]), perturb_from=N).logits[N:]
+    result = training_step(student, teacher, batch, Threshold(0.999, 1.0), config)
+    has = (batch.unlabeled.known != 255).numpy()
+    expected = cross_entropy(strong.double().numpy(), batch.unlabeled.known.numpy(), has, np.ones_like(has))
+    assert expected > 0
+    assert float(result.losses["hard"].detach()) == pytest.approx(expected, abs=1e-5)
+    assert result.confident_share == pytest.approx(has.mean())
+
+
+def test_another_known_label_is_another_target(tiny_model: MakeModel) -> None:
+    config = config_for("best")
+    batch = make_batch(own_partners=False)
+    assert batch.unlabeled is not None
+    other = torch.where(batch.unlabeled.known == 3, 1, batch.unlabeled.known)
+    losses, _ = losses_of(tiny_model, batch, config)
+    changed, _ = losses_of(tiny_model, with_unlabeled(batch, known=other), config)
+    assert abs(losses["hard"] - changed["hard"]) > 1e-3
+    assert abs(losses["perturbed"] - changed["perturbed"]) > 1e-3
+
+
+def test_what_is_ignored_takes_part_in_nothing(tiny_model: MakeModel) -> None:
+    """A label known inside the ignored rows, where it would otherwise be a target, changes no loss and no threshold."""
+    config = config_for("best")
+    batch = make_batch(own_partners=False)
+    assert batch.unlabeled is not None
+    ignored = torch.zeros(N, PX, PX, dtype=torch.bool)
+    ignored[:, :6] = True
+    known = batch.unlabeled.known.clone()
+    known[:, :6] = 4
+    plain = with_unlabeled(batch, ignored=ignored)
+    assert losses_of(tiny_model, plain, config) == losses_of(
+        tiny_model, with_unlabeled(batch, ignored=ignored, known=known), config
+    )
+    counted, _ = losses_of(tiny_model, with_unlabeled(batch, ignored=~ignored & ignored, known=known), config)
+    assert counted["hard"] != losses_of(tiny_model, plain, config)[0]["hard"]
+
+
+def test_all_ignored_and_nothing_labelled_is_a_step_of_zero_losses(tiny_model: MakeModel) -> None:
+    config = config_for("best")
+    batch = make_batch(own_partners=False)
+    batch = with_unlabeled(batch, ignored=torch.ones(N, PX, PX, dtype=torch.bool))
+    batch = replace(batch, label=torch.full_like(batch.label, 255))
+    losses, threshold = losses_of(tiny_model, batch, config)
+    align = losses.pop("align")
+    assert set(losses.values()) == {0.0}
+    assert align > 0
+    assert threshold == START
