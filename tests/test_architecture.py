@@ -46,6 +46,7 @@ def modules_of(package: str) -> list[str]:
 
 def import_failures(modules: list[str], blocked: tuple[str, ...]) -> str:
     """One line per module that cannot be imported without the blocked packages."""
+    assert modules, "nothing to import: has the package moved?"
     command = [sys.executable, "-c", IMPORT_WITH_BLOCKED, ",".join(blocked), ",".join(modules)]
     process = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
     assert process.returncode == 0, process.stderr
