@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,7 +21,8 @@ from training_core.presets import VARIANTS
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    # no inf, no nan: config.json could not hold them
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class EncoderConfig(_Section):
@@ -164,7 +166,7 @@ class Config(_Section):
 
     spec_version: Literal[1] = 1
     variant: Literal["best", "paper", "released"] = "best"
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, lt=2**63)
     encoder: EncoderConfig = EncoderConfig()
     text: TextConfig = TextConfig()
     decoder: DecoderConfig = DecoderConfig()
@@ -192,7 +194,7 @@ def resolve(user: dict[str, Any] | None = None, *, source: str = "the configurat
     preset = VARIANTS.get(variant, {}) if isinstance(variant, str) else {}
     merged = _layered(preset, user)
     try:
-        return Config.model_validate_json(json.dumps(merged))
+        config = Config.model_validate_json(json.dumps(merged))
     except ValidationError as error:
         raise _explain(error, source) from error
     except (TypeError, ValueError) as error:
@@ -201,6 +203,8 @@ def resolve(user: dict[str, Any] | None = None, *, source: str = "the configurat
             "numbers, text, true or false, lists",
             "remove it",
         ) from error
+    _check_together(config, source)
+    return config
 
 
 def load(
@@ -230,10 +234,8 @@ def parse_setting(text: str) -> dict[str, Any]:
             "put quotes around text",
         ) from error
     if isinstance(parsed, str):  # YAML 1.1 reads 1e-3 as text
-        try:
+        with suppress(ValueError):
             parsed = float(parsed)
-        except ValueError:
-            parsed = value if parsed == "" else parsed
     for part in reversed(key.strip().split(".")):
         parsed = {part: parsed}
     return dict(parsed)
@@ -287,6 +289,24 @@ def _merge(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:
         below = merged.get(key)
         merged[key] = _merge(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
     return merged
+
+
+def _check_together(config: Config, source: str) -> None:
+    """Refuse values that are fine by themselves but leave one of them without effect."""
+    pseudo_label, augment = config.pseudo_label, config.augment
+    strong = pseudo_label.hard_target == "strong"
+    if strong and config.teacher.ema_decay > 0:
+        given = f"pseudo_label.hard_target = 'strong' and teacher.ema_decay = {config.teacher.ema_decay}"
+        needed, hint = "no teacher: with one, the hard target is the teacher's", "set teacher.ema_decay = 0"
+    elif strong and pseudo_label.mix_partner != "own":
+        given = f"pseudo_label.hard_target = 'strong' and mix_partner = {pseudo_label.mix_partner!r}"
+        needed, hint = "CutMix partners of their own, as in the released code", "set pseudo_label.mix_partner = own"
+    elif augment.scale_min > augment.scale_max:
+        given = f"augment.scale_min = {augment.scale_min} and augment.scale_max = {augment.scale_max}"
+        needed, hint = "a scale_min that is not above scale_max", "exchange the two"
+    else:
+        return
+    raise ConfigError(f"{source} has {given}", needed, hint)
 
 
 def _explain(error: ValidationError, source: str) -> ConfigError:
