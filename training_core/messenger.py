@@ -7,6 +7,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable
+from io import FileIO
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -24,7 +25,7 @@ class Messenger:
 
     def __init__(self, listener: Listener | None = None, commands: int | None = None) -> None:
         self.listener = listener
-        self._file: TextIO | None = None
+        self._file: FileIO | None = None
         self._started = time.monotonic()
         self._run_id = ""
         self._commands: queue.SimpleQueue[Command] = queue.SimpleQueue()
@@ -35,16 +36,16 @@ class Messenger:
         """From now on events belong to this run and are kept in its folder."""
         self._run_id = run_dir.name
         with writing(run_dir):
-            self._file = (run_dir / "events.jsonl").open("a", encoding="utf-8", buffering=1)
+            self._file = FileIO(run_dir / "events.jsonl", "a")  # no buffer, from which a full disk would fail again
 
     def send(self, event_type: Callable[..., Event], **values: Any) -> None:
         """Make the event and send it."""
         event = event_type(run_id=self._run_id, elapsed_s=round(time.monotonic() - self._started, 3), **values)
+        if self.listener is not None:  # first, so that it also hears that the disk is full
+            self.listener(event)
         if self._file is not None:
             with writing(Path(self._file.name)):
-                self._file.write(event.model_dump_json() + "\n")
-        if self.listener is not None:
-            self.listener(event)
+                self._file.write(event.model_dump_json().encode() + b"\n")
 
     def request_stop(self) -> None:
         """As if the user had pressed Stop; safe to call from a signal handler."""
@@ -90,7 +91,10 @@ def line_writer(stream: TextIO, on_closed: Callable[[], None]) -> Listener:
         try:
             stream.write(event.model_dump_json() + "\n")
             stream.flush()
-        except (BrokenPipeError, ValueError):  # the window has gone; the run folder still gets every event
+        except OSError:  # the window has gone; the run folder still gets every event
+            nowhere = os.open(os.devnull, os.O_WRONLY)  # what is left in the buffer would fail again at exit
+            os.dup2(nowhere, stream.fileno())
+            os.close(nowhere)
             on_closed()
 
     return listen
