@@ -8,14 +8,14 @@ from __future__ import annotations
 from napari_unisemalign.session import OverlaySource, Phase, Session
 from training_core.config import Config
 
-NO_PROJECT = "Open a project first, make one from a folder of images, or try the sample."
+NO_PROJECT = "Open a project first."
 MIN_LABELED_TILES = Config().data.min_labeled_tiles
 
 
 def why_not_train(session: Session) -> str:
     """Training needs a project, a few labelled tiles and no training that runs already."""
     if session.project is None:
-        return NO_PROJECT
+        return "Open a project and paint a few tiles to train on."
     if session.training.active:
         return "Training is running already."
     done = len(session.project.labeled_names())
@@ -39,7 +39,7 @@ def why_not_switch_project(session: Session) -> str:
 def why_no_overlays(session: Session) -> str:
     """There is something to overlay when a run has predicted the tile on screen."""
     if session.project is None or session.tile is None:
-        return NO_PROJECT
+        return "Open a project and train on it to see predictions here."
     if session.overlays(session.tile) is not None:
         return ""
     stored = session.project.prediction(session.tile)
@@ -54,17 +54,19 @@ def why_no_overlays(session: Session) -> str:
 
 def why_not_accept(session: Session) -> str:
     """Accepting needs overlays of the tile on screen."""
+    if session.project is None:
+        return "Open a project and train; then accept what is right and correct the rest."
     return why_no_overlays(session)
 
 
 def why_not_accept_area(session: Session, drawn: bool) -> str:
     """Accepting an area needs overlays and a drawn shape."""
-    return why_no_overlays(session) or ("" if drawn else "Press Draw area and outline what you want to accept.")
+    return why_not_accept(session) or ("" if drawn else "Press Draw area and outline what you want to accept.")
 
 
 def why_not_reject(session: Session) -> str:
     """Rejecting needs a prediction of a finished run: one that is still training changes by itself."""
-    reason = why_no_overlays(session)
+    reason = why_not_accept(session)
     if reason:
         return reason
     if session.training.active:
@@ -94,7 +96,7 @@ def why_not_export(session: Session, content: str) -> str:
     """Exporting needs something to write: labels, predictions, or either."""
     project = session.project
     if project is None:
-        return NO_PROJECT
+        return "Open a project to export its masks."
     has_labels = any(project.has_label(name) for name in session.tile_names())
     has_predictions = project.latest_run_id() is not None
     if content == "labels" and not has_labels:

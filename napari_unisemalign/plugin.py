@@ -16,8 +16,8 @@ from napari_unisemalign.layers import SAMPLE_KEY, class_colormap, to_layer
 from napari_unisemalign.widgets.panel import Panel
 from training_core.project import Project
 
-PLUGIN = "napari-unisemalign"
-WIDGET = "Label, train, correct"
+DOCK_NAME = "Label, train, correct (UniSemAlign)"
+"""The name that napari's Plugins menu gives the dock, so that the menu finds the one that is there."""
 NO_LAYERS: list[Any] = [(None,)]
 """How a reader says that it has read the path and has no layer to add."""
 
@@ -35,10 +35,9 @@ def panel_in(viewer: Viewer) -> UniSemAlign:
     for widget in viewer.window.dock_widgets.values():
         if isinstance(widget, UniSemAlign):
             return widget
-    dock, widget = viewer.window.add_plugin_dock_widget(PLUGIN, WIDGET)
-    dock.show()
-    assert isinstance(widget, UniSemAlign)
-    return widget
+    panel = UniSemAlign(viewer)
+    viewer.window.add_dock_widget(panel, name=DOCK_NAME, area="right").show()
+    return panel
 
 
 def get_reader(path: str | list[str]) -> Callable[[str | list[str]], list[Any]] | None:

@@ -14,6 +14,7 @@ from training_core.project import Project
 
 KEYS = "123456789"
 ERASE_KEY = "0"
+NO_CLASSES = "Open a project to see and edit its classes."
 KEY_HINT = "Keys 1 to 9 paint with a class, 0 erases. Double-click a name or prompt to change it."
 
 
@@ -118,7 +119,7 @@ class ClassesController:
     def _refresh_available(self, _training: object = None) -> None:
         no_project = availability.NO_PROJECT if self._session.project is None else ""
         remove = availability.why_not_remove_class(self._session)
-        self._view.set_available(no_project, remove, no_project or KEY_HINT)
+        self._view.set_available(no_project, remove, KEY_HINT if self._session.project else NO_CLASSES)
 
     # --- the labels layer and the keys ---------------------------------------------------------------------------
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+
 from qtpy.QtCore import QEvent, QObject, QTimer
 from qtpy.QtWidgets import QWidget
 
@@ -21,7 +23,7 @@ class ClosingController(QObject):
         super().__init__(context.panel)
         self._context, self._labels, self._training = context, labels, training
         self._close_when_done = False
-        self._window: QWidget | None = None
+        self._window_ref: weakref.ref[QWidget] | None = None
         context.panel.docked.connect(lambda: QTimer.singleShot(0, self._watch))
         context.panel.undocked.connect(self._on_undocked)
         context.session.training_changed.connect(self._on_training)
@@ -29,15 +31,19 @@ class ClosingController(QObject):
     def _watch(self) -> None:
         """The dock is in the main window by now; it is the same one after the dock was closed and opened."""
         window = self._context.panel.window()
-        if window is not self._window and window is not self._context.panel:
-            self._window = window
+        if window is not None and window is not self._window() and window is not self._context.panel:
+            self._window_ref = weakref.ref(window)
             window.installEventFilter(self)
+
+    def _window(self) -> QWidget | None:
+        """The main window; held weakly, or napari's canvas would outlive it."""
+        return self._window_ref() if self._window_ref is not None else None
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         """Hold back the window's close event while something must be asked or saved."""
-        if event is None or event.type() != QEvent.Type.Close or watched is not self._window:
+        if event is None or event.type() != QEvent.Type.Close or watched is not self._window():
             return False
-        if self._window is not None and self._window._qt_viewer.isHidden():
+        if watched is not None and watched._qt_viewer.isHidden():  # type: ignore[attr-defined]
             # `viewer.close()` in a script: napari has closed its canvas before, so the window cannot stay
             self._finish_without_questions()
             return False
@@ -82,8 +88,9 @@ class ClosingController(QObject):
             self._close_window()
 
     def _close_window(self) -> None:
-        if self._window is not None:
-            self._window.close()
+        window = self._window()
+        if window is not None:
+            window.close()
 
     def _on_undocked(self) -> None:
         """napari has let go of the panel; ask, and dock it again if it is still needed."""
@@ -91,7 +98,8 @@ class ClosingController(QObject):
 
     def _after_undocking(self) -> None:
         panel = self._context.panel
-        if panel.parent() is not None or self._window is None or self._window.isHidden():
+        window = self._window()
+        if panel.parent() is not None or window is None or window.isHidden():
             return
         if self._context.session.training.active:
             answer = self._ask()

@@ -9,7 +9,7 @@ from napari.layers import Labels
 from qtpy.QtCore import QTimer
 
 from napari_unisemalign.controllers.context import Context
-from napari_unisemalign.layers import U8, to_label
+from napari_unisemalign.layers import U8, to_label, to_layer
 from training_core.errors import UserError
 from training_core.project import LabelSource, TileState
 
@@ -44,7 +44,9 @@ class LabelsController:
         UserError: the label cannot be read.
         """
         assert self._session.project is not None
-        return self._unsaved.get(name, self._session.project.label(name))
+        if name in self._unsaved:
+            return to_label(self._unsaved[name])
+        return self._session.project.label(name)
 
     def watch(self, name: str, layer: Labels) -> None:
         """From now on `layer` shows the tile `name`, just read from the project."""
@@ -52,7 +54,7 @@ class LabelsController:
         self._saved = np.array(layer.data, copy=True)
         if name in self._unsaved:
             assert self._session.project is not None
-            self._saved = self._session.project.label(name) + np.uint8(1)
+            self._saved = to_layer(self._session.project.label(name))
             del self._unsaved[name]
             self._timer.start(SAVE_DELAY_MS)
         if self._layer is None or layer.unique_id != self._layer.unique_id:

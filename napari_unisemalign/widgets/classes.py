@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from qtpy.QtCore import Qt, Signal
-from qtpy.QtGui import QColor
+from qtpy.QtCore import QSize, Qt, Signal
+from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QPushButton, QTableWidget, QTableWidgetItem, QWidget
 
 from napari_unisemalign.widgets.common import Hint, body_layout, row, set_available
@@ -14,6 +14,7 @@ from napari_unisemalign.widgets.common import Hint, body_layout, row, set_availa
 KEY, COLOR, NAME, PROMPT = range(4)
 ROW_PX = 26
 ROWS_SHOWN = 6
+SWATCH_PX = 18
 
 
 @dataclass(frozen=True)
@@ -49,9 +50,12 @@ class ClassesView(QWidget):
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.table.setShowGrid(False)
+        self.table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.table.setIconSize(QSize(SWATCH_PX, SWATCH_PX))
         self.table.setAccessibleName("Classes")
         header = self.table.horizontalHeader()
         header.setHighlightSections(False)
+        header.setStyleSheet("QHeaderView::section { background: transparent; border: none; padding: 2px; }")
         header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         header.setMinimumSectionSize(24)
         for column, width in ((KEY, 38), (COLOR, 34), (NAME, 118)):
@@ -115,7 +119,7 @@ class ClassesView(QWidget):
         key.setFlags(fixed)
         key.setToolTip(f"Press {each.key} to paint with {each.name}" if each.key else "No key: only 1 to 9 are used")
         color = QTableWidgetItem()
-        color.setBackground(QColor(each.color))
+        color.setIcon(_swatch(each.color))
         color.setFlags(fixed)
         color.setToolTip(f"{each.color}: click to choose another color")
         name = QTableWidgetItem(each.name)
@@ -145,3 +149,13 @@ class ClassesView(QWidget):
             self.color_clicked.emit(self._rows[clicked_row].id)
         else:
             self.class_chosen.emit(self._rows[clicked_row].id)  # also when it is the current one: back to painting
+
+
+def _swatch(color: str) -> QIcon:
+    """A square of the color, the same in a chosen row."""
+    pixmap = QPixmap(SWATCH_PX, SWATCH_PX)
+    pixmap.fill(QColor(color))
+    icon = QIcon()
+    for mode in (QIcon.Mode.Normal, QIcon.Mode.Selected, QIcon.Mode.Active):
+        icon.addPixmap(pixmap, mode)
+    return icon

@@ -37,7 +37,9 @@ class Section(QWidget):
         self.header.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.header.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.header.setStyleSheet(
-            "QToolButton { border: none; border-radius: 2px; padding: 5px 4px; font-weight: 600; text-align: left; }"
+            "QToolButton { border: none; border-radius: 2px; padding: 5px 4px; font-weight: 600; text-align: left;"
+            " background-color: rgba(128, 128, 128, 45); }"
+            "QToolButton:hover { background-color: rgba(128, 128, 128, 80); }"
         )
         self.header.toggled.connect(self.set_open)
         layout = QVBoxLayout(self)
@@ -62,6 +64,7 @@ class Hint(QLabel):
         self.setWordWrap(True)
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setMinimumWidth(1)
+        self.setStyleSheet("padding: 0; margin: 0;")  # as far left as the buttons above
         self.setVisible(bool(text))
 
     def set_text(self, text: str) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from qtpy.QtCore import QEvent, Qt, Signal
-from qtpy.QtWidgets import QFrame, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtGui import QShowEvent
+from qtpy.QtWidgets import QFrame, QScrollArea, QSizePolicy, QStyle, QVBoxLayout, QWidget
 
 from napari_unisemalign.widgets.classes import ClassesView
 from napari_unisemalign.widgets.common import MessageBar, Section
@@ -12,8 +13,6 @@ from napari_unisemalign.widgets.export import ExportView
 from napari_unisemalign.widgets.overlays import OverlaysView
 from napari_unisemalign.widgets.tiles import TilesView
 from napari_unisemalign.widgets.train import TrainView
-
-MIN_WIDTH_PX = 372
 
 
 class Panel(QWidget):
@@ -28,7 +27,6 @@ class Panel(QWidget):
         super().__init__(parent)
         self.dock_name = "UniSemAlign"
         self.setObjectName("unisemalign_panel")
-        self.setMinimumWidth(MIN_WIDTH_PX)
         self.messages = MessageBar(self)
         self.tiles = TilesView(self)
         self.classes = ClassesView(self)
@@ -63,11 +61,18 @@ class Panel(QWidget):
         self.scroll_area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.scroll_area.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.scroll_area.setWidget(column)
+        self._column = column
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
         layout.addWidget(self.messages)
         layout.addWidget(self.scroll_area, 1)
+
+    def showEvent(self, event: QShowEvent | None) -> None:  # noqa: D102
+        super().showEvent(event)
+        # Only now are fonts and style sheets known: wide enough that nothing is cut off beside the scroll bar
+        scroll_bar = self.style().pixelMetric(QStyle.PixelMetric.PM_ScrollBarExtent) if self.style() else 16
+        self.setMinimumWidth(self._column.minimumSizeHint().width() + scroll_bar + 2)
 
     def changeEvent(self, event: QEvent | None) -> None:  # noqa: D102
         super().changeEvent(event)

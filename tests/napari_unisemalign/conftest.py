@@ -1,0 +1,143 @@
+"""A small project with truth, and a window with the panel docked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from napari_unisemalign.dialogs import CloseAnswer
+from napari_unisemalign.widgets.new_project import NewProject
+from training_core.io import write_png
+from training_core.project import UNLABELED, Project, make_classes
+
+SIDE_PX = 96
+TILES = ("tile_01", "tile_02", "tile_03", "tile_04")
+
+
+def tissue(seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """An image (H, W, 3) of purple discs on pink, and its truth (H, W): 0 background, 1 gland."""
+    rng = np.random.default_rng(seed)
+    rows, columns = np.mgrid[:SIDE_PX, :SIDE_PX]
+    truth = np.zeros((SIDE_PX, SIDE_PX), np.uint8)
+    for _ in range(3):
+        row, column = rng.integers(20, SIDE_PX - 20, 2)
+        truth[(rows - row) ** 2 + (columns - column) ** 2 < int(rng.integers(10, 16)) ** 2] = 1
+    colors = np.array([(232, 196, 214), (148, 92, 160)])
+    noise = rng.integers(-8, 9, (SIDE_PX, SIDE_PX, 3))
+    return (colors[truth] + noise).clip(0, 255).astype(np.uint8), truth
+
+
+@pytest.fixture
+def truths() -> dict[str, np.ndarray]:
+    return {name: tissue(seed)[1] for seed, name in enumerate(TILES)}
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    images = tmp_path / "images"
+    images.mkdir()
+    for seed, name in enumerate(TILES):
+        write_png(images / f"{name}.png", tissue(seed)[0])
+    return Project.create(tmp_path / "project", [images], classes=make_classes(("background", "gland")))
+
+
+def _add_run(
+    project: Project, run_id: str, predictions: dict[str, np.ndarray], *, unsure: np.ndarray | None = None
+) -> None:
+    """What a finished run leaves behind: its predictions and its summary."""
+    folder = project.runs_dir / run_id / "predictions"
+    folder.mkdir(parents=True)
+    for name, ids in predictions.items():
+        pseudo = ids.copy()
+        if unsure is not None:
+            pseudo[unsure] = UNLABELED
+        write_png(folder / f"{name}.prediction.png", ids)
+        write_png(folder / f"{name}.pseudo_label.png", pseudo)
+        write_png(folder / f"{name}.confidence.png", np.full_like(ids, 204))
+    (project.runs_dir / run_id / "summary.json").write_text(json.dumps({"run": run_id}))
+
+
+@pytest.fixture
+def add_run() -> Callable[..., None]:
+    return _add_run
+
+
+@pytest.fixture
+def predicted_project(project: Project, truths: dict[str, np.ndarray]) -> Project:
+    """A run has predicted every tile; the pseudo-label is unsure in the left quarter."""
+    unsure = np.zeros((SIDE_PX, SIDE_PX), bool)
+    unsure[:, : SIDE_PX // 4] = True
+    _add_run(project, "20260101-000000", truths, unsure=unsure)
+    return project
+
+
+@dataclass
+class Answers:
+    """Stands in for the modal dialogs: answers at once, and remembers what was asked."""
+
+    asked: list[str] = field(default_factory=list)
+    folder: Path | None = None
+    new: NewProject | None = None
+    chosen_color: str | None = None
+    yes: bool = True
+    close: CloseAnswer = CloseAnswer.WAIT
+    lose: bool = False
+
+    def project_folder(self, _start: str) -> Path | None:
+        self.asked.append("project_folder")
+        return self.folder
+
+    def export_folder(self, _start: str) -> Path | None:
+        self.asked.append("export_folder")
+        return self.folder
+
+    def new_project(self) -> NewProject | None:
+        self.asked.append("new_project")
+        return self.new
+
+    def color(self, _current: str) -> str | None:
+        self.asked.append("color")
+        return self.chosen_color
+
+    def confirm(self, _title: str, question: str, _yes: str) -> bool:
+        self.asked.append(question)
+        return self.yes
+
+    def close_while_training(self) -> CloseAnswer:
+        self.asked.append("close_while_training")
+        return self.close
+
+    def close_while_stopping(self) -> CloseAnswer:
+        self.asked.append("close_while_stopping")
+        return self.close
+
+    def close_unsaved(self, names: tuple[str, ...]) -> bool:
+        self.asked.append(f"close_unsaved {names}")
+        return self.lose
+
+    def show_details(self, details: str) -> None:
+        self.asked.append(details)
+
+
+@pytest.fixture
+def window(make_napari_viewer: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """(viewer, driver, answers): a shown napari window with the panel docked, driven like by a user."""
+    from napari_unisemalign.driver import Driver
+    from napari_unisemalign.plugin import panel_in
+
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    viewer = make_napari_viewer(show=True)
+    viewer.window.resize(1366, 768)
+    panel = panel_in(viewer)
+    answers = Answers()
+    for name in [each for each in dir(Answers) if not each.startswith("_") and callable(getattr(Answers, each))]:
+        monkeypatch.setattr(panel.controller.context.dialogs, name, getattr(answers, name))
+    yield viewer, Driver(viewer, panel), answers
+    panel.controller.context.background.close()
+    panel.controller.context.thumbnails.close()

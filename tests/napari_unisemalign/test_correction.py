@@ -1,0 +1,290 @@
+"""Accept, correct, undo, reject; saving by itself."""
+
+from __future__ import annotations
+
+import errno
+from typing import Any
+
+import numpy as np
+import pytest
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtTest import QTest
+
+from napari_unisemalign.controllers import labels as saving
+from napari_unisemalign.layers import AREA, LABELS, TILE
+from training_core.project import LabelSource, Project, TileState
+from training_core.project import project as store
+
+UNSURE = 24
+
+
+def sources(project: Project, name: str) -> list[tuple[str, str | None]]:
+    return [(str(edit.source), edit.region) for edit in project.label_edits(name)]
+
+
+def use_pseudo_label(driver: Any) -> None:
+    driver.panel.correct.source_combo.setCurrentIndex(1)
+
+
+def test_accepting_a_tile_fills_what_is_not_labelled_and_nothing_else(
+    window: Any, predicted_project: Project, truths: Any
+) -> None:
+    _viewer, driver, answers = window
+    driver.panel.controller.open_project(predicted_project.path)
+    truth = truths["tile_01"]
+    row, column = np.argwhere(truth == 1)[0]
+    driver.choose_class(0)
+    driver.stroke([(row, column)], 5)  # by hand, against the prediction
+    painted = driver.label() == 0
+    driver.click(driver.panel.correct.accept_tile_button)
+    label = driver.label()
+    assert (label[painted] == 0).all()
+    np.testing.assert_array_equal(label[~painted], truth[~painted])
+    np.testing.assert_array_equal(predicted_project.label("tile_01"), label)
+    assert sources(predicted_project, "tile_01") == [("painted", None), ("accepted_prediction", "tile")]
+    assert predicted_project.label_edits("tile_01")[-1].run_id == "20260101-000000"
+    assert predicted_project.state("tile_01") is TileState.ACCEPTED
+    assert "were kept" in driver.panel.correct.hint.text()
+    assert answers.asked == []
+    assert driver.panel.tiles.model.data(driver.panel.tiles.model.index(0, 0), 257).startswith("accepted")
+
+
+def test_painting_after_an_accept_is_a_correction(window: Any, predicted_project: Project) -> None:
+    _viewer, driver, _answers = window
+    driver.panel.controller.open_project(predicted_project.path)
+    driver.click(driver.panel.correct.accept_tile_button)
+    driver.choose_class(1)
+    driver.stroke([(5, 5), (5, 15)], 6)
+    driver.wait_saved()
+    assert sources(predicted_project, "tile_01")[-1] == ("corrected", None)
+    np.testing.assert_array_equal(predicted_project.label("tile_01"), driver.label())
+
+
+@pytest.mark.parametrize("way", ["key", "button"])
+def test_one_undo_takes_an_accept_back(window: Any, predicted_project: Project, way: str) -> None:
+    viewer, driver, _answers = window
+    driver.panel.controller.open_project(predicted_project.path)
+    driver.choose_class(1)
+    driver.stroke([(50, 50)], 8)
+    before = driver.label()
+    viewer.layers.selection.active = viewer.layers[TILE]
+    driver.click(driver.panel.correct.accept_tile_button)
+    assert (driver.label() != before).any()
+    if way == "key":
+        QTest.keyClick(viewer.window._qt_viewer.canvas.native, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    else:
+        driver.click(driver.panel.correct.undo_button)
+    np.testing.assert_array_equal(driver.label(), before)
+    driver.wait_saved()
+    np.testing.assert_array_equal(predicted_project.label("tile_01"), before)
+
+
+def test_replacing_labels_asks_first(window: Any, predicted_project: Project, truths: Any) -> None:
+    _viewer, driver, answers = window
+    driver.panel.controller.open_project(predicted_project.path)
+    row, column = np.argwhere(truths["tile_01"] == 1)[0]
+    driver.choose_class(0)
+    driver.stroke([(row, column)], 9)
+    before = driver.label()
+    driver.click(driver.panel.correct.replace_check)
+    answers.yes = False
+    driver.click(driver.panel.correct.accept_tile_button)
+    np.testing.assert_array_equal(driver.label(), before)
+    assert "labelled already" in answers.asked[0]
+    answers.yes = True
+    driver.click(driver.panel.correct.accept_tile_button)
+    np.testing.assert_array_equal(driver.label(), truths["tile_01"])
+
+
+def test_accepting_the_pseudo_label_leaves_unsure_pixels_unlabelled(
+    window: Any, predicted_project: Project, truths: Any
+) -> None:
+    _viewer, driver, _answers = window
+    driver.panel.controller.open_project(predicted_project.path)
+    use_pseudo_label(driver)
+    driver.click(driver.panel.correct.accept_tile_button)
+    label = driver.label()
+    assert (label[:, :UNSURE] == 255).all()
+    np.testing.assert_array_equal(label[:, UNSURE:], truths["tile_01"][:, UNSURE:])
+    assert sources(predicted_project, "tile_01") == [("accepted_pseudo_label", "tile")]
+
+
+def test_accepting_a_drawn_area(window: Any, predicted_project: Project, truths: Any) -> None:
+    viewer, driver, _answers = window
+    driver.panel.controller.open_project(predicted_project.path)
+    view = driver.panel.correct
+    assert not view.accept_area_button.isEnabled()
+    driver.click(view.draw_area_button)
+    assert not view.accept_area_button.isEnabled()
+    assert "outline" in view.accept_area_button.toolTip()
+    shapes = viewer.layers["area to accept"]
+    shapes.add([np.array([[9.5, 9.5], [9.5, 60.5], [40.5, 60.5], [40.5, 9.5]])], shape_type="rectangle")
+    driver.click(view.accept_area_button)
+    label = driver.label()
+    inside = np.zeros((96, 96), bool)
+    inside[10:41, 10:61] = True
+    np.testing.assert_array_equal(label != 255, inside)
+    np.testing.assert_array_equal(label[inside], truths["tile_01"][inside])
+    assert sources(predicted_project, "tile_01") == [("accepted_prediction", "region")]
+    assert driver.layers.get(AREA) is None
+    assert not view.draw_area_button.isChecked()
+
+
+def test_giving_up_an_area(window: Any, predicted_project: Project) -> None:
+    viewer, driver, _answers = window
+    driver.panel.controller.open_project(predicted_project.path)
+    driver.click(driver.panel.correct.draw_area_button)
+    driver.click(driver.panel.correct.draw_area_button)
+    assert driver.layers.get(AREA) is None
+    driver.click(driver.panel.correct.draw_area_button)
+    viewer.layers.remove("area to accept")  # by hand
+    assert not driver.panel.correct.draw_area_button.isChecked()
+
+
+def on_canvas(viewer: Any, row: float, column: float) -> QPoint:
+    """Where a pixel of the tile lies on the canvas."""
+    canvas = viewer.window._qt_viewer.canvas.native
+    camera = viewer.scene.camera
+    y = canvas.height() / 2 + (row - camera.center[-2]) * camera.zoom
+    x = canvas.width() / 2 + (column - camera.center[-1]) * camera.zoom
+    return QPoint(round(x), round(y))
+
+
+def test_a_click_accepts_one_connected_area(window: Any, predicted_project: Project, truths: Any) -> None:
+    viewer, driver, _answers = window
+    driver.panel.controller.open_project(predicted_project.path)
+    driver.pause(0.3)
+    view, canvas = driver.panel.correct, viewer.window._qt_viewer.canvas.native
+    row, column = (int(value) for value in np.argwhere(truths["tile_01"] == 1).mean(axis=0))
+    gland = np.argwhere(truths["tile_01"] == 1)
+    row, column = gland[len(gland) // 2]
+    expected = driver.layers.component("prediction", (row, column))
+    driver.click(view.click_button)
+    QTest.mouseClick(canvas, Qt.MouseButton.LeftButton, pos=on_canvas(viewer, row, column))
+    label = driver.label()
+    np.testing.assert_array_equal(label != 255, expected)
+    assert (label[expected] == 1).all()
+    assert sources(predicted_project, "tile_01") == [("accepted_prediction", "component")]
+    driver.click(view.click_button)
+    QTest.mouseClick(canvas, Qt.MouseButton.LeftButton, pos=on_canvas(viewer, 2, 2))
+    np.testing.assert_array_equal(driver.label(), label)
+
+
+def test_a_drag_in_click_mode_moves_the_camera_and_accepts_nothing(window: Any, predicted_project: Project) -> None:
+    viewer, driver, _answers = window
+    driver.panel.controller.open_project(predicted_project.path)
+    driver.pause(0.3)
+    canvas = viewer.window._qt_viewer.canvas.native
+    driver.click(driver.panel.correct.click_button)
+    start = on_canvas(viewer, 40, 40)
+    QTest.mousePress(canvas, Qt.MouseButton.LeftButton, pos=start)
+    for shift in (10, 30, 60):
+        QTest.mouseMove(canvas, start + QPoint(shift, shift))
+    QTest.mouseRelease(canvas, Qt.MouseButton.LeftButton, pos=start + QPoint(60, 60))
+    assert (driver.label() == 255).all()
+
+
+def test_where_the_pseudo_label_is_unsure_a_click_says_so(window: Any, predicted_project: Project) -> None:
+    _viewer, driver, _answers = window
+    driver.panel.controller.open_project(predicted_project.path)
+    use_pseudo_label(driver)
+    driver.panel.controller.correction.accept_component((50.0, 3.0))
+    assert "not sure enough" in driver.panel.correct.hint.text()
+    driver.panel.controller.correction.accept_component((-5.0, 300.0))
+    assert (driver.label() == 255).all()
+
+
+def test_rejecting_puts_a_prediction_aside_and_next_goes_on(window: Any, predicted_project: Project) -> None:
+    _viewer, driver, _answers = window
+    driver.panel.controller.open_project(predicted_project.path)
+    view = driver.panel.correct
+    driver.click(view.reject_button)
+    assert predicted_project.is_rejected("tile_01", "20260101-000000")
+    assert predicted_project.state("tile_01") is TileState.UNLABELED
+    assert driver.prediction() is None
+    assert not view.accept_tile_button.isEnabled()
+    assert "rejected" in view.accept_tile_button.toolTip()
+    driver.click(view.next_button)
+    assert driver.session.tile == "tile_02"
+    assert view.accept_tile_button.isEnabled()
+
+
+# --- saving ----------------------------------------------------------------------------------------------------------
+
+
+def test_strokes_are_saved_by_themselves_within_two_seconds(window: Any, project: Project) -> None:
+    _viewer, driver, _answers = window
+    driver.panel.controller.open_project(project.path)
+    driver.choose_class(1)
+    driver.stroke([(30, 30), (30, 60)], 8)
+    assert not project.has_label("tile_01")
+    driver.wait(lambda: project.has_label("tile_01"), "the save", 2.0)
+    np.testing.assert_array_equal(project.label("tile_01"), driver.label())
+    assert sources(project, "tile_01") == [("painted", None)]
+    driver.wait(lambda: driver.panel.correct.saved.text() == "All strokes are saved.", "the word", 1.0)
+
+
+def test_a_long_stroke_is_saved_while_it_is_painted(window: Any, project: Project) -> None:
+    viewer, driver, _answers = window
+    driver.panel.controller.open_project(project.path)
+    labels = viewer.layers[LABELS]
+    with labels.block_history():  # the mouse is still down
+        for column in range(10, 80, 2):
+            labels.paint((20, column), 2)
+            driver.pause(0.05)
+    assert project.has_label("tile_01")
+
+
+def test_changing_the_tile_saves_at_once(window: Any, project: Project) -> None:
+    _viewer, driver, _answers = window
+    driver.panel.controller.open_project(project.path)
+    driver.choose_class(1)
+    driver.stroke([(30, 30)], 8)
+    painted = driver.label()
+    driver.show_tile("tile_02")
+    np.testing.assert_array_equal(project.label("tile_01"), painted)
+    assert not project.has_label("tile_02")
+
+
+def test_undoing_a_stroke_is_saved_too(window: Any, project: Project) -> None:
+    viewer, driver, _answers = window
+    driver.panel.controller.open_project(project.path)
+    driver.choose_class(1)
+    driver.stroke([(30, 30)], 8)
+    driver.wait_saved()
+    viewer.layers[LABELS].undo()
+    driver.wait(lambda: not project.has_label("tile_01"), "the undo to be saved", 2.0)
+    assert driver.panel.tiles.summary.text() == "4 tiles: 4 unlabelled"
+
+
+def test_a_full_disk_loses_no_stroke(window: Any, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    _viewer, driver, answers = window
+    monkeypatch.setattr(saving, "RETRY_MS", 200)
+    driver.panel.controller.open_project(project.path)
+    real = store.stage_label
+
+    def full(*_args: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(store, "stage_label", full)
+    with driver.watching():
+        driver.choose_class(1)
+        driver.stroke([(30, 30)], 8)
+        painted = driver.label()
+        driver.wait(lambda: "Nothing is lost" in driver.panel.messages.text, "the notification", 3.0)
+        driver.panel.messages.hide()
+        driver.show_tile("tile_02")  # work goes on
+        driver.stroke([(60, 60)], 8)
+        other = driver.label()
+        driver.show_tile("tile_01")
+        np.testing.assert_array_equal(driver.label(), painted)
+        assert driver.panel.controller.labels.unsaved_names() == ("tile_02", "tile_01")
+        driver.pause(0.5)
+        assert driver.panel.messages.text == ""  # told once
+        assert not driver.viewer.window._qt_window.close()
+        assert answers.asked == ["close_unsaved ('tile_02', 'tile_01')"]
+        monkeypatch.setattr(store, "stage_label", real)
+        driver.wait(lambda: not driver.panel.controller.labels.unsaved_names(), "the retry", 3.0)
+    np.testing.assert_array_equal(project.label("tile_01"), painted)
+    np.testing.assert_array_equal(project.label("tile_02"), other)
+    assert project.label_edits("tile_01")[-1].source is LabelSource.PAINTED

@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+
+from napari_unisemalign.layers import (
+    AREA,
+    LABELS,
+    ORDER,
+    PREDICTION,
+    PSEUDO_LABEL,
+    TILE,
+    TileLayers,
+    class_colormap,
+    to_label,
+    to_layer,
+)
+from training_core.project import UNLABELED, make_classes
+
+CLASSES = make_classes(("background", "gland"))
+
+
+@pytest.fixture
+def viewer() -> ViewerModel:
+    return ViewerModel()
+
+
+@pytest.fixture
+def layers(viewer: ViewerModel) -> TileLayers:
+    layers = TileLayers(viewer)
+    layers.show_tile(np.zeros((20, 30, 3), np.uint8), np.full((20, 30), UNLABELED, np.uint8), CLASSES)
+    return layers
+
+
+def overlay(value: int) -> np.ndarray:
+    ids = np.zeros((20, 30), np.uint8)
+    ids[5:15, 5:15] = value
+    return ids
+
+
+def show(layers: TileLayers, prediction: np.ndarray, pseudo: np.ndarray | None = None) -> None:
+    layers.show_overlays(
+        prediction, prediction if pseudo is None else pseudo, np.full((20, 30), 128, np.uint8), CLASSES
+    )
+
+
+def test_every_class_id_survives_the_way_to_the_layer_and_back() -> None:
+    label = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    values = to_layer(label)
+    assert values.dtype == np.uint8
+    assert values[-1, -1] == 0  # 255, not labelled, is napari's nothing
+    assert values[0, 0] == 1
+    assert values.ravel()[254] == 255
+    np.testing.assert_array_equal(to_label(values), label)
+
+
+def test_colors_are_the_classes_own_and_nothing_else_shows() -> None:
+    colormap = class_colormap(CLASSES)
+    for each in CLASSES:
+        rgb = tuple(int(each.color[i : i + 2], 16) / 255 for i in (1, 3, 5))
+        np.testing.assert_allclose(colormap.map(each.id + 1), (*rgb, 1), atol=1e-3)
+    assert colormap.map(0)[3] == 0
+    assert colormap.map(77)[3] == 0
+
+
+def test_layers_are_stacked_in_order_and_protected(viewer: ViewerModel, layers: TileLayers) -> None:
+    show(layers, overlay(1))
+    assert [layer.name for layer in viewer.layers] == [name for name in ORDER if name != AREA]
+    assert all(layer.locked for layer in viewer.layers)
+    assert not layers.get(PREDICTION).editable
+    assert layers.get("confidence").contrast_limits == [0, 1]
+    assert layers.get("confidence").data.max() == pytest.approx(128 / 255)
+
+
+def test_overlays_steal_neither_the_active_layer_nor_the_camera(viewer: ViewerModel, layers: TileLayers) -> None:
+    assert viewer.layers.selection.active is layers.get(LABELS)
+    viewer.layers.selection.active = layers.get(TILE)
+    viewer.scene.camera.zoom = 7.5
+    show(layers, overlay(1))
+    prediction = layers.get(PREDICTION)
+    prediction.visible, prediction.opacity = False, 0.3
+    show(layers, overlay(0))
+    assert layers.get(PREDICTION) is prediction
+    assert not prediction.visible
+    assert prediction.opacity == 0.3
+    assert not prediction.editable
+    assert viewer.layers.selection.active is layers.get(TILE)
+    assert viewer.scene.camera.zoom == 7.5
+
+
+def test_a_new_tile_reuses_the_layers_and_cannot_be_undone_into_the_former(layers: TileLayers) -> None:
+    labels = layers.labels
+    labels.mode = "paint"
+    labels.paint((3, 3), 2)
+    label = np.full((40, 50), UNLABELED, np.uint8)
+    label[0, 0] = 0
+    assert layers.show_tile(np.zeros((40, 50, 3), np.uint8), label, CLASSES) is labels
+    assert labels.mode == "paint"
+    labels.undo()
+    np.testing.assert_array_equal(layers.label(), label)
+
+
+def test_predictions_come_nowhere_near_the_labels(layers: TileLayers) -> None:
+    before = layers.label()
+    show(layers, overlay(1))
+    layers.clear_overlays()
+    np.testing.assert_array_equal(layers.label(), before)
+    assert (layers.overlay_ids(PREDICTION) == UNLABELED).all()
+
+
+def test_accepting_keeps_what_is_labelled_and_is_one_undo_step(layers: TileLayers) -> None:
+    layers.labels.data_setitem((np.array([6]), np.array([6])), 1)  # painted as background, predicted as gland
+    before = layers.label()
+    fill = layers.accept(overlay(1), np.ones((20, 30), bool), overwrite=False)
+    assert (fill.filled, fill.kept) == (599, 1)
+    after = layers.label()
+    assert after[6, 6] == 0
+    assert after[7, 7] == 1
+    assert (after != UNLABELED).all()
+    layers.undo()
+    np.testing.assert_array_equal(layers.label(), before)
+
+
+def test_accepting_may_overwrite_when_told(layers: TileLayers) -> None:
+    layers.labels.data_setitem((np.array([6]), np.array([6])), 1)
+    everywhere = np.ones((20, 30), bool)
+    assert layers.count_conflicts(overlay(1), everywhere) == 1
+    assert layers.accept(overlay(1), everywhere, overwrite=True).filled == 600
+    np.testing.assert_array_equal(layers.label(), overlay(1))
+
+
+def test_accepting_an_unsure_pseudo_label_leaves_the_rest_unlabelled(layers: TileLayers) -> None:
+    pseudo = overlay(1)
+    pseudo[:, :10] = UNLABELED
+    assert layers.accept(pseudo, np.ones((20, 30), bool), overwrite=True).filled == 400
+    np.testing.assert_array_equal(layers.label(), pseudo)
+
+
+def test_a_component_is_what_touches_by_an_edge(layers: TileLayers) -> None:
+    ids = overlay(1)
+    ids[15, 15] = 1  # touches by a corner only
+    pseudo = ids.copy()
+    pseudo[:, 20:] = UNLABELED
+    show(layers, ids, pseudo)
+    mask = layers.component(PREDICTION, (10, 10))
+    np.testing.assert_array_equal(mask, overlay(1) == 1)
+    assert layers.component(PSEUDO_LABEL, (10, 25)) is None
+
+
+def test_a_drawn_area_becomes_a_mask(viewer: ViewerModel, layers: TileLayers) -> None:
+    assert layers.area_mask() is None
+    shapes = layers.start_area()
+    assert viewer.layers.selection.active is shapes
+    assert not layers.has_area()
+    assert layers.area_mask() is None
+    shapes.add([np.array([[2, 2], [2, 8], [9, 8], [9, 2]])], shape_type="rectangle")
+    mask = layers.area_mask()
+    assert layers.has_area()
+    assert mask.shape == (20, 30)
+    assert mask[5, 5]
+    assert not mask[12, 12]
+    layers.end_area()
+    assert layers.get(AREA) is None
+    assert viewer.layers.selection.active is layers.get(LABELS)
+
+
+def test_a_layer_that_the_user_removed_is_made_again(viewer: ViewerModel, layers: TileLayers) -> None:
+    viewer.layers.remove(layers.get(LABELS))
+    layers.show_tile(np.zeros((20, 30, 3), np.uint8), overlay(1), CLASSES)
+    np.testing.assert_array_equal(layers.label(), overlay(1))
+    assert [layer.name for layer in viewer.layers] == [TILE, LABELS]
+
+
+def test_clearing_leaves_foreign_layers(viewer: ViewerModel, layers: TileLayers) -> None:
+    viewer.add_points([[0, 0]], name="mine")
+    layers.clear()
+    assert [layer.name for layer in viewer.layers] == ["mine"]

@@ -1,0 +1,334 @@
+"""Project, tiles, classes, overlays and export, by clicks in a real window."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from napari.utils.notifications import notification_manager
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QLabel
+
+from napari_unisemalign.layers import LABELS, PREDICTION, TILE
+from napari_unisemalign.widgets.new_project import NewProject, NewProjectDialog
+from napari_unisemalign.widgets.tile_list import STATE_ROLE
+from training_core.io import read_mask
+from training_core.project import LabelSource, Project
+
+
+def states(driver: Any) -> list[str]:
+    model = driver.panel.tiles.model
+    return [model.data(model.index(row, 0), STATE_ROLE) for row in range(model.rowCount())]
+
+
+def test_an_empty_panel_says_what_to_do(window: Any) -> None:
+    _viewer, driver, _answers = window
+    panel = driver.panel
+    assert "try the sample" in panel.tiles.summary.text()
+    for button in (panel.train.start_button, panel.correct.accept_tile_button, panel.export.export_button):
+        assert not button.isEnabled()
+        assert "Open a project" in button.toolTip()
+    assert [section.header.text()[0] for section in panel.sections] == list("123456")
+
+
+def test_opening_by_the_button_shows_tiles_thumbnails_and_states(window: Any, project: Project) -> None:
+    viewer, driver, answers = window
+    answers.folder = project.path
+    driver.click(driver.panel.tiles.open_button)
+    assert [layer.name for layer in viewer.layers] == [TILE, LABELS]
+    assert driver.session.tile == "tile_01"
+    assert "tile_01" in viewer.title
+    np.testing.assert_array_equal(viewer.layers[TILE].data, project.image("tile_01"))
+    assert states(driver) == ["unlabelled"] * 4
+    assert driver.panel.tiles.summary.text() == "4 tiles: 4 unlabelled"
+    model = driver.panel.tiles.model
+    driver.wait(
+        lambda: model.data(model.index(0, 0), Qt.ItemDataRole.DecorationRole) is not None, "the first thumbnail", 5.0
+    )
+
+
+def test_next_previous_and_a_click_change_the_tile(window: Any, project: Project) -> None:
+    viewer, driver, _answers = window
+    driver.panel.controller.open_project(project.path)
+    tiles = driver.panel.tiles
+    assert not tiles.previous_button.isEnabled()
+    layers = list(viewer.layers)
+    driver.click(tiles.next_button)
+    assert driver.session.tile == "tile_02"
+    driver.show_tile("tile_04")
+    assert not tiles.next_button.isEnabled()
+    driver.click(tiles.previous_button)
+    assert driver.session.tile == "tile_03"
+    np.testing.assert_array_equal(viewer.layers[TILE].data, project.image("tile_03"))
+    assert list(viewer.layers) == layers
+
+
+def test_a_project_that_is_none_is_a_notification_and_changes_nothing(window: Any, project: Project) -> None:
+    _viewer, driver, answers = window
+    driver.panel.controller.open_project(project.path)
+    answers.folder = project.path / "images"
+    with driver.watching():
+        driver.click(driver.panel.tiles.open_button)
+    assert "Try:" in driver.panel.messages.text
+    assert notification_manager.records[-1].severity.value == "error"
+    assert driver.session.project.path == project.path
+    assert driver.session.tile == "tile_01"
+
+
+def test_a_missing_image_is_said_and_the_other_tiles_work(window: Any, project: Project) -> None:
+    _viewer, driver, _answers = window
+    project.image_path("tile_01").unlink()
+    driver.panel.controller.open_project(project.path)
+    assert "1 of 4 images" in driver.panel.messages.text
+    assert driver.session.tile == "tile_02"
+    with driver.watching():
+        driver.panel.tiles.tile_chosen.emit("tile_01")
+    assert "tile_01" in driver.panel.messages.text
+    assert driver.session.tile == "tile_02"
+    assert driver.panel.tiles.list.currentIndex().row() == 1
+
+
+def test_a_damaged_label_is_a_notification(window: Any, project: Project) -> None:
+    _viewer, driver, _answers = window
+    project.write_label("tile_02", np.zeros((96, 96), np.uint8), LabelSource.PAINTED)
+    (project.path / "labels" / "tile_02.png").write_bytes(b"not a picture")
+    driver.panel.controller.open_project(project.path)
+    with driver.watching():
+        driver.panel.tiles.tile_chosen.emit("tile_02")
+    assert driver.panel.messages.text
+    assert driver.session.tile == "tile_01"
+
+
+def test_a_new_project_is_made_in_the_background(window: Any, project: Project, tmp_path: Path) -> None:
+    _viewer, driver, answers = window
+    answers.new = NewProject(project.path / "images", tmp_path / "made", ("background", "gland", "stroma"))
+    driver.click(driver.panel.tiles.new_button)
+    assert not driver.panel.tiles.new_button.isEnabled()
+    driver.wait(lambda: driver.session.project is not None, "the new project")
+    assert driver.session.project.path == tmp_path / "made"
+    assert [each.name for each in driver.session.classes()] == ["background", "gland", "stroma"]
+    assert driver.panel.tiles.new_button.isEnabled()
+
+
+def test_a_new_project_from_nothing_is_a_notification(window: Any, tmp_path: Path) -> None:
+    _viewer, driver, answers = window
+    (tmp_path / "empty").mkdir()
+    answers.new = NewProject(tmp_path / "empty", tmp_path / "made", ("background", "gland"))
+    with driver.watching():
+        driver.click(driver.panel.tiles.new_button)
+        driver.wait(lambda: bool(driver.panel.messages.text), "the error")
+    assert "no image file" in driver.panel.messages.text
+    assert not (tmp_path / "made").exists()
+    assert driver.panel.tiles.new_button.isEnabled()
+    answers.new = NewProject(tmp_path / "empty", tmp_path / "made", ("gland", "gland"))
+    driver.panel.messages.hide()
+    with driver.watching():
+        driver.click(driver.panel.tiles.new_button)
+    assert "gland" in driver.panel.messages.text
+
+
+def test_the_new_project_form_proposes_a_folder_until_one_is_typed(qtbot: Any, tmp_path: Path) -> None:
+    form = NewProjectDialog()
+    qtbot.addWidget(form)
+    assert not form._ok.isEnabled()
+    form.images_edit.setText(str(tmp_path / "slides"))
+    assert form.value().folder == tmp_path / "slides-unisemalign"
+    form.classes_edit.setText(" background , gland,, stroma ")
+    assert form.value().class_names == ("background", "gland", "stroma")
+    assert form._ok.isEnabled()
+    form.folder_edit.clear()
+    qtbot.keyClicks(form.folder_edit, "/elsewhere")
+    form.images_edit.setText("/other")
+    assert form.value().folder == Path("/elsewhere")
+
+
+# --- classes ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_click_on_a_class_is_ready_to_paint(window: Any, project: Project) -> None:
+    viewer, driver, _answers = window
+    driver.panel.controller.open_project(project.path)
+    labels = viewer.layers[LABELS]
+    assert labels.mode == "pan_zoom"
+    viewer.layers.selection.active = viewer.layers[TILE]
+    driver.choose_class(0)
+    assert labels.selected_label == 1
+    assert labels.mode == "paint"
+    assert viewer.layers.selection.active is labels
+    labels.mode = "fill"
+    driver.choose_class(1)
+    assert (labels.selected_label, labels.mode) == (2, "fill")
+
+
+@pytest.mark.parametrize("active", [LABELS, TILE])
+def test_number_keys_choose_classes_and_zero_erases(window: Any, project: Project, active: str) -> None:
+    viewer, driver, _answers = window
+    driver.panel.controller.open_project(project.path)
+    viewer.layers.selection.active = viewer.layers[active]
+    canvas = viewer.window._qt_viewer.canvas.native
+    for key, value in ((Qt.Key.Key_1, 1), (Qt.Key.Key_2, 2)):
+        QTest.keyClick(canvas, key)
+        assert viewer.layers[LABELS].selected_label == value
+        assert viewer.layers[LABELS].mode == "paint"
+        assert driver.panel.classes.table.currentRow() == value - 1
+    QTest.keyClick(canvas, Qt.Key.Key_9)  # no such class
+    assert viewer.layers[LABELS].selected_label == 2
+    QTest.keyClick(canvas, Qt.Key.Key_0)
+    assert viewer.layers[LABELS].mode == "erase"
+
+
+def test_picking_in_naparis_controls_follows_and_a_label_without_class_is_refused(
+    window: Any, project: Project
+) -> None:
+    viewer, driver, _answers = window
+    driver.panel.controller.open_project(project.path)
+    labels = viewer.layers[LABELS]
+    labels.selected_label = 1
+    assert driver.session.class_id == 0
+    labels.selected_label = 7
+    assert labels.selected_label == 1
+    assert "add a class" in driver.panel.messages.text
+
+
+def test_classes_are_added_renamed_recoloured_and_removed(window: Any, project: Project) -> None:
+    viewer, driver, answers = window
+    driver.panel.controller.open_project(project.path)
+    view = driver.panel.classes
+    driver.click(view.add_button)
+    assert [each.name for each in project.classes] == ["background", "gland", "class 1"]
+    added = project.classes[-1]
+    assert driver.session.class_id == added.id
+    view.table.closePersistentEditor(view.table.currentItem())
+    view.table.item(2, 2).setText("stroma")
+    view.table.item(2, 3).setText("pink fibres")
+    answers.chosen_color = "#123456"
+    QTest.mouseClick(
+        view.table.viewport(), Qt.MouseButton.LeftButton, pos=view.table.visualItemRect(view.table.item(2, 1)).center()
+    )
+    stroma = project.classes[-1]
+    assert (stroma.name, stroma.prompt, stroma.color) == ("stroma", "pink fibres", "#123456")
+    np.testing.assert_allclose(
+        viewer.layers[LABELS].colormap.map(added.id + 1), (0x12 / 255, 0x34 / 255, 0x56 / 255, 1), atol=1e-3
+    )
+    answers.yes = False
+    driver.click(view.remove_button)
+    assert len(project.classes) == 3
+    answers.yes = True
+    driver.click(view.remove_button)
+    assert [each.id for each in project.classes] == [0, 1]
+    assert driver.session.class_id == 0
+
+
+def test_a_class_in_use_stays_and_a_bad_name_is_put_back(window: Any, project: Project) -> None:
+    _viewer, driver, _answers = window
+    label = np.full((96, 96), 255, np.uint8)
+    label[:5] = 1
+    project.write_label("tile_01", label, LabelSource.PAINTED)
+    driver.panel.controller.open_project(project.path)
+    view = driver.panel.classes
+    driver.choose_class(1)
+    with driver.watching():
+        driver.click(view.remove_button)
+        assert "1" in driver.panel.messages.text
+        assert len(project.classes) == 2
+        view.table.item(1, 2).setText("background")
+    assert view.table.item(1, 2).text() == "gland"
+    assert "name of its own" in driver.panel.messages.text
+
+
+# --- overlays --------------------------------------------------------------------------------------------------------
+
+
+def test_overlays_are_layers_with_switch_and_opacity(window: Any, predicted_project: Project, truths: Any) -> None:
+    viewer, driver, _answers = window
+    driver.panel.controller.open_project(predicted_project.path)
+    assert states(driver) == ["predicted"] * 4
+    np.testing.assert_array_equal(driver.prediction(), truths["tile_01"])
+    assert (driver.label() == 255).all()  # never painted into the labels by themselves
+    view = driver.panel.overlays
+    prediction, confidence = viewer.layers[PREDICTION], viewer.layers["confidence"]
+    assert prediction.visible
+    assert not confidence.visible
+    driver.click(view.switches["prediction"])
+    driver.click(view.switches["confidence"])
+    view.sliders["confidence"].setValue(25)
+    assert not prediction.visible
+    assert confidence.visible
+    assert confidence.opacity == 0.25
+    prediction.visible = True  # by the eye in napari's layer list
+    prediction.opacity = 0.8
+    assert view.switches["prediction"].isChecked()
+    assert view.sliders["prediction"].value() == 80
+
+
+def test_overlays_follow_the_tile_and_what_was_active_stays(
+    window: Any, project: Project, truths: Any, add_run: Callable[..., None]
+) -> None:
+    viewer, driver, _answers = window
+    add_run(project, "20260101-000000", {"tile_01": truths["tile_01"]})
+    driver.panel.controller.open_project(project.path)
+    driver.panel.overlays.switches["prediction"].setChecked(False)
+    viewer.layers.selection.active = viewer.layers[TILE]
+    driver.show_tile("tile_02")
+    assert driver.prediction() is None
+    assert not driver.panel.overlays.switches["prediction"].isEnabled()
+    driver.show_tile("tile_01")
+    np.testing.assert_array_equal(driver.prediction(), truths["tile_01"])
+    assert not viewer.layers[PREDICTION].visible
+    assert viewer.layers.selection.active is viewer.layers[TILE]
+
+
+def test_a_damaged_overlay_is_a_notification(window: Any, predicted_project: Project) -> None:
+    _viewer, driver, _answers = window
+    predicted_project.prediction("tile_02").prediction.write_bytes(b"broken")
+    driver.panel.controller.open_project(predicted_project.path)
+    with driver.watching():
+        driver.show_tile("tile_02")
+    assert "tile_02.prediction.png" in driver.panel.messages.text
+
+
+# --- the look --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_nothing_is_cut_off(window: Any, predicted_project: Project, theme: str) -> None:
+    viewer, driver, _answers = window
+    viewer.theme = theme
+    driver.panel.controller.open_project(predicted_project.path)
+    driver.pause(0.2)
+    panel = driver.panel
+    assert 340 <= panel.width() <= 420
+    column = panel.scroll_area.widget()
+    assert column.width() == panel.scroll_area.viewport().width()
+    for widget in panel.findChildren(QLabel):
+        if widget.isVisible() and widget.wordWrap():
+            assert widget.height() >= widget.heightForWidth(widget.width()) - 1, widget.text()
+    right = panel.scroll_area.viewport().mapToGlobal(QPoint(panel.scroll_area.viewport().width(), 0)).x()
+    for section in panel.sections:
+        for widget in section.body.children():
+            if widget.isWidgetType() and widget.isVisible():
+                assert widget.mapToGlobal(QPoint(widget.width(), 0)).x() <= right
+                assert widget.width() >= widget.minimumSizeHint().width(), widget
+
+
+def test_the_window_process_never_loads_torch(window: Any) -> None:
+    assert window
+    assert "torch" not in sys.modules
+
+
+def test_export_writes_the_labels_on_screen(window: Any, project: Project, tmp_path: Path) -> None:
+    _viewer, driver, _answers = window
+    driver.panel.controller.open_project(project.path)
+    driver.choose_class(1)
+    driver.stroke([(40, 40), (40, 50)], 10)
+    driver.wait_saved()
+    paths = driver.export(tmp_path / "masks", "labels", "png")
+    assert [path.name for path in paths] == ["tile_01.png"]
+    np.testing.assert_array_equal(read_mask(paths[0]), driver.label())
+    assert (tmp_path / "masks" / "classes.json").exists()
+    assert "1 masks" in driver.panel.export.hint.text()

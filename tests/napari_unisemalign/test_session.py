@@ -1,0 +1,200 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from napari_unisemalign import availability
+from napari_unisemalign.session import MAX_CURVE_POINTS, Phase, Session
+from training_core.events import OverlayReady, RunFailed, RunFinished, RunStarted, Status, StepDone, Validated
+from training_core.project import LabelSource, Project, TileState
+
+RUN = "20260101-000000"
+
+
+@pytest.fixture
+def session(project: Project) -> Session:
+    session = Session()
+    session.set_project(project)
+    session.set_tile("tile_01")
+    return session
+
+
+def started() -> RunStarted:
+    return RunStarted(
+        run_id=RUN, run_dir="r", device="cpu", precision="float32", encoder="e", class_ids=(0, 1),
+        n_labeled=2, n_unlabeled=38, n_val=2, total_steps=None,
+    )  # fmt: skip
+
+
+def step(number: int, **losses: float) -> StepDone:
+    return StepDone(
+        run_id=RUN, elapsed_s=number, step=number, progress=number / 10, eta_s=10.0 - number,
+        losses=losses or {"total": 1 / number}, threshold=0.7, confident_share=0.5,
+    )  # fmt: skip
+
+
+def finished(run_id: str = RUN) -> RunFinished:
+    return RunFinished(run_id=run_id, run_dir="r", reason="budget", steps=9, seconds=9.0, mdice=81.0, mjaccard=70.0)
+
+
+def overlay(tile: str, run_id: str = RUN) -> OverlayReady:
+    return OverlayReady(run_id=run_id, step=5, tile=tile, prediction="p", pseudo_label="q", confidence="c")
+
+
+def label(project: Project, name: str, source: LabelSource = LabelSource.PAINTED) -> None:
+    ids = np.full((96, 96), 255, np.uint8)
+    ids[:9, :9] = 1
+    project.write_label(name, ids, source)
+
+
+def test_the_session_needs_no_qt() -> None:
+    code = (
+        "import sys; import napari_unisemalign.session, napari_unisemalign.availability; "
+        "assert not [m for m in sys.modules if m.split('.')[0] in ('qtpy', 'PyQt5', 'PyQt6', 'napari', 'torch')]"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_run_from_start_to_end(session: Session) -> None:
+    phases, curves = [], []
+    session.training_changed.connect(lambda training: phases.append(training.phase))
+    session.curves_changed.connect(lambda each: curves.append(len(each.loss)))
+    session.begin_training()
+    session.apply(started())
+    assert "2 labelled, 38 unlabelled" in session.training.message
+    session.apply(step(1))
+    session.apply(step(2, hard=0.25, labeled=0.5))
+    assert session.curves.loss == [(1.0, 1.0), (2.0, 0.75)]
+    assert session.training.progress == 0.2
+    assert session.training.eta_s == 8.0
+    session.apply(
+        Validated(
+            run_id=RUN,
+            elapsed_s=3.0,
+            step=2,
+            mdice=66.5,
+            mjaccard=50.0,
+            dice_by_class={},
+            measured_on="training",
+            is_best=True,
+        )  # fmt: skip
+    )
+    assert session.curves.dice == [(3.0, 66.5)]
+    assert session.curves.dice_measured_on == "training"
+    session.begin_stopping()
+    session.apply(step(3))
+    assert session.training.eta_s is None
+    session.apply(Status(run_id=RUN, message="Predicting tile 1 of 4"))
+    assert session.training.message == "Predicting tile 1 of 4"
+    session.apply(finished())
+    session.end_training("Done.")
+    assert session.training.finished
+    assert session.training.message == "Done."
+    assert phases[0] is Phase.STARTING
+    assert Phase.STOPPING in phases
+    assert phases[-1] is Phase.IDLE
+    assert curves == [0, 1, 2, 2, 3]
+
+
+def test_a_stop_before_the_run_has_begun_is_not_forgotten(session: Session) -> None:
+    session.begin_training()
+    session.begin_stopping()
+    session.apply(started())
+    assert session.training.phase is Phase.STOPPING
+
+
+def test_the_curve_of_a_long_run_stays_small(session: Session) -> None:
+    session.begin_training()
+    for number in range(1, MAX_CURVE_POINTS + 500):
+        session.apply(step(number))
+    assert len(session.curves.loss) <= MAX_CURVE_POINTS
+    assert session.curves.loss[0][0] == 1
+    assert session.curves.loss[-1][0] == MAX_CURVE_POINTS + 499
+
+
+def test_live_overlays_win_while_training_and_vanish_with_a_failed_run(session: Session) -> None:
+    told: list[str] = []
+    session.overlays_changed.connect(told.append)
+    session.begin_training()
+    session.apply(started())
+    session.apply(overlay("tile_01"))
+    live = session.overlays("tile_01")
+    assert live is not None
+    assert live.live
+    assert live.prediction == Path("p")
+    assert session.overlays("tile_02") is None
+    assert told == ["tile_01"]
+    session.apply(RunFailed(run_id=RUN, message="no"))
+    session.end_training("no")
+    assert session.overlays("tile_01") is None
+
+
+def test_overlays_come_from_the_latest_run_until_they_are_rejected(
+    session: Session, project: Project, add_run: Callable[..., None]
+) -> None:
+    ids = np.zeros((96, 96), np.uint8)
+    add_run(project, "20260101-000000", {"tile_01": ids, "tile_02": ids})
+    add_run(project, "20260102-000000", {"tile_01": ids})
+    stored = session.overlays("tile_01")
+    assert stored is not None
+    assert stored.run_id == "20260102-000000"
+    assert not stored.live
+    assert session.overlays("tile_02") is None  # the older run does not count any more
+    project.reject("tile_01", "20260102-000000")
+    assert session.overlays("tile_01") is None
+    assert "rejected" in availability.why_no_overlays(session)
+
+
+def test_next_goes_to_what_waits_for_review(session: Session, project: Project, add_run: Callable[..., None]) -> None:
+    assert session.next_to_review() == "tile_02"
+    ids = np.zeros((96, 96), np.uint8)
+    add_run(project, RUN, {"tile_03": ids, "tile_04": ids})
+    assert project.state("tile_03") is TileState.PREDICTED
+    assert session.next_to_review() == "tile_03"
+    session.set_tile("tile_04")
+    assert session.next_to_review() == "tile_03"
+    assert session.neighbor(1) is None
+    assert session.neighbor(-1) == "tile_03"
+
+
+def test_why_not_train(session: Session, project: Project) -> None:
+    assert "0 done" in availability.why_not_train(session)
+    label(project, "tile_01")
+    assert "1 done" in availability.why_not_train(session)
+    label(project, "tile_02")
+    assert availability.why_not_train(session) == ""
+    session.begin_training()
+    assert "running" in availability.why_not_train(session)
+    assert availability.why_not_stop(session) == ""
+    session.begin_stopping()
+    assert "Stopping" in availability.why_not_stop(session)
+    assert "Stop the training" in availability.why_not_switch_project(session)
+
+
+def test_why_not_export(session: Session, project: Project) -> None:
+    for content in ("labels", "predictions", "merged"):
+        assert availability.why_not_export(session, content)
+    label(project, "tile_01")
+    assert availability.why_not_export(session, "labels") == ""
+    assert availability.why_not_export(session, "merged") == ""
+    assert "Train first" in availability.why_not_export(session, "predictions")
+
+
+def test_every_reason_is_a_sentence(session: Session) -> None:
+    for state in (Session(), session):
+        reasons = [
+            availability.why_not_train(state),
+            availability.why_not_stop(state),
+            availability.why_no_overlays(state),
+            availability.why_not_accept(state),
+            availability.why_not_accept_area(state, drawn=False),
+            availability.why_not_reject(state),
+            availability.why_not_remove_class(state),
+            availability.why_not_export(state, "labels"),
+        ]
+        assert all(reason.endswith(".") or reason.endswith("enough.") for reason in reasons), reasons
