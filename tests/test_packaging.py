@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -13,6 +14,7 @@ import pytest
 from npe2 import PluginManifest
 
 import training_core
+from training_core.cli import build_parser
 
 ROOT = Path(__file__).parent.parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -62,6 +64,17 @@ def test_readme_links_lead_somewhere():
     targets = re.findall(r"\]\(([^)#\s]+)", README)
     missing = [target for target in targets if "://" not in target and not (ROOT / target).exists()]
     assert missing == []
+
+
+def test_readme_commands_are_ones_that_the_command_line_takes(capsys):
+    prefix = "python -m training_core "
+    commands = [line.removeprefix(prefix) for block in fenced_blocks(README) for line in block if prefix in line]
+    assert len(commands) > 5
+    for command in commands:
+        try:
+            build_parser().parse_args(shlex.split(command))
+        except SystemExit:
+            pytest.fail(f"{command}\n{capsys.readouterr().err}")
 
 
 def test_top_level_manifest_is_a_link_to_the_packaged_one():
