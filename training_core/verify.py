@@ -36,9 +36,10 @@ class Differences:
     largest: dict[str, float] = field(default_factory=dict)
 
     def add(self, quantity: str, ours: Tensor | float, theirs: Tensor | float) -> None:
-        """Compare; shapes must agree."""
+        """Compare; another shape, or a value that is no number, is infinitely far."""
         a, b = torch.as_tensor(ours).double(), torch.as_tensor(theirs).double()
-        difference = float((a - b).abs().max()) if a.shape == b.shape else float("inf")
+        comparable = a.shape == b.shape and not bool((a - b).isnan().any())
+        difference = float((a - b).abs().max()) if comparable else float("inf")
         self.largest[quantity] = max(self.largest.get(quantity, 0.0), difference)
 
 
@@ -135,10 +136,21 @@ def _compare_forward(model: UniSemAlign, recorded: Tensors, differences: Differe
     differences.add("pixel features in evaluation", output.embedding, recorded["pixel_features"])
 
 
+class _Recorded(dict[str, Any]):
+    """What a file of the folder holds; asking for what it lacks is the folder's fault."""
+
+    def __init__(self, path: Path, content: dict[str, Any]) -> None:
+        super().__init__(content)
+        self.path = path
+
+    def __missing__(self, key: str) -> Any:
+        raise CheckpointError(f"{self.path} has no {key}", _NEEDED, "record the run again, or take another folder")
+
+
 def _tensors(folder: Path, name: str) -> Tensors:
     path = folder / f"{name}.safetensors"
     try:
-        return load_file(path)
+        return _Recorded(path, load_file(path))
     except (OSError, SafetensorError) as error:
         raise _missing(path) from error
 
@@ -146,12 +158,13 @@ def _tensors(folder: Path, name: str) -> Tensors:
 def _scalars(folder: Path) -> dict[str, Any]:
     path = folder / "scalars.json"
     try:
-        scalars: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        return _Recorded(path, json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
         raise _missing(path) from error
-    return scalars
+
+
+_NEEDED = "a folder with cfg.yaml, scalars.json and the four .safetensors files of a recorded run"
 
 
 def _missing(path: Path) -> CheckpointError:
-    needed = "a folder with cfg.yaml, scalars.json and the four .safetensors files of a recorded run"
-    return CheckpointError(f"{path} is missing or damaged", needed, "check the path")
+    return CheckpointError(f"{path} is missing or damaged", _NEEDED, "check the path")
