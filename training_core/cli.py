@@ -21,8 +21,8 @@ def build_parser() -> argparse.ArgumentParser:
     """The parser with every command."""
     parser = argparse.ArgumentParser(
         prog="python -m training_core",
-        description="Teach a computer your tissue: make a project from images, label some of it, train on labelled and "
-        "unlabelled tiles together, predict, export. The window of napari-unisemalign does the same on the same folders.",
+        description="Teach a computer your tissue: make a project from images, label some of it, train on labelled "
+        "and unlabelled tiles together, predict, export. The window does the same on the same folders.",
     )
     parser.add_argument("--version", action="version", version=f"napari-unisemalign {__version__}")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
@@ -32,7 +32,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command. Exit codes: 0 done, 1 a check failed, 2 bad input (one line says what to do), 130 interrupted."""
+    """Run one command. Exit codes: 0 done, 1 a check failed, 2 bad input (one line says why), 130 interrupted."""
     args = build_parser().parse_args(argv)
     try:
         return int(args.run(args))

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import json
-from dataclasses import asdict
 from pathlib import Path
 
+from training_core.export.legend import LEGEND_NAME, legend_bytes
 from training_core.io import atomic_write, read_image
 from training_core.project.sources import check_names, find_images
 
@@ -37,7 +36,6 @@ def run(args: argparse.Namespace) -> int:
     for path in paths:
         result = predictor.predict(read_image(path))
         write_overlays(args.out, path.stem, result, predictor.class_ids, predictor.threshold)
-    classes = {"spec_version": 1, "not_labelled": 255, "classes": [asdict(c) for c in predictor.classes]}
-    atomic_write(args.out / "classes.json", json.dumps(classes, indent=1).encode())
+    atomic_write(args.out / LEGEND_NAME, legend_bytes(predictor.classes, run=args.run_folder.name))
     print(f"{len(paths)} images predicted into {args.out}")
     return 0
