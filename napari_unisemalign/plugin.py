@@ -9,11 +9,11 @@ from typing import Any
 from napari.viewer import Viewer, current_viewer
 from qtpy.QtCore import QTimer
 
-from napari_unisemalign.background import run_while_painting
 from napari_unisemalign.controller import Controller
 from napari_unisemalign.controllers.tiles import sample_folder
 from napari_unisemalign.layers import SAMPLE_KEY, class_colormap, to_layer
 from napari_unisemalign.widgets.panel import Panel
+from training_core.demo import make_demo
 from training_core.project import Project
 
 DOCK_NAME = "Label, train, correct (UniSemAlign)"
@@ -50,12 +50,12 @@ def sample() -> list[Any]:
 
     napari wants layers from a sample. They make way for the panel's own as soon as it has opened the project.
     """
-    from training_core.demo import make_demo
-
-    folder = sample_folder()
+    folder, viewer = sample_folder(), current_viewer()
     if not (folder / "project.json").exists():
-        run_while_painting(lambda: make_demo(folder))
-    viewer = current_viewer()
+        if viewer is None:
+            make_demo(folder)
+        else:
+            panel_in(viewer).controller.tiles.make_sample_now(folder)
     if viewer is not None:
         QTimer.singleShot(0, lambda: panel_in(viewer).controller.open_project(folder))
     return _first_tile(folder)

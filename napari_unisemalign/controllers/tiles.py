@@ -7,11 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from napari_unisemalign import availability
+from napari_unisemalign.background import run_while_painting
 from napari_unisemalign.controllers.context import Context
 from napari_unisemalign.controllers.labels import LabelsController
 from napari_unisemalign.layers import U8
 from napari_unisemalign.notify import guarded
 from napari_unisemalign.widgets.tiles import EMPTY
+from training_core.demo import make_demo
 from training_core.errors import UserError
 from training_core.project import Project, TileState, make_classes
 
@@ -75,14 +77,21 @@ class TilesController:
         path = folder or sample_folder()
         if (path / "project.json").exists():
             self.open_project(path)
-            return
+        else:
+            self._make("Making the sample project", lambda: make_demo(path, progress=self._tell_progress))
 
-        def make() -> Project:
-            from training_core.demo import make_demo  # only needed the first time
+    def make_sample_now(self, folder: Path) -> None:
+        """Make the sample project before returning; the panel tells how far it is, and takes no clicks.
 
-            return make_demo(path)
-
-        self._make("Making the sample project, this takes a moment", make)
+        Raises
+        ------
+        UserError: it could not be made.
+        """
+        self._set_busy("Making the sample project …")
+        try:
+            run_while_painting(lambda: make_demo(folder, progress=self._tell_progress))
+        finally:
+            self._set_busy("")
 
     @guarded
     def show(self, name: str) -> None:
@@ -142,9 +151,7 @@ class TilesController:
 
     def _tell_progress(self, done: int, total: int, text: str) -> None:
         """Called in the background thread."""
-        self._context.background.post(
-            lambda: self._set_busy(f"Making the project: {done} of {total}, {text} …") if self._busy else None
-        )
+        self._context.background.post(lambda: self._set_busy(f"{done} of {total}: {text} …") if self._busy else None)
 
     def _set_busy(self, text: str) -> None:
         self._busy = text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QEvent, Qt, Signal
+from qtpy.QtCore import QEvent, Qt, QTimer, Signal
 from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QFrame, QScrollArea, QSizePolicy, QStyle, QVBoxLayout, QWidget
 
@@ -70,12 +70,12 @@ class Panel(QWidget):
 
     def showEvent(self, event: QShowEvent | None) -> None:  # noqa: D102
         super().showEvent(event)
-        # Only now are fonts and style sheets known: wide enough that nothing is cut off beside the scroll bar
-        scroll_bar = self.style().pixelMetric(QStyle.PixelMetric.PM_ScrollBarExtent) if self.style() else 16
-        self.setMinimumWidth(self._column.minimumSizeHint().width() + scroll_bar + 2)
+        self._fit_later()
 
     def changeEvent(self, event: QEvent | None) -> None:  # noqa: D102
         super().changeEvent(event)
+        if event is not None and event.type() in (QEvent.Type.StyleChange, QEvent.Type.FontChange):
+            self._fit_later()
         if event is None or event.type() != QEvent.Type.ParentChange:
             return
         parent = self.parentWidget()
@@ -84,3 +84,12 @@ class Panel(QWidget):
         elif parent.windowTitle():
             self.dock_name = parent.windowTitle()
             self.docked.emit()
+
+    def _fit_later(self) -> None:
+        QTimer.singleShot(0, self._fit)  # when all parts have got the new fonts and margins
+
+    def _fit(self) -> None:
+        """Be wide enough that nothing is cut off beside the scroll bar."""
+        style = self.style()
+        scroll_bar = style.pixelMetric(QStyle.PixelMetric.PM_ScrollBarExtent) if style is not None else 16
+        self.setMinimumWidth(self._column.minimumSizeHint().width() + scroll_bar + 2)

@@ -20,11 +20,10 @@ class TrainView(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.minutes_spin = QDoubleSpinBox(self)
-        self.minutes_spin.setRange(0.1, 600.0)
+        self.minutes_spin.setRange(0.1, 240.0)
         self.minutes_spin.setDecimals(1)
         self.minutes_spin.setSuffix(" min")
         self.minutes_spin.setValue(DEFAULT_MINUTES)
-        self.minutes_spin.setMinimumWidth(96)
         self.minutes_spin.setToolTip("How long to train. Longer is better, up to about half an hour.")
         self.labeled_only_check = QCheckBox("Labelled tiles only", self)
         self.labeled_only_check.setToolTip(

@@ -1,0 +1,126 @@
+"""`python -m napari_unisemalign`: napari with the panel docked, or driven without a user."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from training_core.errors import UserError
+
+COMMANDS = ("sample", "drive", "screenshots")
+DRIVE_MINUTES = 1.0
+EPILOG = """
+python -m napari_unisemalign                opens napari with the panel
+python -m napari_unisemalign PROJECT        ... on a project folder
+python -m napari_unisemalign sample [DIR]   ... on the sample project, which is made in DIR the first time
+python -m napari_unisemalign drive DIR      works through label, train, accept, correct and export without a user, in
+                                            the same window; needs a display, real or virtual (xvfb-run)
+python -m napari_unisemalign screenshots DIR  makes the README's pictures
+"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run; returns the exit code."""
+    given = sys.argv[1:] if arguments is None else arguments
+    args = _parse(given)
+    problem = _no_display()
+    if problem:
+        print(f"error: {problem}", file=sys.stderr)
+        return 2
+    try:
+        if args.command == "drive":
+            return _drive(args)
+        if args.command == "screenshots":
+            return _screenshots(args)
+        return _open(args)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+def _parse(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m napari_unisemalign",
+        description="Label, train and correct tissue segmentations in napari.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    if not arguments or arguments[0] not in COMMANDS:
+        parser.add_argument("project", nargs="?", type=Path, metavar="PROJECT", help="a project folder")
+        parser.set_defaults(command="open")
+        return parser.parse_args(arguments)
+    commands = parser.add_subparsers(dest="command", required=True)
+    sample = commands.add_parser("sample", help="open the sample project")
+    sample.add_argument("project", nargs="?", type=Path, metavar="DIR", help="where it is kept (default: in your home)")
+    for name, text in (("drive", "work through the whole loop"), ("screenshots", "make the README's pictures")):
+        command = commands.add_parser(name, help=text)
+        command.add_argument("folder", type=Path, metavar="DIR", help="folder of the project, or for the pictures")
+        command.add_argument(
+            "--minutes", type=float, default=DRIVE_MINUTES, help="how long to train (default: %(default)s)"
+        )
+    return parser.parse_args(arguments)
+
+
+def _open(args: argparse.Namespace) -> int:
+    import napari
+
+    from napari_unisemalign.plugin import panel_in
+    from training_core.project import Project
+
+    if args.command == "open" and args.project is not None:
+        Project.open(args.project)  # a wrong path is told here, before a window opens
+    viewer = napari.Viewer()
+    controller = panel_in(viewer).controller
+    if args.command == "sample":
+        controller.open_sample(args.project.absolute() if args.project else None)
+    elif args.project is not None:
+        controller.open_project(args.project.absolute())
+    napari.run()
+    return 0
+
+
+def _drive(args: argparse.Namespace) -> int:
+    from napari_unisemalign.driver import DriveError
+    from napari_unisemalign.scenarios import drive
+
+    try:
+        driven = drive(args.folder.absolute(), args.minutes, lambda text: print(text, flush=True))
+    except DriveError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    for path in driven.screenshots:
+        print(f"Screenshot: {path}")
+    for path in driven.masks:
+        print(f"Exported mask: {path}")
+    return 0
+
+
+def _screenshots(args: argparse.Namespace) -> int:
+    from napari_unisemalign.driver import DriveError
+    from napari_unisemalign.scenarios import screenshots
+
+    try:
+        pictures = screenshots(args.folder.absolute(), args.minutes, lambda text: print(text, flush=True))
+    except DriveError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    for path in pictures:
+        print(f"Screenshot: {path}")
+    return 0
+
+
+def _no_display() -> str:
+    """Why no window can open; Qt would only abort."""
+    if not sys.platform.startswith("linux") or os.environ.get("QT_QPA_PLATFORM"):
+        return ""
+    if os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
+        return ""
+    return (
+        "there is no display. Needed: a real or a virtual one. Try: xvfb-run -a python -m napari_unisemalign drive DIR."
+    )
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

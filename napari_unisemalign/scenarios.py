@@ -1,0 +1,130 @@
+"""What the commands `drive` and `screenshots` do, step by step, with the real window."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import napari
+import numpy as np
+
+from napari_unisemalign.driver import DriveError, Driver
+from napari_unisemalign.plugin import panel_in
+from training_core.demo import read_truth
+from training_core.project import Project, TileState
+
+WINDOW_PX = (1440, 900)
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Driven:
+    """What a drive leaves behind."""
+
+    screenshots: tuple[Path, ...]
+    masks: tuple[Path, ...]
+
+
+def drive(folder: Path, minutes: float, say: Say) -> Driven:
+    """The whole loop on the sample project in `folder`: label, train, overlay, accept, correct, export.
+
+    Raises
+    ------
+    DriveError: something did not happen. Any exception of the window is raised as it is.
+    """
+    with _window() as driver:
+        say("Opening the sample project")
+        project = driver.open_sample(folder)
+        names = _tiles_to_paint(project)
+        for name in names:
+            say(f"Painting a few strokes of every class on {name}")
+            driver.show_tile(name)
+            driver.paint_strokes(read_truth(project, name))
+        shown = _tile_to_review(project)
+        driver.show_tile(shown)
+        say(f"Training for {minutes:g} minutes in the background")
+        former = driver.prediction()
+        driver.start_training(minutes)
+        driver.wait_for_new_overlay(former)
+        say(f"The first overlay of {shown} is on the screen while training runs")
+        driver.reveal(driver.panel.train)
+        during = driver.screenshot(folder / "screenshots" / "training.png")
+        driver.wait_trained(minutes)
+        say(driver.panel.train.status.text())
+        say(f"Accepting {shown}, then correcting it with the brush")
+        review = accept_and_correct(driver, project, shown, folder / "screenshots" / "review.png")
+        say("Exporting")
+        masks = driver.export(folder / "export")
+        if not {f"{name}.png" for name in (*names, shown)} <= {path.name for path in masks}:
+            raise DriveError(f"the export lacks a labelled tile: {[path.name for path in masks]}")
+        return Driven((during, review), tuple(masks))
+
+
+def accept_and_correct(driver: Driver, project: Project, name: str, picture: Path) -> Path:
+    """Accept the whole tile with the button, paint over its mistakes, take a picture; returns its path."""
+    driver.show_tile(name)
+    prediction = driver.prediction()
+    if prediction is None:
+        raise DriveError(f"{name} has no prediction to accept")
+    driver.click(driver.panel.correct.accept_tile_button)
+    if project.state(name) is not TileState.ACCEPTED:
+        raise DriveError(f"{name} was not accepted: {driver.panel.correct.hint.text()}")
+    if not driver.correct(read_truth(project, name)):
+        raise DriveError(f"the correction of {name} changed nothing")
+    driver.reveal(driver.panel.correct)
+    return driver.screenshot(picture)
+
+
+def screenshots(folder: Path, minutes: float, say: Say) -> tuple[Path, Path]:
+    """The README's pictures, folder/training.png and folder/review.png, from a sample project of their own."""
+    workplace = Path(tempfile.mkdtemp(prefix="unisemalign-pictures-"))
+    try:
+        driven = drive(workplace / "sample", minutes, say)
+        folder.mkdir(parents=True, exist_ok=True)
+        training, review = (Path(shutil.copy(path, folder / path.name)) for path in driven.screenshots)
+        return training, review
+    finally:
+        shutil.rmtree(workplace, ignore_errors=True)
+
+
+@contextmanager
+def _window() -> Iterator[Driver]:
+    viewer = napari.Viewer(show=True)
+    try:
+        viewer.window.resize(*WINDOW_PX)
+        driver = Driver(viewer, panel_in(viewer))
+        driver.pause(0.5)
+        with driver.watching():
+            yield driver
+    finally:
+        viewer.close()
+
+
+def _tiles_to_paint(project: Project) -> tuple[str, str]:
+    """The first two tiles that show every class and that nobody has labelled, or the first two at all."""
+    known = {each.id for each in project.classes}
+    states = project.states()
+    whole = [
+        tile.name
+        for tile in project.tiles
+        if _has_truth(project, tile.name) and set(np.unique(read_truth(project, tile.name))) >= known
+    ]
+    fresh = [name for name in whole if states[name] in (TileState.UNLABELED, TileState.PREDICTED)]
+    chosen = (*fresh, *whole)
+    return chosen[0], chosen[1]
+
+
+def _tile_to_review(project: Project) -> str:
+    """The next tile with a truth and without a label."""
+    for tile in project.tiles:
+        if _has_truth(project, tile.name) and not project.has_label(tile.name):
+            return tile.name
+    raise DriveError(f"every tile of {project.path} is labelled; drive a new sample project in another folder")
+
+
+def _has_truth(project: Project, name: str) -> bool:
+    return (project.path / "truth" / f"{name}.png").exists()
