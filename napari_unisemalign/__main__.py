@@ -57,9 +57,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     for name, text in (("drive", "work through the whole loop"), ("screenshots", "make the README's pictures")):
         command = commands.add_parser(name, help=text)
         command.add_argument("folder", type=Path, metavar="DIR", help="folder of the project, or for the pictures")
-        command.add_argument(
-            "--minutes", type=float, default=DRIVE_MINUTES, help="how long to train (default: %(default)s)"
-        )
+        command.add_argument("--minutes", type=float, default=DRIVE_MINUTES, help="to train (default: %(default)s)")
     return parser.parse_args(arguments)
 
 
@@ -117,9 +115,7 @@ def _no_display() -> str:
         return ""
     if os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
         return ""
-    return (
-        "there is no display. Needed: a real or a virtual one. Try: xvfb-run -a python -m napari_unisemalign drive DIR."
-    )
+    return "there is no display. Needed: a real or a virtual one. Try: xvfb-run -a, before python."
 
 
 if __name__ == "__main__":

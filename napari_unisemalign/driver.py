@@ -260,16 +260,21 @@ def mistakes(label: U8, truth: U8, count: int) -> list[tuple[list[Point], int]]:
     wrong = (label != UNLABELED) & (label != truth)
     if not wrong.any():
         inside = ndimage.minimum_filter(truth, 3) != ndimage.maximum_filter(truth, 3)
-        row, column = (int(value) for value in np.argwhere(inside)[0])
-        return [([(float(row), float(column))], int(truth[row, column]))]
+        point = _first_pixel(inside)
+        return [([point], int(truth[int(point[0]), int(point[1])]))]
     for class_id in np.unique(truth[wrong]):
         areas, number = ndimage.label(wrong & (truth == class_id))
         for index in range(1, number + 1):
             area = areas == index
-            strokes = strokes_inside(area, 1, 2, 40) or [[tuple(map(float, np.argwhere(area)[0]))]]
+            strokes = strokes_inside(area, 1, 2, 40) or [[_first_pixel(area)]]
             found.append((int(area.sum()), strokes[0], int(class_id)))
     found.sort(key=lambda each: -each[0])
     return [(points, class_id) for _, points, class_id in found[:count]]
+
+
+def _first_pixel(area: Mask) -> Point:
+    row, column = np.argwhere(area)[0]
+    return float(row), float(column)
 
 
 def _walk(room: npt.NDArray[np.float64], start: tuple[int, int], margin: float, length_px: int) -> list[Point]:

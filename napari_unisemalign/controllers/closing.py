@@ -43,7 +43,7 @@ class ClosingController(QObject):
         """Hold back the window's close event while something must be asked or saved."""
         if event is None or event.type() != QEvent.Type.Close or watched is not self._window():
             return False
-        if watched is not None and watched._qt_viewer.isHidden():  # type: ignore[attr-defined]
+        if watched is not None and watched._qt_viewer.isHidden():
             # `viewer.close()` in a script: napari has closed its canvas before, so the window cannot stay
             self._finish_without_questions()
             return False

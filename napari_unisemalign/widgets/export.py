@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QGridLayout, QLabel, QLineEdit, QPushButton, QWidget
 
 from napari_unisemalign.widgets.common import Hint, body_layout, set_available
 
-CONTENTS = {
+Content = Literal["labels", "predictions", "merged"]
+Format = Literal["png", "tiff"]
+CONTENTS: dict[Content, str] = {
     "labels": "Labels (painted and accepted)",
     "predictions": "Predictions (latest training)",
     "merged": "Labels, and predictions elsewhere",
 }
-FORMATS = {"png": "PNG", "tiff": "TIFF"}
+FORMATS: dict[Format, str] = {"png": "PNG", "tiff": "TIFF"}
 
 
 class ExportView(QWidget):
@@ -55,14 +59,16 @@ class ExportView(QWidget):
         self.content_combo.currentIndexChanged.connect(lambda _index: self.content_changed.emit())
 
     @property
-    def content(self) -> str:
-        """labels, predictions or merged."""
-        return str(self.content_combo.currentData())
+    def content(self) -> Content:
+        """What to write."""
+        content: Content = self.content_combo.currentData()
+        return content
 
     @property
-    def format(self) -> str:
-        """png or tiff."""
-        return str(self.format_combo.currentData())
+    def format(self) -> Format:
+        """The masks' file format."""
+        file_format: Format = self.format_combo.currentData()
+        return file_format
 
     @property
     def folder(self) -> str:

@@ -82,7 +82,7 @@ def test_a_run_from_start_to_end(session: Session) -> None:
             dice_by_class={},
             measured_on="training",
             is_best=True,
-        )  # fmt: skip
+        )
     )
     assert session.curves.dice == [(3.0, 66.5)]
     assert session.curves.dice_measured_on == "training"
