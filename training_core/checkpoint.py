@@ -21,10 +21,12 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from training_core.errors import CheckpointError, writing
 from training_core.io import atomic_write
+from training_core.io.atomic import sync_folder
+from training_core.model import UniSemAlign
 
 Tensors = dict[str, Tensor]
 
@@ -48,11 +50,7 @@ class Checkpoint:
     @property
     def state(self) -> dict[str, Any]:
         """Step, elapsed seconds, threshold, optimiser scalars, validation figures."""
-        try:
-            state: dict[str, Any] = json.loads((self.path / "state.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise _damaged(self.path / "state.json") from error
-        return state
+        return _read_object(self.path / "state.json")
 
 
 def save(run_dir: Path, model: Tensors, training: Tensors, state: dict[str, Any], *, is_best: bool) -> None:
@@ -77,6 +75,7 @@ def save(run_dir: Path, model: Tensors, training: Tensors, state: dict[str, Any]
         atomic_write(partial / "state.json", json.dumps(state, indent=1).encode())
         for file in partial.iterdir():
             _fsync(file)
+        sync_folder(partial)
         shutil.rmtree(folder / name, ignore_errors=True)
         os.replace(partial, folder / name)
         index = _index(run_dir)
@@ -106,13 +105,13 @@ def open_checkpoint(run_dir: Path, which: str = "best") -> Checkpoint:
     return Checkpoint(run_dir / "checkpoints" / name)
 
 
-def saved_tensors(model: nn.Module) -> Tensors:
+def saved_tensors(model: UniSemAlign) -> Tensors:
     """The state of `model` without the frozen, pretrained part of its encoder."""
     left_out = _left_out(model)
     return {name: tensor for name, tensor in model.state_dict().items() if name not in left_out}
 
 
-def load_tensors(model: nn.Module, tensors: Tensors, source: Path) -> None:
+def load_tensors(model: UniSemAlign, tensors: Tensors, source: Path) -> None:
     """Put saved tensors into `model`.
 
     Raises
@@ -131,12 +130,14 @@ def load_tensors(model: nn.Module, tensors: Tensors, source: Path) -> None:
     model.load_state_dict(tensors, strict=False)
 
 
-def _left_out(model: nn.Module) -> frozenset[str]:
-    """Names of the frozen encoder's own tensors, where they can be had again from its weights."""
-    if not getattr(model, "encoder_is_external", False):
+def _left_out(model: UniSemAlign) -> frozenset[str]:
+    """Names of the frozen encoder's own tensors, where they can be had again from its weights.
+
+    Not by requires_grad: a teacher's parameters, the trained projections of a frozen ViT among them, never ask for one.
+    """
+    if not model.encoder_is_external:
         return frozenset()
-    trained = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
-    return frozenset(n for n in model.state_dict() if n.startswith("encoder.") and n not in trained)
+    return frozenset(name for name in model.state_dict() if name.startswith("encoder.trunk."))
 
 
 def _plain(tensors: Tensors) -> Tensors:
@@ -158,11 +159,20 @@ def _index(run_dir: Path) -> dict[str, str]:
     path = run_dir / "checkpoints" / "index.json"
     if not path.exists():
         return {}
+    index = _read_object(path)
+    if not all(isinstance(name, str) for name in index.values()):
+        raise _damaged(path)
+    return index
+
+
+def _read_object(path: Path) -> dict[str, Any]:
     try:
-        index: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise _damaged(path) from error
-    return index
+    if not isinstance(content, dict):
+        raise _damaged(path)
+    return content
 
 
 def _error_number(error: SafetensorError) -> int:
@@ -173,7 +183,7 @@ def _error_number(error: SafetensorError) -> int:
 
 
 def _fsync(path: Path) -> None:
-    with path.open("rb") as file:
+    with path.open("r+b") as file:  # Windows syncs only what may be written
         os.fsync(file.fileno())
 
 
