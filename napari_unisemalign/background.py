@@ -29,14 +29,21 @@ class Background(QObject):
         self,
         work: Callable[[], Any],
         done: Callable[[Any], None],
-        failed: Callable[[UserError], None] | None = None,
+        failed: Callable[[UserError], None],
+        *,
+        always: Callable[[], None] = lambda: None,
     ) -> None:
         """Call `work` in the thread, then `done` with its result, or `failed` with its `UserError`, in the window.
 
-        Any other exception is raised in the window's thread, where napari shows it with its traceback.
+        Any other exception is raised in the window's thread, where napari shows it with its traceback. `always` is
+        called before, however the work ended.
         """
+
+        def finish(future: Future[Any]) -> None:
+            self._post(lambda: _answer(future, done, failed, always))
+
         if self._open:
-            self._executor.submit(work).add_done_callback(lambda future: self._post(_answer(future, done, failed)))
+            self._executor.submit(work).add_done_callback(finish)
 
     def post(self, function: Callable[[], None]) -> None:
         """From the worker: call `function` in the window's thread."""
@@ -62,20 +69,21 @@ class Background(QObject):
 
 
 def _answer(
-    future: Future[Any], done: Callable[[Any], None], failed: Callable[[UserError], None] | None
-) -> Callable[[], None]:
-    def answer() -> None:
-        if future.cancelled():
-            return
-        error = future.exception()
-        if error is None:
-            done(future.result())
-        elif isinstance(error, UserError) and failed is not None:
-            failed(error)
-        else:
-            raise error
-
-    return answer
+    future: Future[Any],
+    done: Callable[[Any], None],
+    failed: Callable[[UserError], None],
+    always: Callable[[], None],
+) -> None:
+    if future.cancelled():
+        return
+    always()
+    error = future.exception()
+    if error is None:
+        done(future.result())
+    elif isinstance(error, UserError):
+        failed(error)
+    else:
+        raise error
 
 
 class _Worker(QThread):

@@ -8,7 +8,7 @@ from napari_unisemalign import availability
 from napari_unisemalign.controllers.context import Context
 from napari_unisemalign.controllers.labels import LabelsController
 from napari_unisemalign.notify import guarded
-from training_core.errors import UserError
+from training_core.export import export_masks
 from training_core.project import Project
 
 
@@ -47,20 +47,18 @@ class ExportController:
         self._set_busy(True)
 
         def write() -> list[Path]:
-            from training_core.export import export_masks
-
             return export_masks(project, folder, format=file_format, content=content)
 
-        self._context.background.run(write, lambda paths: self._on_written(folder, paths), self._on_failed)
+        self._context.background.run(
+            write,
+            lambda paths: self._on_written(folder, paths),
+            self.reporter.error,
+            always=lambda: self._set_busy(False),
+        )
 
     def _on_written(self, folder: Path, paths: list[Path]) -> None:
-        self._set_busy(False)
         masks = [path for path in paths if path.suffix != ".json"]
         self._view.set_hint(f"Wrote {len(masks)} masks and the list of classes to {folder}")
-
-    def _on_failed(self, error: UserError) -> None:
-        self._set_busy(False)
-        self.reporter.error(error)
 
     def _on_project(self, project: Project | None) -> None:
         self._view.set_folder(str(project.path / "export") if project else "")

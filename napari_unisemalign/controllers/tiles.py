@@ -139,15 +139,12 @@ class TilesController:
 
     def _make(self, what: str, make: Callable[[], Project]) -> None:
         self._set_busy(f"{what} …")
-        self._context.background.run(make, self._on_made, self._on_not_made)
-
-    def _on_made(self, project: Project) -> None:
-        self._set_busy("")
-        self.open_project(project.path)
-
-    def _on_not_made(self, error: UserError) -> None:
-        self._set_busy("")
-        self.reporter.error(error)
+        self._context.background.run(
+            make,
+            lambda project: self.open_project(project.path),
+            self.reporter.error,
+            always=lambda: self._set_busy(""),
+        )
 
     def _tell_progress(self, done: int, total: int, text: str) -> None:
         """Called in the background thread."""

@@ -29,11 +29,11 @@ class ExportView(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.content_combo = QComboBox(self)
-        for value, text in CONTENTS.items():
-            self.content_combo.addItem(text, value)
+        for content, text in CONTENTS.items():
+            self.content_combo.addItem(text, content)
         self.format_combo = QComboBox(self)
-        for value, text in FORMATS.items():
-            self.format_combo.addItem(text, value)
+        for file_format, text in FORMATS.items():
+            self.format_combo.addItem(text, file_format)
         self.folder_edit = QLineEdit(self)
         self.folder_edit.setPlaceholderText("Folder for the masks")
         self.browse_button = QPushButton("Choose …", self)

@@ -1,0 +1,184 @@
+"""Bad endings of the real training process, and closing while it runs."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from napari.utils.notifications import notification_manager
+
+from napari_unisemalign.controllers import training as training_module
+from napari_unisemalign.dialogs import CloseAnswer
+from napari_unisemalign.session import Phase
+from training_core.project import LabelSource, Project
+
+# A process that behaves like the trainer towards the window, for what takes a model minutes: it says that it started,
+# and on Stop it "saves" for a moment. How a real run goes is in test_end_to_end.py.
+STAND_IN = """
+import sys, time
+from training_core.events import *
+run = dict(run_id="20260103-000000")
+def say(kind, **values): print(kind(**run, **values).model_dump_json(), flush=True)
+say(RunStarted, run_dir="", device="cpu", precision="float32", encoder="", class_ids=(0, 1), n_labeled=2,
+    n_unlabeled=2, n_val=0, total_steps=None)
+for line in sys.stdin:
+    command = parse_command(line)
+    if isinstance(command, Show):
+        say(Status, message="shows " + command.tile)
+    if isinstance(command, Stop):
+        time.sleep(0.7)
+        say(RunFinished, run_dir="", reason="stopped", steps=3, seconds=1.0, mdice=None, mjaccard=None)
+        break
+"""
+
+
+@pytest.fixture
+def labeled_project(project: Project) -> Project:
+    for name in ("tile_01", "tile_02"):
+        label = np.full((96, 96), 255, np.uint8)
+        label[:20], label[50:70] = 0, 1
+        project.write_label(name, label, LabelSource.PAINTED)
+    return project
+
+
+@pytest.fixture
+def stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    def command(*_args: Any, **_options: Any) -> list[str]:
+        return [sys.executable, "-c", STAND_IN]
+
+    monkeypatch.setattr(training_module, "train_command", command)
+
+
+def start(driver: Any, project: Project) -> None:
+    driver.panel.controller.open_project(project.path)
+    driver.start_training(5.0)
+    driver.wait(lambda: driver.session.training.phase is Phase.RUNNING, "the run to start", 20.0)
+
+
+def idle(driver: Any) -> bool:
+    return driver.session.training.phase is Phase.IDLE
+
+
+def test_what_the_trainer_refuses_is_a_notification(window: Any, project: Project) -> None:
+    """The real trainer: two tiles, but only one class painted."""
+    _viewer, driver, _answers = window
+    driver.panel.controller.open_project(project.path)
+    train = driver.panel.train
+    assert not train.start_button.isEnabled()
+    for name in ("tile_01", "tile_02"):
+        driver.show_tile(name)
+        driver.choose_class(1)
+        driver.stroke([(30, 30), (30, 50)], 8)
+        driver.wait_saved()
+    with driver.watching():
+        driver.start_training(0.5)
+        assert not train.minutes_spin.isEnabled()
+        assert not driver.panel.tiles.open_button.isEnabled()
+        driver.wait(lambda: idle(driver), "the refusal", 90.0)
+    assert "all labels are of one class" in driver.panel.messages.text.lower()
+    assert "Traceback" not in driver.panel.messages.text
+    assert notification_manager.records[-1].severity.value == "error"
+    assert "could not go on" in train.status.text()
+    assert train.start_button.isEnabled()
+    assert not project.run_ids()
+    assert "torch" not in sys.modules
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_stopping_keeps_the_run_and_records_the_round(
+    window: Any, labeled_project: Project, truths: Any, add_run: Callable[..., None]
+) -> None:
+    _viewer, driver, _answers = window
+    start(driver, labeled_project)
+    assert "2 labelled, 2 unlabelled" in driver.panel.train.status.text()
+    driver.show_tile("tile_03")
+    driver.wait(lambda: driver.panel.train.status.text() == "shows tile_03", "the trainer to be told", 5.0)
+    driver.choose_class(1)
+    driver.stroke([(30, 30)], 8)
+    driver.wait_saved()
+    add_run(labeled_project, "20260103-000000", {"tile_03": truths["tile_03"], "tile_04": truths["tile_04"]})
+    driver.click(driver.panel.train.stop_button)
+    assert not driver.panel.train.stop_button.isEnabled()
+    driver.wait(lambda: idle(driver), "the end", 10.0)
+    assert driver.panel.train.status.text().startswith("Stopped and kept after 3 steps")
+    assert [each.run_id for each in labeled_project.rounds()] == ["20260103-000000"]
+    np.testing.assert_array_equal(driver.prediction(), truths["tile_03"])
+    assert "1 tiles wait" in driver.panel.train.status.text()
+
+
+@pytest.mark.usefixtures("stand_in")
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_a_crash_is_told_and_nothing_is_lost(window: Any, labeled_project: Project) -> None:
+    _viewer, driver, answers = window
+    start(driver, labeled_project)
+    process = driver.panel.controller.training.process
+    with driver.watching():
+        os.kill(process._process.processId(), signal.SIGKILL)
+        driver.wait(lambda: idle(driver), "the end", 10.0)
+    assert "Your labels are safe" in driver.panel.messages.text
+    assert driver.panel.train.start_button.isEnabled()
+    assert not labeled_project.rounds()
+    assert answers.asked == []
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_closing_the_window_while_training_asks(window: Any, labeled_project: Project) -> None:
+    viewer, driver, answers = window
+    start(driver, labeled_project)
+    main_window = viewer.window._qt_window
+    answers.close = CloseAnswer.WAIT
+    assert not main_window.close()
+    assert main_window.isVisible()
+    assert driver.session.training.phase is Phase.RUNNING
+    answers.close = CloseAnswer.STOP
+    assert not main_window.close()
+    assert main_window.isVisible()  # it stays until what was learned is saved
+    assert driver.session.training.phase is Phase.STOPPING
+    answers.close = CloseAnswer.WAIT
+    assert not main_window.close()
+    assert answers.asked == ["close_while_training"] * 2 + ["close_while_stopping"]
+    closed: list[object] = []
+    main_window.destroyed.connect(closed.append)
+    driver.wait(lambda: bool(closed), "the window to close by itself", 10.0)
+    del viewer.window._qt_window  # napari deletes a closed window; the fixture must not close it again
+    assert [each.run_id for each in labeled_project.rounds()] == ["20260103-000000"]
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_closing_now_is_the_last_resort(window: Any, labeled_project: Project) -> None:
+    viewer, driver, answers = window
+    start(driver, labeled_project)
+    driver.click(driver.panel.train.stop_button)
+    answers.close = CloseAnswer.KILL
+    assert viewer.window._qt_window.close()
+    assert idle(driver)
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_closing_the_dock_while_training_asks_and_docks_again(window: Any, labeled_project: Project) -> None:
+    viewer, driver, answers = window
+    start(driver, labeled_project)
+    dock = driver.panel.parentWidget()
+    answers.close = CloseAnswer.WAIT
+    dock.destroyOnClose()
+    driver.wait(lambda: answers.asked == ["close_while_training"], "the question", 5.0)
+    driver.wait(lambda: driver.panel.isVisible(), "the panel to come back", 5.0)
+    assert viewer.window.dock_widgets[driver.panel.dock_name] is driver.panel
+    driver.click(driver.panel.train.stop_button)
+    driver.wait(lambda: idle(driver), "the end", 10.0)
+
+
+def test_closing_saves_the_last_strokes(window: Any, project: Project) -> None:
+    viewer, driver, answers = window
+    driver.panel.controller.open_project(project.path)
+    driver.choose_class(1)
+    driver.stroke([(30, 30)], 8)
+    assert not project.has_label("tile_01")
+    assert viewer.window._qt_window.close()
+    assert project.has_label("tile_01")
+    assert answers.asked == []
