@@ -1,103 +1,114 @@
-"""A sample project of our own making: drawn tissue, so that nobody needs data or permission to try the program."""
+"""A sample project of the program's own making: nothing to download, nobody's patient, and the truth is known."""
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from collections.abc import Callable
+import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from skimage.data import immunohistochemistry
+from skimage import data
 
-from training_core.demo.tissue import draw_tile
+from training_core.demo.tissue import BACKGROUND, GLAND, draw_tile
 from training_core.errors import ProjectError, writing
-from training_core.io import read_mask, write_png
-from training_core.project import Project, make_classes
+from training_core.io import encode_png, read_mask
+from training_core.io.atomic import write_synced
+from training_core.project import LabelSource, Project, Tile, make_classes
+from training_core.project.create import IMAGES_FOLDER, Progress, build
+from training_core.project.importing import LabelPlan
+from training_core.project.making import folder_in_the_making
 
-TILE_PX = 512
 MPP_UM = 0.5
-CLASS_NAMES = ("background", "gland")
-N_VALIDATION = 6
-REAL_TILE = "real_ihc"
+"""At this resolution the drawn nuclei and glands are as large as real ones."""
 TRUTH_FOLDER = "truth"
-_LEAST_TILES = N_VALIDATION + 4
-
-Progress = Callable[[int, int, str], None]
+REAL_TILE = "real_ihc"
+_NAME = "Sample tissue"
+_VAL_TILES = 6
 
 
 def make_demo(path: Path, *, seed: int = 0, tiles: int = 42, progress: Progress | None = None) -> Project:
-    """Make the folder `path` a sample project: `tiles` drawn tiles and one real one, deterministic by `seed`.
+    """Make a sample project: drawn tissue with glands, and one real picture.
 
-    The last six drawn tiles are validation tiles with labels; every other tile waits to be labelled. The truth of all
-    drawn tiles lies in PATH/truth as class ids, apart from the project's labels; training never reads it. The real
-    tile is the immunohistochemistry picture that scikit-image carries; it has no truth.
+    `tiles` tiles of 512 px, named tile_01 on, each stained, blurred and grown differently; the last six (fewer in a
+    project of less than eight) carry labels and validate, all others are unlabelled. Their truth lies apart in
+    truth/NAME.png. The tile real_ihc is scikit-image's immunohistochemistry picture and has no truth. The same seed
+    gives the same project, and tile_01 does not depend on how many follow.
 
     Raises
     ------
-    ProjectError: the folder exists and is not empty, or too few tiles. StorageError: the disk is full.
+    ProjectError: fewer than 3 tiles, a negative seed, or `path` is there and not an empty folder.
+    StorageError: the disk is full or not writable; nothing is left behind.
     """
-    if tiles < _LEAST_TILES:
-        raise ProjectError(f"a sample of {tiles} tiles", f"at least {_LEAST_TILES}", f"--tiles {_LEAST_TILES}")
-    path = path.absolute()
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        given = f"{path} exists already"
-        raise ProjectError(given, "a new or empty folder for the sample project", "choose another folder, or open it")
-    with writing(path):
-        scratch = Path(tempfile.mkdtemp(prefix="unisemalign-sample-"))
-    try:
-        names = _draw(scratch, seed, tiles, progress)
-        project = Project.create(
-            path,
-            [scratch / "images"],
-            masks=scratch / TRUTH_FOLDER,
-            classes=make_classes(CLASS_NAMES),
-            labeled=(),
-            val=names[-N_VALIDATION:],
-            name="Sample tissue",
-            mpp_um=MPP_UM,
+    if tiles < 3 or seed < 0:
+        raise ProjectError(
+            f"{tiles} tiles with seed {seed}", "at least 3 tiles and a seed of 0 or more", "--tiles 42 --seed 0"
         )
-        _add_truth(scratch / TRUTH_FOLDER, path)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-    return project
-
-
-def _add_truth(folder: Path, path: Path) -> None:
-    """Copy the truth into the project; a sample without it is no sample, so a failure leaves nothing."""
-    try:
-        with writing(path):
-            shutil.copytree(folder, path / TRUTH_FOLDER)
-    except BaseException:
-        shutil.rmtree(path, ignore_errors=True)
-        raise
+    path = path.absolute()
+    names = [f"tile_{number:02d}" for number in range(1, tiles + 1)]
+    sources: list[_DrawnTile | _RealTile] = [_DrawnTile(name, seed, number) for number, name in enumerate(names)]
+    val = names[-min(_VAL_TILES, tiles - 2) :]
+    with folder_in_the_making(path) as folder:
+        classes = make_classes(("background", "gland"))
+        assert [tissue_class.id for tissue_class in classes] == [BACKGROUND, GLAND]
+        build(folder, _NAME, classes, [*sources, _RealTile()], LabelPlan({}, {}, ()), progress)
+        project = Project.open(folder)
+        for name in val:
+            project.write_label(name, read_truth(project, name), LabelSource.IMPORTED, region="tile")
+        project.set_val(val)
+    return Project.open(path)
 
 
 def read_truth(project: Project, name: str) -> NDArray[np.uint8]:
-    """The true class ids (H, W) of a drawn tile.
+    """The truth (H, W) of a drawn tile: class ids.
 
     Raises
     ------
-    ProjectError: the project is no sample project, or the tile has no truth.
+    ProjectError: the tile has none. MaskError: the file is damaged.
     """
-    path = project.path / TRUTH_FOLDER / f"{name}.png"
-    if not path.is_file():
-        given = f"{name} has no truth in {project.path}"
-        raise ProjectError(given, "a drawn tile of the sample project", "make one: python -m training_core demo DIR")
+    path = project.path / TRUTH_FOLDER / f"{project.tile(name).name}.png"
+    if not path.exists():
+        raise ProjectError(f"tile {name} has no truth in {path.parent}", "a drawn tile of a sample project", "tile_01")
     return read_mask(path)
 
 
-def _draw(scratch: Path, seed: int, tiles: int, progress: Progress | None) -> list[str]:
-    """Images and truth in folders of their own; returns the drawn tiles' names in order."""
-    names = [f"tile_{number:02d}" for number in range(1, tiles + 1)]
-    (scratch / "images").mkdir()
-    (scratch / TRUTH_FOLDER).mkdir()
-    for done, name in enumerate(names):
-        if progress is not None:
-            progress(done, tiles, f"Drawing {name}")
-        image, truth = draw_tile(np.random.default_rng([seed, done]), TILE_PX)
-        write_png(scratch / "images" / f"{name}.png", image)
-        write_png(scratch / TRUTH_FOLDER / f"{name}.png", truth)
-    write_png(scratch / "images" / f"{REAL_TILE}.png", immunohistochemistry())
-    return names
+@dataclass(frozen=True)
+class _DrawnTile:
+    name: str
+    seed: int
+    number: int
+
+    @property
+    def origin(self) -> Path:
+        return Path(self.name)
+
+    def store(self, project: Path, final: Path) -> Tile:
+        picture, truth = draw_tile(np.random.default_rng([self.seed, self.number]))
+        _write(project / TRUTH_FOLDER / f"{self.name}.png", encode_png(truth))
+        return _add(project, self.name, picture, MPP_UM)
+
+
+@dataclass(frozen=True)
+class _RealTile:
+    name: str = REAL_TILE
+
+    @property
+    def origin(self) -> Path:
+        return Path(self.name)
+
+    def store(self, project: Path, final: Path) -> Tile:
+        picture: NDArray[np.uint8] = data.immunohistochemistry()  # type: ignore[no-untyped-call]  # in the wheel
+        return _add(project, self.name, picture, None)
+
+
+def _add(project: Path, name: str, picture: NDArray[np.uint8], mpp_um: float | None) -> Tile:
+    png = encode_png(picture)
+    path = f"{IMAGES_FOLDER}/{name}.png"
+    _write(project / path, png)
+    return Tile(name, path, picture.shape[1], picture.shape[0], hashlib.sha256(png).hexdigest(), mpp_um)
+
+
+def _write(path: Path, content: bytes) -> None:
+    with writing(path):
+        path.parent.mkdir(exist_ok=True)
+        write_synced(path, content)

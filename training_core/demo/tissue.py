@@ -1,8 +1,8 @@
-"""Draws H&E-like tissue with glands: light through two stains, varied in stain, sharpness and scale from tile to tile.
+"""Procedural colon-like tissue: glands in stroma, and things that look like glands by color alone.
 
-Stains add up as absorbances (Beer-Lambert); the stain vectors are those of Ruifrok and Johnston 2001. A gland is an
-epithelial ring with basal nuclei around a lumen. Fat, vessels and heaps of lymphocytes look like a part of a gland and
-are none, so that color alone does not tell them apart.
+Each tile is drawn as two maps of dye. Glands have a ring of columnar epithelium with a row of nuclei at its foot and
+mucus drops above, around a lumen. Stroma has wavy fibers, spindle nuclei and lymphocytes. Fat and vessels are as white
+as a lumen, clusters of lymphocytes as blue as an epithelium, and neither is a gland.
 """
 
 from __future__ import annotations
@@ -13,177 +13,246 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from training_core.demo.shapes import Floats, Mask, blob, depth_inside, fibers, smooth_noise, stamp_nuclei
+from training_core.demo.drawing import Ellipses, Map, around, blob, scatter, smooth_noise, stamp
+from training_core.demo.staining import draw_staining, photograph
 
-Rng = np.random.Generator
-
-_HEMATOXYLIN = np.array([0.65, 0.70, 0.29])
-_EOSIN = np.array([0.07, 0.99, 0.11])
-GLAND = 1
+TILE_PX = 512
+_MARGIN_PX = 48  # drawn and cut off, so that glands are cut by the tile's edge as they are on a slide
+BACKGROUND, GLAND = 0, 1
 
 
 @dataclass
-class _Tile:
-    """Amounts of both stains (H, W) while a tile is drawn, and what is where."""
+class _Canvas:
+    """The tile while it is drawn: dyes, and what is where. `glass` counts from 0 (tissue) to 1 (nothing there)."""
 
-    hematoxylin: Floats
-    eosin: Floats
-    gland: Mask
-    """Epithelium and lumen."""
-    taken: Mask
-    """Pixels of any structure; stroma is the rest."""
-    scale: float
-    """Size of everything, 1 on average."""
-    fine: Floats
-    coarse: Floats
-    """Textures (H, W) of about 3 and 6 px, shared by all structures."""
+    hematoxylin: Map
+    eosin: Map
+    glass: Map
+    glands: NDArray[np.bool_]
+    holes: NDArray[np.bool_]
+    fiber_angle: Map
+    grain: Map
+    """Noise of about 2 px, for everything that has a fine texture."""
 
 
-def draw_tile(rng: Rng, size_px: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """An RGB image (size, size, 3) and its truth (size, size): 1 in glands, 0 elsewhere."""
-    scale = float(rng.uniform(0.8, 1.3))
-    shape = (size_px, size_px)
-    stroma = 0.26 + 0.3 * fibers(shape, rng) + 0.08 * smooth_noise(shape, 30, rng)
-    tile = _Tile(
-        np.full(shape, 0.03),
-        stroma,
-        np.zeros(shape, bool),
-        np.zeros(shape, bool),
-        scale,
-        smooth_noise(shape, 3, rng),
-        smooth_noise(shape, 6, rng),
+def draw_tile(rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """A picture (512, 512, 3) and its truth (512, 512): class ids, a gland being epithelium and lumen.
+
+    The same generator state gives the same tile.
+    """
+    side = TILE_PX + 2 * _MARGIN_PX
+    canvas = _stroma(rng, (side, side))
+    size = rng.uniform(0.75, 1.3)
+    _place_glands(rng, canvas, size, wanted=int(rng.integers(5, 24)))
+    _holes(rng, canvas)
+    _stroma_cells(rng, canvas, size)
+    _glands(rng, canvas, size)
+    tissue = 1 - np.clip(canvas.glass, 0, 1)
+    picture = photograph(rng, canvas.hematoxylin * tissue, canvas.eosin * tissue, draw_staining(rng))
+    inner = slice(_MARGIN_PX, _MARGIN_PX + TILE_PX)
+    truth = np.where(canvas.glands, GLAND, BACKGROUND).astype(np.uint8)
+    return np.ascontiguousarray(picture[inner, inner]), np.ascontiguousarray(truth[inner, inner])
+
+
+def _stroma(rng: np.random.Generator, shape: tuple[int, int]) -> _Canvas:
+    """Collagen: bundles of wavy fibers, denser here and looser there."""
+    y, x = (axis.astype(np.float32) for axis in np.mgrid[: shape[0], : shape[1]])
+    turn = rng.uniform(0, np.pi)
+    bend = rng.uniform(25, 60) * smooth_noise(rng, shape, 120) + 5 * smooth_noise(rng, shape, 28)
+    across = x * np.float32(np.cos(turn)) + y * np.float32(np.sin(turn)) + bend.astype(np.float32)
+    grain = smooth_noise(rng, shape, 2)
+    bundles = sum(np.sin(across / width + 2 * smooth_noise(rng, shape, 16)) for width in (7.0, 3.1, 1.6))
+    dense = smooth_noise(rng, shape, 70)
+    eosin = 0.42 + 0.10 * dense + 0.055 * bundles + 0.025 * grain[::-1]
+    gradient_y, gradient_x = np.gradient(ndimage.gaussian_filter(across, 4))
+    gaps = np.clip((bundles - 1.3 - 0.6 * dense) * 0.5, 0, 0.75)
+    return _Canvas(
+        hematoxylin=np.clip(0.06 + 0.02 * smooth_noise(rng, shape, 20), 0, None).astype(np.float32),
+        eosin=np.clip(eosin, 0.08, None).astype(np.float32),
+        glass=gaps.astype(np.float32),
+        glands=np.zeros(shape, dtype=bool),
+        holes=np.zeros(shape, dtype=bool),
+        fiber_angle=(np.arctan2(gradient_y, gradient_x) + np.pi / 2).astype(np.float32),
+        grain=grain,
     )
-    for _ in range(int(rng.integers(7, 15))):
-        _add_gland(tile, rng)
-    for _ in range(int(rng.integers(0, 4))):
-        _add_fat(tile, rng)
-    for _ in range(int(rng.integers(0, 3))):
-        _add_vessel(tile, rng)
-    _add_stroma_nuclei(tile, rng)
-    if rng.random() < 0.6:
-        _add_lymphocytes(tile, rng)
-    return _develop(tile, rng), np.where(tile.gland, GLAND, 0).astype(np.uint8)
 
 
-def _place(tile: _Tile, radius_px: float, rng: Rng, *, roughness: float, gap_px: float) -> Mask | None:
-    """A free place for a structure, possibly cut by the tile's edge; None when the tile is too full."""
-    size = tile.taken.shape[0]
-    for _ in range(24):
-        row, column = rng.uniform(-0.1 * size, 1.1 * size, size=2)
-        if 0 <= row < size and 0 <= column < size and tile.taken[int(row), int(column)]:
+def _place_glands(rng: np.random.Generator, canvas: _Canvas, size: float, wanted: int) -> None:
+    """Outlines that do not touch, each cut by the plane of the section in its own way."""
+    shape = canvas.glands.shape
+    gap = int(rng.integers(5, 14))
+    blocked = canvas.glands.copy()
+    for _ in range(wanted * 8):
+        center = rng.uniform(0, shape[0]), rng.uniform(0, shape[1])
+        if blocked[int(center[0]), int(center[1])]:
             continue
-        inside, grown = blob(tile.taken.shape, (row, column), radius_px, roughness, gap_px, rng)
-        if inside.sum() > 200 and not (grown & tile.taken).any():
-            return inside
-    return None
+        radius = size * rng.uniform(34, 96)
+        outline = blob(rng, shape, center, radius, wobble=rng.uniform(0.1, 0.4), stretch=rng.uniform(1, 1.45))
+        if wanted > 0 and outline.any() and not (outline & blocked).any():
+            canvas.glands |= outline
+            part = around(outline, gap + 1)
+            blocked[part] |= ndimage.distance_transform_edt(~outline[part]) <= gap
+            wanted -= 1
 
 
-def _add_gland(tile: _Tile, rng: Rng) -> None:
-    radius = float(rng.uniform(42, 100)) * tile.scale
-    gland = _place(tile, radius, rng, roughness=0.13, gap_px=7)
-    if gland is None:
-        return
-    wall = float(np.clip(rng.normal(20, 4), 13, 28)) * tile.scale
-    depth = depth_inside(gland)
-    lumen = depth > wall + 5 * tile.coarse
-    epithelium = gland & ~lumen
-    mucin = float(rng.uniform(0.0, 0.16))
-    tile.eosin[epithelium] = (0.32 - mucin + 0.06 * tile.fine)[epithelium]
-    tile.hematoxylin[epithelium] = 0.10 - 0.03 * tile.fine[epithelium]
-    debris = np.maximum(tile.coarse - 1.1, 0)
-    tile.eosin[lumen] = 0.03 + float(rng.uniform(0.0, 0.35)) * debris[lumen]
-    tile.hematoxylin[lumen] = 0.01
-    _line_with_nuclei(tile, depth, epithelium, wall, rng)
-    tile.gland |= gland
-    tile.taken |= gland
-
-
-def _line_with_nuclei(tile: _Tile, depth: Floats, epithelium: Mask, wall: float, rng: Rng) -> None:
-    """Oval nuclei near the basal side, pointing to the lumen; crowded glands have two rows."""
-    rows_of_nuclei = (0.3,) if rng.random() < 0.65 else (0.27, 0.55)
-    down, right = np.gradient(ndimage.gaussian_filter(depth, 2))
-    for share in rows_of_nuclei:
-        band = epithelium & (np.abs(depth - share * wall) < 2.5)
-        places = np.argwhere(band)
+def _holes(rng: np.random.Generator, canvas: _Canvas) -> None:
+    """Fat cells, vessels and tears: white like a lumen, but without an epithelium."""
+    shape = canvas.glands.shape
+    free = ndimage.distance_transform_edt(~canvas.glands) > 8
+    kinds = rng.choice(["fat", "vessel", "tear"], size=int(rng.integers(1, 5)), p=[0.4, 0.45, 0.15])
+    for kind in kinds:
+        places = np.argwhere(free)
         if not len(places):
-            continue
-        chosen = places[rng.permutation(len(places))[: max(1, int(len(places) / (13 * tile.scale)))]]
-        angles = np.arctan2(down[tuple(chosen.T)], right[tuple(chosen.T)]) + rng.normal(0, 0.2, len(chosen))
-        long = rng.normal(7.2, 0.8, len(chosen)) * tile.scale
-        stamp_nuclei(tile.hematoxylin, chosen, long, long * rng.uniform(0.5, 0.7, len(chosen)), angles, 0.62, rng)
+            return
+        y, x = places[rng.integers(len(places))]
+        if kind == "fat":
+            for _ in range(int(rng.integers(2, 9))):
+                center = y + rng.normal(0, 34), x + rng.normal(0, 34)
+                hole = blob(rng, shape, center, rng.uniform(14, 30), wobble=0.1, stretch=1.1) & free
+                _open(rng, canvas, hole & ~ndimage.binary_dilation(canvas.holes, iterations=2), wall_px=1.5)
+        elif kind == "vessel":
+            hole = blob(rng, shape, (y, x), rng.uniform(10, 30), wobble=0.15, stretch=rng.uniform(1, 1.7)) & free
+            _open(rng, canvas, hole & ~canvas.holes, wall_px=rng.uniform(3, 7))
+            _red_cells(rng, canvas, hole)
+        else:
+            hole = blob(rng, shape, (y, x), rng.uniform(18, 45), wobble=0.5, stretch=rng.uniform(1.5, 2.4)) & free
+            _open(rng, canvas, hole & ~canvas.holes, wall_px=0.8)
+        free &= ndimage.distance_transform_edt(~canvas.holes) > 6 if canvas.holes.any() else True
 
 
-def _add_fat(tile: _Tile, rng: Rng) -> None:
-    """A clear hole with a thin wall: a lumen without epithelium."""
-    hole = _place(tile, float(rng.uniform(18, 48)) * tile.scale, rng, roughness=0.05, gap_px=3)
-    if hole is None:
+def _open(rng: np.random.Generator, canvas: _Canvas, hole: NDArray[np.bool_], wall_px: float) -> None:
+    """Cut a hole with a thin eosinophilic wall and a few flat nuclei in it."""
+    if not hole.any():
         return
-    wall = hole & (depth_inside(hole) < 2.5)
-    tile.eosin[hole], tile.hematoxylin[hole] = 0.02, 0.01
-    tile.eosin[wall] = 0.45
-    tile.taken |= hole
+    part = around(hole, 16)
+    hole, eosin, glass = hole[part], canvas.eosin[part], canvas.glass[part]
+    outside = ndimage.distance_transform_edt(~hole)
+    wall = (outside > 0) & (outside < wall_px)
+    eosin[wall] = np.maximum(eosin[wall], rng.uniform(0.5, 0.75))
+    glass[wall] = 0
+    glass[hole] = np.clip(0.93 + 0.04 * smooth_noise(rng, hole.shape, 12)[hole], 0, 1)
+    canvas.holes[part] |= hole
+    rim = (outside > 0) & (outside < wall_px + 1.5) & ~canvas.glands[part]
+    toward_y, toward_x = np.gradient(ndimage.gaussian_filter(outside.astype(np.float32), 2))
+    along = np.arctan2(toward_y, toward_x) + np.pi / 2
+    places = scatter(rng, rim, 15, share=0.5)
+    angle = _at(along, places)
+    centers = places + np.array([part[0].start, part[1].start])
+    _nuclei(rng, canvas, centers, long_px=(4, 6.5), short_px=(1.2, 2.0), angle=angle, dye=(0.9, 1.3))
 
 
-def _add_vessel(tile: _Tile, rng: Rng) -> None:
-    """A ring of muscle around red cells: a gland's outline without its epithelium."""
-    vessel = _place(tile, float(rng.uniform(20, 42)) * tile.scale, rng, roughness=0.06, gap_px=5)
-    if vessel is None:
-        return
-    depth = depth_inside(vessel)
-    muscle = vessel & (depth < 8 * tile.scale)
-    inside = vessel & ~muscle
-    tile.eosin[muscle] = (0.55 + 0.1 * tile.fine)[muscle]
-    tile.hematoxylin[muscle] = 0.05
-    cells = tile.fine > -0.2
-    tile.eosin[inside] = np.where(cells, 0.78, 0.04)[inside]
-    tile.hematoxylin[inside] = 0.01
-    places = np.argwhere(muscle & (np.abs(depth - 4 * tile.scale) < 1))
-    _scatter(tile, places, 10, (6.5, 2.2), 0.5, rng)
-    tile.taken |= vessel
+def _red_cells(rng: np.random.Generator, canvas: _Canvas, hole: NDArray[np.bool_]) -> None:
+    centers = scatter(rng, ndimage.binary_erosion(hole, iterations=3), 6, share=rng.uniform(0, 0.9))
+    cells = np.zeros_like(canvas.eosin)
+    size = rng.uniform(2.6, 3.4, len(centers))
+    stamp(cells, Ellipses(centers, size, size * 0.9, np.zeros(len(centers)), rng.uniform(0.6, 0.85, len(centers))))
+    canvas.glass[cells > 0.3] = 0
+    canvas.eosin = np.where(cells > 0.3, cells, canvas.eosin)
+    canvas.hematoxylin[cells > 0.3] = 0.03
 
 
-def _add_stroma_nuclei(tile: _Tile, rng: Rng) -> None:
-    places = np.argwhere(ndimage.binary_erosion(~tile.taken, iterations=3))
-    number = int(len(places) * float(rng.uniform(0.0006, 0.0014)) / tile.scale**2)
-    _scatter(tile, places, number, (7.5, 2.3), 0.55, rng)
+def _stroma_cells(rng: np.random.Generator, canvas: _Canvas, size: float) -> None:
+    """Spindle nuclei along the fibers, single lymphocytes, and clusters of them."""
+    free = ~ndimage.binary_dilation(canvas.glands, iterations=4) & ~ndimage.binary_dilation(canvas.holes, iterations=3)
+    spindles = scatter(rng, free, 17, share=rng.uniform(0.35, 0.8))
+    angle = _at(canvas.fiber_angle, spindles) + rng.normal(0, 0.25, len(spindles))
+    _nuclei(rng, canvas, spindles, long_px=(4.5, 8.5), short_px=(1.4, 2.4), angle=angle, dye=(0.75, 1.25))
+    density = smooth_noise(rng, free.shape, 90)
+    for threshold, spacing, share in ((1.0, 11, 0.5), (rng.uniform(1.4, 2.4), 7, 0.95)):
+        cells = scatter(rng, free & (density > threshold), spacing, share)
+        _nuclei(rng, canvas, cells, long_px=(3.0, 3.8), short_px=(2.7, 3.4), angle=None, dye=(1.1, 1.55))
+    single = scatter(rng, free, 30, share=0.4)
+    _nuclei(rng, canvas, single, long_px=(2.8, 3.6), short_px=(2.5, 3.3), angle=None, dye=(1.0, 1.5))
 
 
-def _add_lymphocytes(tile: _Tile, rng: Rng) -> None:
-    """Heaps of small round dark nuclei in the stroma."""
-    free = ndimage.binary_erosion(~tile.taken, iterations=5)
-    places = np.argwhere(free)
-    if not len(places):
-        return
-    for _ in range(int(rng.integers(1, 4))):
-        center = places[int(rng.integers(len(places)))]
-        spread = float(rng.uniform(14, 34)) * tile.scale
-        near = center + rng.normal(0, spread, (int(rng.integers(30, 90)), 2))
-        rows, columns = np.clip(np.rint(near).astype(int), 0, free.shape[0] - 1).T
-        chosen = np.stack([rows, columns], axis=1)[free[rows, columns]]
-        radius = np.full(len(chosen), 3.6 * tile.scale)
-        stamp_nuclei(tile.hematoxylin, chosen, radius, radius, np.zeros(len(chosen)), 0.85, rng)
+def _glands(rng: np.random.Generator, canvas: _Canvas, size: float) -> None:
+    """Fill the outlines: epithelium with nuclei and mucus, and the lumen."""
+    shape = canvas.glands.shape
+    depth = ndimage.distance_transform_edt(canvas.glands).astype(np.float32)
+    thick = size * rng.uniform(24, 33) * (1 + 0.08 * smooth_noise(rng, shape, 30))
+    smooth = ndimage.gaussian_filter(depth, 3.5 * size) + 1.2 * smooth_noise(rng, shape, 7)
+    depth = np.where(depth > 0.6 * thick, smooth, depth)  # the lumen's edge is rounder than the outline
+    rank = depth / thick  # 0 at the basement membrane, 1 at the lumen
+    epithelium, lumen = canvas.glands & (rank < 1), canvas.glands & (rank >= 1)
+    inward_y, inward_x = np.gradient(ndimage.gaussian_filter(depth, 2))
+    upright = np.arctan2(inward_y, inward_x).astype(np.float32)
+
+    canvas.glass[canvas.glands] = 0
+    cytoplasm = rng.uniform(0.40, 0.60) + 0.04 * smooth_noise(rng, shape, 6) + 0.03 * canvas.grain[:, ::-1]
+    canvas.eosin[epithelium] = cytoplasm[epithelium]
+    basophilic = rng.uniform(0.10, 0.28)
+    canvas.hematoxylin[canvas.glands] = (basophilic + 0.03 * smooth_noise(rng, shape, 4))[canvas.glands]
+    _mucus(rng, canvas, epithelium & (rank > 0.42) & (rank < 0.92), upright, size, share=rng.uniform(0.1, 0.9))
+    _lumen(rng, canvas, lumen)
+
+    crowd = rng.uniform(0, 0.5)  # 0: one row of nuclei, as in healthy glands; more: pseudostratified, as in adenomas
+    for low, high, share in ((0.14, 0.36, 1.0), (0.34, 0.62, crowd)):
+        feet = scatter(rng, epithelium & (rank > low) & (rank < high), 6.2 * size, share)
+        angle = _at(upright, feet) + rng.normal(0, 0.15, len(feet))
+        long_px, short_px = (4.6 * size, 6.6 * size), (2.3 * size, 3.1 * size)
+        _nuclei(rng, canvas, feet, long_px=long_px, short_px=short_px, angle=angle, dye=(0.8, 1.25))
+    outside = ndimage.distance_transform_edt(~canvas.glands)
+    membrane = (outside > 0) & (outside < 2.2) & ~canvas.holes
+    canvas.eosin[membrane] += 0.16
+    cleft = rng.uniform(0, 0.7) * np.clip(
+        smooth_noise(rng, shape, 40) - 0.3, 0, 1
+    )  # stroma shrinks away from some glands
+    apart = (outside >= 2.2) & (outside < 3 + 2 * np.clip(smooth_noise(rng, shape, 25), 0, 2))
+    canvas.glass[apart] = np.maximum(canvas.glass, cleft)[apart]
 
 
-def _scatter(
-    tile: _Tile, places: NDArray[np.int64], number: int, radii_px: tuple[float, float], amount: float, rng: Rng
+def _mucus(
+    rng: np.random.Generator, canvas: _Canvas, where: NDArray[np.bool_], upright: Map, size: float, share: float
 ) -> None:
-    """`number` nuclei at random `places`, in random directions."""
-    if not len(places) or not number:
+    """Goblet cells: pale, upright drops."""
+    centers = scatter(rng, where, 10 * size, share)
+    drops = np.zeros_like(canvas.eosin)
+    long_px = rng.uniform(4.5, 7.0, len(centers)) * size
+    strength = rng.uniform(0.55, 0.9, len(centers))
+    stamp(drops, Ellipses(centers, long_px, long_px * 0.68, _at(upright, centers), strength), softness=0.35)
+    drops[~canvas.glands] = 0
+    canvas.eosin *= 1 - drops
+    canvas.hematoxylin *= 1 - 0.55 * drops
+
+
+def _lumen(rng: np.random.Generator, canvas: _Canvas, lumen: NDArray[np.bool_]) -> None:
+    """Mostly empty, sometimes with wisps of mucus or debris."""
+    wisps = np.clip(0.5 * smooth_noise(rng, lumen.shape, 9) + 0.6 * smooth_noise(rng, lumen.shape, 40), 0, 2)
+    filled = rng.uniform(0.02, 0.22) * wisps
+    canvas.eosin[lumen] = (0.04 + filled)[lumen]
+    canvas.hematoxylin[lumen] = (0.03 + 0.4 * filled)[lumen]
+    debris = scatter(rng, lumen, 22, share=rng.uniform(0, 0.25))
+    _nuclei(rng, canvas, debris, long_px=(1.8, 3.4), short_px=(1.5, 2.4), angle=None, dye=(0.5, 1.0))
+
+
+def _nuclei(
+    rng: np.random.Generator,
+    canvas: _Canvas,
+    centers: NDArray[np.intp],
+    *,
+    long_px: tuple[float, float],
+    short_px: tuple[float, float],
+    angle: NDArray[np.float64] | None,
+    dye: tuple[float, float],
+) -> None:
+    count = len(centers)
+    if not count:
         return
-    chosen = places[rng.integers(len(places), size=number)]
-    long, short = (radius * tile.scale * rng.uniform(0.8, 1.2, number) for radius in radii_px)
-    stamp_nuclei(tile.hematoxylin, chosen, long, short, rng.uniform(0, np.pi, number), amount, rng)
+    turned = rng.uniform(0, np.pi, count) if angle is None else angle
+    body = np.zeros_like(canvas.hematoxylin)
+    stamp(
+        body,
+        Ellipses(
+            centers, rng.uniform(*long_px, count), rng.uniform(*short_px, count), turned, rng.uniform(*dye, count)
+        ),
+    )
+    body *= 1 + 0.16 * canvas.grain
+    np.maximum(canvas.hematoxylin, body, out=canvas.hematoxylin)
+    inside = body > 0.35 * dye[0]
+    canvas.eosin[inside] *= 0.75
+    canvas.glass[inside] = 0
 
 
-def _develop(tile: _Tile, rng: Rng) -> NDArray[np.uint8]:
-    """Light through the stains, seen through a microscope that is not always in focus."""
-    hematoxylin = _HEMATOXYLIN + rng.normal(0, 0.035, 3)
-    eosin = np.abs(_EOSIN + rng.normal(0, 0.035, 3))
-    grain = 1 + 0.05 * smooth_noise(tile.eosin.shape, 1.2, rng)
-    amounts = (tile.hematoxylin * rng.uniform(1.3, 2.1), tile.eosin * rng.uniform(0.8, 1.35))
-    absorbance = (amounts[0] * grain)[..., None] * hematoxylin + (amounts[1] * grain)[..., None] * eosin
-    light = np.exp(-absorbance) * rng.uniform(0.93, 0.99) * (1 + rng.normal(0, 0.01, 3))
-    blurred = ndimage.gaussian_filter(light, (*[float(rng.uniform(0.5, 1.5))] * 2, 0))
-    noisy = blurred + rng.normal(0, 0.008, blurred.shape)
-    image: NDArray[np.uint8] = np.clip(np.rint(noisy * 255), 0, 255).astype(np.uint8)
-    return image
+def _at(field: NDArray[np.floating], centers: NDArray[np.intp]) -> NDArray[np.float64]:
+    values: NDArray[np.float64] = field[centers[:, 0], centers[:, 1]].astype(np.float64)
+    return values
