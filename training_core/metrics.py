@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,12 @@ class Scores:
     dice: dict[int, float]
     jaccard: dict[int, float]
     absent: tuple[int, ...]
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Scores:
+        """From what `dataclasses.asdict` and JSON, whose keys are text, made of them."""
+        by_class = {name: {int(c): float(v) for c, v in values[name].items()} for name in ("dice", "jaccard")}
+        return cls(values["mdice"], values["mjaccard"], **by_class, absent=tuple(values["absent"]))
 
 
 class Confusion:

@@ -13,12 +13,12 @@ import torch
 from training_core.config import Config
 from training_core.data.pool import TilePool
 from training_core.device import choose_compute
-from training_core.errors import ConfigError, writing
+from training_core.errors import CheckpointError, ConfigError
 from training_core.events import RunFinished, RunStarted, Status, Warned
 from training_core.io import atomic_write
 from training_core.messenger import Messenger
 from training_core.model import build_model
-from training_core.project import Project
+from training_core.project import Project, TissueClass
 from training_core.readiness import check_ready
 from training_core.run_folder import Split, create_run_folder, peak_rss_bytes, read_run
 from training_core.trainer import Trainer
@@ -47,21 +47,24 @@ def train(request: Request, messenger: Messenger) -> dict[str, Any]:
     project, config = request.project, request.config
     if request.show is not None:
         project.tile(request.show)
+    classes = project.classes  # of this moment: the window may change them while the run goes on
+    if request.resume:
+        _check_same_classes(request.resume, classes)
     split = read_run(request.resume)[2] if request.resume else check_ready(project, config)
     compute = choose_compute(config.runtime)
     torch.manual_seed(config.seed)
     messenger.send(Status, message="Loading the encoder")
-    model = build_model(config, project.classes)
+    model = build_model(config, classes)
     messenger.send(Status, message="Reading the labels")
-    class_ids = [c.id for c in project.classes]
+    class_ids = [c.id for c in classes]
     pool = TilePool(project, (*split.labeled, *split.val, *_partly_labeled(project, split)), class_ids)
-    run_dir = request.resume or create_run_folder(project, config, split, pool.label_hash(), request.command)
-    messenger.open_run(run_dir)
+    run_dir = request.resume or create_run_folder(project, config, classes, split, pool.label_hash(), request.command)
     trainer = Trainer(model, config, pool, split, project, run_dir, compute, messenger)
     trainer.shown = request.show
     if request.resume:
         trainer.restore()
         _check_budget_left(trainer, run_dir)
+    messenger.open_run(run_dir)  # a run that cannot be resumed gets no line in its folder
     messenger.send(
         RunStarted,
         run_dir=str(run_dir),
@@ -100,6 +103,17 @@ def _warn(project: Project, split: Split, messenger: Messenger) -> None:
         )
 
 
+def _check_same_classes(run_dir: Path, classes: Sequence[TissueClass]) -> None:
+    trained = read_run(run_dir)[1]
+    if [c.id for c in trained] != [c.id for c in classes]:
+        raise CheckpointError(
+            f"run {run_dir.name} was trained for {', '.join(c.name for c in trained)}, "
+            f"but the project has {', '.join(c.name for c in classes)} now",
+            "the classes that the run started with",
+            "start a new run",
+        )
+
+
 def _check_budget_left(trainer: Trainer, run_dir: Path) -> None:
     state = trainer.progress
     if trainer.budget.progress(state.step, state.elapsed_s) >= 1:
@@ -125,7 +139,7 @@ def _predict_all(trainer: Trainer, messenger: Messenger) -> None:
 
 
 def _finish(trainer: Trainer, reason: str, messenger: Messenger) -> dict[str, Any]:
-    state, scores = trainer.progress, trainer.progress.best_scores
+    state, scores = trainer.progress, trainer.progress.best
     measured = scores is not None and bool(trainer.split.val)
     summary = {
         "spec_version": 1,
@@ -138,7 +152,7 @@ def _finish(trainer: Trainer, reason: str, messenger: Messenger) -> dict[str, An
         "device": str(trainer.compute.device),
         "precision": trainer.compute.precision,
     }
-    with writing(trainer.run_dir):
+    if state.step:  # a run stopped before its first step predicts nothing and must not stand for the latest
         atomic_write(trainer.run_dir / "summary.json", json.dumps(summary, indent=1).encode())
     messenger.send(
         RunFinished,

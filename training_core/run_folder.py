@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -41,33 +42,44 @@ class Split:
     val: tuple[str, ...]
 
 
-def create_run_folder(project: Project, config: Config, split: Split, label_hash: str, command: Sequence[str]) -> Path:
+def create_run_folder(
+    project: Project,
+    config: Config,
+    classes: Sequence[TissueClass],
+    split: Split,
+    label_hash: str,
+    command: Sequence[str],
+) -> Path:
     """A new folder under PROJECT/runs with config.json and provenance.json.
 
     Raises
     ------
-    StorageError: the disk is full or not writable.
+    StorageError: the disk is full or not writable; nothing of the folder is left.
     """
     now = datetime.now(UTC)
     with writing(project.runs_dir):
         project.runs_dir.mkdir(parents=True, exist_ok=True)
         run_dir = _fresh_folder(project.runs_dir, now.strftime("%Y%m%d-%H%M%S"))
+    provenance = {
+        "spec_version": 1,
+        "run_id": run_dir.name,
+        "started_at": now.isoformat(timespec="seconds"),
+        "command": list(command),
+        "seed": config.seed,
+        "versions": versions(),
+        "machine": machine(),
+        "project": {"path": str(project.path.resolve()), "name": project.name},
+        "classes": [asdict(c) for c in classes],
+        "tiles": asdict(split),
+        "data_sha256": {name: project.tile(name).sha256 for name in (*split.labeled, *split.unlabeled, *split.val)},
+        "labels_sha256": label_hash,
+    }
+    try:
         atomic_write(run_dir / "config.json", config.model_dump_json(indent=1).encode())
-        provenance = {
-            "spec_version": 1,
-            "run_id": run_dir.name,
-            "started_at": now.isoformat(timespec="seconds"),
-            "command": list(command),
-            "seed": config.seed,
-            "versions": versions(),
-            "machine": machine(),
-            "project": {"path": str(project.path.resolve()), "name": project.name},
-            "classes": [asdict(c) for c in project.classes],
-            "tiles": asdict(split),
-            "data_sha256": {name: project.tile(name).sha256 for name in (*split.labeled, *split.unlabeled, *split.val)},
-            "labels_sha256": label_hash,
-        }
         atomic_write(run_dir / "provenance.json", json.dumps(provenance, indent=1).encode())
+    except BaseException:
+        shutil.rmtree(run_dir, ignore_errors=True)
+        raise
     return run_dir
 
 

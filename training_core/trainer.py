@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,8 +22,8 @@ from training_core.config import Config
 from training_core.data.batches import BatchMaker, prefetched
 from training_core.data.pool import TilePool
 from training_core.device import Compute
-from training_core.errors import writing
-from training_core.events import OverlayReady, StepDone, Validated
+from training_core.errors import ConfigError, ImageError, ProjectError, writing
+from training_core.events import OverlayReady, StepDone, Validated, Warned
 from training_core.inference import predict_image
 from training_core.messenger import Messenger
 from training_core.metrics import Confusion, Scores
@@ -48,9 +48,10 @@ class Progress:
 
     step: int = 0
     elapsed_s: float = 0.0
-    best: float | None = None
     scores: Scores | None = None
-    best_scores: Scores | None = None
+    """Of the last validation."""
+    best: Scores | None = None
+    """Of the checkpoint that predicts."""
 
 
 class Trainer:
@@ -86,7 +87,7 @@ class Trainer:
     def fit(self) -> Literal["budget", "stopped"]:
         """Train until the budget is used or a stop is asked for; validates and saves at the end."""
         state, started = self.progress, time.monotonic() - self.progress.elapsed_s
-        validated_at = -1
+        validated_at = state.step  # a resumed run's checkpoint of this step is there already
         reason: Literal["budget", "stopped"] = "budget"
         seconds_per_step: float | None = None
         batches = prefetched(self.maker, state.step)
@@ -113,7 +114,7 @@ class Trainer:
             if state.step in _FIRST_OVERLAYS or validated_at == state.step:
                 self.refresh_overlay()
         batches.close()
-        if validated_at != state.step and state.step:
+        if validated_at != state.step:
             self.save(is_best=self.validate())
             self.refresh_overlay()
         state.elapsed_s = time.monotonic() - started
@@ -131,6 +132,12 @@ class Trainer:
         self.optimizer.zero_grad(set_to_none=True)
         result.total.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
+        if not bool(torch.isfinite(result.total.detach())):
+            raise ConfigError(
+                f"the loss of step {state.step + 1} is no finite number",
+                "a training that does not diverge",
+                "lower optimizer.lr and optimizer.encoder_lr; checkpoints of earlier steps are kept",
+            )
         if self.teacher is not None:
             _follow(self.teacher, self.model, config.teacher.ema_decay, state.step)
         return result
@@ -150,7 +157,7 @@ class Trainer:
     def validate(self) -> bool:
         """Score the validation tiles (training tiles where there are none) and tell; True: the best so far."""
         state, names = self.progress, self.split.val or self.split.labeled[:_MAX_TRAINING_TILES_SCORED]
-        confusion = Confusion([c.id for c in self.project.classes])
+        confusion = Confusion(self.pool.class_ids)
         self.predictor.eval()
         for name in names:
             result = predict_image(self.predictor, self.pool.image(name), self.config.inference, self.compute)
@@ -158,9 +165,9 @@ class Trainer:
         scores = state.scores = confusion.scores()
         value = scores.mdice if scores is not None else None
         # training Dice only ever says that the network has learned by heart: without validation tiles the last is kept
-        is_best = state.best is None or not self.split.val or (value is not None and value > state.best)
+        is_best = state.best is None or not self.split.val or (value is not None and value > state.best.mdice)
         if is_best:
-            state.best, state.best_scores = value, scores
+            state.best = scores
         values = {
             "step": state.step,
             "mdice": value,
@@ -187,7 +194,7 @@ class Trainer:
             "step": state.step,
             "elapsed_s": state.elapsed_s,
             "threshold": self.threshold.value,
-            "best": state.best,
+            "best": asdict(state.best) if state.best else None,
             "mdice": state.scores.mdice if state.scores else None,
             "mjaccard": state.scores.mjaccard if state.scores else None,
         }
@@ -204,7 +211,8 @@ class Trainer:
         _load_optimizer_tensors(self.optimizer, _unprefixed("optimizer", training))
         checkpoints.restore_rng_state(training, self.compute.device)
         self.threshold.value = state["threshold"]
-        self.progress = Progress(step=state["step"], elapsed_s=state["elapsed_s"], best=state["best"])
+        best = Scores.from_json(state["best"]) if state["best"] else None
+        self.progress = Progress(step=state["step"], elapsed_s=state["elapsed_s"], best=best)
 
     def load_best(self) -> None:
         """Make the best checkpoint's weights the predictor's."""
@@ -212,10 +220,15 @@ class Trainer:
         checkpoints.load_tensors(self.predictor, checkpoint.model, checkpoint.path)
 
     def refresh_overlay(self) -> None:
-        """Predict the tile on screen and tell where its overlays lie."""
+        """Predict the tile on screen and tell where its overlays lie; a tile without a picture costs a warning."""
         if self.shown is None:
             return
-        paths = self.write_prediction(self.shown, self.run_dir / "overlays")
+        try:
+            paths = self.write_prediction(self.shown, self.run_dir / "overlays")
+        except (ImageError, ProjectError) as error:
+            self.messenger.send(Warned, message=f"Tile {self.shown} cannot be shown: {error}")
+            self.shown = None
+            return
         self.messenger.send(
             OverlayReady, step=self.progress.step, tile=self.shown, **{k: str(p) for k, p in paths.items()}
         )
@@ -224,7 +237,7 @@ class Trainer:
         """Prediction, pseudo-label and confidence of one tile as PNGs in `folder`."""
         self.predictor.eval()
         result = predict_image(self.predictor, self.pool.image(name), self.config.inference, self.compute)
-        ids = np.array([c.id for c in self.project.classes], np.uint8)
+        ids = np.array(self.pool.class_ids, np.uint8)
         return write_overlays(folder, name, result, ids, self.threshold.value)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -53,32 +54,44 @@ def write_image(path: Path, pixels: Pixels) -> None:
     Image.fromarray(pixels).save(path)
 
 
-@pytest.fixture
-def make_project(tmp_path: Path) -> Callable[..., Project]:
-    """make(labeled=2, unlabeled=2, val=1, ids=(0, 1)): a project in tmp_path/project; truth lies in tmp_path/masks.
+def build_project(
+    folder: Path,
+    *,
+    labeled: int = 2,
+    unlabeled: int = 2,
+    val: int = 1,
+    ids: Sequence[int] = (0, 1),
+    name: str = "project",
+) -> Project:
+    letters = ["a"] * labeled + ["u"] * unlabeled + ["v"] * val
+    names = [f"{letter}_{letters[: i + 1].count(letter)}" for i, letter in enumerate(letters)]
+    for seed, tile in enumerate(names):
+        image, truth = textured_tile(seed, len(ids))
+        write_image(folder / "images" / f"{tile}.png", image)
+        write_image(folder / "masks" / f"{tile}.png", np.array(ids, np.uint8)[truth])
+    return Project.create(
+        folder / name,
+        [folder / "images" / f"{tile}.png" for tile in names],
+        classes=[TissueClass(i, f"class {i}", f"#{40 + i:02x}{200 - i:02x}80") for i in ids],
+        masks=folder / "masks",
+        labeled=[tile for tile in names if tile[0] == "a"],
+        val=[tile for tile in names if tile[0] == "v"],
+    )
+
+
+@pytest.fixture(scope="session")
+def make_project_in() -> Callable[..., Project]:
+    """make(folder, labeled=2, unlabeled=2, val=1, ids=(0, 1)): a project in folder/project, truth in folder/masks.
 
     Tiles are called a_1 ... (labelled), u_1 ... (not labelled), v_1 ... (validation).
     """
+    return build_project
 
-    def make(
-        labeled: int = 2, unlabeled: int = 2, val: int = 1, ids: Sequence[int] = (0, 1), name: str = "project"
-    ) -> Project:
-        letters = ["a"] * labeled + ["u"] * unlabeled + ["v"] * val
-        names = [f"{letter}_{letters[: i + 1].count(letter)}" for i, letter in enumerate(letters)]
-        for seed, tile in enumerate(names):
-            image, truth = textured_tile(seed, len(ids))
-            write_image(tmp_path / "images" / f"{tile}.png", image)
-            write_image(tmp_path / "masks" / f"{tile}.png", np.array(ids, np.uint8)[truth])
-        return Project.create(
-            tmp_path / name,
-            [tmp_path / "images" / f"{tile}.png" for tile in names],
-            classes=[TissueClass(i, f"class {i}", f"#{40 + i:02x}{200 - i:02x}80") for i in ids],
-            masks=tmp_path / "masks",
-            labeled=[tile for tile in names if tile[0] != "u"],
-            val=[tile for tile in names if tile[0] == "v"],
-        )
 
-    return make
+@pytest.fixture
+def make_project(tmp_path: Path) -> Callable[..., Project]:
+    """`make_project_in` with the test's own folder."""
+    return partial(build_project, tmp_path)
 
 
 SMALL_RUN: dict[str, Any] = {
@@ -89,7 +102,7 @@ SMALL_RUN: dict[str, Any] = {
 }
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def small_config() -> Callable[..., Config]:
     """small_config(section={...}): a run of three small steps on the CPU in float32, with these changes."""
 

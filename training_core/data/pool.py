@@ -26,6 +26,8 @@ class TilePool:
     def __init__(
         self, project: Project, labeled: Sequence[str], class_ids: Sequence[int], max_bytes: int = 2 << 30
     ) -> None:
+        self.class_ids = tuple(class_ids)
+        """As they were when the run started, whatever the window does to the project's classes."""
         self._project = project
         self._max_bytes = max_bytes
         self._bytes = 0
