@@ -6,9 +6,10 @@ import argparse
 import importlib
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from training_core import __version__
-from training_core.errors import UserError
+from training_core.errors import ConfigError, UserError
 
 _COMMANDS = ("demo", "project", "train", "predict", "evaluate", "export", "verify")
 """In the order of work, which is the order of the help."""
@@ -17,9 +18,22 @@ EXIT_USER_ERROR = 2
 EXIT_INTERRUPTED = 130
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser whose complaints are errors like all others: one line, with what to try."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise what argparse found wrong with the command line.
+
+        Raises
+        ------
+        ConfigError: always.
+        """
+        raise ConfigError(message, "a command line as its help describes", f"{self.prog} --help")
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The parser with every command."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="python -m training_core",
         description="Teach a computer your tissue: make a project from images, label some of it, train on labelled "
         "and unlabelled tiles together, predict, export. The window does the same on the same folders.",
@@ -33,8 +47,8 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Exit codes: 0 done, 1 a check failed, 2 bad input (one line says why), 130 interrupted."""
-    args = build_parser().parse_args(argv)
     try:
+        args = build_parser().parse_args(argv)
         return int(args.run(args))
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)

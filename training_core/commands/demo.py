@@ -5,10 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import Progress
-
 from training_core.commands.common import print_result, write_json
+from training_core.commands.counting import counted
 
 
 def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -19,7 +17,7 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
         description="Draws tissue with glands, without any data of anybody's, and makes a project of it. Six tiles are "
         "labelled for validation; the truth of all drawn tiles lies in DIR/truth, and training never sees it.",
     )
-    parser.add_argument("project", type=Path, metavar="DIR", help="the project folder to make; it must not exist yet")
+    parser.add_argument("project", type=Path, metavar="DIR", help="the project folder to make: new, or empty")
     parser.add_argument("--tiles", type=int, default=42, metavar="N", help="number of drawn tiles (42)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="another number, another tissue (0)")
     parser.add_argument("--json", metavar="FILE", help="write the result as JSON (- for standard output)")
@@ -31,15 +29,8 @@ def run(args: argparse.Namespace) -> int:
     from training_core.commands.project import describe
     from training_core.demo import make_demo
 
-    console = Console(stderr=True)
-    with Progress(console=console, disable=not console.is_terminal) as display:
-        task = display.add_task("Drawing tissue", total=args.tiles)
-        project = make_demo(
-            args.project,
-            seed=args.seed,
-            tiles=args.tiles,
-            progress=lambda done, total, text: display.update(task, completed=done, total=total, description=text),
-        )
+    with counted("Drawing tissue") as progress:
+        project = make_demo(args.project, seed=args.seed, tiles=args.tiles, progress=progress)
     info = describe(project)
     if args.json:
         write_json(info, args.json)

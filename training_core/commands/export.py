@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from training_core.commands.counting import counted
 from training_core.export import FORMATS, export_masks
 from training_core.project import Project
 
@@ -32,6 +33,8 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
 
 def run(args: argparse.Namespace) -> int:
     """Export; returns the exit code."""
-    written = export_masks(Project.open(args.project), args.out, format=args.format, content=args.content)
+    project = Project.open(args.project)
+    with counted("Writing masks") as progress:
+        written = export_masks(project, args.out, format=args.format, content=args.content, progress=progress)
     print(f"{len(written)} masks and classes.json written to {args.out}")
     return 0

@@ -8,10 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.progress import Progress
-
 from training_core.commands.common import print_result, write_json
+from training_core.commands.counting import counted
 from training_core.errors import ProjectError
 from training_core.io import read_mask
 from training_core.io.slides import SlideOptions
@@ -41,7 +39,7 @@ def _add_new(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         description="Makes the folder DIR from images (PNG, TIFF, JPEG, BMP, or slides, which are cut into tiles). "
         "Masks are found by the images' names and become labels.",
     )
-    new.add_argument("project", type=Path, metavar="DIR", help="the project folder to make; it must not exist yet")
+    new.add_argument("project", type=Path, metavar="DIR", help="the project folder to make: new, or empty")
     new.add_argument(
         "--images", type=Path, nargs="+", required=True, metavar="PATH", help="images or folders of images"
     )
@@ -50,7 +48,8 @@ def _add_new(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "--classes",
         metavar="LIST",
         help='classes and what they are in the masks, e.g. "background=0,gland=255"; "unlabelled=7" leaves a value '
-        'out; without masks names alone are enough: "background,gland"',
+        'out, "gland=1-40" is for masks that number their objects; without masks names alone are enough: '
+        '"background,gland" (default without masks: background and class 1)',
     )
     new.add_argument(
         "--labeled",
@@ -61,7 +60,12 @@ def _add_new(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     )
     new.add_argument("--val", type=Path, metavar="LIST", help="a text file with the names of the validation images")
     new.add_argument("--reference", action="store_true", help="leave the images where they are instead of copying them")
-    new.add_argument("--mpp", type=float, metavar="UM", help="pixel size of the images in micrometers")
+    new.add_argument(
+        "--mpp",
+        type=float,
+        metavar="UM",
+        help="pixel size of the images in micrometers; for slides only needed when the file does not say",
+    )
     new.add_argument("--tile-px", type=int, default=512, metavar="N", help="side of the tiles cut from slides (512)")
     new.add_argument("--tile-mpp", type=float, default=0.5, metavar="UM", help="their pixel size in micrometers (0.5)")
     new.add_argument("--max-tiles", type=int, default=500, metavar="N", help="most tiles cut from one slide (500)")
@@ -71,9 +75,7 @@ def _add_new(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 def run_new(args: argparse.Namespace) -> int:
     """Make a project; returns the exit code."""
     classes, values = _classes(args)
-    console = Console(stderr=True)
-    with Progress(console=console, disable=not console.is_terminal) as display:
-        task = display.add_task("Reading images", total=None)
+    with counted("Reading images") as progress:
         project = Project.create(
             args.project,
             args.images,
@@ -85,7 +87,7 @@ def run_new(args: argparse.Namespace) -> int:
             reference=args.reference,
             mpp_um=args.mpp,
             slides=SlideOptions(tile_px=args.tile_px, tile_mpp_um=args.tile_mpp, max_tiles=args.max_tiles),
-            progress=lambda done, total, text: display.update(task, completed=done, total=total, description=text),
+            progress=progress,
         )
     print_result(describe(project))
     return 0

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,9 @@ from training_core.export.legend import LEGEND_NAME, legend_bytes
 from training_core.export.png import png_bytes
 from training_core.export.tiff import tiff_bytes
 from training_core.io import read_mask, staged_files
-from training_core.project import UNLABELED, Project
+from training_core.project import UNLABELED, Project, TilePrediction
+from training_core.project.labels import size_error
+from training_core.project.project import OWN_FOLDERS
 
 Mask = NDArray[np.uint8]
 Content = Literal["labels", "predictions", "merged"]
@@ -35,13 +37,17 @@ def export_masks(
     """Write OUT/NAME.png (or .tiff) per tile, single-channel uint8 class ids with 255 for "not labelled".
 
     content: labels (what was painted and accepted; tiles without any are skipped), predictions (of the latest run), or
-    merged (labels, and the prediction where nothing is labelled). OUT/classes.json says which value is which class.
-    Returns the masks' paths.
+    merged (labels, and the prediction where nothing is labelled, unless it was rejected). OUT/classes.json says which
+    value is which class. Files of these names are replaced, others in OUT stay. Returns the masks' paths.
 
     Raises
     ------
-    ProjectError: there is nothing to export. StorageError: the disk is full or not writable.
+    ProjectError: there is nothing to export, an unknown format or content, or OUT holds the project's own files.
+    MaskError: a label or prediction is damaged. StorageError: the disk is full or not writable.
     """
+    _check_choice("format", format, tuple(FORMATS))
+    _check_choice("content", content, get_args(Content))
+    _check_folder(project, out)
     written: list[Path] = []
     for done, tile in enumerate(project.tiles, start=1):
         mask = _mask(project, tile.name, content)
@@ -62,14 +68,39 @@ def export_masks(
 
 
 def _mask(project: Project, name: str, content: Content) -> Mask | None:
-    prediction = project.prediction(name) if content != "labels" else None
-    predicted = read_mask(prediction.prediction) if prediction is not None else None
+    if content == "labels":
+        return project.label(name) if project.has_label(name) else None
+    prediction = project.prediction(name)
     if content == "predictions":
-        return predicted
-    if not project.has_label(name):
-        return predicted
+        return None if prediction is None else _read_prediction(project, name, prediction)
+    if prediction is None or project.is_rejected(name, prediction.run_id):
+        return project.label(name) if project.has_label(name) else None
     label = project.label(name)
-    return label if predicted is None else np.where(label == UNLABELED, predicted, label)
+    merged: Mask = np.where(label == UNLABELED, _read_prediction(project, name, prediction), label)
+    return merged
+
+
+def _read_prediction(project: Project, name: str, prediction: TilePrediction) -> Mask:
+    mask, tile = read_mask(prediction.prediction), project.tile(name)
+    if mask.shape != (tile.height_px, tile.width_px):
+        raise size_error(str(prediction.prediction), mask, tile)
+    return mask
+
+
+def _check_choice(what: str, given: str, allowed: Sequence[str]) -> None:
+    if given not in allowed:
+        raise ProjectError(
+            f"the {what} of the export is {given}", f"one of {', '.join(allowed)}", "choose one of these"
+        )
+
+
+def _check_folder(project: Project, out: Path) -> None:
+    """An export replaces files of the tiles' names; in labels/ that would be the user's work."""
+    home, target = project.path.resolve(), out.resolve()
+    if out.exists() and not out.is_dir():
+        raise ProjectError(f"{out} is a file", "a folder to write to", "choose another name")
+    if target == home or any(target.is_relative_to(home / own) for own in OWN_FOLDERS):
+        raise ProjectError(f"{out} holds the project's own files", "another folder", f"{project.path / 'export'}")
 
 
 def _nothing(project: Project, content: Content) -> ProjectError:

@@ -18,7 +18,7 @@ from PIL import Image
 from skimage.color import rgb2hsv
 from skimage.filters import threshold_otsu
 
-from training_core.errors import ImageError
+from training_core.errors import ConfigError, ImageError
 from training_core.io.files import MAX_PIXELS, quiet
 from training_core.io.images import over_white
 
@@ -42,6 +42,25 @@ class SlideOptions:
     mpp_um: float | None = None
     min_tissue: float = 0.25
     max_tiles: int = 500
+
+    def __post_init__(self) -> None:
+        """Refuse what no slide could be cut by.
+
+        Raises
+        ------
+        ConfigError: names the value and its range.
+        """
+        low, high = _CREDIBLE_MPP_UM
+        checks = (
+            ("--tile-px", self.tile_px, MIN_SIDE_PX, 8192),
+            ("--tile-mpp", self.tile_mpp_um, low, high),
+            ("--mpp", self.mpp_um, low, high),
+            ("the share of tissue", self.min_tissue, 0, 1),
+            ("--max-tiles", self.max_tiles, 1, 1_000_000),
+        )
+        for name, value, least, most in checks:
+            if value is not None and not least <= value <= most:
+                raise ConfigError(f"{name} is {value}", f"{least} to {most}", f"choose a number from {least} to {most}")
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,11 @@ from training_core.project import runs as runs_folder
 from training_core.project import splits
 from training_core.project.class_changes import with_class_added, with_class_changed, with_class_removed
 from training_core.project.classes import check_classes
-from training_core.project.create import Progress, build
+from training_core.project.create import IMAGES_FOLDER, Progress, build
 from training_core.project.importing import plan_labels
 from training_core.project.index import INDEX_NAME, Index
 from training_core.project.labels import (
+    LABELS_FOLDER,
     check_label,
     label_path,
     make_edit,
@@ -42,8 +43,11 @@ from training_core.project.model import (
 )
 from training_core.project.sources import check_names, find_images, resolve_names
 from training_core.project.store import IndexStore
-from training_core.project.thumbnails import thumbnail
+from training_core.project.thumbnails import CACHE_FOLDER, thumbnail
 from training_core.project.tile_sources import tile_sources
+
+OWN_FOLDERS = (IMAGES_FOLDER, LABELS_FOLDER, runs_folder.RUNS_FOLDER, runs_folder.ROUNDS_FOLDER, CACHE_FOLDER, "truth")
+"""Folders whose files belong to the project; nothing else is to be written there."""
 
 
 class Project:
@@ -89,7 +93,8 @@ class Project:
         """
         path = path.absolute()
         checked = check_classes(classes)
-        with tile_sources(find_images(images), reference, mpp_um, slides or SlideOptions()) as sources:
+        cut = dataclasses.replace(slides or SlideOptions(), **({} if mpp_um is None else {"mpp_um": mpp_um}))
+        with tile_sources(find_images(images), reference, mpp_um, cut) as sources:
             check_names((source.name, source.origin) for source in sources)
             plan = plan_labels(
                 [source.name for source in sources],
