@@ -19,7 +19,7 @@ from skimage.color import rgb2hsv
 from skimage.filters import threshold_otsu
 
 from training_core.errors import ConfigError, ImageError
-from training_core.io.files import MAX_PIXELS, quiet
+from training_core.io.files import MAX_PIXELS, MIN_SIDE_PX, quiet
 from training_core.io.images import over_white
 
 SLIDE_SUFFIXES = frozenset({".svs", ".ndpi", ".mrxs", ".scn"})

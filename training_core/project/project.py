@@ -93,7 +93,9 @@ class Project:
         """
         path = path.absolute()
         checked = check_classes(classes)
-        cut = dataclasses.replace(slides or SlideOptions(), **({} if mpp_um is None else {"mpp_um": mpp_um}))
+        cut = slides or SlideOptions()
+        if mpp_um is not None:
+            cut = dataclasses.replace(cut, mpp_um=mpp_um)
         with tile_sources(find_images(images), reference, mpp_um, cut) as sources:
             check_names((source.name, source.origin) for source in sources)
             plan = plan_labels(
