@@ -40,8 +40,9 @@ def check_ready(project: Project, config: Config) -> Split:
     painted = sorted({int(c) for name in labeled for c in np.unique(project.label(name))} - {UNLABELED})
     if len(painted) < 2:
         by_id = {c.id: c.name for c in project.classes}
+        one = f"all labels are of one class ({by_id[painted[0]]})" if painted else "the label files are empty or gone"
         raise ProjectError(
-            f"all labels are of one class ({by_id[painted[0]]})",
+            one,
             "labels of at least 2 classes, so that there is something to tell apart",
             "paint some of another class too, for example the background between the structures",
         )
