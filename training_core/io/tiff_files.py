@@ -66,6 +66,8 @@ def _picture(tiff: tifffile.TiffFile, path: Path, error: type_of_error) -> TiffP
     check_size(path, height_px, width_px, error)
     _check_complete(tiff, series, path)
     samples: NDArray[Any] = series.asarray()
+    if samples.shape != series.shape or not samples.size:
+        raise ValueError("its size and its pixels do not agree")
     if series.axes in ("SYX", "CYX"):
         samples = np.moveaxis(samples, 0, -1)
     return TiffPicture(

@@ -70,18 +70,19 @@ def parse_index(data: bytes, path: Path) -> Index:
 
 
 class IndexWriter:
-    """Turns an `Index` into bytes; keeps the lines of the tiles, which rarely change and are most of the file."""
+    """Turns an `Index` into bytes; keeps the lines of what has not changed since, which is nearly all of the file."""
 
     def __init__(self) -> None:
         self._tiles: tuple[Tile, ...] | None = None
         self._tile_lines = b""
+        self._label_lines: dict[str, tuple[LabelStatus, bytes]] = {}
 
     def encode(self, index: Index) -> bytes:
         """The bytes of project.json."""
         if index.tiles is not self._tiles:
             self._tiles = index.tiles
             self._tile_lines = _list(_tile.dump_json(tile) for tile in index.tiles)
-        labels = (_text(name) + b": " + _status.dump_json(status) for name, status in index.labels.items())
+        labels = [self._label_line(name, status) for name, status in index.labels.items()]
         rejected = (_text(run_id) + b": " + _text(names) for run_id, names in index.rejected.items())
         members = {
             "spec_version": _text(index.spec_version),
@@ -95,6 +96,13 @@ class IndexWriter:
             "tiles": self._tile_lines,
         }
         return b"{\n" + b",\n".join(_text(key) + b": " + value for key, value in members.items()) + b"\n}\n"
+
+    def _label_line(self, name: str, status: LabelStatus) -> bytes:
+        kept = self._label_lines.get(name)
+        if kept is None or kept[0] is not status:
+            kept = status, _text(name) + b": " + _status.dump_json(status)
+            self._label_lines[name] = kept
+        return kept[1]
 
 
 def _text(value: Any) -> bytes:
