@@ -84,6 +84,10 @@ def writing(path: Path) -> Iterator[None]:
                 "choose a folder of your own, or ask for write permission",
             ),
             errno.EPERM: ("writing there is not permitted", "choose a folder of your own, or ask for write permission"),
+            errno.EEXIST: ("a file is where a folder should be", "choose another name"),
+            errno.ENOTDIR: ("a file is where a folder should be", "choose another name"),
+            errno.EISDIR: ("a folder is where a file should be", "choose another name"),
+            errno.ENAMETOOLONG: ("the name is too long", "choose a shorter name"),
         }
         if error.errno not in reasons:
             raise
