@@ -292,7 +292,7 @@ def _merge(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:
 
 
 def _check_together(config: Config, source: str) -> None:
-    """Refuse values that are fine by themselves but leave one of them without effect."""
+    """Refuse values that are fine by themselves but not beside each other."""
     pseudo_label, augment = config.pseudo_label, config.augment
     strong = pseudo_label.hard_target == "strong"
     if strong and config.teacher.ema_decay > 0:
@@ -301,6 +301,12 @@ def _check_together(config: Config, source: str) -> None:
     elif strong and pseudo_label.mix_partner != "own":
         given = f"pseudo_label.hard_target = 'strong' and mix_partner = {pseudo_label.mix_partner!r}"
         needed, hint = "CutMix partners of their own, as in the released code", "set pseudo_label.mix_partner = own"
+    elif pseudo_label.enabled and config.teacher.ema_decay == 0 and config.data.unlabeled_batch < 2:
+        given = "data.unlabeled_batch = 1 and teacher.ema_decay = 0, so that the strong view passes alone"
+        needed, hint = "at least 2 images in a pass, for batch normalisation", "set data.unlabeled_batch = 2"
+    elif not pseudo_label.enabled and config.data.labeled_batch < 2:
+        given = "data.labeled_batch = 1 and no unlabelled tiles beside it"
+        needed, hint = "at least 2 images in a pass, for batch normalisation", "set data.labeled_batch = 2"
     elif augment.scale_min > augment.scale_max:
         given = f"augment.scale_min = {augment.scale_min} and augment.scale_max = {augment.scale_max}"
         needed, hint = "a scale_min that is not above scale_max", "exchange the two"

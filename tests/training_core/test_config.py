@@ -120,6 +120,10 @@ def test_settings_that_contradict_each_other() -> None:
     assert "ema_decay" in text
     text = message(resolve, {"variant": "released", "pseudo_label": {"mix_partner": "batch"}})
     assert "mix_partner" in text
+    one = {"data": {"unlabeled_batch": 1, "labeled_batch": 1}}
+    assert "unlabeled_batch = 2" in message(resolve, {"variant": "paper", **one})
+    assert "labeled_batch = 2" in message(resolve, {"pseudo_label": {"enabled": False}, **one})
+    resolve(one)  # labelled and strong images pass together
     assert "scale_max" in message(resolve, {"augment": {"scale_min": 1.5, "scale_max": 0.5}})
 
 
