@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -177,6 +179,25 @@ def tiny_model() -> Callable[..., UniSemAlign]:
         return model
 
     return make
+
+
+@pytest.fixture
+def mount_disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
+    """mount_disk("256k"): a real file system of that size, which can be filled."""
+    mount = shutil.which("mount")
+    if mount is None or os.geteuid() != 0:
+        pytest.skip("needs root, to mount a small file system")
+    disk = tmp_path / "disk"
+    disk.mkdir()
+
+    def make(size: str) -> Path:
+        command = [mount, "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(disk)]
+        if subprocess.run(command, capture_output=True, check=False).returncode != 0:
+            pytest.skip("this system does not let root mount a file system")
+        return disk
+
+    yield make
+    subprocess.run(["umount", str(disk)], check=disk.is_mount())
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -108,18 +108,8 @@ checkpoints.save(Path(sys.argv[1]), {{"w": torch.ones(2)}}, {{"r": torch.ones(2)
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 256 KiB."""
-    mount = shutil.which("mount")
-    if mount is None or os.geteuid() != 0:
-        pytest.skip("needs root, to mount a small file system")
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    command = [mount, "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(disk)]
-    if subprocess.run(command, capture_output=True, check=False).returncode != 0:
-        pytest.skip("this system does not let root mount a file system")
-    yield disk
-    subprocess.run(["umount", str(disk)], check=True)
+def small_disk(mount_disk: Callable[[str], Path]) -> Path:
+    return mount_disk("256k")
 
 
 def test_a_full_disk_is_a_storage_error_and_the_earlier_checkpoint_stays(small_disk: Path) -> None:

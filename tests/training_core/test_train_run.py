@@ -16,7 +16,7 @@ from torch import Tensor
 
 import training_core.checkpoint as checkpoints
 from training_core.config import Config
-from training_core.errors import CheckpointError, ConfigError, ProjectError, UserError
+from training_core.errors import CheckpointError, ConfigError, ProjectError, StorageError, UserError
 from training_core.events import (
     Event,
     OverlayReady,
@@ -571,6 +571,24 @@ def test_a_run_folder_that_cannot_be_finished_is_not_left_behind(
         Listener().run(project, small_config(), command=[object()])
     assert snapshot(project.path) == before
     assert not any(project.runs_dir.iterdir()) if project.runs_dir.exists() else True
+
+
+def test_a_disk_that_fills_up_while_training(
+    mount_disk: Callable[[str], Path], make_project_in: MakeProject, small_config: MakeConfig
+) -> None:
+    """Room for the project, not for a checkpoint: an error that says so, an event that says so, all labels whole."""
+    disk = mount_disk("4m")
+    project = make_project_in(disk)
+    labels = snapshot(project.path / "labels")
+    listener = Listener()
+    with pytest.raises(StorageError, match="the disk is full"):
+        listener.run(project, small_config(schedule={"steps": 2}))
+    assert [event.step for event in listener.of(StepDone)] == [1, 2]
+    run = project.runs_dir / project.run_ids()[0]
+    assert not list((run / "checkpoints").rglob("*.safetensors"))
+    assert project.latest_run_id() is None
+    assert snapshot(project.path / "labels") == labels
+    assert shutil.disk_usage(disk).free > 1_000_000  # what was written in vain is gone
 
 
 def test_a_moved_project_goes_on(make_project: MakeProject, small_config: MakeConfig, tmp_path: Path) -> None:
