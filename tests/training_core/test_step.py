@@ -23,14 +23,16 @@ Array = NDArray[Any]
 MakeModel = Callable[..., UniSemAlign]
 
 C, N, PX = 5, 2, 24
-START, MOMENTUM = 0.23, 0.9
-"""Below what an untrained network of five classes is sure of at some pixels, above it at others."""
+START, MOMENTUM = 0.5, 0.9
+"""Below what the networks here are sure of at some pixels, above it at others."""
+PROTOTYPE, TEXT, SCALE = 1.5, 1.0, 2.0
+"""Large, so that no branch is lost in rounding."""
 
 
 def config_for(variant: str, **changes: Any) -> Config:
     settings: dict[str, Any] = {
         "variant": variant,
-        "alignment": {"embedding_dim": 8, "prototype_weight": 0.4, "text_weight": 0.3, "logit_scale": 2.0},
+        "alignment": {"embedding_dim": 8, "prototype_weight": PROTOTYPE, "text_weight": TEXT, "logit_scale": SCALE},
         "pseudo_label": {"threshold_start": START, "threshold_momentum": MOMENTUM},
     }
     for section, values in changes.items():
@@ -60,6 +62,22 @@ def make_batch(*, own_partners: bool, seed: int = 0) -> Batch:
         mix_ignored[0, 10:13] = True
         unlabeled = replace(unlabeled, mix_weak=images(), mix_strong=images(), mix_ignored=mix_ignored)
     return Batch(images(), label, unlabeled)
+
+
+@pytest.fixture
+def decided(tiny_model: MakeModel) -> MakeModel:
+    """`tiny_model` with logits as far apart, and batch statistics as settled, as those of a trained network."""
+
+    def make(*args: Any, **kwargs: Any) -> UniSemAlign:
+        model = tiny_model(*args, **kwargs)
+        with torch.no_grad():
+            model.decoder.classifier.weight.mul_(8)
+            generator = torch.Generator().manual_seed(9)
+            for _ in range(30):
+                model.train()(torch.randn(2, 3, PX, PX, generator=generator))
+        return model
+
+    return make
 
 
 # --- the plain account ------------------------------------------------------------------------------------------------
@@ -115,7 +133,7 @@ def view(model: UniSemAlign, output: Any, rows: slice) -> View:
         similar = model.similarities(output)
         assert similar.prototype is not None
         assert similar.text is not None
-        fused = output.logits + 0.4 * similar.prototype + 0.3 * similar.text
+        fused = output.logits + PROTOTYPE * similar.prototype + TEXT * similar.text
     return View(output.logits.detach().double().numpy()[rows], fused.double().numpy()[rows])
 
 
@@ -131,8 +149,8 @@ def labeled_losses(model: UniSemAlign, output: Any, label: Tensor) -> dict[str, 
     assert similar.text is not None
     maps = {
         "labeled": output.logits.detach(),
-        "prototype": 2.0 * similar.prototype.detach(),
-        "text": 2.0 * similar.text.detach(),
+        "prototype": SCALE * similar.prototype.detach(),
+        "text": SCALE * similar.text.detach(),
     }
     losses = {name: cross_entropy(values[:N].double().numpy(), y, known, known) for name, values in maps.items()}
     unit = [v / np.sqrt((v**2).sum(1, keepdims=True)) for v in (p, t)]
@@ -167,12 +185,18 @@ def plain_best(student: UniSemAlign, teacher: UniSemAlign, batch: Batch) -> Acco
     label = np.where(known != 255, known, weak.label)
     confidence = np.where(known != 255, 1.0, weak.confidence)
     tau = new_threshold(label, confidence, ignored)
-    hard, sure, soft, ignore = label.copy(), confidence.copy(), weak.logits.copy(), ignored.copy()
-    for b in range(N):  # the partner is the tile before it in the batch
-        hard[b][box[b]] = label[b - 1][box[b]]
-        sure[b][box[b]] = confidence[b - 1][box[b]]
-        soft[b][:, box[b]] = weak.logits[b - 1][:, box[b]]
-        ignore[b][box[b]] = ignored[b - 1][box[b]]
+    other_label, other_confidence, other_logits, other_ignored = (
+        np.roll(a, 1, axis=0) for a in (label, confidence, weak.logits, ignored)
+    )  # the partner is the tile before it in the batch
+    if u.mix_weak is not None:
+        assert u.mix_ignored is not None
+        with torch.no_grad():
+            partner = view(teacher, teacher(u.mix_weak), slice(None))
+        other_label, other_confidence, other_logits = partner.label, partner.confidence, partner.logits
+        other_ignored = u.mix_ignored.numpy()
+    hard, sure = np.where(box, other_label, label), np.where(box, other_confidence, confidence)
+    soft, ignore = np.where(box[:, None], other_logits, weak.logits), np.where(box, other_ignored, ignored)
+    assert 0.05 < (sure[box] >= tau).mean() < 0.95
     strong, perturbed = output.logits[N:].double().numpy(), output.perturbed.double().numpy()
     counted = (sure >= tau) & ~ignore
     losses = labeled_losses(student, output, batch.label) | {
@@ -212,6 +236,7 @@ def plain_own(model: UniSemAlign, batch: Batch, *, released: bool) -> Account:
         hard = np.where(box, partner.label, weak_label)
         hard_sure = sure = np.where(box, partner.confidence, weak_sure)
         soft_logits = np.where(box[:, None], partner.logits, weak.logits)
+    assert 0.05 < (sure[box] >= tau).mean() < 0.95
     losses = labeled_losses(model, first, batch.label) | {
         "hard": cross_entropy(strong.logits, hard, (hard_sure >= tau) & ~ignore, ~ignore),
         "soft": kl(strong.logits, soft_logits, (sure >= tau) & ~ignore, ~ignore),
@@ -240,20 +265,21 @@ def check(result: StepResult, threshold: Threshold, account: Account, config: Co
     assert float(result.total.detach()) == pytest.approx(total, abs=1e-5)
 
 
-def test_step_with_a_teacher(tiny_model: MakeModel) -> None:
+@pytest.mark.parametrize("own_partners", [False, True])
+def test_step_with_a_teacher(decided: MakeModel, own_partners: bool) -> None:
     config = config_for("best")
-    student = tiny_model(C, alignment=config.alignment, dropout=False)
-    teacher = tiny_model(C, alignment=config.alignment, seed=1).eval()
-    batch = make_batch(own_partners=False)
+    student = decided(C, alignment=config.alignment, dropout=False)
+    teacher = decided(C, alignment=config.alignment, seed=1).eval()
+    batch = make_batch(own_partners=own_partners)
     account = plain_best(copy.deepcopy(student).train(), teacher, batch)
     threshold = Threshold(START, MOMENTUM)
     check(training_step(student.train(), teacher, batch, threshold, config), threshold, account, config)
 
 
 @pytest.mark.parametrize("variant", ["paper", "released"])
-def test_step_without_a_teacher(tiny_model: MakeModel, variant: str) -> None:
+def test_step_without_a_teacher(decided: MakeModel, variant: str) -> None:
     config = config_for(variant)
-    model = tiny_model(C, alignment=config.alignment, dropout=False)
+    model = decided(C, alignment=config.alignment, dropout=False)
     batch = make_batch(own_partners=True)
     account = plain_own(copy.deepcopy(model), batch, released=variant == "released")
     threshold = Threshold(START, MOMENTUM)
@@ -269,7 +295,7 @@ def test_weights_of_the_variants() -> None:
     }  # fmt: skip
 
 
-def test_hard_target_is_the_strong_view_s_own_in_released_and_the_weak_one_s_in_paper(tiny_model: MakeModel) -> None:
+def test_hard_target_is_the_strong_view_s_own_in_released_and_the_weak_one_s_in_paper(decided: MakeModel) -> None:
     """Every pixel confident: the strong view's own argmax is the cheapest target that there is."""
     batch = make_batch(own_partners=True)
     u = batch.unlabeled
@@ -278,7 +304,7 @@ def test_hard_target_is_the_strong_view_s_own_in_released_and_the_weak_one_s_in_
     for variant in ("paper", "released"):
         weights = {"prototype_weight": 0.0, "text_weight": 0.0}
         config = config_for(variant, alignment=weights)
-        model = tiny_model(C, alignment=config.alignment, dropout=False).train()
+        model = decided(C, alignment=config.alignment, dropout=False).train()
         with torch.no_grad():
             strong = copy.deepcopy(model)(mixed_images(u)).logits.double().numpy()
         valid = ~np.where(u.box, u.mix_ignored, u.ignored)
@@ -289,9 +315,9 @@ def test_hard_target_is_the_strong_view_s_own_in_released_and_the_weak_one_s_in_
     assert hard["paper"] > own["paper"] + 0.05
 
 
-def test_without_unlabelled_tiles_only_the_labelled_terms_remain(tiny_model: MakeModel) -> None:
+def test_without_unlabelled_tiles_only_the_labelled_terms_remain(decided: MakeModel) -> None:
     config = config_for("best")
-    model = tiny_model(C, alignment=config.alignment, dropout=False).train()
+    model = decided(C, alignment=config.alignment, dropout=False).train()
     batch = replace(make_batch(own_partners=False), unlabeled=None)
     with torch.no_grad():
         reference = copy.deepcopy(model)
@@ -304,10 +330,10 @@ def test_without_unlabelled_tiles_only_the_labelled_terms_remain(tiny_model: Mak
     assert threshold.value == START
 
 
-def test_branches_can_be_switched_off(tiny_model: MakeModel) -> None:
+def test_branches_can_be_switched_off(decided: MakeModel) -> None:
     config = config_for("best", alignment={"use_prototypes": False, "use_text": False}, losses={"perturbed": 0.0})
-    student = tiny_model(C, alignment=config.alignment, dropout=False).train()
-    teacher = tiny_model(C, alignment=config.alignment, seed=1).eval()
+    student = decided(C, alignment=config.alignment, dropout=False).train()
+    teacher = decided(C, alignment=config.alignment, seed=1).eval()
     result = training_step(student, teacher, make_batch(own_partners=False), Threshold(START, MOMENTUM), config)
     assert set(result.losses) == {"labeled", "hard", "soft"}
     assert student.prototypes is None
@@ -322,10 +348,10 @@ def gradients(model: UniSemAlign) -> dict[str, float]:
 
 
 @pytest.mark.parametrize("trainable", [True, False])
-def test_gradients_reach_what_is_trained_and_nothing_else(tiny_model: MakeModel, trainable: bool) -> None:
+def test_gradients_reach_what_is_trained_and_nothing_else(decided: MakeModel, trainable: bool) -> None:
     config = config_for("best")
-    student = tiny_model(C, alignment=config.alignment, trainable=trainable).train()
-    teacher = tiny_model(C, alignment=config.alignment, seed=1).requires_grad_(False).eval()
+    student = decided(C, alignment=config.alignment, trainable=trainable).train()
+    teacher = decided(C, alignment=config.alignment, seed=1).requires_grad_(False).eval()
     statistics = {n: b.clone() for n, b in teacher.named_buffers()}
     result = training_step(student, teacher, make_batch(own_partners=False), Threshold(START, MOMENTUM), config)
     result.total.backward()
@@ -345,42 +371,46 @@ def test_gradients_reach_what_is_trained_and_nothing_else(tiny_model: MakeModel,
 
 
 @pytest.mark.parametrize("variant", ["paper", "released"])
-def test_without_a_teacher_targets_get_no_gradient(tiny_model: MakeModel, variant: str) -> None:
+def test_without_a_teacher_targets_get_no_gradient(decided: MakeModel, variant: str) -> None:
     """Only labelled and unlabelled predictions are pulled: with weights for the hard term alone, the prototypes, which
     reach that term through the targets, get nothing."""
     only_hard = {"labeled": 0.0, "hard": 1.0, "soft": 0.0, "perturbed": 0.0, "alignment": 0.0}
     config = config_for(variant, losses=only_hard)
-    model = tiny_model(C, alignment=config.alignment).train()
+    model = decided(C, alignment=config.alignment).train()
     training_step(model, None, make_batch(own_partners=True), Threshold(START, MOMENTUM), config).total.backward()
     grads = gradients(model)
     assert grads["prototypes.vectors"] == grads["text.vectors"] == 0
     assert grads["decoder.classifier.weight"] > 0
 
 
-def test_a_step_changes_no_parameter_and_leaves_the_network_in_training_mode(tiny_model: MakeModel) -> None:
+def test_a_step_changes_no_parameter_and_leaves_the_network_in_training_mode(decided: MakeModel) -> None:
     config = config_for("paper")
-    model = tiny_model(C, alignment=config.alignment).train()
+    model = decided(C, alignment=config.alignment).train()
     before = {n: p.clone() for n, p in model.named_parameters()}
     training_step(model, None, make_batch(own_partners=True), Threshold(START, MOMENTUM), config)
     assert all(torch.equal(p, before[n]) for n, p in model.named_parameters())
     assert model.training  # the pass over the CutMix partners is in evaluation mode
 
 
-def test_the_partners_pass_leaves_batch_statistics_alone(tiny_model: MakeModel) -> None:
+def test_the_partners_pass_leaves_batch_statistics_alone(decided: MakeModel) -> None:
     """Two labelled-plus-weak and strong passes are counted, the partners' is not."""
     config = config_for("paper")
-    model = tiny_model(C, alignment=config.alignment).train()
+    model = decided(C, alignment=config.alignment).train()
+
+    def counts() -> set[int]:
+        return {int(b) for n, b in model.named_buffers() if n.endswith("num_batches_tracked")}
+
+    (before,) = counts()
     training_step(model, None, make_batch(own_partners=True), Threshold(START, MOMENTUM), config)
-    counts = {int(b) for n, b in model.named_buffers() if n.endswith("num_batches_tracked")}
-    assert counts == {2}
+    assert counts() == {before + 2}
 
 
 # --- what the user said and what is padding ---------------------------------------------------------------------------
 
 
-def losses_of(tiny_model: MakeModel, batch: Batch, config: Config) -> tuple[dict[str, float], float]:
-    student = tiny_model(C, alignment=config.alignment, dropout=False).train()
-    teacher = tiny_model(C, alignment=config.alignment, seed=1).eval()
+def losses_of(decided: MakeModel, batch: Batch, config: Config) -> tuple[dict[str, float], float]:
+    student = decided(C, alignment=config.alignment, dropout=False).train()
+    teacher = decided(C, alignment=config.alignment, seed=1).eval()
     threshold = Threshold(START, MOMENTUM)
     result = training_step(student, teacher, batch, threshold, config)
     return {name: float(loss.detach()) for name, loss in result.losses.items()}, threshold.value
@@ -391,15 +421,15 @@ def with_unlabeled(batch: Batch, **changes: Any) -> Batch:
     return replace(batch, unlabeled=replace(batch.unlabeled, **changes))
 
 
-def test_known_labels_count_whatever_the_confidence(tiny_model: MakeModel) -> None:
+def test_known_labels_count_whatever_the_confidence(decided: MakeModel) -> None:
     """With a threshold that no guess reaches, only the known pixels are a target: all of them, with their label."""
     config = config_for("best")
     batch = make_batch(own_partners=False)
     nothing = torch.zeros(N, PX, PX, dtype=torch.bool)
     batch = with_unlabeled(batch, box=nothing, ignored=nothing)
     assert batch.unlabeled is not None
-    student = tiny_model(C, alignment=config.alignment, dropout=False).train()
-    teacher = tiny_model(C, alignment=config.alignment, seed=1).eval()
+    student = decided(C, alignment=config.alignment, dropout=False).train()
+    teacher = decided(C, alignment=config.alignment, seed=1).eval()
     with torch.no_grad():
         strong = copy.deepcopy(student)(torch.cat([batch.images, batch.unlabeled.strong]), perturb_from=N).logits[N:]
     result = training_step(student, teacher, batch, Threshold(0.999, 1.0), config)
@@ -410,18 +440,18 @@ def test_known_labels_count_whatever_the_confidence(tiny_model: MakeModel) -> No
     assert result.confident_share == pytest.approx(has.mean())
 
 
-def test_another_known_label_is_another_target(tiny_model: MakeModel) -> None:
+def test_another_known_label_is_another_target(decided: MakeModel) -> None:
     config = config_for("best")
     batch = make_batch(own_partners=False)
     assert batch.unlabeled is not None
     other = torch.where(batch.unlabeled.known == 3, 1, batch.unlabeled.known)
-    losses, _ = losses_of(tiny_model, batch, config)
-    changed, _ = losses_of(tiny_model, with_unlabeled(batch, known=other), config)
+    losses, _ = losses_of(decided, batch, config)
+    changed, _ = losses_of(decided, with_unlabeled(batch, known=other), config)
     assert abs(losses["hard"] - changed["hard"]) > 1e-3
     assert abs(losses["perturbed"] - changed["perturbed"]) > 1e-3
 
 
-def test_what_is_ignored_takes_part_in_nothing(tiny_model: MakeModel) -> None:
+def test_what_is_ignored_takes_part_in_nothing(decided: MakeModel) -> None:
     """A label known inside the ignored rows, where it would otherwise be a target, changes no loss and no threshold."""
     config = config_for("best")
     batch = make_batch(own_partners=False)
@@ -431,19 +461,19 @@ def test_what_is_ignored_takes_part_in_nothing(tiny_model: MakeModel) -> None:
     known = batch.unlabeled.known.clone()
     known[:, :6] = 4
     plain = with_unlabeled(batch, ignored=ignored)
-    assert losses_of(tiny_model, plain, config) == losses_of(
-        tiny_model, with_unlabeled(batch, ignored=ignored, known=known), config
+    assert losses_of(decided, plain, config) == losses_of(
+        decided, with_unlabeled(batch, ignored=ignored, known=known), config
     )
-    counted, _ = losses_of(tiny_model, with_unlabeled(batch, ignored=~ignored & ignored, known=known), config)
-    assert counted["hard"] != losses_of(tiny_model, plain, config)[0]["hard"]
+    counted, _ = losses_of(decided, with_unlabeled(batch, ignored=~ignored & ignored, known=known), config)
+    assert counted["hard"] != losses_of(decided, plain, config)[0]["hard"]
 
 
-def test_all_ignored_and_nothing_labelled_is_a_step_of_zero_losses(tiny_model: MakeModel) -> None:
+def test_all_ignored_and_nothing_labelled_is_a_step_of_zero_losses(decided: MakeModel) -> None:
     config = config_for("best")
     batch = make_batch(own_partners=False)
     batch = with_unlabeled(batch, ignored=torch.ones(N, PX, PX, dtype=torch.bool))
     batch = replace(batch, label=torch.full_like(batch.label, 255))
-    losses, threshold = losses_of(tiny_model, batch, config)
+    losses, threshold = losses_of(decided, batch, config)
     align = losses.pop("align")
     assert set(losses.values()) == {0.0}
     assert align > 0

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
 
 import training_core.checkpoint as checkpoints
@@ -29,8 +30,10 @@ from training_core.events import (
     Warned,
     parse_event,
 )
+from training_core.inference import TileResult
 from training_core.io import read_image, read_mask
 from training_core.messenger import Messenger
+from training_core.overlays import write_overlays
 from training_core.predictor import load_predictor
 from training_core.project import LabelSource, Project, TileState
 from training_core.run import Request, train
@@ -257,6 +260,48 @@ def test_a_partly_labelled_tile_is_in_both_sets_and_its_label_is_known(
     assert split.unlabeled == ("a_1", "u_1", "u_2")
 
 
+@pytest.mark.parametrize(("ema_decay", "decay"), [(0.15, 0.15), (0.5, 2 / 11)])
+def test_the_teacher_is_a_moving_average_of_the_student(
+    make_project: MakeProject, small_config: MakeConfig, ema_decay: float, decay: float
+) -> None:
+    """After two steps, by hand: at most (1 + 1) / (10 + 1) in step number 1, statistics copied."""
+    project = make_project()
+    averages: list[dict[str, Tensor]] = []
+    students: list[dict[str, Tensor]] = []
+    for steps in (1, 2):
+        config = small_config(teacher={"ema_decay": ema_decay}, schedule={"steps": 2, "validate_every_steps": 1})
+        listener = Listener(stop_after(1)) if steps == 1 else Listener()
+        checkpoint = checkpoints.open_checkpoint(Path(listener.run(project, config)["run"]), "last")
+        averages.append(checkpoint.model)
+        students.append({n.removeprefix("student."): t for n, t in checkpoint.training.items() if "student." in n})
+    for name, average in averages[1].items():
+        is_statistic = "running_" in name or "num_batches" in name
+        expected = students[1][name] if is_statistic else decay * averages[0][name] + (1 - decay) * students[1][name]
+        torch.testing.assert_close(average, expected, atol=1e-6, rtol=1e-5, msg=name)
+    assert any(not torch.equal(averages[1][n], students[1][n]) for n in averages[1])
+
+
+def test_overlays_written_by_hand(tmp_path: Path) -> None:
+    def read(path: Path) -> list[list[int]]:
+        with Image.open(path) as image:
+            assert image.mode == "L"
+            return np.asarray(image).tolist()  # type: ignore[no-any-return]
+
+    result = TileResult(
+        prediction=np.array([[0, 1], [2, 1]], np.uint8),
+        confidence=np.array([[0.5, 0.25], [1.0, 0.999]], np.float32),
+        fused=np.array([[1, 1], [2, 0]], np.uint8),
+        fused_confidence=np.array([[0.69, 0.7], [0.9, 0.1]], np.float32),
+    )
+    paths = write_overlays(tmp_path / "new", "tile.1", result, np.array([0, 3, 7], np.uint8), np.float32(0.7).item())
+    assert {k: p.name for k, p in paths.items()} == {
+        k: f"tile.1.{k}.png" for k in ("prediction", "pseudo_label", "confidence")
+    }
+    assert read(paths["prediction"]) == [[0, 3], [7, 3]]
+    assert read(paths["pseudo_label"]) == [[255, 3], [7, 255]]
+    assert read(paths["confidence"]) == [[128, 64], [255, 255]]
+
+
 # --- chance -----------------------------------------------------------------------------------------------------------
 
 
@@ -331,6 +376,10 @@ def test_a_resumed_run_that_gets_no_better_keeps_its_best_figures(
     assert summary["val"] == {"mDice": 100.0, "mJaccard": pytest.approx(first["val"]["mJaccard"])}
     assert checkpoints.open_checkpoint(run, "best").state["step"] == 2
     assert checkpoints.open_checkpoint(run, "last").state["step"] == 3
+    assert differing(checkpoints.open_checkpoint(run, "best").model, checkpoints.open_checkpoint(run, "last").model)
+    result = load_predictor(run, "cpu").predict(project.image("u_1"))
+    confidence = read_mask(run / "predictions" / "u_1.confidence.png")
+    assert np.array_equal(np.rint(result.confidence * 255), confidence)
 
 
 def test_a_run_stopped_as_soon_as_it_is_resumed_is_as_it_was(
