@@ -15,6 +15,7 @@ def test_pseudo_label_is_the_argmax_of_the_softmax_with_its_probability() -> Non
     logits = torch.randn(2, 5, 3, 4, generator=torch.Generator().manual_seed(0)).requires_grad_()
     pseudo = PseudoLabel.of(logits)
     assert not pseudo.confidence.requires_grad
+    logits = logits.detach()
     for b, y, x in np.ndindex(2, 3, 4):
         values = [float(v) for v in logits[b, :, y, x]]
         best = values.index(max(values))
