@@ -19,12 +19,13 @@ class UnlabeledBatch:
     known: Tensor
     """Class index where a partly labelled tile already has a label, 255 elsewhere."""
     ignored: Tensor
-    """Boolean: padding, or pixels whose pseudo-label the user rejected."""
+    """Boolean: pixels that take part in nothing, such as padding."""
     box: Tensor
     """Boolean: the CutMix box."""
     mix_weak: Tensor | None = None
     """CutMix partners of their own; None: the batch rolled by one."""
     mix_strong: Tensor | None = None
+    mix_known: Tensor | None = None
     mix_ignored: Tensor | None = None
 
 

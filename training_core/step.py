@@ -7,7 +7,7 @@ student never sees the weak views.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -32,13 +32,53 @@ class StepResult:
 
 
 @dataclass(frozen=True)
+class _View:
+    """What is thought of one weak view, (B, H, W): the fused guess, what is known for sure, what is left out."""
+
+    guess: PseudoLabel
+    logits: Tensor
+    """S_dl (B, C, H, W), the soft target."""
+    known: Tensor
+    ignored: Tensor
+
+    def rolled(self) -> _View:
+        """Each image's neighbour in the batch."""
+        guess = PseudoLabel(self.guess.label.roll(1, 0), self.guess.confidence.roll(1, 0))
+        return _View(guess, self.logits.roll(1, 0), self.known.roll(1, 0), self.ignored.roll(1, 0))
+
+    def mixed(self, other: _View, box: Tensor) -> _View:
+        """`other` inside the CutMix box, self outside."""
+        return _View(
+            self.guess.mixed(other.guess, box),
+            torch.where(box[:, None], other.logits, self.logits),
+            torch.where(box, other.known, self.known),
+            torch.where(box, other.ignored, self.ignored),
+        )
+
+    @property
+    def guessed(self) -> Tensor:
+        """Boolean: pixels that count and whose class is not known."""
+        return ~self.ignored & (self.known == IGNORE)
+
+    def hard(self) -> PseudoLabel:
+        """The guess, but the user's label, with full confidence, where there is one."""
+        has = self.known != IGNORE
+        confidence = self.guess.confidence
+        return PseudoLabel(
+            torch.where(has, self.known, self.guess.label), torch.where(has, torch.ones_like(confidence), confidence)
+        )
+
+
+@dataclass(frozen=True)
 class _Targets:
-    """What the unlabelled terms aim at; all (B, H, W) but weak_logits (B, C, H, W)."""
+    """What the unlabelled terms aim at; all (B, H, W) but soft_logits (B, C, H, W)."""
 
     hard: PseudoLabel
     perturbed: PseudoLabel
     soft_logits: Tensor
     soft_confidence: Tensor
+    guessed: Tensor
+    """Where the soft target counts: a known pixel has a better target than a guess."""
     valid: Tensor
     perturbed_valid: Tensor
     fused: tuple[Tensor, ...]
@@ -62,12 +102,13 @@ def training_step(
         targets = _own_targets(model, first.rows(n, None), strong, partner, unlabeled, threshold, config)
         perturbed = first.perturbed[n - perturb_from :] if first.perturbed is not None else None
     else:
-        targets = _teacher_targets(teacher, unlabeled, threshold)
+        targets = _teacher_targets(teacher, unlabeled, threshold, config)
         first = model(torch.cat([batch.images, _cutmix_images(unlabeled)]), perturb_from=n if perturb else None)
         strong, perturbed = first.rows(n, None), first.perturbed
     losses = _labeled_losses(model, first.rows(0, n), batch.label, config)
     losses |= _unlabeled_losses(strong.logits, perturbed, targets, threshold.value)
-    share = float((targets.hard.confidence >= threshold.value).float().mean())
+    sure = (targets.soft_confidence >= threshold.value) & targets.guessed
+    share = float(sure.sum() / targets.guessed.sum().clamp(min=1))
     return StepResult(_weighted(losses, config) / 2, losses, share, targets.fused)
 
 
@@ -93,9 +134,10 @@ def _labeled_losses(model: UniSemAlign, output: Output, label: Tensor, config: C
 
 def _unlabeled_losses(strong: Tensor, perturbed: Tensor | None, targets: _Targets, tau: float) -> dict[str, Tensor]:
     hard, valid = targets.hard, targets.valid
+    sure = (targets.soft_confidence >= tau) & targets.guessed
     losses = {
         "hard": confident_cross_entropy(strong, hard.label, hard.confidence >= tau, valid),
-        "soft": confident_divergence(strong, targets.soft_logits, targets.soft_confidence >= tau, valid),
+        "soft": confident_divergence(strong, targets.soft_logits, sure, valid),
     }
     if perturbed is not None:
         aim = targets.perturbed
@@ -106,15 +148,18 @@ def _unlabeled_losses(strong: Tensor, perturbed: Tensor | None, targets: _Target
 
 
 @torch.no_grad()
-def _partner(model: UniSemAlign, unlabeled: UnlabeledBatch, config: Config) -> tuple[PseudoLabel, Tensor] | None:
-    """Pseudo-label and decoder logits of CutMix partners of their own, from a pass in evaluation mode."""
+def _partner(judge: UniSemAlign, unlabeled: UnlabeledBatch, config: Config) -> _View | None:
+    """The view of CutMix partners of their own, by `judge` in evaluation mode; None: the batch is rolled instead."""
     if unlabeled.mix_weak is None:
         return None
-    model.eval()
-    output = model(unlabeled.mix_weak)
-    model.train()
+    assert unlabeled.mix_known is not None
+    assert unlabeled.mix_ignored is not None
+    was_training = judge.training
+    output = judge.eval()(unlabeled.mix_weak)
+    judge.train(was_training)
     released = config.pseudo_label.hard_target == "strong"
-    return PseudoLabel.of(output.logits if released else model.fused(output)), output.logits
+    guess = PseudoLabel.of(output.logits if released else judge.fused(output))
+    return _View(guess, output.logits, unlabeled.mix_known, unlabeled.mix_ignored)
 
 
 @torch.no_grad()
@@ -122,72 +167,60 @@ def _own_targets(
     model: UniSemAlign,
     weak: Output,
     strong: Output,
-    partner: tuple[PseudoLabel, Tensor] | None,
+    partner: _View | None,
     unlabeled: UnlabeledBatch,
     threshold: Threshold,
     config: Config,
 ) -> _Targets:
     """Targets from the network itself. hard_target = 'strong' is the released code, to the letter; 'weak' the paper."""
-    ignored = unlabeled.ignored
-    box = unlabeled.box
-    if config.pseudo_label.hard_target == "strong":
-        assert partner is not None
-        assert unlabeled.mix_ignored is not None
-        fused = (model.fused(strong), model.fused(weak))
-        from_strong, from_weak = PseudoLabel.of(fused[0]), PseudoLabel.of(fused[1])
-        mixed, mixed_ignored = from_weak.mixed(partner[0], box), torch.where(box, unlabeled.mix_ignored, ignored)
-        threshold.update(weak.logits.argmax(dim=1), mixed.confidence, mixed_ignored, model.n_classes)
-        return _Targets(from_strong, from_weak, weak.logits, mixed.confidence, ~mixed_ignored, ~ignored, fused)
     fused_weak = model.fused(weak)
-    from_weak = _with_known(PseudoLabel.of(fused_weak), unlabeled.known)
-    return _mixed_targets(from_weak, weak.logits, partner, unlabeled, (fused_weak,), threshold, model.n_classes)
-
-
-@torch.no_grad()
-def _teacher_targets(teacher: UniSemAlign, unlabeled: UnlabeledBatch, threshold: Threshold) -> _Targets:
-    """Targets from the moving average of the network, in evaluation mode."""
-    weak = teacher(unlabeled.weak)
-    fused = teacher.fused(weak)
-    from_weak = _with_known(PseudoLabel.of(fused), unlabeled.known)
-    partner = None
-    if unlabeled.mix_weak is not None:
-        other = teacher(unlabeled.mix_weak)
-        partner = (PseudoLabel.of(teacher.fused(other)), other.logits)
-    targets = _mixed_targets(from_weak, weak.logits, partner, unlabeled, (fused,), threshold, teacher.n_classes)
-    # the student sees only the strong views, so its perturbed pass is over those
+    view = _View(PseudoLabel.of(fused_weak), weak.logits, unlabeled.known, unlabeled.ignored)
+    if config.pseudo_label.hard_target == "weak":
+        return _mixed_targets(view, partner, fused_weak, unlabeled.box, threshold, model.n_classes)
+    assert partner is not None
+    fused = (model.fused(strong), fused_weak)
+    mixed = view.mixed(partner, unlabeled.box)
+    threshold.update(weak.logits.argmax(dim=1), mixed.guess.confidence, mixed.ignored, model.n_classes)
+    valid = ~mixed.ignored
     return _Targets(
-        targets.hard, targets.hard, targets.soft_logits, targets.soft_confidence, targets.valid, targets.valid, (fused,)
+        hard=PseudoLabel.of(fused[0]),
+        perturbed=view.guess,
+        soft_logits=weak.logits,
+        soft_confidence=mixed.guess.confidence,
+        guessed=valid,
+        valid=valid,
+        perturbed_valid=~view.ignored,
+        fused=fused,
     )
 
 
+@torch.no_grad()
+def _teacher_targets(teacher: UniSemAlign, unlabeled: UnlabeledBatch, threshold: Threshold, config: Config) -> _Targets:
+    """Targets from the moving average of the network, in evaluation mode."""
+    weak = teacher(unlabeled.weak)
+    fused = teacher.fused(weak)
+    view = _View(PseudoLabel.of(fused), weak.logits, unlabeled.known, unlabeled.ignored)
+    partner = _partner(teacher, unlabeled, config)
+    targets = _mixed_targets(view, partner, fused, unlabeled.box, threshold, teacher.n_classes)
+    # the student sees only the strong views, so its perturbed pass is over those
+    return replace(targets, perturbed=targets.hard, perturbed_valid=targets.valid)
+
+
 def _mixed_targets(
-    weak: PseudoLabel,
-    weak_logits: Tensor,
-    partner: tuple[PseudoLabel, Tensor] | None,
-    unlabeled: UnlabeledBatch,
-    fused: tuple[Tensor, ...],
-    threshold: Threshold,
-    n_classes: int,
+    view: _View, partner: _View | None, fused: Tensor, box: Tensor, threshold: Threshold, n_classes: int
 ) -> _Targets:
-    """The weak views' pseudo-labels, CutMixed as the strong images are."""
-    ignored, box = unlabeled.ignored, unlabeled.box
-    threshold.update(weak.label, weak.confidence, ignored, n_classes)
-    if partner is None or unlabeled.mix_ignored is None:
-        other = PseudoLabel(weak.label.roll(1, 0), weak.confidence.roll(1, 0))
-        other_logits, other_ignored = weak_logits.roll(1, 0), ignored.roll(1, 0)
-    else:
-        (other, other_logits), other_ignored = partner, unlabeled.mix_ignored
-    hard = weak.mixed(other, box)
-    soft = torch.where(box[:, None], other_logits, weak_logits)
-    valid = ~torch.where(box, other_ignored, ignored)
-    return _Targets(hard, weak, soft, hard.confidence, valid, ~ignored, fused)
-
-
-def _with_known(pseudo: PseudoLabel, known: Tensor) -> PseudoLabel:
-    """Where the user has labelled a pixel, her label stands, with full confidence."""
-    has = known != IGNORE
-    return PseudoLabel(
-        torch.where(has, known, pseudo.label), torch.where(has, torch.ones_like(pseudo.confidence), pseudo.confidence)
+    """The weak views' pseudo-labels, CutMixed as the strong images are. Only guesses move the threshold."""
+    threshold.update(view.guess.label, view.guess.confidence, ~view.guessed, n_classes)
+    mixed = view.mixed(partner if partner is not None else view.rolled(), box)
+    return _Targets(
+        hard=mixed.hard(),
+        perturbed=view.hard(),
+        soft_logits=mixed.logits,
+        soft_confidence=mixed.guess.confidence,
+        guessed=mixed.guessed,
+        valid=~mixed.ignored,
+        perturbed_valid=~view.ignored,
+        fused=(fused,),
     )
 
 

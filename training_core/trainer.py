@@ -215,9 +215,10 @@ class Trainer:
         self.progress = Progress(step=state["step"], elapsed_s=state["elapsed_s"], best=best)
 
     def load_best(self) -> None:
-        """Make the best checkpoint's weights the predictor's."""
+        """Make the best checkpoint's weights the predictor's, and its threshold the one that pseudo-labels need."""
         checkpoint = checkpoints.open_checkpoint(self.run_dir, "best")
         checkpoints.load_tensors(self.predictor, checkpoint.model, checkpoint.path)
+        self.threshold.value = checkpoint.state["threshold"]
 
     def refresh_overlay(self) -> None:
         """Predict the tile on screen and tell where its overlays lie; a tile without a picture costs a warning."""

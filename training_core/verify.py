@@ -103,6 +103,7 @@ def _batch(batches: Tensors, step: int) -> Batch:
         box=get("cutmix_box") == 1,
         mix_weak=get("mix_image_weak"),
         mix_strong=get("mix_image_strong"),
+        mix_known=torch.full_like(get("ignore_mask"), IGNORE),
         mix_ignored=get("mix_ignore_mask") == IGNORE,
     )
     return Batch(get("image_labelled"), get("mask_labelled"), unlabeled)

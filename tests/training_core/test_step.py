@@ -60,7 +60,10 @@ def make_batch(*, own_partners: bool, seed: int = 0) -> Batch:
     if own_partners:
         mix_ignored = torch.zeros(N, PX, PX, dtype=torch.bool)
         mix_ignored[0, 10:13] = True
-        unlabeled = replace(unlabeled, mix_weak=images(), mix_strong=images(), mix_ignored=mix_ignored)
+        mix_known = torch.full((N, PX, PX), 255)
+        mix_known[:, 6:14, 5:12] = 2
+        partners = {"mix_known": mix_known, "mix_ignored": mix_ignored}
+        unlabeled = replace(unlabeled, mix_weak=images(), mix_strong=images(), **partners)
     return Batch(images(), label, unlabeled)
 
 
@@ -182,29 +185,31 @@ def plain_best(student: UniSemAlign, teacher: UniSemAlign, batch: Batch) -> Acco
     with torch.no_grad():
         weak = view(teacher, teacher(u.weak), slice(None))
         output = student(torch.cat([batch.images, mixed_images(u)]), perturb_from=N)
-    label = np.where(known != 255, known, weak.label)
-    confidence = np.where(known != 255, 1.0, weak.confidence)
-    tau = new_threshold(label, confidence, ignored)
-    other_label, other_confidence, other_logits, other_ignored = (
-        np.roll(a, 1, axis=0) for a in (label, confidence, weak.logits, ignored)
-    )  # the partner is the tile before it in the batch
+    tau = new_threshold(weak.label, weak.confidence, ignored | (known != 255))  # only guesses move the threshold
+    guesses = (weak.label, weak.confidence, weak.logits, known, ignored)
+    others = tuple(np.roll(a, 1, axis=0) for a in guesses)  # the partner is the tile before it in the batch
     if u.mix_weak is not None:
         assert u.mix_ignored is not None
+        assert u.mix_known is not None
         with torch.no_grad():
             partner = view(teacher, teacher(u.mix_weak), slice(None))
-        other_label, other_confidence, other_logits = partner.label, partner.confidence, partner.logits
-        other_ignored = u.mix_ignored.numpy()
-    hard, sure = np.where(box, other_label, label), np.where(box, other_confidence, confidence)
-    soft, ignore = np.where(box[:, None], other_logits, weak.logits), np.where(box, other_ignored, ignored)
+        others = (partner.label, partner.confidence, partner.logits, u.mix_known.numpy(), u.mix_ignored.numpy())
+    label, confidence, logits, known, ignore = mixed(guesses, others, box)
+    hard, sure = np.where(known != 255, known, label), np.where(known != 255, 1.0, confidence)
     assert 0.05 < (sure[box] >= tau).mean() < 0.95
     strong, perturbed = output.logits[N:].double().numpy(), output.perturbed.double().numpy()
-    counted = (sure >= tau) & ~ignore
+    counted, guessed = (sure >= tau) & ~ignore, ~ignore & (known == 255)
     losses = labeled_losses(student, output, batch.label) | {
         "hard": cross_entropy(strong, hard, counted, ~ignore),
-        "soft": kl(strong, soft, counted, ~ignore),
+        "soft": kl(strong, logits, (confidence >= tau) & guessed, ~ignore),  # a known pixel needs no guess as target
         "perturbed": cross_entropy(perturbed, hard, counted, ~ignore),
     }
-    return Account(losses, tau, float((sure >= tau).mean()))
+    return Account(losses, tau, float((confidence >= tau)[guessed].mean()))
+
+
+def mixed(ours: tuple[Array, ...], theirs: tuple[Array, ...], box: Array) -> tuple[Array, ...]:
+    """`theirs` inside the box, for (N, H, W) and (N, C, H, W) alike."""
+    return tuple(np.where(box[:, None] if a.ndim == 4 else box, b, a) for a, b in zip(ours, theirs, strict=True))
 
 
 def plain_own(model: UniSemAlign, batch: Batch, *, released: bool) -> Account:
@@ -213,6 +218,7 @@ def plain_own(model: UniSemAlign, batch: Batch, *, released: bool) -> Account:
     assert u is not None
     assert u.mix_weak is not None
     assert u.mix_ignored is not None
+    assert u.mix_known is not None
     known, ignored, box = u.known.numpy(), u.ignored.numpy(), u.box.numpy()
     with torch.no_grad():
         partner = view(model.eval(), model(u.mix_weak), slice(None))
@@ -228,21 +234,23 @@ def plain_own(model: UniSemAlign, batch: Batch, *, released: bool) -> Account:
         sure = np.where(box, partner_confidence, weak.confidence)
         tau = new_threshold(weak.logits.argmax(1), sure, ignore)
         hard, hard_sure, soft_logits = strong.label, strong.confidence, weak.logits
-        weak_label, weak_sure = weak.label, weak.confidence
+        weak_label, weak_sure, guessed = weak.label, weak.confidence, ~ignore
     else:
         weak_label = np.where(known != 255, known, weak.label)
         weak_sure = np.where(known != 255, 1.0, weak.confidence)
-        tau = new_threshold(weak_label, weak_sure, ignored)
-        hard = np.where(box, partner.label, weak_label)
-        hard_sure = sure = np.where(box, partner.confidence, weak_sure)
-        soft_logits = np.where(box[:, None], partner.logits, weak.logits)
+        tau = new_threshold(weak.label, weak.confidence, ignored | (known != 255))
+        theirs = (partner.label, partner.confidence, partner.logits, u.mix_known.numpy())
+        label, sure, soft_logits, mix_known = mixed((weak.label, weak.confidence, weak.logits, known), theirs, box)
+        hard = np.where(mix_known != 255, mix_known, label)
+        hard_sure = np.where(mix_known != 255, 1.0, sure)
+        guessed = ~ignore & (mix_known == 255)
     assert 0.05 < (sure[box] >= tau).mean() < 0.95
     losses = labeled_losses(model, first, batch.label) | {
         "hard": cross_entropy(strong.logits, hard, (hard_sure >= tau) & ~ignore, ~ignore),
-        "soft": kl(strong.logits, soft_logits, (sure >= tau) & ~ignore, ~ignore),
+        "soft": kl(strong.logits, soft_logits, (sure >= tau) & guessed, ~ignore),
         "perturbed": cross_entropy(perturbed, weak_label, (weak_sure >= tau) & ~ignored, ~ignored),
     }
-    return Account(losses, tau, float((hard_sure >= tau).mean()))
+    return Account(losses, tau, float((sure >= tau)[guessed].mean()))
 
 
 # --- comparisons ------------------------------------------------------------------------------------------------------
@@ -437,7 +445,7 @@ def test_known_labels_count_whatever_the_confidence(decided: MakeModel) -> None:
     expected = cross_entropy(strong.double().numpy(), batch.unlabeled.known.numpy(), has, np.ones_like(has))
     assert expected > 0
     assert float(result.losses["hard"].detach()) == pytest.approx(expected, abs=1e-5)
-    assert result.confident_share == pytest.approx(has.mean())
+    assert result.confident_share == 0.0  # the share is of the guesses
 
 
 def test_another_known_label_is_another_target(decided: MakeModel) -> None:

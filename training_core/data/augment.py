@@ -22,16 +22,18 @@ Rng = np.random.Generator
 Pixels = NDArray[np.uint8]
 
 
-def weak_view(image: Pixels, label: Pixels, crop_px: int, config: AugmentConfig, rng: Rng) -> tuple[Tensor, Tensor]:
+def weak_view(
+    image: Pixels, label: Pixels, crop_px: int, config: AugmentConfig, rng: Rng, *, over_label: bool = True
+) -> tuple[Tensor, Tensor]:
     """A random crop: image (3, crop, crop) float 0..1 and label (crop, crop) uint8, alike transformed.
 
-    Beyond the tile's edge the tissue is mirrored, label and all, so no black frame is learned. Where only a part of
-    the tile is labelled, the crop is placed over a labelled pixel of a class drawn evenly.
+    Beyond the tile's edge the tissue is mirrored, label and all, so no black frame is learned. over_label: where only
+    a part of the tile is labelled, the crop is placed over a labelled pixel of a class drawn evenly.
     """
     scale = float(np.exp(rng.uniform(np.log(config.scale_min), np.log(config.scale_max))))
     side = max(8, round(crop_px / scale))
     image, label = _mirrored(image, side), _mirrored(label, side)
-    top, left = _corner(label, side, rng)
+    top, left = _corner(label, side, rng, over_label)
     patch = torch.from_numpy(np.ascontiguousarray(image[top : top + side, left : left + side]))
     patch_label = torch.from_numpy(np.ascontiguousarray(label[top : top + side, left : left + side]))
     pixels = patch.permute(2, 0, 1)[None].float() / 255
@@ -95,11 +97,11 @@ def _mirrored(pixels: Pixels, side: int) -> Pixels:
     return cast(Pixels, np.pad(pixels, [(0, bottom), (0, right), *[(0, 0)] * (pixels.ndim - 2)], mode="symmetric"))
 
 
-def _corner(label: Pixels, side: int, rng: Rng) -> tuple[int, int]:
+def _corner(label: Pixels, side: int, rng: Rng, over_label: bool) -> tuple[int, int]:
     """Top and left of the crop."""
     height, width = label.shape
     present = np.flatnonzero(np.bincount(label.ravel(), minlength=256))
-    if IGNORE not in present or len(present) == 1:  # all labelled, or nothing is
+    if not over_label or IGNORE not in present or len(present) == 1:  # all labelled, or nothing is
         return int(rng.integers(height - side + 1)), int(rng.integers(width - side + 1))
     chosen = rng.choice(present[present != IGNORE])
     rows, columns = np.nonzero(label == chosen)

@@ -48,20 +48,22 @@ class BatchMaker:
         size, count = self._config.data.crop_px, self._config.data.unlabeled_batch
         weak, known = self._weak(self._unlabeled, _UNLABELED, count, step, rng)
         strong = [strong_view(image, rng) for image in weak]
-        mix_weak = mix_strong = mix_ignored = None
+        partners: dict[str, Tensor] = {}
         if self._config.pseudo_label.mix_partner == "own":
-            others, _ = self._weak(self._unlabeled, _PARTNER, count, step, rng)
-            mix_weak, mix_strong = torch.stack(others), torch.stack([strong_view(image, rng) for image in others])
-            mix_ignored = torch.zeros(count, size, size, dtype=torch.bool)
+            others, others_known = self._weak(self._unlabeled, _PARTNER, count, step, rng)
+            partners = {
+                "mix_weak": torch.stack(others),
+                "mix_strong": torch.stack([strong_view(image, rng) for image in others]),
+                "mix_known": torch.stack(others_known).long(),
+                "mix_ignored": torch.zeros(count, size, size, dtype=torch.bool),
+            }
         return UnlabeledBatch(
             weak=torch.stack(weak),
             strong=torch.stack(strong),
             known=torch.stack(known).long(),
             ignored=torch.zeros(count, size, size, dtype=torch.bool),
             box=torch.stack([cutmix_box(size, rng) for _ in range(count)]),
-            mix_weak=mix_weak,
-            mix_strong=mix_strong,
-            mix_ignored=mix_ignored,
+            **partners,
         )
 
     def _weak(
@@ -69,7 +71,12 @@ class BatchMaker:
     ) -> tuple[list[Tensor], list[Tensor]]:
         views = [
             weak_view(
-                self._pool.image(name), self._pool.label(name), self._config.data.crop_px, self._config.augment, rng
+                self._pool.image(name),
+                self._pool.label(name),
+                self._config.data.crop_px,
+                self._config.augment,
+                rng,
+                over_label=stream == _LABELED,
             )
             for name in self._names(names, stream, count, step)
         ]
