@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 WINDOW_SIDE = ("PyQt5", "PyQt6", "PySide6", "magicgui", "napari", "napari_unisemalign", "qtpy")
 TORCH_SIDE = ("open_clip", "timm", "torch", "torchvision")
-TORCH_FREE = ("config", "demo", "errors", "events", "export", "io", "project")
+TORCH_FREE = ("config", "demo", "errors", "events", "export", "io", "project", "settings")
 
 # Run in a fresh interpreter: what this test process has already imported must not count.
 IMPORT_WITH_BLOCKED = """
@@ -121,4 +121,4 @@ def test_every_import_is_a_declared_dependency():
 
 
 def test_the_guard_sees_a_forbidden_import():
-    assert "yaml is blocked" in import_failures(["training_core.config"], ("yaml",))
+    assert "yaml is blocked" in import_failures(["training_core.settings"], ("yaml",))

@@ -28,6 +28,7 @@ class Messenger:
         self._file: FileIO | None = None
         self._started = time.monotonic()
         self._run_id = ""
+        self._interrupted = False
         self._commands: queue.SimpleQueue[Command] = queue.SimpleQueue()
         if commands is not None:
             threading.Thread(target=self._listen, args=(commands,), daemon=True, name="commands").start()
@@ -51,8 +52,17 @@ class Messenger:
         """As if the user had pressed Stop; safe to call from a signal handler."""
         self._commands.put(Stop())
 
+    def request_interrupt(self) -> None:
+        """As if the user had pressed Ctrl-C: the next look at `pending` raises KeyboardInterrupt.
+
+        Raised by the signal handler itself, the interrupt would be lost whenever it meets a destructor or a callback.
+        """
+        self._interrupted = True
+
     def pending(self) -> tuple[bool, str | None]:
         """(stop asked for, tile to show or None), of the commands that came since the last call."""
+        if self._interrupted:
+            raise KeyboardInterrupt
         stop, show = False, None
         while True:
             try:

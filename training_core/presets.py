@@ -36,3 +36,20 @@ _RELEASED: dict[str, Any] = {
 }
 
 VARIANTS: dict[str, dict[str, Any]] = {"best": {}, "paper": _PAPER, "released": _RELEASED}
+
+
+def layered(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:
+    """`merged`, but a budget in `top` replaces one of another kind in `base`."""
+    schedule = top.get("schedule")
+    if isinstance(schedule, dict) and schedule.keys() & {"steps", "epochs", "minutes"}:
+        base = merged(base, {"schedule": {"epochs": None, "minutes": None}})
+    return merged(base, top)
+
+
+def merged(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:
+    """Nested values of `top` over those of `base`; neither is changed."""
+    result = dict(base)
+    for key, value in top.items():
+        below = result.get(key)
+        result[key] = merged(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+    return result

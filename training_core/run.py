@@ -64,6 +64,8 @@ def train(request: Request, messenger: Messenger) -> dict[str, Any]:
     if request.resume:
         trainer.restore()
         _check_budget_left(trainer, run_dir)
+        atomic_write(run_dir / "config.json", config.model_dump_json(indent=1).encode())
+        _warn_of_changed_labels(run_dir, pool, messenger)
     messenger.open_run(run_dir)  # a run that cannot be resumed gets no line in its folder
     messenger.send(
         RunStarted,
@@ -101,6 +103,12 @@ def _warn(project: Project, split: Split, messenger: Messenger) -> None:
             message="No validation tile: the curve shows the Dice of training tiles, which is too high. "
             "Set some labelled tiles apart for validation to see how well new tiles will be predicted.",
         )
+
+
+def _warn_of_changed_labels(run_dir: Path, pool: TilePool, messenger: Messenger) -> None:
+    provenance = json.loads((run_dir / "provenance.json").read_text(encoding="utf-8"))
+    if provenance["labels_sha256"] != pool.label_hash():
+        messenger.send(Warned, message="The labels have changed since this run started; it goes on with the new ones.")
 
 
 def _check_same_classes(run_dir: Path, classes: Sequence[TissueClass]) -> None:

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from training_core import config as configs
-from training_core.config import Config, load, merge_settings, parse_setting, resolve
+from training_core.config import Config, resolve
 from training_core.errors import ConfigError
+from training_core.presets import VARIANTS
+from training_core.settings import load, merge_settings, parse_setting
 
 
 def message(call: Any, *args: Any, **kwargs: Any) -> str:
@@ -204,6 +205,6 @@ def test_later_settings_win_and_sections_merge() -> None:
 
 
 def test_presets_are_not_changed_by_resolving() -> None:
-    before = json.dumps(configs.VARIANTS, sort_keys=True)
+    before = json.dumps(VARIANTS, sort_keys=True)
     resolve({"variant": "released", "optimizer": {"lr": 3.0}, "schedule": {"steps": 2}})
-    assert json.dumps(configs.VARIANTS, sort_keys=True) == before
+    assert json.dumps(VARIANTS, sort_keys=True) == before

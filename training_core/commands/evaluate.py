@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -62,6 +63,8 @@ def run(args: argparse.Namespace) -> int:
         truth = map_mask(masks[path.stem], mask, to_index)
         confusion.add(truth, predictor.predict(image).prediction)
     result = _result(confusion, predictor.classes, len(scored), time.monotonic() - started)
+    if len(scored) < len(paths):
+        print(f"Note: {len(paths) - len(scored)} images have no mask and are left out.", file=sys.stderr)
     if args.json:
         write_json(result, args.json)
     if args.json != "-":

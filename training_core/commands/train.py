@@ -6,12 +6,15 @@ import argparse
 import json
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
-from training_core import config as configs
+from training_core import settings
 from training_core.commands.common import print_result, write_json
-from training_core.errors import ConfigError, UserError
+from training_core.errors import CheckpointError, ConfigError, UserError
 from training_core.events import RunFailed
 from training_core.messenger import Messenger, line_writer
 from training_core.project import Project
@@ -85,11 +88,31 @@ def run(args: argparse.Namespace) -> int:
 def _train(args: argparse.Namespace, messenger: Messenger) -> dict[str, Any]:
     from training_core.run import Request, train  # torch: only when it is needed
 
-    signal.signal(signal.SIGTERM, lambda *_: messenger.request_stop())
     project = Project.open(args.project)
     resume = _run_folder(project, args.resume) if args.resume else None
-    config = configs.load(args.config, _settings(args), base=_run_settings(resume))
-    return train(Request(project, config, resume, args.show, [sys.executable, *sys.argv]), messenger)
+    config = settings.load(args.config, _settings(args), base=_run_settings(resume))
+    with _signals(messenger):
+        return train(Request(project, config, resume, args.show, [sys.executable, *sys.argv]), messenger)
+
+
+@contextmanager
+def _signals(messenger: Messenger) -> Iterator[None]:
+    """SIGTERM stops and keeps; the first Ctrl-C ends at the next step, a second one at once."""
+
+    def on_interrupt(_signal: int, _frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        messenger.request_interrupt()
+
+    def on_terminate(_signal: int, _frame: FrameType | None) -> None:
+        messenger.request_stop()
+
+    handlers = {signal.SIGTERM: on_terminate, signal.SIGINT: on_interrupt}
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _settings(args: argparse.Namespace) -> dict[str, Any]:
@@ -104,12 +127,19 @@ def _settings(args: argparse.Namespace) -> dict[str, Any]:
         texts.append(f"runtime.device={args.device}")
     if args.supervised_only:
         texts.append("pseudo_label.enabled=false")
-    return configs.merge_settings(texts)
+    return settings.merge_settings(texts)
 
 
 def _run_folder(project: Project, name: str) -> Path:
     inside = project.runs_dir / name
-    return inside if inside.is_dir() else Path(name)
+    folder = inside if inside.is_dir() else Path(name)
+    if folder.is_dir() and folder.resolve().parent != project.runs_dir.resolve():
+        raise CheckpointError(
+            f"{folder} is not a run of the project {project.path}",
+            f"a run under {project.runs_dir}",
+            f"list the runs with: python -m training_core project info {project.path}",
+        )
+    return folder
 
 
 def _run_settings(run_dir: Path | None) -> dict[str, Any]:
@@ -118,5 +148,5 @@ def _run_settings(run_dir: Path | None) -> dict[str, Any]:
     from training_core.run_folder import read_run
 
     read_run(run_dir)  # says in words what is wrong with the folder
-    settings: dict[str, Any] = json.loads((run_dir / "config.json").read_text(encoding="utf-8"))
-    return settings
+    values: dict[str, Any] = json.loads((run_dir / "config.json").read_text(encoding="utf-8"))
+    return values

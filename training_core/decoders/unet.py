@@ -21,7 +21,7 @@ class UNet(nn.Module):
     Widths fall from 128 by halves to 16: glands and other tissue compartments need context more than width.
     """
 
-    def __init__(self, channels: Sequence[int], strides: Sequence[int], n_classes: int) -> None:
+    def __init__(self, channels: Sequence[int], n_classes: int) -> None:
         super().__init__()
         n_stages = len(channels) - 1
         widths = [max(16, 128 >> stage) for stage in range(n_stages)]
