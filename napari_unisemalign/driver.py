@@ -101,6 +101,13 @@ class Driver:
         QTest.qWait(1)  # the layout must know the unfolded section's place
         self.panel.scroll_area.ensureWidgetVisible(widget, 0, 8)
 
+    def scroll_to(self, section_number: int) -> None:
+        """Bring a section to the top of the panel."""
+        section = self.panel.sections[section_number - 1]
+        section.set_open(True)
+        QTest.qWait(1)
+        self.panel.scroll_area.verticalScrollBar().setValue(section.y() - 4)
+
     def show_tile(self, name: str) -> None:
         """Click a tile in the list."""
         view = self.panel.tiles.list
@@ -186,6 +193,7 @@ class Driver:
         """Save a picture of the whole window."""
         path.parent.mkdir(parents=True, exist_ok=True)
         self.close_notifications()
+        self.layers.activate_labels("pan_zoom")  # no brush in the corner where no mouse is
         QTest.qWait(200)
         self.viewer.screenshot(str(path), canvas_only=False, flash=False)
         return path

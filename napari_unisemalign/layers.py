@@ -37,7 +37,9 @@ TILE, CONFIDENCE, PREDICTION, PSEUDO_LABEL, LABELS, AREA = (
 )
 ORDER = (TILE, CONFIDENCE, PREDICTION, PSEUDO_LABEL, LABELS, AREA)  # from the bottom to the top
 OVERLAY_ROLES = (PREDICTION, PSEUDO_LABEL, CONFIDENCE)
-OPACITY = {PREDICTION: 0.45, PSEUDO_LABEL: 0.45, CONFIDENCE: 0.6, LABELS: 0.6}
+OPACITY = {PREDICTION: 0.45, PSEUDO_LABEL: 0.45, CONFIDENCE: 0.6, LABELS: 0.55}
+NEUTRAL_ALPHA = 0.4
+"""Grey classes, as background is by default, recede: a grey veil over the whole tile would hide the tissue."""
 SHOWN_AT_FIRST = {PREDICTION: True, PSEUDO_LABEL: False, CONFIDENCE: False}
 
 
@@ -62,9 +64,12 @@ def class_of(value: int) -> int | None:
 
 
 def class_colormap(classes: Iterable[TissueClass]) -> DirectLabelColormap:
-    """The classes' own colors; everything else is transparent."""
+    """The classes' own colors, grey ones fainter; everything else is transparent."""
     colors: dict[int | None, Any] = {None: "transparent", 0: "transparent"}
-    colors.update({layer_value(each.id): each.color for each in classes})
+    for each in classes:
+        rgb = [int(each.color[start : start + 2], 16) / 255 for start in (1, 3, 5)]
+        is_neutral = max(rgb) - min(rgb) < 0.08
+        colors[layer_value(each.id)] = (*rgb, NEUTRAL_ALPHA if is_neutral else 1.0)
     return DirectLabelColormap(color_dict=colors)
 
 

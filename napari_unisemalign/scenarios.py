@@ -51,7 +51,7 @@ def drive(folder: Path, minutes: float, say: Say) -> Driven:
         driver.start_training(minutes)
         driver.wait_for_new_overlay(former)
         say(f"The first overlay of {shown} is on the screen while training runs")
-        driver.reveal(driver.panel.train)
+        driver.scroll_to(2)
         during = driver.screenshot(folder / "screenshots" / "training.png")
         driver.wait_trained(minutes)
         say(driver.panel.train.status.text())
@@ -75,7 +75,7 @@ def accept_and_correct(driver: Driver, project: Project, name: str, picture: Pat
         raise DriveError(f"{name} was not accepted: {driver.panel.correct.hint.text()}")
     if not driver.correct(read_truth(project, name)):
         raise DriveError(f"the correction of {name} changed nothing")
-    driver.reveal(driver.panel.correct)
+    driver.scroll_to(3)
     return driver.screenshot(picture)
 
 

@@ -203,6 +203,9 @@ class Session:
                 self.curves.dice.append((event.elapsed_s, mdice))
                 self.curves.dice_measured_on = event.measured_on
                 self.curves_changed.emit(self.curves)
+                where = "Validation Dice" if event.measured_on == "validation" else "Dice on labelled tiles"
+                best = ", the best so far" if event.is_best else ""
+                self._set_training(replace(training, message=f"{where} {mdice:.1f} % after {event.step} steps{best}."))
             case OverlayReady():
                 paths = (Path(event.prediction), Path(event.pseudo_label), Path(event.confidence))
                 self._live[event.tile] = Overlays(event.run_id, *paths, live=True)

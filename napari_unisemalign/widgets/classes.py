@@ -5,9 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from qtpy.QtCore import QSize, Qt, Signal
-from qtpy.QtGui import QColor, QIcon, QPixmap
-from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QPushButton, QTableWidget, QTableWidgetItem, QWidget
+from qtpy.QtCore import QModelIndex, QRect, Qt, Signal
+from qtpy.QtGui import QColor, QPainter
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QHeaderView,
+    QPushButton,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QTableWidget,
+    QTableWidgetItem,
+    QWidget,
+)
 
 from napari_unisemalign.widgets.common import Hint, body_layout, row, set_available
 
@@ -15,6 +24,7 @@ KEY, COLOR, NAME, PROMPT = range(4)
 ROW_PX = 26
 ROWS_SHOWN = 6
 SWATCH_PX = 18
+COLOR_ROLE = Qt.ItemDataRole.UserRole + 1
 
 
 @dataclass(frozen=True)
@@ -26,6 +36,17 @@ class ClassRow:
     color: str
     prompt: str
     key: str
+
+
+class SwatchDelegate(QStyledItemDelegate):
+    """A square of the class's color, the same in a chosen row."""
+
+    def paint(self, painter: QPainter | None, option: QStyleOptionViewItem, index: QModelIndex) -> None:  # noqa: D102
+        super().paint(painter, option, index)
+        if painter is not None:
+            square = QRect(0, 0, SWATCH_PX, SWATCH_PX)
+            square.moveCenter(option.rect.center())
+            painter.fillRect(square, QColor(index.data(COLOR_ROLE)))
 
 
 class ClassesView(QWidget):
@@ -51,7 +72,8 @@ class ClassesView(QWidget):
         self.table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.table.setShowGrid(False)
         self.table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
-        self.table.setIconSize(QSize(SWATCH_PX, SWATCH_PX))
+        self.table.setWordWrap(False)
+        self.table.setItemDelegateForColumn(COLOR, SwatchDelegate(self.table))
         self.table.setAccessibleName("Classes")
         header = self.table.horizontalHeader()
         header.setHighlightSections(False)
@@ -119,7 +141,7 @@ class ClassesView(QWidget):
         key.setFlags(fixed)
         key.setToolTip(f"Press {each.key} to paint with {each.name}" if each.key else "No key: only 1 to 9 are used")
         color = QTableWidgetItem()
-        color.setIcon(_swatch(each.color))
+        color.setData(COLOR_ROLE, each.color)
         color.setFlags(fixed)
         color.setToolTip(f"{each.color}: click to choose another color")
         name = QTableWidgetItem(each.name)
@@ -149,13 +171,3 @@ class ClassesView(QWidget):
             self.color_clicked.emit(self._rows[clicked_row].id)
         else:
             self.class_chosen.emit(self._rows[clicked_row].id)  # also when it is the current one: back to painting
-
-
-def _swatch(color: str) -> QIcon:
-    """A square of the color, the same in a chosen row."""
-    pixmap = QPixmap(SWATCH_PX, SWATCH_PX)
-    pixmap.fill(QColor(color))
-    icon = QIcon()
-    for mode in (QIcon.Mode.Normal, QIcon.Mode.Selected, QIcon.Mode.Active):
-        icon.addPixmap(pixmap, mode)
-    return icon

@@ -16,6 +16,8 @@ from qtpy.QtWidgets import (
 
 ACCENT = "#3f74d1"
 SPACING = 6
+FLUSH_STYLE = "padding: 0; margin: 0;"
+"""napari's style sheet moves labels to the right of buttons."""
 
 PRIMARY_STYLE = f"""
 QPushButton:enabled {{ background-color: {ACCENT}; color: white; font-weight: 600; }}
@@ -64,13 +66,20 @@ class Hint(QLabel):
         self.setWordWrap(True)
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setMinimumWidth(1)
-        self.setStyleSheet("padding: 0; margin: 0;")  # as far left as the buttons above
+        self.setStyleSheet(FLUSH_STYLE)
         self.setVisible(bool(text))
 
     def set_text(self, text: str) -> None:
         """Show this sentence; an empty one hides the label."""
         self.setText(text)
         self.setVisible(bool(text))
+
+
+def caption(text: str, parent: QWidget) -> QLabel:
+    """The words before a field, as far left as the buttons."""
+    label = QLabel(text, parent)
+    label.setStyleSheet(FLUSH_STYLE)
+    return label
 
 
 class ElidedLabel(QLabel):

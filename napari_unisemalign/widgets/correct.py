@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QCheckBox, QComboBox, QLabel, QPushButton, QWidget
+from qtpy.QtWidgets import QCheckBox, QComboBox, QPushButton, QWidget
 
 from napari_unisemalign.session import OverlaySource
-from napari_unisemalign.widgets.common import Hint, body_layout, primary, row, set_available
+from napari_unisemalign.widgets.common import Hint, body_layout, caption, primary, row, set_available
 
 
 class CorrectView(QWidget):
@@ -40,7 +40,7 @@ class CorrectView(QWidget):
         self.hint = Hint("", self)
         self.saved = Hint("", self)
         layout = body_layout(self)
-        source = row(QLabel("Accept the", self), stretch=False)
+        source = row(caption("Accept the", self), stretch=False)
         source.addWidget(self.source_combo, 1)
         layout.addLayout(source)
         layout.addLayout(row(self.accept_tile_button, self.reject_button))

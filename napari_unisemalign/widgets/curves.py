@@ -15,12 +15,13 @@ class CurveView(QWidget):
     """One curve over time with its title, its last value, and the ends of both axes."""
 
     def __init__(
-        self, title: str, color: str, *, unit: str = "", low: float = 0.0, high: float | None = None,
+        self, title: str, color: str, *, unit: str = "", limits: tuple[float, float] | None = None,
         dots: bool = False, parent: QWidget | None = None,
     ) -> None:  # fmt: skip
         super().__init__(parent)
         self._title, self._color, self._unit = title, QColor(color), unit
-        self._low, self._high, self._dots = low, high, dots
+        self._limits, self._dots = limits, dots
+        self._span_s: tuple[float, float] | None = None
         self._points: tuple[tuple[float, float], ...] = ()
         self.setMinimumSize(100, 96)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -37,6 +38,10 @@ class CurveView(QWidget):
         """Name the curve."""
         self._title = title
         self.update()
+
+    def set_span(self, span_s: tuple[float, float] | None) -> None:
+        """The ends of the time axis in seconds; None: those of the points."""
+        self._span_s = span_s
 
     def set_points(self, points: Points) -> None:
         """Draw these points: (elapsed seconds, value)."""
@@ -66,10 +71,12 @@ class CurveView(QWidget):
         self._draw_frame(painter, plot, quiet)
         self._draw_curve(painter, plot)
         painter.setPen(quiet)
+        bottom, top = self._values()
         below = QRectF(plot.left(), plot.bottom() + 2, plot.width(), line_px)
-        painter.drawText(below, Qt.AlignmentFlag.AlignLeft, f"{self._bottom():g} to {self._top():.3g}{self._unit}")
+        painter.drawText(below, Qt.AlignmentFlag.AlignLeft, f"{bottom:.3g} to {top:.3g}{self._unit}")
         if self._points:
-            painter.drawText(below, Qt.AlignmentFlag.AlignRight, duration(self._points[-1][0]))
+            first_s, last_s = self._times()
+            painter.drawText(below, Qt.AlignmentFlag.AlignRight, duration(last_s - first_s))
         painter.end()
 
     def _draw_frame(self, painter: QPainter, plot: QRectF, quiet: QColor) -> None:
@@ -83,11 +90,12 @@ class CurveView(QWidget):
     def _draw_curve(self, painter: QPainter, plot: QRectF) -> None:
         if not self._points:
             return
-        bottom, top = self._bottom(), self._top()
-        span_s = max(self._points[-1][0], 1e-9)
+        bottom, top = self._values()
+        first_s, last_s = self._times()
+        span_s = max(last_s - first_s, 1e-9)
         positions = [
             QPointF(
-                plot.left() + elapsed_s / span_s * plot.width(),
+                plot.left() + max(elapsed_s - first_s, 0.0) / span_s * plot.width(),
                 plot.bottom() - min(max((value - bottom) / (top - bottom), 0.0), 1.0) * plot.height(),
             )
             for elapsed_s, value in self._points
@@ -99,13 +107,16 @@ class CurveView(QWidget):
             for position in positions:
                 painter.drawEllipse(position, 2.5, 2.5)
 
-    def _bottom(self) -> float:
-        return self._low
+    def _times(self) -> tuple[float, float]:
+        return self._span_s or (self._points[0][0], self._points[-1][0])
 
-    def _top(self) -> float:
-        if self._high is not None:
-            return self._high
-        return max((value for _, value in self._points), default=1.0) or 1.0
+    def _values(self) -> tuple[float, float]:
+        """The ends of the value axis: fixed ones, or those of the points, apart from each other."""
+        if self._limits is not None:
+            return self._limits
+        values = [value for _, value in self._points] or [0.0]
+        bottom, top = min(values), max(values)
+        return (bottom, top) if top > bottom else (bottom, bottom + 1.0)
 
 
 def duration(seconds: float) -> str:

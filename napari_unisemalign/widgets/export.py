@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Literal
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QGridLayout, QLabel, QLineEdit, QPushButton, QWidget
+from qtpy.QtWidgets import QComboBox, QGridLayout, QLineEdit, QPushButton, QWidget
 
-from napari_unisemalign.widgets.common import Hint, body_layout, set_available
+from napari_unisemalign.widgets.common import Hint, body_layout, caption, set_available
 
 Content = Literal["labels", "predictions", "merged"]
 Format = Literal["png", "tiff"]
@@ -42,11 +42,11 @@ class ExportView(QWidget):
         grid = QGridLayout()
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setSpacing(6)
-        grid.addWidget(QLabel("Masks", self), 0, 0)
+        grid.addWidget(caption("Masks", self), 0, 0)
         grid.addWidget(self.content_combo, 0, 1, 1, 2)
-        grid.addWidget(QLabel("Format", self), 1, 0)
+        grid.addWidget(caption("Format", self), 1, 0)
         grid.addWidget(self.format_combo, 1, 1, 1, 2)
-        grid.addWidget(QLabel("Folder", self), 2, 0)
+        grid.addWidget(caption("Folder", self), 2, 0)
         grid.addWidget(self.folder_edit, 2, 1)
         grid.addWidget(self.browse_button, 2, 2)
         grid.setColumnStretch(1, 1)

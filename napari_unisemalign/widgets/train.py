@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QLabel, QProgressBar, QPushButton, QWidget
+from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QProgressBar, QPushButton, QWidget
 
-from napari_unisemalign.widgets.common import Hint, body_layout, primary, row, set_available
+from napari_unisemalign.widgets.common import Hint, body_layout, caption, primary, row, set_available
 from napari_unisemalign.widgets.curves import CurveView, Points, duration
 
 DEFAULT_MINUTES = 5.0
@@ -35,12 +35,14 @@ class TrainView(QWidget):
         self.progress.setRange(0, 1000)
         self.progress.setTextVisible(False)
         self.progress.setFixedHeight(8)
-        self.time_left = QLabel("", self)
+        self.time_left = caption("", self)
         self.status = Hint("", self)
         self.loss_curve = CurveView("Loss", "#e8963c", parent=self)
-        self.dice_curve = CurveView("Validation Dice", "#4c9be8", unit=" %", high=100.0, dots=True, parent=self)
+        self.dice_curve = CurveView(
+            "Validation Dice", "#4c9be8", unit=" %", limits=(0.0, 100.0), dots=True, parent=self
+        )
         layout = body_layout(self)
-        settings = row(QLabel("Train for", self), self.minutes_spin, stretch=False)
+        settings = row(caption("Train for", self), self.minutes_spin, stretch=False)
         settings.addStretch()
         settings.addWidget(self.labeled_only_check)
         layout.addLayout(settings)
@@ -85,6 +87,9 @@ class TrainView(QWidget):
 
     def set_curves(self, loss: Points, dice: Points, dice_measured_on: str) -> None:
         """Draw the curves; both vanish while there is nothing to draw."""
+        span_s = (loss[0][0], max(loss[-1][0], dice[-1][0] if dice else 0.0)) if loss else None
+        for curve in (self.loss_curve, self.dice_curve):
+            curve.set_span(span_s)
         self.loss_curve.set_points(loss)
         self.dice_curve.set_title("Validation Dice" if dice_measured_on == "validation" else "Dice, labelled tiles")
         self.dice_curve.set_points(dice)
