@@ -217,6 +217,8 @@ def _open(path: Path) -> Any:
         raise ImageError(f"there is no file {path}", "a slide", "check the path and the spelling")
     with quiet("tifffile"), quiet("tiffslide"):
         try:
+            with tifffile.TiffFile(path) as tiff:  # tiffslide would leave a file open that it cannot read
+                _ = tiff.series[0].levels
             return tiffslide.TiffSlide(path)
         # tiffslide lets the errors of every library below it through.
         except Exception as cause:
