@@ -11,7 +11,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from training_core.errors import ProjectError
+from training_core.errors import MaskError, ProjectError
 from training_core.export import export_masks
 from training_core.project import UNLABELED, LabelSource, Project
 
@@ -85,4 +85,40 @@ def test_nothing_to_export_is_an_error_and_writes_nothing(
     project = make_project(labeled=0, val=0)
     with pytest.raises(ProjectError, match="first"):
         export_masks(project, tmp_path / "out", content=content)  # type: ignore[arg-type]
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_rejected_prediction_is_not_merged(make_project: MakeProject, tmp_path: Path) -> None:
+    project = make_project()
+    for name in ("u_1", "u_2"):
+        predicted(project, "r1", name, np.ones((96, 96), np.uint8))
+    project.reject("u_1", "r1")
+    written = export_masks(project, tmp_path / "m", content="merged")
+    assert {path.stem for path in written} == {"a_1", "a_2", "v_1", "u_2"}
+
+
+def test_the_projects_own_folders_are_never_exported_into(make_project: MakeProject) -> None:
+    project = make_project()
+    before = (project.path / "labels" / "a_1.png").read_bytes()
+    for own in (project.path, project.path / "labels", project.path / "images" / "masks"):
+        with pytest.raises(ProjectError, match="holds the project's own files"):
+            export_masks(project, own)
+    assert (project.path / "labels" / "a_1.png").read_bytes() == before
+    assert not (project.path / "classes.json").exists()
+    assert len(export_masks(project, project.path / "export")) == 3
+
+
+def test_a_prediction_of_another_size_is_refused(make_project: MakeProject, tmp_path: Path) -> None:
+    project = make_project()
+    predicted(project, "r1", "u_1", np.ones((40, 96), np.uint8))
+    with pytest.raises(MaskError, match="is 96 x 40 px"):
+        export_masks(project, tmp_path / "p", content="predictions")
+
+
+@pytest.mark.parametrize("choice", [{"format": "gif"}, {"content": "everything"}])
+def test_unknown_formats_and_contents_are_refused(
+    make_project: MakeProject, tmp_path: Path, choice: dict[str, str]
+) -> None:
+    with pytest.raises(ProjectError, match="one of"):
+        export_masks(make_project(), tmp_path / "out", **choice)  # type: ignore[arg-type]
     assert not (tmp_path / "out").exists()
