@@ -51,6 +51,7 @@ def drive(folder: Path, minutes: float, say: Say) -> Driven:
         driver.start_training(minutes)
         driver.wait_for_new_overlay(former)
         say(f"The first overlay of {shown} is on the screen while training runs")
+        driver.wait(lambda: _worth_a_picture(driver), "the training to get on", 60 * minutes + 120.0)
         driver.scroll_to(2)
         during = driver.screenshot(folder / "screenshots" / "training.png")
         driver.wait_trained(minutes)
@@ -89,6 +90,12 @@ def screenshots(folder: Path, minutes: float, say: Say) -> tuple[Path, Path]:
         return training, review
     finally:
         shutil.rmtree(workplace, ignore_errors=True)
+
+
+def _worth_a_picture(driver: Driver) -> bool:
+    """There is a curve to see, or training will soon be over."""
+    training = driver.session.training
+    return len(driver.session.curves.dice) >= 3 or training.progress >= 0.8 or not training.active
 
 
 @contextmanager

@@ -31,6 +31,7 @@ class CorrectionController:
         self._session, self._layers, self.reporter = context.session, context.layers, context.reporter
         self._view = context.panel.correct
         self._clicking = False
+        self._said = ""
         self._painted = False
         """Something was painted or accepted on this tile since it came on the screen."""
         view, session = self._view, self._session
@@ -61,12 +62,11 @@ class CorrectionController:
         if on:
             self._stop_clicking()
             layer = self._layers.start_area()
-            layer.events.data.connect(self._refresh)
-            self._view.set_hint("Click around the area, double-click to close it, then press Accept drawn area.")
+            layer.events.data.connect(self._on_drawn)
+            self._say("Click around the area, double-click to close it, then press Accept drawn area.")
         else:
             self._layers.end_area()
-            self._view.set_hint("")
-        self._refresh()
+            self._say("")
 
     @guarded
     def accept_area(self) -> None:
@@ -81,16 +81,14 @@ class CorrectionController:
         """From now on a click on the image accepts the connected area there, or no longer."""
         if not on:
             self._stop_clicking()
-            self._view.set_hint("")
-            self._refresh()
+            self._say("")
             return
         self._layers.end_area()
         self._layers.activate_labels("pan_zoom")
         self._clicking = True
         self._context.viewer.mouse_drag_callbacks.append(self._on_drag)
         words = availability.source_words(self._view.source)
-        self._view.set_hint(f"Click on the image: the connected area of the {words} there is accepted.")
-        self._refresh()
+        self._say(f"Click on the image: the connected area of the {words} there is accepted.")
 
     def accept_component(self, position: tuple[float, float]) -> None:
         """Accept the connected area at (row, column) of the tile."""
@@ -101,7 +99,7 @@ class CorrectionController:
         if 0 <= row < ids.shape[0] and 0 <= column < ids.shape[1]:
             mask = self._layers.component(self._role(), (row, column))
             if mask is None:
-                self._view.set_hint("The model is not sure enough here: there is no pseudo-label to accept.")
+                self._say("The model is not sure enough here: there is no pseudo-label to accept.")
             else:
                 self._accept(mask, "component")
 
@@ -109,7 +107,6 @@ class CorrectionController:
     def undo(self) -> None:
         """Take back the last stroke or accept."""
         self._layers.undo()
-        self._refresh()
 
     @guarded
     def reject(self) -> None:
@@ -121,7 +118,7 @@ class CorrectionController:
         project.reject(name, overlays.run_id)
         self._session.states_changed.emit()
         self._session.overlays_changed.emit(name)
-        self._view.set_hint("Rejected. Paint what is right, or go on to the next tile.")
+        self._say("Rejected. Paint what is right, or go on to the next tile.")
 
     @guarded
     def show_next(self) -> None:
@@ -145,8 +142,7 @@ class CorrectionController:
             self._labels.save_accepted(LABEL_SOURCES[source], overlays.run_id, region)
         if not self._clicking:
             self._layers.activate_labels()
-        self._view.set_hint(_outcome(fill))
-        self._refresh()
+        self._say(_outcome(fill))
         return True
 
     def _may_overwrite(self, conflicts: int, source: OverlaySource) -> bool:
@@ -181,21 +177,37 @@ class CorrectionController:
         if self._on_drag in callbacks:
             callbacks.remove(self._on_drag)
 
+    def _on_drawn(self, _event: Any = None) -> None:
+        self._refresh()
+
     def _on_paint(self, _event: Any = None) -> None:
         if not self._painted:
             self._painted = True
             self._refresh()
 
+    def _on_undo(self, _event: Any = None) -> None:
+        """The whole label is drawn anew, as after Ctrl+Z: what was said about the last accept may be untrue."""
+        if self._said and not self._clicking and self._layers.get(AREA) is None:
+            self._say("")
+
+    def _on_mode(self, event: Any) -> None:
+        """A brush was taken up: from now on clicks paint."""
+        if self._clicking and event.mode != "pan_zoom":
+            self._stop_clicking()
+            self._say("")
+
     def _on_tile(self, _name: object = None) -> None:
         self._painted = False
         if self._layers.get(AREA) is not None:
             self._layers.end_area()
-        self._view.set_hint("")
+        self._say("")
         self._refresh()
 
     def _on_layer(self, event: Any) -> None:
         if event.value.metadata.get(ROLE_KEY) == LABELS:
             event.value.events.paint.connect(self._on_paint)
+            event.value.events.set_data.connect(self._on_undo)
+            event.value.events.mode.connect(self._on_mode)
 
     def _refresh(self, _change: object = None) -> None:
         session, drawing = self._session, self._layers.get(AREA) is not None
@@ -209,10 +221,15 @@ class CorrectionController:
         )
         self._view.set_undo("" if self._painted else "There is nothing to take back on this tile.")
         self._view.set_modes(drawing=drawing, clicking=self._clicking)
-        if accept:
-            self._view.set_hint(accept)
-        elif session.tile is not None and not self._view.hint.text():
-            self._view.set_hint(_advice(session.project.state(session.tile)) if session.project else "")
+        advice = ""
+        if session.project is not None and session.tile is not None:
+            advice = _advice(session.project.state(session.tile))
+        self._view.set_hint(self._said or accept or advice)
+
+    def _say(self, text: str) -> None:
+        """Show a sentence until the tile changes or another one comes; an empty one gives way to advice."""
+        self._said = text
+        self._refresh()
 
 
 def _outcome(fill: Fill) -> str:

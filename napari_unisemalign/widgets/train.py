@@ -38,9 +38,8 @@ class TrainView(QWidget):
         self.time_left = caption("", self)
         self.status = Hint("", self)
         self.loss_curve = CurveView("Loss", "#e8963c", parent=self)
-        self.dice_curve = CurveView(
-            "Validation Dice", "#4c9be8", unit=" %", limits=(0.0, 100.0), dots=True, parent=self
-        )
+        percent = (0.0, 100.0)
+        self.dice_curve = CurveView("Validation Dice", "#4c9be8", unit=" %", limits=percent, dots=True, parent=self)
         layout = body_layout(self)
         settings = row(caption("Train for", self), self.minutes_spin, stretch=False)
         settings.addStretch()

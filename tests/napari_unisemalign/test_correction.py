@@ -44,6 +44,7 @@ def test_accepting_a_tile_fills_what_is_not_labelled_and_nothing_else(
     assert sources(predicted_project, "tile_01") == [("painted", None), ("accepted_prediction", "tile")]
     assert predicted_project.label_edits("tile_01")[-1].run_id == "20260101-000000"
     assert predicted_project.state("tile_01") is TileState.ACCEPTED
+    assert driver.panel.correct.hint.text().startswith("Accepted 9")
     assert "were kept" in driver.panel.correct.hint.text()
     assert answers.asked == []
     assert driver.panel.tiles.model.data(driver.panel.tiles.model.index(0, 0), 257).startswith("accepted")
@@ -75,6 +76,7 @@ def test_one_undo_takes_an_accept_back(window: Any, predicted_project: Project, 
     else:
         driver.click(driver.panel.correct.undo_button)
     np.testing.assert_array_equal(driver.label(), before)
+    assert not driver.panel.correct.hint.text().startswith("Accepted 9")
     driver.wait_saved()
     np.testing.assert_array_equal(predicted_project.label("tile_01"), before)
 
@@ -182,6 +184,18 @@ def test_a_drag_in_click_mode_moves_the_camera_and_accepts_nothing(window: Any, 
         QTest.mouseMove(canvas, start + QPoint(shift, shift))
     QTest.mouseRelease(canvas, Qt.MouseButton.LeftButton, pos=start + QPoint(60, 60))
     assert (driver.label() == 255).all()
+
+
+def test_taking_up_the_brush_ends_click_mode(window: Any, predicted_project: Project) -> None:
+    viewer, driver, _answers = window
+    driver.panel.controller.open_project(predicted_project.path)
+    view = driver.panel.correct
+    driver.click(view.click_button)
+    assert view.click_button.isChecked()
+    driver.choose_class(1)
+    assert viewer.layers[LABELS].mode == "paint"
+    assert not view.click_button.isChecked()
+    assert driver.panel.controller.correction._on_drag not in viewer.mouse_drag_callbacks
 
 
 def test_where_the_pseudo_label_is_unsure_a_click_says_so(window: Any, predicted_project: Project) -> None:

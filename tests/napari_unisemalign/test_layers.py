@@ -7,6 +7,7 @@ from napari.components import ViewerModel
 from napari_unisemalign.layers import (
     AREA,
     LABELS,
+    NEUTRAL_ALPHA,
     ORDER,
     PREDICTION,
     PSEUDO_LABEL,
@@ -16,7 +17,7 @@ from napari_unisemalign.layers import (
     to_label,
     to_layer,
 )
-from training_core.project import UNLABELED, make_classes
+from training_core.project import UNLABELED, TissueClass, make_classes
 
 CLASSES = make_classes(("background", "gland"))
 
@@ -55,11 +56,10 @@ def test_every_class_id_survives_the_way_to_the_layer_and_back() -> None:
     np.testing.assert_array_equal(to_label(values), label)
 
 
-def test_colors_are_the_classes_own_and_nothing_else_shows() -> None:
-    colormap = class_colormap(CLASSES)
-    for each in CLASSES:
-        rgb = tuple(int(each.color[i : i + 2], 16) / 255 for i in (1, 3, 5))
-        np.testing.assert_allclose(colormap.map(each.id + 1), (*rgb, 1), atol=1e-3)
+def test_colors_are_the_classes_own_grey_recedes_and_nothing_else_shows() -> None:
+    colormap = class_colormap([TissueClass(0, "background", "#999999"), TissueClass(1, "gland", "#009e73")])
+    np.testing.assert_allclose(colormap.map(1), (0.6, 0.6, 0.6, NEUTRAL_ALPHA), atol=1e-3)
+    np.testing.assert_allclose(colormap.map(2), (0, 0x9E / 255, 0x73 / 255, 1), atol=1e-3)
     assert colormap.map(0)[3] == 0
     assert colormap.map(77)[3] == 0
 
