@@ -120,7 +120,7 @@ def _values_needed(args: argparse.Namespace, given: str) -> ProjectError:
     for path in find_masks(args.masks, [path.stem for path in find_images(args.images)]).values():
         counts.update(value_counts(read_mask(path)))
     found = ", ".join(str(value) for value in sorted(counts)[:12]) + (", ..." if len(counts) > 12 else "")
-    return ProjectError(f"{given} (the masks hold {found})", "--classes NAME=VALUE,...", propose_classes(counts))
+    return ProjectError(f"{given} (the masks hold {found})", "a class for each value", propose_classes(counts))
 
 
 def _names(path: Path | None) -> list[str] | None:
