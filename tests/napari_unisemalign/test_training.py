@@ -64,6 +64,14 @@ def idle(driver: Any) -> bool:
     return driver.session.training.phase is Phase.IDLE
 
 
+def wait_closed(viewer: Any, driver: Any) -> None:
+    """Until Qt has deleted the closed window; then the fixture must not close it once more."""
+    closed: list[bool] = []
+    viewer.window._qt_window.destroyed.connect(lambda: closed.append(True))
+    driver.wait(lambda: bool(closed), "the window to be closed", 10.0)
+    del viewer.window._qt_window
+
+
 def test_what_the_trainer_refuses_is_a_notification(window: Any, project: Project) -> None:
     """The real trainer: two tiles, but only one class painted."""
     _viewer, driver, _answers = window
@@ -142,10 +150,8 @@ def test_closing_the_window_while_training_asks(window: Any, labeled_project: Pr
     answers.close = CloseAnswer.WAIT
     assert not main_window.close()
     assert answers.asked == ["close_while_training"] * 2 + ["close_while_stopping"]
-    closed: list[object] = []
-    main_window.destroyed.connect(closed.append)
-    driver.wait(lambda: bool(closed), "the window to close by itself", 10.0)
-    del viewer.window._qt_window  # napari deletes a closed window; the fixture must not close it again
+    del main_window
+    wait_closed(viewer, driver)
     assert [each.run_id for each in labeled_project.rounds()] == ["20260103-000000"]
 
 
@@ -157,6 +163,7 @@ def test_closing_now_is_the_last_resort(window: Any, labeled_project: Project) -
     answers.close = CloseAnswer.KILL
     assert viewer.window._qt_window.close()
     assert idle(driver)
+    wait_closed(viewer, driver)
 
 
 @pytest.mark.usefixtures("stand_in")
@@ -181,4 +188,5 @@ def test_closing_saves_the_last_strokes(window: Any, project: Project) -> None:
     assert not project.has_label("tile_01")
     assert viewer.window._qt_window.close()
     assert project.has_label("tile_01")
+    wait_closed(viewer, driver)
     assert answers.asked == []
