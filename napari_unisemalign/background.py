@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-from qtpy.QtCore import QEventLoop, QObject, QThread, Signal
+from qtpy.QtCore import QEventLoop, QObject, Qt, QThread, Signal
 
 from training_core.errors import UserError
 
@@ -22,7 +22,8 @@ class Background(QObject):
         super().__init__(parent)
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="unisemalign")
         self._open = True
-        self._arrived.connect(self._call)
+        # queued, because quick work is over before `run` returns, and its answer must not overtake it
+        self._arrived.connect(self._call, Qt.ConnectionType.QueuedConnection)
         self.destroyed.connect(self._abandon)
 
     def run(

@@ -12,6 +12,7 @@ from napari_unisemalign.controllers.context import Context
 from napari_unisemalign.controllers.labels import LabelsController
 from napari_unisemalign.layers import U8
 from napari_unisemalign.notify import guarded
+from napari_unisemalign.widgets.tile_list import VALIDATION_SUFFIX
 from napari_unisemalign.widgets.tiles import EMPTY
 from training_core.demo import make_demo
 from training_core.errors import UserError
@@ -33,6 +34,7 @@ class TilesController:
         self._session, self.reporter = context.session, context.reporter
         self._view = context.panel.tiles
         self._states: dict[str, TileState] = {}
+        self._validation: tuple[str, ...] = ()
         self._busy = ""
         view, session = self._view, self._session
         view.open_clicked.connect(self.choose_project)
@@ -42,6 +44,7 @@ class TilesController:
         view.previous_clicked.connect(lambda: self._step(-1))
         view.next_clicked.connect(lambda: self._step(1))
         view.thumbnail_wanted.connect(self._load_thumbnail)
+        view.validation_toggled.connect(self.toggle_validation)
         session.states_changed.connect(self._refresh_states)
         session.training_changed.connect(self._refresh_available)
         self._refresh_available()
@@ -112,6 +115,15 @@ class TilesController:
         self._view.set_current(name)
         self._view.set_neighbors(self._session.neighbor(-1) is not None, self._session.neighbor(1) is not None)
 
+    @guarded
+    def toggle_validation(self, name: str) -> None:
+        """Use a labelled tile for validation, or for training again."""
+        project = self._session.project
+        if project is not None:
+            chosen = [each for each in self._validation if each != name]
+            project.set_val(chosen if name in self._validation else [*chosen, name])
+            self._session.states_changed.emit()
+
     def _open(self, path: Path) -> None:
         reason = availability.why_not_switch_project(self._session)
         if reason:
@@ -161,11 +173,13 @@ class TilesController:
             self.show(name)
 
     def _state_of(self, name: str) -> str:
-        return str(self._states.get(name, TileState.UNLABELED))
+        suffix = VALIDATION_SUFFIX if name in self._validation else ""
+        return f"{self._states.get(name, TileState.UNLABELED)}{suffix}"
 
     def _refresh_states(self) -> None:
         project = self._session.project
         self._states = project.states() if project else {}
+        self._validation = project.val_names() if project else ()
         self._view.refresh_states()
         self._refresh_summary()
 

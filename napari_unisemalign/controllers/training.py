@@ -21,6 +21,7 @@ class TrainingController:
         self._session, self.reporter = context.session, context.reporter
         self._view = context.panel.train
         self._finished: RunFinished | None = None
+        self._warned: set[str] = set()
         self.process = TrainerProcess(context.panel)
         self.process.event_received.connect(self._on_event)
         self.process.ended.connect(self._on_ended)
@@ -63,7 +64,8 @@ class TrainingController:
         self.process.wait(5000)
 
     def _on_event(self, event: Event) -> None:
-        if isinstance(event, Warned):
+        if isinstance(event, Warned) and event.message not in self._warned:
+            self._warned.add(event.message)  # once a window is enough: round after round it would only annoy
             self.reporter.warning(event.message)
         if isinstance(event, RunFinished):
             self._finished = event
@@ -113,7 +115,16 @@ class TrainingController:
         self._view.set_available(reason, availability.why_not_stop(self._session))
         training = self._session.training
         if not training.active:
-            self._view.set_status(training.message or reason or "Ready to train on labelled and unlabelled tiles.")
+            self._view.set_status(training.message or reason or self._ready())
+
+    def _ready(self) -> str:
+        project = self._session.project
+        if project is None:
+            return ""
+        labeled, unlabeled = len(project.labeled_names()), len(project.unlabeled_names())
+        val = len(project.val_names())
+        measured = f"{val} for validation" if val else "none for validation: right-click a labelled tile to choose some"
+        return f"Ready to train on {labeled} labelled and {unlabeled} unlabelled tiles; {measured}."
 
     def _draw(self, curves: Curves) -> None:
         self._view.set_curves(curves.loss, curves.dice, curves.dice_measured_on)

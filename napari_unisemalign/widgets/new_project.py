@@ -10,14 +10,13 @@ from qtpy.QtWidgets import (
     QDialogButtonBox,
     QFileDialog,
     QGridLayout,
-    QLabel,
     QLineEdit,
     QPushButton,
     QVBoxLayout,
     QWidget,
 )
 
-from napari_unisemalign.widgets.common import Hint
+from napari_unisemalign.widgets.common import Hint, caption
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ class NewProjectDialog(QDialog):
                 ("Project folder", self.folder_edit, folder_button),
             )
         ):
-            grid.addWidget(QLabel(title, self), line, 0)
+            grid.addWidget(caption(title, self), line, 0)
             grid.addWidget(edit, line, 1, 1, 1 if button else 2)
             if button:
                 grid.addWidget(button, line, 2)

@@ -19,6 +19,7 @@ from napari_unisemalign.widgets.common import ACCENT
 THUMBNAIL_PX = 40
 ROW_PX = 46
 STATE_ROLE = Qt.ItemDataRole.UserRole + 1
+VALIDATION_SUFFIX = ", for validation"
 STATE_COLORS = {
     "unlabelled": "#8a8f98",
     "labelled": "#4c9be8",
@@ -68,6 +69,14 @@ class TileModel(QAbstractListModel):
         """The tile in this row."""
         return self._names[row]
 
+    def is_labeled(self, name: str) -> bool:
+        """Whether the tile has labels."""
+        return self._state(name).startswith(("labelled", "accepted"))
+
+    def is_validation(self, name: str) -> bool:
+        """Whether the tile's state says that it is used for validation."""
+        return self._state(name).endswith(VALIDATION_SUFFIX)
+
     def rowCount(self, parent: QModelIndex | None = None) -> int:  # noqa: D102
         return 0 if parent is not None and parent.isValid() else len(self._names)
 
@@ -82,7 +91,7 @@ class TileModel(QAbstractListModel):
         if role == Qt.ItemDataRole.DecorationRole:
             return self._thumbnail(name)
         if role in (Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleTextRole):
-            return f"{name}: {self._state(name)}"
+            return f"{name}: {self._state(name)}. Right-click a labelled tile to use it for validation."
         return None
 
     def _state(self, name: str) -> str:
@@ -140,7 +149,7 @@ class TileDelegate(QStyledItemDelegate):
         state = str(index.data(STATE_ROLE))
         second = line.translated(0, line.height())
         painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor(STATE_COLORS.get(state, "#8a8f98")))
+        painter.setBrush(QColor(STATE_COLORS.get(state.partition(",")[0], STATE_COLORS["unlabelled"])))
         painter.drawEllipse(second.left() + 1, second.center().y() - 3, 8, 8)
         painter.setPen(color)
         painter.drawText(second.adjusted(15, 0, 0, 0), alignment, state)

@@ -6,12 +6,14 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
-from qtpy.QtCore import QItemSelectionModel, QModelIndex, Qt, Signal
-from qtpy.QtWidgets import QAbstractItemView, QListView, QPushButton, QWidget
+from qtpy.QtCore import QItemSelectionModel, QModelIndex, QPoint, Qt, Signal
+from qtpy.QtGui import QAction
+from qtpy.QtWidgets import QAbstractItemView, QListView, QMenu, QPushButton, QWidget
 
-from napari_unisemalign.widgets.common import ElidedLabel, Hint, body_layout, row, set_available
+from napari_unisemalign.widgets.common import FLUSH_STYLE, ElidedLabel, Hint, body_layout, row, set_available
 from napari_unisemalign.widgets.tile_list import ROW_PX, TileDelegate, TileModel
 
+VALIDATION_ACTION = "Use the labels for validation, not for training"
 EMPTY = "Open a project, make a new one from a folder of images, or try the sample."
 
 
@@ -25,11 +27,13 @@ class TilesView(QWidget):
     previous_clicked = Signal()
     next_clicked = Signal()
     thumbnail_wanted = Signal(str)
+    validation_toggled = Signal(str)
+    """A tile should be used for validation, or no longer."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.title = ElidedLabel(self)
-        self.title.setStyleSheet("font-weight: 600;")
+        self.title.setStyleSheet(f"{FLUSH_STYLE} font-weight: 600;")
         self.open_button = QPushButton("Open …", self)
         self.new_button = QPushButton("New …", self)
         self.sample_button = QPushButton("Sample", self)
@@ -45,6 +49,7 @@ class TilesView(QWidget):
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.setFixedHeight(4 * ROW_PX + 8)
         self.list.setAccessibleName("Tiles")
+        self.list.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.previous_button = QPushButton("Previous tile", self)
         self.next_button = QPushButton("Next tile", self)
         layout = body_layout(self)
@@ -62,6 +67,7 @@ class TilesView(QWidget):
         self.sample_button.clicked.connect(lambda: self.sample_clicked.emit())
         self.previous_button.clicked.connect(lambda: self.previous_clicked.emit())
         self.next_button.clicked.connect(lambda: self.next_clicked.emit())
+        self.list.customContextMenuRequested.connect(self._show_menu)
         self.model.thumbnail_wanted.connect(self.thumbnail_wanted)
         self.list.selectionModel().currentChanged.connect(self._on_current)
 
@@ -118,3 +124,24 @@ class TilesView(QWidget):
     def _on_current(self, current: QModelIndex, _previous: QModelIndex) -> None:
         if current.isValid():
             self.tile_chosen.emit(self.model.name_at(current.row()))
+
+    def menu_at(self, position: QPoint) -> QMenu | None:
+        """The menu of the tile at this place of the list; None beside the tiles."""
+        index = self.list.indexAt(position)
+        if not index.isValid():
+            return None
+        name = self.model.name_at(index.row())
+        menu = QMenu(self)
+        action = QAction(VALIDATION_ACTION, menu)
+        action.setEnabled(self.model.is_labeled(name))
+        action.setCheckable(True)
+        action.setChecked(self.model.is_validation(name))
+        action.triggered.connect(lambda: self.validation_toggled.emit(name))
+        menu.addAction(action)
+        return menu
+
+    def _show_menu(self, position: QPoint) -> None:
+        menu = self.menu_at(position)
+        if menu is not None:
+            menu.exec(self.list.viewport().mapToGlobal(position))
+            menu.deleteLater()

@@ -147,6 +147,31 @@ def test_the_new_project_form_proposes_a_folder_until_one_is_typed(qtbot: Any, t
     assert form.value().folder == Path("/elsewhere")
 
 
+def test_a_labelled_tile_can_be_kept_for_validation(window: Any, project: Project) -> None:
+    _viewer, driver, _answers = window
+    label = np.full((96, 96), 255, np.uint8)
+    label[:9, :9] = 1
+    for name in ("tile_01", "tile_02", "tile_03"):
+        project.write_label(name, label, LabelSource.PAINTED)
+    driver.panel.controller.open_project(project.path)
+    assert "none for validation" in driver.panel.train.status.text()
+    view = driver.panel.tiles
+
+    def action(name: str) -> Any:
+        return view.menu_at(view.list.visualRect(view.model.index(view.model.row_of(name), 0)).center()).actions()[0]
+
+    assert not action("tile_04").isEnabled()  # nothing to measure with
+    action("tile_01").trigger()
+    assert project.val_names() == ("tile_01",)
+    assert states(driver)[0] == "labelled, for validation"
+    assert "2 labelled and 3 unlabelled tiles; 1 for validation" in driver.panel.train.status.text()
+    assert action("tile_01").isChecked()
+    action("tile_01").trigger()
+    assert project.val_names() == ()
+    assert states(driver)[0] == "labelled"
+    assert view.menu_at(QPoint(5, 10_000)) is None
+
+
 # --- classes ---------------------------------------------------------------------------------------------------------
 
 

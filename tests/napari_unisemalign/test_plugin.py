@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -14,10 +16,12 @@ import numpy as np
 import pytest
 from napari.utils._proxies import PublicOnlyProxy
 from npe2 import PluginManager, PluginManifest
+from qtpy.QtCore import QTimer
 
 import napari_unisemalign
 from napari_unisemalign import __main__ as command_line
 from napari_unisemalign import plugin
+from napari_unisemalign.controllers import tiles
 from napari_unisemalign.layers import LABELS, TILE
 from training_core.errors import ProjectError
 from training_core.project import Project
@@ -83,6 +87,36 @@ def test_the_sample_menu_opens_the_panel_on_the_sample(
     viewer.open_sample("napari-unisemalign", "sample-project")
     qtbot.waitUntil(lambda: [layer.name for layer in viewer.layers] == [TILE, LABELS], timeout=10_000)
     assert plugin.panel_in(viewer).controller.session.tile == "tile_01"
+
+
+def test_the_sample_is_made_the_first_time_and_the_panel_tells_how_far(
+    make_napari_viewer: Callable[..., Any],
+    project: Project,
+    qtbot: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folder, told = tmp_path / "home" / "sample", []
+
+    def slow_copy(path: Path, progress: Callable[[int, int, str], None]) -> Project:
+        for done in range(3):
+            progress(done, 3, f"drawing tile {done}")
+            time.sleep(0.1)
+        shutil.copytree(project.path, path)
+        return Project.open(path)
+
+    monkeypatch.setattr(tiles, "make_demo", slow_copy)
+    monkeypatch.setattr(plugin, "sample_folder", lambda: folder)
+    viewer = make_napari_viewer(show=True)
+    summary = plugin.panel_in(viewer).tiles.summary
+    timer = QTimer()
+    timer.timeout.connect(lambda: told.append(summary.text()))
+    timer.start(20)
+    viewer.open_sample("napari-unisemalign", "sample-project")
+    timer.stop()
+    assert "1 of 3: drawing tile 1 …" in told  # the window was alive meanwhile
+    qtbot.waitUntil(lambda: [layer.name for layer in viewer.layers] == [TILE, LABELS], timeout=10_000)
+    assert plugin.panel_in(viewer).controller.session.project.path == folder
 
 
 def test_the_plugins_menu_works_with_the_public_interface_only(
