@@ -36,6 +36,7 @@ def drive(folder: Path, minutes: float, say: Say) -> Driven:
     ------
     DriveError: something did not happen. Any exception of the window is raised as it is.
     """
+    pictures = folder / "screenshots"
     with _window() as driver:
         say("Opening the sample project")
         project = driver.open_sample(folder)
@@ -53,31 +54,32 @@ def drive(folder: Path, minutes: float, say: Say) -> Driven:
         say(f"The first overlay of {shown} is on the screen while training runs")
         driver.wait(lambda: _worth_a_picture(driver), "the training to get on", 60 * minutes + 120.0)
         driver.scroll_to(2)
-        during = driver.screenshot(folder / "screenshots" / "training.png")
+        during = driver.screenshot(pictures / "training.png")
         driver.wait_trained(minutes)
         say(driver.panel.train.status.text())
         say(f"Accepting {shown}, then correcting it with the brush")
-        review = accept_and_correct(driver, project, shown, folder / "screenshots" / "review.png")
+        driver.show_tile(shown)
+        driver.scroll_to(3)
+        review = driver.screenshot(pictures / "review.png")
+        accept_and_correct(driver, project, shown)
+        driver.scroll_to(3)
+        corrected = driver.screenshot(pictures / "corrected.png")
         say("Exporting")
         masks = driver.export(folder / "export")
         if not {f"{name}.png" for name in (*names, shown)} <= {path.name for path in masks}:
             raise DriveError(f"the export lacks a labelled tile: {[path.name for path in masks]}")
-        return Driven((during, review), tuple(masks))
+        return Driven((during, review, corrected), tuple(masks))
 
 
-def accept_and_correct(driver: Driver, project: Project, name: str, picture: Path) -> Path:
-    """Accept the whole tile with the button, paint over its mistakes, take a picture; returns its path."""
-    driver.show_tile(name)
-    prediction = driver.prediction()
-    if prediction is None:
+def accept_and_correct(driver: Driver, project: Project, name: str) -> None:
+    """Accept the whole tile with the button, then paint over its largest mistakes."""
+    if driver.prediction() is None:
         raise DriveError(f"{name} has no prediction to accept")
     driver.click(driver.panel.correct.accept_tile_button)
     if project.state(name) is not TileState.ACCEPTED:
         raise DriveError(f"{name} was not accepted: {driver.panel.correct.hint.text()}")
     if not driver.correct(read_truth(project, name)):
         raise DriveError(f"the correction of {name} changed nothing")
-    driver.scroll_to(3)
-    return driver.screenshot(picture)
 
 
 def screenshots(folder: Path, minutes: float, say: Say) -> tuple[Path, Path]:
@@ -86,7 +88,7 @@ def screenshots(folder: Path, minutes: float, say: Say) -> tuple[Path, Path]:
     try:
         driven = drive(workplace / "sample", minutes, say)
         folder.mkdir(parents=True, exist_ok=True)
-        training, review = (Path(shutil.copy(path, folder / path.name)) for path in driven.screenshots)
+        training, review = (Path(shutil.copy(path, folder / path.name)) for path in driven.screenshots[:2])
         return training, review
     finally:
         shutil.rmtree(workplace, ignore_errors=True)
