@@ -44,7 +44,7 @@ class Controller:
         )
         panel.messages.details_clicked.connect(self.context.dialogs.show_details)
         self.labels = LabelsController(self.context)
-        self.classes = ClassesController(self.context)
+        self.classes = ClassesController(self.context, self.labels)
         self.tiles = TilesController(self.context, self.labels)
         self.overlays = OverlaysController(self.context)
         self.correction = CorrectionController(self.context, self.labels, self.tiles)

@@ -23,12 +23,15 @@ class Ending:
 
     exit_code: int
     crashed: bool
-    """Killed by a signal, or it never started."""
+    """Killed, or it never started."""
     details: str
     """The end of its standard error, for whoever has to find the cause."""
+    started: bool = True
 
     def in_words(self) -> str:
         """A sentence for an ending that no event explained; empty for a good one."""
+        if not self.started:
+            return f"The training process could not be started ({self.details}). Try: install the package again."
         if self.crashed:
             return (
                 "The training process ended without a word, most likely because the memory ran out. "
@@ -135,7 +138,7 @@ class TrainerProcess(QObject):
 
     def _on_error(self, error: QProcess.ProcessError) -> None:
         if error == QProcess.ProcessError.FailedToStart and self._process is not None:
-            self._end(Ending(-1, True, self._process.errorString()))
+            self._end(Ending(-1, True, self._process.errorString(), started=False))
 
     def _end(self, ending: Ending) -> None:
         process, self._process = self._process, None

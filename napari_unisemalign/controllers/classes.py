@@ -6,6 +6,7 @@ from typing import Any
 
 from napari_unisemalign import availability
 from napari_unisemalign.controllers.context import Context
+from napari_unisemalign.controllers.labels import LabelsController
 from napari_unisemalign.layers import LABELS, ROLE_KEY, class_of, layer_value
 from napari_unisemalign.notify import guarded
 from napari_unisemalign.widgets.classes import ClassRow
@@ -21,7 +22,8 @@ KEY_HINT = "Keys 1 to 9 paint with a class, 0 erases. Double-click a name or pro
 class ClassesController:
     """Keeps table, labels layer and project of one mind about the classes."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, labels: LabelsController) -> None:
+        self._labels = labels
         self._context, self._session, self.reporter = context, context.session, context.reporter
         self._layers, self._view = context.layers, context.panel.classes
         view, session = self._view, self._session
@@ -80,6 +82,8 @@ class ClassesController:
         question = f"Remove the class {name}? It must not be used by any label. The other classes stay as they are."
         if not self._context.dialogs.confirm("Remove class", question, "Remove"):
             return
+        if not self._labels.flush():
+            return  # strokes that are not in the project yet may use it
         project.remove_class(class_id)
         self._session.classes_changed.emit()
         self._session.set_class(project.classes[0].id)

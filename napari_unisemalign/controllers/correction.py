@@ -14,7 +14,7 @@ from napari_unisemalign.controllers.tiles import TilesController
 from napari_unisemalign.layers import AREA, LABELS, PREDICTION, PSEUDO_LABEL, ROLE_KEY, Fill, Mask
 from napari_unisemalign.notify import guarded
 from napari_unisemalign.session import OverlaySource
-from training_core.project import LabelSource, TileState
+from training_core.project import UNLABELED, LabelSource, TileState
 
 CLICK_TOLERANCE_PX = 4
 LABEL_SOURCES = {
@@ -160,7 +160,11 @@ class CorrectionController:
     def _ids(self) -> Any:
         if availability.why_not_accept(self._session):
             return None
-        return self._layers.overlay_ids(self._role())
+        ids = self._layers.overlay_ids(self._role())
+        if ids is not None:
+            known = [each.id for each in self._session.classes()]
+            ids[~np.isin(ids, known)] = UNLABELED  # a class that was removed since the run
+        return ids
 
     def _on_drag(self, _viewer: Any, event: Any) -> Generator[None, None, None]:
         """A press and release in one place is a click; anything else moves the camera."""

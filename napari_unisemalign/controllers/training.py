@@ -75,7 +75,7 @@ class TrainingController:
     def _on_ended(self, ending: Ending) -> None:
         training = self._session.training
         finished = self._finished
-        if finished is not None and not ending.crashed:
+        if finished is not None and finished.steps and not ending.crashed:
             self._keep(finished)
         elif training.failure:
             self._session.end_training("Training could not go on; the message above says why.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -221,6 +222,22 @@ def test_rejecting_puts_a_prediction_aside_and_next_goes_on(window: Any, predict
     driver.click(view.next_button)
     assert driver.session.tile == "tile_02"
     assert view.accept_tile_button.isEnabled()
+
+
+def test_a_class_that_was_removed_since_the_run_is_not_accepted(
+    window: Any, project: Project, truths: Any, add_run: Callable[..., None]
+) -> None:
+    _viewer, driver, _answers = window
+    stroma = project.add_class("stroma")
+    ids = truths["tile_01"].copy()
+    ids[:10] = stroma.id
+    add_run(project, "20260101-000000", {"tile_01": ids})
+    project.remove_class(stroma.id)
+    driver.panel.controller.open_project(project.path)
+    driver.click(driver.panel.correct.accept_tile_button)
+    assert (driver.label()[:10] == 255).all()
+    np.testing.assert_array_equal(driver.label()[10:], truths["tile_01"][10:])
+    np.testing.assert_array_equal(project.label("tile_01"), driver.label())
 
 
 # --- saving ----------------------------------------------------------------------------------------------------------

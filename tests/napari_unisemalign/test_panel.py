@@ -266,6 +266,18 @@ def test_a_class_in_use_stays_and_a_bad_name_is_put_back(window: Any, project: P
     assert "name of its own" in driver.panel.messages.text
 
 
+def test_a_class_with_strokes_that_are_not_saved_yet_stays(window: Any, project: Project) -> None:
+    _viewer, driver, _answers = window
+    driver.panel.controller.open_project(project.path)
+    driver.choose_class(1)
+    driver.stroke([(30, 30)], 8)
+    with driver.watching():
+        driver.click(driver.panel.classes.remove_button)
+    assert len(project.classes) == 2
+    assert "gland" in driver.panel.messages.text
+    assert project.has_label("tile_01")
+
+
 # --- overlays --------------------------------------------------------------------------------------------------------
 
 

@@ -106,6 +106,7 @@ def test_a_program_that_does_not_start_is_an_ending(qtbot: Any, tmp_path: Path) 
     process.start([str(tmp_path / "nothing")])
     qtbot.waitUntil(lambda: bool(endings), timeout=20_000)
     assert endings[0].crashed
+    assert "could not be started" in endings[0].in_words()
     assert not process.running
 
 

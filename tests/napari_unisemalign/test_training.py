@@ -119,6 +119,20 @@ def test_stopping_keeps_the_run_and_records_the_round(
     assert "1 tiles wait" in driver.panel.train.status.text()
 
 
+def test_a_stop_before_the_first_step_is_no_round(
+    window: Any, labeled_project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = STAND_IN.replace("steps=3", "steps=0")
+    monkeypatch.setattr(training_module, "train_command", lambda *_args, **_options: [sys.executable, "-c", code])
+    _viewer, driver, _answers = window
+    start(driver, labeled_project)
+    driver.click(driver.panel.train.stop_button)
+    driver.wait(lambda: idle(driver), "the end", 10.0)
+    assert "before it had learned anything" in driver.panel.train.status.text()
+    assert not labeled_project.rounds()
+    assert driver.panel.messages.text == ""
+
+
 @pytest.mark.usefixtures("stand_in")
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 def test_a_crash_is_told_and_nothing_is_lost(window: Any, labeled_project: Project) -> None:
