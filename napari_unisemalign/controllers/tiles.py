@@ -120,8 +120,7 @@ class TilesController:
         """Use a labelled tile for validation, or for training again."""
         project = self._session.project
         if project is not None:
-            chosen = [each for each in self._validation if each != name]
-            project.set_val(chosen if name in self._validation else [*chosen, name])
+            project.use_for_validation(name, name not in self._validation)
             self._session.states_changed.emit()
 
     def _open(self, path: Path) -> None:

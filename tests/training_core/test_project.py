@@ -69,6 +69,22 @@ def test_a_part_labelled_tile_is_labelled_and_unlabelled(make_project: MakeProje
     assert not project.has_label("u_1")
 
 
+def test_one_tile_goes_in_and_out_of_the_validation_split(make_project: MakeProject) -> None:
+    project = make_project()
+    empty = np.full((96, 96), UNLABELED, np.uint8)
+    label = project.label("v_1")
+    project.write_label("v_1", empty, LabelSource.PAINTED)  # without a label it validates nothing
+    project.use_for_validation("a_1", True)
+    assert project.val_names() == ("a_1",)
+    assert project.labeled_names() == ("a_2",)
+    project.write_label("v_1", label, LabelSource.PAINTED)  # and comes back with one
+    assert set(project.val_names()) == {"a_1", "v_1"}
+    project.use_for_validation("a_1", False)
+    assert project.val_names() == ("v_1",)
+    with pytest.raises(ProjectError, match="nobody"):
+        project.use_for_validation("nobody", True)
+
+
 def test_states_follow_the_work(make_project: MakeProject) -> None:
     project = make_project()
     assert project.state("u_1") is TileState.UNLABELED

@@ -309,6 +309,13 @@ class Project:
             known = [tile.name for tile in change.index.tiles]
             change.index = dataclasses.replace(change.index, val=resolve_names(names, known, "the validation list"))
 
+    def use_for_validation(self, name: str, on: bool) -> None:
+        """Put one tile into the validation split, or take it out; the others stay, also those without a label now."""
+        self.tile(name)
+        with self._store.update() as change:
+            others = tuple(each for each in change.index.val if each != name)
+            change.index = dataclasses.replace(change.index, val=(*others, name) if on else others)
+
     # --- classes -------------------------------------------------------------------------------------------------
 
     def add_class(self, name: str, color: str | None = None, prompt: str = "") -> TissueClass:
