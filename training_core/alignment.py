@@ -69,8 +69,28 @@ def similarities(
     return Similarities(cosines(prototypes), cosines(text))
 
 
-def fuse(logits: Tensor, similar: Similarities, *, prototype_weight: float, text_weight: float) -> Tensor:
-    """S_fuse = S_dl + prototype_weight S_zp + text_weight S_zt, all (B, C, H, W)."""
+class FusionWeights(nn.Conv2d):
+    """Embedding (B, D, h, w) to the two weights of the fused logits at every pixel, (B, 2, h, w), at most 1.
+
+    A 1x1 convolution and a sigmoid that start at the fixed weights everywhere.
+    """
+
+    def __init__(self, dim: int, prototype_weight: float, text_weight: float) -> None:
+        super().__init__(dim, 2, 1)
+        nn.init.zeros_(self.weight)
+        start = torch.tensor([prototype_weight, text_weight]).clamp(1e-3, 1 - 1e-3)
+        self.bias = nn.Parameter(torch.logit(start))
+
+    def forward(self, embedding: Tensor) -> Tensor:
+        """(B, 2, h, w): of the prototype, of the text similarities."""
+        return super().forward(embedding).sigmoid()
+
+
+Weight = float | Tensor
+
+
+def fuse(logits: Tensor, similar: Similarities, *, prototype_weight: Weight, text_weight: Weight) -> Tensor:
+    """S_fuse = S_dl + prototype_weight S_zp + text_weight S_zt, all (B, C, H, W); weights may be (B, 1, H, W)."""
     fused = logits
     if similar.prototype is not None:
         fused = fused + prototype_weight * similar.prototype

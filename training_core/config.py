@@ -69,6 +69,9 @@ class AlignmentConfig(_Section):
     loss: Literal["mse", "cosine", "kl", "none"] = Field("mse", description="pulls prototypes and text together")
     prototype_weight: float = Field(0.1, ge=0, description="weight of the prototype similarities in the fused logits")
     text_weight: float = Field(0.1, ge=0, description="weight of the text similarities in the fused logits")
+    fusion: Literal["fixed", "learned"] = Field(
+        "fixed", description="learned: both weights from every pixel's embedding, starting at the fixed ones"
+    )
     logit_scale: float = Field(1.0, gt=0, description="factor on the cosines before the softmax of their loss")
     upsample: Literal["cosines", "features"] = Field(
         "cosines", description="what is brought to full resolution; features: the released code"
@@ -92,6 +95,9 @@ class PseudoLabelConfig(_Section):
     hard_target: Literal["weak", "strong"] = Field("weak", description="whose fused argmax is the hard target")
     mix_partner: Literal["batch", "own"] = Field(
         "batch", description="CutMix partners: the batch rolled by one, or tiles of their own"
+    )
+    threshold: Literal["class_max", "mean", "per_class", "fixed"] = Field(
+        "class_max", description="what moves the threshold: the classes' largest or mean confidences, or nothing"
     )
     threshold_start: float = Field(0.7, ge=0, le=1)
     threshold_momentum: float = Field(0.999, ge=0, le=1)

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from training_core.alignment import PixelEmbedding, Prototypes, Similarities, fuse, similarities
+from training_core.alignment import FusionWeights, PixelEmbedding, Prototypes, Similarities, fuse, similarities
 from training_core.config import AlignmentConfig, Config
 from training_core.decoders import build_decoder
 from training_core.decoders.layers import high_index
@@ -61,6 +61,11 @@ class UniSemAlign(nn.Module):
         self.embedding = PixelEmbedding(encoder.channels[self.high_index], alignment.embedding_dim)
         self.prototypes = Prototypes(n_classes, alignment.embedding_dim) if alignment.use_prototypes else None
         self.text = text
+        self.fusion_weights = (
+            FusionWeights(alignment.embedding_dim, alignment.prototype_weight, alignment.text_weight)
+            if alignment.fusion == "learned"
+            else None
+        )
         self.perturbation = nn.Dropout2d(0.5)
         self.register_buffer("mean", torch.tensor(encoder.mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(encoder.std).view(1, 3, 1, 1), persistent=False)
@@ -87,15 +92,14 @@ class UniSemAlign(nn.Module):
 
     def similarities(self, output: Output) -> Similarities:
         """S_zp and S_zt, (B, C, H, W), of an output's pixels."""
-        height, width = output.logits.shape[-2:]
-        padded = tuple(-(-side // self.encoder.multiple_px) * self.encoder.multiple_px for side in (height, width))
         similar = similarities(
             output.embedding,
             self.prototypes() if self.prototypes is not None else None,
             self.text() if self.text is not None else None,
-            cast("tuple[int, int]", padded),
+            self._padded_size(output),
             features_first=self.alignment.upsample == "features",
         )
+        height, width = output.logits.shape[-2:]
 
         def cropped(maps: Tensor | None) -> Tensor | None:
             return None if maps is None else maps[..., :height, :width]
@@ -103,10 +107,25 @@ class UniSemAlign(nn.Module):
         return Similarities(cropped(similar.prototype), cropped(similar.text))
 
     def fused(self, output: Output, similar: Similarities | None = None) -> Tensor:
-        """S_fuse, (B, C, H, W)."""
-        weights = self.alignment
+        """S_fuse, (B, C, H, W). Learned weights alone get a gradient here; the fixed ones have none to get."""
         similar = similar if similar is not None else self.similarities(output)
-        return fuse(output.logits, similar, prototype_weight=weights.prototype_weight, text_weight=weights.text_weight)
+        if self.fusion_weights is None:
+            fixed = self.alignment
+            return fuse(output.logits, similar, prototype_weight=fixed.prototype_weight, text_weight=fixed.text_weight)
+        maps = F.interpolate(
+            self.fusion_weights(output.embedding.detach()).float(),
+            size=self._padded_size(output),
+            mode="bilinear",
+            align_corners=True,
+        )[..., : output.logits.shape[-2], : output.logits.shape[-1]]
+        detached = Similarities(*(None if s is None else s.detach() for s in (similar.prototype, similar.text)))
+        return fuse(output.logits.detach(), detached, prototype_weight=maps[:, :1], text_weight=maps[:, 1:])
+
+    def _padded_size(self, output: Output) -> tuple[int, int]:
+        """Height and width that the encoder saw."""
+        multiple = self.encoder.multiple_px
+        height, width = (-(-side // multiple) * multiple for side in output.logits.shape[-2:])
+        return height, width
 
 
 def build_model(config: Config, classes: Sequence[NamedClass]) -> UniSemAlign:

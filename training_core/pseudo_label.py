@@ -34,20 +34,49 @@ class PseudoLabel:
 
 
 class Threshold:
-    """tau: moving average of the mean, over the classes present, of each class's maximum confidence.
+    """tau, above which a pseudo-label counts. value is its overall level, `at` gives it for each pixel.
 
-    tau <- m tau + (1 - m) mean_c max(confidence where class c is predicted). momentum m = 1 keeps tau fixed.
+    kind says what moves it, with the moving average's momentum m:
+
+    - class_max: tau <- m tau + (1 - m) mean_c max(confidence where class c is predicted) (UniSemAlign, CorrMatch).
+    - mean: tau <- m tau + (1 - m) mean(confidence) (FreeMatch, arXiv 2205.07246, eq. 5).
+    - per_class: as mean, times each class's share p_c / max p of its own mean confidence p_c <- m p_c + (1 - m)
+      mean(confidence where class c is predicted), after FreeMatch, eq. 6 and 8: a class that is hard to tell has a
+      lower bar.
+    - fixed: tau stays.
     """
 
-    def __init__(self, start: float, momentum: float) -> None:
+    def __init__(self, start: float, momentum: float, kind: str = "class_max", n_classes: int = 0) -> None:
         self.value = start
         self.momentum = momentum
+        self.kind = kind
+        self.class_means = [start] * n_classes
+        """p_c, of kind per_class only."""
+
+    def at(self, label: Tensor) -> Tensor | float:
+        """tau for every pixel of the class indices (B, H, W), or one number where it is the same for all."""
+        if self.kind != "per_class":
+            return self.value
+        means = torch.tensor(self.class_means, device=label.device)
+        return (self.value * means / means.max())[label.clamp(max=len(means) - 1)]
 
     def update(self, predicted: Tensor, confidence: Tensor, ignored: Tensor, n_classes: int) -> float:
-        """predicted (B, H, W) class indices, confidence (B, H, W), ignored (B, H, W) boolean; returns the new tau."""
+        """predicted (B, H, W) class indices, confidence (B, H, W), ignored (B, H, W) boolean; returns the new value."""
+        if self.kind == "fixed":
+            return self.value
         counted = torch.where(ignored, torch.full_like(predicted, IGNORE), predicted)
-        maxima = [confidence[counted == c].max() for c in range(n_classes) if bool((counted == c).any())]
-        if maxima:
-            mean = float(torch.stack(maxima).mean())
-            self.value = self.momentum * self.value + (1 - self.momentum) * mean
+        by_class = {c: confidence[counted == c] for c in range(n_classes) if bool((counted == c).any())}
+        if not by_class:
+            return self.value
+        if self.kind == "class_max":
+            target = float(torch.stack([values.max() for values in by_class.values()]).mean())
+        else:
+            target = float(torch.cat(list(by_class.values())).mean())
+        self.value = self._moved(self.value, target)
+        if self.kind == "per_class":
+            for c, values in by_class.items():
+                self.class_means[c] = self._moved(self.class_means[c], float(values.mean()))
         return self.value
+
+    def _moved(self, old: float, new: float) -> float:
+        return self.momentum * old + (1 - self.momentum) * new

@@ -76,12 +76,18 @@ class _Targets:
     hard: PseudoLabel
     perturbed: PseudoLabel
     soft_logits: Tensor
+    soft_label: Tensor
+    """Whose confidence soft_confidence is."""
     soft_confidence: Tensor
     guessed: Tensor
     """Where the soft target counts: a known pixel has a better target than a guess."""
     valid: Tensor
     perturbed_valid: Tensor
     fused: tuple[Tensor, ...]
+
+    def sure(self, threshold: Threshold) -> Tensor:
+        """Boolean: guessed pixels whose confidence reaches the threshold."""
+        return (self.soft_confidence >= threshold.at(self.soft_label)) & self.guessed
 
 
 def training_step(
@@ -106,43 +112,46 @@ def training_step(
         first = model(torch.cat([batch.images, _cutmix_images(unlabeled)]), perturb_from=n if perturb else None)
         strong, perturbed = first.rows(n, None), first.perturbed
     losses = _labeled_losses(model, first.rows(0, n), batch.label, config)
-    losses |= _unlabeled_losses(strong.logits, perturbed, targets, threshold.value)
-    sure = (targets.soft_confidence >= threshold.value) & targets.guessed
+    losses |= _unlabeled_losses(strong.logits, perturbed, targets, threshold)
+    sure = targets.sure(threshold)
     share = float(sure.sum() / targets.guessed.sum().clamp(min=1))
     return StepResult(_weighted(losses, config) / 2, losses, share, targets.fused)
 
 
 def _weighted(losses: dict[str, Tensor], config: Config) -> Tensor:
     weights = config.losses.model_dump()
-    for name in ("prototype", "text", "align"):
+    for name in ("prototype", "text", "align", "fusion"):
         weights[name] = config.losses.alignment
     return torch.stack([weights[name] * loss for name, loss in losses.items()]).sum()
 
 
 def _labeled_losses(model: UniSemAlign, output: Output, label: Tensor, config: Config) -> dict[str, Tensor]:
-    """CE of the decoder, of both similarity maps, and the alignment of prototypes with text."""
+    """CE of the decoder, of both similarity maps, of fused logits with learned weights; prototypes near text."""
     losses = {"labeled": labeled_cross_entropy(output.logits, label)}
     similar, scale = model.similarities(output), config.alignment.logit_scale
     if similar.prototype is not None:
         losses["prototype"] = labeled_cross_entropy(scale * similar.prototype, label)
     if similar.text is not None:
         losses["text"] = labeled_cross_entropy(scale * similar.text, label)
+    if model.fusion_weights is not None:
+        losses["fusion"] = labeled_cross_entropy(model.fused(output, similar), label)
     if model.prototypes is not None and model.text is not None:
         losses["align"] = alignment_loss(model.prototypes(), model.text(), config.alignment.loss)
     return losses
 
 
-def _unlabeled_losses(strong: Tensor, perturbed: Tensor | None, targets: _Targets, tau: float) -> dict[str, Tensor]:
+def _unlabeled_losses(
+    strong: Tensor, perturbed: Tensor | None, targets: _Targets, threshold: Threshold
+) -> dict[str, Tensor]:
     hard, valid = targets.hard, targets.valid
-    sure = (targets.soft_confidence >= tau) & targets.guessed
     losses = {
-        "hard": confident_cross_entropy(strong, hard.label, hard.confidence >= tau, valid),
-        "soft": confident_divergence(strong, targets.soft_logits, sure, valid),
+        "hard": confident_cross_entropy(strong, hard.label, hard.confidence >= threshold.at(hard.label), valid),
+        "soft": confident_divergence(strong, targets.soft_logits, targets.sure(threshold), valid),
     }
     if perturbed is not None:
         aim = targets.perturbed
         losses["perturbed"] = confident_cross_entropy(
-            perturbed, aim.label, aim.confidence >= tau, targets.perturbed_valid
+            perturbed, aim.label, aim.confidence >= threshold.at(aim.label), targets.perturbed_valid
         )
     return losses
 
@@ -186,6 +195,7 @@ def _own_targets(
         hard=PseudoLabel.of(fused[0]),
         perturbed=view.guess,
         soft_logits=weak.logits,
+        soft_label=mixed.guess.label,
         soft_confidence=mixed.guess.confidence,
         guessed=valid,
         valid=valid,
@@ -216,6 +226,7 @@ def _mixed_targets(
         hard=mixed.hard(),
         perturbed=view.hard(),
         soft_logits=mixed.logits,
+        soft_label=mixed.guess.label,
         soft_confidence=mixed.guess.confidence,
         guessed=mixed.guessed,
         valid=~mixed.ignored,

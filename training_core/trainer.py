@@ -73,7 +73,10 @@ class Trainer:
         self.model = model.to(compute.device).to(memory_format=torch.channels_last)
         self.teacher = _teacher_of(self.model) if config.teacher.ema_decay > 0 else None
         self.optimizer = build_optimizer(self.model, config.optimizer)
-        self.threshold = Threshold(config.pseudo_label.threshold_start, config.pseudo_label.threshold_momentum)
+        labels = config.pseudo_label
+        self.threshold = Threshold(
+            labels.threshold_start, labels.threshold_momentum, labels.threshold, len(pool.class_ids)
+        )
         self.maker = BatchMaker(pool, split.labeled, split.unlabeled, config)
         self.budget = Budget(config.schedule, self.maker.steps_per_epoch)
         self.progress = Progress()
@@ -194,6 +197,7 @@ class Trainer:
             "step": state.step,
             "elapsed_s": state.elapsed_s,
             "threshold": self.threshold.value,
+            "threshold_class_means": self.threshold.class_means,
             "best": asdict(state.best) if state.best else None,
             "mdice": state.scores.mdice if state.scores else None,
             "mjaccard": state.scores.mjaccard if state.scores else None,
@@ -211,6 +215,7 @@ class Trainer:
         _load_optimizer_tensors(self.optimizer, _unprefixed("optimizer", training))
         checkpoints.restore_rng_state(training, self.compute.device)
         self.threshold.value = state["threshold"]
+        self.threshold.class_means = state.get("threshold_class_means", self.threshold.class_means)
         best = Scores.from_json(state["best"]) if state["best"] else None
         self.progress = Progress(step=state["step"], elapsed_s=state["elapsed_s"], best=best)
 

@@ -76,3 +76,36 @@ def test_threshold_with_momentum_one_is_fixed_and_with_zero_is_the_last_mean() -
     last.update(PREDICTED, CONFIDENCE, NOTHING_IGNORED, 5)
     assert fixed.value == 0.7
     assert last.value == pytest.approx((0.99 + 0.95 + 0.55) / 3, abs=1e-6)
+
+
+def test_kind_fixed_never_moves() -> None:
+    threshold = Threshold(0.7, 0.5, "fixed")
+    threshold.update(PREDICTED, CONFIDENCE, NOTHING_IGNORED, 5)
+    assert threshold.value == 0.7
+    assert threshold.at(PREDICTED) == 0.7
+
+
+def test_kind_mean_follows_the_mean_confidence_of_what_counts() -> None:
+    ignored = NOTHING_IGNORED.clone()
+    ignored[0, 1] = True
+    threshold = Threshold(0.7, 0.5, "mean")
+    expected = 0.5 * 0.7 + 0.5 * (0.50 + 0.70 + 0.60 + 0.90) / 4
+    assert threshold.update(PREDICTED, CONFIDENCE, ignored, 5) == pytest.approx(expected, abs=1e-6)
+
+
+def test_kind_per_class_lowers_the_bar_of_classes_that_are_hard_to_tell() -> None:
+    threshold = Threshold(0.7, 0.5, "per_class", 5)
+    threshold.update(PREDICTED, CONFIDENCE, NOTHING_IGNORED, 5)
+    overall = 0.5 * 0.7 + 0.5 * float(CONFIDENCE.mean())
+    own = {
+        0: 0.5 * 0.7 + 0.5 * (0.50 + 0.70 + 0.99) / 3,
+        1: 0.5 * 0.7 + 0.5 * (0.60 + 0.90 + 0.95) / 3,
+        2: 0.7,  # not seen yet
+        3: 0.5 * 0.7 + 0.5 * (0.55 + 0.40) / 2,
+    }
+    bars = threshold.at(torch.tensor([[[0, 1, 2, 3, 255]]]))
+    assert isinstance(bars, torch.Tensor)
+    for c, mean in own.items():
+        assert float(bars[0, 0, c]) == pytest.approx(overall * mean / max(own.values()), abs=1e-6)
+    assert bars[0, 0, 3] < bars[0, 0, 0] < bars[0, 0, 1]
+    assert threshold.value == pytest.approx(overall, abs=1e-6)

@@ -486,3 +486,54 @@ def test_all_ignored_and_nothing_labelled_is_a_step_of_zero_losses(decided: Make
     assert set(losses.values()) == {0.0}
     assert align > 0
     assert threshold == START
+
+
+# --- ablations by configuration ---------------------------------------------------------------------------------------
+
+
+def test_each_branch_can_be_left_out(tiny_model: MakeModel) -> None:
+    for prototypes, text in ((False, True), (True, False), (False, False)):
+        config = config_for("best", alignment={"use_prototypes": prototypes, "use_text": text})
+        model = tiny_model(C, alignment=config.alignment).train()
+        losses = training_step(
+            model, copy.deepcopy(model), make_batch(own_partners=False), Threshold(START, MOMENTUM), config
+        ).losses
+        expected = {"labeled", "hard", "soft", "perturbed"}
+        expected |= ({"prototype"} if prototypes else set()) | ({"text"} if text else set())
+        assert set(losses) == expected
+
+
+def test_learned_fusion_starts_as_the_fixed_one_and_learns_from_labels_alone(decided: MakeModel) -> None:
+    fixed = config_for("best", alignment={"prototype_weight": 0.3, "text_weight": 0.2})
+    learned = config_for("best", alignment={"prototype_weight": 0.3, "text_weight": 0.2, "fusion": "learned"})
+    models = [decided(C, alignment=config.alignment).eval() for config in (fixed, learned)]
+    models[1].load_state_dict(models[0].state_dict(), strict=False)
+    images = make_batch(own_partners=False).images
+    with torch.no_grad():
+        before = [model.fused(model(images)) for model in models]
+    torch.testing.assert_close(before[0], before[1], atol=1e-5, rtol=0)
+
+    model = models[1]
+    batch = make_batch(own_partners=False)
+    result = training_step(model, copy.deepcopy(model), batch, Threshold(START, MOMENTUM), learned)
+    rest = [p for name, p in model.named_parameters() if not name.startswith("fusion_weights")]
+    assert model.fusion_weights is not None
+    fusion_only = torch.autograd.grad(result.losses["fusion"], [model.fusion_weights.weight, *rest], allow_unused=True)
+    assert fusion_only[0].abs().max() > 0
+    assert all(g is None for g in fusion_only[1:])  # the decoder does not learn to lean on the fusion
+
+
+def test_per_class_thresholds_let_more_of_a_hard_class_through(decided: MakeModel) -> None:
+    """The same guesses, with the bar of one class lowered: more confident pixels and another hard loss."""
+    config = config_for("best", pseudo_label={"threshold": "per_class"})
+    model = decided(C, alignment=config.alignment).eval()
+    shares = []
+    for means in ([0.9] * C, [0.9] * (C - 1) + [0.1], [0.1] * (C - 1) + [0.9]):
+        threshold = Threshold(0.9, 1.0, "per_class", C)
+        threshold.class_means = means
+        result = training_step(model, copy.deepcopy(model), make_batch(own_partners=False), threshold, config)
+        shares.append((result.confident_share, float(result.losses["hard"].detach())))
+    assert shares[0][0] is not None
+    assert shares[2][0] is not None
+    assert shares[0][0] < shares[2][0]
+    assert shares[0][1] != shares[2][1]
