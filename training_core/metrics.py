@@ -1,4 +1,4 @@
-"""Dice and Jaccard from pixel counts pooled over all images, means over the classes, as the paper counts them."""
+"""Dice and Jaccard from pixel counts pooled over all images, means over the classes, as the paper counts; calibration."""
 
 from __future__ import annotations
 
@@ -62,3 +62,33 @@ class Confusion:
             jaccard={c: float(v) for c, v in jaccard.items()},
             absent=absent,
         )
+
+
+class Calibration:
+    """How well confidences tell the share of right pixels: counts in equal-width bins, summed over images.
+
+    Source: Guo et al. 2017 (arXiv 1706.04599), eq. 3; bin m of M holds the confidences in ((m - 1) / M, m / M].
+    """
+
+    def __init__(self, bins: int = 15) -> None:
+        self.counts: Counts = np.zeros(bins, np.int64)
+        self.correct: Counts = np.zeros(bins, np.int64)
+        self.confidence_sums: NDArray[np.float64] = np.zeros(bins, np.float64)
+
+    def add(self, truth: NDArray[np.uint8], prediction: NDArray[np.uint8], confidence: NDArray[np.float32]) -> None:
+        """Class-index maps and confidences 0..1 of one shape; truth 255 is not counted."""
+        counted = truth != 255
+        values = confidence[counted].astype(np.float64)
+        n_bins = len(self.counts)
+        bins = np.clip(np.ceil(values * n_bins).astype(np.int64) - 1, 0, n_bins - 1)
+        right = bins[truth[counted] == prediction[counted]]
+        self.counts += np.bincount(bins, minlength=n_bins)
+        self.correct += np.bincount(right, minlength=n_bins)
+        self.confidence_sums += np.bincount(bins, weights=values, minlength=n_bins)
+
+    def expected_calibration_error(self) -> float | None:
+        """0 (perfect) to 1; None when no pixel was counted."""
+        total = int(self.counts.sum())
+        if not total:
+            return None
+        return float(np.abs(self.correct - self.confidence_sums).sum() / total)

@@ -1,11 +1,12 @@
-"""Dice and Jaccard from pooled pixel counts, by hand."""
+"""Dice, Jaccard and calibration from pooled pixel counts, by hand."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from training_core.metrics import Confusion
+from training_core.metrics import Calibration, Confusion
 
 
 def test_two_images_are_pooled_before_the_ratio_is_taken() -> None:
@@ -72,3 +73,39 @@ def test_against_sets_of_pixels_for_five_classes() -> None:
         found = set(np.flatnonzero((predictions == c) & (truths != 255)).tolist())
         assert scores.dice[c] == pytest.approx(200 * len(true & found) / (len(true) + len(found)))
         assert scores.jaccard[c] == pytest.approx(100 * len(true & found) / len(true | found))
+
+
+def confidences(*values: float) -> NDArray[np.float32]:
+    return np.array([values], np.float32)
+
+
+def test_calibration_error_by_hand() -> None:
+    """Bin (0.6, 0.667]: 2 px at 0.65, both right. Bin (0.867, 0.933]: 4 px at 0.9, one of them right."""
+    calibration = Calibration()
+    truth = np.array([[0, 0, 1, 1, 1, 1]], np.uint8)
+    prediction = np.array([[0, 0, 1, 0, 0, 0]], np.uint8)
+    calibration.add(truth, prediction, confidences(0.65, 0.65, 0.9, 0.9, 0.9, 0.9))
+    assert calibration.counts.sum() == 6
+    assert calibration.expected_calibration_error() == pytest.approx(2 / 6 * 0.35 + 4 / 6 * (0.9 - 0.25), abs=1e-6)
+
+
+def test_calibration_is_pooled_over_images_and_leaves_unlabelled_pixels_out() -> None:
+    """One bin holds a right pixel of one image and a wrong one of the other: half right at 0.5, no error."""
+    calibration = Calibration()
+    calibration.add(np.array([[0, 255]], np.uint8), np.array([[0, 1]], np.uint8), confidences(0.5, 0.99))
+    calibration.add(np.array([[0, 255]], np.uint8), np.array([[1, 1]], np.uint8), confidences(0.5, 0.99))
+    assert calibration.counts.sum() == 2
+    assert calibration.expected_calibration_error() == pytest.approx(0, abs=1e-6)
+
+
+def test_calibration_bins_are_open_below_and_closed_above() -> None:
+    calibration = Calibration(bins=4)
+    calibration.add(np.zeros((1, 5), np.uint8), np.zeros((1, 5), np.uint8), confidences(0, 0.25, 0.26, 0.75, 1))
+    assert calibration.counts.tolist() == [2, 1, 1, 1]
+
+
+def test_calibration_of_nothing_is_no_figure() -> None:
+    calibration = Calibration()
+    assert calibration.expected_calibration_error() is None
+    calibration.add(np.full((1, 2), 255, np.uint8), np.zeros((1, 2), np.uint8), confidences(0.5, 0.5))
+    assert calibration.expected_calibration_error() is None
