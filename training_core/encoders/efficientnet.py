@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from training_core.encoders.base import RGB, Encoder, timm_normalization
+from training_core.encoders.depthwise import train_depthwise_in_float32
 from training_core.encoders.hub import HubSource, timm_source
 from training_core.errors import ConfigError, WeightsError
 from training_core.weights import Need, check_shape, load_weights, read_weights, refuse_extra, strip_prefix
@@ -127,6 +128,7 @@ def _pyramid(trunk: nn.Module, name: str, *, mean: RGB, std: RGB, trainable: boo
     channels_last = str(getattr(trunk, "output_fmt", "NCHW")).endswith("NHWC")
     if channels_last or sorted(set(strides)) != list(strides):
         raise _no_pyramid(name)
+    train_depthwise_in_float32(trunk)
     encoder = PyramidEncoder(
         trunk,
         channels=tuple(int(width) for width in info.channels()),
