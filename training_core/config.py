@@ -112,6 +112,9 @@ class AugmentConfig(_Section):
     color_jitter_labeled: float = Field(
         0.0, ge=0, le=1, description="strength of colour jitter on labelled tiles, 0 to 1"
     )
+    stain_jitter: float = Field(
+        0.0, ge=0, le=1, description="strength of stain variation on labelled and strong views, 0 to 1"
+    )
 
 
 class OptimizerConfig(_Section):
@@ -142,6 +145,14 @@ class DataConfig(_Section):
     labeled_batch: int = Field(4, ge=1)
     unlabeled_batch: int = Field(4, ge=1)
     min_labeled_tiles: int = Field(2, ge=1)
+    mpp: float | None = Field(
+        None, ge=0.02, le=20, description="um per px that tiles are resampled to; None: the median of the tiles' own"
+    )
+    balance_classes: bool | None = Field(
+        None,
+        description="labelled crops lie over each class equally often; None: where there are more than two classes "
+        "or partial labels",
+    )
 
 
 class TeacherConfig(_Section):

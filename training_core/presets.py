@@ -14,6 +14,7 @@ _PAPER: dict[str, Any] = {
     "losses": {"labeled": 1.0, "hard": 0.5, "soft": 0.25, "perturbed": 0.25, "alignment": 1.0},
     "pseudo_label": {"hard_target": "weak", "mix_partner": "own"},
     "augment": {"rotate": False},
+    "data": {"balance_classes": False},
     "optimizer": {
         "name": "sgd",
         "encoder_lr": 0.001,

@@ -1,12 +1,15 @@
-"""Is there enough to train on? Asked before anything is written."""
+"""Is there enough to train on, and what should the user know before it starts? Asked before anything is written."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from training_core.config import Config
+from training_core.data.resample import choose_run_mpp, zoom_to_run
 from training_core.errors import ProjectError
-from training_core.project import UNLABELED, Project
+from training_core.project import UNLABELED, Project, Tile
 from training_core.run_folder import Split
 
 
@@ -37,7 +40,7 @@ def check_ready(project: Project, config: Config) -> Split:
             "paint a few strokes of every class on more tiles"
             + (", or train on one with --set data.min_labeled_tiles=1" if labeled else ""),
         )
-    painted = sorted({int(c) for name in labeled for c in np.unique(project.label(name))} - {UNLABELED})
+    painted = sorted(_painted(project, labeled))
     if len(painted) < 2:
         by_id = {c.id: c.name for c in project.classes}
         one = f"all labels are of one class ({by_id[painted[0]]})" if painted else "the label files are empty or gone"
@@ -53,3 +56,77 @@ def check_ready(project: Project, config: Config) -> Split:
             "add images, or train on the labelled tiles only (--supervised-only; in the window: Labelled tiles only)",
         )
     return Split(labeled, unlabeled if config.pseudo_label.enabled else (), val)
+
+
+def settle(project: Project, split: Split, config: Config) -> Config:
+    """The configuration with what the project's tiles decide filled in, so that the run folder records it.
+
+    data.mpp: the median of the tiles' own. data.balance_classes: with more than two classes or partial labels, where a
+    crop drawn anywhere would miss the rare class or the strokes; two classes on fully labelled tiles are drawn as ever.
+
+    Raises
+    ------
+    ImageError: a tile whose pixel size is too far from the run's.
+    """
+    data = config.data
+    balance = data.balance_classes
+    if balance is None:
+        balance = len(project.classes) > 2 or not all(project.is_fully_labeled(name) for name in split.labeled)
+    settled = {"mpp": choose_run_mpp(_usable_tiles(project), data.mpp), "balance_classes": balance}
+    return config.model_copy(update={"data": data.model_copy(update=settled)})
+
+
+def cautions(project: Project, split: Split, config: Config) -> tuple[str, ...]:
+    """Sentences that the user should read before a run with these (settled) settings starts."""
+    learned = _painted(project, split.labeled)
+    measured = _painted(project, split.val) if split.val else learned
+    return (*_on_pixel_size(_usable_tiles(project), config.data.mpp), *_on_classes(project, config, learned, measured))
+
+
+def _on_pixel_size(tiles: Sequence[Tile], run_mpp: float | None) -> Iterable[str]:
+    resampled = [tile for tile in tiles if zoom_to_run(tile.mpp_um, run_mpp) != 1]
+    if not resampled:
+        return
+    sizes = [tile.mpp_um for tile in tiles if tile.mpp_um is not None]
+    span = " to ".join(f"{size:.3g}" for size in dict.fromkeys((min(sizes), max(sizes))))
+    yield (
+        f"The tiles have {span} um per pixel. "
+        f"This run works at {run_mpp:.3g}, to which {len(resampled)} of {len(tiles)} tiles are resampled; predictions "
+        "are in each tile's own pixels. Another resolution: --set data.mpp=..."
+    )
+    unknown = [tile.name for tile in tiles if tile.mpp_um is None]
+    if unknown:
+        yield f"Used without resampling, because the pixel size is not known: {_listed(unknown)}."
+
+
+def _on_classes(project: Project, config: Config, learned: set[int], measured: set[int]) -> Iterable[str]:
+    tower = config.alignment.use_text and config.text.encoder != "learned"
+    for tissue_class in project.classes:
+        left_out = "" if tissue_class.id in measured else " It is left out of the scores."
+        if tissue_class.id not in learned:
+            yield f"Class {tissue_class.name} has no label yet: {_WITH_TOWER if tower else _WITHOUT_TOWER}{left_out}"
+        elif left_out:
+            yield f"No validation tile has a label of class {tissue_class.name}.{left_out}"
+
+
+_WITH_TOWER = "it is trained from its prompt only."
+_WITHOUT_TOWER = (
+    "without a text model (text.encoder) nothing says what it looks like, so it will not be predicted. "
+    "Paint some of it, or remove the class."
+)
+
+
+def _painted(project: Project, names: Iterable[str]) -> set[int]:
+    """The ids of the classes that have a labelled pixel on these tiles."""
+    return {int(c) for name in names for c in np.unique(project.label(name))} - {UNLABELED}
+
+
+def _usable_tiles(project: Project) -> list[Tile]:
+    """The tiles whose pictures are there: all of them are predicted, whatever they are used for in training."""
+    missing = set(project.missing_images())
+    return [tile for tile in project.tiles if tile.name not in missing]
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Up to three names; more are counted."""
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

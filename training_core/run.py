@@ -19,7 +19,7 @@ from training_core.io import atomic_write
 from training_core.messenger import Messenger
 from training_core.model import build_model
 from training_core.project import Project, TissueClass
-from training_core.readiness import check_ready
+from training_core.readiness import cautions, check_ready, settle
 from training_core.run_folder import Split, create_run_folder, peak_rss_bytes, read_run
 from training_core.trainer import Trainer
 
@@ -51,6 +51,8 @@ def train(request: Request, messenger: Messenger) -> dict[str, Any]:
     if request.resume:
         _check_same_classes(request.resume, classes)
     split = read_run(request.resume)[2] if request.resume else check_ready(project, config)
+    if not request.resume:  # a resumed run goes on as it was settled
+        config = settle(project, split, config)
     compute = choose_compute(config.runtime)
     torch.manual_seed(config.seed)
     messenger.send(Status, message="Loading the encoder")
@@ -80,6 +82,8 @@ def train(request: Request, messenger: Messenger) -> dict[str, Any]:
         total_steps=trainer.budget.total_steps,
     )
     _warn(project, split, messenger)
+    for caution in cautions(project, split, config):
+        messenger.send(Warned, message=caution)
     reason = trainer.fit()
     if trainer.progress.step:
         trainer.load_best()
@@ -156,6 +160,7 @@ def _finish(trainer: Trainer, reason: str, messenger: Messenger) -> dict[str, An
         "steps": state.step,
         "seconds": round(state.elapsed_s, 2),
         "val": {"mDice": scores.mdice, "mJaccard": scores.mjaccard} if scores is not None and measured else None,
+        "absent_classes": [c.name for c in trainer.project.classes if scores and measured and c.id in scores.absent],
         "peak_rss_bytes": peak_rss_bytes(),
         "device": str(trainer.compute.device),
         "precision": trainer.compute.precision,

@@ -23,17 +23,27 @@ Pixels = NDArray[np.uint8]
 
 
 def weak_view(
-    image: Pixels, label: Pixels, crop_px: int, config: AugmentConfig, rng: Rng, *, over_label: bool = True
+    image: Pixels,
+    label: Pixels,
+    crop_px: int,
+    config: AugmentConfig,
+    rng: Rng,
+    *,
+    over_label: bool = True,
+    over_class: int | None = None,
+    zoom: float = 1.0,
 ) -> tuple[Tensor, Tensor]:
     """A random crop: image (3, crop, crop) float 0..1 and label (crop, crop) uint8, alike transformed.
 
-    Beyond the tile's edge the tissue is mirrored, label and all, so no black frame is learned. over_label: where only
-    a part of the tile is labelled, the crop is placed over a labelled pixel of a class drawn evenly.
+    Beyond the tile's edge the tissue is mirrored, label and all, so no black frame is learned. over_class: the crop is
+    placed over a pixel with this label; without it, over_label: where only a part of the tile is labelled, over a
+    labelled pixel of a class drawn evenly. zoom: pixels at the run's resolution per pixel of the tile; it is part of
+    the crop's scale, so nothing is interpolated twice.
     """
     scale = float(np.exp(rng.uniform(np.log(config.scale_min), np.log(config.scale_max))))
-    side = max(8, round(crop_px / scale))
+    side = max(8, round(crop_px / (scale * zoom)))
     image, label = _mirrored(image, side), _mirrored(label, side)
-    top, left = _corner(label, side, rng, over_label)
+    top, left = _corner(label, side, rng, over_label, over_class)
     patch = torch.from_numpy(np.ascontiguousarray(image[top : top + side, left : left + side]))
     patch_label = torch.from_numpy(np.ascontiguousarray(label[top : top + side, left : left + side]))
     pixels = patch.permute(2, 0, 1)[None].float() / 255
@@ -97,14 +107,15 @@ def _mirrored(pixels: Pixels, side: int) -> Pixels:
     return cast(Pixels, np.pad(pixels, [(0, bottom), (0, right), *[(0, 0)] * (pixels.ndim - 2)], mode="symmetric"))
 
 
-def _corner(label: Pixels, side: int, rng: Rng, over_label: bool) -> tuple[int, int]:
+def _corner(label: Pixels, side: int, rng: Rng, over_label: bool, over_class: int | None) -> tuple[int, int]:
     """Top and left of the crop."""
     height, width = label.shape
-    present = np.flatnonzero(np.bincount(label.ravel(), minlength=256))
-    if not over_label or IGNORE not in present or len(present) == 1:  # all labelled, or nothing is
-        return int(rng.integers(height - side + 1)), int(rng.integers(width - side + 1))
-    chosen = rng.choice(present[present != IGNORE])
-    rows, columns = np.nonzero(label == chosen)
+    if over_class is None:
+        present = np.flatnonzero(np.bincount(label.ravel(), minlength=256))
+        if not over_label or IGNORE not in present or len(present) == 1:  # all labelled, or nothing is
+            return int(rng.integers(height - side + 1)), int(rng.integers(width - side + 1))
+        over_class = int(rng.choice(present[present != IGNORE]))
+    rows, columns = np.nonzero(label == over_class)
     pick = int(rng.integers(len(rows)))
     offsets = rng.integers(side, size=2)
     top = int(np.clip(rows[pick] - offsets[0], 0, height - side))

@@ -55,6 +55,15 @@ class TilePool:
         label = self._labels.get(name)
         return label if label is not None else np.full(self.image(name).shape[:2], IGNORE, np.uint8)
 
+    def classes_in(self, name: str) -> tuple[int, ...]:
+        """The class indices that have a labelled pixel in the tile."""
+        counts = np.bincount(self.label(name).ravel(), minlength=256)
+        return tuple(int(c) for c in np.flatnonzero(counts) if c != IGNORE)
+
+    def mpp_um(self, name: str) -> float | None:
+        """Micrometers per pixel of the tile; None: unknown."""
+        return self._project.tile(name).mpp_um
+
     def label_hash(self) -> str:
         """One SHA-256 over all labels of the run, for its provenance."""
         digest = hashlib.sha256()
