@@ -1,4 +1,4 @@
-"""Dice and Jaccard from pixel counts pooled over all images, means over the classes, as the paper counts; calibration."""
+"""Dice and Jaccard from pixel counts pooled over all images, means over the classes, as in the paper; calibration."""
 
 from __future__ import annotations
 

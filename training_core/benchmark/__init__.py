@@ -1,0 +1,1 @@
+"""The published experiments, run again: splits and protocol of the data sets, several seeds, figures side by side."""

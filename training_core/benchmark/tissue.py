@@ -1,0 +1,72 @@
+"""The sample tissue as a data set with its own splits, so that everybody can run the benchmark without any data."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+from training_core.benchmark.datasets import Dataset, Item
+from training_core.demo import MPP_UM, make_demo, read_truth
+from training_core.errors import writing
+from training_core.io import atomic_write, encode_png
+from training_core.project import UNLABELED, Project, TissueClass
+from training_core.project.sources import find_images
+from training_core.run_folder import Split
+
+Progress = Callable[[int, int, str], None]
+TRAIN_SEED, HELD_OUT_SEED = 0, 1
+N_TRAIN, N_VAL, N_TEST = 40, 8, 24
+_LEGEND = "classes.json"
+
+
+def draw_dataset(folder: Path, progress: Progress | None = None) -> Dataset:
+    """The data set in `folder`, drawn first where it is not there yet: validation and test tiles by another seed.
+
+    Raises
+    ------
+    StorageError: the disk is full or not writable.
+    """
+    legend = folder / _LEGEND  # written last
+    if not legend.is_file():
+        _draw(folder, progress)
+    classes = tuple(TissueClass(**entry) for entry in json.loads(legend.read_text(encoding="utf-8")))
+    values = {c.id: c.id for c in classes} | {UNLABELED: UNLABELED}
+    gland = next((c.id for c in classes if c.name == "gland"), None)
+    items = [Item(path.stem, path, folder / "masks" / path.name) for path in find_images([folder / "images"])]
+    train, test = (
+        tuple(item for item in items if item.name.startswith("test") == testing) for testing in (False, True)
+    )
+    return Dataset("demo", classes, values, MPP_UM, gland, train, test)
+
+
+def demo_split(ratio: int) -> tuple[Split, str]:
+    """The first tiles are labelled, as many as `ratio` percent; the others are not."""
+    names = [f"train_{number:02d}" for number in range(1, N_TRAIN + 1)]
+    count = round(N_TRAIN * ratio / 100)
+    val = tuple(f"val_{number:02d}" for number in range(1, N_VAL + 1))
+    source = f"the first {count} of {N_TRAIN} tiles drawn with seed {TRAIN_SEED}; validation with seed {HELD_OUT_SEED}"
+    return Split(tuple(names[:count]), tuple(names[count:]), val), source
+
+
+def _draw(folder: Path, progress: Progress | None) -> None:
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        train = make_demo(Path(scratch) / "train", seed=TRAIN_SEED, tiles=N_TRAIN, progress=progress)
+        held_out = make_demo(Path(scratch) / "held_out", seed=HELD_OUT_SEED, tiles=N_VAL + N_TEST, progress=progress)
+        _copy(train, 0, N_TRAIN, folder, "train")
+        _copy(held_out, 0, N_VAL, folder, "val")
+        _copy(held_out, N_VAL, N_TEST, folder, "test")
+        classes = [asdict(c) for c in train.classes]
+    atomic_write(folder / _LEGEND, json.dumps(classes, indent=1).encode())
+
+
+def _copy(project: Project, first: int, count: int, folder: Path, prefix: str) -> None:
+    drawn = [tile.name for tile in project.tiles if tile.name.startswith("tile_")][first : first + count]
+    for number, name in enumerate(drawn, 1):
+        file = f"{prefix}_{number:02d}.png"
+        atomic_write(folder / "images" / file, encode_png(project.image(name)))
+        atomic_write(folder / "masks" / file, encode_png(read_truth(project, name)))
