@@ -11,6 +11,7 @@ from typing import cast
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -20,6 +21,9 @@ from training_core.model import UniSemAlign
 
 Pixels = NDArray[np.uint8]
 
+MIN_SIDE_PX = 32
+"""No image gets smaller than this when it is resampled."""
+
 
 @dataclass(frozen=True)
 class TileResult:
@@ -27,26 +31,67 @@ class TileResult:
 
     prediction: Pixels
     confidence: NDArray[np.float32]
+    """Calibrated, where the run had validation tiles."""
     fused: Pixels
     fused_confidence: NDArray[np.float32]
+    """Not calibrated: the pseudo-label threshold is a bar for the network's own confidence."""
+
+
+@dataclass(frozen=True)
+class Readout:
+    """How the network's answer is read, as the validation tiles say is best.
+
+    scale: the image is resampled by this factor before the network sees it. temperature: log-probabilities are divided
+    by it, so that the confidence says how often the prediction is right (Guo et al. 2017, arXiv 1706.04599).
+    """
+
+    scale: float = 1.0
+    temperature: float = 1.0
+
+
+def predict_image(
+    model: UniSemAlign, image: Pixels, config: InferenceConfig, compute: Compute, readout: Readout = Readout()
+) -> TileResult:
+    """Prediction of an RGB image (H, W, 3) uint8 by a model in evaluation mode, on the image's own pixel grid."""
+    decoder, fused = predict_probabilities(model, image, config, compute, readout.scale)
+    prediction, confidence = _argmax((decoder.clamp(min=1e-12).log() / readout.temperature).softmax(0))
+    fused_label, fused_confidence = _argmax(fused)
+    return TileResult(prediction, confidence, fused_label, fused_confidence)
 
 
 @torch.inference_mode()
-def predict_image(model: UniSemAlign, image: Pixels, config: InferenceConfig, compute: Compute) -> TileResult:
-    """Prediction of an RGB image (H, W, 3) uint8 by a model in evaluation mode."""
-    height, width = image.shape[:2]
-    decoder_sum = torch.zeros(model.n_classes, height, width)
-    fused_sum = torch.zeros_like(decoder_sum)
-    pixels = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)
-    for top, left, bottom, right in _windows(height, width, config):
-        window = pixels[None, :, top:bottom, left:right].to(compute.device)
-        decoder, fused = _probabilities(model, window, compute)
+def predict_probabilities(
+    model: UniSemAlign, image: Pixels, config: InferenceConfig, compute: Compute, scale: float = 1.0
+) -> tuple[Tensor, Tensor]:
+    """Class probabilities (C, H, W) of the decoder's and of the fused logits, on the CPU."""
+    pixels = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None]
+    size = (pixels.shape[-2], pixels.shape[-1])
+    if scale != 1:
+        height, width = (max(MIN_SIDE_PX, round(side * scale)) for side in size)
+        pixels = F.interpolate(pixels.float() / 255, size=(height, width), mode="bilinear", antialias=True)
+    sums = torch.zeros(2, model.n_classes, *pixels.shape[-2:])
+    for top, left, bottom, right in _windows(pixels.shape[-2], pixels.shape[-1], config):
+        window = pixels[:, :, top:bottom, left:right].to(compute.device)
         weight = _blend_weight(bottom - top, right - left)
-        decoder_sum[:, top:bottom, left:right] += weight * decoder.cpu()
-        fused_sum[:, top:bottom, left:right] += weight * fused.cpu()
-    prediction, confidence = _argmax(decoder_sum)
-    fused_label, fused_confidence = _argmax(fused_sum)
-    return TileResult(prediction, confidence, fused_label, fused_confidence)
+        sums[:, :, top:bottom, left:right] += weight * _over_views(model, window, config.views, compute).cpu()
+    probabilities = sums / sums.sum(1, keepdim=True)
+    if scale != 1:
+        probabilities = F.interpolate(probabilities, size=size, mode="bilinear", align_corners=False)
+    return probabilities[0], probabilities[1]
+
+
+def _over_views(model: UniSemAlign, window: Tensor, views: int, compute: Compute) -> Tensor:
+    """Mean softmax over the window's first `views` flips and quarter turns, (2, C, h, w)."""
+    total: Tensor | None = None
+    for view in range(views):
+        turns, flip = divmod(view, 2)
+        turns = turns if views == 8 else 2 * turns  # half turns keep the window's shape
+        seen = torch.rot90(window.flip(-1) if flip else window, turns, (-2, -1))
+        answer = torch.rot90(torch.stack(_probabilities(model, seen, compute)), -turns, (-2, -1))
+        answer = answer.flip(-1) if flip else answer
+        total = answer if total is None else total + answer
+    assert total is not None
+    return total / views
 
 
 def _probabilities(model: UniSemAlign, window: Tensor, compute: Compute) -> tuple[Tensor, Tensor]:
@@ -82,6 +127,6 @@ def _blend_weight(height: int, width: int) -> Tensor:
     return ramp(height)[:, None] * ramp(width)[None, :]
 
 
-def _argmax(summed: Tensor) -> tuple[Pixels, NDArray[np.float32]]:
-    confidence, label = (summed / summed.sum(0, keepdim=True)).max(0)
+def _argmax(probabilities: Tensor) -> tuple[Pixels, NDArray[np.float32]]:
+    confidence, label = probabilities.max(0)
     return cast(Pixels, label.to(torch.uint8).numpy()), cast("NDArray[np.float32]", confidence.numpy())

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from training_core import checkpoint as checkpoints
 from training_core.config import Config
 from training_core.device import Compute, choose_compute
-from training_core.inference import TileResult, predict_image
+from training_core.inference import Readout, TileResult, predict_image
 from training_core.model import UniSemAlign, build_model
 from training_core.project import TissueClass
+from training_core.readout import read_readout
 from training_core.run_folder import read_run
 
 
@@ -27,10 +28,11 @@ class Predictor:
     classes: tuple[TissueClass, ...]
     compute: Compute
     threshold: float
+    readout: Readout
 
     def predict(self, image: NDArray[np.uint8]) -> TileResult:
         """Result of an RGB image (H, W, 3) uint8, in class indices; `class_ids` turns them into ids."""
-        return predict_image(self.model, image, self.config.inference, self.compute)
+        return predict_image(self.model, image, self.config.inference, self.compute, self.readout)
 
     @property
     def class_ids(self) -> NDArray[np.uint8]:
@@ -52,4 +54,5 @@ def load_predictor(run_dir: Path, device: str | None = None) -> Predictor:
     model = build_model(config, classes)
     checkpoints.load_tensors(model, checkpoint.model, checkpoint.path)
     model = model.to(compute.device).to(memory_format=torch.channels_last).eval()
-    return Predictor(model, config, classes, compute, float(checkpoint.state["threshold"]))
+    state = checkpoint.state
+    return Predictor(model, config, classes, compute, float(state["threshold"]), read_readout(state))

@@ -24,14 +24,15 @@ from training_core.data.pool import TilePool
 from training_core.device import Compute
 from training_core.errors import ConfigError, ImageError, ProjectError, writing
 from training_core.events import OverlayReady, StepDone, Validated, Warned
-from training_core.inference import predict_image
+from training_core.inference import Readout, predict_image
 from training_core.messenger import Messenger
-from training_core.metrics import Confusion, Scores
+from training_core.metrics import Scores
 from training_core.model import UniSemAlign
 from training_core.optimizer import build_optimizer, set_lr
 from training_core.overlays import write_overlays
 from training_core.project import Project
 from training_core.pseudo_label import Threshold
+from training_core.readout import measure_readout, read_readout, unmeasured_scale
 from training_core.run_folder import Split
 from training_core.schedule import Budget, lr_factor
 from training_core.step import StepResult, training_step
@@ -80,6 +81,7 @@ class Trainer:
         self.maker = BatchMaker(pool, split.labeled, split.unlabeled, config)
         self.budget = Budget(config.schedule, self.maker.steps_per_epoch)
         self.progress = Progress()
+        self.readout = Readout(scale=unmeasured_scale(config))
         self.shown: str | None = None
 
     @property
@@ -160,12 +162,12 @@ class Trainer:
     def validate(self) -> bool:
         """Score the validation tiles (training tiles where there are none) and tell; True: the best so far."""
         state, names = self.progress, self.split.val or self.split.labeled[:_MAX_TRAINING_TILES_SCORED]
-        confusion = Confusion(self.pool.class_ids)
         self.predictor.eval()
-        for name in names:
-            result = predict_image(self.predictor, self.pool.image(name), self.config.inference, self.compute)
-            confusion.add(self.pool.label(name), result.prediction)
-        scores = state.scores = confusion.scores()
+        tiles = ((self.pool.image(name), self.pool.label(name), 1.0) for name in names)
+        readout, scores = measure_readout(self.predictor, tiles, self.pool.class_ids, self.config, self.compute)
+        if self.split.val:  # on training tiles the network is surer than it has reason to be
+            self.readout = readout
+        state.scores = scores
         value = scores.mdice if scores is not None else None
         # training Dice only ever says that the network has learned by heart: without validation tiles the last is kept
         is_best = state.best is None or not self.split.val or (value is not None and value > state.best.mdice)
@@ -198,6 +200,7 @@ class Trainer:
             "elapsed_s": state.elapsed_s,
             "threshold": self.threshold.value,
             "threshold_class_means": self.threshold.class_means,
+            "readout": asdict(self.readout),
             "best": asdict(state.best) if state.best else None,
             "mdice": state.scores.mdice if state.scores else None,
             "mjaccard": state.scores.mjaccard if state.scores else None,
@@ -215,6 +218,7 @@ class Trainer:
         _load_optimizer_tensors(self.optimizer, _unprefixed("optimizer", training))
         checkpoints.restore_rng_state(training, self.compute.device)
         self.threshold.value = state["threshold"]
+        self.readout = read_readout(state)
         self.threshold.class_means = state.get("threshold_class_means", self.threshold.class_means)
         best = Scores.from_json(state["best"]) if state["best"] else None
         self.progress = Progress(step=state["step"], elapsed_s=state["elapsed_s"], best=best)
@@ -224,6 +228,7 @@ class Trainer:
         checkpoint = checkpoints.open_checkpoint(self.run_dir, "best")
         checkpoints.load_tensors(self.predictor, checkpoint.model, checkpoint.path)
         self.threshold.value = checkpoint.state["threshold"]
+        self.readout = read_readout(checkpoint.state)
 
     def refresh_overlay(self) -> None:
         """Predict the tile on screen and tell where its overlays lie; a tile without a picture costs a warning."""
@@ -242,7 +247,8 @@ class Trainer:
     def write_prediction(self, name: str, folder: Path) -> dict[str, Path]:
         """Prediction, pseudo-label and confidence of one tile as PNGs in `folder`."""
         self.predictor.eval()
-        result = predict_image(self.predictor, self.pool.image(name), self.config.inference, self.compute)
+        image = self.pool.image(name)
+        result = predict_image(self.predictor, image, self.config.inference, self.compute, self.readout)
         ids = np.array(self.pool.class_ids, np.uint8)
         return write_overlays(folder, name, result, ids, self.threshold.value)
 

@@ -80,7 +80,7 @@ def test_an_unknown_key_is_named_with_its_value_the_allowed_ones_and_the_nearest
         ({"schedule": {"steps": True}}, "schedule.steps", "True", "valid integer"),
         ({"schedule": {"steps": 0}}, "schedule.steps", "0", "greater than or equal to 1"),
         ({"schedule": {"minutes": 0}}, "schedule.minutes", "0", "greater than 0"),
-        ({"data": {"crop_px": 100}}, "data.crop_px", "100", "multiple of 32"),
+        ({"data": {"crop_px": 16}}, "data.crop_px", "16", "greater than or equal to 32"),
         ({"variant": "bset"}, "variant", "'bset'", "'best', 'paper' or 'released'"),
         ({"variant": ["best"]}, "variant", "['best']", "'best', 'paper' or 'released'"),
         ({"runtime": {"device": "gpu"}}, "runtime.device", "'gpu'", "'cuda'"),

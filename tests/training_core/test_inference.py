@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from training_core.config import AlignmentConfig, InferenceConfig
 from training_core.device import Compute
 from training_core.encoders import Encoder
-from training_core.inference import predict_image
+from training_core.inference import Readout, predict_image, predict_probabilities
 from training_core.model import UniSemAlign
 from training_core.text import LearnedText
 
@@ -27,8 +27,7 @@ class PointwiseEncoder(Encoder):
 
     def __init__(self) -> None:
         super().__init__(
-            nn.Conv2d(3, 8, 1), channels=(8,), strides=(1,), mean=(0.5,) * 3, std=(0.1,) * 3, multiple_px=1,
-            trainable=False,
+            nn.Conv2d(3, 8, 1), channels=(8,), strides=(1,), mean=(0.5,) * 3, std=(0.1,) * 3, multiple_px=1
         )  # fmt: skip
 
     def trunk_maps(self, images: Tensor) -> list[Tensor]:
@@ -171,3 +170,53 @@ def test_predicting_needs_no_gradient_and_keeps_the_image(tiny_model: Callable[.
     predict_image(model, image, InferenceConfig(), CPU)
     assert np.array_equal(image, before)
     assert all(p.grad is None for p in model.parameters())
+
+
+@pytest.mark.parametrize("views", [2, 4, 8])
+def test_views_average_the_answers_to_flips_and_turns(tiny_model: Callable[..., UniSemAlign], views: int) -> None:
+    model = tiny_model(C).eval()
+    image = picture(64, 48)
+    changes: list[Callable[[Any], Any]] = [lambda a: a, lambda a: np.flip(a, 1)]
+    undo: list[Callable[[Any], Any]] = [lambda a: a, lambda a: np.flip(a, 1)]
+    if views >= 4:
+        changes += [lambda a: np.flip(a, 0), lambda a: np.flip(a, (0, 1))]
+        undo += [lambda a: np.flip(a, 0), lambda a: np.flip(a, (0, 1))]
+    if views == 8:
+        changes += [np.rot90, lambda a: np.rot90(a, -1), lambda a: a.swapaxes(0, 1)]
+        undo += [lambda a: np.rot90(a, -1), np.rot90, lambda a: a.swapaxes(0, 1)]
+        changes.append(lambda a: np.rot90(a, 2).swapaxes(0, 1))
+        undo.append(lambda a: np.rot90(a.swapaxes(0, 1), 2))
+    one = InferenceConfig(window_px=64, stride_fraction=1.0)
+    expected = np.zeros((64, 48, C))
+    for there, back in zip(changes, undo, strict=True):
+        answer = predict_probabilities(model, np.ascontiguousarray(there(image)), one, CPU)[0]
+        expected += back(answer.permute(1, 2, 0).numpy())
+    several = InferenceConfig(window_px=64, stride_fraction=1.0, views=views)
+    ours = predict_probabilities(model, image, several, CPU)[0].permute(1, 2, 0).numpy()
+    np.testing.assert_allclose(ours, expected / views, atol=1e-5)
+    assert not np.allclose(ours, predict_probabilities(model, image, one, CPU)[0].permute(1, 2, 0).numpy(), atol=1e-4)
+
+
+def test_scale_shows_the_network_a_resampled_image_and_answers_on_the_images_grid(pointwise: UniSemAlign) -> None:
+    sizes: list[tuple[int, ...]] = []
+    pointwise.encoder.register_forward_pre_hook(lambda _, inputs: sizes.append(tuple(inputs[0].shape[2:])))
+    image = np.zeros((100, 160, 3), np.uint8)
+    image[:, 80:] = 255
+    config = InferenceConfig(window_px=256)
+    half, whole = (predict_image(pointwise, image, config, CPU, Readout(scale=s)) for s in (0.5, 1.0))
+    assert sizes == [(50, 80), (100, 160)]
+    assert half.prediction.shape == (100, 160)
+    assert np.array_equal(half.prediction[:, [20, 140]], whole.prediction[:, [20, 140]])  # away from the edge
+    tiny = predict_image(pointwise, image, config, CPU, Readout(scale=0.01))
+    assert sizes[-1] == (32, 32)
+    assert tiny.prediction.shape == (100, 160)
+
+
+def test_temperature_changes_the_confidence_of_the_prediction_and_nothing_else(pointwise: UniSemAlign) -> None:
+    image, config = picture(64, 64), InferenceConfig(window_px=64)
+    plain, softer = (predict_image(pointwise, image, config, CPU, Readout(temperature=t)) for t in (1.0, 2.0))
+    decoder = predict_probabilities(pointwise, image, config, CPU)[0]
+    expected = decoder.sqrt() / decoder.sqrt().sum(0)
+    np.testing.assert_allclose(softer.confidence, expected.max(0).values.numpy(), atol=1e-5)
+    assert np.array_equal(plain.prediction, softer.prediction)
+    assert np.array_equal(plain.fused_confidence, softer.fused_confidence)

@@ -1,0 +1,140 @@
+"""Reading a network at the scale and with the temperature that the validation tiles ask for."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from training_core.config import AlignmentConfig, Config, resolve
+from training_core.device import Compute
+from training_core.encoders import Encoder
+from training_core.inference import Readout
+from training_core.metrics import Confusion
+from training_core.model import UniSemAlign
+from training_core.readout import candidate_scales, fit_temperature, measure_readout, read_readout, unmeasured_scale
+
+CPU = Compute(torch.device("cpu"), "float32")
+
+
+class Brightness(Encoder):
+    """One map: how bright each pixel is."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            nn.Identity(), channels=(3,), strides=(1,), mean=(0.0,) * 3, std=(1.0,) * 3, multiple_px=1,
+            trainable=False,
+        )  # fmt: skip
+
+    def trunk_maps(self, images: Tensor) -> list[Tensor]:
+        return [images]
+
+
+class OnlyAtWidth(nn.Module):
+    """Tells dark from bright, but answers the opposite unless the image has the width it was made for."""
+
+    def __init__(self, width: int, sharpness: float = 8.0) -> None:
+        super().__init__()
+        self.width, self.sharpness = width, sharpness
+
+    def forward(self, features: list[Tensor]) -> Tensor:
+        bright = self.sharpness * (features[0].mean(1, keepdim=True) - 0.5)
+        if features[0].shape[-1] != self.width:
+            bright = -bright
+        return torch.cat([-bright, bright], 1)
+
+
+def network(decoder: nn.Module) -> UniSemAlign:
+    alignment = AlignmentConfig(embedding_dim=8, use_prototypes=False, use_text=False)
+    return UniSemAlign(Brightness(), decoder, n_classes=2, alignment=alignment, text=None).eval()
+
+
+def tile(seed: int = 0) -> tuple[NDArray[np.uint8], NDArray[np.uint8], float]:
+    label = np.zeros((64, 96), np.uint8)
+    label[:, 48:] = 1
+    image = np.repeat(label[..., None] * 200 + 20, 3, axis=2).astype(np.uint8)
+    label[:8] = 255
+    return image, label, 1.0
+
+
+def config(**inference: float) -> Config:
+    return resolve({"augment": {"scale_min": 0.4, "scale_max": 1.2}, "inference": inference})
+
+
+@pytest.mark.parametrize(("width", "scale"), [(96, 1.0), (68, 1 / 2**0.5), (48, 0.5)])
+def test_the_scale_with_the_best_mdice_is_taken(width: int, scale: float) -> None:
+    readout, scores = measure_readout(network(OnlyAtWidth(width)), [tile(), tile()], (3, 7), config(), CPU)
+    assert readout.scale == pytest.approx(scale)
+    assert scores is not None
+    assert scores.mdice > 95
+    assert set(scores.dice) == {3, 7}
+
+
+def test_a_scale_that_is_set_is_the_only_one_tried() -> None:
+    readout, scores = measure_readout(network(OnlyAtWidth(48)), [tile()], (0, 1), config(scale=1.0), CPU)
+    assert readout.scale == 1.0
+    assert scores is not None
+    assert scores.mdice < 5
+
+
+def test_the_factor_to_the_runs_mpp_is_part_of_the_scale() -> None:
+    image, label, _ = tile()
+    readout, scores = measure_readout(network(OnlyAtWidth(192)), [(image, label, 2.0)], (0, 1), config(scale=1.0), CPU)
+    assert readout.scale == 1.0
+    assert scores is not None
+    assert scores.mdice > 95
+
+
+def test_scales_outside_what_training_shows_are_not_tried() -> None:
+    narrow = resolve({"augment": {"scale_min": 0.6, "scale_max": 2.0}})
+    assert list(candidate_scales(narrow)) == pytest.approx([1.0, 1 / 2**0.5])
+    assert list(candidate_scales(resolve({"variant": "paper"}))) == [1.0]
+    fine = resolve({"augment": {"scale_min": 1.5, "scale_max": 2.0}})
+    assert list(candidate_scales(fine)) == [unmeasured_scale(fine)] == [1.0]
+    assert unmeasured_scale(resolve({"augment": {"scale_min": 0.4, "scale_max": 0.9}})) == pytest.approx(0.6)
+
+
+@pytest.mark.parametrize("true_temperature", [0.7, 1.0, 2.5])
+def test_the_temperature_that_made_the_confidence_wrong_is_found(true_temperature: float) -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits = 3 * torch.randn(40_000, 4, generator=generator)
+    labels = torch.multinomial(logits.softmax(1), 1, generator=generator)[:, 0]
+    shown = (logits * true_temperature).log_softmax(1)
+    assert fit_temperature(shown, labels) == pytest.approx(true_temperature, rel=0.05)
+
+
+def test_the_temperature_calibrates_an_overconfident_network() -> None:
+    """A quarter of the labels are wrong, so a sharp network should claim no more than three quarters."""
+    image, label, factor = tile()
+    rng = np.random.default_rng(0)
+    wrong = (rng.random(label.shape) < 0.25) & (label != 255)
+    label[wrong] = 1 - label[wrong]
+    readout, _ = measure_readout(
+        network(OnlyAtWidth(96, 2.0)), [(image, label, factor)], (0, 1), config(scale=1.0), CPU
+    )
+    logit = 2 * 2.0 * (220 / 255 - 0.5)
+    assert float(F.softmax(torch.tensor([0.0, logit]) / readout.temperature, 0)[1]) == pytest.approx(0.75, abs=0.03)
+
+
+def test_without_a_labelled_pixel_nothing_is_changed() -> None:
+    image, label, factor = tile()
+    label[:] = 255
+    readout, scores = measure_readout(network(OnlyAtWidth(48)), [(image, label, factor)], (0, 1), config(), CPU)
+    assert readout == Readout()
+    assert scores is None
+
+
+def test_old_checkpoints_are_read_as_before() -> None:
+    assert read_readout({"step": 3}) == Readout()
+    assert read_readout({"readout": {"scale": 0.5, "temperature": 1.5}}) == Readout(0.5, 1.5)
+
+
+def test_the_confusion_is_of_the_images_own_grid() -> None:
+    image, label, _ = tile()
+    confusion = Confusion((0, 1))
+    confusion.add(label, (image[..., 0] > 128).astype(np.uint8))
+    _, scores = measure_readout(network(OnlyAtWidth(96)), [(image, label, 1.0)], (0, 1), config(scale=1.0), CPU)
+    assert scores == confusion.scores()
