@@ -31,9 +31,9 @@ def stain_jitter(image: Tensor, strength: float, rng: Rng) -> Tensor:
     if strength == 0:
         return image
     change = torch.from_numpy(_density_change(strength, rng)).to(image.dtype)
-    density = -image.clamp(min=1 / 255).log()
-    changed = change.T @ density.reshape(3, -1)
-    return (-changed).exp().clamp(max=1).reshape(image.shape)
+    # exp(-(change^T times the density -log image)): the two signs cancel
+    log_image = image.clamp(min=1 / 255).log_().reshape(3, -1)
+    return (change.T @ log_image).exp_().clamp_(max=1).reshape(image.shape)
 
 
 def _density_change(strength: float, rng: Rng) -> NDArray[np.float64]:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from skimage import data
 
-from training_core.demo.tissue import BACKGROUND, GLAND, draw_tile
+from training_core.demo import compartments, tissue
+from training_core.demo.canvas import DrawnTile
+from training_core.demo.strokes import paint_strokes
 from training_core.errors import ProjectError, writing
 from training_core.io import encode_png, read_mask
 from training_core.io.atomic import write_synced
@@ -19,25 +23,43 @@ from training_core.project.create import IMAGES_FOLDER, Progress, build
 from training_core.project.importing import LabelPlan
 from training_core.project.making import folder_in_the_making
 
-MPP_UM = 0.5
-"""At this resolution the drawn nuclei and glands are as large as real ones."""
 TRUTH_FOLDER = "truth"
 REAL_TILE = "real_ihc"
+MPP_UM = tissue.MPP_UM
 _NAME = "Sample tissue"
 _VAL_TILES = 6
 
+Kind = Literal["glands", "compartments"]
+"""glands: two classes, easy to try things on. compartments: seven, sparse and mixed, to measure on."""
+_Drawer = Callable[[int, int], DrawnTile]
+_KINDS: dict[Kind, tuple[tuple[str, ...], _Drawer]] = {
+    "glands": (tissue.CLASS_NAMES, tissue.draw_glands),
+    "compartments": (compartments.CLASS_NAMES, compartments.draw_compartments),
+}
 
-def make_demo(path: Path, *, seed: int = 0, tiles: int = 42, progress: Progress | None = None) -> Project:
-    """Make a sample project: drawn tissue with glands, and one real picture.
 
-    `tiles` tiles of 512 px, named tile_01 on, each stained, blurred and grown differently; the last six (fewer in a
-    project of less than eight) carry labels and validate, all others are unlabelled. Their truth lies apart in
-    truth/NAME.png. The tile real_ihc is scikit-image's immunohistochemistry picture and has no truth. The same seed
-    gives the same project, and tile_01 does not depend on how many follow.
+def make_demo(
+    path: Path,
+    *,
+    seed: int = 0,
+    tiles: int = 42,
+    kind: Kind = "glands",
+    painted: int = 0,
+    progress: Progress | None = None,
+) -> Project:
+    """Make a sample project of drawn tissue; with glands there is one real picture besides.
+
+    `tiles` tiles, named tile_01 on, each stained, blurred and grown differently; the last six (fewer in a project of
+    less than eight) carry labels and validate, all others are unlabelled, but for strokes of every class on the first
+    `painted`. Their truth lies apart in truth/NAME.png. The same seed gives the same project, and tile_01 does not
+    depend on how many follow. kind: "glands", 512 px, 0.5 um per px, and the tile real_ihc, scikit-image's
+    immunohistochemistry picture, which has no truth; or "compartments", seven classes from three scanners with tiles
+    of three sizes at 0.5 and 0.25 um per px.
 
     Raises
     ------
-    ProjectError: fewer than 3 tiles, a negative seed, or `path` is there and not an empty folder.
+    ProjectError: fewer than 3 tiles, a negative seed, more painted tiles than are not for validation, or `path` is
+        there and not an empty folder.
     StorageError: the disk is full or not writable; nothing is left behind.
     """
     if tiles < 3 or seed < 0:
@@ -46,13 +68,21 @@ def make_demo(path: Path, *, seed: int = 0, tiles: int = 42, progress: Progress 
         )
     path = path.absolute()
     names = [f"tile_{number:02d}" for number in range(1, tiles + 1)]
-    sources: list[_DrawnTile | _RealTile] = [_DrawnTile(name, seed, number) for number, name in enumerate(names)]
     val = names[-min(_VAL_TILES, tiles - 2) :]
+    if not 0 <= painted <= tiles - len(val):
+        needed = f"0 to {tiles - len(val)}, because {len(val)} of {tiles} tiles are for validation"
+        raise ProjectError(f"{painted} painted tiles", needed, "--painted 6")
+    class_names, draw = _KINDS[kind]
+    sources: list[_DrawnSource | _RealTile]
+    sources = [_DrawnSource(name, draw, seed, number) for number, name in enumerate(names)]
+    if kind == "glands":
+        sources.append(_RealTile())
     with folder_in_the_making(path) as folder:
-        classes = make_classes(("background", "gland"))
-        assert [tissue_class.id for tissue_class in classes] == [BACKGROUND, GLAND]
-        build(folder, _NAME, classes, [*sources, _RealTile()], LabelPlan({}, {}, ()), progress)
+        build(folder, _NAME, make_classes(class_names), sources, LabelPlan({}, {}, ()), progress)
         project = Project.open(folder)
+        for number, name in enumerate(names[:painted]):
+            strokes = paint_strokes(np.random.default_rng([seed, number, 1]), read_truth(project, name))
+            project.write_label(name, strokes, LabelSource.PAINTED)
         for name in val:
             project.write_label(name, read_truth(project, name), LabelSource.IMPORTED, region="tile")
         project.set_val(val)
@@ -73,8 +103,9 @@ def read_truth(project: Project, name: str) -> NDArray[np.uint8]:
 
 
 @dataclass(frozen=True)
-class _DrawnTile:
+class _DrawnSource:
     name: str
+    draw: _Drawer
     seed: int
     number: int
 
@@ -83,9 +114,9 @@ class _DrawnTile:
         return Path(self.name)
 
     def store(self, project: Path, final: Path) -> Tile:
-        picture, truth = draw_tile(np.random.default_rng([self.seed, self.number]))
-        _write(project / TRUTH_FOLDER / f"{self.name}.png", encode_png(truth))
-        return _add(project, self.name, picture, MPP_UM)
+        tile = self.draw(self.seed, self.number)
+        _write(project / TRUTH_FOLDER / f"{self.name}.png", encode_png(tile.truth))
+        return _add(project, self.name, tile.picture, tile.mpp_um)
 
 
 @dataclass(frozen=True)

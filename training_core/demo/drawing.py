@@ -115,3 +115,25 @@ def around(shape: NDArray[np.bool_], margin_px: int) -> tuple[slice, slice]:
     y, x = (np.flatnonzero(shape.any(axis=axis)) for axis in (1, 0))
     top, left = max(0, int(y[0]) - margin_px), max(0, int(x[0]) - margin_px)
     return slice(top, int(y[-1]) + margin_px + 1), slice(left, int(x[-1]) + margin_px + 1)
+
+
+def place_outlines(
+    rng: np.random.Generator, blocked: NDArray[np.bool_], size: float, *, wanted: int, gap_px: int
+) -> NDArray[np.bool_]:
+    """Up to `wanted` outlines of glands that touch neither `blocked` (H, W) nor each other, as one mask (H, W).
+
+    size: 1 for radii of 34 to 96 px. Each is cut by the plane of the section, and by the tile's edge, in its own way.
+    """
+    blocked, outlines = blocked.copy(), np.zeros_like(blocked)
+    for _ in range(wanted * 8):
+        center = rng.uniform(0, blocked.shape[0]), rng.uniform(0, blocked.shape[1])
+        if blocked[int(center[0]), int(center[1])]:
+            continue
+        radius = size * rng.uniform(34, 96)
+        outline = blob(rng, blocked.shape, center, radius, wobble=rng.uniform(0.1, 0.4), stretch=rng.uniform(1, 1.45))
+        if wanted > 0 and outline.any() and not (outline & blocked).any():
+            outlines |= outline
+            part = around(outline, gap_px + 1)
+            blocked[part] |= ndimage.distance_transform_edt(~outline[part]) <= gap_px
+            wanted -= 1
+    return outlines
