@@ -25,14 +25,22 @@ class _Section(BaseModel):
 class EncoderConfig(_Section):
     """The pathology (or ImageNet) network that reads the pixels."""
 
-    name: str = Field("efficientnet_lite0", description="efficientnet_lite0 (bundled), uni, or any timm name")
+    name: str = Field(
+        "efficientnet_lite0",
+        description="a name that `python -m training_core encoders` lists, or any that timm knows",
+    )
     weights_path: str | None = Field(
         None, description="local weights (.safetensors, .pth, .bin); None: the default source"
     )
     pretrained: bool = Field(True, description="False: random weights, for tests and benchmarks")
-    trainable: bool = Field(True, description="False: the encoder is frozen")
-    taps: tuple[int, int] = Field(
-        (2, 9), description="ViT only: 0-based blocks whose tokens are the low and high features"
+    offline: bool = Field(False, description="True: never ask the network for weights")
+    fine_tune: Literal["frozen", "last_blocks", "lora", "whole"] | None = Field(
+        None, description="what of the encoder is trained; None: nothing of a ViT, the whole of a pyramid"
+    )
+    last_blocks: int = Field(2, ge=1, description="fine_tune = last_blocks: how many ViT blocks or pyramid stages")
+    lora_rank: int = Field(8, ge=1, description="fine_tune = lora: rank of the adapters in a ViT's attention layers")
+    taps: tuple[int, int] | None = Field(
+        None, description="ViT only: 0-based blocks whose tokens are the low and high features; None: the encoder's own"
     )
     low_channels: int = Field(256, ge=1, description="ViT only: width of the low features after their 1x1 projection")
     high_channels: int = Field(
@@ -203,7 +211,7 @@ def resolve(user: dict[str, Any] | None = None, *, source: str = "the configurat
     ------
     ConfigError: an unknown key, a wrong type, or a value out of range; names key, value and allowed ones.
     """
-    user = user or {}
+    user = _of_earlier_versions(user or {})
     variant = user.get("variant", "best")
     preset = VARIANTS.get(variant, {}) if isinstance(variant, str) else {}
     merged = layered(preset, user)
@@ -219,6 +227,15 @@ def resolve(user: dict[str, Any] | None = None, *, source: str = "the configurat
         ) from error
     _check_together(config, source)
     return config
+
+
+def _of_earlier_versions(user: dict[str, Any]) -> dict[str, Any]:
+    """The settings with `encoder.trainable`, which the config.json of earlier runs has, as `encoder.fine_tune`."""
+    encoder = user.get("encoder")
+    if not isinstance(encoder, dict) or not isinstance(encoder.get("trainable"), bool):
+        return user
+    kept = {key: value for key, value in encoder.items() if key != "trainable"}
+    return {**user, "encoder": {"fine_tune": "whole" if encoder["trainable"] else "frozen", **kept}}
 
 
 def _check_together(config: Config, source: str) -> None:

@@ -17,7 +17,7 @@ from training_core.alignment import FusionWeights, PixelEmbedding, Prototypes, S
 from training_core.config import AlignmentConfig, Config
 from training_core.decoders import build_decoder
 from training_core.decoders.layers import high_index
-from training_core.encoders import Encoder, build_encoder
+from training_core.encoders import Encoder, build_encoder, filled_in
 from training_core.text import NamedClass, build_text
 
 
@@ -135,11 +135,12 @@ def build_model(config: Config, classes: Sequence[NamedClass]) -> UniSemAlign:
     ------
     WeightsError: weights are missing or do not fit. ConfigError: the parts do not go together.
     """
-    encoder = build_encoder(config.encoder)
+    encoder_config = filled_in(config.encoder)
+    encoder = build_encoder(encoder_config)
     decoder = build_decoder(config.decoder, encoder.channels, encoder.strides, len(classes))
     text = build_text(config.text, classes, config.alignment.embedding_dim) if config.alignment.use_text else None
     model = UniSemAlign(encoder, decoder, n_classes=len(classes), alignment=config.alignment, text=text)
-    model.encoder_is_external = config.encoder.pretrained and not config.encoder.trainable
+    model.encoder_is_external = encoder_config.pretrained and encoder_config.fine_tune == "frozen"
     return model
 
 

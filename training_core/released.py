@@ -14,7 +14,7 @@ from torch import Tensor
 
 from training_core.config import Config, resolve
 from training_core.decoders import build_decoder
-from training_core.encoders import vit_encoder
+from training_core.encoders import fine_tuning_of, vit_encoder
 from training_core.errors import CheckpointError
 from training_core.model import UniSemAlign
 from training_core.text import LearnedText
@@ -70,7 +70,7 @@ def read_released_config(path: Path) -> tuple[Config, int]:
                 "taps": [uni["stage_low"], uni["stage_high"]],
                 "low_channels": uni["low_channels"],
                 "high_channels": uni["out_channels"],
-                "trainable": not uni["freeze_backbone"],
+                "fine_tune": "frozen" if uni["freeze_backbone"] else "whole",
             },
             "decoder": {"dilations": released["dilations"]},
             "pseudo_label": {"threshold_start": released["thresh_init"]},
@@ -112,10 +112,10 @@ def build_released(config: Config, n_classes: int, tensors: Tensors) -> UniSemAl
         encoder_config = config.encoder
         encoder = vit_encoder(
             trunk,
-            encoder_config.taps,
+            encoder_config.taps or (2, 9),
             encoder_config.low_channels,
             encoder_config.high_channels,
-            trainable=encoder_config.trainable,
+            fine_tuning=fine_tuning_of(encoder_config),
         )
         decoder = build_decoder(config.decoder, encoder.channels, encoder.strides, n_classes)
         text = LearnedText(n_classes, config.alignment.embedding_dim)

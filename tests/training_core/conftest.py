@@ -141,8 +141,8 @@ class TinyEncoder(Encoder):
             mean=(0.5, 0.4, 0.6),
             std=(0.2, 0.3, 0.25),
             multiple_px=8,
-            trainable=trainable,
         )
+        self.trunk.requires_grad_(trainable)
 
     def trunk_maps(self, images: Tensor) -> list[Tensor]:
         maps = []

@@ -210,7 +210,7 @@ def frozen_vit(tmp_path: Path, small_config: Callable[..., Config]) -> Callable[
     save_file({n: t.contiguous() for n, t in vit.state_dict().items()}, tmp_path / "vit.safetensors")
     config = small_config(
         encoder={
-            "name": "vit_tiny_patch16_224", "weights_path": str(tmp_path / "vit.safetensors"), "trainable": False,
+            "name": "vit_tiny_patch16_224", "weights_path": str(tmp_path / "vit.safetensors"), "fine_tune": "frozen",
             "taps": [0, 1], "low_channels": 8, "high_channels": 16,
         },
     )  # fmt: skip

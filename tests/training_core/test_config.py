@@ -57,7 +57,8 @@ def test_variants_differ_where_the_paper_and_its_code_do() -> None:
     assert (paper.losses.labeled, released.losses.labeled) == (1.0, 0.5)
     assert (paper.alignment.upsample, released.alignment.upsample) == ("cosines", "features")
     for config in (paper, released):
-        assert not config.encoder.trainable
+        assert config.encoder.fine_tune == "frozen"
+        assert config.encoder.taps == (2, 9)
         assert config.decoder.name == "deeplabv3plus"
         assert config.teacher.ema_decay == 0
         assert config.schedule.epochs == 80
@@ -84,7 +85,8 @@ def test_an_unknown_key_is_named_with_its_value_the_allowed_ones_and_the_nearest
         ({"variant": "bset"}, "variant", "'bset'", "'best', 'paper' or 'released'"),
         ({"variant": ["best"]}, "variant", "['best']", "'best', 'paper' or 'released'"),
         ({"runtime": {"device": "gpu"}}, "runtime.device", "'gpu'", "'cuda'"),
-        ({"encoder": {"trainable": "yes"}}, "encoder.trainable", "'yes'", "boolean"),
+        ({"encoder": {"pretrained": "yes"}}, "encoder.pretrained", "'yes'", "boolean"),
+        ({"encoder": {"fine_tune": "all"}}, "encoder.fine_tune", "'all'", "'last_blocks', 'lora' or 'whole'"),
         ({"optimizer": {"lr": -1.0}}, "optimizer.lr", "-1.0", "greater than 0"),
         ({"optimizer": "adamw"}, "optimizer", "'adamw'", "object"),
         ({"spec_version": 2}, "spec_version", "2", "1"),
@@ -179,7 +181,7 @@ def test_files_that_are_no_configuration(tmp_path: Path) -> None:
         ("seed=3", {"seed": 3}),
         ("optimizer.lr=1e-3", {"optimizer": {"lr": 0.001}}),
         ("optimizer.lr = 0.5", {"optimizer": {"lr": 0.5}}),
-        ("encoder.trainable=false", {"encoder": {"trainable": False}}),
+        ("encoder.offline=true", {"encoder": {"offline": True}}),
         ("schedule.minutes=null", {"schedule": {"minutes": None}}),
         ("text.weights_path=", {"text": {"weights_path": None}}),
         ("text.weights_path=''", {"text": {"weights_path": ""}}),
@@ -208,3 +210,11 @@ def test_presets_are_not_changed_by_resolving() -> None:
     before = json.dumps(VARIANTS, sort_keys=True)
     resolve({"variant": "released", "optimizer": {"lr": 3.0}, "schedule": {"steps": 2}})
     assert json.dumps(VARIANTS, sort_keys=True) == before
+
+
+@pytest.mark.parametrize(("trainable", "fine_tune"), [(True, "whole"), (False, "frozen")])
+def test_a_run_of_an_earlier_version_is_read(trainable: bool, fine_tune: str) -> None:
+    before = {"variant": "paper", "encoder": {"name": "uni", "trainable": trainable, "taps": [2, 9]}}
+    encoder = resolve(before).encoder
+    assert (encoder.fine_tune, encoder.name, encoder.taps) == (fine_tune, "uni", (2, 9))
+    assert "trainable" in before["encoder"]  # type: ignore[operator]

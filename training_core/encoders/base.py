@@ -34,8 +34,9 @@ class Encoder(nn.Module, ABC):
     mean, std: normalisation of RGB in 0..1; the caller applies it.
     multiple_px: the images' height and width must be multiples of this; the caller pads.
 
-    The pretrained network is the submodule `trunk`. With trainable=False it is frozen: no gradient, and always in
-    evaluation mode, so that its batch statistics stay those of the pretraining. Other submodules stay trainable.
+    The pretrained network is the submodule `trunk`. Which of its parameters are trained says their requires_grad
+    (`fine_tune.apply_fine_tune`). Whatever part of it has no trained parameter is always in evaluation mode, so that
+    its batch statistics stay those of the pretraining. Other submodules, such as projections, are always trained.
     """
 
     def __init__(
@@ -47,26 +48,26 @@ class Encoder(nn.Module, ABC):
         mean: RGB,
         std: RGB,
         multiple_px: int,
-        trainable: bool,
     ) -> None:
         super().__init__()
         self.channels, self.strides = channels, strides
         self.mean, self.std = mean, std
         self.multiple_px = multiple_px
-        self.trainable = trainable
-        self.trunk = trunk.requires_grad_(trainable)
-        self.train(self.training)
+        self.trunk = trunk
 
     def train(self, mode: bool = True) -> Encoder:
-        """Training or evaluation mode; a frozen trunk stays in evaluation mode."""
+        """Training or evaluation mode; frozen parts of the trunk stay in evaluation mode."""
         super().train(mode)
-        if not self.trainable:
-            self.trunk.eval()
+        for module in self.trunk.modules():
+            trained = [parameter.requires_grad for parameter in module.parameters()]
+            if trained and not any(trained):
+                module.eval()
         return self
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """Feature maps of normalised images (B, 3, H, W), fine to coarse."""
-        with torch.set_grad_enabled(torch.is_grad_enabled() and self.trainable):
+        trained = any(parameter.requires_grad for parameter in self.trunk.parameters())
+        with torch.set_grad_enabled(torch.is_grad_enabled() and trained):
             maps = self.trunk_maps(images)
         return self.project(maps)
 
@@ -77,3 +78,24 @@ class Encoder(nn.Module, ABC):
     def project(self, maps: list[Tensor]) -> list[Tensor]:
         """What happens to the trunk's maps outside the trunk; nothing, unless an encoder says otherwise."""
         return maps
+
+    def last_parameters(self, n: int) -> list[nn.Parameter]:
+        """The trunk's parameters after its last map but `n`: those that no earlier map depends on.
+
+        They are found by asking autograd, so this is right for any network; it leaves evaluation mode as it was.
+        """
+        parameters = list(self.trunk.parameters())
+        if n >= len(self.channels):
+            return parameters
+        training, needed = self.training, [parameter.requires_grad for parameter in parameters]
+        self.trunk.requires_grad_(True)
+        self.eval()
+        side = 2 * self.multiple_px
+        with torch.enable_grad():
+            maps = self.trunk_maps(torch.zeros(1, 3, side, side))
+            earlier = torch.stack([feature.sum() for feature in maps[:-n]]).sum()
+        gradients: Sequence[Tensor | None] = torch.autograd.grad(earlier, parameters, allow_unused=True)
+        for parameter, was_needed in zip(parameters, needed, strict=True):
+            parameter.requires_grad_(was_needed)
+        self.train(training)
+        return [p for p, gradient in zip(parameters, gradients, strict=True) if gradient is None]

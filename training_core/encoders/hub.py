@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import timm
-from huggingface_hub import hf_hub_download, try_to_load_from_cache
+from huggingface_hub import constants, hf_hub_download, try_to_load_from_cache
 from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RemoteEntryNotFoundError, RepositoryNotFoundError
 
 from training_core.errors import WeightsError
@@ -32,28 +32,59 @@ class HubSource:
     gated: bool = False
 
     @property
+    def page(self) -> str | None:
+        """The page that describes the model and, where it is gated, grants access."""
+        return None if self.repo is None else f"{_PAGE}/{self.repo}"
+
+    @property
+    def access(self) -> str:
+        """Who may download, as a listing says it."""
+        return f"gated: {self.page}" if self.gated else "open" if self.repo else "a file of your own"
+
+    @property
+    def file(self) -> str:
+        """The weight file's name, also where it was copied by hand."""
+        return " or ".join(self.files)
+
+    @property
     def need(self) -> Need:
         """Which file to get, and how to get it by hand."""
-        if self.repo is None:
+        if self.page is None:
             return Need(f"a file with the weights of {self.model}", "set encoder.weights_path to the file")
-        page, file = f"{_PAGE}/{self.repo}", " or ".join(self.files)
-        by_hand = f"download {file} from {page} and set encoder.weights_path to the file"
-        access = f"request access at {page}, then sign in (`hf auth login` or HF_TOKEN), or " if self.gated else ""
-        return Need(f"{file}, the weights of {self.model}, from {page}", access + by_hand)
+        by_hand = f"download {self.file} from {self.page} and set encoder.weights_path to the file"
+        access = f"request access at {self.page}, then sign in (`hf auth login` or HF_TOKEN), or "
+        hint = access + by_hand if self.gated else by_hand
+        return Need(f"{self.file}, the weights of {self.model}, from {self.page}", hint)
 
-    def fetch(self) -> Path:
+    def local(self) -> Path | None:
+        """The weight file in the hub's local cache, if it is there."""
+        for name in self.files if self.repo else ():
+            cached = try_to_load_from_cache(self.repo or "", name)
+            if isinstance(cached, str):
+                return Path(cached)
+        return None
+
+    def fetch(self, *, offline: bool = False) -> Path:
         """The local path of the weight file, downloaded if it is not in the hub's local cache.
+
+        offline (or HF_HUB_OFFLINE=1 in the environment): the network is never asked.
 
         Raises
         ------
-        WeightsError: there is no repository or no file, access is refused, or the hub cannot be reached.
+        WeightsError: there is no repository or no file, access is refused, or the hub cannot or may not be reached.
         """
         if self.repo is None:
             raise WeightsError(f"{self.model} is not on a model hub", self.need.file, self.need.hint)
-        for name in self.files:
-            cached = try_to_load_from_cache(self.repo, name)
-            if isinstance(cached, str):
-                return Path(cached)
+        if local := self.local():
+            return local
+        if offline or constants.HF_HUB_OFFLINE:
+            cached = f"models--{self.repo.replace('/', '--')}"
+            raise WeightsError(
+                f"the weights of {self.repo} are not on this machine, and offline mode is on",
+                self.need.file,
+                f"where there is a network, {self.need.hint}; or copy the folder {cached} of another machine's hub "
+                f"cache into {constants.HF_HUB_CACHE}",
+            )
         for name in self.files:
             try:
                 return Path(hf_hub_download(self.repo, name))
@@ -63,7 +94,7 @@ class HubSource:
             # its version. Whichever it was, the way out is the same: fetch the file by hand.
             except Exception as error:
                 raise WeightsError(_reason(self.repo, error), self.need.file, self.need.hint) from error
-        raise WeightsError(f"{_PAGE}/{self.repo} has no {' or '.join(self.files)}", self.need.file, self.need.hint)
+        raise WeightsError(f"{self.page} has no {self.file}", self.need.file, self.need.hint)
 
 
 def timm_source(name: str) -> HubSource:

@@ -1,44 +1,30 @@
 """Plain vision transformers as encoders: the tokens after two blocks, as maps of one stride.
 
-Source: UniSemAlign's UNI encoder (docs/method.md). UNI is a ViT-L/16; any timm VisionTransformer works the same way.
+Source: UniSemAlign's UNI encoder (docs/method.md). UNI is a ViT-L/16; every ViT that timm builds as a
+VisionTransformer or an Eva (DINOv3) works the same way.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, cast
 
 import timm
 import torch
-from timm.models.vision_transformer import VisionTransformer, checkpoint_filter_fn
+from timm.models import eva, is_model_in_modules, vision_transformer
+from timm.models.eva import Eva
+from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
-from training_core.encoders.base import IMAGENET_MEAN, IMAGENET_STD, RGB, Encoder, rgb, timm_normalization
-from training_core.encoders.hub import HubSource, timm_source
+from training_core.encoders.base import RGB, Encoder, rgb
+from training_core.encoders.fine_tune import FineTuning, apply_fine_tune
+from training_core.encoders.registry import EncoderSpec, Taps
+from training_core.encoders.transformers_names import from_transformers
 from training_core.errors import ConfigError, WeightsError
 from training_core.weights import Need, check_shape, load_weights, read_weights, refuse_extra, strip_prefix
 
-
-@dataclass(frozen=True)
-class VitSpec:
-    """One pretrained ViT: how timm builds it, how its input is normalised and where its weights are published."""
-
-    timm_name: str
-    mean: RGB
-    std: RGB
-    source: HubSource
-    timm_options: Mapping[str, Any] = field(default_factory=dict)
-
-
-UNI = VitSpec(
-    timm_name="vit_large_patch16_224",
-    mean=IMAGENET_MEAN,
-    std=IMAGENET_STD,
-    source=HubSource("UNI", "MahmoodLab/UNI", ("pytorch_model.bin",), gated=True),
-    timm_options={"init_values": 1e-5},
-)
+Trunk = VisionTransformer | Eva
 
 
 class VitEncoder(Encoder):
@@ -49,15 +35,7 @@ class VitEncoder(Encoder):
     """
 
     def __init__(
-        self,
-        trunk: VisionTransformer,
-        blocks: tuple[int, int],
-        low_channels: int,
-        high_channels: int,
-        *,
-        mean: RGB,
-        std: RGB,
-        trainable: bool,
+        self, trunk: Trunk, blocks: Taps, low_channels: int, high_channels: int, *, mean: RGB, std: RGB
     ) -> None:
         patch = int(trunk.patch_embed.patch_size[0])
         super().__init__(
@@ -67,7 +45,6 @@ class VitEncoder(Encoder):
             mean=mean,
             std=std,
             multiple_px=patch,
-            trainable=trainable,
         )
         self.blocks = blocks
         self.proj_low = nn.Conv2d(trunk.embed_dim, low_channels, 1)
@@ -85,20 +62,25 @@ class VitEncoder(Encoder):
         low, high = maps
         return [self.proj_low(low), self.proj_high(high)]
 
+    def last_parameters(self, n: int) -> list[nn.Parameter]:
+        """The parameters of the last `n` blocks up to the deeper tap."""
+        return list(cast(nn.Sequential, self.trunk.blocks)[-n:].parameters())
+
 
 def vit_encoder(
-    model: VisionTransformer,
-    taps: tuple[int, int],
+    model: Trunk,
+    taps: Taps,
     low_channels: int,
     high_channels: int,
     *,
     mean: RGB | None = None,
     std: RGB | None = None,
-    trainable: bool = True,
+    fine_tuning: FineTuning | None = None,
 ) -> VitEncoder:
     """An encoder out of a timm ViT made with dynamic_img_size=True; the model is cut after the deeper tap.
 
     taps: 0-based blocks whose tokens are the low and the high features. mean, std: None takes the model's own.
+    fine_tuning: None trains the whole ViT.
 
     Raises
     ------
@@ -107,18 +89,14 @@ def vit_encoder(
     check_taps(taps, len(model.blocks))
     model.prune_intermediate_layers(list(taps), prune_norm=True, prune_head=True)
     cfg = cast("dict[str, Any]", model.pretrained_cfg)
-    return VitEncoder(
-        model,
-        taps,
-        low_channels,
-        high_channels,
-        mean=mean or rgb(cfg["mean"]),
-        std=std or rgb(cfg["std"]),
-        trainable=trainable,
+    encoder = VitEncoder(
+        model, taps, low_channels, high_channels, mean=mean or rgb(cfg["mean"]), std=std or rgb(cfg["std"])
     )
+    apply_fine_tune(encoder, fine_tuning or FineTuning())
+    return encoder
 
 
-def check_taps(taps: tuple[int, int], depth: int) -> None:
+def check_taps(taps: Taps, depth: int) -> None:
     """Raise a ConfigError unless `taps` are two increasing blocks of a ViT with `depth` blocks."""
     low, high = taps
     if not 0 <= low < high < depth:
@@ -130,14 +108,15 @@ def check_taps(taps: tuple[int, int], depth: int) -> None:
 
 
 def load_vit(
-    spec: VitSpec,
-    taps: tuple[int, int],
+    spec: EncoderSpec,
+    taps: Taps,
     low_channels: int,
     high_channels: int,
     *,
     weights_path: Path | None,
     pretrained: bool,
-    trainable: bool,
+    offline: bool,
+    fine_tuning: FineTuning,
 ) -> VitEncoder:
     """The encoder of `spec` with weights from a local file, else from the hub; pretrained=False: random weights.
 
@@ -145,36 +124,45 @@ def load_vit(
     ------
     ConfigError: taps that this model does not have. WeightsError: weights that are missing or do not fit.
     """
-    options = {**spec.timm_options, "dynamic_img_size": True, "num_classes": 0, "pretrained": False}
-    if not pretrained:
-        model = cast(VisionTransformer, timm.create_model(spec.timm_name, **options))
-        return vit_encoder(model, taps, low_channels, high_channels, mean=spec.mean, std=spec.std, trainable=trainable)
-    with torch.device("meta"):  # no memory and no initialisation for weights that come from a file
-        model = cast(VisionTransformer, timm.create_model(spec.timm_name, **options))
+    # On the meta device weights that come from a file cost no memory and no initialisation. Eva computes buffers that
+    # no file holds (rotary positions) while it is built, so it cannot be built there.
+    on_meta = pretrained and not is_model_in_modules(spec.timm_name, ("eva",))
+    options = {**spec.options, "dynamic_img_size": True, "num_classes": 0, "pretrained": False}
+    with torch.device("meta" if on_meta else "cpu"):
+        model = cast(Trunk, timm.create_model(spec.timm_name, **options))
     check_taps(taps, len(model.blocks))
-    path = weights_path or spec.source.fetch()
-    weights = _timm_layout(read_weights(path, spec.source.need), model, path, spec.source.need)
-    refuse_extra(weights, model.state_dict().keys(), path, spec.source.need, also=("reg_token", "norm_pre"))
-    model.prune_intermediate_layers(list(taps), prune_norm=True, prune_head=True)
-    load_weights(model, weights, path, spec.source.need)
-    return vit_encoder(model, taps, low_channels, high_channels, mean=spec.mean, std=spec.std, trainable=trainable)
+    if pretrained:
+        need = spec.source.need
+        path = weights_path or spec.source.fetch(offline=offline)
+        weights = _timm_layout(read_weights(path, need), model, path, need)
+        refuse_extra(weights, model.state_dict().keys(), path, need, also=("reg_token", "norm_pre"))
+        model.prune_intermediate_layers(list(taps), prune_norm=True, prune_head=True)
+        load_weights(model, weights, path, need)
+    return vit_encoder(model, taps, low_channels, high_channels, mean=spec.mean, std=spec.std, fine_tuning=fine_tuning)
 
 
-def timm_spec(name: str) -> VitSpec:
-    """The spec of a ViT by its timm name, from timm's own record of its weights."""
-    mean, std = timm_normalization(name)
-    return VitSpec(name, mean=mean, std=std, source=timm_source(name))
-
-
-def _timm_layout(weights: dict[str, Tensor], model: VisionTransformer, path: Path, need: Need) -> dict[str, Tensor]:
+def _timm_layout(weights: dict[str, Tensor], model: Trunk, path: Path, need: Need) -> dict[str, Tensor]:
     """Names as timm has them, and position embeddings of another image size resampled to the model's grid."""
-    weights = strip_prefix(weights, model.state_dict().keys())
-    patch = weights.get("patch_embed.proj.weight")
-    if patch is not None and patch.ndim == 4:  # timm would resample another patch size silently
-        check_shape("patch_embed.proj.weight", patch, model.patch_embed.proj.weight, path, need)
-    if "pos_embed" in weights:
-        weights["pos_embed"] = weights["pos_embed"].float()  # resampling in float16 would round
+    names = model.state_dict().keys()
     try:
-        return checkpoint_filter_fn(weights, model)
+        weights = strip_prefix(from_transformers(weights), names)
+        patch = weights.get("patch_embed.proj.weight")
+        if patch is not None and patch.ndim == 4:  # timm would resample another patch size silently
+            check_shape("patch_embed.proj.weight", patch, model.patch_embed.proj.weight, path, need)
+        if "pos_embed" in weights:
+            weights["pos_embed"] = weights["pos_embed"].float()  # resampling in float16 would round
+        if isinstance(model, Eva):
+            return eva.checkpoint_filter_fn(_without_zero_biases(weights, names), model)
+        return vision_transformer.checkpoint_filter_fn(weights, model)
     except (RuntimeError, ValueError, KeyError, IndexError, AttributeError) as error:
         raise WeightsError(f"{path} does not have the layout of a ViT ({error})", need.file, need.hint) from error
+
+
+def _without_zero_biases(weights: dict[str, Tensor], names: Collection[str]) -> dict[str, Tensor]:
+    """Without the biases of DINOv3's own files that are zero throughout, which timm's models do not have."""
+    parts = {name.rpartition(".")[0] for name in names if name.endswith(".q_bias")}
+
+    def superfluous(name: str, tensor: Tensor) -> bool:
+        return name.endswith(".qkv.bias") and name.removesuffix(".qkv.bias") not in parts and not tensor.any()
+
+    return {name: tensor for name, tensor in weights.items() if not superfluous(name, tensor)}
