@@ -128,19 +128,24 @@ class UniSemAlign(nn.Module):
         return height, width
 
 
-def build_model(config: Config, classes: Sequence[NamedClass]) -> UniSemAlign:
+def build_model(config: Config, classes: Sequence[NamedClass], *, from_checkpoint: bool = False) -> UniSemAlign:
     """The network that `config` describes, for these classes, with the encoder's (and text tower's) own weights.
+
+    from_checkpoint: a checkpoint will be loaded into it, so weights that are in there are not asked for.
 
     Raises
     ------
     WeightsError: weights are missing or do not fit. ConfigError: the parts do not go together.
     """
     encoder_config = filled_in(config.encoder)
+    is_external = encoder_config.pretrained and encoder_config.fine_tune == "frozen"
+    if from_checkpoint and not is_external:
+        encoder_config = encoder_config.model_copy(update={"pretrained": False, "weights_path": None})
     encoder = build_encoder(encoder_config)
     decoder = build_decoder(config.decoder, encoder.channels, encoder.strides, len(classes))
     text = build_text(config.text, classes, config.alignment.embedding_dim) if config.alignment.use_text else None
     model = UniSemAlign(encoder, decoder, n_classes=len(classes), alignment=config.alignment, text=text)
-    model.encoder_is_external = encoder_config.pretrained and encoder_config.fine_tune == "frozen"
+    model.encoder_is_external = is_external
     return model
 
 

@@ -51,7 +51,7 @@ def load_predictor(run_dir: Path, device: str | None = None) -> Predictor:
     checkpoint = checkpoints.open_checkpoint(run_dir, "best")
     runtime = config.runtime if device is None else config.runtime.model_copy(update={"device": device})
     compute = choose_compute(runtime)
-    model = build_model(config, classes)
+    model = build_model(config, classes, from_checkpoint=True)
     checkpoints.load_tensors(model, checkpoint.model, checkpoint.path)
     model = model.to(compute.device).to(memory_format=torch.channels_last).eval()
     state = checkpoint.state

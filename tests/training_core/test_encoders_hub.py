@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import http.server
+import json
+import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import huggingface_hub
@@ -13,9 +15,15 @@ import timm
 import torch
 from safetensors.torch import save_file
 
+from training_core.cli import main
 from training_core.config import EncoderConfig
-from training_core.encoders import build_encoder
+from training_core.encoders import Encoder, build_encoder
+from training_core.encoders.hub import HubSource
+from training_core.encoders.registry import REGISTRY, find_spec
 from training_core.errors import WeightsError
+from training_core.project import Project
+
+HOST = "https://huggingface.co/"
 
 
 class Hub(http.server.BaseHTTPRequestHandler):
@@ -49,7 +57,7 @@ class TestHub:
     def hub(self, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Hub]]:
         handler = type("OwnHub", (Hub,), {"tokens": {}})
         server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", f"http://127.0.0.1:{server.server_port}")
         monkeypatch.setattr(
@@ -82,13 +90,65 @@ class TestHub:
         assert "secret" not in str(error.value)
         assert not any(b"secret" in file.read_bytes() for file in cache.parent.rglob("*") if file.is_file())
 
-    @pytest.mark.usefixtures("cache")
-    def test_offline(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
-        with pytest.raises(WeightsError, match=r"not on this machine, and offline mode is on.*weights_path"):
-            build_encoder(EncoderConfig(name="uni"))
-        with pytest.raises(WeightsError, match=r"timm/resnet18.*model\.safetensors or pytorch_model\.bin"):
-            build_encoder(EncoderConfig(name="resnet18"))
+    @pytest.mark.parametrize("key", [key for key, spec in REGISTRY.items() if isinstance(spec.source, HubSource)])
+    @pytest.mark.parametrize(("status", "code"), [(401, "GatedRepo"), (403, "GatedRepo"), (404, "EntryNotFound")])
+    def test_every_encoder_names_its_page_and_file(self, hub: type[Hub], key: str, status: int, code: str) -> None:
+        hub.status, hub.code = status, code
+        source = REGISTRY[key].source
+        with pytest.raises(WeightsError) as error:
+            source.fetch()
+        assert str(source.page) in error.value.given
+        assert source.file in error.value.needed
+        assert "set encoder.weights_path to the file" in error.value.hint
+        gated = source.access.startswith("gated")
+        assert (f"request access at {source.page}" in error.value.hint) == gated
+        assert {path.split("/resolve/")[0] for path in hub.tokens} == {f"/{source.page.removeprefix(HOST)}"}
+
+    @pytest.mark.parametrize("how", ["environment", "configuration"])
+    @pytest.mark.parametrize("name", ["uni", "dinov2_vits14", "resnet18"])
+    def test_offline_never_asks_the_network(
+        self, hub: type[Hub], cache: Path, monkeypatch: pytest.MonkeyPatch, how: str, name: str
+    ) -> None:
+        monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", how == "environment")
+        with pytest.raises(WeightsError, match="not on this machine, and offline mode is on") as error:
+            build_encoder(EncoderConfig(name=name, offline=how == "configuration"))
+        page = find_spec(name).source.page
+        repo = page.removeprefix(HOST)
+        for words in (page, "set encoder.weights_path to the file", f"models--{repo.replace('/', '--')}", str(cache)):
+            assert words in str(error.value)
+        assert hub.tokens == {}
+
+    def test_offline_takes_what_is_here(self, hub: type[Hub], tmp_path: Path) -> None:
+        assert isinstance(build_encoder(EncoderConfig(offline=True)), Encoder)  # the bundled one
+        torch.save(timm.create_model("resnet18", pretrained=False).state_dict(), tmp_path / "resnet18.pth")
+        local = EncoderConfig(name="resnet18", weights_path=str(tmp_path / "resnet18.pth"), offline=True)
+        assert isinstance(build_encoder(local), Encoder)
+        assert hub.tokens == {}
+
+    def test_the_token_is_written_nowhere(
+        self,
+        hub: type[Hub],
+        tmp_path: Path,
+        make_project: Callable[..., Project],
+        small_settings: Path,
+        capfd: pytest.CaptureFixture[str],
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        """Neither by a run that was refused nor by one that trained, with everything that the libraries log."""
+        caplog.set_level(logging.DEBUG)
+        project = make_project()
+        common = ["train", str(project.path), "--config", str(small_settings)]
+        assert main([*common, "--set", "encoder.name=uni"]) == 2
+        assert any(token and "secretsecret" in token for token in hub.tokens.values()), "the token was not even used"
+        assert main([*common, "--set", "schedule.steps=1", "--json", str(tmp_path / "summary.json")]) == 0
+        out, err = capfd.readouterr()
+        assert "refused access" in err
+        assert "secretsecret" not in out + err + caplog.text
+        written = [file for file in tmp_path.rglob("*") if file.is_file()]
+        assert {"config.json", "provenance.json", "events.jsonl", "summary.json"} <= {file.name for file in written}
+        assert [file for file in written if b"secretsecret" in file.read_bytes()] == []
+        (recorded,) = (file for file in written if file.name == "config.json")
+        assert json.loads(recorded.read_text())["encoder"]["fine_tune"] == "whole", "what was left open is recorded"
 
     def test_a_cached_file_needs_no_network(self, hub: type[Hub], cache: Path, tmp_path: Path) -> None:
         classifier = timm.create_model("resnet18", pretrained=False)

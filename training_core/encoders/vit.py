@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from training_core.encoders.base import RGB, Encoder, rgb
 from training_core.encoders.fine_tune import FineTuning, apply_fine_tune
-from training_core.encoders.registry import EncoderSpec, Taps
+from training_core.encoders.registry import EncoderSpec, Taps, default_taps
 from training_core.encoders.transformers_names import from_transformers
 from training_core.errors import ConfigError, WeightsError
 from training_core.weights import Need, check_shape, load_weights, read_weights, refuse_extra, strip_prefix
@@ -103,7 +103,7 @@ def check_taps(taps: Taps, depth: int) -> None:
         raise ConfigError(
             f"the configuration has encoder.taps = [{low}, {high}]",
             f"two increasing blocks from 0 to {depth - 1}, this encoder's blocks",
-            f"encoder.taps = [{min(2, depth - 2)}, {min(9, depth - 1)}]",
+            f"encoder.taps = {list(default_taps(depth))}",
         )
 
 
