@@ -51,11 +51,18 @@ class EncoderConfig(_Section):
 class TextConfig(_Section):
     """Where the class text vectors come from."""
 
-    encoder: Literal["learned", "open_clip"] = Field(
-        "learned", description="learned vectors, or an open_clip text tower"
+    encoder: Literal["learned", "conch", "biomedclip", "plip", "quiltnet_b32", "quiltnet_b16", "open_clip"] = Field(
+        "learned", description="learned vectors, or a frozen text tower: a published model's or any of open_clip's"
     )
-    model_name: str = Field("ViT-B-32", description="open_clip model name")
-    weights_path: str | None = Field(None, description="local open_clip checkpoint; needed for open_clip")
+    model_name: str = Field("ViT-B-32", description="open_clip only: the model's name there")
+    pretrained: str | None = Field(
+        None, description="open_clip only: which of its published weights, such as laion2b_s34b_b79k"
+    )
+    weights_path: str | None = Field(None, description="local weights; None: the hub's local cache, else the hub")
+    tokenizer_path: str | None = Field(
+        None, description="conch, biomedclip: local tokenizer JSON; None: the conch package, the hub"
+    )
+    offline: bool = Field(False, description="True: never ask the hub")
     context_tokens: int = Field(4, ge=0, le=8, description="learnable context vectors per class (CoOp)")
 
 
