@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from training_core.config import AugmentConfig
 from training_core.data.augment import color_jitter, cutmix_box, strong_view, weak_view
+from training_core.data.stain import MAX_TURN_RAD, STAINS, stain_jitter
 
 Pixels = NDArray[np.uint8]
 
@@ -126,6 +127,86 @@ def test_crops_of_a_fully_labelled_tile_lie_anywhere() -> None:
     lefts = [float(weak_view(image, label, 64, config, rng(seed))[0][0].min() * 255) for seed in range(60)]
     assert min(lefts) < 15
     assert max(lefts) > 120
+
+
+@pytest.mark.parametrize("zoom", [0.5, 1.7])
+def test_a_tile_of_another_pixel_size_is_seen_at_the_run_s(zoom: float) -> None:
+    """A tile of half the pixel size gives crops twice as wide in its own pixels, image and label still together."""
+    image, label = ramp(250, 250, 1)
+    config = AugmentConfig(scale_min=1, scale_max=1, rotate=False)
+    for seed in range(20):
+        pixels, classes = weak_view(image, label, 64, config, rng(seed), zoom=zoom)
+        assert pixels.shape == (3, 64, 64)
+        assert int(classes.max()) - int(classes.min()) + 1 == pytest.approx(64 / zoom, abs=2)
+        assert float((pixels[0] * 255 - classes.float()).abs().max()) <= 1.6
+
+
+def test_a_crop_over_a_class_holds_it_wherever_else_the_tile_is_labelled() -> None:
+    image = np.zeros((300, 300, 3), np.uint8)
+    label = np.zeros((300, 300), np.uint8)
+    label[280:290, 3:13] = 4  # one thousandth of a fully labelled tile
+    found = [4 in weak_view(image, label, 64, AugmentConfig(), rng(seed), over_class=4)[1] for seed in range(40)]
+    by_chance = [4 in weak_view(image, label, 64, AugmentConfig(), rng(seed))[1] for seed in range(40)]
+    assert all(found)
+    assert sum(by_chance) < 20
+
+
+# --- stain ------------------------------------------------------------------------------------------------------------
+
+
+def stained(amounts: tuple[float, float, float], size: int = 8) -> torch.Tensor:
+    """An image of these amounts of hematoxylin, eosin and DAB, by the Beer-Lambert law."""
+    color = torch.from_numpy(np.exp(-np.array(amounts) @ STAINS)).float()
+    return color[:, None, None].expand(3, size, size).clone()
+
+
+def density(image: torch.Tensor) -> NDArray[np.float64]:
+    """The optical density of the first pixel."""
+    return -np.log(image[:, 0, 0].double().numpy())
+
+
+def test_stain_jitter_of_strength_zero_is_the_same_image_and_uses_no_chance() -> None:
+    image, generator = stained((0.5, 0.4, 0.0)), rng(0)
+    assert stain_jitter(image, 0.0, generator) is image
+    assert generator.random() == rng(0).random()
+
+
+def test_stain_jitter_keeps_empty_glass_white_and_its_input_as_it_was() -> None:
+    glass = torch.ones(3, 8, 8)
+    scanned = torch.full((3, 8, 8), 245 / 255)
+    for seed in range(100):
+        assert torch.equal(stain_jitter(glass, 1.0, rng(seed)), glass)
+        assert float(stain_jitter(scanned, 0.5, rng(seed)).min()) > 0.92
+    assert torch.equal(scanned, torch.full((3, 8, 8), 245 / 255))
+
+
+@pytest.mark.parametrize("strength", [0.3, 1.0])
+def test_stain_jitter_turns_and_scales_hematoxylin_within_its_bounds(strength: float) -> None:
+    image = stained((0.9, 0.0, 0.0))
+    turns, amounts, directions = [], [], []
+    for seed in range(300):
+        changed = density(stain_jitter(image, strength, rng(seed)))
+        amount = float(np.linalg.norm(changed))
+        amounts.append(amount / 0.9)
+        directions.append(changed / amount)
+        turns.append(float(np.arccos(np.clip(changed @ STAINS[0] / amount, -1, 1))))
+    assert 0.8 * strength * MAX_TURN_RAD < max(turns) <= strength * MAX_TURN_RAD + 1e-4
+    assert max(amounts) <= 2**strength + 1e-4
+    assert min(amounts) >= 2**-strength - 1e-4
+    assert np.std(np.log2(amounts)) == pytest.approx(strength / 3**0.5, rel=0.15)
+    assert np.abs(np.mean(directions, axis=0) - STAINS[0]).max() < 0.02  # no hue of its own
+
+
+def test_stain_jitter_changes_dyes_apart_from_each_other_and_gives_an_image() -> None:
+    tissue = torch.cat([stained((0.8, 0.1, 0.0)), stained((0.1, 0.7, 0.0)), torch.zeros(3, 8, 8)], dim=2)
+    ratios = []
+    for seed in range(50):
+        changed = stain_jitter(tissue, 1.0, rng(seed))
+        assert 0 <= float(changed.min()) <= float(changed.max()) <= 1
+        assert bool(torch.isfinite(changed).all())
+        blue, pink = changed[:, 0, 0], changed[:, 0, 8]
+        ratios.append(float(blue.log().sum() / pink.log().sum()))
+    assert max(ratios) / min(ratios) > 2
 
 
 # --- strong -----------------------------------------------------------------------------------------------------------

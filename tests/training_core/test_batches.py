@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
@@ -16,7 +18,10 @@ from training_core.batch import Batch
 from training_core.config import Config
 from training_core.data.batches import BatchMaker, prefetched
 from training_core.data.pool import TilePool
-from training_core.project import LabelSource, Project, TissueClass
+from training_core.data.resample import check_zoom, choose_run_mpp, zoom_to_run
+from training_core.data.sampling import ClassBalance
+from training_core.errors import ImageError
+from training_core.project import LabelSource, Project, Tile, TissueClass
 
 MakeConfig = Callable[..., Config]
 IDS = (0, 3, 7)
@@ -148,6 +153,151 @@ def test_colour_jitter_on_labelled_tiles_is_off_until_asked_for(pool: TilePool, 
     assert torch.equal(plain.label, jittered.label)
     assert not torch.equal(plain.images, jittered.images)
     assert len({round(float(v), 3) for v in plain.images[0].unique()}) == 1
+
+
+def test_stain_jitter_changes_labelled_and_strong_views_only(pool: TilePool, small_config: MakeConfig) -> None:
+    plain = BatchMaker(pool, LABELED, UNLABELED, small_config())
+    stained = BatchMaker(pool, LABELED, UNLABELED, small_config(augment={"stain_jitter": 1.0}))
+    assert torch.equal(plain.batch(0).label, stained.batch(0).label)
+    greys, colored = {20 * (i + 1) for i in range(7)}, 0
+    for step in range(4):
+        batch = stained.batch(step)
+        assert batch.unlabeled is not None
+        assert {round(float(value) * 255) for value in batch.unlabeled.weak.unique()} <= greys  # true colours
+        assert all(float(image.std(dim=0).max()) > 0.01 for image in batch.images)
+        colored += sum(float(image.std(dim=0).max()) > 0.01 for image in batch.unlabeled.strong)
+    assert colored >= 4  # a fifth of the strong views is turned grey
+
+
+# --- rare classes -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def rare_project(tmp_path: Path) -> Project:
+    """Six fully labelled tiles of class 0; one has a spot of class 3, two have a spot of class 7."""
+    for i in range(6):
+        Image.fromarray(np.full((200, 200, 3), 20 * (i + 1), np.uint8)).save(tmp_path / f"t_{i}.png")
+    classes = [TissueClass(c, f"class {c}", "#009e73") for c in IDS]
+    project = Project.create(tmp_path / "project", [tmp_path / f"t_{i}.png" for i in range(6)], classes=classes)
+    for i in range(6):
+        label = np.zeros((200, 200), np.uint8)
+        if i == 2:
+            label[150:158, 20:28] = 3
+        if i in (4, 5):
+            label[40:48, 90:98] = 7
+        project.write_label(f"t_{i}", label, LabelSource.PAINTED)
+    return project
+
+
+def crops_with(maker: BatchMaker, n_steps: int) -> tuple[Counter[int], Counter[int]]:
+    """How many labelled crops hold each class index, and come from each tile."""
+    classes: Counter[int] = Counter()
+    tiles: Counter[int] = Counter()
+    for step in range(n_steps):
+        batch = maker.batch(step)
+        tiles.update(tiles_of(batch.images))
+        for label in batch.label:
+            classes.update(set(label.unique().tolist()))
+    return classes, tiles
+
+
+def test_balanced_crops_show_rare_classes_as_often_as_common_ones(
+    rare_project: Project, small_config: MakeConfig
+) -> None:
+    names = [f"t_{i}" for i in range(6)]
+    pool = TilePool(rare_project, names, IDS)
+    unbalanced, _ = crops_with(BatchMaker(pool, names, (), small_config()), 18)
+    classes, tiles = crops_with(BatchMaker(pool, names, (), small_config(data={"balance_classes": True})), 18)
+    assert classes[1] >= 12  # of 36 crops a third is meant for each class
+    assert classes[2] >= 12
+    assert unbalanced[1] < 6
+    assert tiles[2] >= 12
+    assert min(tiles[4], tiles[5]) >= 6  # both tiles that hold the class
+    assert set(tiles) == set(range(6))  # no tile is forgotten
+
+
+def test_balanced_batches_are_a_function_of_seed_and_step(rare_project: Project, small_config: MakeConfig) -> None:
+    names = [f"t_{i}" for i in range(6)]
+    pool, config = TilePool(rare_project, names, IDS), small_config(data={"balance_classes": True})
+    steps = [BatchMaker(pool, names, (), config).batch(step) for step in range(4)]
+    again = BatchMaker(pool, names, (), config)
+    assert all(same(again.batch(step), steps[step]) for step in (3, 0, 2, 1))
+    other = small_config(seed=1, data={"balance_classes": True})
+    assert not same(BatchMaker(pool, names, (), other).batch(0), steps[0])
+
+
+def test_every_round_of_balanced_crops_means_each_class_once() -> None:
+    tiles = {"a": (0, 1), "b": (0,), "c": (0, 5), "d": (5,)}
+    balance = ClassBalance(tiles, seed=7)
+    drawn = [balance.crop(number) for number in range(60)]
+    for first in range(0, 60, 3):
+        assert {class_index for _, class_index in drawn[first : first + 3]} == {0, 1, 5}
+    assert all(class_index in tiles[name] for name, class_index in drawn)
+    holders = Counter(name for name, class_index in drawn if class_index == 0)
+    assert max(holders.values()) - min(holders[name] for name in "abc") <= 1
+    assert len({tuple(drawn[first : first + 3]) for first in range(0, 60, 3)}) > 4
+
+
+# --- pixel size -------------------------------------------------------------------------------------------------------
+
+
+def tile(mpp_um: float | None, name: str = "t") -> Tile:
+    return Tile(name, f"images/{name}.png", 40, 40, "0" * 64, mpp_um)
+
+
+def test_zoom_is_one_for_unknown_and_nearly_equal_pixel_sizes() -> None:
+    assert zoom_to_run(0.25, 0.5) == 0.5
+    assert zoom_to_run(1.0, 0.5) == 2.0
+    assert zoom_to_run(None, 0.5) == zoom_to_run(0.5, None) == zoom_to_run(0.5, 0.5) == 1.0
+    assert zoom_to_run(0.2528, 0.25) == 1.0  # scanners of one make
+    assert zoom_to_run(0.26, 0.25) == pytest.approx(1.04)
+
+
+def test_the_run_s_pixel_size_is_the_user_s_else_the_coarser_median() -> None:
+    mixed = [tile(0.25), tile(0.25), tile(0.5), tile(0.5), tile(None)]
+    assert choose_run_mpp(mixed, None) == 0.5
+    assert choose_run_mpp([*mixed, tile(0.25)], None) == 0.25
+    assert choose_run_mpp(mixed, 0.4) == 0.4
+    assert choose_run_mpp([tile(None)], None) is None
+    assert choose_run_mpp([tile(None)], 0.5) == 0.5
+
+
+def test_pixel_sizes_too_far_apart_are_refused_by_name() -> None:
+    with pytest.raises(ImageError, match=r"tile far has 4 um per pixel, and the run works at 0\.5.*0\.1 to 2\.5"):
+        choose_run_mpp([tile(0.5), tile(0.5), tile(4.0, "far")], None)
+    with pytest.raises(ImageError, match="tile near"):
+        choose_run_mpp([tile(0.05, "near")], 0.5)
+    check_zoom("scan.tif", None, 0.5)
+    check_zoom("scan.tif", 2.4, 0.5)
+
+
+def test_crops_of_mixed_tiles_show_tissue_at_one_scale(tmp_path: Path, small_config: MakeConfig) -> None:
+    """The same stripes scanned at 0.5 and at 0.25 um per pixel are equally wide in the batch."""
+    for i, width in enumerate((8, 16)):  # pixels of a stripe, 4 um in both
+        stripes = np.where(np.arange(256) // width % 2, 220, 60).astype(np.uint8)
+        Image.fromarray(np.broadcast_to(stripes[None, :, None], (256, 256, 3)).copy()).save(tmp_path / f"t_{i}.png")
+    classes = [TissueClass(c, f"class {c}", "#009e73") for c in (0, 1)]
+    project = Project.create(tmp_path / "project", [tmp_path / f"t_{i}.png" for i in range(2)], classes=classes)
+    for i in range(2):
+        dark = (np.arange(256) // (8, 16)[i] % 2 == 0).astype(np.uint8)
+        project.write_label(f"t_{i}", np.broadcast_to(dark, (256, 256)), LabelSource.PAINTED)
+    index = json.loads((project.path / "project.json").read_text())
+    for entry, mpp in zip(index["tiles"], (0.5, 0.25), strict=True):
+        entry["mpp_um"] = mpp
+    (project.path / "project.json").write_text(json.dumps(index))
+    project = Project.open(project.path)
+    names = ("t_0", "t_1")
+    augment = {"scale_min": 1.0, "scale_max": 1.0, "rotate": False}
+    for mpp, widths in ((0.5, {8}), (0.25, {16}), (None, {8, 16})):
+        config = small_config(data={"mpp": mpp, "crop_px": 64, "labeled_batch": 2}, augment=augment)
+        maker, seen = BatchMaker(TilePool(project, names, (0, 1)), names, (), config), set()
+        for step in range(3):
+            batch = maker.batch(step)
+            for image, label in zip(batch.images, batch.label, strict=True):
+                assert float(((image[0] < 0.5) == (label == 1)).float().mean()) >= 7 / 8  # a mixed pixel per edge
+                edges = torch.nonzero(label[0].diff())[:, 0].diff()
+                seen |= set(edges.tolist())
+        assert seen == widths
 
 
 def test_prefetched_batches_are_the_maker_s_from_any_step_on(pool: TilePool, small_config: MakeConfig) -> None:

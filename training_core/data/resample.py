@@ -1,24 +1,16 @@
-"""Pixel size: tiles of any resolution brought to the run's, and results brought back to the tile's own pixels.
+"""Pixel size: which resolution a run works at, and by how much each tile is enlarged to have it. mpp: um per pixel.
 
-mpp is micrometers per pixel. Images are resampled bilinearly with antialiasing, as the training crops are, and class
-maps by their nearest pixel. Torch-free.
+Training crops take the factor into their random scale (training_core/data/augment.py), prediction into the scale that
+the network reads a tile at, so no pixel is interpolated twice.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from statistics import median_high
-from typing import TypeVar
-
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
 
 from training_core.errors import ImageError
 from training_core.project import Tile
-
-Pixels = NDArray[np.uint8]
-Number = TypeVar("Number", np.uint8, np.float32)
 
 MAX_ZOOM = 5.0
 """A 40x scan beside a 10x one is a factor of 4. Beyond 5, the two show different things: cells, or glands."""
@@ -65,25 +57,3 @@ def choose_run_mpp(tiles: Sequence[Tile], wanted: float | None) -> float | None:
     for tile in tiles:
         check_zoom(f"tile {tile.name}", tile.mpp_um, run_mpp)
     return run_mpp
-
-
-def to_run_mpp(image: Pixels, mpp_um: float | None, run_mpp: float | None) -> Pixels:
-    """The image (H, W, 3) at the run's resolution, (h, w, 3); unchanged where a pixel size is unknown or they agree."""
-    zoom = zoom_to_run(mpp_um, run_mpp)
-    if zoom == 1:
-        return image
-    size = [max(1, round(side * zoom)) for side in image.shape[1::-1]]
-    return np.asarray(Image.fromarray(image).resize((size[0], size[1]), Image.Resampling.BILINEAR))
-
-
-def to_tile_grid(values: NDArray[Number], height_px: int, width_px: int) -> NDArray[Number]:
-    """Maps (..., h, w) in the tile's own pixels, (..., height_px, width_px).
-
-    uint8 holds classes and is taken from the nearest pixel; float32 holds probabilities and is interpolated.
-    """
-    if values.shape[-2:] == (height_px, width_px):
-        return values
-    how = Image.Resampling.NEAREST if values.dtype == np.uint8 else Image.Resampling.BILINEAR
-    maps = np.ascontiguousarray(values).reshape(-1, *values.shape[-2:])
-    resized = np.stack([np.asarray(Image.fromarray(each).resize((width_px, height_px), how)) for each in maps])
-    return resized.reshape(*values.shape[:-2], height_px, width_px)
