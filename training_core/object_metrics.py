@@ -17,6 +17,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+from scipy.spatial import KDTree
 
 Labels = NDArray[np.int32]
 
@@ -130,60 +131,81 @@ def _one_side(
     return dice_sum, hausdorff_sum
 
 
+class _Objects:
+    """The objects of one map, 0-based: their boxes, and their border pixels in a tree that finds the nearest."""
+
+    def __init__(self, labels: Labels) -> None:
+        self.labels = labels
+        self._slices = ndimage.find_objects(labels)
+        edges = [(rows.start, columns.start, rows.stop - 1, columns.stop - 1) for rows, columns in self._slices]
+        self.boxes = np.array(edges, np.int64).reshape(-1, 4)
+        """(n, 4): first row, first column, last row, last column."""
+        self._borders: dict[int, KDTree] = {}
+
+    def border(self, number: int) -> KDTree:
+        """The pixels that have a neighbour edge to edge outside the object, or lie at the image's edge."""
+        if number not in self._borders:
+            mask = self.labels[self._slices[number]] == number + 1
+            points = np.argwhere(mask & ~ndimage.binary_erosion(mask))
+            self._borders[number] = KDTree(points + self.boxes[number, :2])
+        return self._borders[number]
+
+    def farthest(self, number: int, other: _Objects, target: int) -> float:
+        """The largest distance from a pixel of an object to the nearest pixel of the object `target` of another map.
+
+        A pixel inside the object and outside the target's box has a neighbour in the object that is farther from all of
+        the target, so only border pixels and those in the box are asked; the nearest pixel is on the target's border.
+        """
+        box = other._slices[target]
+        inside = np.argwhere((self.labels[box] == number + 1) & (other.labels[box] != target + 1))
+        border = self.border(number).data.astype(np.int64)
+        border = border[other.labels[border[:, 0], border[:, 1]] != target + 1]
+        points = np.concatenate([border, inside + other.boxes[target, :2]])
+        return float(other.border(target).query(points)[0].max(initial=0))
+
+
 class _Distances:
     """Hausdorff distances between the objects of two maps, each pair computed once."""
 
     def __init__(self, truth: Labels, predicted: Labels) -> None:
-        self._maps = (truth, predicted)
-        self._boxes = tuple(_boxes(labels) for labels in self._maps)
+        self._true, self._predicted = _Objects(truth), _Objects(predicted)
         self._diagonal = math.hypot(*truth.shape)
         self._known: dict[tuple[int, int], float] = {}
 
     def of_true(self, own: int, match: int | None) -> float:
         """From true object `own` to the predicted object `match`, or to the nearest one; 0-based."""
-        return self._between(own, match) if match is not None else self._nearest(own, 0)
+        if match is not None:
+            return self._between(own, match)
+        bounds = np.abs(self._predicted.boxes - self._true.boxes[own]).max(1, initial=0)
+        return self._nearest(bounds, lambda other: self._between(own, other))
 
     def of_predicted(self, own: int, match: int | None) -> float:
         """From predicted object `own` to the true object `match`, or to the nearest one; 0-based."""
-        return self._between(match, own) if match is not None else self._nearest(own, 1)
+        if match is not None:
+            return self._between(match, own)
+        bounds = np.abs(self._true.boxes - self._predicted.boxes[own]).max(1, initial=0)
+        return self._nearest(bounds, lambda other: self._between(other, own))
 
-    def _nearest(self, own: int, side: int) -> float:
+    def _nearest(self, bounds: NDArray[np.int64], between: Callable[[int], float]) -> float:
         """The smallest distance to any object of the other side.
 
-        Two objects are at least as far apart as the like edges of their boxes, so the search ends at the first bound
-        above the best distance.
+        Two objects are at least as far apart as the like edges of their boxes (`bounds`), so the search ends at the
+        first bound above the best distance.
         """
-        bounds = np.abs(self._boxes[1 - side] - self._boxes[side][own]).max(1, initial=0)
         best = self._diagonal
         for other in np.argsort(bounds):
             if bounds[other] >= best:
                 break
-            pair = (own, int(other)) if side == 0 else (int(other), own)
-            best = min(best, self._between(*pair))
+            best = min(best, between(int(other)))
         return best
 
     def _between(self, true: int, predicted: int) -> float:
         if (true, predicted) not in self._known:
-            boxes = np.stack([self._boxes[0][true], self._boxes[1][predicted]])
-            (top, left), (bottom, right) = boxes[:, :2].min(0), boxes[:, 2:].max(0)
-            a, b = (
-                labels[top : bottom + 1, left : right + 1] == number + 1
-                for labels, number in zip(self._maps, (true, predicted), strict=True)
+            self._known[true, predicted] = max(
+                self._true.farthest(true, self._predicted, predicted),
+                self._predicted.farthest(predicted, self._true, true),
             )
-            self._known[true, predicted] = hausdorff(a, b)
         return self._known[true, predicted]
-
-
-def hausdorff(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> float:
-    """The Hausdorff distance in pixels between the pixels of two masks (H, W) that are not empty."""
-    return float(max(ndimage.distance_transform_edt(~b)[a].max(), ndimage.distance_transform_edt(~a)[b].max()))
-
-
-def _boxes(labels: Labels) -> NDArray[np.int64]:
-    """(n, 4): first row, first column, last row, last column of each object."""
-    found = ndimage.find_objects(labels)
-    edges = [(rows.start, columns.start, rows.stop - 1, columns.stop - 1) for rows, columns in found]
-    return np.array(edges, np.int64).reshape(-1, 4)
 
 
 def _renumbered(labels: NDArray[np.int32], kept: NDArray[np.bool_]) -> Labels:

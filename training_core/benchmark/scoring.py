@@ -101,7 +101,7 @@ def _measure(predictor: Predictor, dataset: Dataset, item: Item, min_object_um2:
         )
     truth = map_mask(item.mask, mask, dataset.mask_values)
     started = time.monotonic()
-    result = predictor.predict(image)
+    result = predictor.predict(image, dataset.mpp_um)
     seconds = time.monotonic() - started
     to_index = np.full(256, UNLABELED, np.uint8)
     to_index[predictor.class_ids] = np.arange(len(predictor.class_ids))

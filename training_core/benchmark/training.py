@@ -18,7 +18,7 @@ class SeedFailed(Exception):
 
 
 def train_seed(project: Path, config: Path, seed: int, log: Path, listener: Callable[[Event], None]) -> dict[str, Any]:
-    """The run's summary.json, and wall_s: the seconds of the whole process, with start and predictions.
+    """The run's summary.json and settings, and wall_s: the seconds of the whole process, with start and predictions.
 
     log: what the process writes to standard error. listener: called with each of its events.
 
@@ -54,5 +54,9 @@ def train_seed(project: Path, config: Path, seed: int, log: Path, listener: Call
         raise SeedFailed(failure or f"training ended with exit code {process.returncode}: {tail}")
     if finished.reason != "budget":
         raise SeedFailed(f"training was stopped after {finished.steps} steps")
-    summary: dict[str, Any] = json.loads((Path(finished.run_dir) / "summary.json").read_text(encoding="utf-8"))
-    return {**summary, "wall_s": round(time.monotonic() - started, 2)}
+    wall_s = round(time.monotonic() - started, 2)
+    summary, used = (
+        json.loads((Path(finished.run_dir) / name).read_text(encoding="utf-8"))
+        for name in ("summary.json", "config.json")
+    )
+    return {**summary, "wall_s": wall_s, "settings": used}
