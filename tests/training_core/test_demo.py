@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from training_core.cli import main
-from training_core.demo import make_demo, read_truth
+from training_core.demo import compartments, make_demo, read_truth
+from training_core.demo.compartments import BACKGROUND, FAT, LYMPHOCYTES, NECROSIS, STROMA, draw_compartments
+from training_core.demo.strokes import paint_strokes
 from training_core.errors import ProjectError
 from training_core.project import Project
 
@@ -83,3 +85,97 @@ def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(ProjectError):
         make_demo(tmp_path, tiles=8)
     assert [entry.name for entry in tmp_path.iterdir()] == ["mine.txt"]
+
+
+# --- compartments: something to measure on ----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    return make_demo(tmp_path_factory.mktemp("demo") / "compartments", tiles=12, kind="compartments", painted=4)
+
+
+def test_compartments_have_seven_classes_three_sizes_and_two_pixel_sizes(measured: Project) -> None:
+    assert [c.name for c in measured.classes] == list(compartments.CLASS_NAMES)
+    assert len(measured.tiles) == 12  # all drawn: a real picture would have no truth
+    assert {(t.width_px, t.height_px, t.mpp_um) for t in measured.tiles} == {
+        (512, 512, 0.5),
+        (560, 448, 0.5),
+        (640, 640, 0.25),
+    }
+    for tile in measured.tiles:
+        assert read_truth(measured, tile.name).shape == (tile.height_px, tile.width_px)
+    assert measured.labeled_names() == ("tile_01", "tile_02", "tile_03", "tile_04")
+    for name in measured.val_names():
+        assert np.array_equal(measured.label(name), read_truth(measured, name))
+
+
+def test_every_class_is_in_training_and_in_validation_and_necrosis_is_rare(measured: Project) -> None:
+    for names in (measured.labeled_names(), measured.val_names()):
+        counts = sum(np.bincount(read_truth(measured, name).ravel(), minlength=7) for name in names)
+        shares = counts / np.sum(counts)
+        assert (shares > 0.001).all()
+        assert shares[NECROSIS] < 0.05
+        assert shares[LYMPHOCYTES] < 0.1
+
+
+def test_no_class_is_found_by_its_colour_alone(measured: Project) -> None:
+    """Nearest mean colour, learned from the truth of the training tiles, fails on validation tiles."""
+
+    def pixels(names: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
+        colors = np.concatenate([measured.image(name)[::4, ::4].reshape(-1, 3) for name in names]).astype(float)
+        return colors, np.concatenate([read_truth(measured, name)[::4, ::4].ravel() for name in names])
+
+    colors, truth = pixels(tuple(t.name for t in measured.tiles[:6]))
+    means = np.stack([colors[truth == c].mean(axis=0) for c in range(7)])
+    colors, truth = pixels(measured.val_names())
+    guess = ((colors[:, None] - means) ** 2).sum(axis=2).argmin(axis=1)
+    dice = [2 * ((guess == c) & (truth == c)).sum() / ((guess == c).sum() + (truth == c).sum()) for c in range(7)]
+    assert np.mean(dice) < 0.45
+    assert max(dice) < 0.8
+
+
+def test_glass_fat_and_stroma_are_where_the_picture_says(measured: Project) -> None:
+    white = {c: [] for c in (BACKGROUND, FAT, STROMA)}
+    for tile in measured.tiles:
+        bright = measured.image(tile.name).min(axis=2) > 205
+        truth = read_truth(measured, tile.name)
+        for c, shares in white.items():
+            if (truth == c).mean() > 0.02:
+                shares.append(bright[truth == c].mean())
+    assert min(white[BACKGROUND]) > 0.75
+    assert 0.4 < np.mean(white[FAT]) < 0.95  # cells are white, their walls are not
+    assert max(white[STROMA]) < 0.4
+
+
+def test_compartments_depend_on_seed_and_number_only() -> None:
+    one, again, other = draw_compartments(3, 5), draw_compartments(3, 5), draw_compartments(4, 5)
+    assert np.array_equal(one.picture, again.picture)
+    assert np.array_equal(one.truth, again.truth)
+    assert not np.array_equal(one.picture, other.picture)
+
+
+def test_strokes_are_few_true_and_of_every_class(measured: Project) -> None:
+    for name in measured.labeled_names():
+        label, truth = measured.label(name), read_truth(measured, name)
+        painted = label != 255
+        assert np.array_equal(label[painted], truth[painted])
+        assert set(label[painted]) == set(truth.ravel())
+        assert 0.003 < painted.mean() < 0.04
+
+
+def test_strokes_fit_into_small_places() -> None:
+    truth = np.zeros((64, 64), np.uint8)
+    truth[30:33, 40:43] = 9
+    label = paint_strokes(np.random.default_rng(0), truth, per_class=2, length_px=20, radius_px=4)
+    assert set(label[label == truth]) == {0, 9}
+    assert (label[label != 255] == truth[label != 255]).all()
+
+
+def test_the_command_makes_compartments_with_painted_tiles(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["demo", str(tmp_path / "d"), "--kind", "compartments", "--tiles", "4"]
+    assert main([*command, "--painted", "3"]) == 2
+    assert "3 painted tiles" in capsys.readouterr().err
+    assert not (tmp_path / "d").exists()
+    assert main([*command, "--painted", "2"]) == 0
+    assert len(Project.open(tmp_path / "d").labeled_names()) == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,10 @@ import pytest
 
 from training_core.cli import main
 from training_core.config import Config
-from training_core.errors import ProjectError
+from training_core.errors import ImageError, ProjectError
 from training_core.io import read_mask
 from training_core.project import LabelSource, Project, TissueClass
-from training_core.readiness import check_ready
+from training_core.readiness import cautions, check_ready, settle
 
 MakeProject = Callable[..., Project]
 MakeConfig = Callable[..., Config]
@@ -138,3 +139,121 @@ def test_label_files_that_are_gone_are_an_error_not_a_crash(
         path.unlink()
     with pytest.raises(ProjectError, match="the label files are empty or gone"):
         check_ready(project, small_config())
+
+
+# --- what the tiles decide, and what the user should know -------------------------------------------------------------
+
+
+def with_mpp(project: Project, **mpp_um: float | None) -> Project:
+    """The project with these tiles' pixel sizes, as if they came from several scanners."""
+    file = project.path / "project.json"
+    index = json.loads(file.read_text())
+    for entry in index["tiles"]:
+        entry["mpp_um"] = mpp_um.get(entry["name"], entry["mpp_um"])
+    file.write_text(json.dumps(index))
+    return Project.open(project.path)
+
+
+def notes(project: Project, config: Config) -> list[str]:
+    split = check_ready(project, config)
+    return list(cautions(project, split, settle(project, split, config)))
+
+
+def test_two_classes_on_fully_labelled_tiles_are_sampled_as_ever(
+    make_project: MakeProject, small_config: MakeConfig
+) -> None:
+    project, config = make_project(), small_config()
+    settled = settle(project, check_ready(project, config), config)
+    assert settled == small_config(data={"balance_classes": False})
+    assert notes(project, config) == []
+
+
+def test_more_classes_or_partial_labels_are_balanced_unless_the_user_or_the_variant_says_no(
+    make_project_in: MakeProject, small_config: MakeConfig, tmp_path: Path
+) -> None:
+    def balanced(project: Project, config: Config) -> bool | None:
+        return settle(project, check_ready(project, config), config).data.balance_classes
+
+    three = make_project_in(tmp_path / "three", ids=(0, 1, 5))
+    partial = make_project_in(tmp_path / "partial")
+    label = partial.label("a_1")
+    label[:4] = 255
+    partial.write_label("a_1", label, LabelSource.PAINTED)
+    for project in (three, partial):
+        assert balanced(project, small_config()) is True
+        assert balanced(project, small_config(data={"balance_classes": False})) is False
+        assert balanced(project, small_config(variant="paper")) is False
+        assert balanced(project, small_config(variant="released")) is False
+
+
+def test_mixed_pixel_sizes_are_settled_said_and_those_unknown_are_named(
+    make_project: MakeProject, small_config: MakeConfig
+) -> None:
+    project = with_mpp(make_project(), a_1=0.25, a_2=0.5, u_1=0.5, v_1=0.25)
+    config = small_config()
+    assert settle(project, check_ready(project, config), config).data.mpp == 0.5
+    resampled, unknown = notes(project, config)
+    assert "0.25 to 0.5 um per pixel" in resampled
+    assert "works at 0.5, to which 2 of 5 tiles" in resampled
+    assert unknown.endswith("not known: u_2.")
+    assert "works at 0.4, to which 4 of 5 tiles" in notes(project, small_config(data={"mpp": 0.4}))[0]
+
+
+def test_equal_and_unknown_pixel_sizes_need_no_words(
+    make_project_in: MakeProject, small_config: MakeConfig, tmp_path: Path
+) -> None:
+    config = small_config()
+    unknown = make_project_in(tmp_path / "unknown")
+    assert settle(unknown, check_ready(unknown, config), config).data.mpp is None
+    assert notes(unknown, config) == []
+    equal = with_mpp(make_project_in(tmp_path / "equal"), a_1=0.5, a_2=0.5, u_1=0.5)
+    assert settle(equal, check_ready(equal, config), config).data.mpp == 0.5
+    assert notes(equal, config) == []  # nothing is resampled
+
+
+def test_a_pixel_size_too_far_from_the_others_ends_before_anything_is_written(
+    make_project: MakeProject, small_config: MakeConfig, small_settings: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project = with_mpp(make_project(), a_1=0.5, a_2=0.5, u_1=0.5, u_2=8.0)
+    before = contents(project.path)
+    assert main(["train", str(project.path), "--config", str(small_settings)]) == 2
+    assert "tile u_2 has 8 um per pixel" in capsys.readouterr().err
+    assert contents(project.path) == before
+    config = small_config()
+    with pytest.raises(ImageError, match="u_2"):
+        settle(project, check_ready(project, config), config)
+
+
+def test_a_class_without_labels_is_allowed_and_named(make_project: MakeProject, small_config: MakeConfig) -> None:
+    project = make_project()
+    project.add_class("necrosis")
+    (learned,) = notes(project, small_config())
+    assert "Class necrosis has no label yet" in learned
+    assert "without a text model" in learned
+    assert learned.endswith("left out of the scores.")
+    tower = {"encoder": "open_clip", "weights_path": "tower.safetensors"}
+    (prompted,) = notes(project, small_config(text=tower))
+    assert prompted == (
+        "Class necrosis has no label yet: it is trained from its prompt only. It is left out of the scores."
+    )
+    (unused,) = notes(project, small_config(text=tower, alignment={"use_text": False}))
+    assert "without a text model" in unused
+
+
+def test_a_class_that_validation_lacks_or_training_lacks_is_told_apart(
+    make_project: MakeProject, small_config: MakeConfig
+) -> None:
+    project = make_project(ids=(0, 1, 2), val=1)
+    for names, expected in ((["v_1"], ["No validation tile has a label of class class 2."]), (["a_1", "a_2"], [])):
+        for name in names:
+            label = project.label(name)
+            label[label == 2] = 255
+            project.write_label(name, label, LabelSource.PAINTED)
+        if expected:
+            assert notes(project, small_config()) == [f"{expected[0]} It is left out of the scores."]
+    label = project.label("v_1")
+    label[0, 0] = 2
+    project.write_label("v_1", label, LabelSource.PAINTED)
+    (learned,) = notes(project, small_config())
+    assert "Class class 2 has no label yet" in learned
+    assert "left out" not in learned  # it is measured, on the validation tile
