@@ -43,9 +43,10 @@ class EncoderConfig(_Section):
         None, description="ViT only: 0-based blocks whose tokens are the low and high features; None: the encoder's own"
     )
     low_channels: int = Field(256, ge=1, description="ViT only: width of the low features after their 1x1 projection")
-    high_channels: int = Field(
-        2048, ge=1, description="ViT only: width of the high features after their 1x1 projection"
+    high_channels: int | None = Field(
+        None, ge=1, description="ViT only: width of the high features; None: 256 with detail, else 2048"
     )
+    detail: bool = Field(True, description="ViT only: a convolutional stream beside it for detail finer than its patch")
 
 
 class TextConfig(_Section):
@@ -156,7 +157,7 @@ class ScheduleConfig(_Section):
 class DataConfig(_Section):
     """Crops and batches."""
 
-    crop_px: int = Field(256, ge=32, multiple_of=32)
+    crop_px: int = Field(256, ge=32)
     labeled_batch: int = Field(4, ge=1)
     unlabeled_batch: int = Field(4, ge=1)
     min_labeled_tiles: int = Field(2, ge=1)
@@ -179,8 +180,12 @@ class TeacherConfig(_Section):
 class InferenceConfig(_Section):
     """The sliding window."""
 
-    window_px: int = Field(1024, ge=32, multiple_of=32)
+    window_px: int = Field(1024, ge=32)
     stride_fraction: float = Field(0.75, gt=0, le=1, description="step of the sliding window as a share of the window")
+    scale: float | None = Field(
+        None, gt=0, le=4, description="images are resampled by this first; None: what is best on the validation tiles"
+    )
+    views: Literal[1, 2, 4, 8] = Field(1, description="averaged: 2 with a flip, 4 with flips, 8 with quarter turns too")
 
 
 class RuntimeConfig(_Section):

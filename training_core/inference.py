@@ -6,7 +6,7 @@ Source: UniSemAlign (arXiv 2604.09169), evaluation: window 256, stride two third
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import numpy as np
@@ -47,6 +47,10 @@ class Readout:
 
     scale: float = 1.0
     temperature: float = 1.0
+
+    def zoomed(self, zoom: float) -> Readout:
+        """For an image that has 1 / zoom as many pixels per micrometer as the run works at."""
+        return replace(self, scale=self.scale * zoom)
 
 
 def predict_image(

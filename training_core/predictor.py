@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from training_core import checkpoint as checkpoints
 from training_core.config import Config
+from training_core.data.resample import check_zoom, zoom_to_run
 from training_core.device import Compute, choose_compute
 from training_core.inference import Readout, TileResult, predict_image
 from training_core.model import UniSemAlign, build_model
@@ -30,9 +31,18 @@ class Predictor:
     threshold: float
     readout: Readout
 
-    def predict(self, image: NDArray[np.uint8]) -> TileResult:
-        """Result of an RGB image (H, W, 3) uint8, in class indices; `class_ids` turns them into ids."""
-        return predict_image(self.model, image, self.config.inference, self.compute, self.readout)
+    def predict(self, image: NDArray[np.uint8], mpp_um: float | None = None) -> TileResult:
+        """Result of an RGB image (H, W, 3) uint8, in class indices; `class_ids` turns them into ids.
+
+        mpp_um: its micrometers per pixel, where they are known; it is resampled to what the run works at.
+
+        Raises
+        ------
+        ImageError: the pixel size is too far from the run's.
+        """
+        check_zoom("the image", mpp_um, self.config.data.mpp)
+        readout = self.readout.zoomed(zoom_to_run(mpp_um, self.config.data.mpp))
+        return predict_image(self.model, image, self.config.inference, self.compute, readout)
 
     @property
     def class_ids(self) -> NDArray[np.uint8]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 _PAPER: dict[str, Any] = {
-    "encoder": {"fine_tune": "frozen", "taps": [2, 9]},
+    "encoder": {"fine_tune": "frozen", "taps": [2, 9], "high_channels": 2048, "detail": False},
     "decoder": {"name": "deeplabv3plus"},
     "alignment": {"logit_scale": 1.0},
     "losses": {"labeled": 1.0, "hard": 0.5, "soft": 0.25, "perturbed": 0.25, "alignment": 1.0},
@@ -25,7 +25,7 @@ _PAPER: dict[str, Any] = {
     },
     "teacher": {"ema_decay": 0.0},
     "schedule": {"epochs": 80},
-    "inference": {"window_px": 256, "stride_fraction": 2 / 3},
+    "inference": {"window_px": 256, "stride_fraction": 2 / 3, "scale": 1.0},
     "runtime": {"precision": "float32"},
 }
 

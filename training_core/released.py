@@ -114,7 +114,7 @@ def build_released(config: Config, n_classes: int, tensors: Tensors) -> UniSemAl
             trunk,
             encoder_config.taps or (2, 9),
             encoder_config.low_channels,
-            encoder_config.high_channels,
+            encoder_config.high_channels or 2048,
             fine_tuning=fine_tuning_of(encoder_config),
         )
         decoder = build_decoder(config.decoder, encoder.channels, encoder.strides, n_classes)

@@ -21,6 +21,7 @@ from training_core.batch import Batch
 from training_core.config import Config
 from training_core.data.batches import BatchMaker, prefetched
 from training_core.data.pool import TilePool
+from training_core.data.resample import zoom_to_run
 from training_core.device import Compute
 from training_core.errors import ConfigError, ImageError, ProjectError, writing
 from training_core.events import OverlayReady, StepDone, Validated, Warned
@@ -163,7 +164,7 @@ class Trainer:
         """Score the validation tiles (training tiles where there are none) and tell; True: the best so far."""
         state, names = self.progress, self.split.val or self.split.labeled[:_MAX_TRAINING_TILES_SCORED]
         self.predictor.eval()
-        tiles = ((self.pool.image(name), self.pool.label(name), 1.0) for name in names)
+        tiles = ((self.pool.image(name), self.pool.label(name), self._zoom(name)) for name in names)
         readout, scores = measure_readout(self.predictor, tiles, self.pool.class_ids, self.config, self.compute)
         if self.split.val:  # on training tiles the network is surer than it has reason to be
             self.readout = readout
@@ -248,9 +249,14 @@ class Trainer:
         """Prediction, pseudo-label and confidence of one tile as PNGs in `folder`."""
         self.predictor.eval()
         image = self.pool.image(name)
-        result = predict_image(self.predictor, image, self.config.inference, self.compute, self.readout)
+        readout = self.readout.zoomed(self._zoom(name))
+        result = predict_image(self.predictor, image, self.config.inference, self.compute, readout)
         ids = np.array(self.pool.class_ids, np.uint8)
         return write_overlays(folder, name, result, ids, self.threshold.value)
+
+    def _zoom(self, name: str) -> float:
+        """Pixels at the run's resolution per pixel of the tile."""
+        return zoom_to_run(self.pool.mpp_um(name), self.config.data.mpp)
 
 
 def _teacher_of(model: UniSemAlign) -> UniSemAlign:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import skimage.data
@@ -14,11 +14,14 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from training_core.config import EncoderConfig
+from training_core.config import EncoderConfig, resolve
+from training_core.decoders import UNet
 from training_core.encoders import Encoder, FineTuning, VitEncoder, build_encoder, vit_encoder
 from training_core.encoders.efficientnet import by_position
 from training_core.encoders.registry import BUNDLED, REGISTRY
 from training_core.errors import ConfigError, WeightsError
+from training_core.model import build_model
+from training_core.project import TissueClass
 from training_core.weights import Need, read_weights
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
@@ -51,6 +54,7 @@ def bundled_path() -> Path:
 
 
 def config(name: str, path: Path | None = None, **options: Any) -> EncoderConfig:
+    options = {"detail": False, **options}
     return EncoderConfig(name=name, weights_path=None if path is None else str(path), **options)
 
 
@@ -376,3 +380,44 @@ def test_unknown_names(name: str) -> None:
 def test_a_file_and_random_weights_contradict(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="both"):
         build_encoder(config("uni", tmp_path / "x.bin", pretrained=False))
+
+
+class TestDetail:
+    """The convolutional stream beside a ViT."""
+
+    OPTIONS: ClassVar[dict[str, Any]] = {"pretrained": False, "low_channels": 8}
+
+    def test_it_comes_before_the_vits_maps_and_rounds_sizes_up(self) -> None:
+        encoder = build_encoder(config("vit_small_patch14_dinov2", detail=True, **self.OPTIONS)).eval()
+        assert encoder.strides == (2, 4, 8, 14, 14)
+        assert encoder.channels == (16, 32, 64, 8, 256)
+        maps = encoder(torch.randn(1, 3, 70, 98))
+        assert [tuple(m.shape[1:]) for m in maps] == [
+            (16, 35, 49), (32, 18, 25), (64, 9, 13), (8, 5, 7), (256, 5, 7),
+        ]  # fmt: skip
+
+    def test_it_sees_what_is_finer_than_a_patch_and_is_trained_beside_a_frozen_vit(self) -> None:
+        encoder = build_encoder(config("vit_small_patch14_dinov2", detail=True, **self.OPTIONS)).train()
+        image = torch.zeros(2, 3, 56, 56)
+        moved = image.clone()
+        moved[:, :, 20:22, 20:22] = 1
+        change = (encoder(image)[0] - encoder(moved)[0]).abs().sum((0, 1))
+        assert change[10, 10] > 0
+        encoder(moved)[0].pow(2).sum().backward()
+        assert encoder.detail is not None
+        assert all(p.grad is not None for p in encoder.detail[0].parameters())
+        assert all(p.grad is None for p in encoder.trunk.parameters())
+
+    def test_pyramids_and_the_papers_variants_have_none(self) -> None:
+        assert build_encoder(EncoderConfig(pretrained=False)).detail is None
+        for variant in ("paper", "released"):
+            settings = resolve({"variant": variant}).encoder
+            assert not settings.detail
+            assert settings.high_channels == 2048
+
+    def test_the_u_net_reads_it(self) -> None:
+        encoder = {"name": "vit_small_patch14_dinov2", "pretrained": False, "low_channels": 8}
+        classes = [TissueClass(0, "stroma", "#000000"), TissueClass(1, "gland", "#ffffff")]
+        model = build_model(resolve({"encoder": encoder}), classes).eval()
+        assert isinstance(model.decoder, UNet)
+        assert model.decoder(model.encoder(torch.zeros(1, 3, 56, 84))).shape == (1, 2, 28, 42)

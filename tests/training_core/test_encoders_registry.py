@@ -106,7 +106,9 @@ def small(key: str, monkeypatch: pytest.MonkeyPatch) -> EncoderSpec:
 
 
 def load(key: str, path: Path) -> VitEncoder:
-    encoder = build_encoder(EncoderConfig(name=key, weights_path=str(path), low_channels=8, high_channels=12))
+    encoder = build_encoder(
+        EncoderConfig(name=key, weights_path=str(path), low_channels=8, high_channels=12, detail=False)
+    )
     assert isinstance(encoder, VitEncoder)
     return encoder.eval()
 
@@ -252,8 +254,10 @@ def test_a_damaged_transformers_file(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_what_the_encoder_decides_itself(name: str, taps: tuple[int, int] | None, fine_tune: str) -> None:
     filled = filled_in(EncoderConfig(name=name))
     assert (filled.taps, filled.fine_tune) == (taps, fine_tune)
-    own = EncoderConfig(name=name, taps=(1, 3), fine_tune="last_blocks")
+    assert filled.detail == (taps is not None)
+    own = EncoderConfig(name=name, taps=(1, 3), fine_tune="last_blocks", high_channels=9, detail=False)
     assert filled_in(own) == own
+    assert filled_in(own.model_copy(update={"high_channels": None})).high_channels == 2048
 
 
 def test_default_taps_are_two_blocks_of_any_depth() -> None:

@@ -220,3 +220,7 @@ def test_temperature_changes_the_confidence_of_the_prediction_and_nothing_else(p
     np.testing.assert_allclose(softer.confidence, expected.max(0).values.numpy(), atol=1e-5)
     assert np.array_equal(plain.prediction, softer.prediction)
     assert np.array_equal(plain.fused_confidence, softer.fused_confidence)
+
+
+def test_zoom_is_part_of_the_scale_and_keeps_the_temperature() -> None:
+    assert Readout(0.5, 1.3).zoomed(2.0) == Readout(1.0, 1.3)

@@ -35,6 +35,9 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
     parser.add_argument(
         "--classes", required=True, metavar="LIST", help='what the mask values mean, e.g. "background=0,gland=255"'
     )
+    parser.add_argument(
+        "--mpp", type=float, metavar="UM", help="um per pixel of the images, where it differs from the run's"
+    )
     parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), help="where to compute")
     parser.add_argument("--json", metavar="FILE", help="write the result as JSON (- for standard output)")
     parser.set_defaults(run=run)
@@ -61,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
                 "export the mask again at the image's full resolution",
             )
         truth = map_mask(masks[path.stem], mask, to_index)
-        confusion.add(truth, predictor.predict(image).prediction)
+        confusion.add(truth, predictor.predict(image, args.mpp).prediction)
     result = _result(confusion, predictor.classes, len(scored), time.monotonic() - started)
     if len(scored) < len(paths):
         print(f"Note: {len(paths) - len(scored)} images have no mask and are left out.", file=sys.stderr)

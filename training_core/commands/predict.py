@@ -21,6 +21,9 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
     parser.add_argument("run_folder", type=Path, metavar="RUN", help="the run's folder, under PROJECT/runs")
     parser.add_argument("images", type=Path, nargs="+", metavar="IMAGE", help="image files, or folders of images")
     parser.add_argument("-o", "--out", type=Path, required=True, metavar="OUT", help="the folder to write to")
+    parser.add_argument(
+        "--mpp", type=float, metavar="UM", help="um per pixel of the images, where it differs from the run's"
+    )
     parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), help="where to compute")
     parser.set_defaults(run=run)
 
@@ -34,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
 
     predictor = load_predictor(args.run_folder, args.device)
     for path in paths:
-        result = predictor.predict(read_image(path))
+        result = predictor.predict(read_image(path), args.mpp)
         write_overlays(args.out, path.stem, result, predictor.class_ids, predictor.threshold)
     atomic_write(args.out / LEGEND_NAME, legend_bytes(predictor.classes, run=args.run_folder.name))
     print(f"{len(paths)} images predicted into {args.out}")

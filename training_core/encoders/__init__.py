@@ -41,7 +41,8 @@ def build_encoder(config: EncoderConfig) -> Encoder:
         return load_pyramid(
             spec, weights_path=path, pretrained=config.pretrained, offline=config.offline, fine_tuning=fine_tuning
         )
-    return load_vit(
+    assert config.high_channels is not None  # filled in
+    encoder = load_vit(
         spec,
         config.taps,
         config.low_channels,
@@ -51,6 +52,9 @@ def build_encoder(config: EncoderConfig) -> Encoder:
         offline=config.offline,
         fine_tuning=fine_tuning,
     )
+    if config.detail:
+        encoder.add_detail()
+    return encoder
 
 
 def fine_tuning_of(config: EncoderConfig) -> FineTuning:

@@ -9,6 +9,8 @@ import timm
 import torch
 from torch import Tensor, nn
 
+from training_core.encoders.detail import DETAIL_CHANNELS, DETAIL_STRIDES, DetailStream
+
 RGB = tuple[float, float, float]
 
 IMAGENET_MEAN: RGB = (0.485, 0.456, 0.406)
@@ -54,6 +56,12 @@ class Encoder(nn.Module, ABC):
         self.mean, self.std = mean, std
         self.multiple_px = multiple_px
         self.trunk = trunk
+        self.detail: DetailStream | None = None
+
+    def add_detail(self) -> None:
+        """Put the maps of a `DetailStream`, of stride 2, 4 and 8, before those of the trunk."""
+        self.detail = DetailStream()
+        self.channels, self.strides = (*DETAIL_CHANNELS, *self.channels), (*DETAIL_STRIDES, *self.strides)
 
     def train(self, mode: bool = True) -> Encoder:
         """Training or evaluation mode; frozen parts of the trunk stay in evaluation mode."""
@@ -69,7 +77,8 @@ class Encoder(nn.Module, ABC):
         trained = any(parameter.requires_grad for parameter in self.trunk.parameters())
         with torch.set_grad_enabled(torch.is_grad_enabled() and trained):
             maps = self.trunk_maps(images)
-        return self.project(maps)
+        finer = self.detail(images) if self.detail is not None else []
+        return [*finer, *self.project(maps)]
 
     @abstractmethod
     def trunk_maps(self, images: Tensor) -> list[Tensor]:

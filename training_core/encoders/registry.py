@@ -33,7 +33,7 @@ class EncoderSpec:
     """One pretrained network: what to know before it is chosen, and how to build and fill it.
 
     key: the name in the configuration. license: of the weights, as their publisher names it. cell_px: a ViT's patch
-    or a pyramid's finest stride. taps: 0-based blocks of a ViT whose tokens are the low and the high features.
+    or a pyramid's finest stride, None where only building it would tell. taps: 0-based blocks of a ViT whose tokens are the low and the high features.
     mpp_um: the resolutions in um per px that the publisher states for the pretraining; empty where none is stated.
     options: beside the name, what timm.create_model needs for this architecture.
     """
@@ -44,7 +44,7 @@ class EncoderSpec:
     family: Literal["vit", "pyramid"]
     timm_name: str
     source: HubSource | PackageSource
-    cell_px: int
+    cell_px: int | None
     mean: RGB = IMAGENET_MEAN
     std: RGB = IMAGENET_STD
     taps: Taps | None = None
@@ -60,7 +60,7 @@ def default_taps(depth: int) -> Taps:
 
 _NC_ND = "CC-BY-NC-ND-4.0"
 _BIN = ("pytorch_model.bin",)
-_BIN_FIRST = ("pytorch_model.bin", "model.safetensors")
+_BOTH = ("model.safetensors", "pytorch_model.bin")
 _OPTIMUS_MEAN: RGB = (0.707223, 0.578729, 0.703617)
 _OPTIMUS_STD: RGB = (0.211883, 0.230117, 0.177517)
 _HIBOU_MEAN: RGB = (0.7068, 0.5755, 0.722)
@@ -112,19 +112,19 @@ _ENTRIES = (
     ),
     EncoderSpec(
         "virchow2", "Virchow2", _NC_ND, "vit", "vit_huge_patch14_224",
-        _gated("Virchow2", "paige-ai/Virchow2", _BIN_FIRST), 14,
+        _gated("Virchow2", "paige-ai/Virchow2", _BOTH), 14,
         taps=default_taps(32), mpp_um=(2.0, 1.0, 0.5, 0.25),
         options={**_SWIGLU, "mlp_ratio": 5.3375, "reg_tokens": 4},
     ),
     EncoderSpec(
         "h_optimus_0", "H-optimus-0", "Apache-2.0", "vit", "vit_giant_patch14_reg4_dinov2",
-        _gated("H-optimus-0", "bioptimus/H-optimus-0", _BIN_FIRST), 14,
+        _gated("H-optimus-0", "bioptimus/H-optimus-0", _BOTH), 14,
         mean=_OPTIMUS_MEAN, std=_OPTIMUS_STD, taps=default_taps(40), mpp_um=(0.5,),
         options={"img_size": 224},
     ),
     EncoderSpec(
         "h_optimus_1", "H-optimus-1", _NC_ND, "vit", "vit_giant_patch14_reg4_dinov2",
-        _gated("H-optimus-1", "bioptimus/H-optimus-1", _BIN_FIRST), 14,
+        _gated("H-optimus-1", "bioptimus/H-optimus-1", _BOTH), 14,
         mean=_OPTIMUS_MEAN, std=_OPTIMUS_STD, taps=default_taps(40), mpp_um=(0.5,),
         options={"img_size": 224},
     ),
@@ -142,13 +142,13 @@ _ENTRIES = (
     ),
     EncoderSpec(
         "hibou_b", "Hibou-B", "Apache-2.0", "vit", "vit_base_patch16_224",
-        _gated("Hibou-B", "histai/hibou-b", ("model.safetensors", "pytorch_model.bin")), 14,
+        _gated("Hibou-B", "histai/hibou-b", _BOTH), 14,
         mean=_HIBOU_MEAN, std=_HIBOU_STD, taps=default_taps(12),
         options={**_HIBOU, "mlp_ratio": 5.33334},
     ),
     EncoderSpec(
         "hibou_l", "Hibou-L", "Apache-2.0", "vit", "vit_large_patch16_224",
-        _gated("Hibou-L", "histai/hibou-L", ("model.safetensors", "pytorch_model.bin")), 14,
+        _gated("Hibou-L", "histai/hibou-L", _BOTH), 14,
         mean=_HIBOU_MEAN, std=_HIBOU_STD, taps=default_taps(24),
         options={**_HIBOU, "mlp_ratio": 5.34375},
     ),
@@ -184,7 +184,8 @@ def find_spec(name: str) -> EncoderSpec:
 
 
 def filled_in(config: EncoderConfig) -> EncoderConfig:
-    """`config` with what it leaves to the encoder: fine_tune (a ViT is frozen, a pyramid trained) and a ViT's taps.
+    """`config` with what it leaves to the encoder: fine_tune (a ViT is frozen, a pyramid trained), a ViT's taps, and
+    its projections' widths (the paper's 2048 for the high features serve DeepLabV3+; beside a detail stream 256 do).
 
     Raises
     ------
@@ -192,7 +193,14 @@ def filled_in(config: EncoderConfig) -> EncoderConfig:
     """
     spec = find_spec(config.name)
     usual = "frozen" if spec.family == "vit" else "whole"
-    return config.model_copy(update={"fine_tune": config.fine_tune or usual, "taps": config.taps or spec.taps})
+    return config.model_copy(
+        update={
+            "fine_tune": config.fine_tune or usual,
+            "taps": config.taps or spec.taps,
+            "detail": config.detail and spec.family == "vit",
+            "high_channels": config.high_channels or (256 if config.detail else 2048),
+        }
+    )
 
 
 @lru_cache
@@ -201,7 +209,7 @@ def _timm_spec(name: str) -> EncoderSpec:
     cfg, (mean, std), source = timm.get_pretrained_cfg(name), timm_normalization(name), timm_source(name)
     license = str(getattr(cfg, "license", None) or "see the model's page")
     if not is_model_in_modules(name, ("vision_transformer", "deit", "eva")):
-        return EncoderSpec(name, name, license, "pyramid", name, source, cell_px=2, mean=mean, std=std)
+        return EncoderSpec(name, name, license, "pyramid", name, source, cell_px=None, mean=mean, std=std)
     with torch.device("meta"):  # only to ask for its size
         vit: Any = timm.create_model(name, pretrained=False)
     patch, taps = int(vit.patch_embed.patch_size[0]), default_taps(len(vit.blocks))
