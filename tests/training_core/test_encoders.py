@@ -319,12 +319,13 @@ class TestUniFile:
 
 
 @pytest.mark.shared
-def test_dinov2_file_against_timm() -> None:
+@pytest.mark.parametrize("key", ["dinov2_vits14", "vit_small_patch14_dinov2"])
+def test_dinov2_file_against_timm(key: str) -> None:
     path = SHARED / "weights" / "dinov2_vits14_imgfocus_fp16.safetensors"
     if not path.is_file():
         pytest.skip(f"needs {path}")
     name = "vit_small_patch14_dinov2"
-    encoder = build_encoder(config(name, path, taps=(5, 9), low_channels=32, high_channels=64)).eval()
+    encoder = build_encoder(config(key, path, taps=(5, 9), low_channels=32, high_channels=64)).eval()
     assert encoder.multiple_px == 14
     assert encoder.mean == (0.485, 0.456, 0.406)
     model = timm.create_model(name, pretrained=False, num_classes=0, dynamic_img_size=True).eval()

@@ -25,8 +25,7 @@ class Brightness(Encoder):
 
     def __init__(self) -> None:
         super().__init__(
-            nn.Identity(), channels=(3,), strides=(1,), mean=(0.0,) * 3, std=(1.0,) * 3, multiple_px=1,
-            trainable=False,
+            nn.Identity(), channels=(3,), strides=(1,), mean=(0.0,) * 3, std=(1.0,) * 3, multiple_px=1
         )  # fmt: skip
 
     def trunk_maps(self, images: Tensor) -> list[Tensor]:
