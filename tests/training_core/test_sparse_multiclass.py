@@ -29,7 +29,7 @@ Pixels = NDArray[np.uint8]
 
 SETTINGS = (
     *("schedule.steps=60", "schedule.validate_every_steps=60", "optimizer.lr=0.003", "optimizer.encoder_lr=0.0006"),
-    *("data.crop_px=64", "data.labeled_batch=8", "data.unlabeled_batch=2", "runtime.device=cpu"),
+    *("data.crop_px=64", "data.labeled_batch=8", "data.unlabeled_batch=2", "runtime.device=cpu", "seed=1"),
 )
 
 
@@ -115,7 +115,7 @@ def test_sparse_strokes_of_many_classes_teach_more_than_chance(trained: Trained)
     summary = trained.summary
     assert summary["steps"] == 60
     # chance: a guess by how common the classes are has their mean share as its mDice, one of six
-    assert summary["val"]["mDice"] > 100 / 6 + 7
+    assert summary["val"]["mDice"] > 100 / 6 + 13
     (last,) = [json.loads(line) for line in (trained.run / "metrics.jsonl").read_text().splitlines()]
     assert last["dice_by_class"][str(STROMA)] > 50
     assert last["dice_by_class"][str(TUMOR)] > 40
