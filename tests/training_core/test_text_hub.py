@@ -85,7 +85,7 @@ def small_biomedclip(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def small_tokenizer(path: Path) -> bytes:
-    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "x", "gland", "stroma"]
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "a", "gland", "stroma"]
     tokenizer = tokenizers.Tokenizer(models.WordLevel({w: i for i, w in enumerate(words)}, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     tokenizer.post_processor = processors.TemplateProcessing(

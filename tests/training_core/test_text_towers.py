@@ -22,12 +22,14 @@ import tokenizers
 import torch
 import torch.nn.functional as F
 import transformers
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from tokenizers import models, normalizers, pre_tokenizers, processors, trainers
 from torch import Tensor
 
-from training_core.config import TextConfig
+import training_core.checkpoint as checkpoints
+from training_core.config import TextConfig, resolve
 from training_core.errors import ConfigError, WeightsError
+from training_core.model import build_model
 from training_core.project import TissueClass
 from training_core.text import build_text
 from training_core.text.load import _create
@@ -80,7 +82,7 @@ def scatter(module: torch.nn.Module, seed: int = 0) -> None:
 def trained(model: Any, trainer: Any, normalizer: Any, splitter: Any, template: str) -> tokenizers.Tokenizer:
     tokenizer = tokenizers.Tokenizer(model)
     tokenizer.normalizer, tokenizer.pre_tokenizer = normalizer, splitter
-    tokenizer.train_from_iterator([" ".join(CONTEXT), *WORDS, "a x b x", "x y"] * 50, trainer)
+    tokenizer.train_from_iterator([" ".join(CONTEXT), *WORDS] * 50, trainer)
     marks = [word for word in template.split() if word != "$A"]
     tokenizer.post_processor = processors.TemplateProcessing(
         single=template, special_tokens=[(mark, tokenizer.token_to_id(mark)) for mark in marks]
@@ -92,7 +94,7 @@ def conch_tokenizer() -> tokenizers.Tokenizer:
     special = ["<pad>", "<start_of_text>", "<end_of_text>"]
     return trained(
         models.BPE(),
-        trainers.BpeTrainer(vocab_size=600, special_tokens=special, initial_alphabet=["x", "y", "Ġ"]),
+        trainers.BpeTrainer(vocab_size=600, special_tokens=special),
         normalizers.Sequence([normalizers.NFD(), normalizers.StripAccents(), normalizers.Lowercase()]),
         pre_tokenizers.ByteLevel(add_prefix_space=True),
         "<start_of_text> $A <end_of_text>",
@@ -418,17 +420,22 @@ def test_gradients_reach_context_and_projection_alone(family: Family) -> None:
     assert torch.equal(branch(), first), "training mode reaches the tower's dropout"
 
 
-def test_a_saved_branch_comes_back(family: Family, tmp_path: Path) -> None:
-    branch = branch_of(family)
+def test_a_checkpoint_comes_back_with_its_text(family: Family, tmp_path: Path) -> None:
+    """The whole network through a checkpoint on disk; the tower is not in it, but read from its own file again."""
+    settings = {"encoder": {"pretrained": False}, "text": dict(family.config), "alignment": {"embedding_dim": DIM}}
+    model, again = (build_model(resolve(settings), CLASSES) for _ in range(2))
+    assert isinstance(model.text, OpenClipText)
     with torch.no_grad():
-        branch.context.add_(torch.randn_like(branch.context))
-    save_file(branch.state_dict(), tmp_path / "branch.safetensors")
-    assert (tmp_path / "branch.safetensors").stat().st_size < 10_000  # the tower is not in it
-    again = branch_of(family)
-    assert not torch.equal(again(), branch())
-    again.load_state_dict(load_file(tmp_path / "branch.safetensors"))
-    assert torch.equal(again(), branch())
-    torch.testing.assert_close(again.double()(), branch().double(), atol=1e-5, rtol=1e-5)
+        model.text.context.add_(torch.randn_like(model.text.context))
+    checkpoints.save(tmp_path, checkpoints.saved_tensors(model), {}, {"step": 1}, is_best=True)
+    saved = checkpoints.open_checkpoint(tmp_path).model
+    names = {"text.context", "text.projection.weight", "text.projection.bias"}
+    assert {name for name in saved if name.startswith("text.")} == names
+    assert again.text is not None
+    assert not torch.equal(again.text(), model.text())
+    checkpoints.load_tensors(again, saved, tmp_path)
+    assert torch.equal(again.text(), model.text())
+    torch.testing.assert_close(again.double().text(), model.text().double(), atol=1e-5, rtol=1e-5)
 
 
 def test_prompts_up_to_the_last_token(family: Family) -> None:
@@ -506,12 +513,38 @@ class TestWhatIsMissing:
         (tmp_path / "other.json").write_text('{"a": 1}')
         with pytest.raises(WeightsError, match=r"other\.json is not a tokenizer JSON"):
             branch_of(given("other.json"))
+        letters = tokenizers.Tokenizer(models.BPE({"Ġ": 0, "a": 1, "g": 2}, []))
+        letters.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
+        letters.save(str(tmp_path / "letters.json"))
+        with pytest.raises(WeightsError, match=r"not give one token for the word a\..*own tokenizer"):
+            branch_of(given("letters.json"))
         shrink(monkeypatch, "conch", vocab_size=20)
         weights = torch.load(tmp_path / "pytorch_model.bin")
         weights["text.token_embedding.weight"] = weights["text.token_embedding.weight"][:20]
         torch.save(weights, tmp_path / "pytorch_model.bin")
         with pytest.raises(WeightsError, match=r"tokenizer .*tokenizer\.json gives token \d+, but CONCH has 20 tokens"):
             branch_of(given("tokenizer.json"))
+
+    def test_what_open_clip_takes_from_other_repositories(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        family = hf_tower(tmp_path, monkeypatch)
+        layout = json.loads((tmp_path / "toy-bert.json").read_text())
+
+        def other(**text: str) -> Family:
+            parts = layout | {"text_cfg": layout["text_cfg"] | text}
+            (tmp_path / "toy-other.json").write_text(json.dumps(parts))
+            open_clip.add_model_config(tmp_path / "toy-other.json")
+            return replace(family, config={**family.config, "model_name": "toy-other", "offline": True})
+
+        said = r"tokenizer of toy-other could not be had.*hf download nobody/nothing --include"
+        with pytest.raises(WeightsError, match=said):
+            branch_of(other(hf_tokenizer_name="nobody/nothing"))
+        said = (
+            r"nobody/nothing are not on this machine.*config\.json, the layout.*hf download nobody/nothing config\.json"
+        )
+        with pytest.raises(WeightsError, match=said):
+            branch_of(other(hf_model_name="nobody/nothing"))
 
     def test_files_of_another_tower(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         family = plip(tmp_path, monkeypatch)

@@ -114,7 +114,7 @@ def _tokenizer(tower: TextTower, config: TextConfig) -> Tokenizer:
         raise WeightsError(
             f"the tokenizer of {tower.weights.model} could not be had ({type(error).__name__})",
             f"the tokenizer {name} of the Hugging Face hub in its local cache, or a network",
-            f"run `hf download {name} --include '*token*' '*.model' '*.json'` where there is a network",
+            f"run `hf download {name} --include '*.json' --include '*.model' --include '*.txt'` with a network",
         ) from error
     return transformers_tokenizer(found)
 
@@ -127,7 +127,7 @@ def _create(tower: TextTower, *, offline: bool) -> nn.Module:
             (Path(folder) / "config.json").write_text(json.dumps(dict(tower.transformer)), encoding="utf-8")
             text["hf_model_name"] = folder
         elif (name := text.get("hf_model_name")) and not Path(name).is_dir():
-            source = TextFile(name, name, ("config.json",), holds="layout")
+            source = TextFile(name, name, ("config.json",), setting=None, holds="layout")
             text["hf_model_name"] = str(source.fetch(offline=offline).parent)
         text["hf_model_pretrained"] = False  # its weights are in the tower's own file
         quick_gelu = bool(tower.config.get("quick_gelu", False))
@@ -141,7 +141,7 @@ def _check_vocabulary(module: nn.Module, words: Prompts, tower: TextTower, confi
     largest = int(words.ids.max())
     if largest >= table.num_embeddings:
         raise WeightsError(
-            f"the tokenizer {config.tokenizer_path or ''} gives token {largest}, "
+            f"the tokenizer {config.tokenizer_path or 'that was found'} gives token {largest}, "
             f"but {tower.weights.model} has {table.num_embeddings} tokens",
             tower.tokenizer.need.file if tower.tokenizer is not None else "the model's own tokenizer",
             tower.tokenizer.need.hint if tower.tokenizer is not None else "choose the model of the weights",

@@ -25,10 +25,11 @@ _OPEN_CLIP_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin"
 class TextFile(HubSource):
     """A file on the hub that a text tower needs.
 
-    setting: the key of the configuration that takes a local file instead; holds: what the file is.
+    setting: the key of the configuration that takes a local file instead, None where only the hub's local cache is
+    looked at; holds: what the file is.
     """
 
-    setting: str = "text.weights_path"
+    setting: str | None = "text.weights_path"
     holds: str = "weights"
 
     @property
@@ -37,6 +38,8 @@ class TextFile(HubSource):
         if self.page is None:
             return Need(f"a file with the {self.holds} of {self.model}", f"set {self.setting} to the file")
         by_hand = f"download {self.file} from {self.page} and set {self.setting} to the file"
+        if self.setting is None:
+            by_hand = f"run `hf download {self.repo} {self.file}` where there is a network"
         access = f"request access at {self.page}, then sign in (`hf auth login` or HF_TOKEN), or "
         hint = access + by_hand if self.gated else by_hand
         return Need(f"{self.file}, the {self.holds} of {self.model}, from {self.page}", hint)

@@ -17,7 +17,7 @@ from training_core.errors import ConfigError, WeightsError
 from training_core.text.base import NamedClass
 from training_core.weights import Need
 
-_PLACE = "x"  # a word of one token in any vocabulary; its embedding is never used
+_PLACE = "a"  # a word of one token in any vocabulary; its embedding is never used
 
 
 @dataclass(frozen=True)
@@ -98,8 +98,14 @@ def prompts(tokenizer: Tokenizer, classes: Sequence[NamedClass], places: int, co
 
     Raises
     ------
-    ConfigError: a class's words do not fit; names the class.
+    ConfigError: a class's words do not fit; names the class. WeightsError: the tokenizer has no words.
     """
+    if len(tokenizer.encode(f"{_PLACE} {_PLACE}")) != 2:
+        raise WeightsError(
+            f"the tokenizer does not give one token for the word {_PLACE}",
+            "the text model's own tokenizer, in whose vocabulary common words are",
+            "correct or remove text.tokenizer_path",
+        )
     marks = len(tokenizer.before) + len(tokenizer.after)
     room = context_length - marks - places
     ids = torch.full((len(classes), context_length), tokenizer.pad, dtype=torch.long)
