@@ -286,7 +286,7 @@ def test_report_of_several_records(second: dict[str, Any], command: list[str], t
     assert main(["benchmark", "report", *records, "--out", str(document)]) == 0
     text = document.read_text()
     lines = [line for line in text.splitlines() if line.startswith("|")]
-    assert sum("UniSemAlign, UNI;" in line for line in lines) == 2  # 10 % and 20 %
+    assert sum("UniSemAlign, UNI [1]" in line for line in lines) == 2  # 10 % and 20 %
     assert [line for line in lines if "CRAG" in line] == []
     mean = second["summary"]["sets"]["test"]["mDice"]
     assert f"{mean['mean']:.2f} ± {mean['sd']:.2f}" in text

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 UNISEMALIGN = "UniSemAlign (arXiv 2604.09169)"
-CODIR = "CoDiR, by the same authors"
+CODIR = "CoDiR, UniSemAlign's successor by the same authors"
+SOURCES = (UNISEMALIGN, CODIR)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from training_core.benchmark.published import ROWS
+from training_core.benchmark.published import ROWS, SOURCES
 from training_core.benchmark.record import Record, done
 
 TITLES = {"glas": "GlaS", "crag": "CRAG", "demo": "Drawn tissue"}
@@ -47,6 +47,8 @@ def _data_set(target: str, title: str, records: list[Record]) -> str:
     published = any(row.target == target for row in ROWS)
     if tested or published:
         parts.append(f"### Test images\n\n{_table(target, records, 'test')}")
+    if published:
+        parts.append("".join(f"[{number}] {source}. " for number, source in enumerate(SOURCES, 1)).strip() + "\n")
     if not tested:
         parts.append("None of these records has test images; validation figures are no match for published ones.\n")
     for name in ("testA", "testB", "validation"):
@@ -71,7 +73,7 @@ def _table(target: str | None, records: Sequence[Record], name: str) -> str:
     for row in ROWS:
         if row.target == target:
             figures = [f"{row.mdice:.2f}", f"{row.mjaccard:.2f}", *[""] * 7]
-            rows.append((row.ratio, 0, [f"{row.ratio} %", f"{row.method}; {row.source}", *figures]))
+            rows.append((row.ratio, 0, [f"{row.ratio} %", f"{row.method} [{SOURCES.index(row.source) + 1}]", *figures]))
     for number, record in enumerate(records, 1):
         summary, ratio = record["summary"], record["plan"]["ratio"]
         if name in summary.get("sets", {}):
