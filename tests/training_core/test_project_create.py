@@ -14,6 +14,7 @@ from PIL import Image
 
 from training_core.cli import main
 from training_core.errors import ConfigError, ImageError, MaskError, ProjectError, StorageError
+from training_core.io import write_tiff
 from training_core.project import (
     UNLABELED,
     LabelSource,
@@ -306,3 +307,14 @@ def test_a_wrong_command_line_is_one_line_and_code_2(command: list[str], capsys:
     assert err.startswith("error: ")
     assert err.count("\n") == 1
     assert "--help" in err
+
+
+@pytest.mark.parametrize(("given", "expected"), [(None, 0.25), (0.5, 0.5)])
+def test_the_pixel_size_is_the_files_own_unless_it_is_given(
+    tmp_path: Path, given: float | None, expected: float
+) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    write_tiff(tmp_path / "stated.tif", image, 0.25)
+    classes = (TissueClass(0, "stroma", "#112233"), TissueClass(1, "gland", "#445566"))
+    project = Project.create(tmp_path / "p", [tmp_path / "stated.tif"], classes=classes, mpp_um=given)
+    assert project.tile("stated").mpp_um == pytest.approx(expected, rel=1e-4)

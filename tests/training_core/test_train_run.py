@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from torch import Tensor
 
 import training_core.checkpoint as checkpoints
 from training_core.config import Config
-from training_core.errors import CheckpointError, ConfigError, ProjectError, StorageError, UserError
+from training_core.errors import CheckpointError, ConfigError, ImageError, ProjectError, StorageError, UserError
 from training_core.events import (
     Event,
     OverlayReady,
@@ -30,7 +31,7 @@ from training_core.events import (
     Warned,
     parse_event,
 )
-from training_core.inference import TileResult
+from training_core.inference import TileResult, predict_image
 from training_core.io import read_image, read_mask
 from training_core.messenger import Messenger
 from training_core.overlays import write_overlays
@@ -201,6 +202,22 @@ def test_predictions_are_the_best_checkpoint_s(finished: Finished) -> None:
         assert np.array_equal(predictor.class_ids[result.prediction], written)
         confidence = read_mask(finished.folder / "predictions" / f"{tile.name}.confidence.png")
         assert np.array_equal(np.rint(result.confidence * 255), confidence)
+
+
+def test_an_image_of_another_pixel_size_is_read_at_the_runs(finished: Finished) -> None:
+    predictor = load_predictor(finished.folder, "cpu")
+    at_half = predictor.config.model_copy(update={"data": predictor.config.data.model_copy(update={"mpp": 0.5})})
+    predictor = dataclasses.replace(predictor, config=at_half)
+    image = finished.project.image("u_1")
+    result = predictor.predict(image, 1.0)
+    expected = predict_image(
+        predictor.model, image, at_half.inference, predictor.compute, predictor.readout.zoomed(2.0)
+    )
+    assert result.prediction.shape == image.shape[:2]
+    assert np.array_equal(result.confidence, expected.confidence)
+    assert not np.array_equal(result.confidence, predictor.predict(image).confidence)
+    with pytest.raises(ImageError, match=r"has 5 um per pixel, and the run works at 0\.5"):
+        predictor.predict(image, 5.0)
 
 
 def test_it_learns(make_project: MakeProject, small_config: MakeConfig, tmp_path: Path) -> None:

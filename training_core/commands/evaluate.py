@@ -12,6 +12,7 @@ from typing import Any
 from training_core.commands.common import print_result, write_json
 from training_core.errors import ConfigError, MaskError
 from training_core.io import read_image, read_mask
+from training_core.io.resolution import file_mpp_um
 from training_core.metrics import Confusion
 from training_core.project import UNLABELED, TissueClass
 from training_core.project.classes import parse_classes
@@ -36,7 +37,7 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
         "--classes", required=True, metavar="LIST", help='what the mask values mean, e.g. "background=0,gland=255"'
     )
     parser.add_argument(
-        "--mpp", type=float, metavar="UM", help="um per pixel of the images, where it differs from the run's"
+        "--mpp", type=float, metavar="UM", help="um per pixel of the images, where the files do not state it"
     )
     parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), help="where to compute")
     parser.add_argument("--json", metavar="FILE", help="write the result as JSON (- for standard output)")
@@ -64,7 +65,9 @@ def run(args: argparse.Namespace) -> int:
                 "export the mask again at the image's full resolution",
             )
         truth = map_mask(masks[path.stem], mask, to_index)
-        confusion.add(truth, predictor.predict(image, args.mpp).prediction)
+        confusion.add(
+            truth, predictor.predict(image, args.mpp if args.mpp is not None else file_mpp_um(path)).prediction
+        )
     result = _result(confusion, predictor.classes, len(scored), time.monotonic() - started)
     if len(scored) < len(paths):
         print(f"Note: {len(paths) - len(scored)} images have no mask and are left out.", file=sys.stderr)

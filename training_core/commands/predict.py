@@ -7,6 +7,7 @@ from pathlib import Path
 
 from training_core.export.legend import LEGEND_NAME, legend_bytes
 from training_core.io import atomic_write, read_image
+from training_core.io.resolution import file_mpp_um
 from training_core.project.sources import check_names, find_images
 
 
@@ -22,7 +23,7 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
     parser.add_argument("images", type=Path, nargs="+", metavar="IMAGE", help="image files, or folders of images")
     parser.add_argument("-o", "--out", type=Path, required=True, metavar="OUT", help="the folder to write to")
     parser.add_argument(
-        "--mpp", type=float, metavar="UM", help="um per pixel of the images, where it differs from the run's"
+        "--mpp", type=float, metavar="UM", help="um per pixel of the images, where the files do not state it"
     )
     parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), help="where to compute")
     parser.set_defaults(run=run)
@@ -37,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
 
     predictor = load_predictor(args.run_folder, args.device)
     for path in paths:
-        result = predictor.predict(read_image(path), args.mpp)
+        result = predictor.predict(read_image(path), args.mpp if args.mpp is not None else file_mpp_um(path))
         write_overlays(args.out, path.stem, result, predictor.class_ids, predictor.threshold)
     atomic_write(args.out / LEGEND_NAME, legend_bytes(predictor.classes, run=args.run_folder.name))
     print(f"{len(paths)} images predicted into {args.out}")

@@ -13,6 +13,7 @@ from typing import Protocol
 from training_core.errors import writing
 from training_core.io import read_image
 from training_core.io.atomic import write_synced
+from training_core.io.resolution import file_mpp_um
 from training_core.project.importing import LabelPlan, import_label
 from training_core.project.index import INDEX_NAME, Index, IndexWriter
 from training_core.project.labels import LABELS_FOLDER, now
@@ -49,6 +50,7 @@ class FileSource:
     origin: Path
     reference: bool
     mpp_um: float | None
+    """None: what the file itself states."""
 
     @property
     def name(self) -> str:
@@ -59,13 +61,14 @@ class FileSource:
         """Read it once, so that a bad file is found now and not while training; then copy it, or note where it is."""
         height_px, width_px = read_image(self.origin).shape[:2]
         data_sha256 = file_sha256(self.origin)
+        mpp_um = self.mpp_um if self.mpp_um is not None else file_mpp_um(self.origin)
         if self.reference:
             absolute = self.origin.resolve()
             relative = relative_to_project(absolute, final)
-            return Tile(self.name, str(absolute), width_px, height_px, data_sha256, self.mpp_um, relative)
+            return Tile(self.name, str(absolute), width_px, height_px, data_sha256, mpp_um, relative)
         path = f"{IMAGES_FOLDER}/{self.name}{self.origin.suffix.lower()}"
         copy_synced(self.origin, project / path)
-        return Tile(self.name, path, width_px, height_px, data_sha256, self.mpp_um)
+        return Tile(self.name, path, width_px, height_px, data_sha256, mpp_um)
 
 
 def build(
