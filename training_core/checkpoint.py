@@ -105,6 +105,17 @@ def open_checkpoint(run_dir: Path, which: str = "best") -> Checkpoint:
     return Checkpoint(run_dir / "checkpoints" / name)
 
 
+def write_state(checkpoint: Checkpoint, state: dict[str, Any]) -> None:
+    """Replace the figures of a checkpoint; its weights stay.
+
+    Raises
+    ------
+    StorageError: the disk is full or not writable; the earlier figures stay.
+    """
+    with writing(checkpoint.path):
+        atomic_write(checkpoint.path / "state.json", json.dumps(state, indent=1).encode())
+
+
 def saved_tensors(model: UniSemAlign) -> Tensors:
     """The state of `model` without the frozen, pretrained part of its encoder."""
     left_out = _left_out(model)

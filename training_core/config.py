@@ -122,14 +122,14 @@ class PseudoLabelConfig(_Section):
 class AugmentConfig(_Section):
     """How the views of a tile are varied."""
 
-    scale_min: float = Field(0.5, gt=0)
-    scale_max: float = Field(2.0, gt=0)
+    scale_min: float = Field(0.4, gt=0)
+    scale_max: float = Field(1.2, gt=0)
     rotate: bool = Field(True, description="quarter turns and vertical flips besides the horizontal flip")
     color_jitter_labeled: float = Field(
         0.0, ge=0, le=1, description="strength of colour jitter on labelled tiles, 0 to 1"
     )
     stain_jitter: float = Field(
-        0.0, ge=0, le=1, description="strength of stain variation on labelled and strong views, 0 to 1"
+        0.5, ge=0, le=1, description="strength of stain variation on labelled and strong views, 0 to 1"
     )
 
 
@@ -137,7 +137,7 @@ class OptimizerConfig(_Section):
     """Optimiser and learning rates."""
 
     name: Literal["sgd", "adamw"] = "adamw"
-    encoder_lr: float = Field(2e-4, gt=0)
+    encoder_lr: float = Field(5e-4, gt=0)
     lr: float = Field(1e-3, gt=0)
     momentum: float = Field(0.9, ge=0, lt=1)
     weight_decay: float = Field(1e-4, ge=0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,14 +12,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from training_core.config import Config
+from training_core.config import Config, InferenceConfig
 from training_core.device import Compute
 from training_core.inference import Readout, predict_probabilities
 from training_core.losses import IGNORE
 from training_core.metrics import Confusion, Scores
 from training_core.model import UniSemAlign
 
-_SCALES = (1.0, 1 / math.sqrt(2), 0.5)
+_SCALES = tuple(2 ** (-i / 4) for i in range(5))
 _PIXELS_PER_TILE = 20_000
 """As many of a tile's pixels are enough to fit one number."""
 _TEMPERATURES = torch.logspace(math.log10(0.5), math.log10(4), 61)
@@ -47,36 +47,43 @@ class _Trial:
 
 
 def measure_readout(
-    model: UniSemAlign, tiles: Iterable[LabeledTile], class_ids: tuple[int, ...], config: Config, compute: Compute
+    model: UniSemAlign,
+    tiles: Iterable[LabeledTile],
+    class_ids: tuple[int, ...],
+    config: InferenceConfig,
+    compute: Compute,
+    scales: Sequence[float],
 ) -> tuple[Readout, Scores | None]:
-    """The scale with the best mDice and the temperature with the best likelihood on `tiles`, and the scores there.
+    """Of `scales` the one with the best mDice on `tiles`, the temperature with the best likelihood, the scores there.
 
-    A model in evaluation mode. `config.inference.scale` set: only that scale is tried.
+    A model in evaluation mode.
     """
-    trials = [_Trial(scale, Confusion(class_ids), [], []) for scale in candidate_scales(config)]
+    trials = [_Trial(scale, Confusion(class_ids), [], []) for scale in scales]
     for image, label, to_run_mpp in tiles:
         for trial in trials:
             scale = trial.scale * to_run_mpp
-            trial.add(predict_probabilities(model, image, config.inference, compute, scale)[0], label)
+            trial.add(predict_probabilities(model, image, config, compute, scale)[0], label)
     best = max(trials, key=_mdice)
     temperature = fit_temperature(torch.cat(best.log_probabilities), torch.cat(best.labels))
     return Readout(best.scale, temperature), best.confusion.scores()
 
 
-def candidate_scales(config: Config) -> Iterator[float]:
-    """Scales to try: those inside the range that training shows, or the one that is set."""
+def candidate_scales(config: Config) -> tuple[float, ...]:
+    """Scales worth trying: those inside the range that training shows, or the one that is set."""
     if config.inference.scale is not None:
-        yield config.inference.scale
-        return
-    inside = [s for s in _SCALES if config.augment.scale_min <= s <= config.augment.scale_max]
-    yield from inside or [unmeasured_scale(config)]
+        return (config.inference.scale,)
+    inside = tuple(s for s in _SCALES if config.augment.scale_min <= s <= config.augment.scale_max)
+    return inside or (min(1.0, _middle_scale(config)),)
 
 
-def unmeasured_scale(config: Config) -> float:
-    """What to read at where nothing can be measured: the middle of the scales that training shows, at most 1."""
-    if config.inference.scale is not None:
-        return config.inference.scale
-    return min(1.0, math.sqrt(config.augment.scale_min * config.augment.scale_max))
+def usual_scale(config: Config) -> float:
+    """The candidate nearest to the middle of the scales that training shows: for as long as nothing is measured."""
+    middle = math.log(_middle_scale(config))
+    return min(candidate_scales(config), key=lambda scale: abs(math.log(scale) - middle))
+
+
+def _middle_scale(config: Config) -> float:
+    return math.sqrt(config.augment.scale_min * config.augment.scale_max)
 
 
 def read_readout(state: Mapping[str, Any]) -> Readout:

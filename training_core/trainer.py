@@ -8,7 +8,8 @@ from __future__ import annotations
 import copy
 import json
 import time
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -33,7 +34,7 @@ from training_core.optimizer import build_optimizer, set_lr
 from training_core.overlays import write_overlays
 from training_core.project import Project
 from training_core.pseudo_label import Threshold
-from training_core.readout import measure_readout, read_readout, unmeasured_scale
+from training_core.readout import candidate_scales, measure_readout, read_readout, usual_scale
 from training_core.run_folder import Split
 from training_core.schedule import Budget, lr_factor
 from training_core.step import StepResult, training_step
@@ -82,7 +83,7 @@ class Trainer:
         self.maker = BatchMaker(pool, split.labeled, split.unlabeled, config)
         self.budget = Budget(config.schedule, self.maker.steps_per_epoch)
         self.progress = Progress()
-        self.readout = Readout(scale=unmeasured_scale(config))
+        self.readout = Readout(scale=usual_scale(config))
         self.shown: str | None = None
 
     @property
@@ -162,12 +163,7 @@ class Trainer:
 
     def validate(self) -> bool:
         """Score the validation tiles (training tiles where there are none) and tell; True: the best so far."""
-        state, names = self.progress, self.split.val or self.split.labeled[:_MAX_TRAINING_TILES_SCORED]
-        self.predictor.eval()
-        tiles = ((self.pool.image(name), self.pool.label(name), self._zoom(name)) for name in names)
-        readout, scores = measure_readout(self.predictor, tiles, self.pool.class_ids, self.config, self.compute)
-        if self.split.val:  # on training tiles the network is surer than it has reason to be
-            self.readout = readout
+        state, scores = self.progress, self._measure((self.readout.scale,))
         state.scores = scores
         value = scores.mdice if scores is not None else None
         # training Dice only ever says that the network has learned by heart: without validation tiles the last is kept
@@ -186,6 +182,18 @@ class Trainer:
         with writing(self.run_dir), (self.run_dir / "metrics.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps({**values, "elapsed_s": state.elapsed_s}) + "\n")
         return is_best
+
+    def _measure(self, scales: Sequence[float]) -> Scores | None:
+        """Scores at the best of `scales`, which becomes the readout."""
+        names = self.split.val or self.split.labeled[:_MAX_TRAINING_TILES_SCORED]
+        self.predictor.eval()
+        tiles = ((self.pool.image(name), self.pool.label(name), self._zoom(name)) for name in names)
+        readout, scores = measure_readout(
+            self.predictor, tiles, self.pool.class_ids, self.config.inference, self.compute, scales
+        )
+        if self.split.val:  # on training tiles the network is surer than it has reason to be
+            self.readout = readout
+        return scores
 
     def save(self, *, is_best: bool) -> None:
         """Write a checkpoint of this moment."""
@@ -219,17 +227,22 @@ class Trainer:
         _load_optimizer_tensors(self.optimizer, _unprefixed("optimizer", training))
         checkpoints.restore_rng_state(training, self.compute.device)
         self.threshold.value = state["threshold"]
-        self.readout = read_readout(state)
+        # a finished run may have found another scale; the curve goes on at the one it was drawn at
+        self.readout = replace(read_readout(state), scale=usual_scale(self.config))
         self.threshold.class_means = state.get("threshold_class_means", self.threshold.class_means)
         best = Scores.from_json(state["best"]) if state["best"] else None
         self.progress = Progress(step=state["step"], elapsed_s=state["elapsed_s"], best=best)
 
     def load_best(self) -> None:
-        """Make the best checkpoint's weights the predictor's, and its threshold the one that pseudo-labels need."""
+        """Put the best checkpoint's weights into the predictor, and find and record how they are best read."""
         checkpoint = checkpoints.open_checkpoint(self.run_dir, "best")
         checkpoints.load_tensors(self.predictor, checkpoint.model, checkpoint.path)
-        self.threshold.value = checkpoint.state["threshold"]
-        self.readout = read_readout(checkpoint.state)
+        state = checkpoint.state
+        self.threshold.value, self.readout = state["threshold"], read_readout(state)
+        if self.split.val:
+            self.progress.best = self._measure(candidate_scales(self.config))
+            if self.readout != read_readout(state):
+                checkpoints.write_state(checkpoint, {**state, "readout": asdict(self.readout)})
 
     def refresh_overlay(self) -> None:
         """Predict the tile on screen and tell where its overlays lie; a tile without a picture costs a warning."""

