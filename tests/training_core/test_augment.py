@@ -89,7 +89,7 @@ def test_scale_is_drawn_from_half_to_double() -> None:
     image, label = ramp(250, 250, 1)
     spans = []
     for seed in range(200):
-        config = AugmentConfig(rotate=False)
+        config = AugmentConfig(scale_min=0.5, scale_max=2.0, rotate=False)
         classes = weak_view(image, label, 64, config, rng(seed))[1].int()
         spans.append(int(classes.max() - classes.min()) + 1)
     assert 30 <= min(spans) < 36

@@ -28,6 +28,17 @@ IDS = (0, 3, 7)
 
 
 @pytest.fixture
+def small_config(small_config: MakeConfig) -> MakeConfig:
+    """The small configuration with true colours, and crops that do not hold the whole tile."""
+
+    def make(augment: dict[str, Any] | None = None, **settings: Any) -> Config:
+        plain = {"stain_jitter": 0.0, "scale_min": 0.5, "scale_max": 2.0}
+        return small_config(augment={**plain, **(augment or {})}, **settings)
+
+    return make
+
+
+@pytest.fixture
 def grey_project(tmp_path: Path) -> Project:
     """Tiles t_0 ... t_6 of one grey each (20, 40, ...), so that a crop says which tile it is from."""
     for i in range(7):
