@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
+from torch import Tensor
 
 from training_core.config import OptimizerConfig
 from training_core.model import UniSemAlign
@@ -24,3 +27,25 @@ def set_lr(optimizer: torch.optim.Optimizer, factor: float) -> None:
     """Every group's rate is its base rate times `factor`."""
     for group in optimizer.param_groups:
         group["lr"] = group["base_lr"] * factor
+
+
+def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """The optimiser's state as tensors named parameter.key, parameters numbered as in its state_dict."""
+    state: dict[int, dict[str, Any]] = optimizer.state_dict()["state"]
+    tensors = {}
+    for index, entries in state.items():
+        for key, value in entries.items():
+            if value is not None:
+                tensors[f"{index}.{key}"] = torch.as_tensor(value)
+    return tensors
+
+
+def load_optimizer_tensors(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    """Put what `optimizer_tensors` gave back into an optimiser of the same parameters."""
+    whole = optimizer.state_dict()
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        index, _, key = name.partition(".")
+        state.setdefault(int(index), {})[key] = tensor
+    whole["state"] = state
+    optimizer.load_state_dict(whole)

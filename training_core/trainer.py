@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -30,7 +30,7 @@ from training_core.inference import Readout, predict_image
 from training_core.messenger import Messenger
 from training_core.metrics import Scores
 from training_core.model import UniSemAlign
-from training_core.optimizer import build_optimizer, set_lr
+from training_core.optimizer import build_optimizer, optimizer_tensors, set_lr
 from training_core.overlays import write_overlays
 from training_core.project import Project
 from training_core.pseudo_label import Threshold
@@ -198,7 +198,7 @@ class Trainer:
     def save(self, *, is_best: bool) -> None:
         """Write a checkpoint of this moment."""
         state = self.progress
-        training = _prefixed("optimizer", _optimizer_tensors(self.optimizer)) | checkpoints.rng_state(
+        training = _prefixed("optimizer", optimizer_tensors(self.optimizer)) | checkpoints.rng_state(
             self.compute.device
         )
         if self.teacher is not None:
@@ -224,7 +224,7 @@ class Trainer:
         checkpoints.load_tensors(self.predictor, checkpoint.model, checkpoint.path)
         if self.teacher is not None:
             checkpoints.load_tensors(self.model, _unprefixed("student", training), checkpoint.path)
-        _load_optimizer_tensors(self.optimizer, _unprefixed("optimizer", training))
+        load_optimizer_tensors(self.optimizer, _unprefixed("optimizer", training))
         checkpoints.restore_rng_state(training, self.compute.device)
         self.threshold.value = state["threshold"]
         # a finished run may have found another scale; the curve goes on at the one it was drawn at
@@ -296,27 +296,6 @@ def _normalized(batch: Batch, model: UniSemAlign) -> Batch:
         return model.normalize(images).contiguous(memory_format=torch.channels_last)
 
     return batch.map_images(ready)
-
-
-def _optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """The optimiser's state as tensors named parameter.key, parameters numbered as in its state_dict."""
-    state: dict[int, dict[str, Any]] = optimizer.state_dict()["state"]
-    tensors = {}
-    for index, entries in state.items():
-        for key, value in entries.items():
-            if value is not None:
-                tensors[f"{index}.{key}"] = torch.as_tensor(value)
-    return tensors
-
-
-def _load_optimizer_tensors(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
-    whole = optimizer.state_dict()
-    state: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in tensors.items():
-        index, _, key = name.partition(".")
-        state.setdefault(int(index), {})[key] = tensor
-    whole["state"] = state
-    optimizer.load_state_dict(whole)
 
 
 def _prefixed(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
