@@ -30,7 +30,7 @@ from training_core.inference import Readout, predict_image
 from training_core.messenger import Messenger
 from training_core.metrics import Scores
 from training_core.model import UniSemAlign
-from training_core.optimizer import build_optimizer, optimizer_tensors, set_lr
+from training_core.optimizer import build_optimizer, load_optimizer_tensors, optimizer_tensors, set_lr
 from training_core.overlays import write_overlays
 from training_core.project import Project
 from training_core.pseudo_label import Threshold
