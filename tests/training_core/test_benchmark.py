@@ -21,6 +21,7 @@ from training_core.benchmark.report import render
 from training_core.benchmark.splits import departure, read_split
 from training_core.cli import main
 from training_core.errors import ConfigError, ImageError, MaskError, ProjectError
+from training_core.io.resolution import file_mpp_um
 
 Pixels = NDArray[np.uint8]
 SMALL = {
@@ -271,6 +272,9 @@ def test_demo_tissue_by_the_same_protocol(small: Path, tmp_path: Path, monkeypat
     assert set(scores["test"]["per_class"]) | set(scores["test"]["absent_classes"]) == names
     drawn = {path.name: path.read_bytes() for path in (out / "data" / "images").iterdir()}
     assert len(set(drawn.values())) == 13  # no tile of one set is in another
+    assert len(names) == 7
+    stated = {file_mpp_um(path) for path in (out / "data" / "images").iterdir()}
+    assert {round(mpp or 0, 3) for mpp in stated} == {0.25, 0.5}  # which the run has to bring together
 
 
 # --- reports ----------------------------------------------------------------------------------------------------------

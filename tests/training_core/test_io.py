@@ -358,3 +358,12 @@ def test_written_files_have_the_users_permissions(tmp_path):
     finally:
         os.umask(before)
     assert Path(tmp_path / "a").stat().st_mode & 0o777 == 0o644
+
+
+@pytest.mark.parametrize("name", ["a.tif", "a.png"])
+def test_pictures_are_the_callers_own_to_change(tmp_path: Path, name: str) -> None:
+    pixels = np.full((40, 50, 3), 7, np.uint8)
+    (write_tiff if name.endswith("tif") else write_png)(tmp_path / name, pixels)
+    image = read_image(tmp_path / name)
+    assert image.flags.writeable
+    assert image.flags.c_contiguous

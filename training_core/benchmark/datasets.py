@@ -32,13 +32,14 @@ class Item:
 class Dataset:
     """Images to train on, images to test on (there may be none), and what the masks' values mean.
 
-    mask_values: mask value to class id. object_class: the class whose objects are scored one by one.
+    mask_values: mask value to class id. mpp_um: of all images; None: each file states its own. object_class: the class
+    whose objects are scored one by one; None: no class has objects.
     """
 
     target: str
     classes: tuple[TissueClass, ...]
     mask_values: Mapping[int, int]
-    mpp_um: float
+    mpp_um: float | None
     object_class: int | None
     train: tuple[Item, ...]
     test: tuple[Item, ...]

@@ -13,6 +13,7 @@ from training_core.benchmark.datasets import Dataset, Item
 from training_core.errors import MaskError
 from training_core.inference import TileResult
 from training_core.io import read_image, read_mask
+from training_core.io.resolution import file_mpp_um
 from training_core.metrics import Calibration, Confusion
 from training_core.object_metrics import ObjectCounts, compare_objects, connected_objects, true_objects
 from training_core.predictor import Predictor
@@ -101,14 +102,15 @@ def _measure(predictor: Predictor, dataset: Dataset, item: Item, min_object_um2:
         )
     truth = map_mask(item.mask, mask, dataset.mask_values)
     started = time.monotonic()
-    result = predictor.predict(image, dataset.mpp_um)
+    mpp_um = dataset.mpp_um if dataset.mpp_um is not None else file_mpp_um(item.image)
+    result = predictor.predict(image, mpp_um)
     seconds = time.monotonic() - started
     to_index = np.full(256, UNLABELED, np.uint8)
     to_index[predictor.class_ids] = np.arange(len(predictor.class_ids))
     objects = ObjectCounts()
     if dataset.object_class is not None:
         predicted = predictor.class_ids[result.prediction] == dataset.object_class
-        min_px = min_object_um2 / dataset.mpp_um**2
+        min_px = min_object_um2 / mpp_um**2 if mpp_um is not None else 0.0
         objects = compare_objects(
             true_objects(mask, truth == dataset.object_class), connected_objects(predicted, min_px)
         )

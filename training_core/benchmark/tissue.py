@@ -1,4 +1,7 @@
-"""The sample tissue as a data set with its own splits, so that everybody can run the benchmark without any data."""
+"""Drawn tissue of seven classes as a data set with its own splits: everybody can run the benchmark without any data.
+
+Tiles of three scanners, three sizes and two pixel sizes, which each file states itself.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 from training_core.benchmark.datasets import Dataset, Item
-from training_core.demo import MPP_UM, make_demo, read_truth
+from training_core.demo import make_demo, read_truth
 from training_core.errors import writing
-from training_core.io import atomic_write, encode_png
+from training_core.io import atomic_write, encode_png, encode_tiff
 from training_core.project import UNLABELED, Project, TissueClass
 from training_core.project.sources import find_images
 from training_core.run_folder import Split
@@ -34,12 +37,11 @@ def draw_dataset(folder: Path, progress: Progress | None = None) -> Dataset:
         _draw(folder, progress)
     classes = tuple(TissueClass(**entry) for entry in json.loads(legend.read_text(encoding="utf-8")))
     values = {c.id: c.id for c in classes} | {UNLABELED: UNLABELED}
-    gland = next((c.id for c in classes if c.name == "gland"), None)
-    items = [Item(path.stem, path, folder / "masks" / path.name) for path in find_images([folder / "images"])]
+    items = [Item(path.stem, path, folder / "masks" / f"{path.stem}.png") for path in find_images([folder / "images"])]
     train, test = (
         tuple(item for item in items if item.name.startswith("test") == testing) for testing in (False, True)
     )
-    return Dataset("demo", classes, values, MPP_UM, gland, train, test)
+    return Dataset("demo", classes, values, None, None, train, test)
 
 
 def demo_split(ratio: int) -> tuple[Split, str]:
@@ -55,8 +57,10 @@ def _draw(folder: Path, progress: Progress | None) -> None:
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
-        train = make_demo(Path(scratch) / "train", seed=TRAIN_SEED, tiles=N_TRAIN, progress=progress)
-        held_out = make_demo(Path(scratch) / "held_out", seed=HELD_OUT_SEED, tiles=N_VAL + N_TEST, progress=progress)
+        train, held_out = (
+            make_demo(Path(scratch) / str(seed), seed=seed, tiles=tiles, kind="compartments", progress=progress)
+            for seed, tiles in ((TRAIN_SEED, N_TRAIN), (HELD_OUT_SEED, N_VAL + N_TEST))
+        )
         _copy(train, 0, N_TRAIN, folder, "train")
         _copy(held_out, 0, N_VAL, folder, "val")
         _copy(held_out, N_VAL, N_TEST, folder, "test")
@@ -65,8 +69,7 @@ def _draw(folder: Path, progress: Progress | None) -> None:
 
 
 def _copy(project: Project, first: int, count: int, folder: Path, prefix: str) -> None:
-    drawn = [tile.name for tile in project.tiles if tile.name.startswith("tile_")][first : first + count]
-    for number, name in enumerate(drawn, 1):
-        file = f"{prefix}_{number:02d}.png"
-        atomic_write(folder / "images" / file, encode_png(project.image(name)))
-        atomic_write(folder / "masks" / file, encode_png(read_truth(project, name)))
+    for number, tile in enumerate(project.tiles[first : first + count], 1):
+        name = f"{prefix}_{number:02d}"
+        atomic_write(folder / "images" / f"{name}.tif", encode_tiff(project.image(tile.name), tile.mpp_um))
+        atomic_write(folder / "masks" / f"{name}.png", encode_png(read_truth(project, tile.name)))

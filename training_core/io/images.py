@@ -56,7 +56,7 @@ def _from_tiff(picture: TiffPicture, path: Path) -> NDArray[np.uint8]:
     colors = 3 if samples.shape[2] >= 3 else 1
     color = np.broadcast_to(samples[:, :, :colors], (*samples.shape[:2], 3))
     if picture.alpha is None:
-        return np.ascontiguousarray(color)
+        return color.copy()  # broadcast arrays are read-only
     return over_white(color, samples[:, :, -1], premultiplied=picture.alpha == "associated")
 
 
