@@ -185,7 +185,9 @@ class InferenceConfig(_Section):
     scale: float | None = Field(
         None, gt=0, le=4, description="images are resampled by this first; None: what is best on the validation tiles"
     )
-    views: Literal[1, 2, 4, 8] = Field(1, description="averaged: 2 with a flip, 4 with flips, 8 with quarter turns too")
+    views: Literal[1, 2, 4, 8] = Field(
+        4, description="predictions averaged: of the image, 2 or 4 with quarter turns, 8 of its mirror image too"
+    )
 
 
 class RuntimeConfig(_Section):

@@ -85,14 +85,13 @@ def predict_probabilities(
 
 
 def _over_views(model: UniSemAlign, window: Tensor, views: int, compute: Compute) -> Tensor:
-    """Mean softmax over the window's first `views` flips and quarter turns, (2, C, h, w)."""
+    """Mean softmax over the window's first `views` quarter turns, then those of its mirror image, (2, C, h, w)."""
     total: Tensor | None = None
     for view in range(views):
-        turns, flip = divmod(view, 2)
-        turns = turns if views == 8 else 2 * turns  # half turns keep the window's shape
-        seen = torch.rot90(window.flip(-1) if flip else window, turns, (-2, -1))
+        mirrored, turns = divmod(view, 4)
+        seen = torch.rot90(window.flip(-1) if mirrored else window, turns, (-2, -1))
         answer = torch.rot90(torch.stack(_probabilities(model, seen, compute)), -turns, (-2, -1))
-        answer = answer.flip(-1) if flip else answer
+        answer = answer.flip(-1) if mirrored else answer
         total = answer if total is None else total + answer
     assert total is not None
     return total / views

@@ -25,7 +25,7 @@ _PAPER: dict[str, Any] = {
     },
     "teacher": {"ema_decay": 0.0},
     "schedule": {"epochs": 80},
-    "inference": {"window_px": 256, "stride_fraction": 2 / 3, "scale": 1.0},
+    "inference": {"window_px": 256, "stride_fraction": 2 / 3, "scale": 1.0, "views": 1},
     "runtime": {"precision": "float32"},
 }
 

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from training_core import checkpoint as checkpoints
 from training_core.batch import Batch
-from training_core.config import Config
+from training_core.config import Config, InferenceConfig
 from training_core.data.batches import BatchMaker, prefetched
 from training_core.data.pool import TilePool
 from training_core.data.resample import zoom_to_run
@@ -163,7 +163,10 @@ class Trainer:
 
     def validate(self) -> bool:
         """Score the validation tiles (training tiles where there are none) and tell; True: the best so far."""
-        state, scores = self.progress, self._measure((self.readout.scale,))
+        one_view = self.config.inference.model_copy(
+            update={"views": 1}
+        )  # the curve is drawn often, and has to be cheap
+        state, scores = self.progress, self._measure((self.readout.scale,), one_view)
         state.scores = scores
         value = scores.mdice if scores is not None else None
         # training Dice only ever says that the network has learned by heart: without validation tiles the last is kept
@@ -183,14 +186,12 @@ class Trainer:
             file.write(json.dumps({**values, "elapsed_s": state.elapsed_s}) + "\n")
         return is_best
 
-    def _measure(self, scales: Sequence[float]) -> Scores | None:
+    def _measure(self, scales: Sequence[float], inference: InferenceConfig) -> Scores | None:
         """Scores at the best of `scales`, which becomes the readout."""
         names = self.split.val or self.split.labeled[:_MAX_TRAINING_TILES_SCORED]
         self.predictor.eval()
         tiles = ((self.pool.image(name), self.pool.label(name), self._zoom(name)) for name in names)
-        readout, scores = measure_readout(
-            self.predictor, tiles, self.pool.class_ids, self.config.inference, self.compute, scales
-        )
+        readout, scores = measure_readout(self.predictor, tiles, self.pool.class_ids, inference, self.compute, scales)
         if self.split.val:  # on training tiles the network is surer than it has reason to be
             self.readout = readout
         return scores
@@ -240,7 +241,7 @@ class Trainer:
         state = checkpoint.state
         self.threshold.value, self.readout = state["threshold"], read_readout(state)
         if self.split.val:
-            self.progress.best = self._measure(candidate_scales(self.config))
+            self.progress.best = self._measure(candidate_scales(self.config), self.config.inference)
             if self.readout != read_readout(state):
                 checkpoints.write_state(checkpoint, {**state, "readout": asdict(self.readout)})
 

@@ -69,7 +69,7 @@ def tile(seed: int = 0) -> tuple[NDArray[np.uint8], NDArray[np.uint8], float]:
 
 
 def measured(decoder: nn.Module, *tiles: LabeledTile, ids: tuple[int, int] = (0, 1), scale: float | None = None) -> Any:
-    settings = resolve({"augment": {"scale_min": 0.4, "scale_max": 1.2}, "inference": {"scale": scale}})
+    settings = resolve({"augment": {"scale_min": 0.4, "scale_max": 1.2}, "inference": {"scale": scale, "views": 1}})
     return measure_readout(network(decoder), tiles, ids, settings.inference, CPU, candidate_scales(settings))
 
 
