@@ -168,7 +168,8 @@ def test_events_in_order_and_kept(finished: Finished) -> None:
     assert listener.events[-1] == finish
     assert (finish.reason, finish.steps) == ("budget", 3)
     best = max(validated, key=lambda event: event.mdice or 0)
-    assert finish.mdice == best.mdice == finished.summary["val"]["mDice"]
+    assert checkpoints.open_checkpoint(finished.folder, "best").state["step"] == best.step
+    assert finish.mdice == finished.summary["val"]["mDice"]  # of that checkpoint, read as it predicts
     kept = [parse_event(line) for line in (folder / "events.jsonl").read_text().splitlines()]
     assert kept == listener.events[listener.events.index(started) :]
     metrics = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]

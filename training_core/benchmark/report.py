@@ -128,7 +128,7 @@ def _where(environment: dict[str, Any]) -> str:
     hardware = f"{machine['gpu']}, " if machine["gpu"] else ""
     hardware += f"{machine['processor']}, {machine['cores']} cores, {environment['threads']['torch']} threads"
     libraries = ", ".join(f"{name} {versions[name]}" for name in ("torch", "timm", "numpy"))
-    return f"{code}; Python {versions['python']}, {libraries}; {hardware}; {machine['system']}"
+    return f"{code}; Python {versions['python']}, {libraries}; {hardware}; {machine['system'].split('-')[0]}"
 
 
 def _figure(value: dict[str, float | None] | None, digits: int) -> str:
