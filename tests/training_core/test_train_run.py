@@ -386,7 +386,6 @@ def test_a_resumed_run_that_gets_no_better_keeps_its_best_figures(
     run = Path(first["run"])
     state = run / "checkpoints" / "step_000002" / "state.json"
     unbeatable = json.loads(state.read_text())
-    assert unbeatable["best"]["mdice"] <= first["val"]["mDice"]  # read at the usual scale, and at the best
     unbeatable["best"]["mdice"] = 100.0
     state.write_text(json.dumps(unbeatable))
     more = small_config(schedule={"steps": 3, "validate_every_steps": 3})
