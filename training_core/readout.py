@@ -19,7 +19,9 @@ from training_core.losses import IGNORE
 from training_core.metrics import Confusion, Scores
 from training_core.model import UniSemAlign
 
-_SCALES = tuple(2 ** (-i / 4) for i in range(5))
+_SCALES = tuple(2 ** (i / 4) for i in range(-8, 9))
+_MARGIN = 1.2
+"""The ends of the range that training shows are seen too rarely to be read at."""
 _PIXELS_PER_TILE = 20_000
 """As many of a tile's pixels are enough to fit one number."""
 _TEMPERATURES = torch.logspace(math.log10(0.5), math.log10(4), 61)
@@ -72,8 +74,8 @@ def candidate_scales(config: Config) -> tuple[float, ...]:
     """Scales worth trying: those inside the range that training shows, or the one that is set."""
     if config.inference.scale is not None:
         return (config.inference.scale,)
-    inside = tuple(s for s in _SCALES if config.augment.scale_min <= s <= config.augment.scale_max)
-    return inside or (min(1.0, _middle_scale(config)),)
+    low, high = config.augment.scale_min * _MARGIN, config.augment.scale_max / _MARGIN
+    return tuple(scale for scale in _SCALES if low <= scale <= high) or (_middle_scale(config),)
 
 
 def usual_scale(config: Config) -> float:

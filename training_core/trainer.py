@@ -192,7 +192,7 @@ class Trainer:
         self.predictor.eval()
         tiles = ((self.pool.image(name), self.pool.label(name), self._zoom(name)) for name in names)
         readout, scores = measure_readout(self.predictor, tiles, self.pool.class_ids, inference, self.compute, scales)
-        if self.split.val:  # on training tiles the network is surer than it has reason to be
+        if self.split.val and scores is not None:  # on training tiles it is surer than it has reason to be
             self.readout = readout
         return scores
 

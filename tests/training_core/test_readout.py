@@ -97,16 +97,19 @@ def test_the_factor_to_the_runs_mpp_is_part_of_the_scale() -> None:
     assert scores.mdice > 95
 
 
-def test_scales_outside_what_training_shows_are_not_tried() -> None:
-    narrow = resolve({"augment": {"scale_min": 0.6, "scale_max": 2.0}})
-    assert list(candidate_scales(narrow)) == pytest.approx([1.0, 2**-0.25, 2**-0.5])
-    assert list(candidate_scales(resolve({"variant": "paper"}))) == [1.0]
-    fine = resolve({"augment": {"scale_min": 1.5, "scale_max": 2.0}})
-    assert list(candidate_scales(fine)) == [usual_scale(fine)] == [1.0]
+def test_scales_well_inside_what_training_shows_are_tried() -> None:
+    for low, high, expected in (
+        (0.4, 1.2, [0.5, 2**-0.75, 2**-0.5, 2**-0.25, 1.0]),
+        (0.7, 2.0, [2**-0.25, 1.0, 2**0.25, 2**0.5]),
+        (0.9, 1.1, [0.99**0.5]),
+    ):
+        settings = resolve({"augment": {"scale_min": low, "scale_max": high}})
+        assert candidate_scales(settings) == pytest.approx(expected)
+    assert candidate_scales(resolve({"variant": "paper"})) == (1.0,)
 
 
 def test_until_something_is_measured_the_middle_of_training_is_read() -> None:
-    for low, high, expected in ((0.5, 2.0, 1.0), (0.4, 1.2, 1 / 2**0.5), (0.3, 0.8, 0.5), (0.2, 0.4, 0.08**0.5)):
+    for low, high, expected in ((0.5, 2.0, 1.0), (0.4, 1.2, 1 / 2**0.5), (0.3, 0.8, 0.5), (0.2, 0.4, 2**-1.75)):
         settings = resolve({"augment": {"scale_min": low, "scale_max": high}})
         assert usual_scale(settings) == pytest.approx(expected)
     assert usual_scale(resolve({"inference": {"scale": 0.9}})) == 0.9
@@ -132,11 +135,11 @@ def test_the_temperature_calibrates_an_overconfident_network() -> None:
     assert float(F.softmax(torch.tensor([0.0, logit]) / readout.temperature, 0)[1]) == pytest.approx(0.75, abs=0.03)
 
 
-def test_without_a_labelled_pixel_nothing_is_changed() -> None:
+def test_without_a_labelled_pixel_nothing_is_measured() -> None:
     image, label, factor = tile()
     label[:] = 255
     readout, scores = measured(OnlyAtWidth(48), (image, label, factor))
-    assert readout == Readout()
+    assert readout.temperature == 1.0
     assert scores is None
 
 
