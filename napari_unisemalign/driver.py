@@ -173,7 +173,7 @@ class Driver:
         """Wait until the strokes have been saved by themselves; two seconds are promised."""
         self.wait(lambda: not self.panel.controller.labels.unsaved_names(), "the strokes to be saved", 2.0)
 
-    def wait_for_new_overlay(self, former: U8 | None, timeout_s: float = 120.0) -> U8:
+    def wait_for_new_overlay(self, former: U8 | None, timeout_s: float = 300.0) -> U8:
         """Wait until the prediction layer shows something else while training runs."""
 
         def changed() -> bool:

@@ -139,7 +139,7 @@ def _check_budget_left(trainer: Trainer, run_dir: Path) -> None:
 
 
 def _predict_all(trainer: Trainer, messenger: Messenger) -> None:
-    """Every tile, the unlabelled ones first; a stop cuts it short."""
+    """Every tile, the unlabelled ones first; a tile that the user turns to meanwhile is shown, a stop cuts it short."""
     split, project = trainer.split, trainer.project
     missing = set(project.missing_images())
     order = dict.fromkeys([*split.unlabeled, *(tile.name for tile in project.tiles)])
@@ -147,7 +147,11 @@ def _predict_all(trainer: Trainer, messenger: Messenger) -> None:
     for done, name in enumerate(names):
         messenger.send(Status, message=f"Predicting tile {done + 1} of {len(names)}")
         trainer.write_prediction(name, trainer.run_dir / "predictions")
-        if messenger.pending()[0]:
+        stop, show = messenger.pending()
+        if show is not None:
+            trainer.shown = show
+            trainer.refresh_overlay()
+        if stop:
             messenger.send(Warned, message=f"Stopped after predicting {done + 1} of {len(names)} tiles.")
             return
 

@@ -25,6 +25,7 @@ from training_core.events import (
     RunFinished,
     RunStarted,
     Show,
+    Status,
     StepDone,
     Stop,
     Validated,
@@ -525,6 +526,21 @@ def test_show_brings_overlays_of_that_tile_at_once_and_after_every_validation(
     for event in shown:
         for path in (event.prediction, event.pseudo_label, event.confidence):
             assert read_image(Path(path)).shape[:2] == (96, 96)
+
+
+def test_a_tile_that_is_turned_to_while_all_are_predicted_is_shown_too(
+    make_project: MakeProject, small_config: MakeConfig
+) -> None:
+    def react(event: Event, messenger: Messenger) -> None:
+        if isinstance(event, Status) and event.message.startswith("Predicting tile 2 "):
+            command(messenger, Show(tile="a_1"))
+
+    listener = Listener(react)
+    summary = listener.run(make_project(), small_config(schedule={"steps": 2}))
+    (shown,) = listener.of(OverlayReady)
+    assert (shown.step, shown.tile) == (2, "a_1")
+    assert read_image(Path(shown.prediction)).shape[:2] == (96, 96)
+    assert len(list((Path(summary["run"]) / "predictions").glob("*.prediction.png"))) == 5  # and goes on
 
 
 def test_a_tile_that_cannot_be_shown_costs_a_warning_not_the_run(
