@@ -88,7 +88,7 @@ def train(request: Request, messenger: Messenger) -> dict[str, Any]:
         messenger.send(Warned, message=caution)
     reason = trainer.fit()
     if trainer.progress.step:
-        trainer.load_best()
+        trainer.load_best(measure=reason == "budget")  # who stops a run does not want to wait
         _predict_all(trainer, messenger)
     return _finish(trainer, reason, messenger)
 

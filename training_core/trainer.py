@@ -234,13 +234,16 @@ class Trainer:
         best = Scores.from_json(state["best"]) if state["best"] else None
         self.progress = Progress(step=state["step"], elapsed_s=state["elapsed_s"], best=best)
 
-    def load_best(self) -> None:
-        """Put the best checkpoint's weights into the predictor, and find and record how they are best read."""
+    def load_best(self, *, measure: bool) -> None:
+        """Put the best checkpoint's weights into the predictor.
+
+        measure: find and record how they are best read, which takes as long as a few validations.
+        """
         checkpoint = checkpoints.open_checkpoint(self.run_dir, "best")
         checkpoints.load_tensors(self.predictor, checkpoint.model, checkpoint.path)
         state = checkpoint.state
         self.threshold.value, self.readout = state["threshold"], read_readout(state)
-        if self.split.val:
+        if measure and self.split.val:
             self.progress.best = self._measure(candidate_scales(self.config), self.config.inference)
             if self.readout != read_readout(state):
                 checkpoints.write_state(checkpoint, {**state, "readout": asdict(self.readout)})
