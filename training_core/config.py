@@ -46,7 +46,11 @@ class EncoderConfig(_Section):
     high_channels: int | None = Field(
         None, ge=1, description="ViT only: width of the high features; None: 256 with detail, else 2048"
     )
-    detail: bool = Field(True, description="ViT only: a convolutional stream beside it for detail finer than its patch")
+    detail: Literal["efficientnet_lite0", "convolutions", "none"] = Field(
+        "efficientnet_lite0",
+        description="ViT only: what is trained beside it for detail finer than its patch; the bundled network up to "
+        "stride 16, or three convolutions",
+    )
 
 
 class TextConfig(_Section):
@@ -180,7 +184,9 @@ class TeacherConfig(_Section):
 class InferenceConfig(_Section):
     """The sliding window."""
 
-    window_px: int = Field(1024, ge=32)
+    window_px: int | None = Field(
+        None, ge=32, description="side of the window; None: 1024, for a ViT, whose attention grows with its square, 512"
+    )
     stride_fraction: float = Field(0.75, gt=0, le=1, description="step of the sliding window as a share of the window")
     scale: float | None = Field(
         None, gt=0, le=4, description="images are resampled by this first; None: what is best on the validation tiles"
@@ -244,12 +250,16 @@ def resolve(user: dict[str, Any] | None = None, *, source: str = "the configurat
 
 
 def _of_earlier_versions(user: dict[str, Any]) -> dict[str, Any]:
-    """The settings with `encoder.trainable`, which the config.json of earlier runs has, as `encoder.fine_tune`."""
+    """The settings with what the config.json of earlier runs has under other names as it is called now."""
     encoder = user.get("encoder")
-    if not isinstance(encoder, dict) or not isinstance(encoder.get("trainable"), bool):
+    if not isinstance(encoder, dict):
         return user
-    kept = {key: value for key, value in encoder.items() if key != "trainable"}
-    return {**user, "encoder": {"fine_tune": "whole" if encoder["trainable"] else "frozen", **kept}}
+    encoder = dict(encoder)
+    if isinstance(encoder.get("trainable"), bool):
+        encoder = {"fine_tune": "whole" if encoder.pop("trainable") else "frozen", **encoder}
+    if isinstance(encoder.get("detail"), bool):
+        encoder["detail"] = "convolutions" if encoder["detail"] else "none"
+    return {**user, "encoder": encoder}
 
 
 def _check_together(config: Config, source: str) -> None:

@@ -21,6 +21,8 @@ from training_core.model import UniSemAlign
 
 Pixels = NDArray[np.uint8]
 
+WINDOW_PX = 1024
+"""Side of the sliding window where none is set."""
 MIN_SIDE_PX = 32
 """No image gets smaller than this when it is resampled."""
 
@@ -107,16 +109,17 @@ def _probabilities(model: UniSemAlign, window: Tensor, compute: Compute) -> tupl
 
 def _windows(height: int, width: int, config: InferenceConfig) -> Iterator[tuple[int, int, int, int]]:
     """Windows that cover the image evenly, neighbours at most a stride apart: (top, left, bottom, right)."""
-    for top in _starts(height, config):
-        for left in _starts(width, config):
-            yield top, left, min(top + config.window_px, height), min(left + config.window_px, width)
+    side = config.window_px or WINDOW_PX
+    for top in _starts(height, side, config.stride_fraction):
+        for left in _starts(width, side, config.stride_fraction):
+            yield top, left, min(top + side, height), min(left + side, width)
 
 
-def _starts(length: int, config: InferenceConfig) -> list[int]:
-    span = length - config.window_px
+def _starts(length: int, window: int, stride_fraction: float) -> list[int]:
+    span = length - window
     if span <= 0:
         return [0]
-    steps = int(np.ceil(span / (config.window_px * config.stride_fraction)))
+    steps = int(np.ceil(span / (window * stride_fraction)))
     return [round(i * span / steps) for i in range(steps + 1)]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 _PAPER: dict[str, Any] = {
-    "encoder": {"fine_tune": "frozen", "taps": [2, 9], "high_channels": 2048, "detail": False},
+    "encoder": {"fine_tune": "frozen", "taps": [2, 9], "high_channels": 2048, "detail": "none"},
     "decoder": {"name": "deeplabv3plus"},
     "alignment": {"logit_scale": 1.0},
     "losses": {"labeled": 1.0, "hard": 0.5, "soft": 0.25, "perturbed": 0.25, "alignment": 1.0},

@@ -13,7 +13,7 @@ import torch
 from training_core.config import Config
 from training_core.data.pool import TilePool
 from training_core.device import choose_compute
-from training_core.encoders import filled_in
+from training_core.encoders import completed
 from training_core.errors import CheckpointError, ConfigError
 from training_core.events import RunFinished, RunStarted, Status, Warned
 from training_core.io import atomic_write
@@ -53,8 +53,7 @@ def train(request: Request, messenger: Messenger) -> dict[str, Any]:
         _check_same_classes(request.resume, classes)
     split = read_run(request.resume)[2] if request.resume else check_ready(project, config)
     if not request.resume:  # a resumed run goes on as it was settled
-        config = settle(project, split, config)
-        config = config.model_copy(update={"encoder": filled_in(config.encoder)})
+        config = completed(settle(project, split, config))
     compute = choose_compute(config.runtime)
     torch.manual_seed(config.seed)
     messenger.send(Status, message="Loading the encoder")

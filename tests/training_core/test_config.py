@@ -10,6 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from training_core.config import Config, resolve
+from training_core.encoders import completed
 from training_core.errors import ConfigError
 from training_core.presets import VARIANTS
 from training_core.settings import load, merge_settings, parse_setting
@@ -218,3 +219,14 @@ def test_a_run_of_an_earlier_version_is_read(trainable: bool, fine_tune: str) ->
     encoder = resolve(before).encoder
     assert (encoder.fine_tune, encoder.name, encoder.taps) == (fine_tune, "uni", (2, 9))
     assert "trainable" in before["encoder"]  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(("before", "now"), [(True, "convolutions"), (False, "none")])
+def test_detail_was_a_switch_once(before: bool, now: str) -> None:
+    assert resolve({"encoder": {"detail": before}}).encoder.detail == now
+
+
+def test_the_window_is_smaller_for_a_vit() -> None:
+    assert completed(resolve()).inference.window_px is None
+    assert completed(resolve({"encoder": {"name": "dinov2_vits14"}})).inference.window_px == 512
+    assert completed(resolve({"encoder": {"name": "uni"}, "inference": {"window_px": 800}})).inference.window_px == 800

@@ -14,9 +14,11 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from training_core.checkpoint import saved_tensors
 from training_core.config import EncoderConfig, resolve
 from training_core.decoders import UNet
 from training_core.encoders import Encoder, FineTuning, VitEncoder, build_encoder, vit_encoder
+from training_core.encoders.detail import DetailPyramid
 from training_core.encoders.efficientnet import by_position
 from training_core.encoders.registry import BUNDLED, REGISTRY
 from training_core.errors import ConfigError, WeightsError
@@ -54,7 +56,7 @@ def bundled_path() -> Path:
 
 
 def config(name: str, path: Path | None = None, **options: Any) -> EncoderConfig:
-    options = {"detail": False, **options}
+    options = {"detail": "none", **options}
     return EncoderConfig(name=name, weights_path=None if path is None else str(path), **options)
 
 
@@ -383,13 +385,17 @@ def test_a_file_and_random_weights_contradict(tmp_path: Path) -> None:
         build_encoder(config("uni", tmp_path / "x.bin", pretrained=False))
 
 
+def column(values: tuple[float, ...]) -> Tensor:
+    return torch.tensor(values).view(1, 3, 1, 1)
+
+
 class TestDetail:
-    """The convolutional stream beside a ViT."""
+    """The convolutional network beside a ViT."""
 
     OPTIONS: ClassVar[dict[str, Any]] = {"pretrained": False, "low_channels": 8}
 
     def test_it_comes_before_the_vits_maps_and_rounds_sizes_up(self) -> None:
-        encoder = build_encoder(config("vit_small_patch14_dinov2", detail=True, **self.OPTIONS)).eval()
+        encoder = build_encoder(config("vit_small_patch14_dinov2", detail="convolutions", **self.OPTIONS)).eval()
         assert encoder.strides == (2, 4, 8, 14, 14)
         assert encoder.channels == (16, 32, 64, 8, 256)
         maps = encoder(torch.randn(1, 3, 70, 98))
@@ -398,7 +404,7 @@ class TestDetail:
         ]  # fmt: skip
 
     def test_it_sees_what_is_finer_than_a_patch_and_is_trained_beside_a_frozen_vit(self) -> None:
-        encoder = build_encoder(config("vit_small_patch14_dinov2", detail=True, **self.OPTIONS)).train()
+        encoder = build_encoder(config("vit_small_patch14_dinov2", detail="convolutions", **self.OPTIONS)).train()
         image = torch.zeros(2, 3, 56, 56)
         moved = image.clone()
         moved[:, :, 20:22, 20:22] = 1
@@ -406,14 +412,38 @@ class TestDetail:
         assert change[10, 10] > 0
         encoder(moved)[0].pow(2).sum().backward()
         assert encoder.detail is not None
-        assert all(p.grad is not None for p in encoder.detail[0].parameters())
+        assert all(p.grad is not None for p in next(encoder.detail.children()).parameters())
         assert all(p.grad is None for p in encoder.trunk.parameters())
+
+    def test_the_bundled_pyramid_beside_a_vit_sees_images_as_it_was_pretrained_with(self) -> None:
+        encoder = build_encoder(config("vit_small_patch14_dinov2", detail="efficientnet_lite0", **self.OPTIONS)).eval()
+        assert encoder.strides == (2, 4, 8, 16, 14, 14)
+        bundled = build_encoder(EncoderConfig()).eval()
+        rgb = torch.rand(1, 3, 64, 96)
+        theirs = DetailPyramid(mean=encoder.mean, std=encoder.std, pretrained=True).eval()
+        with torch.no_grad():
+            maps = theirs((rgb - column(encoder.mean)) / column(encoder.std))
+            expected = bundled((rgb - column(bundled.mean)) / column(bundled.std))
+        assert len(maps) == 4
+        for ours, map_alone in zip(maps, expected, strict=False):
+            torch.testing.assert_close(ours, map_alone, rtol=1e-4, atol=1e-4)
+
+    def test_it_is_trained_and_saved_beside_a_frozen_vit(self) -> None:
+        encoder = {"name": "vit_small_patch14_dinov2", "pretrained": False, "low_channels": 8}
+        classes = [TissueClass(0, "stroma", "#000000"), TissueClass(1, "gland", "#ffffff")]
+        model = build_model(resolve({"encoder": encoder}), classes)
+        model.encoder_is_external = True
+        assert isinstance(model.encoder.detail, DetailPyramid)
+        assert all(p.requires_grad for p in model.encoder.detail.parameters())
+        saved = saved_tensors(model)
+        assert any(name.startswith("encoder.detail.trunk.blocks.4") for name in saved)
+        assert not any(name.startswith(("encoder.trunk.", "encoder.detail.trunk.blocks.5")) for name in saved)
 
     def test_pyramids_and_the_papers_variants_have_none(self) -> None:
         assert build_encoder(EncoderConfig(pretrained=False)).detail is None
         for variant in ("paper", "released"):
             settings = resolve({"variant": variant}).encoder
-            assert not settings.detail
+            assert settings.detail == "none"
             assert settings.high_channels == 2048
 
     def test_the_u_net_reads_it(self) -> None:

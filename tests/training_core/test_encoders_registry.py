@@ -107,7 +107,7 @@ def small(key: str, monkeypatch: pytest.MonkeyPatch) -> EncoderSpec:
 
 def load(key: str, path: Path) -> VitEncoder:
     encoder = build_encoder(
-        EncoderConfig(name=key, weights_path=str(path), low_channels=8, high_channels=12, detail=False)
+        EncoderConfig(name=key, weights_path=str(path), low_channels=8, high_channels=12, detail="none")
     )
     assert isinstance(encoder, VitEncoder)
     return encoder.eval()
@@ -254,8 +254,8 @@ def test_a_damaged_transformers_file(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_what_the_encoder_decides_itself(name: str, taps: tuple[int, int] | None, fine_tune: str) -> None:
     filled = filled_in(EncoderConfig(name=name))
     assert (filled.taps, filled.fine_tune) == (taps, fine_tune)
-    assert filled.detail == (taps is not None)
-    own = EncoderConfig(name=name, taps=(1, 3), fine_tune="last_blocks", high_channels=9, detail=False)
+    assert filled.detail == ("none" if taps is None else "efficientnet_lite0")
+    own = EncoderConfig(name=name, taps=(1, 3), fine_tune="last_blocks", high_channels=9, detail="none")
     assert filled_in(own) == own
     assert filled_in(own.model_copy(update={"high_channels": None})).high_channels == 2048
 

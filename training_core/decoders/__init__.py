@@ -30,4 +30,4 @@ def build_decoder(config: DecoderConfig, channels: Sequence[int], strides: Seque
             "an encoder with at least 3 feature maps of falling resolution",
             "set decoder.name=deeplabv3plus, which every encoder supports",
         )
-    return UNet(channels, n_classes)
+    return UNet(channels, strides, n_classes)

@@ -5,6 +5,7 @@ Source: Ronneberger et al. 2015 (arXiv 1505.04597), with the encoder's own maps 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import cast
 
@@ -18,17 +19,16 @@ from training_core.decoders.layers import conv_bn_relu
 class UNet(nn.Module):
     """Logits (B, C, h, w) at the resolution of the finest feature map.
 
-    Widths fall from 128 by halves to 16: glands and other tissue compartments need context more than width.
+    Widths fall with the stride, from 128 at 16 to 16 at 2: glands and other tissue compartments need context more than
+    width.
     """
 
-    def __init__(self, channels: Sequence[int], n_classes: int) -> None:
+    def __init__(self, channels: Sequence[int], strides: Sequence[int], n_classes: int) -> None:
         super().__init__()
-        n_stages = len(channels) - 1
-        widths = [max(16, 128 >> stage) for stage in range(n_stages)]
         n_in = channels[-1]
         stages = []
-        for stage, width in enumerate(widths):
-            n_skip = channels[-2 - stage]
+        for n_skip, stride in reversed(list(zip(channels[:-1], strides[:-1], strict=True))):
+            width = min(128, max(16, 8 << round(math.log2(stride))))
             stages.append(nn.Sequential(*conv_bn_relu(n_in + n_skip, width, 3), *conv_bn_relu(width, width, 3)))
             n_in = width
         self.stages = nn.ModuleList(stages)

@@ -9,13 +9,23 @@ from pathlib import Path
 
 from training_core.config import EncoderConfig
 from training_core.encoders.base import Encoder
+from training_core.encoders.detail import add_detail
 from training_core.encoders.efficientnet import load_pyramid
 from training_core.encoders.fine_tune import FineTuning
-from training_core.encoders.registry import filled_in, find_spec
+from training_core.encoders.registry import completed, filled_in, find_spec
 from training_core.encoders.vit import VitEncoder, load_vit, vit_encoder
 from training_core.errors import ConfigError
 
-__all__ = ["Encoder", "FineTuning", "VitEncoder", "build_encoder", "filled_in", "fine_tuning_of", "vit_encoder"]
+__all__ = [
+    "Encoder",
+    "FineTuning",
+    "VitEncoder",
+    "build_encoder",
+    "completed",
+    "filled_in",
+    "fine_tuning_of",
+    "vit_encoder",
+]
 
 
 def build_encoder(config: EncoderConfig) -> Encoder:
@@ -52,8 +62,7 @@ def build_encoder(config: EncoderConfig) -> Encoder:
         offline=config.offline,
         fine_tuning=fine_tuning,
     )
-    if config.detail:
-        encoder.add_detail()
+    add_detail(encoder, config.detail, pretrained=config.pretrained)
     return encoder
 
 

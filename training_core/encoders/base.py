@@ -9,8 +9,6 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from training_core.encoders.detail import DETAIL_CHANNELS, DETAIL_STRIDES, DetailStream
-
 RGB = tuple[float, float, float]
 
 IMAGENET_MEAN: RGB = (0.485, 0.456, 0.406)
@@ -56,12 +54,8 @@ class Encoder(nn.Module, ABC):
         self.mean, self.std = mean, std
         self.multiple_px = multiple_px
         self.trunk = trunk
-        self.detail: DetailStream | None = None
-
-    def add_detail(self) -> None:
-        """Put the maps of a `DetailStream`, of stride 2, 4 and 8, before those of the trunk."""
-        self.detail = DetailStream()
-        self.channels, self.strides = (*DETAIL_CHANNELS, *self.channels), (*DETAIL_STRIDES, *self.strides)
+        self.detail: nn.Module | None = None
+        """A trained network whose finer maps come before the trunk's (`detail.add_detail`)."""
 
     def train(self, mode: bool = True) -> Encoder:
         """Training or evaluation mode; frozen parts of the trunk stay in evaluation mode."""

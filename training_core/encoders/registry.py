@@ -17,13 +17,15 @@ import torch
 from timm.layers.mlp import SwiGLUPacked
 from timm.models import is_model_in_modules
 
-from training_core.config import EncoderConfig
+from training_core.config import Config, EncoderConfig
 from training_core.encoders.base import IMAGENET_MEAN, IMAGENET_STD, RGB, timm_normalization
 from training_core.encoders.hub import HubSource, timm_source
 from training_core.encoders.package import PackageSource
 from training_core.errors import ConfigError
 
 BUNDLED = "efficientnet_lite0"
+
+_VIT_WINDOW_PX = 512
 
 Taps = tuple[int, int]
 
@@ -185,7 +187,7 @@ def find_spec(name: str) -> EncoderSpec:
 
 def filled_in(config: EncoderConfig) -> EncoderConfig:
     """`config` with what it leaves to the encoder: fine_tune (a ViT is frozen, a pyramid trained), a ViT's taps, and
-    its projections' widths (the paper's 2048 for the high features serve DeepLabV3+; beside a detail stream 256 do).
+    its projections' widths (the paper's 2048 for the high features serve DeepLabV3+; with `detail` 256 do).
 
     Raises
     ------
@@ -197,10 +199,18 @@ def filled_in(config: EncoderConfig) -> EncoderConfig:
         update={
             "fine_tune": config.fine_tune or usual,
             "taps": config.taps or spec.taps,
-            "detail": config.detail and spec.family == "vit",
-            "high_channels": config.high_channels or (256 if config.detail else 2048),
+            "detail": config.detail if spec.family == "vit" else "none",
+            "high_channels": config.high_channels or (2048 if config.detail == "none" else 256),
         }
     )
+
+
+def completed(config: Config) -> Config:
+    """`config` with all that it leaves to the encoder: `filled_in`, and the side of the sliding window."""
+    inference = config.inference
+    if inference.window_px is None and find_spec(config.encoder.name).family == "vit":
+        inference = inference.model_copy(update={"window_px": _VIT_WINDOW_PX})
+    return config.model_copy(update={"encoder": filled_in(config.encoder), "inference": inference})
 
 
 @lru_cache
