@@ -17,6 +17,8 @@ class Compute:
 
     device: torch.device
     precision: str
+    memory_format: torch.memory_format = torch.channels_last
+    """Of images and weights; convolutions are faster with the channels last on every device."""
 
     def autocast(self) -> AbstractContextManager[object]:
         """bfloat16 autocast, or nothing in float32."""

@@ -17,6 +17,7 @@ from training_core.alignment import FusionWeights, PixelEmbedding, Prototypes, S
 from training_core.config import AlignmentConfig, Config
 from training_core.decoders import build_decoder
 from training_core.decoders.layers import high_index
+from training_core.device import Compute
 from training_core.encoders import Encoder, build_encoder, filled_in
 from training_core.text import NamedClass, build_text
 
@@ -146,6 +147,21 @@ def build_model(config: Config, classes: Sequence[NamedClass], *, from_checkpoin
     text = build_text(config.text, classes, config.alignment.embedding_dim) if config.alignment.use_text else None
     model = UniSemAlign(encoder, decoder, n_classes=len(classes), alignment=config.alignment, text=text)
     model.encoder_is_external = is_external
+    return model
+
+
+def placed(model: UniSemAlign, compute: Compute) -> UniSemAlign:
+    """The model on its device and in its memory layout, changed in place.
+
+    Under bfloat16 autocast the layers of a frozen trunk compute in bfloat16; they are also held so, which gives the
+    same results for half the memory and without a conversion in every pass.
+    """
+    model = model.to(compute.device).to(memory_format=compute.memory_format)
+    trunk = model.encoder.trunk
+    if compute.precision == "bfloat16" and not any(p.requires_grad for p in trunk.parameters()):
+        for layer in trunk.modules():
+            if isinstance(layer, (nn.Linear, nn.Conv2d)):
+                layer.to(torch.bfloat16)
     return model
 
 

@@ -18,9 +18,12 @@ def build_optimizer(model: UniSemAlign, config: OptimizerConfig) -> torch.optim.
     rest = [p for p in model.parameters() if p.requires_grad and id(p) not in inside]
     groups = [{"params": encoder, "lr": config.encoder_lr}, {"params": rest, "lr": config.lr}]
     groups = [{**group, "base_lr": group["lr"]} for group in groups]
+    fused = all(p.device.type in ("cpu", "cuda") for p in (*encoder, *rest))  # one pass over the weights
     if config.name == "sgd":
-        return torch.optim.SGD(groups, lr=config.lr, momentum=config.momentum, weight_decay=config.weight_decay)
-    return torch.optim.AdamW(groups, lr=config.lr, weight_decay=config.weight_decay)
+        return torch.optim.SGD(
+            groups, lr=config.lr, momentum=config.momentum, weight_decay=config.weight_decay, fused=fused
+        )
+    return torch.optim.AdamW(groups, lr=config.lr, weight_decay=config.weight_decay, fused=fused)
 
 
 def set_lr(optimizer: torch.optim.Optimizer, factor: float) -> None:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from training_core import checkpoint as checkpoints
@@ -14,7 +13,7 @@ from training_core.config import Config
 from training_core.data.resample import check_zoom, zoom_to_run
 from training_core.device import Compute, choose_compute
 from training_core.inference import Readout, TileResult, predict_image
-from training_core.model import UniSemAlign, build_model
+from training_core.model import UniSemAlign, build_model, placed
 from training_core.project import TissueClass
 from training_core.readout import read_readout
 from training_core.run_folder import read_run
@@ -63,6 +62,6 @@ def load_predictor(run_dir: Path, device: str | None = None) -> Predictor:
     compute = choose_compute(runtime)
     model = build_model(config, classes, from_checkpoint=True)
     checkpoints.load_tensors(model, checkpoint.model, checkpoint.path)
-    model = model.to(compute.device).to(memory_format=torch.channels_last).eval()
+    model = placed(model, compute).eval()
     state = checkpoint.state
     return Predictor(model, config, classes, compute, float(state["threshold"]), read_readout(state))

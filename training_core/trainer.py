@@ -29,7 +29,7 @@ from training_core.events import OverlayReady, StepDone, Validated, Warned
 from training_core.inference import Readout, predict_image
 from training_core.messenger import Messenger
 from training_core.metrics import Scores
-from training_core.model import UniSemAlign
+from training_core.model import UniSemAlign, placed
 from training_core.optimizer import build_optimizer, load_optimizer_tensors, optimizer_tensors, set_lr
 from training_core.overlays import write_overlays
 from training_core.project import Project
@@ -73,8 +73,8 @@ class Trainer:
     ) -> None:
         self.config, self.compute, self.messenger = config, compute, messenger
         self.project, self.pool, self.split, self.run_dir = project, pool, split, run_dir
-        self.model = model.to(compute.device).to(memory_format=torch.channels_last)
-        self.teacher = _teacher_of(self.model) if config.teacher.ema_decay > 0 else None
+        self.model = placed(model, compute)
+        self.teacher = teacher_of(self.model) if config.teacher.ema_decay > 0 else None
         self.optimizer = build_optimizer(self.model, config.optimizer)
         labels = config.pseudo_label
         self.threshold = Threshold(
@@ -108,7 +108,7 @@ class Trainer:
                 if state.step:
                     self.refresh_overlay()
             step_started = time.monotonic()
-            result = self._train_on(next(batches))
+            result = self.train_on(next(batches))
             state.step += 1
             now = time.monotonic()
             state.elapsed_s = now - started
@@ -127,13 +127,14 @@ class Trainer:
         state.elapsed_s = time.monotonic() - started
         return reason
 
-    def _train_on(self, batch: Batch) -> StepResult:
+    def train_on(self, batch: Batch) -> StepResult:
+        """One step: losses, gradients, the optimiser, the teacher."""
         state, config = self.progress, self.config
         # as the released code does, the rate is set after a step from that step's number, so the first two share it
         before = max(0, state.step - 1) if self.budget.total_steps else state.step
         set_lr(self.optimizer, lr_factor(self.budget.progress(before, state.elapsed_s), state.step, config.optimizer))
         self.model.train()
-        batch = _normalized(batch.to(self.compute.device), self.model)
+        batch = _normalized(batch.to(self.compute.device), self.model, self.compute)
         with self.compute.autocast():
             result = training_step(self.model, self.teacher, batch, self.threshold, config)
         self.optimizer.zero_grad(set_to_none=True)
@@ -276,8 +277,11 @@ class Trainer:
         return zoom_to_run(self.pool.mpp_um(name), self.config.data.mpp)
 
 
-def _teacher_of(model: UniSemAlign) -> UniSemAlign:
-    teacher = copy.deepcopy(model)
+def teacher_of(model: UniSemAlign) -> UniSemAlign:
+    """A copy of the network to be moved after it; a frozen trunk serves both."""
+    trunk = model.encoder.trunk
+    is_frozen = not any(parameter.requires_grad for parameter in trunk.parameters())
+    teacher = copy.deepcopy(model, {id(trunk): trunk} if is_frozen else None)
     teacher.requires_grad_(False)
     return teacher.eval()
 
@@ -295,9 +299,9 @@ def _follow(teacher: UniSemAlign, student: UniSemAlign, decay: float, step: int)
         ours.copy_(theirs)
 
 
-def _normalized(batch: Batch, model: UniSemAlign) -> Batch:
+def _normalized(batch: Batch, model: UniSemAlign, compute: Compute) -> Batch:
     def ready(images: Tensor) -> Tensor:
-        return model.normalize(images).contiguous(memory_format=torch.channels_last)
+        return model.normalize(images).contiguous(memory_format=compute.memory_format)
 
     return batch.map_images(ready)
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from training_core.config import DecoderConfig
 from training_core.decoders import DeepLabV3Plus, UNet, build_decoder
-from training_core.decoders.layers import high_index, low_index
+from training_core.decoders.layers import AtrousConv, high_index, low_index
 from training_core.errors import ConfigError
 from training_core.model import UniSemAlign
 
@@ -154,3 +154,16 @@ def test_normalization_of_bytes_and_of_floats(tiny_model: Callable[..., UniSemAl
     )
     torch.testing.assert_close(model.normalize(image)[0], expected)
     torch.testing.assert_close(model.normalize(image.float() / 255)[0], expected)
+
+
+@pytest.mark.parametrize(("size", "rate"), [((5, 7), 8), ((6, 6), 6), ((3, 9), 6), ((12, 12), 2)])
+def test_leaving_out_taps_in_the_padding_changes_nothing(size: tuple[int, int], rate: int) -> None:
+    torch.manual_seed(0)
+    convolution = AtrousConv(4, 3, rate).double()
+    x = torch.randn(2, 4, *size, dtype=torch.double, requires_grad=True)
+    results = []
+    for forward in (convolution.forward, lambda maps: nn.Conv2d.forward(convolution, maps)):
+        answer = forward(x)
+        results.append((answer, *torch.autograd.grad(answer.pow(2).sum(), [x, convolution.weight])))
+    for ours, whole in zip(*results, strict=True):
+        torch.testing.assert_close(ours, whole)

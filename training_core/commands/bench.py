@@ -1,0 +1,64 @@
+"""`bench`: how fast this machine trains and predicts, and how much memory that takes."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from training_core import settings
+from training_core.commands.common import print_result, write_json
+from training_core.presets import layered
+
+_RELEASED = {"variant": "released", "runtime": {"precision": "float32"}}
+
+
+def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Describe the commands to argparse."""
+    parser = subparsers.add_parser(
+        "bench",
+        help="measure speed and memory on this machine",
+        description="Measures with warm-up and repeats and gives medians, the peak memory of the process, the machine "
+        "and the versions. Nothing else should run meanwhile.",
+    )
+    targets = parser.add_subparsers(title="what to measure", metavar="TARGET", required=True)
+    step = _add(targets, "step", "one training step")
+    step.add_argument("--preset", choices=("released-vitl",), help="the released code's shapes: ViT-L/16, batch 4 + 4")
+    step.add_argument("--as-released", action="store_true", help="the same the released way: variant released, float32")
+    step.add_argument("--precision", choices=("auto", "float32", "bfloat16"), help="default: what is fast here")
+    step.add_argument("--warm-up", type=int, default=2, metavar="N", help="steps before the first that counts (2)")
+    step.add_argument("--repeats", type=int, default=5, metavar="N", help="steps that count (5)")
+    step.set_defaults(run=_run_step)
+
+
+def _add(
+    targets: argparse._SubParsersAction[argparse.ArgumentParser], target: str, what: str
+) -> argparse.ArgumentParser:
+    parser = targets.add_parser(target, help=what, description=f"Measures {what}.")
+    parser.add_argument("--encoder", metavar="NAME", help="the encoder, as encoder.name in a configuration")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="one setting; may be repeated")
+    parser.add_argument("--json", metavar="FILE", help="write the result as JSON (- for standard output)")
+    return parser
+
+
+def _user_settings(args: argparse.Namespace) -> dict[str, Any]:
+    chosen: dict[str, Any] = {"encoder": {"name": args.encoder}} if args.encoder else {}
+    return layered(chosen, settings.merge_settings(args.set))
+
+
+def _run_step(args: argparse.Namespace) -> int:
+    from training_core.bench.step import PRESETS, bench_step
+
+    base = layered(PRESETS.get(args.preset, {}), _RELEASED if args.as_released else {})
+    if args.precision:
+        base = layered(base, {"runtime": {"precision": args.precision}})
+    config = settings.load(None, _user_settings(args), base=base)
+    result = bench_step(config, as_released=args.as_released, warm_up=args.warm_up, repeats=args.repeats)
+    return _give(args, result)
+
+
+def _give(args: argparse.Namespace, result: dict[str, Any]) -> int:
+    if args.json:
+        write_json(result, args.json)
+    if args.json != "-":
+        print_result({key: value for key, value in result.items() if not isinstance(value, dict)})
+    return 0
