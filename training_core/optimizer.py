@@ -52,3 +52,7 @@ def load_optimizer_tensors(optimizer: torch.optim.Optimizer, tensors: dict[str, 
         state.setdefault(int(index), {})[key] = tensor
     whole["state"] = state
     optimizer.load_state_dict(whole)
+    for parameter, entries in optimizer.state.items():
+        for key, value in entries.items():
+            if value.shape == parameter.shape:  # fused kernels go through memory: its layout must be the parameter's
+                entries[key] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)

@@ -16,10 +16,11 @@ from training_core.device import choose_compute
 from training_core.encoders import completed
 from training_core.errors import CheckpointError, ConfigError
 from training_core.events import RunFinished, RunStarted, Status, Warned
-from training_core.io import atomic_write
+from training_core.io import atomic_write, read_mask
 from training_core.messenger import Messenger
 from training_core.model import build_model
 from training_core.project import Project, TissueClass
+from training_core.project.summaries import add_summary, summarize
 from training_core.readiness import cautions, check_ready, settle
 from training_core.run_folder import Split, create_run_folder, peak_rss_bytes, read_run
 from training_core.trainer import Trainer
@@ -141,11 +142,23 @@ def _predict_all(trainer: Trainer, messenger: Messenger) -> None:
     """Every tile, the unlabelled ones first; a tile that the user turns to meanwhile is shown, a stop cuts it short."""
     split, project = trainer.split, trainer.project
     missing = set(project.missing_images())
+    before = project.latest_run_id()  # this run counts once its summary.json is there
+    before = before if before != trainer.run_dir.name else None  # a finished run that was resumed
     order = dict.fromkeys([*split.unlabeled, *(tile.name for tile in project.tiles)])
     names = [name for name in order if name not in missing]
     for done, name in enumerate(names):
         messenger.send(Status, message=f"Predicting tile {done + 1} of {len(names)}")
-        trainer.write_prediction(name, trainer.run_dir / "predictions")
+        paths = trainer.write_prediction(name, trainer.run_dir / "predictions")
+        earlier = project.prediction(name, before) if before is not None else None
+        add_summary(
+            trainer.run_dir,
+            summarize(
+                name,
+                read_mask(paths["prediction"]),
+                read_mask(paths["confidence"]),
+                read_mask(earlier.prediction) if earlier is not None else None,
+            ),
+        )
         stop, show = messenger.pending()
         if show is not None:
             trainer.shown = show

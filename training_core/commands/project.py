@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from training_core.project import Project, TissueClass, default_classes
 from training_core.project.classes import parse_classes, propose_classes
 from training_core.project.labels import value_counts
 from training_core.project.sources import find_images, find_masks
+from training_core.project.suggestions import suggest
 
 
 def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -30,6 +32,28 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
     info.add_argument("project", type=Path, metavar="PROJECT", help="the project folder")
     info.add_argument("--json", metavar="FILE", help="write the result as JSON (- for standard output)")
     info.set_defaults(run=run_info)
+    suggested = commands.add_parser(
+        "suggest",
+        help="say which tiles to label next, and why",
+        description="After a training: the tiles that the network is least sure of. Before the first: spread evenly.",
+    )
+    suggested.add_argument("project", type=Path, metavar="PROJECT", help="the project folder")
+    suggested.add_argument("--limit", type=int, default=20, metavar="N", help="at most so many tiles (20)")
+    suggested.add_argument("--json", metavar="FILE", help="write the result as JSON (- for standard output)")
+    suggested.set_defaults(run=run_suggest)
+
+
+def run_suggest(args: argparse.Namespace) -> int:
+    """Say which tiles to label next; returns the exit code."""
+    suggestions = suggest(Project.open(args.project), args.limit)
+    if args.json:
+        write_json({"spec_version": 1, "suggestions": [asdict(s) for s in suggestions]}, args.json)
+    if args.json != "-":
+        for suggestion in suggestions:
+            print(f"{suggestion.tile}: {suggestion.reason}")
+        if not suggestions:
+            print("Nothing to suggest: every tile has a label, or the network is sure of the others.")
+    return 0
 
 
 def _add_new(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
