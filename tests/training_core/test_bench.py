@@ -40,3 +40,13 @@ def test_the_preset_has_the_released_shapes() -> None:
     assert config.encoder == released.encoder
     assert config.decoder == released.decoder
     assert (config.data.labeled_batch, config.data.unlabeled_batch, config.data.crop_px) == (4, 4, 256)
+
+
+def test_a_project_of_many_tiles_is_measured(tmp_path: Path) -> None:
+    file = tmp_path / "project.json"
+    assert main(["bench", "project", "--tiles", "50", "--repeats", "1", "--json", str(file)]) == 0
+    result = json.loads(file.read_text())
+    assert result["tiles"] == 50
+    for what in ("open", "states", "suggestions"):
+        for when in ("before", "after"):
+            assert result[f"seconds_to_{what}_{when}_a_run"] > 0

@@ -28,6 +28,13 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
     step.add_argument("--warm-up", type=int, default=2, metavar="N", help="steps before the first that counts (2)")
     step.add_argument("--repeats", type=int, default=5, metavar="N", help="steps that count (5)")
     step.set_defaults(run=_run_step)
+    project = targets.add_parser(
+        "project", help="a project of many tiles", description="Measures opening, listing and suggesting; the slowest."
+    )
+    project.add_argument("--tiles", type=int, default=10_000, metavar="N", help="tiles in the project (10000)")
+    project.add_argument("--repeats", type=int, default=3, metavar="N", help="how often (3)")
+    project.add_argument("--json", metavar="FILE", help="write the result as JSON (- for standard output)")
+    project.set_defaults(run=_run_project)
 
 
 def _add(
@@ -54,6 +61,12 @@ def _run_step(args: argparse.Namespace) -> int:
     config = settings.load(None, _user_settings(args), base=base)
     result = bench_step(config, as_released=args.as_released, warm_up=args.warm_up, repeats=args.repeats)
     return _give(args, result)
+
+
+def _run_project(args: argparse.Namespace) -> int:
+    from training_core.bench.project import bench_project
+
+    return _give(args, bench_project(tiles=args.tiles, repeats=args.repeats))
 
 
 def _give(args: argparse.Namespace, result: dict[str, Any]) -> int:
