@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import tifffile
-import zarr
 from numpy.typing import NDArray
 
 from training_core.errors import ImageError
@@ -86,6 +85,8 @@ class _SlideRegions(Regions):
 
 class _TiledRegions(Regions):
     def __init__(self, path: Path, tiff: tifffile.TiffFile) -> None:
+        import zarr  # takes a while, and most commands never read a part
+
         self._series = tiff.series[0]
         super().__init__(path, *size_px(self._series), file_mpp_um(path))
         self._array: Any = zarr.open_array(self._series.aszarr(level=0), mode="r")
