@@ -73,7 +73,7 @@ def predict_probabilities(
     pixels = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None]
     size = (pixels.shape[-2], pixels.shape[-1])
     if scale != 1:
-        height, width = (max(MIN_SIDE_PX, round(side * scale)) for side in size)
+        height, width = resampled_size(size, scale)
         pixels = F.interpolate(pixels.float() / 255, size=(height, width), mode="bilinear", antialias=True)
     sums = torch.zeros(2, model.n_classes, *pixels.shape[-2:])
     for top, left, bottom, right in _windows(pixels.shape[-2], pixels.shape[-1], config):
@@ -110,12 +110,19 @@ def _probabilities(model: UniSemAlign, window: Tensor, compute: Compute) -> tupl
 def _windows(height: int, width: int, config: InferenceConfig) -> Iterator[tuple[int, int, int, int]]:
     """Windows that cover the image evenly, neighbours at most a stride apart: (top, left, bottom, right)."""
     side = config.window_px or WINDOW_PX
-    for top in _starts(height, side, config.stride_fraction):
-        for left in _starts(width, side, config.stride_fraction):
+    for top in window_starts(height, side, config.stride_fraction):
+        for left in window_starts(width, side, config.stride_fraction):
             yield top, left, min(top + side, height), min(left + side, width)
 
 
-def _starts(length: int, window: int, stride_fraction: float) -> list[int]:
+def resampled_size(size: tuple[int, int], scale: float) -> tuple[int, int]:
+    """Height and width that the network sees of an image of this height and width."""
+    height, width = size if scale == 1 else (max(MIN_SIDE_PX, round(side * scale)) for side in size)
+    return height, width
+
+
+def window_starts(length: int, window: int, stride_fraction: float) -> list[int]:
+    """Where windows begin that cover `length` pixels evenly, neighbours at most a stride apart."""
     span = length - window
     if span <= 0:
         return [0]

@@ -91,6 +91,13 @@ class UniSemAlign(nn.Module):
         n = len(images)
         return Output(logits[:n], embedding.float(), logits[n:] if perturb_from is not None else None)
 
+    def decode(self, images: Tensor) -> Tensor:
+        """S_dl (B, C, H, W) of normalised images alone, as `forward` has it, where nothing else is asked for."""
+        padded = _pad_to_multiple(images, self.encoder.multiple_px)
+        logits = self.decoder(self.encoder(padded)).float()
+        whole = F.interpolate(logits, size=padded.shape[-2:], mode="bilinear", align_corners=True)
+        return whole[..., : images.shape[-2], : images.shape[-1]]
+
     def similarities(self, output: Output) -> Similarities:
         """S_zp and S_zt, (B, C, H, W), of an output's pixels."""
         similar = similarities(

@@ -30,10 +30,11 @@ class Predictor:
     threshold: float
     readout: Readout
 
-    def predict(self, image: NDArray[np.uint8], mpp_um: float | None = None) -> TileResult:
+    def predict(self, image: NDArray[np.uint8], mpp_um: float | None = None, views: int | None = None) -> TileResult:
         """Result of an RGB image (H, W, 3) uint8, in class indices; `class_ids` turns them into ids.
 
         mpp_um: its micrometers per pixel, where they are known; it is resampled to what the run works at.
+        views: predictions averaged; None: the run's inference.views.
 
         Raises
         ------
@@ -41,7 +42,10 @@ class Predictor:
         """
         check_zoom("the image", mpp_um, self.config.data.mpp)
         readout = self.readout.zoomed(zoom_to_run(mpp_um, self.config.data.mpp))
-        return predict_image(self.model, image, self.config.inference, self.compute, readout)
+        config = self.config.inference
+        if views is not None:
+            config = config.model_copy(update={"views": views})
+        return predict_image(self.model, image, config, self.compute, readout)
 
     @property
     def class_ids(self) -> NDArray[np.uint8]:

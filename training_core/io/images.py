@@ -30,7 +30,7 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     """
     kind = file_kind(path, ImageError)
     if kind is FileKind.TIFF:
-        return _from_tiff(load_tiff(path, ImageError), path)
+        return tiff_rgb(load_tiff(path, ImageError), path)
     return _from_pillow(load_pillow(path, kind, ImageError))
 
 
@@ -44,7 +44,13 @@ def _from_pillow(image: Image.Image) -> NDArray[np.uint8]:
     return np.array(image.convert("RGB"))
 
 
-def _from_tiff(picture: TiffPicture, path: Path) -> NDArray[np.uint8]:
+def tiff_rgb(picture: TiffPicture, path: Path) -> NDArray[np.uint8]:
+    """A TIFF's picture, or a region of it, as (H, W, 3) uint8.
+
+    Raises
+    ------
+    ImageError: values that the rule does not cover.
+    """
     if picture.palette is not None:
         expanded: NDArray[np.uint8] = picture.palette[picture.samples]
         return expanded

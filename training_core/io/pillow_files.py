@@ -30,14 +30,33 @@ def load_pillow(path: Path, kind: FileKind, error: type_of_error) -> Image.Image
     ------
     ImageError or MaskError (as given): damaged, cut short, too small or too large.
     """
-    try:
-        image = _READERS[kind](path)
-    except _FAILURES as cause:
-        raise damaged(path, kind, error, cause) from cause
-    with image:
-        check_size(path, image.height, image.width, error)
+    with _opened(path, kind, error) as image:
         try:
             image.load()
         except _FAILURES as cause:
             raise damaged(path, kind, error, cause) from cause
         return image
+
+
+def pillow_size(path: Path, kind: FileKind, error: type_of_error) -> tuple[int, int]:
+    """Height and width in pixels, from the file's header.
+
+    Raises
+    ------
+    ImageError or MaskError (as given): damaged, too small or too large.
+    """
+    with _opened(path, kind, error) as image:
+        return image.height, image.width
+
+
+def _opened(path: Path, kind: FileKind, error: type_of_error) -> Image.Image:
+    try:
+        image = _READERS[kind](path)
+    except _FAILURES as cause:
+        raise damaged(path, kind, error, cause) from cause
+    try:
+        check_size(path, image.height, image.width, error)
+    except error:
+        image.close()
+        raise
+    return image

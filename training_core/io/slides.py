@@ -101,7 +101,7 @@ class Slide:
     def __init__(self, path: Path, options: SlideOptions) -> None:
         self.path = path
         self.options = options
-        self._slide = _open(path)
+        self._slide = open_slide(path)
         try:
             self.mpp_um = self._resolution()
         except ImageError:
@@ -151,7 +151,7 @@ class Slide:
         scale = max(1.0, max(self.width_px, self.height_px) / _OVERVIEW_PX)
         size = max(1, round(self.width_px / scale)), max(1, round(self.height_px / scale))
         level = self._slide.get_best_level_for_downsample(scale)
-        overview = self._read((0, 0), level, self._slide.level_dimensions[level])
+        overview = read_level(self._slide, self.path, (0, 0), level, self._slide.level_dimensions[level])
         small = np.asarray(Image.fromarray(overview).resize(size, Image.Resampling.BOX))
         saturation: NDArray[np.float64] = rgb2hsv(small)[:, :, 1]
         saturation[small.max(axis=2) < 25] = 0  # black: pen, or where the scanner saw nothing
@@ -168,24 +168,11 @@ class Slide:
         """
         level = self._slide.get_best_level_for_downsample(max(1.0, self.side_px / self.options.tile_px))
         side_px = max(1, round(self.side_px / self._slide.level_downsamples[level]))
-        pixels = self._read((tile.x_px, tile.y_px), level, (side_px, side_px))
+        pixels = read_level(self._slide, self.path, (tile.x_px, tile.y_px), level, (side_px, side_px))
         if side_px == self.options.tile_px:
             return pixels
         size = (self.options.tile_px, self.options.tile_px)
         return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS))
-
-    def _read(self, corner: tuple[int, int], level: int, size: tuple[int, int]) -> NDArray[np.uint8]:
-        with quiet("tifffile"), quiet("tiffslide"):
-            try:
-                pixels = np.asarray(self._slide.read_region(corner, level, size, as_array=True))
-            # tiffslide, tifffile and the codecs have no common base class of errors.
-            except Exception as cause:
-                raise _unreadable(self.path, cause) from cause
-        if pixels.ndim == 2:
-            pixels = np.repeat(pixels[:, :, None], 3, axis=2)
-        if pixels.shape[2] == 4:
-            return over_white(pixels[:, :, :3], pixels[:, :, 3])
-        return np.ascontiguousarray(pixels[:, :, :3])
 
     def _share(self, mask: NDArray[np.bool_], x_px: float, y_px: float) -> float:
         scale_x, scale_y = mask.shape[1] / self.width_px, mask.shape[0] / self.height_px
@@ -207,7 +194,13 @@ class Slide:
         return float(stated)
 
 
-def _open(path: Path) -> Any:
+def open_slide(path: Path) -> Any:
+    """A file opened with tiffslide.
+
+    Raises
+    ------
+    ImageError: tiffslide is not installed, or cannot open the file.
+    """
     try:
         import tiffslide
     except ImportError as cause:
@@ -223,6 +216,28 @@ def _open(path: Path) -> Any:
         # tiffslide lets the errors of every library below it through.
         except Exception as cause:
             raise _unreadable(path, cause) from cause
+
+
+def read_level(slide: Any, path: Path, corner: tuple[int, int], level: int, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Pixels (h, w, 3) of a level of an open slide. corner: x, y in pixels of the finest level; size: w, h.
+
+    Raises
+    ------
+    ImageError: the slide is damaged there, or its compression needs imagecodecs.
+    """
+    with quiet("tifffile"), quiet("tiffslide"):
+        try:
+            pixels = np.asarray(slide.read_region(corner, level, size, as_array=True))
+        # tiffslide, tifffile and the codecs have no common base class of errors.
+        except Exception as cause:
+            raise _unreadable(path, cause) from cause
+    if pixels.ndim == 2:
+        pixels = pixels[:, :, None]
+    if pixels.shape[2] == 1:
+        pixels = np.repeat(pixels, 3, axis=2)
+    if pixels.shape[2] == 4:
+        return over_white(pixels[:, :, :3], pixels[:, :, 3])
+    return np.ascontiguousarray(pixels[:, :, :3])
 
 
 def _unreadable(path: Path, cause: Exception) -> ImageError:

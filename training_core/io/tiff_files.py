@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,13 +39,42 @@ def load_tiff(path: Path, error: type_of_error) -> TiffPicture:
     ImageError or MaskError (as given): damaged, cut short, a stack, an unknown colour model, wrong size,
     or a compression whose decoder is not installed.
     """
+    with open_tiff(path, error) as tiff, decoding(path, error):
+        series = tiff.series[0]
+        check_size(path, *size_px(series), error)
+        return picture(series, series.asarray())
+
+
+@contextmanager
+def open_tiff(path: Path, error: type_of_error) -> Iterator[tifffile.TiffFile]:
+    """A TIFF whose first picture can be read: its layout and colours are known, and all of its bytes are there.
+
+    Raises
+    ------
+    ImageError or MaskError (as given): as `load_tiff`, but for the size.
+    """
+    with ExitStack() as stack:
+        with decoding(path, error):
+            tiff = stack.enter_context(tifffile.TiffFile(path))
+            series = tiff.series[0]
+            page = series.keyframe
+            _check_layout(series.axes, series.shape, path, error)
+            if page.photometric not in _READABLE and not _decodes_to_rgb(page):
+                name = getattr(page.photometric, "name", str(page.photometric))
+                needed, hint = "RGB, greyscale or palette", "convert it to an RGB TIFF or PNG"
+                raise error(f"{path} has the colour model {name}", needed, hint)
+            _check_complete(tiff, series, path)
+        yield tiff
+
+
+@contextmanager
+def decoding(path: Path, error: type_of_error) -> Iterator[None]:
+    """Turn whatever tifffile and its codecs raise into `error`; they have no common base class of errors."""
     with quiet("tifffile"):
         try:
-            with tifffile.TiffFile(path) as tiff:
-                return _picture(tiff, path, error)
+            yield
         except error:
             raise
-        # tifffile and its codecs have no common base class of errors; every failure to decode means the same here.
         except Exception as cause:
             if "imagecodecs" in str(cause):
                 hint = 'pip install "napari-unisemalign[slides]", or save the file as PNG'
@@ -53,20 +84,16 @@ def load_tiff(path: Path, error: type_of_error) -> TiffPicture:
             raise damaged(path, FileKind.TIFF, error, cause) from cause
 
 
-def _picture(tiff: tifffile.TiffFile, path: Path, error: type_of_error) -> TiffPicture:
-    series = tiff.series[0]
+def size_px(series: tifffile.TiffPageSeries) -> tuple[int, int]:
+    """Height and width."""
+    height_px, width_px = (int(series.shape[series.axes.index(axis)]) for axis in "YX")
+    return height_px, width_px
+
+
+def picture(series: tifffile.TiffPageSeries, samples: NDArray[Any]) -> TiffPicture:
+    """Samples of a series, or of a region of it, in its own order of axes, with what they mean."""
     page = series.keyframe
-    _check_layout(series.axes, series.shape, path, error)
-    if page.photometric not in _READABLE and not _decodes_to_rgb(page):
-        name = getattr(page.photometric, "name", str(page.photometric))
-        raise error(
-            f"{path} has the colour model {name}", "RGB, greyscale or palette", "convert it to an RGB TIFF or PNG"
-        )
-    height_px, width_px = (series.shape[series.axes.index(axis)] for axis in "YX")
-    check_size(path, height_px, width_px, error)
-    _check_complete(tiff, series, path)
-    samples: NDArray[Any] = series.asarray()
-    if samples.shape != series.shape or not samples.size:
+    if samples.ndim != len(series.axes) or not samples.size:
         raise ValueError("its size and its pixels do not agree")
     if series.axes in ("SYX", "CYX"):
         samples = np.moveaxis(samples, 0, -1)

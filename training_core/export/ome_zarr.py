@@ -1,0 +1,142 @@
+"""A slide's prediction as OME-Zarr, written region by region: confidence as the image, class ids as its labels.
+
+Format: OME-NGFF 0.4 (zarr 2), which QuPath, Fiji and napari read. NAME.ome.zarr/0, 1, ... hold the confidence (0 to 255
+for 0 to 1) at full size, half, a quarter ...; NAME.ome.zarr/labels/prediction/0, 1, ... the class ids.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+
+from training_core.errors import writing
+from training_core.io.atomic import sync_folder
+from training_core.project import TissueClass
+
+Pixels = NDArray[np.uint8]
+
+CHUNK_PX = 1024
+LABELS = "labels/prediction"
+_VERSION = "0.4"
+
+
+class SlideMasks:
+    """Class ids and confidence (height, width) uint8, written in regions, in any order."""
+
+    def __init__(self, root: zarr.Group, height: int, width: int) -> None:
+        self._root, self._size = root, (height, width)
+        self._confidence = self._array("0", self._size)
+        self._labels = self._array(f"{LABELS}/0", self._size)
+
+    def write(self, top: int, left: int, labels: Pixels, confidence: Pixels) -> None:
+        """One region (h, w) of both, its corner in pixels.
+
+        Raises
+        ------
+        StorageError: the disk is full.
+        """
+        rows, columns = slice(top, top + labels.shape[0]), slice(left, left + labels.shape[1])
+        with writing(Path(str(self._root.store_path))):
+            self._labels[rows, columns] = labels
+            self._confidence[rows, columns] = confidence
+
+    def finish(self, classes: Sequence[TissueClass], mpp_um: float | None) -> None:
+        """Write the smaller levels, made chunk by chunk from the ones above, and the metadata."""
+        levels = 1
+        while max(side >> (levels - 1) for side in self._size) > CHUNK_PX:
+            size = tuple(-(-side // 2**levels) for side in self._size)
+            for folder in ("", f"{LABELS}/"):
+                _halve(self._root[f"{folder}{levels - 1}"], self._array(f"{folder}{levels}", size))
+            levels += 1
+        self._root.attrs.update({"multiscales": [_multiscale("confidence", levels, mpp_um)]})
+        self._root["labels"].attrs.update({"labels": ["prediction"]})
+        colors = [{"label-value": c.id, "rgba": [*bytes.fromhex(c.color[1:7]), 255]} for c in classes]
+        names = [{"label-value": c.id, "class": c.name} for c in classes]
+        source = {"image": "../../"}
+        label: dict[str, Any] = {"version": _VERSION, "colors": colors, "properties": names, "source": source}
+        multiscales = [_multiscale("prediction", levels, mpp_um)]
+        self._root[LABELS].attrs.update({"multiscales": multiscales, "image-label": label})
+
+    def _array(self, name: str, size: tuple[int, ...]) -> Any:
+        separator: Any = {"name": "v2", "separator": "/"}
+        chunks = (CHUNK_PX, CHUNK_PX)
+        return self._root.create_array(
+            name, shape=size, dtype="uint8", chunks=chunks, chunk_key_encoding=separator, fill_value=0
+        )
+
+
+@contextmanager
+def slide_masks(
+    path: Path, height: int, width: int, classes: Sequence[TissueClass], mpp_um: float | None
+) -> Iterator[SlideMasks]:
+    """`SlideMasks` that take the name `path` (NAME.ome.zarr) when the block ends, and vanish when it raises.
+
+    mpp_um: micrometers per pixel, where known. An older folder of that name is replaced.
+
+    Raises
+    ------
+    StorageError: the disk is full, read-only or not writable; an older folder is untouched.
+    """
+    temporary = path.parent / f".{secrets.token_hex(8)}.tmp"
+    try:
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            masks = SlideMasks(zarr.open_group(temporary, mode="w-", zarr_format=2), height, width)
+        yield masks
+        with writing(path):
+            masks.finish(classes, mpp_um)
+            _sync(temporary)
+            _replace(temporary, path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _halve(finer: Any, coarser: Any) -> None:
+    """Every second pixel of every second row: what is between two classes is neither of them."""
+    for top in range(0, coarser.shape[0], CHUNK_PX):
+        for left in range(0, coarser.shape[1], CHUNK_PX):
+            rows, columns = (slice(2 * start, 2 * (start + CHUNK_PX)) for start in (top, left))
+            coarser[top : top + CHUNK_PX, left : left + CHUNK_PX] = finer[rows, columns][::2, ::2]
+
+
+def _multiscale(name: str, levels: int, mpp_um: float | None) -> dict[str, Any]:
+    unit = {} if mpp_um is None else {"unit": "micrometer"}
+    datasets = [
+        {
+            "path": str(level),
+            "coordinateTransformations": [{"type": "scale", "scale": [(mpp_um or 1.0) * 2.0**level] * 2}],
+        }
+        for level in range(levels)
+    ]
+    axes = [{"name": axis, "type": "space", **unit} for axis in "yx"]
+    return {"version": _VERSION, "name": name, "axes": axes, "datasets": datasets}
+
+
+def _sync(folder: Path) -> None:
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            descriptor = os.open(Path(parent) / name, os.O_RDWR)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+        sync_folder(Path(parent))
+
+
+def _replace(temporary: Path, path: Path) -> None:
+    """A folder cannot be renamed over another, so an older one steps aside first."""
+    older = path.parent / f".{secrets.token_hex(8)}.tmp"
+    if path.is_dir():
+        os.replace(path, older)
+    os.replace(temporary, path)
+    sync_folder(path.parent)
+    shutil.rmtree(older, ignore_errors=True)
