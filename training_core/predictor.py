@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,15 +15,16 @@ from training_core.config import Config
 from training_core.data.resample import check_zoom, zoom_to_run
 from training_core.device import Compute, choose_compute
 from training_core.inference import Readout, TileResult, predict_image
+from training_core.memory import with_smaller_windows
 from training_core.model import UniSemAlign, build_model
 from training_core.project import TissueClass
 from training_core.readout import read_readout
 from training_core.run_folder import read_run
 
 
-@dataclass(frozen=True)
+@dataclass
 class Predictor:
-    """The best checkpoint of a run with its classes."""
+    """The best checkpoint of a run with its classes. Where memory runs out, `config` gets a smaller window."""
 
     model: UniSemAlign
     config: Config
@@ -38,11 +40,18 @@ class Predictor:
 
         Raises
         ------
-        ImageError: the pixel size is too far from the run's.
+        ImageError: the pixel size is too far from the run's. MemoryLimitError: no window is small enough.
         """
         check_zoom("the image", mpp_um, self.config.data.mpp)
         readout = self.readout.zoomed(zoom_to_run(mpp_um, self.config.data.mpp))
-        return predict_image(self.model, image, self.config.inference, self.compute, readout)
+        result, used = with_smaller_windows(
+            self.config.inference,
+            self.compute.device,
+            lambda inference: predict_image(self.model, image, inference, self.compute, readout),
+            lambda message: warnings.warn(message, RuntimeWarning, stacklevel=4),
+        )
+        self.config = self.config.model_copy(update={"inference": used})
+        return result
 
     @property
     def class_ids(self) -> NDArray[np.uint8]:

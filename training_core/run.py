@@ -17,6 +17,7 @@ from training_core.encoders import completed
 from training_core.errors import CheckpointError, ConfigError
 from training_core.events import RunFinished, RunStarted, Status, Warned
 from training_core.io import atomic_write
+from training_core.memory import explained
 from training_core.messenger import Messenger
 from training_core.model import build_model
 from training_core.project import Project, TissueClass
@@ -36,6 +37,7 @@ class Request:
     command: Sequence[str] = ()
 
 
+@explained("train")
 def train(request: Request, messenger: Messenger) -> dict[str, Any]:
     """Train, predict every tile, and return the summary that is also written to RUN/summary.json.
 

@@ -8,16 +8,17 @@ from __future__ import annotations
 import copy
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from training_core import checkpoint as checkpoints
+from training_core import memory
 from training_core.batch import Batch
 from training_core.config import Config, InferenceConfig
 from training_core.data.batches import BatchMaker, prefetched
@@ -35,14 +36,17 @@ from training_core.overlays import write_overlays
 from training_core.project import Project
 from training_core.pseudo_label import Threshold
 from training_core.readout import candidate_scales, measure_readout, read_readout, usual_scale
-from training_core.run_folder import Split
+from training_core.run_folder import Split, record_change
 from training_core.schedule import Budget, lr_factor
 from training_core.step import StepResult, training_step
+
+Result = TypeVar("Result")
 
 _FIRST_OVERLAYS = (5, 15, 30)
 """Steps after which the first overlays are made, before the first validation."""
 _MAX_TRAINING_TILES_SCORED = 8
 """Without validation tiles the curve shows the Dice of at most so many training tiles."""
+_SMALLER = "a smaller encoder (encoder.name), or less of it to train (encoder.fine_tune)"
 
 
 @dataclass
@@ -71,7 +75,7 @@ class Trainer:
         compute: Compute,
         messenger: Messenger,
     ) -> None:
-        self.config, self.compute, self.messenger = config, compute, messenger
+        self.compute, self.messenger = compute, messenger
         self.project, self.pool, self.split, self.run_dir = project, pool, split, run_dir
         self.model = model.to(compute.device).to(memory_format=torch.channels_last)
         self.teacher = _teacher_of(self.model) if config.teacher.ema_decay > 0 else None
@@ -80,9 +84,8 @@ class Trainer:
         self.threshold = Threshold(
             labels.threshold_start, labels.threshold_momentum, labels.threshold, len(pool.class_ids)
         )
-        self.maker = BatchMaker(pool, split.labeled, split.unlabeled, config)
-        self.budget = Budget(config.schedule, self.maker.steps_per_epoch)
         self.progress = Progress()
+        self._use(config)
         self.readout = Readout(scale=usual_scale(config))
         self.shown: str | None = None
 
@@ -91,13 +94,19 @@ class Trainer:
         """The network that predicts: the teacher where there is one."""
         return self.teacher if self.teacher is not None else self.model
 
+    def _use(self, config: Config) -> None:
+        """Go on with these settings, as a run that is resumed with them does."""
+        self.config = config
+        self.maker = BatchMaker(self.pool, self.split.labeled, self.split.unlabeled, config)
+        self.budget = Budget(config.schedule, self.maker.steps_per_epoch)
+        self.batches: Generator[Batch] | None = None
+
     def fit(self) -> Literal["budget", "stopped"]:
         """Train until the budget is used or a stop is asked for; validates and saves at the end."""
         state, started = self.progress, time.monotonic() - self.progress.elapsed_s
         validated_at = state.step  # a resumed run's checkpoint of this step is there already
         reason: Literal["budget", "stopped"] = "budget"
         seconds_per_step: float | None = None
-        batches = prefetched(self.maker, state.step)
         while self.budget.progress(state.step, state.elapsed_s) < 1:
             stop, show = self.messenger.pending()
             if stop:
@@ -108,7 +117,7 @@ class Trainer:
                 if state.step:
                     self.refresh_overlay()
             step_started = time.monotonic()
-            result = self._train_on(next(batches))
+            result = self._step()
             state.step += 1
             now = time.monotonic()
             state.elapsed_s = now - started
@@ -120,12 +129,42 @@ class Trainer:
                 validated_at = state.step
             if state.step in _FIRST_OVERLAYS or validated_at == state.step:
                 self.refresh_overlay()
-        batches.close()
+        if self.batches is not None:
+            self.batches.close()
         if validated_at != state.step:
             self.save(is_best=self.validate())
             self.refresh_overlay()
         state.elapsed_s = time.monotonic() - started
         return reason
+
+    def _step(self) -> StepResult:
+        """One step, with smaller batches or crops from now on where memory does not hold it."""
+        started_with = self.config
+        while (result := self._try_step()) is None:
+            config = memory.smaller_step(self.config, self.model.encoder.multiple_px)
+            if config is None:
+                raise memory.no_smaller_step(self.config)
+            self.messenger.send(Warned, message=memory.step_changed(self.config, config))
+            self._use(config)
+        if self.config is not started_with:  # only what has worked is written down
+            change = memory.step_changed(started_with, self.config)
+            record_change(self.run_dir, self.config, self.progress.step, change)
+        return result
+
+    def _try_step(self) -> StepResult | None:
+        """One step; None: memory ran out and everything is as it was."""
+        moment = memory.Moment.of(self.model, self.threshold, self.compute.device)
+        if self.batches is None:
+            self.batches = prefetched(self.maker, self.progress.step)
+        try:
+            return self._train_on(next(self.batches))
+        except Exception as error:
+            if not memory.is_out_of_memory(error):
+                raise
+        # after the except clause: the error held on to the tensors of the step
+        self.batches.close()
+        moment.restore()
+        return None
 
     def _train_on(self, batch: Batch) -> StepResult:
         state, config = self.progress, self.config
@@ -138,7 +177,8 @@ class Trainer:
             result = training_step(self.model, self.teacher, batch, self.threshold, config)
         self.optimizer.zero_grad(set_to_none=True)
         result.total.backward()  # type: ignore[no-untyped-call]
-        self.optimizer.step()
+        with memory.explained("update the weights", _SMALLER):  # half of them may have moved: no going back
+            self.optimizer.step()
         if not bool(torch.isfinite(result.total.detach())):
             raise ConfigError(
                 f"the loss of step {state.step + 1} is no finite number",
@@ -190,8 +230,12 @@ class Trainer:
         """Scores at the best of `scales`, which becomes the readout."""
         names = self.split.val or self.split.labeled[:_MAX_TRAINING_TILES_SCORED]
         self.predictor.eval()
-        tiles = ((self.pool.image(name), self.pool.label(name), self._zoom(name)) for name in names)
-        readout, scores = measure_readout(self.predictor, tiles, self.pool.class_ids, inference, self.compute, scales)
+
+        def measure(inference: InferenceConfig) -> tuple[Readout, Scores | None]:
+            tiles = ((self.pool.image(name), self.pool.label(name), self._zoom(name)) for name in names)
+            return measure_readout(self.predictor, tiles, self.pool.class_ids, inference, self.compute, scales)
+
+        readout, scores = self._predicted(measure, inference)
         if self.split.val and scores is not None:  # on training tiles it is surer than it has reason to be
             self.readout = readout
         return scores
@@ -267,9 +311,26 @@ class Trainer:
         self.predictor.eval()
         image = self.pool.image(name)
         readout = self.readout.zoomed(self._zoom(name))
-        result = predict_image(self.predictor, image, self.config.inference, self.compute, readout)
+        result = self._predicted(
+            lambda inference: predict_image(self.predictor, image, inference, self.compute, readout),
+            self.config.inference,
+        )
         ids = np.array(self.pool.class_ids, np.uint8)
         return write_overlays(folder, name, result, ids, self.threshold.value)
+
+    def _predicted(self, predict: Callable[[InferenceConfig], Result], inference: InferenceConfig) -> Result:
+        """What `predict` gives, with smaller windows from now on where memory does not hold them."""
+
+        def tell(message: str) -> None:
+            self.messenger.send(Warned, message=message)
+
+        result, used = memory.with_smaller_windows(inference, self.compute.device, predict, tell)
+        if used is not inference:
+            smaller = self.config.inference.model_copy(update={"window_px": used.window_px})
+            self.config = self.config.model_copy(update={"inference": smaller})
+            change = f"There was not enough memory to predict in windows of more than {used.window_px} px."
+            record_change(self.run_dir, self.config, self.progress.step, change)
+        return result
 
     def _zoom(self, name: str) -> float:
         """Pixels at the run's resolution per pixel of the tile."""
