@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from training_core import checkpoint as checkpoints
-from training_core import memory
+from training_core import distributed, memory
 from training_core.batch import Batch
 from training_core.config import Config, InferenceConfig
 from training_core.data.batches import BatchMaker, prefetched
@@ -46,6 +46,7 @@ _FIRST_OVERLAYS = (5, 15, 30)
 """Steps after which the first overlays are made, before the first validation."""
 _MAX_TRAINING_TILES_SCORED = 8
 """Without validation tiles the curve shows the Dice of at most so many training tiles."""
+_SMALLER_BATCH = "smaller data.labeled_batch, data.unlabeled_batch or data.crop_px; earlier checkpoints are kept"
 _SMALLER = "a smaller encoder (encoder.name), or less of it to train (encoder.fine_tune)"
 
 
@@ -78,6 +79,7 @@ class Trainer:
         self.compute, self.messenger = compute, messenger
         self.project, self.pool, self.split, self.run_dir = project, pool, split, run_dir
         self.model = model.to(compute.device).to(memory_format=torch.channels_last)
+        distributed.share_statistics(self.model)
         self.teacher = _teacher_of(self.model) if config.teacher.ema_decay > 0 else None
         self.optimizer = build_optimizer(self.model, config.optimizer)
         labels = config.pseudo_label
@@ -99,6 +101,7 @@ class Trainer:
         self.config = config
         self.maker = BatchMaker(self.pool, self.split.labeled, self.split.unlabeled, config)
         self.budget = Budget(config.schedule, self.maker.steps_per_epoch)
+        distributed.check_divides(config)
         self.batches: Generator[Batch] | None = None
 
     def fit(self) -> Literal["budget", "stopped"]:
@@ -107,9 +110,11 @@ class Trainer:
         validated_at = state.step  # a resumed run's checkpoint of this step is there already
         reason: Literal["budget", "stopped"] = "budget"
         seconds_per_step: float | None = None
+        distributed.as_first((self.model, self.teacher))
+        distributed.own_chance(self.config.seed, state.step)
         while self.budget.progress(state.step, state.elapsed_s) < 1:
             stop, show = self.messenger.pending()
-            if stop:
+            if distributed.largest(stop):  # whichever process was told
                 reason = "stopped"
                 break
             if show is not None:
@@ -120,25 +125,35 @@ class Trainer:
             result = self._step()
             state.step += 1
             now = time.monotonic()
-            state.elapsed_s = now - started
+            state.elapsed_s = distributed.largest(now - started)
             took = now - step_started
             seconds_per_step = took if seconds_per_step is None else 0.9 * seconds_per_step + 0.1 * took
             self._report(result, self.budget.eta_s(state.step, state.elapsed_s, seconds_per_step))
             if state.step % self.config.schedule.validate_every_steps == 0:
-                self.save(is_best=self.validate())
+                self._keep()
                 validated_at = state.step
             if state.step in _FIRST_OVERLAYS or validated_at == state.step:
                 self.refresh_overlay()
         if self.batches is not None:
             self.batches.close()
         if validated_at != state.step:
-            self.save(is_best=self.validate())
+            self._keep()
             self.refresh_overlay()
         state.elapsed_s = time.monotonic() - started
         return reason
 
+    def _keep(self) -> None:
+        """Validate and save, which one process does for all."""
+        if distributed.is_first():
+            self.save(is_best=self.validate())
+
     def _step(self) -> StepResult:
         """One step, with smaller batches or crops from now on where memory does not hold it."""
+        if distributed.n_processes() > 1:  # the others are in the middle of the step and wait for this process
+            if self.batches is None:
+                self.batches = prefetched(self.maker, self.progress.step)
+            with memory.explained("take a training step", _SMALLER_BATCH):
+                return self._train_on(next(self.batches))
         started_with = self.config
         while (result := self._try_step()) is None:
             config = memory.smaller_step(self.config, self.model.encoder.multiple_px)
@@ -172,11 +187,14 @@ class Trainer:
         before = max(0, state.step - 1) if self.budget.total_steps else state.step
         set_lr(self.optimizer, lr_factor(self.budget.progress(before, state.elapsed_s), state.step, config.optimizer))
         self.model.train()
+        batch = batch.share(distributed.rank(), distributed.n_processes())
         batch = _normalized(batch.to(self.compute.device), self.model)
         with self.compute.autocast():
             result = training_step(self.model, self.teacher, batch, self.threshold, config)
         self.optimizer.zero_grad(set_to_none=True)
         result.total.backward()  # type: ignore[no-untyped-call]
+        distributed.add_gradients(self.model.parameters())
+        result = _over_processes(result)
         with memory.explained("update the weights", _SMALLER):  # half of them may have moved: no going back
             self.optimizer.step()
         if not bool(torch.isfinite(result.total.detach())):
@@ -294,7 +312,7 @@ class Trainer:
 
     def refresh_overlay(self) -> None:
         """Predict the tile on screen and tell where its overlays lie; a tile without a picture costs a warning."""
-        if self.shown is None:
+        if self.shown is None or not distributed.is_first():
             return
         try:
             paths = self.write_prediction(self.shown, self.run_dir / "overlays")
@@ -361,6 +379,14 @@ def _normalized(batch: Batch, model: UniSemAlign) -> Batch:
         return model.normalize(images).contiguous(memory_format=torch.channels_last)
 
     return batch.map_images(ready)
+
+
+def _over_processes(result: StepResult) -> StepResult:
+    """The losses of the whole batch."""
+    if distributed.n_processes() == 1:
+        return result
+    losses = distributed.total(torch.stack([result.total, *result.losses.values()]))
+    return replace(result, total=losses[0], losses=dict(zip(result.losses, losses[1:], strict=True)))
 
 
 def _prefixed(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -28,7 +28,10 @@ from training_core.run_folder import read_run
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits the address space of a process")
 
-LARGE = {"data": {"crop_px": 256, "labeled_batch": 8, "unlabeled_batch": 8}}
+LARGE = {
+    "data": {"crop_px": 256, "labeled_batch": 8, "unlabeled_batch": 8},
+    "inference": {"scale": 1.0},
+}
 """A step of this needs more than 1.5 GB, its smallest version about 0.3 GB."""
 
 
@@ -138,7 +141,7 @@ def test_prediction_takes_smaller_windows(squeezed: Squeezed, tmp_path: Path) ->
     pixels = np.tile(squeezed.project.image("u_1"), (12, 12, 1))[:1024, :1024]
     np.save(tmp_path / "image.npy", pixels)
     with_all = load_predictor(squeezed.run).predict(pixels).confidence
-    ended = limited("predict", squeezed.run, 240, tmp_path / "image.npy", tmp_path / "out.npy")
+    ended = limited("predict", squeezed.run, 220, tmp_path / "image.npy", tmp_path / "out.npy")
     assert ended.code == 0, ended.error
     assert "not enough memory to predict in windows of 1024 px, so windows of 512 px are used" in ended.error
     assert int(ended.out) <= 512

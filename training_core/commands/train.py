@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -65,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
     messenger: Messenger | None = None
     try:
         if args.events:
-            messenger = Messenger(commands=sys.stdin.fileno())
+            messenger = Messenger(commands=sys.stdin.fileno() if _is_first() else None)
             messenger.listener = line_writer(sys.stdout, on_closed=messenger.request_stop)
             summary = _train(args, messenger)
         else:
@@ -78,11 +79,18 @@ def run(args: argparse.Namespace) -> int:
         if args.events and messenger is not None:
             messenger.send(RunFailed, message=str(error))
         raise
+    if not _is_first():
+        return 0
     if args.json:
         write_json(summary, args.json)
     if not args.events and args.json != "-":
         print_result(summary)
     return 0
+
+
+def _is_first() -> bool:
+    """False in all processes but one that torchrun started; asked of the environment, because torch loads slowly."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def _train(args: argparse.Namespace, messenger: Messenger) -> dict[str, Any]:
