@@ -37,29 +37,46 @@ def joined(compute: Compute) -> Iterator[Compute]:
     ------
     DeviceError: there are more processes than GPUs, or the device knows no other processes.
     """
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+    if launched()[1] == 1:
         yield compute
         return
-    device = compute.device
-    if device.type == "cuda":
-        local = int(os.environ["LOCAL_RANK"])
-        if local >= torch.cuda.device_count():
-            raise DeviceError(
-                f"process {local + 1} of this machine has no GPU of its own ({torch.cuda.device_count()} GPUs)",
-                "as many GPUs as processes",
-                f"torchrun --nproc_per_node={torch.cuda.device_count()}",
-            )
-        device = torch.device("cuda", local)
-        torch.cuda.set_device(device)
-    elif device.type != "cpu":
-        raise DeviceError(
-            f"several processes on device {device.type}", "device cuda or cpu", "start one process, without torchrun"
-        )
-    dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=_PATIENCE)
+    compute = own_device(compute)
+    dist.init_process_group("nccl" if compute.device.type == "cuda" else "gloo", timeout=_PATIENCE)
     try:
-        yield Compute(device, compute.precision)
+        yield compute
     finally:
         dist.destroy_process_group()
+
+
+def launched() -> tuple[int, int]:
+    """This process's number and how many torchrun has started, whether they have joined or not."""
+    return int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def own_device(compute: Compute) -> Compute:
+    """With several processes on a machine of several GPUs: this one's own.
+
+    Raises
+    ------
+    DeviceError: there are more processes than GPUs, or the device knows no other processes.
+    """
+    if launched()[1] == 1 or compute.device.type == "cpu":
+        return compute
+    if compute.device.type != "cuda":
+        raise DeviceError(
+            f"several processes on device {compute.device.type}",
+            "device cuda or cpu",
+            "start one process, without torchrun",
+        )
+    local, n_gpus = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
+    if local >= n_gpus:
+        raise DeviceError(
+            f"process {local + 1} of this machine has no GPU of its own ({n_gpus} found)",
+            "as many GPUs as processes",
+            f"torchrun --nproc_per_node={n_gpus}",
+        )
+    torch.cuda.set_device(local)
+    return Compute(torch.device("cuda", local), compute.precision)
 
 
 def n_processes() -> int:

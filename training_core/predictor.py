@@ -14,6 +14,7 @@ from training_core import checkpoint as checkpoints
 from training_core.config import Config
 from training_core.data.resample import check_zoom, zoom_to_run
 from training_core.device import Compute, choose_compute
+from training_core.distributed import own_device
 from training_core.inference import Readout, TileResult, predict_image
 from training_core.memory import with_smaller_windows
 from training_core.model import UniSemAlign, build_model
@@ -69,7 +70,7 @@ def load_predictor(run_dir: Path, device: str | None = None) -> Predictor:
     config, classes, _ = read_run(run_dir)
     checkpoint = checkpoints.open_checkpoint(run_dir, "best")
     runtime = config.runtime if device is None else config.runtime.model_copy(update={"device": device})
-    compute = choose_compute(runtime)
+    compute = own_device(choose_compute(runtime))
     model = build_model(config, classes, from_checkpoint=True)
     checkpoints.load_tensors(model, checkpoint.model, checkpoint.path)
     model = model.to(compute.device).to(memory_format=torch.channels_last).eval()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -95,7 +96,11 @@ def assert_same(ours: Path, theirs: Path) -> None:
     steps, expected = of(ours, StepDone), of(theirs, StepDone)
     assert [e.step for e in steps] == [e.step for e in expected] == [1, 2, 3, 4, 5]
     for step, other in zip(steps, expected, strict=True):
-        assert step.losses == pytest.approx(other.losses, abs=2e-5)
+        # a pixel whose confidence lies at the threshold may count in one run and not in the other, from step 2 on
+        pixel = 1e-6 if step.step == 1 else 3e-4
+        for name, loss in step.losses.items():
+            counts_pixels = name in ("total", "hard", "soft", "perturbed")
+            assert loss == pytest.approx(other.losses[name], abs=pixel if counts_pixels else 2e-5), (step.step, name)
         assert step.threshold == pytest.approx(other.threshold, abs=1e-5)
         assert step.confident_share == pytest.approx(other.confident_share, abs=2e-3)  # of 8192 pixels
     assert any(event.losses["hard"] > 1e-3 for event in expected)  # the pseudo-labels took part
@@ -153,6 +158,12 @@ def test_the_command_line(runs: Runs, small_settings: Path) -> None:
     assert ended.stdout.count("seconds:") == 1
     assert len(of(run, StepDone)) == 3
     assert of(run, OverlayReady)[-1].tile == "u_2"
+    # prediction: every process its share of the images
+    images = runs.project.path.parent / "images"
+    predicted = start(2, "predict", run, images, "-o", runs.folder / "out", module=True)
+    assert predicted.returncode == 0, predicted.stderr
+    assert sorted(re.findall(r"(\d+) images predicted", predicted.stdout)) == ["4", "5"]
+    assert len(list((runs.folder / "out").glob("*.prediction.png"))) == 9
 
 
 def test_a_batch_that_cannot_be_shared_is_refused(runs: Runs, small_settings: Path) -> None:

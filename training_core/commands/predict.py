@@ -33,9 +33,12 @@ def run(args: argparse.Namespace) -> int:
     """Predict; returns the exit code."""
     paths = find_images(args.images)
     check_names((path.stem, path) for path in paths)  # the results are named after the images
+    from training_core.distributed import launched
     from training_core.overlays import write_overlays
     from training_core.predictor import load_predictor
 
+    number, n_processes = launched()
+    paths = paths[number::n_processes]
     predictor = load_predictor(args.run_folder, args.device)
     for path in paths:
         result = predictor.predict(read_image(path), args.mpp if args.mpp is not None else file_mpp_um(path))
