@@ -129,27 +129,27 @@ def smaller_step(config: Config, multiple_px: int) -> Config | None:
 
 
 def step_changed(before: Config, after: Config) -> str:
-    """The sentence that tells of `smaller_step`."""
-    old, new = before.data, after.data
+    """The sentence that tells of one `smaller_step`, or of several."""
+    old, new, both = before.data, after.data, after.pseudo_label.enabled
+    changes = []
+    if (old.labeled_batch, old.unlabeled_batch) != (new.labeled_batch, new.unlabeled_batch):
+        now = f"{new.labeled_batch} labelled" + (f" and {new.unlabeled_batch} unlabelled" if both else "")
+        then = f"{old.labeled_batch}" + (f" and {old.unlabeled_batch}" if both else "")
+        changes.append(f"{now} crops a step instead of {then}")
     if old.crop_px != new.crop_px:
-        change = f"crops of {new.crop_px} instead of {old.crop_px} px"
-    else:
-        change = f"{new.labeled_batch} labelled"
-        change += f" and {new.unlabeled_batch} unlabelled" if after.pseudo_label.enabled else ""
-        change += f" crops a step instead of {old.labeled_batch}"
-        change += f" and {old.unlabeled_batch}" if after.pseudo_label.enabled else ""
+        changes.append(f"crops of {new.crop_px} instead of {old.crop_px} px")
     return (
-        f"There was not enough memory for a training step, so it goes on with {change}; nothing that was learned is "
-        "lost. Close other programs before the next run, or choose a smaller encoder."
+        f"There was not enough memory for a training step, so it goes on with {' and '.join(changes)}; nothing that "
+        "was learned is lost. Close other programs before the next run, or choose a smaller encoder."
     )
 
 
-def no_smaller_step(config: Config) -> MemoryLimitError:
-    """Even the smallest step did not fit."""
+def no_smaller_step(config: Config, words: str) -> MemoryLimitError:
+    """Even the smallest step did not fit; words: those of the library that asked for memory."""
     data = config.data
     return MemoryLimitError(
         f"there is not enough memory for a training step, even of {data.labeled_batch} labelled crops of "
-        f"{data.crop_px} px",
+        f"{data.crop_px} px ({words.splitlines()[0][:200]})",
         "memory for one training step",
         "close other programs, choose a smaller encoder (encoder.name) or train on a machine with more memory; "
         "checkpoints of earlier steps are kept",

@@ -155,10 +155,10 @@ class Trainer:
             with memory.explained("take a training step", _SMALLER_BATCH):
                 return self._train_on(next(self.batches))
         started_with = self.config
-        while (result := self._try_step()) is None:
+        while isinstance(result := self._try_step(), str):
             config = memory.smaller_step(self.config, self.model.encoder.multiple_px)
             if config is None:
-                raise memory.no_smaller_step(self.config)
+                raise memory.no_smaller_step(self.config, result)
             self.messenger.send(Warned, message=memory.step_changed(self.config, config))
             self._use(config)
         if self.config is not started_with:  # only what has worked is written down
@@ -166,8 +166,8 @@ class Trainer:
             record_change(self.run_dir, self.config, self.progress.step, change)
         return result
 
-    def _try_step(self) -> StepResult | None:
-        """One step; None: memory ran out and everything is as it was."""
+    def _try_step(self) -> StepResult | str:
+        """One step; the words of an error: memory ran out and everything is as it was."""
         moment = memory.Moment.of(self.model, self.threshold, self.compute.device)
         if self.batches is None:
             self.batches = prefetched(self.maker, self.progress.step)
@@ -176,10 +176,11 @@ class Trainer:
         except Exception as error:
             if not memory.is_out_of_memory(error):
                 raise
+            words = str(error) or type(error).__name__
         # after the except clause: the error held on to the tensors of the step
         self.batches.close()
         moment.restore()
-        return None
+        return words
 
     def _train_on(self, batch: Batch) -> StepResult:
         state, config = self.progress, self.config

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -104,8 +105,7 @@ def test_the_failed_step_leaves_nothing_behind(squeezed: Squeezed) -> None:
     """The first step that fits gives the losses of a run that began with these sizes, to the last bit."""
     first: StepDone = squeezed.ended.of(StepDone)[0]
     changes = json.loads((squeezed.run / "provenance.json").read_text())["changes"]
-    labeled, unlabeled = sizes_of(changes[0]["change"])
-    data = squeezed.config.data.model_copy(update={"labeled_batch": labeled, "unlabeled_batch": unlabeled})
+    data = squeezed.config.data.model_copy(update=sizes_of(changes[0]["change"]))
     schedule = squeezed.config.schedule.model_copy(update={"steps": 1})
     config = squeezed.config.model_copy(update={"data": data, "schedule": schedule})
     events: list[Event] = []
@@ -114,10 +114,11 @@ def test_the_failed_step_leaves_nothing_behind(squeezed: Squeezed) -> None:
     assert (done.losses, done.threshold) == (first.losses, first.threshold)
 
 
-def sizes_of(change: str) -> tuple[int, int]:
-    words = change.partition("goes on with ")[2].split()
-    assert words[1:3] == ["labelled", "and"]
-    return int(words[0]), int(words[3])
+def sizes_of(change: str) -> dict[str, int]:
+    found = re.search(r"with (\d+) labelled and (\d+) unlabelled crops(?:.* crops of (\d+) instead)?", change)
+    assert found is not None, change
+    names = ("labeled_batch", "unlabeled_batch", "crop_px")
+    return {name: int(size) for name, size in zip(names, found.groups(), strict=True) if size is not None}
 
 
 @linux

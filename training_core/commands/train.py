@@ -65,8 +65,11 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigError("--events - and --json - both want standard output", "one of them at a time", "--json FILE")
     messenger: Messenger | None = None
     try:
+        if not _is_first():
+            _train(args, Messenger())
+            return 0
         if args.events:
-            messenger = Messenger(commands=sys.stdin.fileno() if _is_first() else None)
+            messenger = Messenger(commands=sys.stdin.fileno())
             messenger.listener = line_writer(sys.stdout, on_closed=messenger.request_stop)
             summary = _train(args, messenger)
         else:
@@ -79,8 +82,6 @@ def run(args: argparse.Namespace) -> int:
         if args.events and messenger is not None:
             messenger.send(RunFailed, message=str(error))
         raise
-    if not _is_first():
-        return 0
     if args.json:
         write_json(summary, args.json)
     if not args.events and args.json != "-":
