@@ -46,6 +46,20 @@ class Batch:
             unlabeled = UnlabeledBatch(**there)
         return Batch(self.images.to(device, non_blocking=True), self.label.to(device, non_blocking=True), unlabeled)
 
+    def share(self, index: int, n: int) -> Batch:
+        """Part `index` of `n` equal ones, in the order of the rows."""
+        if n == 1:
+            return self
+
+        def part(rows: Tensor) -> Tensor:
+            return rows.chunk(n)[index]
+
+        unlabeled = self.unlabeled
+        if unlabeled is not None:
+            tensors = {f.name: getattr(unlabeled, f.name) for f in fields(unlabeled)}
+            unlabeled = UnlabeledBatch(**{name: part(t) for name, t in tensors.items() if t is not None})
+        return Batch(part(self.images), part(self.label), unlabeled)
+
     def map_images(self, change: Callable[[Tensor], Tensor]) -> Batch:
         """The same with every image tensor changed."""
         unlabeled = self.unlabeled

@@ -56,6 +56,10 @@ class DeviceError(UserError):
     """A device that this machine does not have."""
 
 
+class MemoryLimitError(UserError):
+    """Too little memory for even the smallest piece of work."""
+
+
 class StorageError(UserError):
     """The disk is full, read-only or not writable."""
 

@@ -25,6 +25,8 @@ class Messenger:
 
     def __init__(self, listener: Listener | None = None, commands: int | None = None) -> None:
         self.listener = listener
+        self.muted = False
+        """True: nobody is told anything; of several processes one speaks for all."""
         self._file: FileIO | None = None
         self._started = time.monotonic()
         self._run_id = ""
@@ -36,11 +38,15 @@ class Messenger:
     def open_run(self, run_dir: Path) -> None:
         """From now on events belong to this run and are kept in its folder."""
         self._run_id = run_dir.name
+        if self.muted:
+            return
         with writing(run_dir):
             self._file = FileIO(run_dir / "events.jsonl", "a")  # no buffer, from which a full disk would fail again
 
     def send(self, event_type: Callable[..., Event], **values: Any) -> None:
         """Make the event and send it."""
+        if self.muted:
+            return
         event = event_type(run_id=self._run_id, elapsed_s=round(time.monotonic() - self._started, 3), **values)
         if self.listener is not None:  # first, so that it also hears that the disk is full
             self.listener(event)

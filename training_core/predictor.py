@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,16 +13,18 @@ from training_core import checkpoint as checkpoints
 from training_core.config import Config
 from training_core.data.resample import check_zoom, zoom_to_run
 from training_core.device import Compute, choose_compute
+from training_core.distributed import own_device
 from training_core.inference import Readout, TileResult, predict_image
+from training_core.memory import with_smaller_windows
 from training_core.model import UniSemAlign, build_model, placed
 from training_core.project import TissueClass
 from training_core.readout import read_readout
 from training_core.run_folder import read_run
 
 
-@dataclass(frozen=True)
+@dataclass
 class Predictor:
-    """The best checkpoint of a run with its classes."""
+    """The best checkpoint of a run with its classes. Where memory runs out, `config` gets a smaller window."""
 
     model: UniSemAlign
     config: Config
@@ -38,14 +41,20 @@ class Predictor:
 
         Raises
         ------
-        ImageError: the pixel size is too far from the run's.
+        ImageError: the pixel size is too far from the run's. MemoryLimitError: no window is small enough.
         """
         check_zoom("the image", mpp_um, self.config.data.mpp)
         readout = self.readout.zoomed(zoom_to_run(mpp_um, self.config.data.mpp))
-        config = self.config.inference
-        if views is not None:
-            config = config.model_copy(update={"views": views})
-        return predict_image(self.model, image, config, self.compute, readout)
+        config = self.config.inference if views is None else self.config.inference.model_copy(update={"views": views})
+        result, used = with_smaller_windows(
+            config,
+            self.compute.device,
+            lambda inference: predict_image(self.model, image, inference, self.compute, readout),
+            lambda message: warnings.warn(message, RuntimeWarning, stacklevel=4),
+        )
+        inference = self.config.inference.model_copy(update={"window_px": used.window_px})
+        self.config = self.config.model_copy(update={"inference": inference})
+        return result
 
     @property
     def class_ids(self) -> NDArray[np.uint8]:
@@ -63,7 +72,7 @@ def load_predictor(run_dir: Path, device: str | None = None) -> Predictor:
     config, classes, _ = read_run(run_dir)
     checkpoint = checkpoints.open_checkpoint(run_dir, "best")
     runtime = config.runtime if device is None else config.runtime.model_copy(update={"device": device})
-    compute = choose_compute(runtime)
+    compute = own_device(choose_compute(runtime))
     model = build_model(config, classes, from_checkpoint=True)
     checkpoints.load_tensors(model, checkpoint.model, checkpoint.path)
     model = placed(model, compute).eval()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from training_core.losses import IGNORE
+from training_core.distributed import maximum, total
 
 
 @dataclass(frozen=True)
@@ -64,18 +64,22 @@ class Threshold:
         """predicted (B, H, W) class indices, confidence (B, H, W), ignored (B, H, W) boolean; returns the new value."""
         if self.kind == "fixed":
             return self.value
-        counted = torch.where(ignored, torch.full_like(predicted, IGNORE), predicted)
-        by_class = {c: confidence[counted == c] for c in range(n_classes) if bool((counted == c).any())}
-        if not by_class:
+        classes, values = predicted[~ignored], confidence[~ignored]
+        nothing = values.new_zeros(n_classes, dtype=torch.float64)
+        counts = total(torch.bincount(classes, minlength=n_classes))
+        present = counts > 0
+        if not bool(present.any()):
             return self.value
         if self.kind == "class_max":
-            target = float(torch.stack([values.max() for values in by_class.values()]).mean())
-        else:
-            target = float(torch.cat(list(by_class.values())).mean())
-        self.value = self._moved(self.value, target)
+            highest = maximum(values.new_zeros(n_classes).scatter_reduce(0, classes, values, "amax"))
+            self.value = self._moved(self.value, float(highest[present].mean()))
+            return self.value
+        sums = total(nothing.scatter_add(0, classes, values.double()))
+        self.value = self._moved(self.value, float(sums.sum() / counts.sum()))
         if self.kind == "per_class":
-            for c, values in by_class.items():
-                self.class_means[c] = self._moved(self.class_means[c], float(values.mean()))
+            means = (sums / counts.clamp(min=1)).tolist()
+            for c in present.nonzero().flatten().tolist():
+                self.class_means[c] = self._moved(self.class_means[c], means[c])
         return self.value
 
     def _moved(self, old: float, new: float) -> float:

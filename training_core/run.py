@@ -10,13 +10,15 @@ from typing import Any
 
 import torch
 
+from training_core import distributed
 from training_core.config import Config
 from training_core.data.pool import TilePool
-from training_core.device import choose_compute
+from training_core.device import Compute, choose_compute
 from training_core.encoders import completed
 from training_core.errors import CheckpointError, ConfigError
 from training_core.events import RunFinished, RunStarted, Status, Warned
 from training_core.io import atomic_write, read_mask
+from training_core.memory import explained
 from training_core.messenger import Messenger
 from training_core.model import build_model
 from training_core.project import Project, TissueClass
@@ -37,15 +39,25 @@ class Request:
     command: Sequence[str] = ()
 
 
+@explained("train")
 def train(request: Request, messenger: Messenger) -> dict[str, Any]:
     """Train, predict every tile, and return the summary that is also written to RUN/summary.json.
 
-    Nothing is written before the data, the device and the weights have been found good.
+    Nothing is written before the data, the device and the weights have been found good. Started by torchrun, this is
+    one of several processes (`distributed`), of which the first writes, validates, predicts and has the summary.
 
     Raises
     ------
     UserError: whatever the user can mend; see the error's own message.
     """
+    with distributed.joined(choose_compute(request.config.runtime)) as compute:
+        messenger.muted = not distributed.is_first()
+        summary = _train(request, compute, messenger)
+        distributed.largest(0)  # nobody leaves before all are done
+        return summary
+
+
+def _train(request: Request, compute: Compute, messenger: Messenger) -> dict[str, Any]:
     project, config = request.project, request.config
     if request.show is not None:
         project.tile(request.show)
@@ -55,20 +67,25 @@ def train(request: Request, messenger: Messenger) -> dict[str, Any]:
     split = read_run(request.resume)[2] if request.resume else check_ready(project, config)
     if not request.resume:  # a resumed run goes on as it was settled
         config = completed(settle(project, split, config))
-    compute = choose_compute(config.runtime)
+    distributed.check_divides(config)
     torch.manual_seed(config.seed)
     messenger.send(Status, message="Loading the encoder")
     model = build_model(config, classes)
     messenger.send(Status, message="Reading the labels")
     class_ids = [c.id for c in classes]
     pool = TilePool(project, (*split.labeled, *split.val, *_partly_labeled(project, split)), class_ids)
-    run_dir = request.resume or create_run_folder(project, config, classes, split, pool.label_hash(), request.command)
+    run_dir = request.resume
+    if run_dir is None and distributed.is_first():
+        run_dir = create_run_folder(project, config, classes, split, pool.label_hash(), request.command)
+    run_dir = distributed.told_by_first(run_dir)
+    assert run_dir is not None
     trainer = Trainer(model, config, pool, split, project, run_dir, compute, messenger)
     trainer.shown = request.show
     if request.resume:
         trainer.restore()
         _check_budget_left(trainer, run_dir)
-        atomic_write(run_dir / "config.json", config.model_dump_json(indent=1).encode())
+        if distributed.is_first():
+            atomic_write(run_dir / "config.json", config.model_dump_json(indent=1).encode())
         _warn_of_changed_labels(run_dir, pool, messenger)
     messenger.open_run(run_dir)  # a run that cannot be resumed gets no line in its folder
     messenger.send(
@@ -87,6 +104,8 @@ def train(request: Request, messenger: Messenger) -> dict[str, Any]:
     for caution in cautions(project, split, config):
         messenger.send(Warned, message=caution)
     reason = trainer.fit()
+    if not distributed.is_first():
+        return {}
     if trainer.progress.step:
         trainer.load_best(measure=reason == "budget")  # who stops a run does not want to wait
         _predict_all(trainer, messenger)

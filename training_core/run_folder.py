@@ -83,6 +83,20 @@ def create_run_folder(
     return run_dir
 
 
+def record_change(run_dir: Path, config: Config, step: int, change: str) -> None:
+    """From `step` on the run goes on with `config`: for whoever resumes it, and for whoever asks later.
+
+    Raises
+    ------
+    StorageError: the disk is full or not writable.
+    """
+    path = run_dir / "provenance.json"
+    provenance = json.loads(path.read_text(encoding="utf-8"))
+    provenance.setdefault("changes", []).append({"step": step, "change": change})
+    atomic_write(run_dir / "config.json", config.model_dump_json(indent=1).encode())
+    atomic_write(path, json.dumps(provenance, indent=1).encode())
+
+
 def read_run(run_dir: Path) -> tuple[Config, tuple[TissueClass, ...], Split]:
     """Configuration, classes and tiles of an existing run.
 

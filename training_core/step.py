@@ -15,6 +15,8 @@ from torch import Tensor
 from training_core.alignment import alignment_loss
 from training_core.batch import Batch, UnlabeledBatch
 from training_core.config import Config
+from training_core.distributed import n_processes, rolled
+from training_core.distributed import total as over_processes
 from training_core.losses import IGNORE, confident_cross_entropy, confident_divergence, labeled_cross_entropy
 from training_core.model import Output, UniSemAlign
 from training_core.pseudo_label import PseudoLabel, Threshold
@@ -43,8 +45,8 @@ class _View:
 
     def rolled(self) -> _View:
         """Each image's neighbour in the batch."""
-        guess = PseudoLabel(self.guess.label.roll(1, 0), self.guess.confidence.roll(1, 0))
-        return _View(guess, self.logits.roll(1, 0), self.known.roll(1, 0), self.ignored.roll(1, 0))
+        guess = PseudoLabel(rolled(self.guess.label), rolled(self.guess.confidence))
+        return _View(guess, rolled(self.logits), rolled(self.known), rolled(self.ignored))
 
     def mixed(self, other: _View, box: Tensor) -> _View:
         """`other` inside the CutMix box, self outside."""
@@ -93,7 +95,10 @@ class _Targets:
 def training_step(
     model: UniSemAlign, teacher: UniSemAlign | None, batch: Batch, threshold: Threshold, config: Config
 ) -> StepResult:
-    """Losses of one batch; updates `threshold` (and batch-norm statistics) but no parameter."""
+    """Losses of one batch; updates `threshold` (and batch-norm statistics) but no parameter.
+
+    With several processes, of this one's share of the batch: the losses of all of them add up to those of the batch.
+    """
     unlabeled, n = batch.unlabeled, len(batch.images)
     if unlabeled is None:
         losses = _labeled_losses(model, model(batch.images), batch.label, config)
@@ -114,7 +119,7 @@ def training_step(
     losses = _labeled_losses(model, first.rows(0, n), batch.label, config)
     losses |= _unlabeled_losses(strong.logits, perturbed, targets, threshold)
     sure = targets.sure(threshold)
-    share = float(sure.sum() / targets.guessed.sum().clamp(min=1))
+    share = float(over_processes(sure.sum()) / over_processes(targets.guessed.sum()).clamp(min=1))
     return StepResult(_weighted(losses, config) / 2, losses, share, targets.fused)
 
 
@@ -136,7 +141,8 @@ def _labeled_losses(model: UniSemAlign, output: Output, label: Tensor, config: C
     if model.fusion_weights is not None:
         losses["fusion"] = labeled_cross_entropy(model.fused(output, similar), label)
     if model.prototypes is not None and model.text is not None:
-        losses["align"] = alignment_loss(model.prototypes(), model.text(), config.alignment.loss)
+        # of no image: every process has the same, and they are added up
+        losses["align"] = alignment_loss(model.prototypes(), model.text(), config.alignment.loss) / n_processes()
     return losses
 
 
@@ -237,5 +243,5 @@ def _mixed_targets(
 
 def _cutmix_images(unlabeled: UnlabeledBatch) -> Tensor:
     """The strong views with the partner's pixels inside the box. Source: Yun et al. 2019 (arXiv 1905.04899)."""
-    other = unlabeled.strong.roll(1, 0) if unlabeled.mix_strong is None else unlabeled.mix_strong
+    other = rolled(unlabeled.strong) if unlabeled.mix_strong is None else unlabeled.mix_strong
     return torch.where(unlabeled.box[:, None], other, unlabeled.strong)

@@ -8,16 +8,17 @@ from __future__ import annotations
 import copy
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from training_core import checkpoint as checkpoints
+from training_core import distributed, memory
 from training_core.batch import Batch
 from training_core.config import Config, InferenceConfig
 from training_core.data.batches import BatchMaker, prefetched
@@ -35,14 +36,18 @@ from training_core.overlays import write_overlays
 from training_core.project import Project
 from training_core.pseudo_label import Threshold
 from training_core.readout import candidate_scales, measure_readout, read_readout, usual_scale
-from training_core.run_folder import Split
+from training_core.run_folder import Split, record_change
 from training_core.schedule import Budget, lr_factor
 from training_core.step import StepResult, training_step
+
+Result = TypeVar("Result")
 
 _FIRST_OVERLAYS = (5, 15, 30)
 """Steps after which the first overlays are made, before the first validation."""
 _MAX_TRAINING_TILES_SCORED = 8
 """Without validation tiles the curve shows the Dice of at most so many training tiles."""
+_SMALLER_BATCH = "smaller data.labeled_batch, data.unlabeled_batch or data.crop_px; earlier checkpoints are kept"
+_SMALLER = "a smaller encoder (encoder.name), or less of it to train (encoder.fine_tune)"
 
 
 @dataclass
@@ -71,18 +76,18 @@ class Trainer:
         compute: Compute,
         messenger: Messenger,
     ) -> None:
-        self.config, self.compute, self.messenger = config, compute, messenger
+        self.compute, self.messenger = compute, messenger
         self.project, self.pool, self.split, self.run_dir = project, pool, split, run_dir
         self.model = placed(model, compute)
+        distributed.share_statistics(self.model)
         self.teacher = teacher_of(self.model) if config.teacher.ema_decay > 0 else None
         self.optimizer = build_optimizer(self.model, config.optimizer)
         labels = config.pseudo_label
         self.threshold = Threshold(
             labels.threshold_start, labels.threshold_momentum, labels.threshold, len(pool.class_ids)
         )
-        self.maker = BatchMaker(pool, split.labeled, split.unlabeled, config)
-        self.budget = Budget(config.schedule, self.maker.steps_per_epoch)
         self.progress = Progress()
+        self._use(config)
         self.readout = Readout(scale=usual_scale(config))
         self.shown: str | None = None
 
@@ -91,16 +96,25 @@ class Trainer:
         """The network that predicts: the teacher where there is one."""
         return self.teacher if self.teacher is not None else self.model
 
+    def _use(self, config: Config) -> None:
+        """Go on with these settings, as a run that is resumed with them does."""
+        self.config = config
+        self.maker = BatchMaker(self.pool, self.split.labeled, self.split.unlabeled, config)
+        self.budget = Budget(config.schedule, self.maker.steps_per_epoch)
+        distributed.check_divides(config)
+        self.batches: Generator[Batch] | None = None
+
     def fit(self) -> Literal["budget", "stopped"]:
         """Train until the budget is used or a stop is asked for; validates and saves at the end."""
         state, started = self.progress, time.monotonic() - self.progress.elapsed_s
         validated_at = state.step  # a resumed run's checkpoint of this step is there already
         reason: Literal["budget", "stopped"] = "budget"
         seconds_per_step: float | None = None
-        batches = prefetched(self.maker, state.step)
+        distributed.as_first((self.model, self.teacher))
+        distributed.own_chance(self.config.seed, state.step)
         while self.budget.progress(state.step, state.elapsed_s) < 1:
             stop, show = self.messenger.pending()
-            if stop:
+            if distributed.largest(stop):  # whichever process was told
                 reason = "stopped"
                 break
             if show is not None:
@@ -108,38 +122,87 @@ class Trainer:
                 if state.step:
                     self.refresh_overlay()
             step_started = time.monotonic()
-            result = self.train_on(next(batches))
+            result = self.take_step()
             state.step += 1
             now = time.monotonic()
-            state.elapsed_s = now - started
+            state.elapsed_s = distributed.largest(now - started)
             took = now - step_started
             seconds_per_step = took if seconds_per_step is None else 0.9 * seconds_per_step + 0.1 * took
             self._report(result, self.budget.eta_s(state.step, state.elapsed_s, seconds_per_step))
             if state.step % self.config.schedule.validate_every_steps == 0:
-                self.save(is_best=self.validate())
+                self._keep()
                 validated_at = state.step
             if state.step in _FIRST_OVERLAYS or validated_at == state.step:
                 self.refresh_overlay()
-        batches.close()
+        self.close()
         if validated_at != state.step:
-            self.save(is_best=self.validate())
+            self._keep()
             self.refresh_overlay()
         state.elapsed_s = time.monotonic() - started
         return reason
 
-    def train_on(self, batch: Batch) -> StepResult:
-        """One step: losses, gradients, the optimiser, the teacher."""
+    def close(self) -> None:
+        """End the thread that prepares batches."""
+        if self.batches is not None:
+            self.batches.close()
+
+    def _keep(self) -> None:
+        """Validate and save, which one process does for all."""
+        if distributed.is_first():
+            self.save(is_best=self.validate())
+
+    def take_step(self) -> StepResult:
+        """One step, with smaller batches or crops from now on where memory does not hold it."""
+        if distributed.n_processes() > 1:  # the others are in the middle of the step and wait for this process
+            if self.batches is None:
+                self.batches = prefetched(self.maker, self.progress.step)
+            with memory.explained("take a training step", _SMALLER_BATCH):
+                return self._train_on(next(self.batches))
+        started_with = self.config
+        while isinstance(result := self._try_step(), str):
+            config = memory.smaller_step(self.config, self.model.encoder.multiple_px)
+            if config is None:
+                raise memory.no_smaller_step(self.config, result)
+            self.messenger.send(Warned, message=memory.step_changed(self.config, config))
+            self._use(config)
+        if self.config is not started_with:  # only what has worked is written down
+            change = memory.step_changed(started_with, self.config)
+            record_change(self.run_dir, self.config, self.progress.step, change)
+        return result
+
+    def _try_step(self) -> StepResult | str:
+        """One step; the words of an error: memory ran out and everything is as it was."""
+        moment = memory.Moment.of(self.model, self.threshold, self.compute.device)
+        if self.batches is None:
+            self.batches = prefetched(self.maker, self.progress.step)
+        try:
+            return self._train_on(next(self.batches))
+        except Exception as error:
+            if not memory.is_out_of_memory(error):
+                raise
+            words = str(error) or type(error).__name__
+        # after the except clause: the error held on to the tensors of the step
+        self.batches.close()
+        moment.restore()
+        return words
+
+    def _train_on(self, batch: Batch) -> StepResult:
+        """Losses, gradients, the optimiser, the teacher."""
         state, config = self.progress, self.config
         # as the released code does, the rate is set after a step from that step's number, so the first two share it
         before = max(0, state.step - 1) if self.budget.total_steps else state.step
         set_lr(self.optimizer, lr_factor(self.budget.progress(before, state.elapsed_s), state.step, config.optimizer))
         self.model.train()
+        batch = batch.share(distributed.rank(), distributed.n_processes())
         batch = _normalized(batch.to(self.compute.device), self.model, self.compute)
         with self.compute.autocast():
             result = training_step(self.model, self.teacher, batch, self.threshold, config)
         self.optimizer.zero_grad(set_to_none=True)
         result.total.backward()  # type: ignore[no-untyped-call]
-        self.optimizer.step()
+        distributed.add_gradients(self.model.parameters())
+        result = _over_processes(result)
+        with memory.explained("update the weights", _SMALLER):  # half of them may have moved: no going back
+            self.optimizer.step()
         if not bool(torch.isfinite(result.total.detach())):
             raise ConfigError(
                 f"the loss of step {state.step + 1} is no finite number",
@@ -191,8 +254,12 @@ class Trainer:
         """Scores at the best of `scales`, which becomes the readout."""
         names = self.split.val or self.split.labeled[:_MAX_TRAINING_TILES_SCORED]
         self.predictor.eval()
-        tiles = ((self.pool.image(name), self.pool.label(name), self._zoom(name)) for name in names)
-        readout, scores = measure_readout(self.predictor, tiles, self.pool.class_ids, inference, self.compute, scales)
+
+        def measure(inference: InferenceConfig) -> tuple[Readout, Scores | None]:
+            tiles = ((self.pool.image(name), self.pool.label(name), self._zoom(name)) for name in names)
+            return measure_readout(self.predictor, tiles, self.pool.class_ids, inference, self.compute, scales)
+
+        readout, scores = self._predicted(measure, inference)
         if self.split.val and scores is not None:  # on training tiles it is surer than it has reason to be
             self.readout = readout
         return scores
@@ -251,7 +318,7 @@ class Trainer:
 
     def refresh_overlay(self) -> None:
         """Predict the tile on screen and tell where its overlays lie; a tile without a picture costs a warning."""
-        if self.shown is None:
+        if self.shown is None or not distributed.is_first():
             return
         try:
             paths = self.write_prediction(self.shown, self.run_dir / "overlays")
@@ -268,9 +335,26 @@ class Trainer:
         self.predictor.eval()
         image = self.pool.image(name)
         readout = self.readout.zoomed(self._zoom(name))
-        result = predict_image(self.predictor, image, self.config.inference, self.compute, readout)
+        result = self._predicted(
+            lambda inference: predict_image(self.predictor, image, inference, self.compute, readout),
+            self.config.inference,
+        )
         ids = np.array(self.pool.class_ids, np.uint8)
         return write_overlays(folder, name, result, ids, self.threshold.value)
+
+    def _predicted(self, predict: Callable[[InferenceConfig], Result], inference: InferenceConfig) -> Result:
+        """What `predict` gives, with smaller windows from now on where memory does not hold them."""
+
+        def tell(message: str) -> None:
+            self.messenger.send(Warned, message=message)
+
+        result, used = memory.with_smaller_windows(inference, self.compute.device, predict, tell)
+        if used is not inference:
+            smaller = self.config.inference.model_copy(update={"window_px": used.window_px})
+            self.config = self.config.model_copy(update={"inference": smaller})
+            change = f"There was not enough memory to predict in windows of more than {used.window_px} px."
+            record_change(self.run_dir, self.config, self.progress.step, change)
+        return result
 
     def _zoom(self, name: str) -> float:
         """Pixels at the run's resolution per pixel of the tile."""
@@ -304,6 +388,14 @@ def _normalized(batch: Batch, model: UniSemAlign, compute: Compute) -> Batch:
         return model.normalize(images).contiguous(memory_format=compute.memory_format)
 
     return batch.map_images(ready)
+
+
+def _over_processes(result: StepResult) -> StepResult:
+    """The losses of the whole batch."""
+    if distributed.n_processes() == 1:
+        return result
+    losses = distributed.total(torch.stack([result.total, *result.losses.values()]))
+    return replace(result, total=losses[0], losses=dict(zip(result.losses, losses[1:], strict=True)))
 
 
 def _prefixed(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

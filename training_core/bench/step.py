@@ -12,7 +12,6 @@ import torch
 
 from training_core.bench.measure import record, spread, timed
 from training_core.config import Config, EncoderConfig
-from training_core.data.batches import prefetched
 from training_core.data.pool import TilePool
 from training_core.demo import make_demo
 from training_core.device import choose_compute
@@ -52,9 +51,8 @@ def bench_step(config: Config, *, as_released: bool, warm_up: int, repeats: int)
     config = completed(config)
     with tempfile.TemporaryDirectory() as folder:
         trainer = _trainer(Path(folder), config, as_released=as_released)
-        batches = prefetched(trainer.maker, 0)
-        seconds = timed(lambda: trainer.train_on(next(batches)), warm_up=warm_up, repeats=repeats)
-        batches.close()
+        seconds = timed(trainer.take_step, warm_up=warm_up, repeats=repeats)
+        trainer.close()
     work = {
         "precision": trainer.compute.precision,
         "way": "as released" if as_released else "ours",

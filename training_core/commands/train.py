@@ -18,6 +18,7 @@ from training_core.errors import CheckpointError, ConfigError, UserError
 from training_core.events import RunFailed
 from training_core.messenger import Messenger, line_writer
 from training_core.project import Project
+from training_core.sharding import rank_and_size
 
 
 def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -64,6 +65,9 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigError("--events - and --json - both want standard output", "one of them at a time", "--json FILE")
     messenger: Messenger | None = None
     try:
+        if rank_and_size()[0] != 0:
+            _train(args, Messenger())
+            return 0
         if args.events:
             messenger = Messenger(commands=sys.stdin.fileno())
             messenger.listener = line_writer(sys.stdout, on_closed=messenger.request_stop)

@@ -1,0 +1,208 @@
+"""What happens when the memory of the device, or of the machine, does not hold a step or a window: less is tried.
+
+A smaller batch is taken rather than the same one in parts: batch normalisation would see the parts anyway, and the
+rest of the step (CutMix partners, one threshold for all images) stays as it is.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from training_core.checkpoint import restore_rng_state, rng_state
+from training_core.config import Config, InferenceConfig
+from training_core.errors import MemoryLimitError
+from training_core.inference import WINDOW_PX
+from training_core.pseudo_label import Threshold
+
+Result = TypeVar("Result")
+
+MIN_CROP_PX, MIN_WINDOW_PX = 128, 256
+"""Nothing is made smaller than this by itself; a network that sees less tissue than this at once learns little."""
+
+_M_MMAP_THRESHOLD, _LARGE_BYTES = -3, 1 << 20
+"""glibc: blocks of this size and more are taken from the system one by one, so that none is kept between others."""
+
+_SIGNS = (
+    "DefaultCPUAllocator",  # "can't allocate memory", "not enough memory"
+    "backend out of memory",  # MPS
+    "std::bad_alloc",
+    "_STATUS_ALLOC_FAILED",  # cuDNN, cuBLAS
+    "could not create a primitive",  # oneDNN asks for its own memory, and does not say that it got none
+    "could not create a memory object",
+    "could not execute a primitive",
+    "can't start new thread",
+)
+
+
+def is_out_of_memory(error: BaseException | None) -> bool:
+    """True where memory that was not there is the reason, also of an error that was raised because of it.
+
+    Not of a `MemoryLimitError`, which says so already.
+    """
+    while error is not None and not isinstance(error, MemoryLimitError):
+        if isinstance(error, MemoryError | torch.OutOfMemoryError):
+            return True
+        if isinstance(error, RuntimeError) and any(sign in str(error) for sign in _SIGNS):
+            return True
+        error = error.__cause__
+    return False
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What a step changes before its weights move: buffers (batch-norm statistics), threshold, chance.
+
+    Put back, a step can be made again as if it had never begun. The weights, the optimiser's state and the teacher
+    change after all that needs much memory, and are not part of it.
+    """
+
+    model: nn.Module
+    threshold: Threshold
+    device: torch.device
+    buffers: list[Tensor]
+    level: tuple[float, list[float]]
+    chance: dict[str, Tensor]
+    oldest: Tensor
+
+    @classmethod
+    def of(cls, model: nn.Module, threshold: Threshold, device: torch.device) -> Moment:
+        """As it is now."""
+        buffers = [buffer.clone() for buffer in model.buffers()]
+        level = (threshold.value, list(threshold.class_means))
+        oldest = torch.zeros((), requires_grad=True) * 1
+        return cls(model, threshold, device, buffers, level, rng_state(device), oldest)
+
+    def restore(self) -> None:
+        """As it was then, without gradients; what the step held is given back."""
+        for now, then in zip(self.model.buffers(), self.buffers, strict=True):
+            now.copy_(then)
+        self.threshold.value, self.threshold.class_means = self.level[0], list(self.level[1])
+        restore_rng_state(self.chance, self.device)
+        self.model.zero_grad(set_to_none=True)
+        # Where a backward pass fails, PyTorch keeps the nodes that it had not come to, with all tensors that they
+        # saved, in a queue of this thread. It lets go of them on its way to an older node.
+        self.oldest.backward()  # type: ignore[no-untyped-call]
+        release(self.device)
+
+
+def release(device: torch.device) -> None:
+    """Give memory that nothing uses back to the device or to the system."""
+    gc.collect()
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):  # another C library than glibc
+            glibc = ctypes.CDLL("libc.so.6")
+            glibc.mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES)
+            glibc.malloc_trim(0)
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    if device.type == "mps":
+        torch.mps.empty_cache()
+
+
+def smaller_step(config: Config, multiple_px: int) -> Config | None:
+    """The configuration with half the batch, or where that is as small as the method allows, a crop of 3/4.
+
+    multiple_px: what the encoder divides the crop's sides by. A pass of batch normalisation needs two images, and
+    CutMix a partner. None: nothing is left to make smaller.
+    """
+    data, labels = config.data, config.pseudo_label
+    alone = labels.enabled and config.teacher.ema_decay > 0 and labels.mix_partner == "own"
+    least = (1 if labels.enabled else 2, 1 if alone else 2)
+    now = (data.labeled_batch, data.unlabeled_batch if labels.enabled else least[1])
+    halved = tuple(min(n, max(floor, n // 2)) for n, floor in zip(now, least, strict=True))
+    if halved != now:
+        update = {"labeled_batch": halved[0]} | ({"unlabeled_batch": halved[1]} if labels.enabled else {})
+    elif (crop := max(MIN_CROP_PX, data.crop_px * 3 // 4 // multiple_px * multiple_px)) < data.crop_px:
+        update = {"crop_px": crop}
+    else:
+        return None
+    return config.model_copy(update={"data": data.model_copy(update=update)})
+
+
+def step_changed(before: Config, after: Config) -> str:
+    """The sentence that tells of one `smaller_step`, or of several."""
+    old, new, both = before.data, after.data, after.pseudo_label.enabled
+    changes = []
+    if (old.labeled_batch, old.unlabeled_batch) != (new.labeled_batch, new.unlabeled_batch):
+        now = f"{new.labeled_batch} labelled" + (f" and {new.unlabeled_batch} unlabelled" if both else "")
+        then = f"{old.labeled_batch}" + (f" and {old.unlabeled_batch}" if both else "")
+        changes.append(f"{now} crops a step instead of {then}")
+    if old.crop_px != new.crop_px:
+        changes.append(f"crops of {new.crop_px} instead of {old.crop_px} px")
+    return (
+        f"There was not enough memory for a training step, so it goes on with {' and '.join(changes)}; nothing that "
+        "was learned is lost. Close other programs before the next run, or choose a smaller encoder."
+    )
+
+
+def no_smaller_step(config: Config, words: str) -> MemoryLimitError:
+    """Even the smallest step did not fit; words: those of the library that asked for memory."""
+    data = config.data
+    return MemoryLimitError(
+        f"there is not enough memory for a training step, even of {data.labeled_batch} labelled crops of "
+        f"{data.crop_px} px ({words.splitlines()[0][:200]})",
+        "memory for one training step",
+        "close other programs, choose a smaller encoder (encoder.name) or train on a machine with more memory; "
+        "checkpoints of earlier steps are kept",
+    )
+
+
+def with_smaller_windows(
+    config: InferenceConfig,
+    device: torch.device,
+    predict: Callable[[InferenceConfig], Result],
+    tell: Callable[[str], None],
+) -> tuple[Result, InferenceConfig]:
+    """What `predict` gives with the window of `config`, or with the largest half, quarter, ... that fits, and that one.
+
+    tell: is told of every change in a sentence.
+
+    Raises
+    ------
+    MemoryLimitError: the smallest window does not fit either.
+    """
+    while True:
+        try:
+            return predict(config), config
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+        # after the except clause: the error held on to what the prediction had in memory
+        release(device)
+        window = config.window_px or WINDOW_PX
+        if window <= MIN_WINDOW_PX:
+            raise MemoryLimitError(
+                f"there is not enough memory to predict, even in windows of {window} px",
+                "memory for one window and for the class probabilities of the whole image",
+                "close other programs, cut the image into smaller ones or predict on a machine with more memory",
+            )
+        config = config.model_copy(update={"window_px": max(MIN_WINDOW_PX, window // 2)})
+        tell(
+            f"There was not enough memory to predict in windows of {window} px, so windows of {config.window_px} px "
+            "are used; borders may differ a little. Close other programs to have the larger ones again."
+        )
+
+
+@contextmanager
+def explained(what: str, hint: str = "close other programs or use a machine with more memory") -> Iterator[None]:
+    """Where `what` cannot be done with less memory: say so instead of a traceback.
+
+    Raises
+    ------
+    MemoryLimitError: memory ran out inside.
+    """
+    try:
+        yield
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        raise MemoryLimitError(f"there is not enough memory to {what}", "more free memory", hint) from error
