@@ -1,4 +1,7 @@
-"""One run from start to end: check, build, train, predict every tile, sum up."""
+"""One run from start to end: check, build, train, predict every tile, sum up.
+
+What imports timm is imported inside `train`, after the first overlay: that takes seconds.
+"""
 
 from __future__ import annotations
 
@@ -6,23 +9,24 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from training_core.config import Config
 from training_core.data.pool import TilePool
 from training_core.device import choose_compute
-from training_core.encoders import completed
 from training_core.errors import CheckpointError, ConfigError
 from training_core.events import RunFinished, RunStarted, Status, Warned
 from training_core.io import atomic_write
 from training_core.messenger import Messenger
-from training_core.model import build_model
 from training_core.project import Project, TissueClass
+from training_core.quick_start import QuickStart
 from training_core.readiness import cautions, check_ready, settle
 from training_core.run_folder import Split, create_run_folder, peak_rss_bytes, read_run
-from training_core.trainer import Trainer
+
+if TYPE_CHECKING:
+    from training_core.trainer import Trainer
 
 
 @dataclass(frozen=True)
@@ -53,16 +57,26 @@ def train(request: Request, messenger: Messenger) -> dict[str, Any]:
         _check_same_classes(request.resume, classes)
     split = read_run(request.resume)[2] if request.resume else check_ready(project, config)
     if not request.resume:  # a resumed run goes on as it was settled
-        config = completed(settle(project, split, config))
+        config = settle(project, split, config)
     compute = choose_compute(config.runtime)
+    quick = None
+    if config.schedule.quick_start and not request.resume:
+        quick = QuickStart(project, config, compute, messenger)
+        if request.show is not None:
+            quick.show(request.show, step=0)
+    from training_core.encoders import completed
+    from training_core.model import build_model
+    from training_core.trainer import Trainer
+
+    config = config if request.resume else completed(config)
     torch.manual_seed(config.seed)
     messenger.send(Status, message="Loading the encoder")
-    model = build_model(config, classes)
+    model = build_model(config, classes, encoder=quick.hand_over() if quick else None)
     messenger.send(Status, message="Reading the labels")
     class_ids = [c.id for c in classes]
     pool = TilePool(project, (*split.labeled, *split.val, *_partly_labeled(project, split)), class_ids)
     run_dir = request.resume or create_run_folder(project, config, classes, split, pool.label_hash(), request.command)
-    trainer = Trainer(model, config, pool, split, project, run_dir, compute, messenger)
+    trainer = Trainer(model, config, pool, split, project, run_dir, compute, messenger, quick)
     trainer.shown = request.show
     if request.resume:
         trainer.restore()
@@ -88,6 +102,8 @@ def train(request: Request, messenger: Messenger) -> dict[str, Any]:
     reason = trainer.fit()
     if trainer.progress.step:
         trainer.load_best(measure=reason == "budget")  # who stops a run does not want to wait
+        if quick:
+            quick.conclude(trainer.progress.best)
         _predict_all(trainer, messenger)
     return _finish(trainer, reason, messenger)
 

@@ -34,6 +34,7 @@ from training_core.optimizer import build_optimizer, load_optimizer_tensors, opt
 from training_core.overlays import write_overlays
 from training_core.project import Project
 from training_core.pseudo_label import Threshold
+from training_core.quick_start import QuickStart
 from training_core.readout import candidate_scales, measure_readout, read_readout, usual_scale
 from training_core.run_folder import Split
 from training_core.schedule import Budget, lr_factor
@@ -70,6 +71,7 @@ class Trainer:
         run_dir: Path,
         compute: Compute,
         messenger: Messenger,
+        quick: QuickStart | None = None,
     ) -> None:
         self.config, self.compute, self.messenger = config, compute, messenger
         self.project, self.pool, self.split, self.run_dir = project, pool, split, run_dir
@@ -85,6 +87,8 @@ class Trainer:
         self.progress = Progress()
         self.readout = Readout(scale=usual_scale(config))
         self.shown: str | None = None
+        self.quick = quick
+        """Paints until the network's overlays are as good; None: the network paints from the start."""
 
     @property
     def predictor(self) -> UniSemAlign:
@@ -105,7 +109,8 @@ class Trainer:
                 break
             if show is not None:
                 self.shown = show
-                if state.step:
+                answered = self.quick is not None and self.quick.show(show, state.step)
+                if state.step and not answered:
                     self.refresh_overlay()
             step_started = time.monotonic()
             result = self._train_on(next(batches))
@@ -118,14 +123,21 @@ class Trainer:
             if state.step % self.config.schedule.validate_every_steps == 0:
                 self.save(is_best=self.validate())
                 validated_at = state.step
-            if state.step in _FIRST_OVERLAYS or validated_at == state.step:
+            if (state.step in _FIRST_OVERLAYS or validated_at == state.step) and self._may_show(validated_at):
                 self.refresh_overlay()
         batches.close()
         if validated_at != state.step:
             self.save(is_best=self.validate())
-            self.refresh_overlay()
+            if self._may_show(state.step):
+                self.refresh_overlay()
         state.elapsed_s = time.monotonic() - started
         return reason
+
+    def _may_show(self, validated_at: int) -> bool:
+        state = self.progress
+        return self.quick is None or self.quick.may_show(
+            state.step, state.scores if validated_at == state.step else None
+        )
 
     def _train_on(self, batch: Batch) -> StepResult:
         state, config = self.progress, self.config
