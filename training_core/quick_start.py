@@ -16,6 +16,7 @@ from training_core.config import Config
 from training_core.device import Compute
 from training_core.errors import ImageError, ProjectError
 from training_core.events import OverlayReady, Status, Warned
+from training_core.features.encode import ready
 from training_core.features.painter import HeadPainter
 from training_core.features.store import FeatureStore
 from training_core.messenger import Messenger
@@ -122,7 +123,7 @@ class QuickStart:
                 encoder = build_encoder(self._config.encoder)
                 self._built = (encoder, torch.get_rng_state())
             own = copy.deepcopy(encoder) if _is_trained(encoder) else encoder
-            self._pretrained = own.to(self._compute.device).to(memory_format=torch.channels_last).eval()
+            self._pretrained = ready(own, self._compute)
         return self._pretrained
 
 

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from training_core.errors import StorageError
 from training_core.io import atomic_write
+from training_core.io.atomic import TEMPORARY_GLOB
 
 FOLDER = Path("cache", "features")
 """In the project folder, beside the thumbnails."""
@@ -82,7 +83,8 @@ class FeatureCache:
         self._bytes = total
 
     def _files(self) -> list[Path]:
-        return list(self.folder.glob(f"*{_SUFFIX}"))
+        """Those that were being written when a process was killed included: they grow old and leave like all others."""
+        return [*self.folder.glob(f"*{_SUFFIX}"), *self.folder.glob(TEMPORARY_GLOB)]
 
     def _path(self, key: str) -> Path:
         return self.folder / f"{hashlib.sha256(key.encode()).hexdigest()[:40]}{_SUFFIX}"

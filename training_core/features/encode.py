@@ -61,9 +61,14 @@ class Features:
         return cls(tuple(maps), (float(extent[0]), float(extent[1])))
 
 
+def ready(encoder: Encoder, compute: Compute) -> Encoder:
+    """The encoder as `encode_image` wants it."""
+    return encoder.to(compute.device).to(memory_format=torch.channels_last).eval()
+
+
 @torch.no_grad()
 def encode_image(encoder: Encoder, image: NDArray[np.uint8], view: View, compute: Compute) -> Features:
-    """Features of an RGB image (H, W, 3) uint8 by an encoder in evaluation mode on `compute`'s device."""
+    """Features of an RGB image (H, W, 3) uint8 by a `ready` encoder."""
     pixels = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1).float() / 255
     if view.stain:
         pixels = stain_jitter(pixels, _STAIN_STRENGTH, np.random.default_rng(view.stain))

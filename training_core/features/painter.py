@@ -52,22 +52,36 @@ class HeadPainter:
         middle = math.sqrt(config.augment.scale_min * config.augment.scale_max)
         self._zooms = tuple(middle * zoom for zoom in _ZOOMS)
 
-    def fit(self, shown: str) -> None:
-        """Learn from all labels of the training tiles as they are now, those of the tile `shown` first.
+    @property
+    def n_tiles(self) -> int:
+        """How many labelled tiles the head has learned from."""
+        return len(self._samples)
+
+    def fit(self, shown: str) -> bool:
+        """Learn from the labels of the training tiles as they are now, those of the tile `shown` first.
+
+        Of tiles without features in the cache only the first few take part: True says that others wait for another fit.
 
         Raises
         ------
         ProjectError: fewer than two classes are painted; says what is.
         """
-        changed = self._collect(shown)
+        before = {name: each.label_state for name, each in self._samples.items()}
+        waiting = self._collect(shown)
         by_class: dict[int, list[Tensor]] = {}
         for samples in self._samples.values():
             for class_id, rows in samples.by_class.items():
                 by_class.setdefault(class_id, []).append(rows)
         _check_classes(self._project, by_class.keys())
-        if changed or self._head is None:
+        if self._head is None or before != {name: each.label_state for name, each in self._samples.items()}:
             self._class_ids = tuple(sorted(by_class))
             self._head = LightHead([torch.cat(by_class[class_id]) for class_id in self._class_ids])
+        return waiting
+
+    def prepare(self, name: str) -> None:
+        """Have the features in memory that learning from this tile takes."""
+        for stain in range(_STAININGS + 1):
+            self._views(name, stain)
 
     def paint(self, name: str, folder: Path, threshold: float) -> dict[str, Path]:
         """The overlays of a tile as PNGs in `folder`, by the names of `write_overlays`. threshold: of pseudo-labels."""
@@ -94,10 +108,9 @@ class HeadPainter:
         return self._head.probabilities(self._views(name, 0), (tile.height_px, tile.width_px))
 
     def _collect(self, shown: str) -> bool:
-        """Bring the samples up to date; whether any changed."""
+        """Bring the samples up to date; whether some tiles had to wait."""
         missing = set(self._project.missing_images())
         labeled = [name for name in self._project.labeled_names() if name not in missing]
-        before = {name: each.label_state for name, each in self._samples.items()}
         self._samples = {name: each for name, each in self._samples.items() if name in labeled}
         new = 0
         for name in sorted(labeled, key=lambda each: each != shown):
@@ -108,7 +121,7 @@ class HeadPainter:
             if known or new < _MAX_NEW_TILES:
                 new += not known
                 self._samples[name] = _Samples(state, self._sample(name))
-        return before != {name: each.label_state for name, each in self._samples.items()}
+        return len(self._samples) < len(labeled)
 
     def _is_known(self, name: str) -> bool:
         return all(
