@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from training_core.config import Config
 from training_core.data.resample import choose_run_mpp
-from training_core.device import choose_compute
+from training_core.device import choose_compute, one_thread
 from training_core.errors import ImageError, MaskError, ProjectError
 from training_core.events import OverlayReady, Status
 from training_core.features.encode import ready
@@ -41,7 +41,8 @@ class Live:
         def encoder() -> Encoder:
             from training_core.encoders import build_encoder  # timm: not needed where the cache knows the tiles
 
-            return ready(build_encoder(config.encoder), compute)
+            with one_thread():
+                return ready(build_encoder(config.encoder), compute)
 
         store = FeatureStore(project, config.encoder, compute, encoder)
         self._painter = HeadPainter(project, config, store)

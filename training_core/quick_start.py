@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from training_core.config import Config
-from training_core.device import Compute
+from training_core.device import Compute, one_thread
 from training_core.errors import ImageError, ProjectError
 from training_core.events import OverlayReady, Status, Warned
 from training_core.features.encode import ready
@@ -118,7 +118,7 @@ class QuickStart:
             from training_core.encoders import build_encoder  # timm: not needed where the cache knows the tiles
 
             self._messenger.send(Status, message="Loading the encoder")
-            with torch.random.fork_rng(devices=[]):
+            with one_thread(), torch.random.fork_rng(devices=[]):
                 torch.manual_seed(self._config.seed)
                 encoder = build_encoder(self._config.encoder)
                 self._built = (encoder, torch.get_rng_state())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from training_core.data.stain import stain_jitter
-from training_core.device import Compute
+from training_core.device import Compute, one_thread
 
 if TYPE_CHECKING:
     from training_core.encoders import Encoder
@@ -24,6 +25,8 @@ _WINDOW_PX = 1024
 _MARGIN_CELLS = 2
 """What a window sees beyond the part that is kept of it, in units of the encoder's coarsest cells."""
 _MIN_SIDE_PX = 32
+_SMALL = 20_000_000
+"""Parameters of a network whose layers are too short for several threads."""
 _STAIN_STRENGTH = 1.0
 
 
@@ -69,15 +72,17 @@ def ready(encoder: Encoder, compute: Compute) -> Encoder:
 @torch.no_grad()
 def encode_image(encoder: Encoder, image: NDArray[np.uint8], view: View, compute: Compute) -> Features:
     """Features of an RGB image (H, W, 3) uint8 by a `ready` encoder."""
-    pixels = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1).float() / 255
-    if view.stain:
-        pixels = stain_jitter(pixels, _STAIN_STRENGTH, np.random.default_rng(view.stain))
-    height, width = (max(_MIN_SIDE_PX, round(side * view.zoom)) for side in pixels.shape[-2:])
-    pixels = F.interpolate(pixels[None], size=(height, width), mode="bilinear", antialias=True)
-    multiple = encoder.multiple_px
-    pixels = F.pad(pixels, (0, -width % multiple, 0, -height % multiple), mode="replicate")
-    mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (encoder.mean, encoder.std))
-    maps = _in_windows(encoder, (pixels - mean) / std, compute)
+    is_small = sum(parameter.numel() for parameter in encoder.trunk.parameters()) < _SMALL
+    with one_thread() if is_small else nullcontext():
+        pixels = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1).float() / 255
+        if view.stain:
+            pixels = stain_jitter(pixels, _STAIN_STRENGTH, np.random.default_rng(view.stain))
+        height, width = (max(_MIN_SIDE_PX, round(side * view.zoom)) for side in pixels.shape[-2:])
+        pixels = F.interpolate(pixels[None], size=(height, width), mode="bilinear", antialias=True)
+        multiple = encoder.multiple_px
+        pixels = F.pad(pixels, (0, -width % multiple, 0, -height % multiple), mode="replicate")
+        mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (encoder.mean, encoder.std))
+        maps = _in_windows(encoder, (pixels - mean) / std, compute)
     return Features(tuple(maps), (height / pixels.shape[-2], width / pixels.shape[-1]))
 
 

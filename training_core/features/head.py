@@ -6,8 +6,7 @@ outputs are brought to the finer grid.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -15,6 +14,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from training_core.device import one_thread
 from training_core.features.encode import Features
 
 HIDDEN = 64
@@ -26,18 +26,7 @@ GRID_PX = 4
 """The head answers at one pixel in so many per axis; its logits are interpolated between."""
 
 
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """For tensors so small that a second thread costs more than it brings, ten times more on a busy machine."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-@_one_thread()
+@one_thread()
 def sample(views: Sequence[Features], pixels: NDArray[np.intp], size: tuple[int, int]) -> Tensor:
     """Features (N, D) float16 at `pixels` (N, 2: row, column) of a picture of `size` (height, width)."""
     places = (torch.from_numpy(pixels).float() + 0.5) / torch.tensor(size) * 2  # 0 to 2 over the picture
@@ -63,7 +52,7 @@ class LightHead:
         ends = np.cumsum([len(each) for each in samples])
         self._fit((all_samples - self._mean) * self._scale, ends, generator)
 
-    @_one_thread()
+    @one_thread()
     def _fit(self, samples: Tensor, ends: NDArray[np.intp], generator: torch.Generator) -> None:
         parameters = [*self._first.parameters(), *self._second.parameters()]
         moments = [(torch.zeros_like(each), torch.zeros_like(each)) for each in parameters]
@@ -83,7 +72,7 @@ class LightHead:
             ):
                 _adam(parameter.detach(), gradient, *moment, step)
 
-    @_one_thread()
+    @one_thread()
     @torch.no_grad()
     def probabilities(self, views: Sequence[Features], size: tuple[int, int]) -> Tensor:
         """(C, H, W) float32 of a picture of `size` (height, width)."""
