@@ -78,6 +78,8 @@ def train(request: Request, messenger: Messenger) -> dict[str, Any]:
     run_dir = request.resume or create_run_folder(project, config, classes, split, pool.label_hash(), request.command)
     trainer = Trainer(model, config, pool, split, project, run_dir, compute, messenger, quick)
     trainer.shown = request.show
+    if quick:
+        quick.share(model.encoder)
     if request.resume:
         trainer.restore()
         _check_budget_left(trainer, run_dir)
