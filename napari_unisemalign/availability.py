@@ -31,6 +31,11 @@ def why_not_stop(session: Session) -> str:
     return "" if session.training.active else "No training is running."
 
 
+def why_not_live(session: Session) -> str:
+    """Live painting needs a project."""
+    return "" if session.project is not None else NO_PROJECT
+
+
 def why_not_switch_project(session: Session) -> str:
     """Another project can only be opened when no training runs on this one."""
     return "Stop the training before you open another project." if session.training.active else ""
@@ -71,6 +76,8 @@ def why_not_reject(session: Session) -> str:
         return reason
     if session.training.active:
         return "The prediction still changes: wait until the training has ended, or stop it."
+    if session.is_painted(session.tile):
+        return "Live shows a prediction that changes with every stroke: switch it off first."
     return ""
 
 

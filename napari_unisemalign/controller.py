@@ -12,6 +12,7 @@ from napari_unisemalign.controllers.context import Context
 from napari_unisemalign.controllers.correction import CorrectionController
 from napari_unisemalign.controllers.export import ExportController
 from napari_unisemalign.controllers.labels import LabelsController
+from napari_unisemalign.controllers.live import LiveController
 from napari_unisemalign.controllers.overlays import OverlaysController
 from napari_unisemalign.controllers.tiles import TilesController
 from napari_unisemalign.controllers.training import TrainingController
@@ -49,8 +50,9 @@ class Controller:
         self.overlays = OverlaysController(self.context)
         self.correction = CorrectionController(self.context, self.labels, self.tiles)
         self.training = TrainingController(self.context, self.labels)
+        self.live = LiveController(self.context, self.labels)
         self.export = ExportController(self.context, self.labels)
-        self.closing = ClosingController(self.context, self.labels, self.training)
+        self.closing = ClosingController(self.context, self.labels, self.training, self.live)
 
     @property
     def session(self) -> Session:

@@ -27,19 +27,20 @@ class Ending:
     details: str
     """The end of its standard error, for whoever has to find the cause."""
     started: bool = True
+    what: str = "training"
 
     def in_words(self) -> str:
         """A sentence for an ending that no event explained; empty for a good one."""
         if not self.started:
-            return f"The training process could not be started ({self.details}). Try: install the package again."
+            return f"The {self.what} process could not be started ({self.details}). Try: install the package again."
         if self.crashed:
             return (
-                "The training process ended without a word, most likely because the memory ran out. "
+                f"The {self.what} process ended without a word, most likely because the memory ran out. "
                 "Your labels are safe. Try: close other programs, or train with fewer or smaller tiles."
             )
         if self.exit_code != 0:
             return (
-                f"The training process ended with an error (exit code {self.exit_code}). "
+                f"The {self.what} process ended with an error (exit code {self.exit_code}). "
                 "Your labels are safe. Try: start it again; if it fails again, send us the details."
             )
         return ""
@@ -58,15 +59,21 @@ def train_command(
     return command
 
 
+def live_command(project: Path) -> list[str]:
+    """The command line of the process that paints a tile anew after every stroke."""
+    return [sys.executable, "-m", "training_core", "live", str(project)]
+
+
 class TrainerProcess(QObject):
-    """One training process at a time; its events come as they are written."""
+    """One training (or live) process at a time; its events come as they are written."""
 
     event_received = Signal(object)
     ended = Signal(object)
     """Ending; comes once per start, after the last event."""
 
-    def __init__(self, parent: QObject | None = None) -> None:
+    def __init__(self, parent: QObject | None = None, what: str = "training") -> None:
         super().__init__(parent)
+        self._what = what
         self._process: QProcess | None = None
         self._run_id: str | None = None
         self._stderr = ""
@@ -79,7 +86,7 @@ class TrainerProcess(QObject):
     def start(self, command: Sequence[str]) -> None:
         """Start the process. Returns at once; a program that does not start is reported by `ended`."""
         if self._process is not None:
-            raise RuntimeError("a training process is running already")
+            raise RuntimeError(f"a {self._what} process is running already")
         self._run_id, self._stderr = None, ""
         process = QProcess(self)
         process.setProcessEnvironment(_environment())
@@ -134,11 +141,11 @@ class TrainerProcess(QObject):
         if rest:
             self._take_line(rest)
         self._read_errors()
-        self._end(Ending(exit_code, status == QProcess.ExitStatus.CrashExit, self._stderr))
+        self._end(Ending(exit_code, status == QProcess.ExitStatus.CrashExit, self._stderr, what=self._what))
 
     def _on_error(self, error: QProcess.ProcessError) -> None:
         if error == QProcess.ProcessError.FailedToStart and self._process is not None:
-            self._end(Ending(-1, True, self._process.errorString(), started=False))
+            self._end(Ending(-1, True, self._process.errorString(), started=False, what=self._what))
 
     def _end(self, ending: Ending) -> None:
         process, self._process = self._process, None

@@ -101,6 +101,8 @@ class Session:
     """Training."""
     curves_changed = Signal(object)
     """Curves."""
+    label_saved = Signal(str)
+    """Name of the tile whose label was just written to the project."""
     overlays_changed = Signal(str)
     """Name of the tile with other overlays."""
 
@@ -111,11 +113,13 @@ class Session:
         self.training = Training()
         self.curves = Curves()
         self._live: dict[str, Overlays] = {}
+        self._painted: dict[str, Overlays] = {}
+        """Those of the live process, as long as they are newer than the training's."""
 
     def set_project(self, project: Project | None) -> None:
         """Show another project; nothing of the former one remains."""
         self.project, self.tile, self.class_id = project, None, None
-        self.training, self.curves, self._live = Training(), Curves(), {}
+        self.training, self.curves, self._live, self._painted = Training(), Curves(), {}, {}
         self.project_changed.emit(project)
         self.training_changed.emit(self.training)
         self.curves_changed.emit(self.curves)
@@ -208,7 +212,12 @@ class Session:
                 self._set_training(replace(training, message=f"{where} {mdice:.1f} % after {event.step} steps{best}."))
             case OverlayReady():
                 paths = (Path(event.prediction), Path(event.pseudo_label), Path(event.confidence))
-                self._live[event.tile] = Overlays(event.run_id, *paths, live=True)
+                overlays = Overlays(event.run_id or event.source, *paths, live=True)
+                if event.source == "live":
+                    self._painted[event.tile] = overlays
+                else:
+                    self._live[event.tile] = overlays
+                    self._painted.pop(event.tile, None)
                 self.overlays_changed.emit(event.tile)
             case RunFinished():
                 self._set_training(replace(training, run_id=event.run_id, finished=True, progress=1.0, eta_s=None))
@@ -218,12 +227,14 @@ class Session:
                 pass  # Warned carries no state; a validation without a Dice draws no point
 
     def overlays(self, name: str) -> Overlays | None:
-        """The newest overlays of a tile: those of the running training, else those of the latest finished run.
+        """The newest overlays of a tile: those of the live or training process, else those of the latest finished run.
 
         None where there are none or where the user rejected them.
         """
         if self.project is None:
             return None
+        if name in self._painted:
+            return self._painted[name]
         live = self._live.get(name)
         if live is not None and self.training.active:
             return live
@@ -235,6 +246,16 @@ class Session:
         if live is not None and not self.project.is_rejected(name, live.run_id):
             return replace(live, live=False)  # a completely labelled tile has no stored prediction
         return None
+
+    def is_painted(self, name: str | None) -> bool:
+        """Whether the tile's overlays are the live process's."""
+        return name in self._painted
+
+    def end_live(self) -> None:
+        """The live process has ended, and its overlays with it."""
+        names, self._painted = tuple(self._painted), {}
+        for name in names:
+            self.overlays_changed.emit(name)
 
     def _append_loss(self, event: StepDone) -> None:
         total = event.losses.get("total", sum(event.losses.values()))

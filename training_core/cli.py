@@ -11,7 +11,9 @@ from typing import NoReturn
 from training_core import __version__
 from training_core.errors import ConfigError, UserError
 
-_COMMANDS = ("demo", "project", "encoders", "train", "predict", "evaluate", "export", "benchmark", "bench", "verify")
+_COMMANDS = (
+    "demo", "project", "encoders", "train", "live", "predict", "evaluate", "export", "benchmark", "bench", "verify",
+)  # fmt: skip
 """In the order of work, which is the order of the help."""
 
 EXIT_USER_ERROR = 2

@@ -156,6 +156,9 @@ class ScheduleConfig(_Section):
     epochs: int | None = Field(None, ge=1, description="passes over the unlabelled tiles (labelled ones without them)")
     minutes: float | None = Field(None, gt=0)
     validate_every_steps: int = Field(50, ge=1)
+    quick_start: bool = Field(
+        True, description="the first overlays come from a light head on frozen features, until the network is as good"
+    )
 
 
 class DataConfig(_Section):

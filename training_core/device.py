@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -67,3 +68,17 @@ def _cpu_flag(flag: str) -> bool:
             return any(line.startswith("flags") and flag in line.split() for line in lines)
     except OSError:  # not Linux: stay with float32
         return False
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """For work in small pieces: a second thread brings little, and on a busy machine each piece waits for it.
+
+    Measured beside two other programs on two cores: features of three tiles in 14 s with two threads, 2 s with one.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -91,6 +91,8 @@ class OverlayReady(_Event):
     prediction: str
     pseudo_label: str
     confidence: str
+    source: Literal["network", "quick_start", "live"] = "network"
+    """Who painted it: the network in training, or the light head on frozen features, at its start or in `live`."""
 
 
 class RunFinished(_Event):
@@ -126,7 +128,7 @@ class Stop(_Message):
 
 
 class Show(_Message):
-    """Make and refresh the overlays of this tile from now on, the first one at once."""
+    """Make and refresh the overlays of this tile from now on, the first one at once; `live` reads the labels again."""
 
     command: Literal["show"] = "show"
     tile: str

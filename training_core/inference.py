@@ -18,6 +18,7 @@ from torch import Tensor
 from training_core.config import InferenceConfig
 from training_core.device import Compute
 from training_core.model import UniSemAlign
+from training_core.tile_result import TileResult
 
 Pixels = NDArray[np.uint8]
 
@@ -25,18 +26,6 @@ WINDOW_PX = 1024
 """Side of the sliding window where none is set."""
 MIN_SIDE_PX = 32
 """No image gets smaller than this when it is resampled."""
-
-
-@dataclass(frozen=True)
-class TileResult:
-    """Class indices (H, W) uint8 of the decoder and of the fused logits, with their confidences (H, W) 0..1."""
-
-    prediction: Pixels
-    confidence: NDArray[np.float32]
-    """Calibrated, where the run had validation tiles."""
-    fused: Pixels
-    fused_confidence: NDArray[np.float32]
-    """Not calibrated: the pseudo-label threshold is a bar for the network's own confidence."""
 
 
 @dataclass(frozen=True)

@@ -20,10 +20,12 @@ Listener = Callable[[Event], None]
 class Messenger:
     """Stamps events with run id and time, writes them to RUN/events.jsonl and hands them to a listener.
 
-    commands: the file descriptor that command lines come from.
+    commands: the file descriptor that command lines come from. stop_at_end: its end counts as `Stop`.
     """
 
-    def __init__(self, listener: Listener | None = None, commands: int | None = None) -> None:
+    def __init__(
+        self, listener: Listener | None = None, commands: int | None = None, *, stop_at_end: bool = False
+    ) -> None:
         self.listener = listener
         self.muted = False
         """True: nobody is told anything; of several processes one speaks for all."""
@@ -31,6 +33,7 @@ class Messenger:
         self._started = time.monotonic()
         self._run_id = ""
         self._interrupted = False
+        self._stop_at_end = stop_at_end
         self._commands: queue.SimpleQueue[Command] = queue.SimpleQueue()
         if commands is not None:
             threading.Thread(target=self._listen, args=(commands,), daemon=True, name="commands").start()
@@ -80,6 +83,11 @@ class Messenger:
             else:
                 stop = True
 
+    def wait(self) -> tuple[bool, str | None]:
+        """`pending`, but not before a command has come."""
+        self._commands.put(self._commands.get())
+        return self.pending()
+
     def close(self) -> None:
         """Close the run's event file."""
         if self._file is not None:
@@ -98,6 +106,8 @@ class Messenger:
                 command = parse_command(line.decode("utf-8", errors="replace"))
                 if command is not None:
                     self._commands.put(command)
+        if self._stop_at_end:
+            self.request_stop()
 
 
 def line_writer(stream: TextIO, on_closed: Callable[[], None]) -> Listener:

@@ -136,10 +136,13 @@ class UniSemAlign(nn.Module):
         return height, width
 
 
-def build_model(config: Config, classes: Sequence[NamedClass], *, from_checkpoint: bool = False) -> UniSemAlign:
+def build_model(
+    config: Config, classes: Sequence[NamedClass], *, from_checkpoint: bool = False, encoder: Encoder | None = None
+) -> UniSemAlign:
     """The network that `config` describes, for these classes, with the encoder's (and text tower's) own weights.
 
     from_checkpoint: a checkpoint will be loaded into it, so weights that are in there are not asked for.
+    encoder: the one of `config`, where it was built already.
 
     Raises
     ------
@@ -149,7 +152,7 @@ def build_model(config: Config, classes: Sequence[NamedClass], *, from_checkpoin
     is_external = encoder_config.pretrained and encoder_config.fine_tune == "frozen"
     if from_checkpoint and not is_external:
         encoder_config = encoder_config.model_copy(update={"pretrained": False, "weights_path": None})
-    encoder = build_encoder(encoder_config)
+    encoder = build_encoder(encoder_config) if encoder is None else encoder
     decoder = build_decoder(config.decoder, encoder.channels, encoder.strides, len(classes))
     text = build_text(config.text, classes, config.alignment.embedding_dim) if config.alignment.use_text else None
     model = UniSemAlign(encoder, decoder, n_classes=len(classes), alignment=config.alignment, text=text)

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training_core.errors import writing
-from training_core.inference import TileResult
 from training_core.io import write_png
 from training_core.project import UNLABELED
+from training_core.tile_result import TileResult
 
 
 def write_overlays(

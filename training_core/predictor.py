@@ -14,12 +14,13 @@ from training_core.config import Config
 from training_core.data.resample import check_zoom, zoom_to_run
 from training_core.device import Compute, choose_compute
 from training_core.distributed import own_device
-from training_core.inference import Readout, TileResult, predict_image
+from training_core.inference import Readout, predict_image
 from training_core.memory import with_smaller_windows
 from training_core.model import UniSemAlign, build_model, placed
 from training_core.project import TissueClass
 from training_core.readout import read_readout
 from training_core.run_folder import read_run
+from training_core.tile_result import TileResult
 
 
 @dataclass

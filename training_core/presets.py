@@ -24,7 +24,7 @@ _PAPER: dict[str, Any] = {
         "poly_power": 0.9,
     },
     "teacher": {"ema_decay": 0.0},
-    "schedule": {"epochs": 80},
+    "schedule": {"epochs": 80, "quick_start": False},
     "inference": {"window_px": 256, "stride_fraction": 2 / 3, "scale": 1.0, "views": 1},
     "runtime": {"precision": "float32"},
 }

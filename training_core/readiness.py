@@ -72,7 +72,7 @@ def settle(project: Project, split: Split, config: Config) -> Config:
     balance = data.balance_classes
     if balance is None:
         balance = len(project.classes) > 2 or not all(project.is_fully_labeled(name) for name in split.labeled)
-    settled = {"mpp": choose_run_mpp(_usable_tiles(project), data.mpp), "balance_classes": balance}
+    settled = {"mpp": choose_run_mpp(usable_tiles(project), data.mpp), "balance_classes": balance}
     return config.model_copy(update={"data": data.model_copy(update=settled)})
 
 
@@ -80,7 +80,7 @@ def cautions(project: Project, split: Split, config: Config) -> tuple[str, ...]:
     """Sentences that the user should read before a run with these (settled) settings starts."""
     learned = _painted(project, split.labeled)
     measured = _painted(project, split.val) if split.val else learned
-    return (*_on_pixel_size(_usable_tiles(project), config.data.mpp), *_on_classes(project, config, learned, measured))
+    return (*_on_pixel_size(usable_tiles(project), config.data.mpp), *_on_classes(project, config, learned, measured))
 
 
 def _on_pixel_size(tiles: Sequence[Tile], run_mpp: float | None) -> Iterable[str]:
@@ -121,7 +121,7 @@ def _painted(project: Project, names: Iterable[str]) -> set[int]:
     return {int(c) for name in names for c in np.unique(project.label(name))} - {UNLABELED}
 
 
-def _usable_tiles(project: Project) -> list[Tile]:
+def usable_tiles(project: Project) -> list[Tile]:
     """The tiles whose pictures are there: all of them are predicted, whatever they are used for in training."""
     missing = set(project.missing_images())
     return [tile for tile in project.tiles if tile.name not in missing]

@@ -1,4 +1,7 @@
-"""One run from start to end: check, build, train, predict every tile, sum up."""
+"""One run from start to end: check, build, train, predict every tile, sum up.
+
+What imports timm is imported inside `train`, after the first overlay: that takes seconds.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -14,18 +17,19 @@ from training_core import distributed
 from training_core.config import Config
 from training_core.data.pool import TilePool
 from training_core.device import Compute, choose_compute
-from training_core.encoders import completed
 from training_core.errors import CheckpointError, ConfigError
 from training_core.events import RunFinished, RunStarted, Status, Warned
 from training_core.io import atomic_write, read_mask
 from training_core.memory import explained
 from training_core.messenger import Messenger
-from training_core.model import build_model
 from training_core.project import Project, TissueClass
 from training_core.project.summaries import add_summary, summarize
+from training_core.quick_start import QuickStart
 from training_core.readiness import cautions, check_ready, settle
 from training_core.run_folder import Split, create_run_folder, peak_rss_bytes, read_run
-from training_core.trainer import Trainer
+
+if TYPE_CHECKING:
+    from training_core.trainer import Trainer
 
 
 @dataclass(frozen=True)
@@ -66,11 +70,21 @@ def _train(request: Request, compute: Compute, messenger: Messenger) -> dict[str
         _check_same_classes(request.resume, classes)
     split = read_run(request.resume)[2] if request.resume else check_ready(project, config)
     if not request.resume:  # a resumed run goes on as it was settled
-        config = completed(settle(project, split, config))
+        config = settle(project, split, config)
     distributed.check_divides(config)
+    quick = None
+    if config.schedule.quick_start and not request.resume and distributed.is_first():
+        quick = QuickStart(project, config, compute, messenger)
+        if request.show is not None:
+            quick.show(request.show, step=0)
+    from training_core.encoders import completed
+    from training_core.model import build_model
+    from training_core.trainer import Trainer
+
+    config = config if request.resume else completed(config)
     torch.manual_seed(config.seed)
     messenger.send(Status, message="Loading the encoder")
-    model = build_model(config, classes)
+    model = build_model(config, classes, encoder=quick.hand_over() if quick else None)
     messenger.send(Status, message="Reading the labels")
     class_ids = [c.id for c in classes]
     pool = TilePool(project, (*split.labeled, *split.val, *_partly_labeled(project, split)), class_ids)
@@ -79,8 +93,10 @@ def _train(request: Request, compute: Compute, messenger: Messenger) -> dict[str
         run_dir = create_run_folder(project, config, classes, split, pool.label_hash(), request.command)
     run_dir = distributed.told_by_first(run_dir)
     assert run_dir is not None
-    trainer = Trainer(model, config, pool, split, project, run_dir, compute, messenger)
+    trainer = Trainer(model, config, pool, split, project, run_dir, compute, messenger, quick)
     trainer.shown = request.show
+    if quick:
+        quick.share(model.encoder)
     if request.resume:
         trainer.restore()
         _check_budget_left(trainer, run_dir)
@@ -108,6 +124,8 @@ def _train(request: Request, compute: Compute, messenger: Messenger) -> dict[str
         return {}
     if trainer.progress.step:
         trainer.load_best(measure=reason == "budget")  # who stops a run does not want to wait
+        if quick:
+            quick.conclude(trainer.progress.best)
         _predict_all(trainer, messenger)
     return _finish(trainer, reason, messenger)
 

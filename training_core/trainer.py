@@ -35,6 +35,7 @@ from training_core.optimizer import build_optimizer, load_optimizer_tensors, opt
 from training_core.overlays import write_overlays
 from training_core.project import Project
 from training_core.pseudo_label import Threshold
+from training_core.quick_start import QuickStart
 from training_core.readout import candidate_scales, measure_readout, read_readout, usual_scale
 from training_core.run_folder import Split, record_change
 from training_core.schedule import Budget, lr_factor
@@ -75,6 +76,7 @@ class Trainer:
         run_dir: Path,
         compute: Compute,
         messenger: Messenger,
+        quick: QuickStart | None = None,
     ) -> None:
         self.compute, self.messenger = compute, messenger
         self.project, self.pool, self.split, self.run_dir = project, pool, split, run_dir
@@ -90,6 +92,8 @@ class Trainer:
         self._use(config)
         self.readout = Readout(scale=usual_scale(config))
         self.shown: str | None = None
+        self.quick = quick
+        """Paints until the network's overlays are as good; None: the network paints from the start."""
 
     @property
     def predictor(self) -> UniSemAlign:
@@ -119,7 +123,8 @@ class Trainer:
                 break
             if show is not None:
                 self.shown = show
-                if state.step:
+                answered = self.quick is not None and self.quick.show(show, state.step)
+                if state.step and not answered:
                     self.refresh_overlay()
             step_started = time.monotonic()
             result = self.take_step()
@@ -132,12 +137,13 @@ class Trainer:
             if state.step % self.config.schedule.validate_every_steps == 0:
                 self._keep()
                 validated_at = state.step
-            if state.step in _FIRST_OVERLAYS or validated_at == state.step:
+            if (state.step in _FIRST_OVERLAYS or validated_at == state.step) and self._may_show(validated_at):
                 self.refresh_overlay()
         self.close()
         if validated_at != state.step:
             self._keep()
-            self.refresh_overlay()
+            if self._may_show(state.step):
+                self.refresh_overlay()
         state.elapsed_s = time.monotonic() - started
         return reason
 
@@ -185,6 +191,12 @@ class Trainer:
         self.batches.close()
         moment.restore()
         return words
+
+    def _may_show(self, validated_at: int) -> bool:
+        state = self.progress
+        return self.quick is None or self.quick.may_show(
+            state.step, state.scores if validated_at == state.step else None
+        )
 
     def _train_on(self, batch: Batch) -> StepResult:
         """Losses, gradients, the optimiser, the teacher."""

@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QWidget
 
 from napari_unisemalign.controllers.context import Context
 from napari_unisemalign.controllers.labels import LabelsController
+from napari_unisemalign.controllers.live import LiveController
 from napari_unisemalign.controllers.training import TrainingController
 from napari_unisemalign.dialogs import CloseAnswer
 from napari_unisemalign.session import Phase, Training
@@ -19,9 +20,11 @@ LAST_WAIT_MS = 20_000
 class ClosingController(QObject):
     """Stands before napari's own closing, which knows nothing of a training process."""
 
-    def __init__(self, context: Context, labels: LabelsController, training: TrainingController) -> None:
+    def __init__(
+        self, context: Context, labels: LabelsController, training: TrainingController, live: LiveController
+    ) -> None:
         super().__init__(context.panel)
-        self._context, self._labels, self._training = context, labels, training
+        self._context, self._labels, self._training, self._live = context, labels, training, live
         self._close_when_done = False
         self._window_ref: weakref.ref[QWidget] | None = None
         context.panel.docked.connect(lambda: QTimer.singleShot(0, self._watch))
@@ -48,6 +51,7 @@ class ClosingController(QObject):
             self._finish_without_questions()
             return False
         if self._may_close():
+            self._live.stop()
             return False
         event.ignore()
         return True
@@ -70,6 +74,7 @@ class ClosingController(QObject):
         return dialogs.close_while_training()
 
     def _finish_without_questions(self) -> None:
+        self._live.stop()
         self._labels.flush()
         if self._context.session.training.active:
             self._training.stop()
@@ -112,6 +117,7 @@ class ClosingController(QObject):
                 return
             self._training.kill()
         if self._labels.flush() or self._context.dialogs.close_unsaved(self._labels.unsaved_names()):
+            self._live.stop()
             panel.deleteLater()
         else:
             self._dock_again()

@@ -126,6 +126,7 @@ class LabelsController:
         if name == self._tile:
             self._saved = values
         self._session.states_changed.emit()
+        self._session.label_saved.emit(name)
         return True
 
     def _write(self, name: str, values: U8, accepted: tuple[LabelSource, str, Region] | None) -> None:

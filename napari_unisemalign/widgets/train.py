@@ -9,6 +9,10 @@ from napari_unisemalign.widgets.common import Hint, body_layout, caption, primar
 from napari_unisemalign.widgets.curves import CurveView, Points, duration
 
 DEFAULT_MINUTES = 5.0
+LIVE_TIP = (
+    "Paint the prediction of the tile on screen anew after every stroke, without training: a quick look at what your "
+    "labels say so far, and where a few more strokes help. Training is better, and can run beside it."
+)
 
 
 class TrainView(QWidget):
@@ -16,6 +20,7 @@ class TrainView(QWidget):
 
     start_clicked = Signal()
     stop_clicked = Signal()
+    live_toggled = Signal(bool)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -31,6 +36,9 @@ class TrainView(QWidget):
         )
         self.start_button = primary(QPushButton("Start training", self))
         self.stop_button = QPushButton("Stop and keep", self)
+        self.live_button = QPushButton("Live", self)
+        self.live_button.setCheckable(True)
+        self.live_status = Hint("", self)
         self.progress = QProgressBar(self)
         self.progress.setRange(0, 1000)
         self.progress.setTextVisible(False)
@@ -45,13 +53,15 @@ class TrainView(QWidget):
         settings.addStretch()
         settings.addWidget(self.labeled_only_check)
         layout.addLayout(settings)
-        layout.addLayout(row(self.start_button, self.stop_button))
+        layout.addLayout(row(self.start_button, self.stop_button, self.live_button))
+        layout.addWidget(self.live_status)
         layout.addWidget(self.progress)
         layout.addWidget(self.time_left)
         layout.addWidget(self.status)
         layout.addLayout(row(self.loss_curve, self.dice_curve))
         self.start_button.clicked.connect(lambda: self.start_clicked.emit())
         self.stop_button.clicked.connect(lambda: self.stop_clicked.emit())
+        self.live_button.clicked.connect(self.live_toggled.emit)  # by the user only
         self.set_progress(0.0, None, active=False)
         self.set_curves((), (), "validation")
 
@@ -71,6 +81,17 @@ class TrainView(QWidget):
         set_available(self.stop_button, stop_reason, "Stop now, keep what was learned and predict with it")
         self.minutes_spin.setEnabled(bool(stop_reason))
         self.labeled_only_check.setEnabled(bool(stop_reason))
+
+    def set_live(self, on: bool, reason: str) -> None:
+        """Whether live painting is on, and why it cannot be switched."""
+        set_available(self.live_button, reason, LIVE_TIP)
+        self.live_button.setChecked(on)
+        if not on:
+            self.live_status.set_text("")
+
+    def set_live_status(self, text: str) -> None:
+        """What live painting does, or what it lacks."""
+        self.live_status.set_text(text)
 
     def set_status(self, text: str) -> None:
         """The sentence that says what goes on, or what to do."""

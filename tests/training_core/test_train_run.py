@@ -32,7 +32,7 @@ from training_core.events import (
     Warned,
     parse_event,
 )
-from training_core.inference import TileResult, predict_image
+from training_core.inference import predict_image
 from training_core.io import read_image, read_mask
 from training_core.messenger import Messenger
 from training_core.overlays import write_overlays
@@ -40,6 +40,7 @@ from training_core.predictor import load_predictor
 from training_core.project import LabelSource, Project, TileState
 from training_core.run import Request, train
 from training_core.run_folder import read_run
+from training_core.tile_result import TileResult
 
 MakeProject = Callable[..., Project]
 MakeConfig = Callable[..., Config]

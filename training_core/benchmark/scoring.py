@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from training_core.benchmark.datasets import Dataset, Item
 from training_core.errors import MaskError
-from training_core.inference import TileResult
 from training_core.io import read_image, read_mask
 from training_core.io.resolution import file_mpp_um
 from training_core.metrics import Calibration, Confusion
@@ -19,6 +18,7 @@ from training_core.object_metrics import ObjectCounts, compare_objects, connecte
 from training_core.predictor import Predictor
 from training_core.project import UNLABELED
 from training_core.project.importing import map_mask
+from training_core.tile_result import TileResult
 
 Progress = Callable[[int, int, str], None]
 

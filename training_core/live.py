@@ -1,0 +1,92 @@
+"""Live: a resident process that paints a tile anew whenever it is told that the user has painted on it."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from functools import cache
+from typing import TYPE_CHECKING
+
+from training_core.config import Config
+from training_core.data.resample import choose_run_mpp
+from training_core.device import choose_compute, one_thread
+from training_core.errors import ImageError, MaskError, ProjectError
+from training_core.events import OverlayReady, Status
+from training_core.features.encode import ready
+from training_core.features.painter import HeadPainter
+from training_core.features.store import FeatureStore
+from training_core.messenger import Messenger
+from training_core.project import Project
+from training_core.project.thumbnails import CACHE_FOLDER
+from training_core.readiness import usable_tiles
+
+if TYPE_CHECKING:
+    from training_core.encoders import Encoder
+
+
+class Live:
+    """Answers `Show` with the overlays of that tile by a light head, fitted on the labels as they are then."""
+
+    def __init__(self, project: Project, config: Config, messenger: Messenger) -> None:
+        """
+        Raises
+        ------
+        DeviceError: this machine does not have the device asked for.
+        ImageError: tiles whose pixel sizes are too far apart.
+        """
+        mpp = choose_run_mpp(usable_tiles(project), config.data.mpp)
+        config = config.model_copy(update={"data": config.data.model_copy(update={"mpp": mpp})})
+        compute = choose_compute(config.runtime)
+
+        @cache
+        def encoder() -> Encoder:
+            from training_core.encoders import build_encoder  # timm: not needed where the cache knows the tiles
+
+            with one_thread():
+                return ready(build_encoder(config.encoder), compute)
+
+        store = FeatureStore(project, config.encoder, compute, encoder)
+        self._painter = HeadPainter(project, config, store)
+        self._encoder = encoder
+        self._threshold = config.pseudo_label.threshold_start
+        self._folder = project.path / CACHE_FOLDER / "live"
+        self._messenger = messenger
+        self._step = 0
+
+    def serve(self) -> None:
+        """Until `Stop`, or until nobody is left to send one. What the labels lack is said as a `Status`.
+
+        Raises
+        ------
+        WeightsError: the encoder's weights are missing.
+        """
+        tile: str | None = None
+        behind = False
+        self._messenger.send(Status, message="Live: waiting for a stroke.")
+        while True:
+            stop, shown = self._messenger.pending() if behind else self._messenger.wait()
+            if stop:
+                return
+            tile = shown or tile
+            behind = tile is not None and self._answer(tile)
+            if tile is not None and not behind:
+                self._prepare(tile)
+
+    def _prepare(self, tile: str) -> None:
+        """While the user paints: get the encoder and all features of the tile, so that the stroke is answered soon."""
+        self._encoder()
+        with suppress(ImageError, ProjectError):  # said by the answer before
+            self._painter.prepare(tile)
+
+    def _answer(self, tile: str) -> bool:
+        """Paint the tile; whether there are labelled tiles that the head has not seen yet."""
+        try:
+            behind = self._painter.fit(tile)
+            paths = self._painter.paint(tile, self._folder, self._threshold)
+        except (ImageError, MaskError, ProjectError) as error:
+            self._messenger.send(Status, message=f"Live: {error}")
+            return False
+        self._step += 1
+        values = {kind: str(path) for kind, path in paths.items()}
+        self._messenger.send(OverlayReady, step=self._step, tile=tile, source="live", **values)
+        self._messenger.send(Status, message=f"Live: painted from the labels of {self._painter.n_tiles} tiles.")
+        return behind

@@ -1,0 +1,131 @@
+"""A first overlay seconds after the start, and the word on when the network's overlays take its place.
+
+The overlays of the first minute come from a light head on frozen features (training_core/features). Whatever is on
+screen is replaced only by what the validation tiles find at least as good; where there are none, by the network after
+`STEPS_WITHOUT_VALIDATION` steps.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING
+
+import torch
+
+from training_core.config import Config
+from training_core.device import Compute, one_thread
+from training_core.errors import ImageError, ProjectError
+from training_core.events import OverlayReady, Status, Warned
+from training_core.features.encode import ready
+from training_core.features.painter import HeadPainter
+from training_core.features.store import FeatureStore
+from training_core.messenger import Messenger
+from training_core.metrics import Scores
+from training_core.project import Project
+from training_core.project.thumbnails import CACHE_FOLDER
+
+if TYPE_CHECKING:
+    from training_core.encoders import Encoder
+
+STEPS_WITHOUT_VALIDATION = 100
+
+
+class QuickStart:
+    """Paints for the network until that may show its own. Used by one run, which did not start from a checkpoint."""
+
+    def __init__(self, project: Project, config: Config, compute: Compute, messenger: Messenger) -> None:
+        self._config, self._compute, self._messenger = config, compute, messenger
+        self._built: tuple[Encoder, torch.Tensor] | None = None
+        self._pretrained: Encoder | None = None
+        store = FeatureStore(project, config.encoder, compute, self._encoder)
+        self._painter = HeadPainter(project, config, store)
+        self._folder = project.path / CACHE_FOLDER / "quick_start"
+        self._val = project.val_names()
+        self._in_charge = True
+        self._has_painted = False
+        self._bar: float | None = None
+        """mDice in percent, on the validation tiles, of what is on screen."""
+
+    def show(self, tile: str, step: int) -> bool:
+        """Paint the tile and announce it; False when that is the network's business, or the head's labels do not do."""
+        if not self._in_charge:
+            return False
+        try:
+            if not self._has_painted:
+                self._painter.fit(tile)
+            paths = self._painter.paint(tile, self._folder, self._config.pseudo_label.threshold_start)
+        except (ImageError, ProjectError) as error:
+            self._messenger.send(Status, message=f"No quick start: {error}")
+            return False
+        self._has_painted = True
+        values = {kind: str(path) for kind, path in paths.items()}
+        self._messenger.send(OverlayReady, step=step, tile=tile, source="quick_start", **values)
+        return True
+
+    def may_show(self, step: int, scores: Scores | None) -> bool:
+        """Whether the network's overlay may be shown after `step`. scores: of the validation just made, else None."""
+        if not self._has_painted:
+            self._in_charge = self._in_charge and scores is None
+            return True  # nothing of the head's is on screen
+        if not self._val:
+            if self._in_charge and step >= STEPS_WITHOUT_VALIDATION:
+                self._give_way(f"after {step} steps; there is no validation tile to compare it on with the quick start")
+            return not self._in_charge
+        if scores is None:
+            return not self._in_charge
+        if self._bar is None:
+            own = self._painter.score(self._val)
+            self._bar = own.mdice if own is not None else 0.0
+        better = scores.mdice >= self._bar
+        against = f"validation Dice {scores.mdice:.1f} % against {self._bar:.1f} %"
+        if better:
+            self._bar = scores.mdice
+            if self._in_charge:
+                self._give_way(f"{against} of the quick start")
+        else:
+            what = "the quick start" if self._in_charge else "an earlier step"
+            self._messenger.send(Status, message=f"The overlay stays that of {what}: {against}.")
+        return better
+
+    def conclude(self, best: Scores | None) -> None:
+        """Say so where the predictions that the run ends with are worse than the quick start's."""
+        if self._in_charge and self._bar is not None and best is not None and best.mdice < self._bar:
+            self._messenger.send(
+                Warned,
+                message=f"The quick start is still better than the network: validation Dice {self._bar:.1f} % against "
+                f"{best.mdice:.1f} %. The predictions are the network's; train longer for better ones.",
+            )
+
+    def hand_over(self) -> Encoder | None:
+        """The encoder, if it was built already, for the network; chance goes on as if it was built at this moment."""
+        if self._built is None:
+            return None
+        encoder, random_state = self._built
+        torch.set_rng_state(random_state)
+        return encoder
+
+    def share(self, encoder: Encoder) -> None:
+        """Use the network's own encoder where it stays as it was pretrained."""
+        if self._pretrained is None and not _is_trained(encoder):
+            self._pretrained = encoder
+
+    def _give_way(self, why: str) -> None:
+        self._in_charge = False
+        self._messenger.send(Status, message=f"From now on the overlay is the network's: {why}.")
+
+    def _encoder(self) -> Encoder:
+        if self._pretrained is None:
+            from training_core.encoders import build_encoder  # timm: not needed where the cache knows the tiles
+
+            self._messenger.send(Status, message="Loading the encoder")
+            with one_thread(), torch.random.fork_rng(devices=[]):
+                torch.manual_seed(self._config.seed)
+                encoder = build_encoder(self._config.encoder)
+                self._built = (encoder, torch.get_rng_state())
+            own = copy.deepcopy(encoder) if _is_trained(encoder) else encoder
+            self._pretrained = ready(own, self._compute)
+        return self._pretrained
+
+
+def _is_trained(encoder: Encoder) -> bool:
+    return any(parameter.requires_grad for parameter in encoder.trunk.parameters())
