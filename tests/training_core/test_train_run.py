@@ -120,7 +120,7 @@ def test_a_run_from_start_to_end(finished: Finished) -> None:
     # the folder
     assert {entry.name for entry in folder.iterdir()} == {
         "config.json", "provenance.json", "events.jsonl", "metrics.jsonl", "checkpoints", "overlays", "predictions",
-        "summary.json",
+        "summary.json", "tiles.jsonl",
     }  # fmt: skip
     config, classes, split = read_run(folder)
     assert config.data.crop_px == 64
