@@ -17,6 +17,7 @@ import pytest
 import torch
 
 from training_core import checkpoint as checkpoints
+from training_core.batch import Batch
 from training_core.config import Config, resolve
 from training_core.errors import ImageError, MemoryLimitError
 from training_core.events import Event, RunFinished, StepDone, Warned, parse_event
@@ -26,6 +27,8 @@ from training_core.predictor import load_predictor
 from training_core.project import Project
 from training_core.run import Request, train
 from training_core.run_folder import read_run
+from training_core.step import StepResult
+from training_core.trainer import Trainer
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits the address space of a process")
 
@@ -153,6 +156,51 @@ def test_prediction_takes_smaller_windows(squeezed: Squeezed, tmp_path: Path) ->
     assert ended.code == 1
     assert "not enough memory to predict, even in windows of 256 px" in ended.error
     assert not (tmp_path / "none.npy").exists()
+
+
+def test_a_run_in_full_swing_goes_on_as_if_resumed_with_less(
+    make_project: Callable[..., Project], small_config: Callable[..., Config], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Memory runs out at the end of the third step's backward pass; the rest equals a run resumed after the second."""
+    sizes = {"crop_px": 64, "labeled_batch": 4, "unlabeled_batch": 4}
+    config = small_config(data=sizes, schedule={"steps": 4, "validate_every_steps": 2})
+    project = make_project()
+
+    def steps(config: Config, resume: Path | None = None, stop_after: int | None = None) -> list[StepDone]:
+        done: list[StepDone] = []
+
+        def listen(event: Event) -> None:
+            if isinstance(event, StepDone):
+                done.append(event)
+                if event.step == stop_after:
+                    messenger.request_stop()
+
+        messenger = Messenger(listen)
+        train(Request(project, config, resume), messenger)
+        return done
+
+    first = steps(config, stop_after=2)
+    (run,) = project.runs_dir.iterdir()
+    stored = read_run(run)[0]
+    less = stored.data.model_copy(update={"labeled_batch": 2, "unlabeled_batch": 2})
+    expected = first + steps(stored.model_copy(update={"data": less}), resume=run)
+
+    train_on = Trainer._train_on
+
+    def failing(self: Trainer, batch: Batch) -> StepResult:
+        if self.progress.step != 2 or len(batch.images) == 2:
+            return train_on(self, batch)
+        earliest = next(p for p in self.model.encoder.parameters() if p.requires_grad)
+        hook = earliest.register_hook(lambda _gradient: torch.empty(1 << 55, dtype=torch.uint8))
+        try:
+            return train_on(self, batch)
+        finally:
+            hook.remove()
+
+    monkeypatch.setattr(Trainer, "_train_on", failing)
+    done = steps(config)
+    assert [event.step for event in done] == [1, 2, 3, 4]
+    assert [(e.losses, e.threshold) for e in done] == [(e.losses, e.threshold) for e in expected]
 
 
 # --- what counts as out of memory, and what is made smaller -----------------------------------------------------------
