@@ -50,3 +50,27 @@ def test_a_project_of_many_tiles_is_measured(tmp_path: Path) -> None:
     for what in ("open", "states", "suggestions"):
         for when in ("before", "after"):
             assert result[f"seconds_to_{what}_{when}_a_run"] > 0
+
+
+def test_the_first_overlay_of_both_rounds_is_timed_and_scored(tmp_path: Path) -> None:
+    file = tmp_path / "overlay.json"
+    assert main(["bench", "first-overlay", "--repeats", "1", "--json", str(file)]) == 0
+    result = json.loads(file.read_text())
+    assert result["source"] == "quick_start"
+    assert result["seconds_to_first_overlay"] > 0.1
+    assert result["seconds_to_first_overlay_round_two"] > 0.1
+    assert result["mdice"] >= 75
+
+
+def test_a_training_without_overlay_is_an_error_with_its_reason(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", "first-overlay", "--repeats", "1", "--set", "encoder.name=nonesuch"]) == 2
+    assert "nonesuch" in capsys.readouterr().err
+
+
+def test_prediction_is_measured_beside_the_bare_network(tmp_path: Path) -> None:
+    file = tmp_path / "predict.json"
+    small = ["--set", "inference.window_px=128", "--side-px", "300", "--repeats", "1"]
+    assert main(["bench", "predict", *small, "--json", str(file)]) == 0
+    result = json.loads(file.read_text())
+    assert 0 < result["mpx_per_s"] < result["network_mpx_per_s"]
+    assert result["share_of_bare"] == pytest.approx(result["network_mpx_per_s"] / result["bare_mpx_per_s"])

@@ -28,6 +28,13 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
     step.add_argument("--warm-up", type=int, default=2, metavar="N", help="steps before the first that counts (2)")
     step.add_argument("--repeats", type=int, default=5, metavar="N", help="steps that count (5)")
     step.set_defaults(run=_run_step)
+    overlay = _add(targets, "first-overlay", "the time from Train to the first overlay, in rounds one and two")
+    overlay.add_argument("--repeats", type=int, default=3, metavar="N", help="fresh projects (3)")
+    overlay.set_defaults(run=_run_overlay)
+    predict = _add(targets, "predict", "prediction of a large image, beside the bare network")
+    predict.add_argument("--side-px", type=int, default=8192, metavar="N", help="side of the square image (8192)")
+    predict.add_argument("--repeats", type=int, default=3, metavar="N", help="how often (3)")
+    predict.set_defaults(run=_run_predict)
     project = targets.add_parser(
         "project", help="a project of many tiles", description="Measures opening, listing and suggesting; the slowest."
     )
@@ -61,6 +68,20 @@ def _run_step(args: argparse.Namespace) -> int:
     config = settings.load(None, _user_settings(args), base=base)
     result = bench_step(config, as_released=args.as_released, warm_up=args.warm_up, repeats=args.repeats)
     return _give(args, result)
+
+
+def _run_overlay(args: argparse.Namespace) -> int:
+    from training_core.bench.overlay import bench_first_overlay
+
+    encoder = [f"encoder.name={args.encoder}"] if args.encoder else []
+    return _give(args, bench_first_overlay([*encoder, *args.set], repeats=args.repeats))
+
+
+def _run_predict(args: argparse.Namespace) -> int:
+    from training_core.bench.predict import bench_predict
+
+    config = settings.load(None, _user_settings(args))
+    return _give(args, bench_predict(config, side_px=args.side_px, repeats=args.repeats))
 
 
 def _run_project(args: argparse.Namespace) -> int:
