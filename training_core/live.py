@@ -88,5 +88,6 @@ class Live:
         self._step += 1
         values = {kind: str(path) for kind, path in paths.items()}
         self._messenger.send(OverlayReady, step=self._step, tile=tile, source="live", **values)
-        self._messenger.send(Status, message=f"Live: painted from the labels of {self._painter.n_tiles} tiles.")
+        n = self._painter.n_tiles
+        self._messenger.send(Status, message=f"Live: painted from the labels of {n} {'tile' if n == 1 else 'tiles'}.")
         return behind

@@ -33,7 +33,7 @@ class LiveController:
         self._flush_soon.timeout.connect(labels.flush)
         self._view.live_toggled.connect(self.switch)
         session = self._session
-        session.tile_changed.connect(self._ask)
+        session.tile_changed.connect(self._on_tile)
         session.label_saved.connect(self._ask)
         session.project_changed.connect(self._on_project)
         context.viewer.layers.events.inserted.connect(self._on_layer)
@@ -63,6 +63,11 @@ class LiveController:
         """For the tile on screen, whatever was saved: every label counts for every tile."""
         if self._session.tile is not None:
             self.process.send(Show(tile=self._session.tile))
+
+    def _on_tile(self, name: str | None) -> None:
+        """A tile with a network's prediction keeps it until it is painted on: that is the better one to review."""
+        if name is not None and (self._session.overlays(name) is None or self._session.is_painted(name)):
+            self._ask()
 
     def _on_event(self, event: Event) -> None:
         match event:

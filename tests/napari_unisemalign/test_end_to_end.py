@@ -43,16 +43,15 @@ def test_label_train_overlay_accept_correct_export_and_train_again(window: Any, 
         driver.show_tile("tile_03")
         viewer.scene.camera.zoom = 1.25
 
-        # train: the overlay of the tile on screen comes and changes while the process runs
+        # train: the overlay of the tile on screen comes before the first step, and stays until the network's is as good
         driver.start_training(MINUTES)
         first = driver.wait_for_new_overlay(None)
-        second = driver.wait_for_new_overlay(first)
+        driver.wait(lambda: bool(panel.train.loss_curve.points), "the first step", 120.0)
         assert driver.session.training.phase is Phase.RUNNING
-        assert first.shape == second.shape == driver.label().shape
+        assert first.shape == driver.label().shape
         assert (driver.label() == 255).all()  # overlays are no labels
         assert viewer.layers.selection.active is viewer.layers[LABELS]
         assert viewer.scene.camera.zoom == 1.25
-        assert panel.train.loss_curve.points
         assert panel.train.time_left.text().endswith("left")
         driver.show_tile("tile_04")  # the trainer follows to another tile
         driver.wait_for_new_overlay(None)
@@ -66,6 +65,7 @@ def test_label_train_overlay_accept_correct_export_and_train_again(window: Any, 
         driver.show_tile("tile_03")
         prediction = driver.prediction()
         np.testing.assert_array_equal(prediction, read_mask(project.prediction("tile_03").prediction))
+        assert (prediction != first).any()  # the network has the last word
         assert viewer.layers[PREDICTION].visible
         driver.click(panel.correct.accept_tile_button)
         np.testing.assert_array_equal(driver.label(), prediction)
@@ -97,7 +97,8 @@ def test_label_train_overlay_accept_correct_export_and_train_again(window: Any, 
         assert [each.run_id for each in project.rounds()] == [first_run, second_run]
         assert project.rounds()[-1].labeled["tile_03"] == len(project.label_edits("tile_03"))
     np.testing.assert_array_equal(project.label("tile_03"), corrected)
-    assert panel.messages.text == ""
+    # on a busy machine a short training may end below the quick start, and has to say so; nothing else is said
+    assert not panel.messages.text or panel.messages.text.startswith("The quick start is still better")
     assert answers.asked == []
     assert "torch" not in sys.modules  # all of it was done by the other process
 

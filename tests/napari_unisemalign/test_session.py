@@ -52,6 +52,43 @@ def label(project: Project, name: str, source: LabelSource = LabelSource.PAINTED
     project.write_label(name, ids, source)
 
 
+def painted(tile: str) -> OverlayReady:
+    return OverlayReady(
+        run_id="", step=1, tile=tile, prediction="lp", pseudo_label="lq", confidence="lc", source="live"
+    )
+
+
+def test_live_overlays_are_shown_until_the_network_has_newer_ones_or_live_ends(session: Session) -> None:
+    changed: list[str] = []
+    session.overlays_changed.connect(changed.append)
+    session.apply(painted("tile_01"))
+    shown = session.overlays("tile_01")
+    assert shown is not None
+    assert (shown.run_id, shown.prediction.name) == ("live", "lp")
+    assert availability.why_not_reject(session).startswith("Live shows")
+    session.begin_training()
+    session.apply(started())
+    session.apply(overlay("tile_01"))
+    shown = session.overlays("tile_01")
+    assert shown is not None
+    assert shown.run_id == RUN
+    session.apply(painted("tile_01"))
+    assert session.is_painted("tile_01")
+    session.end_live()
+    shown = session.overlays("tile_01")
+    assert shown is not None
+    assert shown.run_id == RUN
+    assert changed == ["tile_01"] * 4
+
+
+def test_the_quick_starts_overlay_comes_before_the_run_has_a_name(session: Session) -> None:
+    session.begin_training()
+    session.apply(overlay("tile_01", run_id="").model_copy(update={"source": "quick_start"}))
+    shown = session.overlays("tile_01")
+    assert shown is not None
+    assert shown.run_id == "quick_start"
+
+
 def test_the_session_needs_no_qt() -> None:
     code = (
         "import sys; import napari_unisemalign.session, napari_unisemalign.availability; "

@@ -308,6 +308,9 @@ def test_many_new_tiles_are_learned_a_few_at_a_time_the_shown_one_first(make_pro
     assert painter.fit("a_11") is False
     assert painter.n_tiles == 11
     assert painter_of(project).fit("u_1") is False  # all of them are in the cache by now
+    (project.path / "labels" / "a_3.png").unlink()  # by hand: nothing is labelled there any more
+    assert painter.fit("u_1") is False
+    assert not painter._samples["a_3"].by_class
 
 
 def test_missing_weights_are_the_users_to_mend(make_project: MakeProject) -> None:

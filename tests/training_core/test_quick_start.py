@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ import torch
 
 from training_core.config import Config, resolve
 from training_core.device import Compute
-from training_core.events import Event, OverlayReady, RunStarted, Show, Status, StepDone, Validated, Warned
+from training_core.events import Event, OverlayReady, RunStarted, Show, Status, StepDone, Validated, Warned, parse_event
 from training_core.io import read_mask
 from training_core.messenger import Messenger
 from training_core.metrics import Scores
@@ -136,6 +138,23 @@ def test_a_missing_picture_costs_the_quick_start_not_the_run(
     events = run(project, quick(small_config, steps=1), show="u_3")
     assert any(text.startswith("No quick start: ") and "u_3 is not at" in text for text in said(events))
     assert not of(OverlayReady, events)
+
+
+def test_the_command_line_tells_it_before_the_run(make_project: MakeProject, small_settings: Path) -> None:
+    """As the window and `bench first-overlay` start it."""
+    project = make_project()
+    options = ["--config", str(small_settings), "--set", "schedule.quick_start=true", "--show", "u_2", "--events", "-"]
+    process = subprocess.run(
+        [sys.executable, "-m", "training_core", "train", str(project.path), *options],
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=True,
+    )  # fmt: skip
+    events = [parse_event(line) for line in process.stdout.splitlines()]
+    kinds = [event.kind for event in events if event is not None]
+    assert kinds.index("overlay_ready") < kinds.index("run_started")
+    (overlay,) = [event for event in events if isinstance(event, OverlayReady)]
+    assert (overlay.run_id, overlay.step, overlay.tile, overlay.source) == ("", 0, "u_2", "quick_start")
+    assert read_mask(Path(overlay.prediction)).shape == (96, 96)
+    assert process.stderr == ""
 
 
 @pytest.mark.parametrize(("variant", "expected"), [("best", True), ("paper", False), ("released", False)])

@@ -29,8 +29,9 @@ _STAININGS = 2
 """Labelled tiles are seen in so many other stainings too, or the head learns the stain of two tiles."""
 _PER_CLASS = 300
 """Pixels of one class that are taken from one view of a tile."""
-_MAX_NEW_TILES = 8
-"""So many labelled tiles without features in the cache are encoded for one fit: the others come with the next ones."""
+_MAX_TILES, _MAX_NEW_TILES = 32, 8
+"""A fit takes up to so many tiles whose label has changed, and of those so many without features in the cache, which
+take several times as long. The others wait for the next fit."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class HeadPainter:
     def fit(self, shown: str) -> bool:
         """Learn from the labels of the training tiles as they are now, those of the tile `shown` first.
 
-        Of tiles without features in the cache only the first few take part: True says that others wait for another fit.
+        So that the answer comes soon, it takes some tiles at a time: True says that others wait for another fit.
 
         Raises
         ------
@@ -112,16 +113,18 @@ class HeadPainter:
         missing = set(self._project.missing_images())
         labeled = [name for name in self._project.labeled_names() if name not in missing]
         self._samples = {name: each for name, each in self._samples.items() if name in labeled}
+        states = {name: _state(label_path(self._project.path, name)) for name in labeled}
+        changed = [name for name in labeled if self._state_seen(name) != states[name]]
         new = 0
-        for name in sorted(labeled, key=lambda each: each != shown):
-            state = _state(label_path(self._project.path, name))
-            if name in self._samples and self._samples[name].label_state == state:
-                continue
+        for name in sorted(changed, key=lambda each: each != shown)[:_MAX_TILES]:
             known = self._is_known(name)
             if known or new < _MAX_NEW_TILES:
                 new += not known
-                self._samples[name] = _Samples(state, self._sample(name))
-        return len(self._samples) < len(labeled)
+                self._samples[name] = _Samples(states[name], self._sample(name))
+        return any(self._state_seen(name) != states[name] for name in labeled)
+
+    def _state_seen(self, name: str) -> tuple[int, int] | None:
+        return self._samples[name].label_state if name in self._samples else None
 
     def _is_known(self, name: str) -> bool:
         return all(
@@ -150,6 +153,8 @@ class HeadPainter:
 
 
 def _state(path: Path) -> tuple[int, int]:
+    if not path.exists():  # deleted by hand: nothing is labelled
+        return 0, 0
     status = path.stat()
     return status.st_mtime_ns, status.st_size
 
