@@ -210,6 +210,8 @@ class Session:
                 where = "Validation Dice" if event.measured_on == "validation" else "Dice on labelled tiles"
                 best = ", the best so far" if event.is_best else ""
                 self._set_training(replace(training, message=f"{where} {mdice:.1f} % after {event.step} steps{best}."))
+            case OverlayReady(source="earlier_run"):
+                pass  # it is on screen already: where training has nothing newer, a run's own overlays are
             case OverlayReady():
                 paths = (Path(event.prediction), Path(event.pseudo_label), Path(event.confidence))
                 overlays = Overlays(event.run_id or event.source, *paths, live=True)

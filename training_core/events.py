@@ -91,8 +91,9 @@ class OverlayReady(_Event):
     prediction: str
     pseudo_label: str
     confidence: str
-    source: Literal["network", "quick_start", "live"] = "network"
-    """Who painted it: the network in training, or the light head on frozen features, at its start or in `live`."""
+    source: Literal["network", "earlier_run", "quick_start", "live"] = "network"
+    """Who painted it: the network in training, that of the run before, or the light head on frozen features, at the
+    start of a run or in `live`."""
 
 
 class RunFinished(_Event):

@@ -1,13 +1,15 @@
 """A first overlay seconds after the start, and the word on when the network's overlays take its place.
 
-The overlays of the first minute come from a light head on frozen features (training_core/features). Whatever is on
-screen is replaced only by what the validation tiles find at least as good; where there are none, by the network after
+The overlays of the first minute come from a light head on frozen features (training_core/features), or from the run
+before where it has predicted the tile: a trained network is better than the head. Whatever is on screen is replaced
+only by what the validation tiles find at least as good; where there are none, by the network after
 `STEPS_WITHOUT_VALIDATION` steps.
 """
 
 from __future__ import annotations
 
 import copy
+import json
 from typing import TYPE_CHECKING
 
 import torch
@@ -34,7 +36,7 @@ class QuickStart:
     """Paints for the network until that may show its own. Used by one run, which did not start from a checkpoint."""
 
     def __init__(self, project: Project, config: Config, compute: Compute, messenger: Messenger) -> None:
-        self._config, self._compute, self._messenger = config, compute, messenger
+        self._project, self._config, self._compute, self._messenger = project, config, compute, messenger
         self._built: tuple[Encoder, torch.Tensor] | None = None
         self._pretrained: Encoder | None = None
         store = FeatureStore(project, config.encoder, compute, self._encoder)
@@ -42,58 +44,79 @@ class QuickStart:
         self._folder = project.path / CACHE_FOLDER / "quick_start"
         self._val = project.val_names()
         self._in_charge = True
-        self._has_painted = False
+        self._before = project.latest_run_id()
+        self._shown_by: str | None = None
+        """In words, whose overlay is on screen until the network's may be; None: nobody's yet."""
+        self._has_fitted = False
         self._bar: float | None = None
         """mDice in percent, on the validation tiles, of what is on screen."""
 
     def show(self, tile: str, step: int) -> bool:
-        """Paint the tile and announce it; False when that is the network's business, or the head's labels do not do."""
+        """Announce an overlay of the tile; False when that is the network's business, or the head's labels do not do."""
         if not self._in_charge:
             return False
+        if self._show_earlier(tile, step):
+            return True
         try:
-            if not self._has_painted:
+            if not self._has_fitted:
                 self._painter.fit(tile)
+            self._has_fitted = True
             paths = self._painter.paint(tile, self._folder, self._config.pseudo_label.threshold_start)
         except (ImageError, ProjectError) as error:
             self._messenger.send(Status, message=f"No quick start: {error}")
             return False
-        self._has_painted = True
+        self._shown_by = self._shown_by or "the quick start"
         values = {kind: str(path) for kind, path in paths.items()}
         self._messenger.send(OverlayReady, step=step, tile=tile, source="quick_start", **values)
         return True
 
+    def _show_earlier(self, tile: str, step: int) -> bool:
+        """Announce what the run before has predicted for the tile, unless there is nothing or the user rejected it."""
+        if self._before is None or self._project.is_rejected(tile, self._before):
+            return False
+        earlier = self._project.prediction(tile, self._before)
+        if earlier is None:
+            return False
+        if self._shown_by is None:
+            self._shown_by, self._bar = "the run before", _validation_dice(self._project, self._before)
+        files = {kind: str(getattr(earlier, kind)) for kind in ("prediction", "pseudo_label", "confidence")}
+        self._messenger.send(OverlayReady, step=step, tile=tile, source="earlier_run", **files)
+        return True
+
     def may_show(self, step: int, scores: Scores | None) -> bool:
         """Whether the network's overlay may be shown after `step`. scores: of the validation just made, else None."""
-        if not self._has_painted:
+        if self._shown_by is None:
             self._in_charge = self._in_charge and scores is None
-            return True  # nothing of the head's is on screen
+            return True  # nothing else is on screen
         if not self._val:
             if self._in_charge and step >= STEPS_WITHOUT_VALIDATION:
-                self._give_way(f"after {step} steps; there is no validation tile to compare it on with the quick start")
+                self._give_way(
+                    f"after {step} steps; there is no validation tile to compare it on with {self._shown_by}"
+                )
             return not self._in_charge
         if scores is None:
             return not self._in_charge
         if self._bar is None:
-            own = self._painter.score(self._val)
+            own = self._painter.score(self._val) if self._has_fitted else None
             self._bar = own.mdice if own is not None else 0.0
         better = scores.mdice >= self._bar
         against = f"validation Dice {scores.mdice:.1f} % against {self._bar:.1f} %"
         if better:
             self._bar = scores.mdice
             if self._in_charge:
-                self._give_way(f"{against} of the quick start")
+                self._give_way(f"{against} of {self._shown_by}")
         else:
-            what = "the quick start" if self._in_charge else "an earlier step"
+            what = self._shown_by if self._in_charge else "an earlier step"
             self._messenger.send(Status, message=f"The overlay stays that of {what}: {against}.")
         return better
 
     def conclude(self, best: Scores | None) -> None:
-        """Say so where the predictions that the run ends with are worse than the quick start's."""
+        """Say so where the predictions that the run ends with are worse than what was on screen."""
         if self._in_charge and self._bar is not None and best is not None and best.mdice < self._bar:
             self._messenger.send(
                 Warned,
-                message=f"The quick start is still better than the network: validation Dice {self._bar:.1f} % against "
-                f"{best.mdice:.1f} %. The predictions are the network's; train longer for better ones.",
+                message=f"The network is not yet as good as {self._shown_by}: validation Dice {best.mdice:.1f} % against "
+                f"{self._bar:.1f} %. The predictions are the network's; train longer for better ones.",
             )
 
     def hand_over(self) -> Encoder | None:
@@ -125,6 +148,13 @@ class QuickStart:
             own = copy.deepcopy(encoder) if _is_trained(encoder) else encoder
             self._pretrained = ready(own, self._compute)
         return self._pretrained
+
+
+def _validation_dice(project: Project, run_id: str) -> float | None:
+    """What a finished run's summary says, in percent; None: it had no validation tile."""
+    summary = json.loads((project.runs_dir / run_id / "summary.json").read_text(encoding="utf-8"))
+    measured = summary.get("val")
+    return float(measured["mDice"]) if measured else None
 
 
 def _is_trained(encoder: Encoder) -> bool:

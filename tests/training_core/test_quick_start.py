@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -236,3 +237,34 @@ def test_a_frozen_encoder_is_shared(make_project: MakeProject) -> None:
     encoder = judge._encoder()
     later.share(encoder)
     assert later._encoder() is encoder
+
+
+def test_round_two_goes_on_showing_round_one_until_the_network_is_as_good(
+    make_project: MakeProject, small_config: MakeConfig
+) -> None:
+    project = make_project()
+    run(project, quick(small_config), show="u_1")
+    before = project.latest_run_id()
+    assert before is not None
+    second, events = started(project)
+    assert second.show("u_1", 0)
+    (overlay,) = of(OverlayReady, events)
+    assert (overlay.source, overlay.step) == ("earlier_run", 0)
+    assert Path(overlay.prediction) == project.runs_dir / before / "predictions" / "u_1.prediction.png"
+    summary = json.loads((project.runs_dir / before / "summary.json").read_text())
+    bar = summary["val"]["mDice"]
+    assert not second.may_show(5, None)
+    assert not second.may_show(50, scores(bar - 1))
+    assert said(events)[-1].startswith("The overlay stays that of the run before: validation")
+    assert second.may_show(100, scores(bar + 1))
+
+
+def test_what_the_user_rejected_is_painted_by_the_head(make_project: MakeProject, small_config: MakeConfig) -> None:
+    project = make_project()
+    run(project, quick(small_config), show="u_1")
+    before = project.latest_run_id()
+    assert before is not None
+    project.reject("u_1", before)
+    second, events = started(project)
+    assert second.show("u_1", 0)
+    assert of(OverlayReady, events)[0].source == "quick_start"
