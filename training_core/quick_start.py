@@ -52,7 +52,7 @@ class QuickStart:
         """mDice in percent, on the validation tiles, of what is on screen."""
 
     def show(self, tile: str, step: int) -> bool:
-        """Announce an overlay of the tile; False when that is the network's business, or the head's labels do not do."""
+        """Announce an overlay of the tile; False when that is the network's business, or the labels do not do."""
         if not self._in_charge:
             return False
         if self._show_earlier(tile, step):
@@ -115,8 +115,8 @@ class QuickStart:
         if self._in_charge and self._bar is not None and best is not None and best.mdice < self._bar:
             self._messenger.send(
                 Warned,
-                message=f"The network is not yet as good as {self._shown_by}: validation Dice {best.mdice:.1f} % against "
-                f"{self._bar:.1f} %. The predictions are the network's; train longer for better ones.",
+                message=f"The network is not yet as good as {self._shown_by}: validation Dice {best.mdice:.1f} % "
+                f"against {self._bar:.1f} %. The predictions are the network's; train longer for better ones.",
             )
 
     def hand_over(self) -> Encoder | None:
