@@ -51,11 +51,12 @@ class Axis:
             count -= 1
         return count
 
-    def back(self, start: int, stop: int) -> tuple[Tensor, Tensor, Tensor]:
-        """For the image's pixels start to stop: the two resampled ones around each, and the second one's weight."""
+    def back_taps(self, start: int, stop: int) -> tuple[Tensor, Tensor]:
+        """For the image's pixels start to stop: the two resampled ones around each (n, 2), and their weights (n, 2)."""
         source = ((torch.arange(start, stop, dtype=torch.float64) + 0.5) / self.ratio - 0.5).clamp(min=0)
         lower = source.long()
-        return lower, (lower + 1).clamp(max=self.n_out - 1), (source - lower).float()
+        share = (source - lower).float()
+        return torch.stack([lower, (lower + 1).clamp(max=self.n_out - 1)], 1), torch.stack([1 - share, share], 1)
 
     def _upper(self, position: int) -> int:
         return min(int(max(0.0, (position + 0.5) / self.ratio - 0.5)) + 1, self.n_out - 1)
@@ -64,14 +65,12 @@ class Axis:
 def shrink(
     pixels: Tensor, origin: tuple[int, int], axes: tuple[Axis, Axis], window: tuple[int, int, int, int]
 ) -> Tensor:
-    """The window (top, left, bottom, right) of the resampled image, (C, h, w) 0..1 float, antialiased.
+    """The window (top, left, bottom, right) of the resampled image, (h, w, C) 0..1 float, antialiased.
 
-    pixels: part of the image (C, h, w) uint8 whose corner is `origin` and which holds what both axes need.
+    pixels: part of the image (H, W, C) uint8 whose corner is `origin` and which holds what both axes need.
     """
     top, left, bottom, right = window
-    rows, columns = axes[0].taps(top, bottom), axes[1].taps(left, right)
-    across = _combine(pixels.float() / 255, columns, origin[1], 2)
-    return _combine(across, rows, origin[0], 1)
+    return _combine(pixels.float().div_(255), origin, axes[0].taps(top, bottom), axes[1].taps(left, right))
 
 
 def enlarge(
@@ -82,24 +81,23 @@ def enlarge(
     values: part (C, h, w) of the resampled image whose corner is `origin`.
     """
     top, left, bottom, right = region
-    for dim, axis, corner, (start, stop) in (
-        (1, axes[0], origin[0], (top, bottom)),
-        (2, axes[1], origin[1], (left, right)),
-    ):
-        lower, upper, weight = (part.to(values.device) for part in axis.back(start, stop))
-        weight = weight[:, None] if dim == 1 else weight
-        values = torch.lerp(values.index_select(dim, lower - corner), values.index_select(dim, upper - corner), weight)
-    return values
+    rows, columns = axes[0].back_taps(top, bottom), axes[1].back_taps(left, right)
+    return _combine(values.permute(1, 2, 0).contiguous(), origin, rows, columns).permute(2, 0, 1).contiguous()
 
 
-def _combine(values: Tensor, taps: tuple[Tensor, Tensor], origin: int, dim: int) -> Tensor:
-    index, weight = (part.to(values.device) for part in taps)
-    result: Tensor | None = None
-    for tap in range(index.shape[1]):
-        share = weight[:, tap][:, None] if dim == 1 else weight[:, tap]
-        # taps past the last one have weight 0 and may lie outside the part
-        place = (index[:, tap] - origin).clamp(max=values.shape[dim] - 1)
-        term = values.index_select(dim, place) * share
-        result = term if result is None else result.add_(term)
-    assert result is not None
+def _combine(
+    values: Tensor, origin: tuple[int, int], rows: tuple[Tensor, Tensor], columns: tuple[Tensor, Tensor]
+) -> Tensor:
+    """(h, w, C) of (H, W, C). Whole rows are gathered, columns as the rows of the transpose: that is fastest."""
+    across = _combine_rows(values, origin[0], *rows).transpose(0, 1).contiguous()
+    return _combine_rows(across, origin[1], *columns).transpose(0, 1)
+
+
+def _combine_rows(values: Tensor, origin: int, index: Tensor, weight: Tensor) -> Tensor:
+    # taps past the last one have weight 0 and may lie outside the part
+    index, weight = (index - origin).clamp(max=len(values) - 1).to(values.device), weight.to(values.device)
+    shares = weight[:, :, None, None]
+    result = values.index_select(0, index[:, 0]).mul_(shares[:, 0])
+    for tap in range(1, index.shape[1]):
+        result.addcmul_(values.index_select(0, index[:, tap]), shares[:, tap])
     return result

@@ -205,9 +205,9 @@ def _as_seen(windows: Sequence[Window], pixels: list[Pixels], grid: Grid, comput
     seen = []
     for window, part in zip(windows, pixels, strict=True):
         top, left, _, _ = grid.needed(window)
-        values = torch.from_numpy(np.ascontiguousarray(part)).to(compute.device).permute(2, 0, 1)
+        values = torch.from_numpy(np.ascontiguousarray(part)).to(compute.device)
         seen.append(shrink(values, (top, left), grid.axes, window.box))
-    return torch.stack(seen)
+    return torch.stack(seen).permute(0, 3, 1, 2)
 
 
 def _finished(part: Part, grid: Grid, temperature: float, ids: Tensor) -> tuple[int, int, Pixels, Pixels] | None:
@@ -222,9 +222,9 @@ def _finished(part: Part, grid: Grid, temperature: float, ids: Tensor) -> tuple[
         if top == bottom or left == right:
             return None
         values = enlarge(values, part.origin, grid.axes, (top, left, bottom, right))
-    confidence, label = values.max(0)
     if temperature != 1:
-        sharpened = values.clamp(min=1e-12).log_().div_(temperature).exp_()
-        confidence = confidence.clamp(min=1e-12).log_().div_(temperature).exp_() / sharpened.sum(0)
+        values = values.clamp(min=1e-12).pow_(1 / temperature)
+    highest, label = values.max(0)
+    confidence = (highest / values.sum(0)).mul_(255).round_()
     labels = ids[label]
-    return top, left, labels.cpu().numpy(), (confidence * 255).round_().to(torch.uint8).cpu().numpy()
+    return top, left, labels.cpu().numpy(), confidence.to(torch.uint8).cpu().numpy()

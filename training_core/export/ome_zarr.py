@@ -137,6 +137,11 @@ def _replace(temporary: Path, path: Path) -> None:
     older = path.parent / f".{secrets.token_hex(8)}.tmp"
     if path.is_dir():
         os.replace(path, older)
-    os.replace(temporary, path)
+    try:
+        os.replace(temporary, path)
+    except OSError:
+        if older.is_dir():
+            os.replace(older, path)
+        raise
     sync_folder(path.parent)
     shutil.rmtree(older, ignore_errors=True)
