@@ -194,8 +194,10 @@ class InferenceConfig(_Section):
     scale: float | None = Field(
         None, gt=0, le=4, description="images are resampled by this first; None: what is best on the validation tiles"
     )
-    views: Literal[1, 2, 4, 8] = Field(
-        4, description="predictions averaged: of the image, 2 or 4 with quarter turns, 8 of its mirror image too"
+    views: Literal[1, 2, 4, 8] | None = Field(
+        None,
+        description="predictions averaged: of the image, 2 or 4 with quarter turns, 8 of its mirror image too; "
+        "None: 4, for a ViT, whose passes are dear, 1",
     )
 
 

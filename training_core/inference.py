@@ -24,6 +24,8 @@ Pixels = NDArray[np.uint8]
 
 WINDOW_PX = 1024
 """Side of the sliding window where none is set."""
+VIEWS = 4
+"""Views that are averaged where their number is not set."""
 MIN_SIDE_PX = 32
 """No image gets smaller than this when it is resampled."""
 
@@ -68,7 +70,7 @@ def predict_probabilities(
     for top, left, bottom, right in _windows(pixels.shape[-2], pixels.shape[-1], config):
         window = pixels[:, :, top:bottom, left:right].to(compute.device)
         weight = _blend_weight(bottom - top, right - left)
-        sums[:, :, top:bottom, left:right] += weight * _over_views(model, window, config.views, compute).cpu()
+        sums[:, :, top:bottom, left:right] += weight * _over_views(model, window, config.views or VIEWS, compute).cpu()
     probabilities = sums / sums.sum(1, keepdim=True)
     if scale != 1:
         probabilities = F.interpolate(probabilities, size=size, mode="bilinear", align_corners=False)

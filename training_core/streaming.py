@@ -23,7 +23,7 @@ from training_core.config import InferenceConfig
 from training_core.data.resample import check_zoom, zoom_to_run
 from training_core.device import Compute
 from training_core.export.ome_zarr import slide_masks
-from training_core.inference import WINDOW_PX, Readout, resampled_size, window_starts
+from training_core.inference import VIEWS, WINDOW_PX, Readout, resampled_size, window_starts
 from training_core.io.regions import Regions, open_regions
 from training_core.model import UniSemAlign
 from training_core.predictor import Predictor
@@ -149,7 +149,9 @@ def stream_regions(
     writes: deque[Future[None]] = deque()
     with ThreadPoolExecutor(1, "write") as writer:
         for windows, pixels in _read_ahead(image, grid, compute):
-            answers = window_probabilities(model, _as_seen(windows, pixels, grid, compute), config.views, compute)
+            answers = window_probabilities(
+                model, _as_seen(windows, pixels, grid, compute), config.views or VIEWS, compute
+            )
             for window, answer in zip(windows, answers, strict=True):
                 part = blend.add(window.row, window.column, answer)
                 if (result := _finished(part, grid, readout.temperature, ids)) is not None:

@@ -226,7 +226,9 @@ def test_detail_was_a_switch_once(before: bool, now: str) -> None:
     assert resolve({"encoder": {"detail": before}}).encoder.detail == now
 
 
-def test_the_window_is_smaller_for_a_vit() -> None:
-    assert completed(resolve()).inference.window_px is None
-    assert completed(resolve({"encoder": {"name": "dinov2_vits14"}})).inference.window_px == 512
+def test_a_vit_predicts_in_smaller_windows_and_one_view() -> None:
+    assert completed(resolve()).inference == resolve().inference
+    vit = completed(resolve({"encoder": {"name": "dinov2_vits14"}})).inference
+    assert (vit.window_px, vit.views) == (512, 1)
+    assert completed(resolve({"encoder": {"name": "uni"}, "inference": {"views": 4}})).inference.views == 4
     assert completed(resolve({"encoder": {"name": "uni"}, "inference": {"window_px": 800}})).inference.window_px == 800

@@ -42,7 +42,7 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
         type=int,
         choices=(1, 2, 4, 8),
         help="predictions averaged per image: of the image, 2 or 4 with quarter turns, 8 of its mirror image too "
-        "(default: the run's inference.views, usually 4; for slides and large images 1)",
+        "(default: the run's inference.views, 4 or, with a ViT, 1; for slides and large images 1)",
     )
     parser.set_defaults(run=run)
 

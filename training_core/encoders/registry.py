@@ -26,6 +26,7 @@ from training_core.errors import ConfigError
 BUNDLED = "efficientnet_lite0"
 
 _VIT_WINDOW_PX = 512
+_VIT_VIEWS = 1
 
 Taps = tuple[int, int]
 
@@ -206,10 +207,11 @@ def filled_in(config: EncoderConfig) -> EncoderConfig:
 
 
 def completed(config: Config) -> Config:
-    """`config` with all that it leaves to the encoder: `filled_in`, and the side of the sliding window."""
+    """`config` with all that it leaves to the encoder: `filled_in`, and windows and views of a ViT's predictions."""
     inference = config.inference
-    if inference.window_px is None and find_spec(config.encoder.name).family == "vit":
-        inference = inference.model_copy(update={"window_px": _VIT_WINDOW_PX})
+    if find_spec(config.encoder.name).family == "vit":
+        own = {"window_px": inference.window_px or _VIT_WINDOW_PX, "views": inference.views or _VIT_VIEWS}
+        inference = inference.model_copy(update=own)
     return config.model_copy(update={"encoder": filled_in(config.encoder), "inference": inference})
 
 
