@@ -1,11 +1,10 @@
 """The training loop: batches in, weights, events and checkpoints out. Start it with `train` in training_core/run.py.
 
-A step is `training_core.step.training_step`; this module owns everything that lives from step to step.
+What learns is `training_core.learner`; this module decides when: steps, validations, checkpoints, overlays, the end.
 """
 
 from __future__ import annotations
 
-import copy
 import json
 import time
 from collections.abc import Callable, Generator, Sequence
@@ -14,8 +13,6 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from training_core import checkpoint as checkpoints
 from training_core import distributed, memory
@@ -25,21 +22,20 @@ from training_core.data.batches import BatchMaker, prefetched
 from training_core.data.pool import TilePool
 from training_core.data.resample import zoom_to_run
 from training_core.device import Compute
-from training_core.errors import ConfigError, ImageError, ProjectError, writing
+from training_core.errors import ImageError, ProjectError, writing
 from training_core.events import OverlayReady, StepDone, Validated, Warned
 from training_core.inference import Readout, predict_image
+from training_core.learner import Learner
 from training_core.messenger import Messenger
 from training_core.metrics import Scores
-from training_core.model import UniSemAlign, placed
-from training_core.optimizer import build_optimizer, load_optimizer_tensors, optimizer_tensors, set_lr
+from training_core.model import UniSemAlign
 from training_core.overlays import write_overlays
 from training_core.project import Project
-from training_core.pseudo_label import Threshold
 from training_core.quick_start import QuickStart
 from training_core.readout import candidate_scales, measure_readout, read_readout, usual_scale
 from training_core.run_folder import Split, record_change
-from training_core.schedule import Budget, lr_factor
-from training_core.step import StepResult, training_step
+from training_core.schedule import Budget
+from training_core.step import StepResult
 
 Result = TypeVar("Result")
 
@@ -48,7 +44,6 @@ _FIRST_OVERLAYS = (5, 15, 30)
 _MAX_TRAINING_TILES_SCORED = 8
 """Without validation tiles the curve shows the Dice of at most so many training tiles."""
 _SMALLER_BATCH = "smaller data.labeled_batch, data.unlabeled_batch or data.crop_px; earlier checkpoints are kept"
-_SMALLER = "a smaller encoder (encoder.name), or less of it to train (encoder.fine_tune)"
 
 
 @dataclass
@@ -80,25 +75,13 @@ class Trainer:
     ) -> None:
         self.compute, self.messenger = compute, messenger
         self.project, self.pool, self.split, self.run_dir = project, pool, split, run_dir
-        self.model = placed(model, compute)
-        distributed.share_statistics(self.model)
-        self.teacher = teacher_of(self.model) if config.teacher.ema_decay > 0 else None
-        self.optimizer = build_optimizer(self.model, config.optimizer)
-        labels = config.pseudo_label
-        self.threshold = Threshold(
-            labels.threshold_start, labels.threshold_momentum, labels.threshold, len(pool.class_ids)
-        )
+        self.learner = Learner(model, config, len(pool.class_ids), compute)
         self.progress = Progress()
         self._use(config)
         self.readout = Readout(scale=usual_scale(config))
         self.shown: str | None = None
         self.quick = quick
         """Paints until the network's overlays are as good; None: the network paints from the start."""
-
-    @property
-    def predictor(self) -> UniSemAlign:
-        """The network that predicts: the teacher where there is one."""
-        return self.teacher if self.teacher is not None else self.model
 
     def _use(self, config: Config) -> None:
         """Go on with these settings, as a run that is resumed with them does."""
@@ -114,7 +97,7 @@ class Trainer:
         validated_at = state.step  # a resumed run's checkpoint of this step is there already
         reason: Literal["budget", "stopped"] = "budget"
         seconds_per_step: float | None = None
-        distributed.as_first((self.model, self.teacher))
+        distributed.as_first((self.learner.model, self.learner.teacher))
         distributed.own_chance(self.config.seed, state.step)
         while self.budget.progress(state.step, state.elapsed_s) < 1:
             stop, show = self.messenger.pending()
@@ -163,10 +146,10 @@ class Trainer:
             if self.batches is None:
                 self.batches = prefetched(self.maker, self.progress.step)
             with memory.explained("take a training step", _SMALLER_BATCH):
-                return self._train_on(next(self.batches))
+                return self._learn(next(self.batches))
         started_with = self.config
         while isinstance(result := self._try_step(), str):
-            config = memory.smaller_step(self.config, self.model.encoder.multiple_px)
+            config = memory.smaller_step(self.config, self.learner.model.encoder.multiple_px)
             if config is None:
                 raise memory.no_smaller_step(self.config, result)
             self.messenger.send(Warned, message=memory.step_changed(self.config, config))
@@ -178,11 +161,11 @@ class Trainer:
 
     def _try_step(self) -> StepResult | str:
         """One step; the words of an error: memory ran out and everything is as it was."""
-        moment = memory.Moment.of(self.model, self.threshold, self.compute.device)
+        moment = memory.Moment.of(self.learner.model, self.learner.threshold, self.compute.device)
         if self.batches is None:
             self.batches = prefetched(self.maker, self.progress.step)
         try:
-            return self._train_on(next(self.batches))
+            return self._learn(next(self.batches))
         except Exception as error:
             if not memory.is_out_of_memory(error):
                 raise
@@ -198,32 +181,11 @@ class Trainer:
             state.step, state.scores if validated_at == state.step else None
         )
 
-    def _train_on(self, batch: Batch) -> StepResult:
-        """Losses, gradients, the optimiser, the teacher."""
-        state, config = self.progress, self.config
+    def _learn(self, batch: Batch) -> StepResult:
+        state = self.progress
         # as the released code does, the rate is set after a step from that step's number, so the first two share it
         before = max(0, state.step - 1) if self.budget.total_steps else state.step
-        set_lr(self.optimizer, lr_factor(self.budget.progress(before, state.elapsed_s), state.step, config.optimizer))
-        self.model.train()
-        batch = batch.share(distributed.rank(), distributed.n_processes())
-        batch = _normalized(batch.to(self.compute.device), self.model, self.compute)
-        with self.compute.autocast():
-            result = training_step(self.model, self.teacher, batch, self.threshold, config)
-        self.optimizer.zero_grad(set_to_none=True)
-        result.total.backward()  # type: ignore[no-untyped-call]
-        distributed.add_gradients(self.model.parameters())
-        result = _over_processes(result)
-        with memory.explained("update the weights", _SMALLER):  # half of them may have moved: no going back
-            self.optimizer.step()
-        if not bool(torch.isfinite(result.total.detach())):
-            raise ConfigError(
-                f"the loss of step {state.step + 1} is no finite number",
-                "a training that does not diverge",
-                "lower optimizer.lr and optimizer.encoder_lr; checkpoints of earlier steps are kept",
-            )
-        if self.teacher is not None:
-            _follow(self.teacher, self.model, config.teacher.ema_decay, state.step)
-        return result
+        return self.learner.learn(batch, self.config, state.step, self.budget.progress(before, state.elapsed_s))
 
     def _report(self, result: StepResult, eta_s: float | None) -> None:
         state = self.progress
@@ -233,7 +195,7 @@ class Trainer:
             progress=self.budget.progress(state.step, state.elapsed_s),
             eta_s=eta_s,
             losses={"total": float(result.total.detach())} | {k: float(v.detach()) for k, v in result.losses.items()},
-            threshold=self.threshold.value if result.confident_share is not None else None,
+            threshold=self.learner.threshold.value if result.confident_share is not None else None,
             confident_share=result.confident_share,
         )
 
@@ -265,11 +227,11 @@ class Trainer:
     def _measure(self, scales: Sequence[float], inference: InferenceConfig) -> Scores | None:
         """Scores at the best of `scales`, which becomes the readout."""
         names = self.split.val or self.split.labeled[:_MAX_TRAINING_TILES_SCORED]
-        self.predictor.eval()
+        self.learner.predictor.eval()
 
         def measure(inference: InferenceConfig) -> tuple[Readout, Scores | None]:
             tiles = ((self.pool.image(name), self.pool.label(name), self._zoom(name)) for name in names)
-            return measure_readout(self.predictor, tiles, self.pool.class_ids, inference, self.compute, scales)
+            return measure_readout(self.learner.predictor, tiles, self.pool.class_ids, inference, self.compute, scales)
 
         readout, scores = self._predicted(measure, inference)
         if self.split.val and scores is not None:  # on training tiles it is surer than it has reason to be
@@ -279,38 +241,26 @@ class Trainer:
     def save(self, *, is_best: bool) -> None:
         """Write a checkpoint of this moment."""
         state = self.progress
-        training = _prefixed("optimizer", optimizer_tensors(self.optimizer)) | checkpoints.rng_state(
-            self.compute.device
-        )
-        if self.teacher is not None:
-            training |= _prefixed("student", checkpoints.saved_tensors(self.model))
         scalars = {
             "spec_version": 1,
             "step": state.step,
             "elapsed_s": state.elapsed_s,
-            "threshold": self.threshold.value,
-            "threshold_class_means": self.threshold.class_means,
+            **self.learner.scalars(),
             "readout": asdict(self.readout),
             "best": asdict(state.best) if state.best else None,
             "mdice": state.scores.mdice if state.scores else None,
             "mjaccard": state.scores.mjaccard if state.scores else None,
         }
-        model = checkpoints.saved_tensors(self.predictor)
-        checkpoints.save(self.run_dir, model, training, scalars, is_best=is_best)
+        model = checkpoints.saved_tensors(self.learner.predictor)
+        checkpoints.save(self.run_dir, model, self.learner.tensors(), scalars, is_best=is_best)
 
     def restore(self) -> None:
         """Go on from the run's last checkpoint: weights, optimiser, threshold, random states, step."""
         checkpoint = checkpoints.open_checkpoint(self.run_dir, "last")
-        training, state = checkpoint.training, checkpoint.state
-        checkpoints.load_tensors(self.predictor, checkpoint.model, checkpoint.path)
-        if self.teacher is not None:
-            checkpoints.load_tensors(self.model, _unprefixed("student", training), checkpoint.path)
-        load_optimizer_tensors(self.optimizer, _unprefixed("optimizer", training))
-        checkpoints.restore_rng_state(training, self.compute.device)
-        self.threshold.value = state["threshold"]
+        self.learner.restore(checkpoint)
+        state = checkpoint.state
         # a finished run may have found another scale; the curve goes on at the one it was drawn at
         self.readout = replace(read_readout(state), scale=usual_scale(self.config))
-        self.threshold.class_means = state.get("threshold_class_means", self.threshold.class_means)
         best = Scores.from_json(state["best"]) if state["best"] else None
         self.progress = Progress(step=state["step"], elapsed_s=state["elapsed_s"], best=best)
 
@@ -320,9 +270,9 @@ class Trainer:
         measure: find and record how they are best read, which takes as long as a few validations.
         """
         checkpoint = checkpoints.open_checkpoint(self.run_dir, "best")
-        checkpoints.load_tensors(self.predictor, checkpoint.model, checkpoint.path)
+        self.learner.load_predictor(checkpoint)
         state = checkpoint.state
-        self.threshold.value, self.readout = state["threshold"], read_readout(state)
+        self.readout = read_readout(state)
         if measure and self.split.val:
             self.progress.best = self._measure(candidate_scales(self.config), self.config.inference)
             if self.readout != read_readout(state):
@@ -344,15 +294,15 @@ class Trainer:
 
     def write_prediction(self, name: str, folder: Path) -> dict[str, Path]:
         """Prediction, pseudo-label and confidence of one tile as PNGs in `folder`."""
-        self.predictor.eval()
+        self.learner.predictor.eval()
         image = self.pool.image(name)
         readout = self.readout.zoomed(self._zoom(name))
         result = self._predicted(
-            lambda inference: predict_image(self.predictor, image, inference, self.compute, readout),
+            lambda inference: predict_image(self.learner.predictor, image, inference, self.compute, readout),
             self.config.inference,
         )
         ids = np.array(self.pool.class_ids, np.uint8)
-        return write_overlays(folder, name, result, ids, self.threshold.value)
+        return write_overlays(folder, name, result, ids, self.learner.threshold.value)
 
     def _predicted(self, predict: Callable[[InferenceConfig], Result], inference: InferenceConfig) -> Result:
         """What `predict` gives, with smaller windows from now on where memory does not hold them."""
@@ -371,48 +321,3 @@ class Trainer:
     def _zoom(self, name: str) -> float:
         """Pixels at the run's resolution per pixel of the tile."""
         return zoom_to_run(self.pool.mpp_um(name), self.config.data.mpp)
-
-
-def teacher_of(model: UniSemAlign) -> UniSemAlign:
-    """A copy of the network to be moved after it; a frozen trunk serves both."""
-    trunk = model.encoder.trunk
-    is_frozen = not any(parameter.requires_grad for parameter in trunk.parameters())
-    teacher = copy.deepcopy(model, {id(trunk): trunk} if is_frozen else None)
-    teacher.requires_grad_(False)
-    return teacher.eval()
-
-
-@torch.no_grad()
-def _follow(teacher: UniSemAlign, student: UniSemAlign, decay: float, step: int) -> None:
-    """teacher <- d teacher + (1 - d) student, with a smaller d in the first steps; buffers are copied.
-
-    Source: Tarvainen and Valpola 2017 (arXiv 1703.01780).
-    """
-    decay = min(decay, (1 + step) / (10 + step))
-    pairs = [(t, s) for t, s in zip(teacher.parameters(), student.parameters(), strict=True) if s.requires_grad]
-    torch._foreach_lerp_([t for t, _ in pairs], [s.detach() for _, s in pairs], 1 - decay)
-    for ours, theirs in zip(teacher.buffers(), student.buffers(), strict=True):
-        ours.copy_(theirs)
-
-
-def _normalized(batch: Batch, model: UniSemAlign, compute: Compute) -> Batch:
-    def ready(images: Tensor) -> Tensor:
-        return model.normalize(images).contiguous(memory_format=compute.memory_format)
-
-    return batch.map_images(ready)
-
-
-def _over_processes(result: StepResult) -> StepResult:
-    """The losses of the whole batch."""
-    if distributed.n_processes() == 1:
-        return result
-    losses = distributed.total(torch.stack([result.total, *result.losses.values()]))
-    return replace(result, total=losses[0], losses=dict(zip(result.losses, losses[1:], strict=True)))
-
-
-def _prefixed(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {f"{prefix}.{name}": tensor for name, tensor in tensors.items()}
-
-
-def _unprefixed(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {name.removeprefix(f"{prefix}."): t for name, t in tensors.items() if name.startswith(f"{prefix}.")}

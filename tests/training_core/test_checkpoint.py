@@ -20,9 +20,9 @@ from torch import Tensor
 import training_core.checkpoint as checkpoints
 from training_core.config import Config
 from training_core.errors import CheckpointError, StorageError
+from training_core.learner import teacher_of
 from training_core.model import UniSemAlign, build_model
 from training_core.project import TissueClass
-from training_core.trainer import _teacher_of
 
 CLASSES = [TissueClass(0, "background", "#999999"), TissueClass(1, "gland", "#009e73")]
 
@@ -227,7 +227,7 @@ def test_a_frozen_encoder_is_left_out_but_its_trained_projections_are_kept(
     frozen_vit: Callable[..., UniSemAlign], teacher: bool
 ) -> None:
     """Also of the moving average, none of whose parameters takes a gradient."""
-    model = _teacher_of(frozen_vit(1)) if teacher else frozen_vit(1).eval()
+    model = teacher_of(frozen_vit(1)) if teacher else frozen_vit(1).eval()
     saved = {n: t.clone() for n, t in checkpoints.saved_tensors(model).items()}
     assert not any(n.startswith("encoder.trunk.") for n in saved)
     assert any(n.startswith("encoder.") for n in saved)

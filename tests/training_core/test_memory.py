@@ -21,6 +21,7 @@ from training_core.batch import Batch
 from training_core.config import Config, resolve
 from training_core.errors import ImageError, MemoryLimitError
 from training_core.events import Event, RunFinished, StepDone, Warned, parse_event
+from training_core.learner import Learner
 from training_core.memory import is_out_of_memory, smaller_step
 from training_core.messenger import Messenger
 from training_core.predictor import load_predictor
@@ -28,7 +29,6 @@ from training_core.project import Project
 from training_core.run import Request, train
 from training_core.run_folder import read_run
 from training_core.step import StepResult
-from training_core.trainer import Trainer
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits the address space of a process")
 
@@ -185,19 +185,19 @@ def test_a_run_in_full_swing_goes_on_as_if_resumed_with_less(
     less = stored.data.model_copy(update={"labeled_batch": 2, "unlabeled_batch": 2})
     expected = first + steps(stored.model_copy(update={"data": less}), resume=run)
 
-    train_on = Trainer._train_on
+    learn = Learner.learn
 
-    def failing(self: Trainer, batch: Batch) -> StepResult:
-        if self.progress.step != 2 or len(batch.images) == 2:
-            return train_on(self, batch)
+    def failing(self: Learner, batch: Batch, config: Config, step: int, progress: float) -> StepResult:
+        if step != 2 or len(batch.images) == 2:
+            return learn(self, batch, config, step, progress)
         earliest = next(p for p in self.model.encoder.parameters() if p.requires_grad)
         hook = earliest.register_hook(lambda _gradient: torch.empty(1 << 55, dtype=torch.uint8))
         try:
-            return train_on(self, batch)
+            return learn(self, batch, config, step, progress)
         finally:
             hook.remove()
 
-    monkeypatch.setattr(Trainer, "_train_on", failing)
+    monkeypatch.setattr(Learner, "learn", failing)
     done = steps(config)
     assert [event.step for event in done] == [1, 2, 3, 4]
     assert [(e.losses, e.threshold) for e in done] == [(e.losses, e.threshold) for e in expected]

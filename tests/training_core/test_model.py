@@ -10,9 +10,9 @@ from torch import nn
 
 from training_core.config import resolve
 from training_core.device import Compute
+from training_core.learner import teacher_of
 from training_core.model import UniSemAlign, build_model, placed
 from training_core.project import TissueClass
-from training_core.trainer import teacher_of
 
 CLASSES = [TissueClass(0, "stroma", "#000000"), TissueClass(1, "gland", "#ffffff")]
 BFLOAT16 = Compute(torch.device("cpu"), "bfloat16")
