@@ -28,7 +28,7 @@ def main(project: str, config: str, stop_after: int, run: str | None = None) -> 
     messenger = Messenger()
     told = int(os.environ.get("RANK", "0")) == int(os.environ.get("WORLD_SIZE", "1")) - 1
     if stop_after and told:
-        step = Trainer._step
+        step = Trainer.take_step
 
         def stopping(self: Trainer) -> object:
             result = step(self)
@@ -36,7 +36,7 @@ def main(project: str, config: str, stop_after: int, run: str | None = None) -> 
                 messenger.request_stop()  # as its signal handler would
             return result
 
-        Trainer._step = stopping  # type: ignore[method-assign,assignment]
+        Trainer.take_step = stopping  # type: ignore[method-assign,assignment]
     train(Request(Project.open(Path(project)), settings, resume), messenger)
 
 
