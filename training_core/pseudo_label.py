@@ -65,7 +65,6 @@ class Threshold:
         if self.kind == "fixed":
             return self.value
         classes, values = predicted[~ignored], confidence[~ignored]
-        nothing = values.new_zeros(n_classes, dtype=torch.float64)
         counts = total(torch.bincount(classes, minlength=n_classes))
         present = counts > 0
         if not bool(present.any()):
@@ -74,7 +73,8 @@ class Threshold:
             highest = maximum(values.new_zeros(n_classes).scatter_reduce(0, classes, values, "amax"))
             self.value = self._moved(self.value, float(highest[present].mean()))
             return self.value
-        sums = total(nothing.scatter_add(0, classes, values.double()))
+        exact = torch.float32 if values.device.type == "mps" else torch.float64  # MPS has no float64
+        sums = total(values.new_zeros(n_classes, dtype=exact).scatter_add(0, classes, values.to(exact)))
         self.value = self._moved(self.value, float(sums.sum() / counts.sum()))
         if self.kind == "per_class":
             means = (sums / counts.clamp(min=1)).tolist()

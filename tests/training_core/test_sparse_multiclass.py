@@ -28,7 +28,7 @@ from training_core.project import UNLABELED, LabelSource, Project
 Pixels = NDArray[np.uint8]
 
 SETTINGS = (
-    *("schedule.steps=60", "schedule.validate_every_steps=60", "optimizer.lr=0.003", "optimizer.encoder_lr=0.0006"),
+    *("schedule.steps=140", "schedule.validate_every_steps=140", "optimizer.lr=0.003", "optimizer.encoder_lr=0.0006"),
     *("data.crop_px=64", "data.labeled_batch=8", "data.unlabeled_batch=2", "runtime.device=cpu", "seed=1"),
 )
 
@@ -113,11 +113,11 @@ def test_unpainted_pixels_are_unknown_in_every_batch_never_background(project: P
 @pytest.mark.slow
 def test_sparse_strokes_of_many_classes_teach_more_than_chance(trained: Trained) -> None:
     summary = trained.summary
-    assert summary["steps"] == 60
+    assert summary["steps"] == 140
     # chance: a guess by how common the classes are has their mean share as its mDice, one of six
     assert summary["val"]["mDice"] > 100 / 6 + 10
     (last,) = [json.loads(line) for line in (trained.run / "metrics.jsonl").read_text().splitlines()]
-    assert sum(dice > 40 for dice in last["dice_by_class"].values()) >= 2
+    assert sum(dice > 40 for dice in last["dice_by_class"].values()) >= 3
 
 
 @pytest.mark.slow
