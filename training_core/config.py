@@ -106,6 +106,13 @@ class LossConfig(_Section):
     soft: float = Field(0.25, ge=0)
     perturbed: float = Field(0.25, ge=0)
     alignment: float = Field(1.0, ge=0, description="weight of the prototype, text and alignment terms")
+    balance: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="labelled terms: 0, every pixel counts the same; 1, every class; None: 1 where crops are balanced "
+        "(data.balance_classes)",
+    )
 
 
 class PseudoLabelConfig(_Section):
@@ -156,6 +163,9 @@ class ScheduleConfig(_Section):
     epochs: int | None = Field(None, ge=1, description="passes over the unlabelled tiles (labelled ones without them)")
     minutes: float | None = Field(None, gt=0)
     validate_every_steps: int = Field(50, ge=1)
+    warm_start: bool = Field(
+        True, description="start from the best weights of the project's latest finished run, where it has this network"
+    )
     quick_start: bool = Field(
         True, description="the first overlays come from a light head on frozen features, until the network is as good"
     )

@@ -35,6 +35,15 @@ class Learner:
         self.optimizer = build_optimizer(self.model, config.optimizer)
         labels = config.pseudo_label
         self.threshold = Threshold(labels.threshold_start, labels.threshold_momentum, labels.threshold, n_classes)
+        self.is_warm = False
+        """It started as an earlier round ended: the teacher is not to follow the first steps at once."""
+
+    def warm_up_from(self, earlier: checkpoints.Checkpoint) -> None:
+        """The network holds the best weights of `earlier`: go on as one that has trained."""
+        if self.teacher is not None:
+            self.teacher.load_state_dict(self.model.state_dict())
+        self.threshold.value = earlier.state["threshold"]
+        self.is_warm = True
 
     @property
     def predictor(self) -> UniSemAlign:
@@ -67,7 +76,7 @@ class Learner:
                 "lower optimizer.lr and optimizer.encoder_lr; checkpoints of earlier steps are kept",
             )
         if self.teacher is not None:
-            _follow(self.teacher, self.model, config.teacher.ema_decay, step)
+            _follow(self.teacher, self.model, config.teacher.ema_decay, None if self.is_warm else step)
         return result
 
     def _normalized(self, images: Tensor) -> Tensor:
@@ -82,8 +91,12 @@ class Learner:
         return tensors
 
     def scalars(self) -> dict[str, Any]:
-        """The threshold, for a checkpoint's state."""
-        return {"threshold": self.threshold.value, "threshold_class_means": self.threshold.class_means}
+        """The threshold and how it started, for a checkpoint's state."""
+        return {
+            "threshold": self.threshold.value,
+            "threshold_class_means": self.threshold.class_means,
+            "is_warm": self.is_warm,
+        }
 
     def restore(self, checkpoint: checkpoints.Checkpoint) -> None:
         """As it was when the checkpoint was written.
@@ -100,6 +113,7 @@ class Learner:
         checkpoints.restore_rng_state(training, self.compute.device)
         self.threshold.value = state["threshold"]
         self.threshold.class_means = state.get("threshold_class_means", self.threshold.class_means)
+        self.is_warm = state.get("is_warm", False)
 
     def load_predictor(self, checkpoint: checkpoints.Checkpoint) -> None:
         """The weights that predict, and the threshold, alone.
@@ -122,12 +136,14 @@ def teacher_of(model: UniSemAlign) -> UniSemAlign:
 
 
 @torch.no_grad()
-def _follow(teacher: UniSemAlign, student: UniSemAlign, decay: float, step: int) -> None:
+def _follow(teacher: UniSemAlign, student: UniSemAlign, decay: float, step: int | None) -> None:
     """teacher <- d teacher + (1 - d) student, with a smaller d in the first steps; buffers are copied.
 
-    Source: Tarvainen and Valpola 2017 (arXiv 1703.01780).
+    step: how many came before; None: the student was no beginner. Source: Tarvainen and Valpola 2017
+    (arXiv 1703.01780).
     """
-    decay = min(decay, (1 + step) / (10 + step))
+    if step is not None:
+        decay = min(decay, (1 + step) / (10 + step))
     pairs = [(t, s) for t, s in zip(teacher.parameters(), student.parameters(), strict=True) if s.requires_grad]
     torch._foreach_lerp_([t for t, _ in pairs], [s.detach() for _, s in pairs], 1 - decay)
     for ours, theirs in zip(teacher.buffers(), student.buffers(), strict=True):

@@ -11,7 +11,7 @@ _PAPER: dict[str, Any] = {
     "encoder": {"fine_tune": "frozen", "taps": [2, 9], "high_channels": 2048, "detail": "none"},
     "decoder": {"name": "deeplabv3plus"},
     "alignment": {"logit_scale": 1.0},
-    "losses": {"labeled": 1.0, "hard": 0.5, "soft": 0.25, "perturbed": 0.25, "alignment": 1.0},
+    "losses": {"labeled": 1.0, "hard": 0.5, "soft": 0.25, "perturbed": 0.25, "alignment": 1.0, "balance": 0.0},
     "pseudo_label": {"hard_target": "weak", "mix_partner": "own"},
     "augment": {"scale_min": 0.5, "scale_max": 2.0, "rotate": False, "stain_jitter": 0.0},
     "data": {"balance_classes": False},
@@ -24,14 +24,14 @@ _PAPER: dict[str, Any] = {
         "poly_power": 0.9,
     },
     "teacher": {"ema_decay": 0.0},
-    "schedule": {"epochs": 80, "quick_start": False},
+    "schedule": {"epochs": 80, "quick_start": False, "warm_start": False},
     "inference": {"window_px": 256, "stride_fraction": 2 / 3, "scale": 1.0, "views": 1},
     "runtime": {"precision": "float32"},
 }
 
 _RELEASED: dict[str, Any] = {
     **_PAPER,
-    "losses": {"labeled": 0.5, "hard": 0.25, "soft": 0.25, "perturbed": 0.25, "alignment": 1.0},
+    "losses": {"labeled": 0.5, "hard": 0.25, "soft": 0.25, "perturbed": 0.25, "alignment": 1.0, "balance": 0.0},
     "pseudo_label": {"hard_target": "strong", "mix_partner": "own"},
     "alignment": {"logit_scale": 1.0, "upsample": "features"},
 }

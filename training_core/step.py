@@ -17,7 +17,13 @@ from training_core.batch import Batch, UnlabeledBatch
 from training_core.config import Config
 from training_core.distributed import n_processes, rolled
 from training_core.distributed import total as over_processes
-from training_core.losses import IGNORE, confident_cross_entropy, confident_divergence, labeled_cross_entropy
+from training_core.losses import (
+    IGNORE,
+    class_weights,
+    confident_cross_entropy,
+    confident_divergence,
+    labeled_cross_entropy,
+)
 from training_core.model import Output, UniSemAlign
 from training_core.pseudo_label import PseudoLabel, Threshold
 
@@ -124,7 +130,7 @@ def training_step(
 
 
 def _weighted(losses: dict[str, Tensor], config: Config) -> Tensor:
-    weights = config.losses.model_dump()
+    weights = config.losses.model_dump(exclude={"balance"})
     for name in ("prototype", "text", "align", "fusion"):
         weights[name] = config.losses.alignment
     return torch.stack([weights[name] * loss for name, loss in losses.items()]).sum()
@@ -132,14 +138,15 @@ def _weighted(losses: dict[str, Tensor], config: Config) -> Tensor:
 
 def _labeled_losses(model: UniSemAlign, output: Output, label: Tensor, config: Config) -> dict[str, Tensor]:
     """CE of the decoder, of both similarity maps, of fused logits with learned weights; prototypes near text."""
-    losses = {"labeled": labeled_cross_entropy(output.logits, label)}
+    weight = class_weights(label, model.n_classes, config.losses.balance or 0.0)
+    losses = {"labeled": labeled_cross_entropy(output.logits, label, weight)}
     similar, scale = model.similarities(output), config.alignment.logit_scale
     if similar.prototype is not None:
-        losses["prototype"] = labeled_cross_entropy(scale * similar.prototype, label)
+        losses["prototype"] = labeled_cross_entropy(scale * similar.prototype, label, weight)
     if similar.text is not None:
-        losses["text"] = labeled_cross_entropy(scale * similar.text, label)
+        losses["text"] = labeled_cross_entropy(scale * similar.text, label, weight)
     if model.fusion_weights is not None:
-        losses["fusion"] = labeled_cross_entropy(model.fused(output, similar), label)
+        losses["fusion"] = labeled_cross_entropy(model.fused(output, similar), label, weight)
     if model.prototypes is not None and model.text is not None:
         # of no image: every process has the same, and they are added up
         losses["align"] = alignment_loss(model.prototypes(), model.text(), config.alignment.loss) / n_processes()

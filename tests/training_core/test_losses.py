@@ -9,7 +9,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from training_core.losses import confident_cross_entropy, confident_divergence, labeled_cross_entropy
+from training_core.losses import class_weights, confident_cross_entropy, confident_divergence, labeled_cross_entropy
 
 B, C, H, W = 2, 5, 4, 3
 Floats = NDArray[np.float64]
@@ -68,6 +68,29 @@ def test_labeled_cross_entropy_without_a_label_is_zero_and_has_a_gradient_of_zer
     assert float(loss.detach()) == 0
     assert given.grad is not None
     assert not given.grad.any()
+
+
+def test_balanced_a_class_of_few_pixels_counts_as_much_as_one_of_many() -> None:
+    label = torch.full((1, 100, 100), 255)
+    label[0, :60], label[0, 60:80], label[0, 80, :5] = 0, 1, 2
+    logits = torch.zeros(1, 3, 100, 100)
+    logits[0, 0, 80, :5] = 3.0  # the rare class, taken for the commonest
+    missed = -math.log(1 / (math.exp(3) + 2))
+    weight = class_weights(label, 3, 1.0)
+    assert weight is not None
+    assert float(weight[0] / weight[1]) == pytest.approx((0.2499 + 0.01) / (0.7495 + 0.01), rel=1e-3)
+    rare = 5 / 8005
+    floored = rare / (rare + 0.01)  # below the floor of one percent it counts by its share
+    whole = 6000 / 8005 / (6000 / 8005 + 0.01) + 2000 / 8005 / (2000 / 8005 + 0.01) + floored
+    expected = math.log(3) + floored / whole * (missed - math.log(3))
+    assert float(labeled_cross_entropy(logits, label, weight)) == pytest.approx(expected, rel=1e-4)
+    plain = math.log(3) + rare * (missed - math.log(3))
+    assert float(labeled_cross_entropy(logits, label, class_weights(label, 3, 0.0))) == pytest.approx(plain, rel=1e-4)
+
+
+def test_balanced_without_a_label_is_zero() -> None:
+    nothing = torch.full((1, 4, 4), 255)
+    assert float(labeled_cross_entropy(torch.ones(1, 2, 4, 4), nothing, class_weights(nothing, 2, 1.0))) == 0
 
 
 def test_confident_cross_entropy_divides_by_the_valid_pixels(

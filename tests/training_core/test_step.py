@@ -296,10 +296,10 @@ def test_step_without_a_teacher(decided: MakeModel, variant: str) -> None:
 
 def test_weights_of_the_variants() -> None:
     assert config_for("paper").losses.model_dump() == {
-        "labeled": 1.0, "hard": 0.5, "soft": 0.25, "perturbed": 0.25, "alignment": 1.0
+        "labeled": 1.0, "hard": 0.5, "soft": 0.25, "perturbed": 0.25, "alignment": 1.0, "balance": 0.0
     }  # fmt: skip
     assert config_for("released").losses.model_dump() == {
-        "labeled": 0.5, "hard": 0.25, "soft": 0.25, "perturbed": 0.25, "alignment": 1.0
+        "labeled": 0.5, "hard": 0.25, "soft": 0.25, "perturbed": 0.25, "alignment": 1.0, "balance": 0.0
     }  # fmt: skip
 
 
