@@ -20,8 +20,10 @@ from training_core.commands import predict
 from training_core.config import Config
 from training_core.errors import ConfigError
 from training_core.io import read_image, read_mask
+from training_core.postprocess import CleanUp, clean_up
 from training_core.predictor import load_predictor
 from training_core.project import Project
+from training_core.project.classes import background_ids
 from training_core.sharding import rank_and_size
 
 IDS = (0, 3, 7)
@@ -65,6 +67,26 @@ def test_large_images_are_streamed_and_small_ones_are_not(
     assert (labels == expected).mean() > 0.9  # other overlaps of the windows
     usual = predictor.class_ids[predictor.predict(read_image(small)).prediction]
     np.testing.assert_array_equal(read_mask(out / "small.prediction.png"), usual)
+
+
+def test_a_prediction_is_cleaned_when_asked_and_a_large_image_refused(
+    run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small = picture(tmp_path / "small.png", 190, 200)
+    command = ["predict", str(run_folder), str(small), "-o"]
+    assert main([*command, str(tmp_path / "usual")]) == 0
+    assert main([*command, str(tmp_path / "clean"), "--min-object", "60", "--smooth", "6"]) == 0
+    usual, clean = (read_mask(tmp_path / each / "small.prediction.png") for each in ("usual", "clean"))
+    background = background_ids(load_predictor(run_folder).classes)
+    np.testing.assert_array_equal(clean, clean_up(usual, CleanUp(min_object_px=60, smooth_px=6), background))
+    assert (clean != usual).any()
+    for kind in ("pseudo_label", "confidence"):
+        names = [tmp_path / each / f"small.{kind}.png" for each in ("usual", "clean")]
+        np.testing.assert_array_equal(*(read_mask(name) for name in names))
+    monkeypatch.setattr(predict, "STREAM_ABOVE_MPX", 0.03)
+    assert main([*command, str(tmp_path / "large"), "--fill-holes", "20"]) == 2
+    assert "window by window" in capsys.readouterr().err
+    assert not (tmp_path / "large").exists()
 
 
 def test_a_slide_is_streamed_whatever_its_size(run_folder: Path, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from training_core.commands.cleaning import add_clean_up, clean_up_of
 from training_core.commands.counting import counted
 from training_core.export import FORMATS, export_masks
 from training_core.project import Project
@@ -28,13 +29,16 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
         help="labels: what was painted and accepted (default); predictions: of the latest training; merged: labels, "
         "and predictions where nothing is labelled",
     )
+    add_clean_up(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Export; returns the exit code."""
-    project = Project.open(args.project)
+    project, cleaning = Project.open(args.project), clean_up_of(args)
     with counted("Writing masks") as progress:
-        written = export_masks(project, args.out, format=args.format, content=args.content, progress=progress)
+        written = export_masks(
+            project, args.out, format=args.format, content=args.content, cleaning=cleaning, progress=progress
+        )
     print(f"{len(written)} masks and classes.json written to {args.out}")
     return 0

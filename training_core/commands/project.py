@@ -32,6 +32,14 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
     info.add_argument("project", type=Path, metavar="PROJECT", help="the project folder")
     info.add_argument("--json", metavar="FILE", help="write the result as JSON (- for standard output)")
     info.set_defaults(run=run_info)
+    discard = commands.add_parser(
+        "discard",
+        help="remove a training that was cut off",
+        description="Removes the folder of a run that no round came of; the run before is the latest again.",
+    )
+    discard.add_argument("project", type=Path, metavar="PROJECT", help="the project folder")
+    discard.add_argument("run_id", metavar="RUN", help="the run's name under PROJECT/runs")
+    discard.set_defaults(run=run_discard)
     suggested = commands.add_parser(
         "suggest",
         help="say which tiles to label next, and why",
@@ -41,6 +49,16 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
     suggested.add_argument("--limit", type=int, default=20, metavar="N", help="at most so many tiles (20)")
     suggested.add_argument("--json", metavar="FILE", help="write the result as JSON (- for standard output)")
     suggested.set_defaults(run=run_suggest)
+
+
+def run_discard(args: argparse.Namespace) -> int:
+    """Remove a run; returns the exit code."""
+    project = Project.open(args.project)
+    if args.run_id not in project.run_ids():
+        known = ", ".join(project.run_ids()) or "none"
+        raise ProjectError(f"{project.path} has no run {args.run_id}", f"one of its runs: {known}", "check the name")
+    project.discard_run(args.run_id)
+    return 0
 
 
 def run_suggest(args: argparse.Namespace) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -14,7 +15,9 @@ from training_core.export.legend import LEGEND_NAME, legend_bytes
 from training_core.export.png import png_bytes
 from training_core.export.tiff import tiff_bytes
 from training_core.io import read_mask, staged_files
+from training_core.postprocess import CleanUp, clean_up
 from training_core.project import UNLABELED, Project, TilePrediction
+from training_core.project.classes import background_ids
 from training_core.project.labels import size_error
 from training_core.project.project import OWN_FOLDERS
 
@@ -32,25 +35,32 @@ def export_masks(
     *,
     format: Literal["png", "tiff"] = "png",
     content: Content = "labels",
+    cleaning: CleanUp | None = None,
     progress: Progress | None = None,
 ) -> list[Path]:
     """Write OUT/NAME.png (or .tiff) per tile, single-channel uint8 class ids with 255 for "not labelled".
 
     content: labels (what was painted and accepted; tiles without any are skipped), predictions (of the latest run), or
-    merged (labels, and the prediction where nothing is labelled, unless it was rejected). OUT/classes.json says which
-    value is which class. Files of these names are replaced, others in OUT stay. Returns the masks' paths.
+    merged (labels, and the prediction where nothing is labelled or rejected). cleaning: applied to the predictions,
+    never to labels. OUT/classes.json says which value is which class, and what was cleaned. Files of these names are
+    replaced, others in OUT stay. Returns the masks' paths.
 
     Raises
     ------
-    ProjectError: there is nothing to export, an unknown format or content, or OUT holds the project's own files.
+    ProjectError: there is nothing to export, an unknown format or content, labels that are to be cleaned, or OUT holds
+    the project's own files.
     MaskError: a label or prediction is damaged. StorageError: the disk is full or not writable.
     """
     _check_choice("format", format, tuple(FORMATS))
     _check_choice("content", content, get_args(Content))
     _check_folder(project, out)
+    cleaning = cleaning or CleanUp()
+    if content == "labels" and not cleaning.is_nothing:
+        given = "the clean-up is for predictions, and labels are exported as they are"
+        raise ProjectError(given, "predictions, or labels merged with them", "choose that content, or no clean-up")
     written: list[Path] = []
     for done, tile in enumerate(project.tiles, start=1):
-        mask = _mask(project, tile.name, content)
+        mask = _mask(project, tile.name, content, cleaning)
         if mask is None:
             continue
         path = out / f"{tile.name}.{format}"
@@ -63,28 +73,32 @@ def export_masks(
         raise _nothing(project, content)
     with staged_files() as files:
         run = project.latest_run_id() if content != "labels" else None
-        files.add(out / LEGEND_NAME, legend_bytes(project.classes, project=project.name, content=content, run=run))
+        facts = {} if cleaning.is_nothing else {"clean_up": asdict(cleaning)}
+        legend = legend_bytes(project.classes, project=project.name, content=content, run=run, **facts)
+        files.add(out / LEGEND_NAME, legend)
     return written
 
 
-def _mask(project: Project, name: str, content: Content) -> Mask | None:
+def _mask(project: Project, name: str, content: Content, cleaning: CleanUp) -> Mask | None:
     if content == "labels":
         return project.label(name) if project.has_label(name) else None
     prediction = project.prediction(name)
     if content == "predictions":
-        return None if prediction is None else _read_prediction(project, name, prediction)
+        return None if prediction is None else _read_prediction(project, name, prediction, cleaning)
     if prediction is None or project.is_rejected(name, prediction.run_id):
         return project.label(name) if project.has_label(name) else None
     label = project.label(name)
-    merged: Mask = np.where(label == UNLABELED, _read_prediction(project, name, prediction), label)
+    guessed = _read_prediction(project, name, prediction, cleaning)
+    guessed[project.rejection(name).of_run(prediction.run_id)] = UNLABELED
+    merged: Mask = np.where(label == UNLABELED, guessed, label)
     return merged
 
 
-def _read_prediction(project: Project, name: str, prediction: TilePrediction) -> Mask:
+def _read_prediction(project: Project, name: str, prediction: TilePrediction, cleaning: CleanUp) -> Mask:
     mask, tile = read_mask(prediction.prediction), project.tile(name)
     if mask.shape != (tile.height_px, tile.width_px):
         raise size_error(str(prediction.prediction), mask, tile)
-    return mask
+    return clean_up(mask, cleaning, background_ids(project.classes))
 
 
 def _check_choice(what: str, given: str, allowed: Sequence[str]) -> None:

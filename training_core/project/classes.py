@@ -64,6 +64,11 @@ def make_classes(names: Sequence[str]) -> tuple[TissueClass, ...]:
     return check_classes(classes)
 
 
+def background_ids(classes: Sequence[TissueClass]) -> frozenset[int]:
+    """The classes whose names say that they are what is left over: their areas are no objects."""
+    return frozenset(each.id for each in classes if each.name.strip().casefold() in _BACKGROUND_NAMES)
+
+
 def default_color(name: str, used: Sequence[str]) -> str:
     """Grey for background, else the first colour of the palette that is not in use, round and round."""
     if name.strip().casefold() in _BACKGROUND_NAMES and BACKGROUND_COLOR not in used:

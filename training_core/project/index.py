@@ -22,12 +22,21 @@ SPEC_VERSION = 1
 
 
 @dataclass(frozen=True)
+class RejectedArea:
+    """How many pixels of a tile are rejected, whenever that was. run_id: the last run of which some were rejected."""
+
+    pixels: int
+    run_id: str | None
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True)
+
+
+@dataclass(frozen=True)
 class Index:
     """The content of project.json.
 
     next_class_id: what the next class gets; ids of removed classes are never used again, since runs remember them.
     labels: tiles that have (or had) a label. val: the validation split. rejected: run id to tiles whose prediction
-    of that run the user rejected.
+    of that run the user rejected as a whole. rejected_areas: what rejected/NAME.png holds, by tile.
     """
 
     name: str
@@ -38,6 +47,7 @@ class Index:
     labels: Mapping[str, LabelStatus] = field(default_factory=dict)
     val: tuple[str, ...] = ()
     rejected: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    rejected_areas: Mapping[str, RejectedArea] = field(default_factory=dict)
     spec_version: int = SPEC_VERSION
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True)
 
@@ -46,6 +56,7 @@ _index = TypeAdapter(Index)
 _tile = TypeAdapter(Tile)
 _class = TypeAdapter(TissueClass)
 _status = TypeAdapter(LabelStatus)
+_area = TypeAdapter(RejectedArea)
 
 
 def parse_index(data: bytes, path: Path) -> Index:
@@ -84,6 +95,7 @@ class IndexWriter:
             self._tile_lines = _list(_tile.dump_json(tile) for tile in index.tiles)
         labels = [self._label_line(name, status) for name, status in index.labels.items()]
         rejected = (_text(run_id) + b": " + _text(names) for run_id, names in index.rejected.items())
+        areas = (_text(name) + b": " + _area.dump_json(area) for name, area in index.rejected_areas.items())
         members = {
             "spec_version": _text(index.spec_version),
             "name": _text(index.name),
@@ -92,6 +104,7 @@ class IndexWriter:
             "classes": _list(_class.dump_json(tissue_class) for tissue_class in index.classes),
             "val": _text(index.val),
             "rejected": _block(rejected, b"{}"),
+            "rejected_areas": _block(areas, b"{}"),
             "labels": _block(labels, b"{}"),
             "tiles": self._tile_lines,
         }

@@ -122,16 +122,19 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
-def make_edit(label: NDArray[np.uint8], source: LabelSource, run_id: str | None, region: Any) -> LabelEdit:
+def make_edit(
+    label: NDArray[np.uint8], source: LabelSource, run_id: str | None, region: Any, accepted: bool | None = None
+) -> LabelEdit:
     """The record of a change that led to this label."""
-    return LabelEdit(source, now(), int(np.count_nonzero(label != UNLABELED)), run_id, region)
+    return LabelEdit(source, now(), int(np.count_nonzero(label != UNLABELED)), run_id, region, accepted)
 
 
 def summarize(label: NDArray[np.uint8], edits: tuple[LabelEdit, ...]) -> LabelStatus:
     """What the index keeps about a label with these edits."""
     accepted = False
     for edit in edits:
-        accepted = edit.labeled_pixels > 0 and (accepted or edit.source.is_accepted)
+        was = accepted if edit.accepted is None else edit.accepted
+        accepted = edit.labeled_pixels > 0 and (was or edit.source.is_accepted)
     counts = value_counts(label)
     counts.pop(UNLABELED, None)
     source = edits[-1].source if edits else LabelSource.IMPORTED

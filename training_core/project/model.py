@@ -15,7 +15,7 @@ UNLABELED: int = 255
 MAX_CLASS_ID = UNLABELED - 1
 
 _STRICT = ConfigDict(extra="forbid", strict=True)
-_Region = Literal["tile", "region", "component"]
+_Region = Literal["tile", "region", "component", "sure"]
 
 
 class LabelSource(StrEnum):
@@ -26,6 +26,8 @@ class LabelSource(StrEnum):
     ACCEPTED_PREDICTION = "accepted_prediction"
     ACCEPTED_PSEUDO_LABEL = "accepted_pseudo_label"
     CORRECTED = "corrected"
+    UNDONE = "undone"
+    """Undo or redo brought back what the label had been; `LabelEdit.accepted` says whether that was accepted."""
 
     @property
     def is_accepted(self) -> bool:
@@ -74,13 +76,17 @@ class Tile:
 
 @dataclass(frozen=True)
 class LabelEdit:
-    """One change of a tile's label. `at` is ISO time; `labeled_pixels` counts them after the change."""
+    """One change of a tile's label. `at` is ISO time; `labeled_pixels` counts them after the change.
+
+    accepted: of an undo only: whether the label that it brought back counted as accepted.
+    """
 
     source: LabelSource
     at: str
     labeled_pixels: int
     run_id: str | None = None
     region: _Region | None = None
+    accepted: bool | None = None
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
 

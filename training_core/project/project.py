@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
@@ -16,6 +16,7 @@ from training_core.io import read_image
 from training_core.io.slides import SlideOptions
 from training_core.project import runs as runs_folder
 from training_core.project import splits
+from training_core.project.accepted import ACCEPTED_FOLDER, read_accepted, stage_accepted
 from training_core.project.class_changes import with_class_added, with_class_changed, with_class_removed
 from training_core.project.classes import check_classes
 from training_core.project.create import IMAGES_FOLDER, Progress, build
@@ -41,12 +42,30 @@ from training_core.project.model import (
     TileState,
     TissueClass,
 )
+from training_core.project.rejections import (
+    REJECTED_FOLDER,
+    Mask,
+    Rejection,
+    index_again,
+    read_rejection,
+    stage_rejection,
+)
 from training_core.project.sources import check_names, find_images, resolve_names
 from training_core.project.store import IndexStore
 from training_core.project.thumbnails import CACHE_FOLDER, thumbnail
 from training_core.project.tile_sources import tile_sources
+from training_core.project.unfinished import UnfinishedRun, discard_run, unfinished_run
 
-OWN_FOLDERS = (IMAGES_FOLDER, LABELS_FOLDER, runs_folder.RUNS_FOLDER, runs_folder.ROUNDS_FOLDER, CACHE_FOLDER, "truth")
+OWN_FOLDERS = (
+    IMAGES_FOLDER,
+    LABELS_FOLDER,
+    ACCEPTED_FOLDER,
+    REJECTED_FOLDER,
+    runs_folder.RUNS_FOLDER,
+    runs_folder.ROUNDS_FOLDER,
+    CACHE_FOLDER,
+    "truth",
+)
 """Folders whose files belong to the project; nothing else is to be written there."""
 
 
@@ -238,9 +257,12 @@ class Project:
         source: LabelSource,
         *,
         run_id: str | None = None,
-        region: Literal["tile", "region", "component"] | None = None,
+        region: Literal["tile", "region", "component", "sure"] | None = None,
+        accepted: bool | None = None,
     ) -> None:
         """Replace the tile's label (H, W) and record who did it; all of it is written, or nothing.
+
+        accepted: for undo and redo, whether the label that comes back counted as accepted (`is_accepted`).
 
         Raises
         ------
@@ -251,9 +273,25 @@ class Project:
         with self._store.update() as change:
             index = change.index
             checked = check_label(tile, label, {tissue_class.id for tissue_class in index.classes})
-            edits = (*read_history(self.path, name), make_edit(checked, source, run_id, region))
+            edits = (*read_history(self.path, name), make_edit(checked, source, run_id, region, accepted))
+            stage_accepted(change.files, self.path, tile, checked, source)
             status = stage_label(change.files, self.path, name, checked, edits)
             change.index = dataclasses.replace(index, labels={**index.labels, name: status})
+
+    def accepted(self, name: str) -> NDArray[np.uint8]:
+        """The class ids (H, W) that were accepted for the tile, 255 elsewhere; a label that differs was painted.
+
+        Raises
+        ------
+        MaskError: the file is damaged.
+        """
+        return read_accepted(self.path, self.tile(name))
+
+    def is_accepted(self, name: str) -> bool:
+        """Whether the tile's label came from a model's output, in whole or in part, since it was last empty."""
+        self.tile(name)
+        status = self._store.read().labels.get(name)
+        return status is not None and status.accepted
 
     # --- states and splits ---------------------------------------------------------------------------------------
 
@@ -274,17 +312,54 @@ class Project:
         }
 
     def reject(self, name: str, run_id: str) -> None:
-        """Remember that the user rejected this run's prediction for the tile."""
-        self.tile(name)
+        """Remember that this run's prediction for the tile is wrong: it is not shown, and no round learns from it.
+
+        Raises
+        ------
+        MaskError: what was rejected before cannot be read. StorageError: the disk is full or not writable.
+        """
+        self._change_rejection(name, lambda before: before.with_tile(run_id))
+
+    def reject_area(self, name: str, where: Mask, run_id: str) -> None:
+        """Remember that this run's prediction is wrong in `where`, (H, W): no round learns from its guesses there.
+
+        Raises
+        ------
+        MaskError: another size than the tile. StorageError: the disk is full or not writable.
+        """
+        self._change_rejection(name, lambda before: before.with_area(where, run_id))
+
+    def rejection(self, name: str) -> Rejection:
+        """What is rejected of the tile.
+
+        Raises
+        ------
+        MaskError: the file is damaged.
+        """
+        return read_rejection(self.path, self._store.read(), self.tile(name))
+
+    def write_rejection(self, name: str, rejection: Rejection) -> None:
+        """Put this in the place of what is rejected of the tile; `rejection.taken_back()` takes all of it back.
+
+        Raises
+        ------
+        MaskError: another size than the tile. StorageError: the disk is full or not writable.
+        """
+        self._change_rejection(name, lambda _before: rejection)
+
+    def _change_rejection(self, name: str, change_it: Callable[[Rejection], Rejection]) -> None:
+        tile = self.tile(name)
         with self._store.update() as change:
-            names = change.index.rejected.get(run_id, ())
-            if name not in names:
-                rejected = {**change.index.rejected, run_id: (*names, name)}
-                change.index = dataclasses.replace(change.index, rejected=rejected)
+            stage_rejection(change, self.path, tile, change_it(read_rejection(self.path, change.index, tile)))
 
     def is_rejected(self, name: str, run_id: str) -> bool:
-        """Whether the user rejected this run's prediction for the tile."""
+        """Whether the user rejected this run's prediction for the tile as a whole."""
         return name in self._store.read().rejected.get(run_id, ())
+
+    def rejected_pixels(self, name: str) -> int:
+        """How many pixels of the tile are rejected, whenever that was and whatever is labelled there since."""
+        area = self._store.read().rejected_areas.get(name)
+        return area.pixels if area is not None else 0
 
     def val_names(self) -> tuple[str, ...]:
         """The tiles of the validation split that have a label."""
@@ -295,7 +370,7 @@ class Project:
         return splits.labeled_names(self._store.read())
 
     def unlabeled_names(self) -> tuple[str, ...]:
-        """The tiles outside the validation split that are not labelled to the last pixel."""
+        """The tiles outside the validation split that are neither labelled nor rejected to the last pixel."""
         return splits.unlabeled_names(self._store.read())
 
     def set_val(self, names: Sequence[str]) -> None:
@@ -367,6 +442,19 @@ class Project:
         """The newest run that has finished."""
         return runs_folder.latest_run_id(self.path)
 
+    def unfinished_run(self) -> UnfinishedRun | None:
+        """The run that was cut off and can be gone on with, if it is newer than the latest finished one."""
+        return unfinished_run(self.path)
+
+    def discard_run(self, run_id: str) -> None:
+        """Remove a run that no round came of; the run before is the latest again.
+
+        Raises
+        ------
+        ProjectError: it is a round, or is being trained. StorageError: it cannot be removed.
+        """
+        discard_run(self.path, run_id)
+
     def prediction(self, name: str, run_id: str | None = None) -> TilePrediction | None:
         """The output of the given (or latest finished) run for a tile, or None."""
         self.tile(name)
@@ -392,4 +480,4 @@ class Project:
         for tile in index.tiles:
             if label_path(self.path, tile.name).exists():
                 labels[tile.name] = summarize(read_label(self.path, tile), read_history(self.path, tile.name))
-        return dataclasses.replace(index, labels=labels)
+        return dataclasses.replace(index, labels=labels, rejected_areas=index_again(self.path, index))

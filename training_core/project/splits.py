@@ -17,6 +17,12 @@ def is_fully_labeled(index: Index, tile: Tile) -> bool:
     return labeled_pixels(index, tile.name) == tile.width_px * tile.height_px
 
 
+def is_fully_rejected(index: Index, tile: Tile) -> bool:
+    """Whether every pixel of a tile is rejected, so that it has no pseudo-label to learn from."""
+    area = index.rejected_areas.get(tile.name)
+    return area is not None and area.pixels == tile.width_px * tile.height_px
+
+
 def val_names(index: Index) -> tuple[str, ...]:
     """The tiles of the validation split that have a label."""
     val = set(index.val)
@@ -30,9 +36,13 @@ def labeled_names(index: Index) -> tuple[str, ...]:
 
 
 def unlabeled_names(index: Index) -> tuple[str, ...]:
-    """The tiles outside the validation split that are not labelled to the last pixel."""
+    """The tiles outside the validation split that are neither labelled nor rejected to the last pixel."""
     val = set(index.val)
-    return tuple(tile.name for tile in index.tiles if tile.name not in val and not is_fully_labeled(index, tile))
+    return tuple(
+        tile.name
+        for tile in index.tiles
+        if tile.name not in val and not is_fully_labeled(index, tile) and not is_fully_rejected(index, tile)
+    )
 
 
 def state_of(index: Index, name: str, predicted_by: str | None) -> TileState:

@@ -1,0 +1,71 @@
+"""Which labels were taken over from a model and which were painted: accepted/NAME.png, so that paint stays protected.
+
+The file holds the class ids that were accepted, 255 elsewhere. A labelled pixel counts as accepted as long as it still
+has that class; painted over it is the user's own, and an undo of that stroke makes it an accepted one again. A project
+of before, without the file, has only labels of the user's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training_core.errors import MaskError
+from training_core.io import encode_png, read_mask
+from training_core.io.atomic import StagedFiles
+from training_core.project.labels import empty_label, read_label, size_error
+from training_core.project.model import UNLABELED, LabelSource, Tile
+
+ACCEPTED_FOLDER = "accepted"
+_BY_HAND = (LabelSource.PAINTED, LabelSource.CORRECTED, LabelSource.IMPORTED)
+
+Ids = NDArray[np.uint8]
+
+
+def accepted_path(project: Path, name: str) -> Path:
+    """Where the accepted class ids of a tile lie."""
+    return project / ACCEPTED_FOLDER / f"{name}.png"
+
+
+def read_accepted(project: Path, tile: Tile) -> Ids:
+    """The class ids (H, W) that were accepted for a tile, 255 where none was.
+
+    Raises
+    ------
+    MaskError: the file is damaged or has another size than the tile.
+    """
+    path = accepted_path(project, tile.name)
+    if not path.exists():
+        return empty_label(tile)
+    ids = read_mask(path)
+    if ids.shape != (tile.height_px, tile.width_px):
+        raise size_error(f"{ACCEPTED_FOLDER}/{path.name}", ids, tile)
+    return ids
+
+
+def stage_accepted(files: StagedFiles, project: Path, tile: Tile, after: Ids, source: LabelSource) -> None:
+    """Add to `files` what changes in the record when the tile's label (H, W) becomes `after`.
+
+    A damaged label or record keeps nobody from saving: what cannot be read counts as painted.
+    """
+    if not source.is_accepted and not accepted_path(project, tile.name).exists():
+        return
+    before, accepted = _or_empty(read_label, project, tile), _or_empty(read_accepted, project, tile)
+    changed, record = before != after, accepted
+    if source.is_accepted:
+        record = np.where(changed & (after != UNLABELED), after, accepted).astype(np.uint8)
+    elif source in _BY_HAND:
+        # painted in the very class that was accepted here before: by hand from now on
+        record = np.where(changed & (after == accepted), UNLABELED, accepted).astype(np.uint8)
+    if not np.array_equal(record, accepted):
+        files.add(accepted_path(project, tile.name), encode_png(record))
+
+
+def _or_empty(read: Callable[[Path, Tile], Ids], project: Path, tile: Tile) -> Ids:
+    try:
+        return read(project, tile)
+    except MaskError:
+        return empty_label(tile)
