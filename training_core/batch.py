@@ -19,7 +19,7 @@ class UnlabeledBatch:
     known: Tensor
     """Class index where a partly labelled tile already has a label, 255 elsewhere."""
     ignored: Tensor
-    """Boolean: pixels that take part in nothing, such as padding."""
+    """Boolean: pixels that take part in nothing: the user rejected what was guessed there."""
     box: Tensor
     """Boolean: the CutMix box."""
     mix_weak: Tensor | None = None
@@ -39,26 +39,26 @@ class Batch:
 
     def to(self, device: torch.device) -> Batch:
         """The same on another device."""
-        unlabeled = self.unlabeled
-        if unlabeled is not None:
-            tensors = {f.name: getattr(unlabeled, f.name) for f in fields(unlabeled)}
-            there = {n: t.to(device, non_blocking=True) for n, t in tensors.items() if t is not None}
-            unlabeled = UnlabeledBatch(**there)
-        return Batch(self.images.to(device, non_blocking=True), self.label.to(device, non_blocking=True), unlabeled)
+        return self._map(lambda tensor: tensor.to(device, non_blocking=True))
+
+    def pinned(self) -> Batch:
+        """The same in memory that a CUDA device copies from while it computes."""
+        return self._map(torch.Tensor.pin_memory)
 
     def share(self, index: int, n: int) -> Batch:
         """Part `index` of `n` equal ones, in the order of the rows."""
         if n == 1:
             return self
 
-        def part(rows: Tensor) -> Tensor:
-            return rows.chunk(n)[index]
+        return self._map(lambda rows: rows.chunk(n)[index])
 
+    def _map(self, change: Callable[[Tensor], Tensor]) -> Batch:
+        """The same with every tensor changed."""
         unlabeled = self.unlabeled
         if unlabeled is not None:
             tensors = {f.name: getattr(unlabeled, f.name) for f in fields(unlabeled)}
-            unlabeled = UnlabeledBatch(**{name: part(t) for name, t in tensors.items() if t is not None})
-        return Batch(part(self.images), part(self.label), unlabeled)
+            unlabeled = UnlabeledBatch(**{name: change(t) for name, t in tensors.items() if t is not None})
+        return Batch(change(self.images), change(self.label), unlabeled)
 
     def map_images(self, change: Callable[[Tensor], Tensor]) -> Batch:
         """The same with every image tensor changed."""

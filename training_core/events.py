@@ -65,6 +65,20 @@ class StepDone(_Event):
     """Share of the unlabelled pixels whose fused confidence reached the threshold, 0 to 1."""
 
 
+class Paused(_Event):
+    """The run waits, saved as it is; it takes no processor time until it is told to go on or to stop."""
+
+    kind: Literal["paused"] = "paused"
+    step: int
+
+
+class Resumed(_Event):
+    """The run goes on after a pause."""
+
+    kind: Literal["resumed"] = "resumed"
+    step: int
+
+
 class Validated(_Event):
     """Scores in percent."""
 
@@ -116,7 +130,7 @@ class RunFailed(_Event):
 
 
 Event = Annotated[
-    RunStarted | Status | Warned | StepDone | Validated | OverlayReady | RunFinished | RunFailed,
+    RunStarted | Status | Warned | StepDone | Paused | Resumed | Validated | OverlayReady | RunFinished | RunFailed,
     Field(discriminator="kind"),
 ]
 _event_adapter: TypeAdapter[Event] = TypeAdapter(Event)
@@ -128,6 +142,18 @@ class Stop(_Message):
     command: Literal["stop"] = "stop"
 
 
+class Pause(_Message):
+    """Finish the step, save, and wait; tiles to show are answered meanwhile."""
+
+    command: Literal["pause"] = "pause"
+
+
+class Resume(_Message):
+    """Go on after a pause."""
+
+    command: Literal["resume"] = "resume"
+
+
 class Show(_Message):
     """Make and refresh the overlays of this tile from now on, the first one at once; `live` reads the labels again."""
 
@@ -135,7 +161,7 @@ class Show(_Message):
     tile: str
 
 
-Command = Annotated[Stop | Show, Field(discriminator="command")]
+Command = Annotated[Stop | Pause | Resume | Show, Field(discriminator="command")]
 _command_adapter: TypeAdapter[Command] = TypeAdapter(Command)
 
 

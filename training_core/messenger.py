@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from training_core.errors import writing
-from training_core.events import Command, Event, Show, Stop, parse_command
+from training_core.events import Command, Event, Pause, Resume, Show, Stop, parse_command
 
 Listener = Callable[[Event], None]
 
@@ -34,7 +34,10 @@ class Messenger:
         self._run_id = ""
         self._interrupted = False
         self._stop_at_end = stop_at_end
-        self._commands: queue.SimpleQueue[Command] = queue.SimpleQueue()
+        self.paused = False
+        """The last of `Pause` and `Resume` that `pending` has seen was `Pause`."""
+        self._commands: queue.SimpleQueue[Command | None] = queue.SimpleQueue()
+        """None: no more will come from standard input."""
         if commands is not None:
             threading.Thread(target=self._listen, args=(commands,), daemon=True, name="commands").start()
 
@@ -67,26 +70,43 @@ class Messenger:
         Raised by the signal handler itself, the interrupt would be lost whenever it meets a destructor or a callback.
         """
         self._interrupted = True
+        self._commands.put(None)  # wakes `wait`
 
     def pending(self) -> tuple[bool, str | None]:
-        """(stop asked for, tile to show or None), of the commands that came since the last call."""
+        """(stop asked for, tile to show or None), of the commands that came since the last call; sets `paused`."""
+        commands: list[Command | None] = []
+        while True:
+            try:
+                commands.append(self._commands.get_nowait())
+            except queue.Empty:
+                return self._folded(commands)
+
+    def wait(self) -> tuple[bool, str | None]:
+        """`pending`, but not before a command has come; uses no processor time."""
+        first = self._commands.get()
+        stop, show = self._folded([first])
+        stop_too, newer = self.pending()
+        return stop or stop_too, newer if newer is not None else show
+
+    def _folded(self, commands: list[Command | None]) -> tuple[bool, str | None]:
         if self._interrupted:
             raise KeyboardInterrupt
         stop, show = False, None
-        while True:
-            try:
-                command = self._commands.get_nowait()
-            except queue.Empty:
-                return stop, show
-            if isinstance(command, Show):
-                show = command.tile
-            else:
-                stop = True
-
-    def wait(self) -> tuple[bool, str | None]:
-        """`pending`, but not before a command has come."""
-        self._commands.put(self._commands.get())
-        return self.pending()
+        for command in commands:
+            match command:
+                case Show(tile=tile):
+                    show = tile
+                case Pause():
+                    self.paused = True
+                case Resume():
+                    self.paused = False
+                case Stop():
+                    stop = True
+                case None:  # who paused has gone, and nobody can say that it is to go on
+                    stop = stop or self.paused
+        if stop:
+            self.paused = False
+        return stop, show
 
     def close(self) -> None:
         """Close the run's event file."""
@@ -106,8 +126,7 @@ class Messenger:
                 command = parse_command(line.decode("utf-8", errors="replace"))
                 if command is not None:
                     self._commands.put(command)
-        if self._stop_at_end:
-            self.request_stop()
+        self._commands.put(Stop() if self._stop_at_end else None)
 
 
 def line_writer(stream: TextIO, on_closed: Callable[[], None]) -> Listener:

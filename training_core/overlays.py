@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,15 +15,22 @@ from training_core.tile_result import TileResult
 
 
 def write_overlays(
-    folder: Path, name: str, result: TileResult, class_ids: NDArray[np.uint8], threshold: float
+    folder: Path,
+    name: str,
+    result: TileResult,
+    class_ids: NDArray[np.uint8],
+    threshold: float,
+    *,
+    clean: Callable[[NDArray[np.uint8]], NDArray[np.uint8]] = lambda ids: ids,
 ) -> dict[str, Path]:
     """prediction: class ids; pseudo_label: class ids, 255 below the threshold; confidence: 0..255 for 0..1.
 
-    Returns the paths by those names. Each file is replaced whole, so a reader never sees half of one.
+    clean: what is done to the prediction's class ids (H, W) before. Returns the paths by those names. Each file is
+    replaced whole, so a reader never sees half of one.
     """
     pseudo_label = np.where(result.fused_confidence >= threshold, class_ids[result.fused], UNLABELED).astype(np.uint8)
     arrays = {
-        "prediction": class_ids[result.prediction],
+        "prediction": clean(class_ids[result.prediction]),
         "pseudo_label": pseudo_label,
         "confidence": np.rint(result.confidence * 255).astype(np.uint8),
     }

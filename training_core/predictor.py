@@ -14,6 +14,7 @@ from training_core.config import Config
 from training_core.data.resample import check_zoom, zoom_to_run
 from training_core.device import Compute, choose_compute
 from training_core.distributed import own_device
+from training_core.folding import fold
 from training_core.inference import Readout, predict_image
 from training_core.memory import with_smaller_windows
 from training_core.model import UniSemAlign, build_model, placed
@@ -25,7 +26,10 @@ from training_core.tile_result import TileResult
 
 @dataclass
 class Predictor:
-    """The best checkpoint of a run with its classes. Where memory runs out, `config` gets a smaller window."""
+    """The best checkpoint of a run with its classes, folded: not to be trained further.
+
+    Where memory runs out, `config` gets a smaller window.
+    """
 
     model: UniSemAlign
     config: Config
@@ -76,6 +80,7 @@ def load_predictor(run_dir: Path, device: str | None = None) -> Predictor:
     compute = own_device(choose_compute(runtime))
     model = build_model(config, classes, from_checkpoint=True)
     checkpoints.load_tensors(model, checkpoint.model, checkpoint.path)
-    model = placed(model, compute).eval()
+    fold(model.eval())
+    model = placed(model, compute)
     state = checkpoint.state
     return Predictor(model, config, classes, compute, float(state["threshold"]), read_readout(state))

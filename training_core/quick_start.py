@@ -110,6 +110,11 @@ class QuickStart:
             self._messenger.send(Status, message=f"The overlay stays that of {what}: {against}.")
         return better
 
+    def measured_again(self, scores: Scores) -> None:
+        """What the weights of the run before, with which this one starts, score by this one's measure and labels."""
+        if self._shown_by == "the run before":
+            self._bar = scores.mdice
+
     def conclude(self, best: Scores | None) -> None:
         """Say so where the predictions that the run ends with are worse than what was on screen."""
         if self._in_charge and self._bar is not None and best is not None and best.mdice < self._bar:

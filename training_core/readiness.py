@@ -52,8 +52,9 @@ def check_ready(project: Project, config: Config) -> Split:
     if config.pseudo_label.enabled and not unlabeled:
         raise ProjectError(
             "the project has no unlabelled tile, and semi-supervised training learns from those too",
-            "at least 1 tile that is not fully labelled and not for validation",
-            "add images, or train on the labelled tiles only (--supervised-only; in the window: Labelled tiles only)",
+            "at least 1 tile that is neither labelled nor rejected to the last pixel, and not for validation",
+            "add images, take back a rejection, or train on the labelled tiles only (--supervised-only; in the window: "
+            "Labelled tiles only)",
         )
     return Split(labeled, unlabeled if config.pseudo_label.enabled else (), val)
 
@@ -63,17 +64,20 @@ def settle(project: Project, split: Split, config: Config) -> Config:
 
     data.mpp: the median of the tiles' own. data.balance_classes: with more than two classes or partial labels, where a
     crop drawn anywhere would miss the rare class or the strokes; two classes on fully labelled tiles are drawn as ever.
+    losses.balance: 1 where crops are balanced, or the common classes drown the rare ones.
 
     Raises
     ------
     ImageError: a tile whose pixel size is too far from the run's.
     """
-    data = config.data
+    data, losses = config.data, config.losses
     balance = data.balance_classes
     if balance is None:
         balance = len(project.classes) > 2 or not all(project.is_fully_labeled(name) for name in split.labeled)
     settled = {"mpp": choose_run_mpp(usable_tiles(project), data.mpp), "balance_classes": balance}
-    return config.model_copy(update={"data": data.model_copy(update=settled)})
+    if losses.balance is None:
+        losses = losses.model_copy(update={"balance": float(balance)})
+    return config.model_copy(update={"data": data.model_copy(update=settled), "losses": losses})
 
 
 def cautions(project: Project, split: Split, config: Config) -> tuple[str, ...]:

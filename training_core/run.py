@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,9 +25,10 @@ from training_core.memory import explained
 from training_core.messenger import Messenger
 from training_core.project import Project, TissueClass
 from training_core.project.summaries import add_summary, summarize
+from training_core.project.unfinished import held
 from training_core.quick_start import QuickStart
 from training_core.readiness import cautions, check_ready, settle
-from training_core.run_folder import Split, create_run_folder, peak_rss_bytes, read_run
+from training_core.run_folder import Split, create_run_folder, peak_rss_bytes, read_run, record_origin
 
 if TYPE_CHECKING:
     from training_core.trainer import Trainer
@@ -41,6 +43,8 @@ class Request:
     resume: Path | None = None
     show: str | None = None
     command: Sequence[str] = ()
+    keep: bool = False
+    """Of a resumed run: train no further, predict with the best so far and finish it."""
 
 
 @explained("train")
@@ -54,14 +58,14 @@ def train(request: Request, messenger: Messenger) -> dict[str, Any]:
     ------
     UserError: whatever the user can mend; see the error's own message.
     """
-    with distributed.joined(choose_compute(request.config.runtime)) as compute:
+    with distributed.joined(choose_compute(request.config.runtime)) as compute, ExitStack() as stack:
         messenger.muted = not distributed.is_first()
-        summary = _train(request, compute, messenger)
+        summary = _train(request, compute, messenger, stack)
         distributed.largest(0)  # nobody leaves before all are done
         return summary
 
 
-def _train(request: Request, compute: Compute, messenger: Messenger) -> dict[str, Any]:
+def _train(request: Request, compute: Compute, messenger: Messenger, stack: ExitStack) -> dict[str, Any]:
     project, config = request.project, request.config
     if request.show is not None:
         project.tile(request.show)
@@ -87,19 +91,26 @@ def _train(request: Request, compute: Compute, messenger: Messenger) -> dict[str
     model = build_model(config, classes, encoder=quick.hand_over() if quick else None)
     messenger.send(Status, message="Reading the labels")
     class_ids = [c.id for c in classes]
-    pool = TilePool(project, (*split.labeled, *split.val, *_partly_labeled(project, split)), class_ids)
+    rejected = tuple(name for name in split.unlabeled if project.rejected_pixels(name))
+    known = (*split.labeled, *split.val, *_partly_labeled(project, split))
+    pool = TilePool(project, known, class_ids, rejected=rejected)
     run_dir = request.resume
     if run_dir is None and distributed.is_first():
         run_dir = create_run_folder(project, config, classes, split, pool.label_hash(), request.command)
     run_dir = distributed.told_by_first(run_dir)
     assert run_dir is not None
+    if distributed.is_first():
+        stack.enter_context(held(run_dir))
     trainer = Trainer(model, config, pool, split, project, run_dir, compute, messenger, quick)
     trainer.shown = request.show
     if quick:
         quick.share(model.encoder)
+    if config.schedule.warm_start and not request.resume:
+        _go_on_from_the_run_before(trainer, classes)
     if request.resume:
         trainer.restore()
-        _check_budget_left(trainer, run_dir)
+        if not request.keep:
+            _check_budget_left(trainer, run_dir)
         if distributed.is_first():
             atomic_write(run_dir / "config.json", config.model_dump_json(indent=1).encode())
         _warn_of_changed_labels(run_dir, pool, messenger)
@@ -119,7 +130,7 @@ def _train(request: Request, compute: Compute, messenger: Messenger) -> dict[str
     _warn(project, split, messenger)
     for caution in cautions(project, split, config):
         messenger.send(Warned, message=caution)
-    reason = trainer.fit()
+    reason = "stopped" if request.keep else trainer.fit()
     if not distributed.is_first():
         return {}
     if trainer.progress.step:
@@ -128,6 +139,19 @@ def _train(request: Request, compute: Compute, messenger: Messenger) -> dict[str
             quick.conclude(trainer.progress.best)
         _predict_all(trainer, messenger)
     return _finish(trainer, reason, messenger)
+
+
+def _go_on_from_the_run_before(trainer: Trainer, classes: Sequence[TissueClass]) -> None:
+    """Start as the project's latest finished run ended, where that had this network."""
+    from training_core.warm_start import start_from
+
+    before, learner = trainer.project.latest_run_id(), trainer.learner
+    earlier = start_from(learner.model, trainer.project, before, trainer.config, classes) if before else None
+    if earlier is not None:
+        learner.warm_up_from(earlier)
+        if distributed.is_first():
+            record_origin(trainer.run_dir, str(before))
+        trainer.messenger.send(Status, message=f"Going on from run {before}")
 
 
 def _partly_labeled(project: Project, split: Split) -> tuple[str, ...]:
@@ -198,8 +222,8 @@ def _predict_all(trainer: Trainer, messenger: Messenger) -> None:
         )
         stop, show = messenger.pending()
         if show is not None:
-            trainer.shown = show
-            trainer.refresh_overlay()
+            trainer.show(show)
+        trainer.pause(save=False)
         if stop:
             messenger.send(Warned, message=f"Stopped after predicting {done + 1} of {len(names)} tiles.")
             return

@@ -97,6 +97,18 @@ def record_change(run_dir: Path, config: Config, step: int, change: str) -> None
     atomic_write(path, json.dumps(provenance, indent=1).encode())
 
 
+def record_origin(run_dir: Path, run_id: str) -> None:
+    """The run starts with the weights of another run of the project.
+
+    Raises
+    ------
+    StorageError: the disk is full or not writable.
+    """
+    path = run_dir / "provenance.json"
+    provenance = json.loads(path.read_text(encoding="utf-8"))
+    atomic_write(path, json.dumps({**provenance, "started_from": run_id}, indent=1).encode())
+
+
 def read_run(run_dir: Path) -> tuple[Config, tuple[TissueClass, ...], Split]:
     """Configuration, classes and tiles of an existing run.
 
@@ -144,15 +156,18 @@ def _processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def peak_rss_bytes() -> int:
-    """The largest resident set of this process so far."""
+def peak_rss_bytes(*, of_children: bool = False) -> int | None:
+    """The largest resident set of this process so far.
+
+    of_children: of the largest of its children that have ended; None on Windows, which does not say.
+    """
     if sys.platform == "win32":
         import psutil
 
-        return int(psutil.Process().memory_info().peak_wset)
+        return None if of_children else int(psutil.Process().memory_info().peak_wset)
     import resource
 
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN if of_children else resource.RUSAGE_SELF).ru_maxrss
     return int(peak if sys.platform == "darwin" else peak * 1024)
 
 

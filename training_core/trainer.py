@@ -30,6 +30,7 @@ from training_core.messenger import Messenger
 from training_core.metrics import Scores
 from training_core.model import UniSemAlign
 from training_core.overlays import write_overlays
+from training_core.pause import wait_while_paused
 from training_core.project import Project
 from training_core.quick_start import QuickStart
 from training_core.readout import candidate_scales, measure_readout, read_readout, usual_scale
@@ -99,16 +100,20 @@ class Trainer:
         seconds_per_step: float | None = None
         distributed.as_first((self.learner.model, self.learner.teacher))
         distributed.own_chance(self.config.seed, state.step)
+        if self.learner.is_warm and not state.step and self.split.val:
+            self._keep()  # what the round starts with is the mark that it has to better
+            if self.quick is not None and state.scores is not None:
+                self.quick.measured_again(state.scores)
         while self.budget.progress(state.step, state.elapsed_s) < 1:
             stop, show = self.messenger.pending()
             if distributed.largest(stop):  # whichever process was told
                 reason = "stopped"
                 break
             if show is not None:
-                self.shown = show
-                answered = self.quick is not None and self.quick.show(show, state.step)
-                if state.step and not answered:
-                    self.refresh_overlay()
+                self.show(show)
+            if self.messenger.paused:
+                started += self.pause(save=validated_at != state.step)
+                continue
             step_started = time.monotonic()
             result = self.take_step()
             state.step += 1
@@ -129,6 +134,22 @@ class Trainer:
                 self.refresh_overlay()
         state.elapsed_s = time.monotonic() - started
         return reason
+
+    def show(self, tile: str) -> None:
+        """From now on the overlays are this tile's; the first one comes at once."""
+        self.shown = tile
+        answered = self.quick is not None and self.quick.show(tile, self.progress.step)
+        if self.progress.step and not answered:
+            self.refresh_overlay()
+
+    def pause(self, *, save: bool) -> float:
+        """Wait as long as the user wants; returns the seconds. save: the checkpoints do not hold this moment yet."""
+
+        def keep() -> None:
+            if save:
+                self.save(is_best=False)
+
+        return wait_while_paused(self.messenger, self.progress.step, keep, self.show)
 
     def close(self) -> None:
         """End the thread that prepares batches."""

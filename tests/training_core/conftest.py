@@ -98,7 +98,7 @@ def make_project(tmp_path: Path) -> Callable[..., Project]:
 
 SMALL_RUN: dict[str, Any] = {
     "data": {"crop_px": 64, "labeled_batch": 2, "unlabeled_batch": 2},
-    "schedule": {"steps": 3, "validate_every_steps": 2, "quick_start": False},  # the network alone
+    "schedule": {"steps": 3, "validate_every_steps": 2, "quick_start": False, "warm_start": False},  # the network alone
     "alignment": {"embedding_dim": 16},
     "runtime": {"device": "cpu", "precision": "float32"},
 }

@@ -62,6 +62,20 @@ def test_the_first_overlay_of_both_rounds_is_timed_and_scored(tmp_path: Path) ->
     assert result["mdice"] >= 75
 
 
+def test_a_stroke_with_live_is_timed(tmp_path: Path) -> None:
+    file = tmp_path / "live.json"
+    assert main(["bench", "live", "--repeats", "2", "--json", str(file)]) == 0
+    result = json.loads(file.read_text())
+    assert result["repeats"] == 2
+    assert 0 < result["seconds_to_refreshed_overlay"] < result["seconds_to_first_answer"]
+    assert result["peak_rss_bytes"] > 300e6  # of the process with torch, not of the one that waits
+
+
+def test_live_without_an_answer_is_an_error_with_its_reason(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", "live", "--repeats", "1", "--set", "encoder.name=nonesuch"]) == 2
+    assert "nonesuch" in capsys.readouterr().err
+
+
 def test_a_training_without_overlay_is_an_error_with_its_reason(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", "first-overlay", "--repeats", "1", "--set", "encoder.name=nonesuch"]) == 2
     assert "nonesuch" in capsys.readouterr().err

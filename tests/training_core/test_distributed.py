@@ -108,7 +108,7 @@ def assert_same(ours: Path, theirs: Path) -> None:
     assert tensors.keys() == others.keys()
     for name, tensor in tensors.items():
         other = others[name].double()
-        assert float((tensor.double() - other).abs().max()) <= 1e-3 * float(other.abs().max()) + 1e-5, name
+        assert float((tensor.double() - other).abs().max()) <= 3e-3 * float(other.abs().max()) + 1e-5, name
 
 
 def test_two_processes_train_as_one_with_the_summed_batch(

@@ -64,7 +64,7 @@ def test_a_line_that_is_no_event(line: str) -> None:
 def test_commands() -> None:
     assert parse_command('{"command": "stop"}') == Stop()
     assert parse_command('{"command": "show", "tile": "a"}') == Show(tile="a")
-    for line in ("", "stop", '{"command": "pause"}', '{"command": "show"}', '{"command": "stop", "now": true}'):
+    for line in ("", "stop", '{"command": "freeze"}', '{"command": "show"}', '{"command": "stop", "now": true}'):
         assert parse_command(line) is None
     assert parse_command(Show(tile="ä b").model_dump_json()) == Show(tile="ä b")
 

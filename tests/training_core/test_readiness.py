@@ -164,7 +164,7 @@ def test_two_classes_on_fully_labelled_tiles_are_sampled_as_ever(
 ) -> None:
     project, config = make_project(), small_config()
     settled = settle(project, check_ready(project, config), config)
-    assert settled == small_config(data={"balance_classes": False})
+    assert settled == small_config(data={"balance_classes": False}, losses={"balance": 0.0})
     assert notes(project, config) == []
 
 

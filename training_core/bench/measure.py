@@ -33,6 +33,10 @@ def spread(name: str, values: list[float]) -> dict[str, Any]:
     }
 
 
-def record(target: str, figures: dict[str, Any]) -> dict[str, Any]:
-    """A target's figures with this process's peak memory, versions, machine and commit."""
-    return {"spec_version": 1, "bench": target, **figures, "peak_rss_bytes": peak_rss_bytes(), **environment()}
+def record(target: str, figures: dict[str, Any], *, in_a_child: bool = False) -> dict[str, Any]:
+    """A target's figures with peak memory, versions, machine and commit.
+
+    in_a_child: the work was done by another process, which has ended; its peak memory is meant.
+    """
+    peak = peak_rss_bytes(of_children=in_a_child)
+    return {"spec_version": 1, "bench": target, **figures, "peak_rss_bytes": peak, **environment()}

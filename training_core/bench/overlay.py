@@ -47,7 +47,7 @@ def bench_first_overlay(settings: list[str], *, repeats: int) -> dict[str, Any]:
         **spread("mdice", scores[0]),
         **spread("mdice_round_two", scores[1]),
     }
-    return record("first-overlay", {**figures, "source": source})
+    return record("first-overlay", {**figures, "source": source}, in_a_child=True)
 
 
 def _project(path: Path, seed: int) -> Project:

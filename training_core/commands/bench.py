@@ -31,6 +31,9 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
     overlay = _add(targets, "first-overlay", "the time from Train to the first overlay, in rounds one and two")
     overlay.add_argument("--repeats", type=int, default=3, metavar="N", help="fresh projects (3)")
     overlay.set_defaults(run=_run_overlay)
+    live = _add(targets, "live", "the time from a stroke to its refreshed overlay, with Live switched on")
+    live.add_argument("--repeats", type=int, default=10, metavar="N", help="strokes that count (10)")
+    live.set_defaults(run=_run_live)
     predict = _add(targets, "predict", "prediction of a large image, beside the bare network")
     predict.add_argument("--side-px", type=int, default=8192, metavar="N", help="side of the square image (8192)")
     predict.add_argument("--repeats", type=int, default=3, metavar="N", help="how often (3)")
@@ -73,8 +76,18 @@ def _run_step(args: argparse.Namespace) -> int:
 def _run_overlay(args: argparse.Namespace) -> int:
     from training_core.bench.overlay import bench_first_overlay
 
-    encoder = [f"encoder.name={args.encoder}"] if args.encoder else []
-    return _give(args, bench_first_overlay([*encoder, *args.set], repeats=args.repeats))
+    return _give(args, bench_first_overlay(_given(args), repeats=args.repeats))
+
+
+def _run_live(args: argparse.Namespace) -> int:
+    from training_core.bench.live import bench_live
+
+    return _give(args, bench_live(_given(args), repeats=args.repeats))
+
+
+def _given(args: argparse.Namespace) -> list[str]:
+    """The settings as another process takes them."""
+    return [*([f"encoder.name={args.encoder}"] if args.encoder else []), *args.set]
 
 
 def _run_predict(args: argparse.Namespace) -> int:

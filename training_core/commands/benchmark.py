@@ -134,7 +134,8 @@ def _config(args: argparse.Namespace) -> Config:
         texts.append(f"runtime.device={args.device}")
     if args.supervised_only or args.ratio == 100:
         texts.append("pseudo_label.enabled=false")
-    return settings.load(args.config, settings.merge_settings([*texts, *args.set]))
+    alone = "schedule.warm_start=false"  # the seeds share a project, and none may start from another's weights
+    return settings.load(args.config, settings.merge_settings([*texts, *args.set, alone]))
 
 
 def _benchmark(args: argparse.Namespace, config: Config, out: Path) -> Benchmark:

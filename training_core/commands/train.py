@@ -17,6 +17,7 @@ from training_core.commands.common import print_result, write_json
 from training_core.errors import CheckpointError, ConfigError, UserError
 from training_core.events import RunFailed
 from training_core.messenger import Messenger, line_writer
+from training_core.priority import yield_to_others
 from training_core.project import Project
 from training_core.sharding import rank_and_size
 
@@ -48,12 +49,20 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
     parser.add_argument(
         "--resume", metavar="RUN", help="go on with this run of the project: its name under PROJECT/runs, or its folder"
     )
+    parser.add_argument(
+        "--keep",
+        action="store_true",
+        help="with --resume: train no further, but predict every tile with the best so far and finish the run",
+    )
     parser.add_argument("--supervised-only", action="store_true", help="use the labelled tiles only")
     parser.add_argument("--show", metavar="TILE", help="refresh the overlays of this tile while training")
     parser.add_argument(
         "--events",
         choices=("-",),
         help="write events as JSON lines to standard output, read commands from standard input",
+    )
+    parser.add_argument(
+        "--background", action="store_true", help="let other programs come first when they want the processor"
     )
     parser.add_argument("--json", metavar="FILE", help="write the result as JSON (- for standard output)")
     parser.set_defaults(run=run)
@@ -63,6 +72,10 @@ def run(args: argparse.Namespace) -> int:
     """Train; returns the exit code."""
     if args.events and args.json == "-":
         raise ConfigError("--events - and --json - both want standard output", "one of them at a time", "--json FILE")
+    if args.keep and not args.resume:
+        raise ConfigError("--keep without --resume", "the run whose result is to be kept", "--resume RUN --keep")
+    if args.background:
+        yield_to_others()
     messenger: Messenger | None = None
     try:
         if rank_and_size()[0] != 0:
@@ -96,7 +109,8 @@ def _train(args: argparse.Namespace, messenger: Messenger) -> dict[str, Any]:
     resume = _run_folder(project, args.resume) if args.resume else None
     config = settings.load(args.config, _settings(args), base=_run_settings(resume))
     with _signals(messenger):
-        return train(Request(project, config, resume, args.show, [sys.executable, *sys.argv]), messenger)
+        command = [sys.executable, *sys.argv]
+        return train(Request(project, config, resume, args.show, command, keep=args.keep), messenger)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ p 0.8, grey at p 0.2, blur of sigma 0.1-2 at p 0.5; CutMix box of 2-40 % of the 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
@@ -40,20 +41,61 @@ def weak_view(
     labelled pixel of a class drawn evenly. zoom: pixels at the run's resolution per pixel of the tile; it is part of
     the crop's scale, so nothing is interpolated twice.
     """
-    scale = float(np.exp(rng.uniform(np.log(config.scale_min), np.log(config.scale_max))))
-    side = max(8, round(crop_px / (scale * zoom)))
-    image, label = _mirrored(image, side), _mirrored(label, side)
-    top, left = _corner(label, side, rng, over_label, over_class)
-    patch = torch.from_numpy(np.ascontiguousarray(image[top : top + side, left : left + side]))
-    patch_label = torch.from_numpy(np.ascontiguousarray(label[top : top + side, left : left + side]))
-    pixels = patch.permute(2, 0, 1)[None].float() / 255
-    pixels = F.interpolate(pixels, size=(crop_px, crop_px), mode="bilinear", antialias=True, align_corners=False)[0]
-    classes = F.interpolate(patch_label[None, None].float(), size=(crop_px, crop_px), mode="nearest-exact")[0, 0]
-    turns = int(rng.integers(4)) if config.rotate else 0
-    flips = [axis for axis, allowed in ((-1, True), (-2, config.rotate)) if allowed and rng.random() < 0.5]
-    pixels = torch.rot90(pixels, turns, (-2, -1)).flip(flips)
-    classes = torch.rot90(classes, turns, (-2, -1)).flip(flips)
-    return pixels, classes.to(torch.uint8)
+    crop = Crop.drawn(label, crop_px, config, rng, over_label=over_label, over_class=over_class, zoom=zoom)
+    return crop.image(image), crop.mask(label)
+
+
+@dataclass(frozen=True)
+class Crop:
+    """Where a weak view lies in its tile and how it is turned, to be taken from the picture and its masks alike."""
+
+    crop_px: int
+    side: int
+    """Of the square in the tile, in its pixels."""
+    top: int
+    left: int
+    turns: int
+    flips: tuple[int, ...]
+
+    @classmethod
+    def drawn(
+        cls,
+        label: Pixels,
+        crop_px: int,
+        config: AugmentConfig,
+        rng: Rng,
+        *,
+        over_label: bool = True,
+        over_class: int | None = None,
+        zoom: float = 1.0,
+    ) -> Crop:
+        """A random one of a tile with this label (H, W); the arguments are those of `weak_view`."""
+        scale = float(np.exp(rng.uniform(np.log(config.scale_min), np.log(config.scale_max))))
+        side = max(8, round(crop_px / (scale * zoom)))
+        top, left = _corner(_mirrored(label, side), side, rng, over_label, over_class)
+        turns = int(rng.integers(4)) if config.rotate else 0
+        flips = tuple(axis for axis, allowed in ((-1, True), (-2, config.rotate)) if allowed and rng.random() < 0.5)
+        return cls(crop_px, side, top, left, turns, flips)
+
+    def image(self, image: Pixels) -> Tensor:
+        """(3, crop, crop) float 0..1 of an image (H, W, 3)."""
+        pixels = self._cut(image).permute(2, 0, 1)[None].float() / 255
+        size = (self.crop_px, self.crop_px)
+        pixels = F.interpolate(pixels, size=size, mode="bilinear", antialias=True, align_corners=False)[0]
+        return self._turned(pixels)
+
+    def mask(self, mask: Pixels) -> Tensor:
+        """(crop, crop) uint8 of a mask (H, W) uint8, by the nearest pixel."""
+        size = (self.crop_px, self.crop_px)
+        values = F.interpolate(self._cut(mask)[None, None].float(), size=size, mode="nearest-exact")[0, 0]
+        return self._turned(values).to(torch.uint8)
+
+    def _cut(self, pixels: Pixels) -> Tensor:
+        rows, columns = slice(self.top, self.top + self.side), slice(self.left, self.left + self.side)
+        return torch.from_numpy(np.ascontiguousarray(_mirrored(pixels, self.side)[rows, columns]))
+
+    def _turned(self, pixels: Tensor) -> Tensor:
+        return torch.rot90(pixels, self.turns, (-2, -1)).flip(self.flips)
 
 
 def strong_view(image: Tensor, rng: Rng) -> Tensor:

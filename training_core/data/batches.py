@@ -11,7 +11,7 @@ from torch import Tensor
 
 from training_core.batch import Batch, UnlabeledBatch
 from training_core.config import Config
-from training_core.data.augment import Rng, color_jitter, cutmix_box, strong_view, weak_view
+from training_core.data.augment import Crop, Rng, color_jitter, cutmix_box, strong_view, weak_view
 from training_core.data.pool import TilePool
 from training_core.data.resample import zoom_to_run
 from training_core.data.sampling import ClassBalance, in_passes
@@ -52,22 +52,22 @@ class BatchMaker:
 
     def _unlabeled_batch(self, step: int, rng: Rng) -> UnlabeledBatch:
         size, count = self._config.data.crop_px, self._config.data.unlabeled_batch
-        weak, known = self._weak(self._unlabeled, _UNLABELED, count, step, rng)
+        weak, known, ignored = self._unlabeled_views(_UNLABELED, count, step, rng)
         strong = [self._strong(image, rng) for image in weak]
         partners: dict[str, Tensor] = {}
         if self._config.pseudo_label.mix_partner == "own":
-            others, others_known = self._weak(self._unlabeled, _PARTNER, count, step, rng)
+            others, others_known, others_ignored = self._unlabeled_views(_PARTNER, count, step, rng)
             partners = {
                 "mix_weak": torch.stack(others),
                 "mix_strong": torch.stack([self._strong(image, rng) for image in others]),
                 "mix_known": torch.stack(others_known).long(),
-                "mix_ignored": torch.zeros(count, size, size, dtype=torch.bool),
+                "mix_ignored": torch.stack(others_ignored),
             }
         return UnlabeledBatch(
             weak=torch.stack(weak),
             strong=torch.stack(strong),
             known=torch.stack(known).long(),
-            ignored=torch.zeros(count, size, size, dtype=torch.bool),
+            ignored=torch.stack(ignored),
             box=torch.stack([cutmix_box(size, rng) for _ in range(count)]),
             **partners,
         )
@@ -75,20 +75,27 @@ class BatchMaker:
     def _labeled_views(self, step: int, rng: Rng) -> tuple[list[Tensor], list[Tensor]]:
         count = self._config.data.labeled_batch
         if self._balance is None:
-            return self._weak(self._labeled, _LABELED, count, step, rng)
+            seed, numbers = (self._config.seed, _LABELED), range(step * count, (step + 1) * count)
+            return _unzipped([self._view(in_passes(self._labeled, number, seed), rng) for number in numbers])
         drawn = [self._balance.crop(number) for number in range(step * count, (step + 1) * count)]
         return _unzipped([self._view(name, rng, over_class=class_index) for name, class_index in drawn])
 
-    def _weak(
-        self, names: tuple[str, ...], stream: int, count: int, step: int, rng: Rng
-    ) -> tuple[list[Tensor], list[Tensor]]:
-        seed, numbers = (self._config.seed, stream), range(step * count, (step + 1) * count)
-        drawn = [in_passes(names, number, seed) for number in numbers]
-        return _unzipped([self._view(name, rng, over_label=stream == _LABELED) for name in drawn])
+    def _unlabeled_views(
+        self, stream: int, count: int, step: int, rng: Rng
+    ) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
+        """Images, what is known of them, and where the user rejected the guess, (crop, crop) boolean."""
+        data, pool, seed = self._config.data, self._pool, (self._config.seed, stream)
+        images, known, rejected = [], [], []
+        for number in range(step * count, (step + 1) * count):
+            name = in_passes(self._unlabeled, number, seed)
+            label, zoom = pool.label(name), zoom_to_run(pool.mpp_um(name), data.mpp)
+            crop = Crop.drawn(label, data.crop_px, self._config.augment, rng, over_label=False, zoom=zoom)
+            images.append(crop.image(pool.image(name)))
+            known.append(crop.mask(label))
+            rejected.append(crop.mask(pool.rejected(name)).bool())
+        return images, known, rejected
 
-    def _view(
-        self, name: str, rng: Rng, *, over_label: bool = True, over_class: int | None = None
-    ) -> tuple[Tensor, Tensor]:
+    def _view(self, name: str, rng: Rng, *, over_class: int | None = None) -> tuple[Tensor, Tensor]:
         data, pool = self._config.data, self._pool
         return weak_view(
             pool.image(name),
@@ -96,7 +103,6 @@ class BatchMaker:
             data.crop_px,
             self._config.augment,
             rng,
-            over_label=over_label,
             over_class=over_class,
             zoom=zoom_to_run(pool.mpp_um(name), data.mpp),
         )
@@ -111,11 +117,16 @@ def _unzipped(views: Sequence[tuple[Tensor, Tensor]]) -> tuple[list[Tensor], lis
 
 def prefetched(maker: BatchMaker, first_step: int) -> Generator[Batch]:
     """Batches from `first_step` on, each made in a thread while the one before it is trained on."""
+
+    def made(step: int) -> Batch:
+        batch = maker.batch(step)
+        return batch.pinned() if torch.cuda.is_available() else batch
+
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="batches") as executor:
-        upcoming = executor.submit(maker.batch, first_step)
+        upcoming = executor.submit(made, first_step)
         step = first_step
         while True:
             batch = upcoming.result()
             step += 1
-            upcoming = executor.submit(maker.batch, step)
+            upcoming = executor.submit(made, step)
             yield batch

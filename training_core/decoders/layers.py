@@ -23,7 +23,7 @@ class AtrousConv(nn.Conv2d):
         """(B, n_in, h, w) to (B, n_out, h, w)."""
         if max(x.shape[-2:]) > self.rate:
             return super().forward(x)
-        return F.conv2d(x, self.weight[:, :, 1:2, 1:2])
+        return F.conv2d(x, self.weight[:, :, 1:2, 1:2], self.bias)
 
 
 def conv_bn_relu(n_in: int, n_out: int, kernel: int, dilation: int = 1) -> list[nn.Module]:
