@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 from training_core.errors import UserError
 
-COMMANDS = ("sample", "drive", "screenshots")
+COMMANDS = ("sample", "drive", "screenshots", "responsiveness")
 DRIVE_MINUTES = 1.0
+USE_SECONDS = 120.0
 EPILOG = """
 python -m napari_unisemalign                opens napari with the panel
 python -m napari_unisemalign PROJECT        ... on a project folder
 python -m napari_unisemalign sample [DIR]   ... on the sample project, which is made in DIR the first time
 python -m napari_unisemalign drive DIR      works through label, train, accept, correct and export without a user, in
                                             the same window; needs a display, real or virtual (xvfb-run)
-python -m napari_unisemalign screenshots DIR  makes the README's pictures
+python -m napari_unisemalign screenshots DIR  takes pictures of every state, in both themes and two sizes
+python -m napari_unisemalign responsiveness   measures how late the window is while it is used and a model trains
 """
 
 
@@ -34,6 +38,8 @@ def main(arguments: list[str] | None = None) -> int:
             return _drive(args)
         if args.command == "screenshots":
             return _screenshots(args)
+        if args.command == "responsiveness":
+            return _responsiveness(args)
         return _open(args)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -54,10 +60,14 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command", required=True)
     sample = commands.add_parser("sample", help="open the sample project")
     sample.add_argument("project", nargs="?", type=Path, metavar="DIR", help="where it is kept (default: in your home)")
-    for name, text in (("drive", "work through the whole loop"), ("screenshots", "make the README's pictures")):
+    for name, text in (("drive", "work through the whole loop"), ("screenshots", "take pictures of every state")):
         command = commands.add_parser(name, help=text)
         command.add_argument("folder", type=Path, metavar="DIR", help="folder of the project, or for the pictures")
         command.add_argument("--minutes", type=float, default=DRIVE_MINUTES, help="to train (default: %(default)s)")
+    late = commands.add_parser("responsiveness", help="measure how late the window is while a model trains")
+    late.add_argument("--json", type=Path, metavar="FILE", help="write the figures here")
+    late.add_argument("--seconds", type=float, default=USE_SECONDS, help="of scripted use (default: %(default)g)")
+    late.add_argument("--causes", action="store_true", help="note which calls kept the window busy; costs a little")
     return parser.parse_args(arguments)
 
 
@@ -97,7 +107,7 @@ def _drive(args: argparse.Namespace) -> int:
 
 def _screenshots(args: argparse.Namespace) -> int:
     from napari_unisemalign.driver import DriveError
-    from napari_unisemalign.scenarios import screenshots
+    from napari_unisemalign.screenshots import screenshots
 
     try:
         pictures = screenshots(args.folder.absolute(), args.minutes, lambda text: print(text, flush=True))
@@ -106,6 +116,23 @@ def _screenshots(args: argparse.Namespace) -> int:
         return 1
     for path in pictures:
         print(f"Screenshot: {path}")
+    return 0
+
+
+def _responsiveness(args: argparse.Namespace) -> int:
+    from napari_unisemalign.driver import DriveError
+    from napari_unisemalign.responsiveness import in_words, responsiveness, write
+
+    with tempfile.TemporaryDirectory(prefix="unisemalign-responsiveness-") as folder:
+        try:
+            say = functools.partial(print, flush=True)
+            figures = responsiveness(Path(folder) / "sample", args.seconds, say, with_causes=args.causes)
+        except DriveError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 1
+    print(in_words(figures))
+    if args.json is not None:
+        write(figures, args.json)
     return 0
 
 

@@ -5,22 +5,24 @@ The views show the sentence as the tooltip of the disabled button, and as the hi
 
 from __future__ import annotations
 
+from napari_unisemalign.i18n import tr
 from napari_unisemalign.session import OverlaySource, Phase, Session
 from training_core.config import Config
 
-NO_PROJECT = "Open a project first."
+NO_PROJECT = tr("Open a project first.")
 MIN_LABELED_TILES = Config().data.min_labeled_tiles
 
 
 def why_not_train(session: Session) -> str:
     """Training needs a project, a few labelled tiles and no training that runs already."""
     if session.project is None:
-        return "Open a project and paint a few tiles to train on."
+        return tr("Open a project and paint a few tiles to train on.")
     if session.training.active:
-        return "Training is running already."
+        return tr("Training is running already.")
     done = len(session.project.labeled_names())
     if done < MIN_LABELED_TILES:
-        return f"Paint every class on at least {MIN_LABELED_TILES} tiles first ({done} done): a few strokes are enough."
+        words = tr("Paint every class on at least {count} tiles first ({done} done): a few strokes are enough.")
+        return words.format(count=MIN_LABELED_TILES, done=done)
     return ""
 
 
@@ -31,6 +33,12 @@ def why_not_stop(session: Session) -> str:
     return "" if session.training.active else "No training is running."
 
 
+def why_not_pause(session: Session) -> str:
+    """A training that runs can pause, and one that pauses can go on."""
+    phase = session.training.phase
+    return "" if phase in (Phase.RUNNING, Phase.PAUSED) else why_not_stop(session)
+
+
 def why_not_live(session: Session) -> str:
     """Live painting needs a project."""
     return "" if session.project is not None else NO_PROJECT
@@ -38,35 +46,35 @@ def why_not_live(session: Session) -> str:
 
 def why_not_switch_project(session: Session) -> str:
     """Another project can only be opened when no training runs on this one."""
-    return "Stop the training before you open another project." if session.training.active else ""
+    return tr("Stop the training before you open another project.") if session.training.active else ""
 
 
 def why_no_overlays(session: Session) -> str:
     """There is something to overlay when a run has predicted the tile on screen."""
     if session.project is None or session.tile is None:
-        return "Open a project and train on it to see predictions here."
+        return tr("Open a project and train on it to see predictions here.")
     if session.overlays(session.tile) is not None:
         return ""
     stored = session.project.prediction(session.tile)
     if stored is not None and session.project.is_rejected(session.tile, stored.run_id):
-        return "You rejected the prediction of this tile. Train again to get a new one."
+        return tr("You rejected the prediction of this tile. Take that back in step 4, or train again.")
     if session.training.active:
-        return "The first overlay of this tile comes as soon as the training has made one."
+        return tr("The first overlay of this tile comes as soon as the training has made one.")
     if session.project.latest_run_id() is not None:
-        return "The last training made no prediction for this tile, because it was completely labelled."
-    return "No predictions yet. Paint a few tiles, then press Start training."
+        return tr("The last training made no prediction for this tile, because it was completely labelled.")
+    return tr("No predictions yet. Paint a few tiles, then press Start training.")
 
 
 def why_not_accept(session: Session) -> str:
     """Accepting needs overlays of the tile on screen."""
     if session.project is None:
-        return "Open a project and train; then accept what is right and correct the rest."
+        return tr("Open a project and train; then accept what is right and correct the rest.")
     return why_no_overlays(session)
 
 
 def why_not_accept_area(session: Session, drawn: bool) -> str:
     """Accepting an area needs overlays and a drawn shape."""
-    return why_not_accept(session) or ("" if drawn else "Press Draw area and outline what you want to accept.")
+    return why_not_accept(session) or ("" if drawn else tr("Press Draw area and outline what you mean."))
 
 
 def why_not_reject(session: Session) -> str:
@@ -75,17 +83,25 @@ def why_not_reject(session: Session) -> str:
     if reason:
         return reason
     if session.training.active:
-        return "The prediction still changes: wait until the training has ended, or stop it."
+        return tr("The prediction still changes: wait until the training has ended, or stop it.")
     if session.is_painted(session.tile):
-        return "Live shows a prediction that changes with every stroke: switch it off first."
+        return tr("Live shows a prediction that changes with every stroke: switch it off first.")
     return ""
+
+
+def why_not_take_back(session: Session) -> str:
+    """Something of the tile on screen must be rejected."""
+    project, name = session.project, session.tile
+    if project is None or name is None:
+        return NO_PROJECT
+    return "" if project.rejected_pixels(name) else tr("Nothing of this tile is rejected.")
 
 
 def why_no_next(session: Session) -> str:
     """There must be another tile."""
     if session.project is None:
         return NO_PROJECT
-    return "" if session.next_to_review() is not None else "There is no other tile."
+    return "" if session.next_to_review() is not None else tr("There is no other tile.")
 
 
 def why_not_remove_class(session: Session) -> str:
@@ -93,25 +109,25 @@ def why_not_remove_class(session: Session) -> str:
     if session.project is None:
         return NO_PROJECT
     if session.training.active:
-        return "Classes cannot be removed while training runs."
+        return tr("Classes cannot be removed while training runs.")
     if session.class_id is None:
-        return "Choose the class to remove."
-    return "" if len(session.classes()) > 1 else "A project needs at least one class."
+        return tr("Choose the class to remove.")
+    return "" if len(session.classes()) > 1 else tr("A project needs at least one class.")
 
 
 def why_not_export(session: Session, content: str) -> str:
     """Exporting needs something to write: labels, predictions, or either."""
     project = session.project
     if project is None:
-        return "Open a project to export its masks."
+        return tr("Open a project to export its masks.")
     has_labels = any(project.has_label(name) for name in session.tile_names())
     has_predictions = project.latest_run_id() is not None
     if content == "labels" and not has_labels:
-        return "Nothing is labelled yet. Paint a tile or accept a prediction first."
+        return tr("Nothing is labelled yet. Paint a tile or accept a prediction first.")
     if content == "predictions" and not has_predictions:
-        return "There are no predictions yet. Train first."
+        return tr("There are no predictions yet. Train first.")
     if not has_labels and not has_predictions:
-        return "There is nothing to export yet. Paint a tile or train first."
+        return tr("There is nothing to export yet. Paint a tile or train first.")
     return ""
 
 

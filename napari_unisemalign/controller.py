@@ -11,14 +11,22 @@ from napari_unisemalign.controllers.closing import ClosingController
 from napari_unisemalign.controllers.context import Context
 from napari_unisemalign.controllers.correction import CorrectionController
 from napari_unisemalign.controllers.export import ExportController
+from napari_unisemalign.controllers.gallery import GalleryController
+from napari_unisemalign.controllers.guide import GuideController
+from napari_unisemalign.controllers.keys import KeysController
 from napari_unisemalign.controllers.labels import LabelsController
 from napari_unisemalign.controllers.live import LiveController
 from napari_unisemalign.controllers.overlays import OverlaysController
+from napari_unisemalign.controllers.painting import PaintingController
+from napari_unisemalign.controllers.run_controls import RunControls
 from napari_unisemalign.controllers.tiles import TilesController
+from napari_unisemalign.controllers.tour import TourController
 from napari_unisemalign.controllers.training import TrainingController
+from napari_unisemalign.controllers.undo import UndoController
 from napari_unisemalign.dialogs import Dialogs
 from napari_unisemalign.layers import TileLayers
 from napari_unisemalign.notify import Reporter
+from napari_unisemalign.pictures import Pictures
 from napari_unisemalign.session import Session
 from napari_unisemalign.widgets.panel import Panel
 
@@ -29,11 +37,13 @@ if TYPE_CHECKING:
 class Controller:
     """One window's session, layers and controllers.
 
+    The types are spelled out because the actions, which one of the controllers imports, refer to them.
     The order matters: on a new tile, its labels are watched before its overlays are read and the buttons are set.
     """
 
     def __init__(self, viewer: Viewer, panel: Panel) -> None:
-        self.context = Context(
+        thumbnails = Background(panel)
+        self.context: Context = Context(
             viewer=viewer,
             panel=panel,
             session=Session(),
@@ -41,17 +51,27 @@ class Controller:
             reporter=Reporter(panel.messages),
             dialogs=Dialogs(panel),
             background=Background(panel),
-            thumbnails=Background(panel),
+            thumbnails=thumbnails,
+            pictures=Pictures(thumbnails),
         )
-        panel.messages.details_clicked.connect(self.context.dialogs.show_details)
-        self.labels = LabelsController(self.context)
-        self.classes = ClassesController(self.context, self.labels)
-        self.tiles = TilesController(self.context, self.labels)
-        self.overlays = OverlaysController(self.context)
-        self.correction = CorrectionController(self.context, self.labels, self.tiles)
-        self.training = TrainingController(self.context, self.labels)
-        self.live = LiveController(self.context, self.labels)
-        self.export = ExportController(self.context, self.labels)
+        panel.messages.details_clicked.connect(lambda details: self.context.dialogs.show_details(details))
+        self.labels: LabelsController = LabelsController(self.context)
+        self.classes: ClassesController = ClassesController(self.context, self.labels)
+        self.tiles: TilesController = TilesController(self.context, self.labels)
+        self.gallery: GalleryController = GalleryController(self.context)
+        self.overlays: OverlaysController = OverlaysController(self.context)
+        self.undo: UndoController = UndoController(self.context, self.labels, self.tiles)
+        self.painting: PaintingController = PaintingController(self.context, self.labels, self.undo)
+        self.correction: CorrectionController = CorrectionController(
+            self.context, self.labels, self.tiles, self.overlays, self.undo
+        )
+        self.training: TrainingController = TrainingController(self.context, self.labels)
+        self.run_controls: RunControls = RunControls(self.context, self.labels, self.training)
+        self.live: LiveController = LiveController(self.context, self.labels)
+        self.export: ExportController = ExportController(self.context, self.labels)
+        self.guide: GuideController = GuideController(self.context, self.tiles)
+        self.tour: TourController = TourController(self.context, self.tiles)
+        self.keys: KeysController = KeysController(self)
         self.closing = ClosingController(self.context, self.labels, self.training, self.live)
 
     @property

@@ -11,12 +11,12 @@ from qtpy.QtWidgets import (
     QDialog,
     QFileDialog,
     QMessageBox,
-    QPlainTextEdit,
     QPushButton,
-    QVBoxLayout,
     QWidget,
 )
 
+from napari_unisemalign.i18n import tr
+from napari_unisemalign.widgets.details import DetailsDialog
 from napari_unisemalign.widgets.new_project import NewProject, NewProjectDialog
 
 
@@ -36,11 +36,11 @@ class Dialogs:
 
     def project_folder(self, start: str) -> Path | None:
         """Which project to open; None when the user changed their mind."""
-        return self._folder("Open a project folder", start)
+        return self._folder(tr("Open a project folder"), start)
 
     def export_folder(self, start: str) -> Path | None:
         """Where to write masks."""
-        return self._folder("Folder for the masks", start)
+        return self._folder(tr("Folder for the masks"), start)
 
     def new_project(self) -> NewProject | None:
         """What a new project is made of."""
@@ -59,53 +59,53 @@ class Dialogs:
         """Whether to do something that cannot be taken back easily; the safe answer is the default."""
         box = self._box(title, question, QMessageBox.Icon.Question)
         accept = box.addButton(yes, QMessageBox.ButtonRole.AcceptRole)
-        cancel = box.addButton("Cancel", QMessageBox.ButtonRole.RejectRole)
+        cancel = box.addButton(tr("Cancel"), QMessageBox.ButtonRole.RejectRole)
         return self._ask(box, cancel) is accept
 
     def close_while_training(self) -> CloseAnswer:
         """Training runs and the window is about to close."""
         box = self._box(
-            "Training is running",
-            "Training is running. Stop it and keep what it has learned so far, or keep waiting?\n\n"
-            "Stopping takes a moment: the model is saved, the tiles are predicted, then the window closes by itself.",
+            tr("Training is running"),
+            tr(
+                "Training is running. Stop it and keep what it has learned so far, or keep waiting?\n\n"
+                "Stopping takes a moment: the model is saved, the tiles are predicted, then the window closes."
+            ),
             QMessageBox.Icon.Question,
         )
-        stop = box.addButton("Stop and keep", QMessageBox.ButtonRole.AcceptRole)
-        wait = box.addButton("Keep waiting", QMessageBox.ButtonRole.RejectRole)
+        stop = box.addButton(tr("Stop and keep"), QMessageBox.ButtonRole.AcceptRole)
+        wait = box.addButton(tr("Keep waiting"), QMessageBox.ButtonRole.RejectRole)
         return CloseAnswer.STOP if self._ask(box, wait) is stop else CloseAnswer.WAIT
 
     def close_while_stopping(self) -> CloseAnswer:
         """The training is saving, and the user closes the window once more."""
         box = self._box(
-            "Training is being saved",
-            "What was learned is still being saved. Closing now ends the training at once; "
-            "what it learned since its last save is lost. Labels are safe.",
+            tr("Training is being saved"),
+            tr(
+                "What was learned is still being saved. Closing now ends the training at once; "
+                "what it learned since its last save is lost. Labels are safe."
+            ),
             QMessageBox.Icon.Warning,
         )
-        kill = box.addButton("Close now", QMessageBox.ButtonRole.DestructiveRole)
-        wait = box.addButton("Keep waiting", QMessageBox.ButtonRole.RejectRole)
+        kill = box.addButton(tr("Close now"), QMessageBox.ButtonRole.DestructiveRole)
+        wait = box.addButton(tr("Keep waiting"), QMessageBox.ButtonRole.RejectRole)
         return CloseAnswer.KILL if self._ask(box, wait) is kill else CloseAnswer.WAIT
 
     def close_unsaved(self, names: tuple[str, ...]) -> bool:
         """Strokes could not be saved. True: close and lose them."""
         box = self._box(
-            "Strokes are not saved",
-            f"The last strokes on {', '.join(names)} could not be saved. Closing the window loses them.",
+            tr("Strokes are not saved"),
+            tr("The last strokes on {tiles} could not be saved. Closing the window loses them.").format(
+                tiles=", ".join(names)
+            ),
             QMessageBox.Icon.Warning,
         )
-        close = box.addButton("Close and lose them", QMessageBox.ButtonRole.DestructiveRole)
-        stay = box.addButton("Stay", QMessageBox.ButtonRole.RejectRole)
+        close = box.addButton(tr("Close and lose them"), QMessageBox.ButtonRole.DestructiveRole)
+        stay = box.addButton(tr("Stay"), QMessageBox.ButtonRole.RejectRole)
         return self._ask(box, stay) is close
 
     def show_details(self, details: str) -> None:
-        """The end of the training process's error output."""
-        dialog = QDialog(self._parent)
-        dialog.setWindowTitle("Details of the training process")
-        text = QPlainTextEdit(details, dialog)
-        text.setReadOnly(True)
-        layout = QVBoxLayout(dialog)
-        layout.addWidget(text)
-        dialog.resize(700, 360)
+        """What a programmer needs to know of an error."""
+        dialog = DetailsDialog(details, self._parent)
         dialog.exec()
         dialog.deleteLater()
 

@@ -1,7 +1,7 @@
 """Works the real window without a user: real buttons, the labels layer's own brush, the real training process.
 
-The `drive` and `screenshots` commands and the end-to-end test share it. It waits by letting Qt work, never by
-blocking, and it takes every exception that a slot raises for a failure.
+The commands `drive`, `screenshots` and `responsiveness` and the end-to-end test share it. It waits by letting Qt work,
+never by blocking, and it takes every exception that a slot raises for a failure.
 """
 
 from __future__ import annotations
@@ -94,19 +94,19 @@ class Driver:
         QTest.mouseClick(button, Qt.MouseButton.LeftButton)
 
     def reveal(self, widget: QWidget) -> None:
-        """Unfold the section of a widget and scroll to it."""
-        for section in self.panel.sections:
-            if section.isAncestorOf(widget):
-                section.set_open(True)
-        QTest.qWait(1)  # the layout must know the unfolded section's place
-        self.panel.scroll_area.ensureWidgetVisible(widget, 0, 8)
+        """Open the step of a widget and scroll to it."""
+        for step in self.panel.sections:
+            if step.isAncestorOf(widget):
+                if not step.is_open:
+                    self.open_step(step.number)
+                step.scroll_area.ensureWidgetVisible(widget, 0, 8)
 
-    def scroll_to(self, section_number: int) -> None:
-        """Bring a section to the top of the panel."""
-        section = self.panel.sections[section_number - 1]
-        section.set_open(True)
-        QTest.qWait(1)
-        self.panel.scroll_area.verticalScrollBar().setValue(section.y() - 4)
+    def open_step(self, number: int) -> None:
+        """Click a step's header."""
+        step = self.panel.sections[number - 1]
+        if not step.is_open:
+            QTest.mouseClick(step.header, Qt.MouseButton.LeftButton)
+        QTest.qWait(1)  # the layout must know the places of what came to light
 
     def show_tile(self, name: str) -> None:
         """Click a tile in the list."""
@@ -166,6 +166,7 @@ class Driver:
 
     def prediction(self) -> U8 | None:
         """The prediction on screen, (H, W) class ids; None where nothing is shown."""
+        self.panel.controller.overlays.settle()
         ids = self.layers.overlay_ids(PREDICTION)
         return None if ids is None or (ids == UNLABELED).all() else ids.copy()
 

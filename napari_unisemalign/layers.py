@@ -7,14 +7,12 @@ A layer's value is class id + 1; 0 means *not labelled*, because napari's eraser
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 from napari.layers import Image, Labels, Layer, Shapes
 from napari.utils.colormaps import DirectLabelColormap
-from scipy import ndimage
 
 from training_core.project import UNLABELED, TissueClass
 
@@ -27,20 +25,23 @@ Mask = npt.NDArray[np.bool_]
 ROLE_KEY = "unisemalign"
 SAMPLE_KEY = "unisemalign_sample"
 """Marks the layers that napari itself adds for a sample, to be replaced by ours."""
-TILE, CONFIDENCE, PREDICTION, PSEUDO_LABEL, LABELS, AREA = (
+TILE, CONFIDENCE, PREDICTION, PSEUDO_LABEL, COMPARISON, LABELS, AREA = (
     "tile",
     "confidence",
     "prediction",
     "pseudo-label",
+    "comparison",
     "labels",
     "area",
 )
-ORDER = (TILE, CONFIDENCE, PREDICTION, PSEUDO_LABEL, LABELS, AREA)  # from the bottom to the top
-OVERLAY_ROLES = (PREDICTION, PSEUDO_LABEL, CONFIDENCE)
-OPACITY = {PREDICTION: 0.4, PSEUDO_LABEL: 0.4, CONFIDENCE: 0.6, LABELS: 0.5}
+ORDER = (TILE, CONFIDENCE, PREDICTION, PSEUDO_LABEL, COMPARISON, LABELS, AREA)  # from the bottom to the top
+OVERLAY_ROLES = (PREDICTION, PSEUDO_LABEL, CONFIDENCE, COMPARISON)
+OPACITY = {PREDICTION: 0.4, PSEUDO_LABEL: 0.4, CONFIDENCE: 0.6, COMPARISON: 0.9, LABELS: 0.5}
+MARK_COLOR = "#00e5ff"
+"""Of what a comparison found: no stain and no default class has it."""
 NEUTRAL_ALPHA = 0.4
 """Grey classes, as background is by default, recede: a grey veil over the whole tile would hide the tissue."""
-SHOWN_AT_FIRST = {PREDICTION: True, PSEUDO_LABEL: False, CONFIDENCE: False}
+SHOWN_AT_FIRST = {PREDICTION: True, PSEUDO_LABEL: False, CONFIDENCE: False, COMPARISON: False}
 
 
 def to_layer(label: U8) -> U8:
@@ -71,15 +72,6 @@ def class_colormap(classes: Iterable[TissueClass]) -> DirectLabelColormap:
         is_neutral = max(rgb) - min(rgb) < 0.08
         colors[layer_value(each.id)] = (*rgb, NEUTRAL_ALPHA if is_neutral else 1.0)
     return DirectLabelColormap(color_dict=colors)
-
-
-@dataclass(frozen=True)
-class Fill:
-    """What an accept did, in pixels."""
-
-    filled: int
-    kept: int
-    """Already labelled as something else and left alone."""
 
 
 class TileLayers:
@@ -128,80 +120,68 @@ class TileLayers:
     def show_overlays(self, prediction: U8, pseudo_label: U8, confidence: U8, classes: Iterable[TissueClass]) -> None:
         """Show the trainer's maps (H, W): class ids, class ids with 255, and confidence 0 to 255."""
         colormap_of = tuple(classes)
-        for role, ids in ((PREDICTION, prediction), (PSEUDO_LABEL, pseudo_label)):
-            layer = self.get(role)
-            if layer is None:
-                layer = Labels(to_layer(ids), colormap=class_colormap(colormap_of), **_overlay_options(role))
-                self._add(layer)
-            else:
-                layer.data = to_layer(ids)
-            layer.editable = False  # napari turns it on again with every new data
-        values = confidence.astype(np.float32) / 255
-        layer = self.get(CONFIDENCE)
-        if layer is None:
-            options = _overlay_options(CONFIDENCE)
-            self._add(Image(values, colormap="viridis", contrast_limits=(0, 1), **options))
+        for role, values in ((PREDICTION, prediction), (PSEUDO_LABEL, pseudo_label), (CONFIDENCE, confidence)):
+            self.show_overlay(role, values, colormap_of)
+
+    def show_overlay(self, role: str, values: U8, classes: Iterable[TissueClass]) -> None:
+        """Show one map (H, W): class ids with 255 for nothing, confidence 0 to 255, or for a comparison 1 and 0.
+
+        Where layer and map have the same size, the values are written in place, which spares napari making texture
+        and shader anew; a layer that is not to be seen takes no time to draw.
+        """
+        if role == CONFIDENCE:
+            shown: Any = values.astype(np.float32) / 255
         else:
-            layer.data = values
+            shown = values if role == COMPARISON else to_layer(values)
+        layer = self.get(role)
+        if layer is None:
+            self._add(_new_overlay(role, shown, classes))
+            layer = self.get(role)
+        elif layer.data.shape != shown.shape:
+            layer.data = shown
+        elif not np.array_equal(layer.data, shown):
+            layer.data[...] = shown
+            layer.refresh(extent=False, highlight=False)
+        if isinstance(layer, Labels):
+            layer.editable = False  # napari turns it on again with every new data
+
+    def make_overlay(self, role: str, classes: Iterable[TissueClass]) -> Layer | None:
+        """An empty layer for an overlay to come, as large as the tile; None where it is there, or no tile is."""
+        tile = self.get(TILE)
+        if tile is None or self.get(role) is not None:
+            return None
+        self.show_overlay(role, _nothing(role, tile.data.shape[:2]), classes)
+        return self.get(role)
 
     def clear_overlays(self) -> None:
         """Show nothing in the overlays; the layers and the user's switches stay."""
         tile = self.get(TILE)
         for role in OVERLAY_ROLES:
-            layer = self.get(role)
-            if layer is not None and tile is not None:
-                layer.data = np.zeros(tile.data.shape[:2], dtype=layer.data.dtype)
-                layer.editable = False
+            if self.get(role) is not None and tile is not None:
+                self.show_overlay(role, _nothing(role, tile.data.shape[:2]), ())
 
     def label(self) -> U8 | None:
         """A copy of what is painted, (H, W) class ids with 255 for not labelled; None without a labels layer."""
         layer = self.labels
         return None if layer is None else to_label(np.asarray(layer.data))
 
-    def accept(self, ids: U8, where: Mask, *, overwrite: bool) -> Fill:
-        """Write class ids into the labels layer as one undo step of napari.
-
-        ids: (H, W) class ids, 255 where there is nothing to accept. where: (H, W), the pixels in question.
-        overwrite: also replace pixels that are labelled as another class; without it they are kept.
-        """
-        layer = self.labels
-        if layer is None:
-            return Fill(0, 0)
-        values, current = to_layer(ids), np.asarray(layer.data)
-        differs = where & (values != 0) & (current != values)
-        labeled = differs & (current != 0)
-        target = differs if overwrite else differs & ~labeled
-        indices = np.nonzero(target)
-        if indices[0].size:
-            layer.data_setitem(indices, values[indices])
-        return Fill(int(indices[0].size), 0 if overwrite else int(np.count_nonzero(labeled)))
-
-    def count_conflicts(self, ids: U8, where: Mask) -> int:
-        """How many labelled pixels accepting with `overwrite` would change."""
-        layer = self.labels
-        if layer is None:
-            return 0
-        values, current = to_layer(ids), np.asarray(layer.data)
-        return int(np.count_nonzero(where & (values != 0) & (current != 0) & (current != values)))
+    def accept(self, ids: U8, target: Mask) -> None:
+        """Write the class ids (H, W) into the labels layer where `target`, (H, W), says so: one undo step of napari."""
+        layer, indices = self.labels, np.nonzero(target)
+        if layer is not None and indices[0].size:
+            layer.data_setitem(indices, to_layer(ids)[indices])
 
     def overlay_ids(self, role: str) -> U8 | None:
         """The class ids that an overlay shows, (H, W), 255 for none."""
         layer = self.get(role)
         return None if layer is None else to_label(np.asarray(layer.data))
 
-    def component(self, role: str, position: tuple[int, int]) -> Mask | None:
-        """The connected area (edges touch) of one class around (row, column); None where the overlay is empty."""
-        ids = self.overlay_ids(role)
-        if ids is None or ids[position] == UNLABELED:
-            return None
-        areas, _ = ndimage.label(ids == ids[position])
-        return np.asarray(areas == areas[position])
-
-    def undo(self) -> None:
-        """Take back the last stroke or accept."""
+    def set_label(self, label: U8) -> None:
+        """Show another label (H, W), class ids with 255, of the same tile; napari's own undo does not know of it."""
         layer = self.labels
         if layer is not None:
-            layer.undo()
+            layer.data = to_layer(label)
+            _forget_history(layer)
 
     def activate_labels(self, mode: str | None = None) -> None:
         """Make the labels layer the one that the mouse paints on."""
@@ -273,10 +253,18 @@ def _rank(layer: Layer) -> int:
     return ORDER.index(role) if role in ORDER else len(ORDER)
 
 
-def _overlay_options(role: str) -> dict[str, Any]:
-    return {
+def _nothing(role: str, shape: tuple[int, int]) -> U8:
+    return np.full(shape, UNLABELED if role in (PREDICTION, PSEUDO_LABEL) else 0, dtype=np.uint8)
+
+
+def _new_overlay(role: str, shown: Any, classes: Iterable[TissueClass]) -> Layer:
+    options = {
         "name": role,
         "opacity": OPACITY[role],
         "visible": SHOWN_AT_FIRST[role],
         "metadata": {ROLE_KEY: role},
     }
+    if role == CONFIDENCE:
+        return Image(shown, colormap="viridis", contrast_limits=(0, 1), **options)
+    marks = DirectLabelColormap(color_dict={None: "transparent", 0: "transparent", 1: MARK_COLOR})
+    return Labels(shown, colormap=marks if role == COMPARISON else class_colormap(classes), **options)

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import functools
+import traceback
 from collections.abc import Callable
 from typing import Any, Protocol
 
 from napari.utils.notifications import show_error, show_info, show_warning
 
+from napari_unisemalign.i18n import tr
 from training_core.errors import UserError
+
+BUG = tr(
+    "Something went wrong that should not have. The labels that are saved are safe.\n"
+    "Try: do it once more; if it fails again, restart napari and report the details."
+)
 
 
 class MessageView(Protocol):
@@ -25,11 +32,18 @@ class Reporter:
         self._view = view
 
     def error(self, error: UserError | str, details: str = "") -> None:
-        """Something the user asked for could not be done."""
+        """Something the user asked for could not be done. Without details, an exception brings its traceback."""
         text = in_lines(error)
+        if not details and isinstance(error, UserError) and error.__traceback__ is not None:
+            details = "".join(traceback.format_exception(error))
         show_error(text)
         if self._view is not None:
             self._view.show_message(text, details=details, is_error=True)
+
+    def bug(self, error: Exception) -> None:
+        """Something that should not happen; napari notifies of it, and the panel says what to do."""
+        if self._view is not None:
+            self._view.show_message(BUG, details="".join(traceback.format_exception(error)), is_error=True)
 
     def warning(self, text: str) -> None:
         """Something the user should know although work goes on."""
@@ -60,7 +74,10 @@ class HasReporter(Protocol):
 
 
 def guarded(method: Callable[..., Any]) -> Callable[..., None]:
-    """A controller's method that answers a click: a `UserError` becomes a notification, anything else is a bug."""
+    """A controller's method that answers a click: a `UserError` becomes a notification, anything else is a bug.
+
+    A bug is raised all the same: napari shows it, and a script or test stops at it.
+    """
 
     @functools.wraps(method)
     def wrapper(self: HasReporter, *args: Any, **kwargs: Any) -> None:
@@ -68,5 +85,8 @@ def guarded(method: Callable[..., Any]) -> Callable[..., None]:
             method(self, *args, **kwargs)
         except UserError as error:
             self.reporter.error(error)
+        except Exception as error:
+            self.reporter.bug(error)
+            raise
 
     return wrapper

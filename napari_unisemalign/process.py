@@ -12,9 +12,11 @@ from pathlib import Path
 from qtpy.QtCore import QObject, QProcess, QProcessEnvironment, Signal
 
 import training_core
-from training_core.events import Event, RunStarted, Show, Stop, parse_event
+from training_core.events import Event, Pause, Resume, RunStarted, Show, Stop, parse_event
 
 STDERR_KEPT_CHARS = 8000
+
+_TRAIN = (sys.executable, "-m", "training_core", "train", "--events", "-", "--background")
 
 
 @dataclass(frozen=True)
@@ -50,13 +52,20 @@ def train_command(
     project: Path, *, minutes: float, show: str | None = None, supervised_only: bool = False
 ) -> list[str]:
     """The command line that trains on `project` and talks in events."""
-    command = [sys.executable, "-m", "training_core", "train", str(project), "--events", "-"]
-    command += ["--minutes", f"{minutes:g}"]
+    command = [*_TRAIN, str(project), "--minutes", f"{minutes:g}"]
     if show is not None:
         command += ["--show", show]
     if supervised_only:
         command += ["--supervised-only"]
     return command
+
+
+def resume_command(project: Path, run_id: str, *, show: str | None = None, keep: bool = False) -> list[str]:
+    """The command line that goes on with a run. keep: it trains no further, predicts and finishes the run."""
+    command = [*_TRAIN, str(project), "--resume", run_id]
+    if show is not None:
+        command += ["--show", show]
+    return [*command, "--keep"] if keep else command
 
 
 def live_command(project: Path) -> list[str]:
@@ -97,7 +106,7 @@ class TrainerProcess(QObject):
         self._process = process
         process.start(command[0], list(command[1:]))
 
-    def send(self, command: Stop | Show) -> None:
+    def send(self, command: Stop | Pause | Resume | Show) -> None:
         """Write one command to the process; nothing happens when it has ended meanwhile."""
         if self._process is not None:
             self._process.write(f"{json.dumps(command.model_dump())}\n".encode())

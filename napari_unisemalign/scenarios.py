@@ -1,9 +1,7 @@
-"""What the commands `drive` and `screenshots` do, step by step, with the real window."""
+"""What the command `drive` does, step by step, with the real window; `screenshots` and `responsiveness` share it."""
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -37,32 +35,32 @@ def drive(folder: Path, minutes: float, say: Say) -> Driven:
     DriveError: something did not happen. Any exception of the window is raised as it is.
     """
     pictures = folder / "screenshots"
-    with _window() as driver:
+    with window() as driver:
         say("Opening the sample project")
         project = driver.open_sample(folder)
-        names = _tiles_to_paint(project)
+        names = tiles_to_paint(project)
         for name in names:
             say(f"Painting a few strokes of every class on {name}")
             driver.show_tile(name)
             driver.paint_strokes(read_truth(project, name))
-        shown = _tile_to_review(project)
+        shown = tile_to_review(project)
         driver.show_tile(shown)
         say(f"Training for {minutes:g} minutes in the background")
         former = driver.prediction()
         driver.start_training(minutes)
         driver.wait_for_new_overlay(former)
         say(f"The first overlay of {shown} is on the screen while training runs")
-        driver.wait(lambda: _worth_a_picture(driver), "the training to get on", 60 * minutes + 120.0)
-        driver.scroll_to(2)
+        driver.wait(lambda: worth_a_picture(driver), "the training to get on", 60 * minutes + 120.0)
+        driver.open_step(3)
         during = driver.screenshot(pictures / "training.png")
         driver.wait_trained(minutes)
         say(driver.panel.train.status.text())
         say(f"Accepting {shown}, then correcting it with the brush")
         driver.show_tile(shown)
-        driver.scroll_to(3)
+        driver.open_step(4)
         review = driver.screenshot(pictures / "review.png")
         accept_and_correct(driver, project, shown)
-        driver.scroll_to(3)
+        driver.open_step(4)
         corrected = driver.screenshot(pictures / "corrected.png")
         say("Exporting")
         masks = driver.export(folder / "export")
@@ -82,26 +80,15 @@ def accept_and_correct(driver: Driver, project: Project, name: str) -> None:
         raise DriveError(f"the correction of {name} changed nothing")
 
 
-def screenshots(folder: Path, minutes: float, say: Say) -> tuple[Path, Path]:
-    """The README's pictures, folder/training.png and folder/review.png, from a sample project of their own."""
-    workplace = Path(tempfile.mkdtemp(prefix="unisemalign-pictures-"))
-    try:
-        driven = drive(workplace / "sample", minutes, say)
-        folder.mkdir(parents=True, exist_ok=True)
-        training, review = (Path(shutil.copy(path, folder / path.name)) for path in driven.screenshots[:2])
-        return training, review
-    finally:
-        shutil.rmtree(workplace, ignore_errors=True)
-
-
-def _worth_a_picture(driver: Driver) -> bool:
+def worth_a_picture(driver: Driver) -> bool:
     """There is a curve to see, or training will soon be over."""
     training = driver.session.training
     return len(driver.session.curves.dice) >= 3 or training.progress >= 0.8 or not training.active
 
 
 @contextmanager
-def _window() -> Iterator[Driver]:
+def window() -> Iterator[Driver]:
+    """A shown window with the panel docked; an exception in one of its slots is raised here."""
     viewer = napari.Viewer(show=True)
     try:
         viewer.window.resize(*WINDOW_PX)
@@ -113,7 +100,7 @@ def _window() -> Iterator[Driver]:
         viewer.close()
 
 
-def _tiles_to_paint(project: Project) -> tuple[str, str]:
+def tiles_to_paint(project: Project) -> tuple[str, str]:
     """The first two tiles that show every class and that nobody has labelled, or the first two at all."""
     known = {each.id for each in project.classes}
     states = project.states()
@@ -127,7 +114,7 @@ def _tiles_to_paint(project: Project) -> tuple[str, str]:
     return chosen[0], chosen[1]
 
 
-def _tile_to_review(project: Project) -> str:
+def tile_to_review(project: Project) -> str:
     """The next tile with a truth and without a label."""
     for tile in project.tiles:
         if _has_truth(project, tile.name) and not project.has_label(tile.name):

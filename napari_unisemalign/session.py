@@ -12,9 +12,13 @@ from pathlib import Path
 
 from psygnal import Signal
 
+from napari_unisemalign.i18n import tr
+from napari_unisemalign.undo import UndoStack
 from training_core.events import (
     Event,
     OverlayReady,
+    Paused,
+    Resumed,
     RunFailed,
     RunFinished,
     RunStarted,
@@ -33,6 +37,7 @@ class Phase(StrEnum):
     IDLE = "idle"
     STARTING = "starting"
     RUNNING = "running"
+    PAUSED = "paused"
     STOPPING = "stopping"
 
 
@@ -53,6 +58,8 @@ class Training:
     progress: float = 0.0
     """Share of the budget used, 0 to 1."""
     eta_s: float | None = None
+    device: str = ""
+    """What it computes on, in words such as "CPU"; empty before the run has said so."""
     finished: bool = False
     """The run said that it finished; its predictions are on the disk."""
     failure: str = ""
@@ -94,6 +101,8 @@ class Session:
     """Name of the tile on screen, or None."""
     states_changed = Signal()
     """Tiles may have another state: a stroke was saved, a prediction came or was rejected."""
+    listed_changed = Signal()
+    """The list shows other tiles, or in another order."""
     classes_changed = Signal()
     class_changed = Signal(object)
     """Id of the class to paint with, or None."""
@@ -109,9 +118,12 @@ class Session:
     def __init__(self) -> None:
         self.project: Project | None = None
         self.tile: str | None = None
+        self.listed: tuple[str, ...] = ()
         self.class_id: int | None = None
         self.training = Training()
         self.curves = Curves()
+        self.undo = UndoStack(lambda name: self.project is not None and self.project.is_accepted(name))
+        """Label changes of this project; whoever changes a label records it here."""
         self._live: dict[str, Overlays] = {}
         self._painted: dict[str, Overlays] = {}
         """Those of the live process, as long as they are newer than the training's."""
@@ -119,7 +131,9 @@ class Session:
     def set_project(self, project: Project | None) -> None:
         """Show another project; nothing of the former one remains."""
         self.project, self.tile, self.class_id = project, None, None
+        self.listed = self.tile_names()
         self.training, self.curves, self._live, self._painted = Training(), Curves(), {}, {}
+        self.undo.clear()
         self.project_changed.emit(project)
         self.training_changed.emit(self.training)
         self.curves_changed.emit(self.curves)
@@ -141,12 +155,18 @@ class Session:
         return self.project.classes if self.project else ()
 
     def tile_names(self) -> tuple[str, ...]:
-        """The tiles' names in the order of the list."""
+        """The names of all tiles, in the project's order."""
         return tuple(tile.name for tile in self.project.tiles) if self.project else ()
+
+    def set_listed(self, names: tuple[str, ...]) -> None:
+        """The tiles that the list shows, in its order: what next and previous go by."""
+        if names != self.listed:
+            self.listed = names
+            self.listed_changed.emit()
 
     def neighbor(self, step: int) -> str | None:
         """The tile `step` places further in the list, or None at its end."""
-        names = self.tile_names()
+        names = self.listed
         if not names:
             return None
         index = names.index(self.tile) + step if self.tile in names else 0
@@ -154,7 +174,7 @@ class Session:
 
     def next_to_review(self) -> str | None:
         """The next tile with a prediction that nobody looked at yet, else the next in the list; round and round."""
-        names = self.tile_names()
+        names = self.listed
         if self.project is None or not names:
             return None
         start = names.index(self.tile) + 1 if self.tile in names else 0
@@ -178,6 +198,14 @@ class Session:
             replace(self.training, phase=Phase.STOPPING, eta_s=None, message="Saving what was learned …")
         )
 
+    def begin_pausing(self) -> None:
+        """Pause was asked for; the process finishes its step."""
+        self._set_training(replace(self.training, phase=Phase.PAUSED, message=tr("Pausing after this step …")))
+
+    def begin_resuming(self) -> None:
+        """The pause is to end."""
+        self._set_training(replace(self.training, phase=Phase.RUNNING, message=tr("Going on …")))
+
     def end_training(self, message: str) -> None:
         """The process is gone; `message` says how it went."""
         ended, self._live = self.training, {name: each for name, each in self._live.items() if self.training.finished}
@@ -192,8 +220,9 @@ class Session:
                 self._set_training(
                     replace(
                         training,
-                        phase=Phase.STOPPING if training.phase is Phase.STOPPING else Phase.RUNNING,
+                        phase=training.phase if training.phase in (Phase.STOPPING, Phase.PAUSED) else Phase.RUNNING,
                         run_id=event.run_id,
+                        device=event.device.upper(),
                         message=f"Training on {known} and {event.n_val} validation tiles ({event.device.upper()}).",
                     )
                 )
@@ -203,6 +232,11 @@ class Session:
                 self._append_loss(event)
                 eta_s = None if training.phase is Phase.STOPPING else event.eta_s
                 self._set_training(replace(training, progress=event.progress, eta_s=eta_s))
+            case Paused() if training.phase is Phase.PAUSED:
+                words = tr("Paused after {step} steps. All is saved: the computer may be switched off meanwhile.")
+                self._set_training(replace(training, message=words.format(step=event.step)))
+            case Resumed():
+                self._set_training(replace(training, message=tr("Training goes on.")))
             case Validated(mdice=float() as mdice):
                 self.curves.dice.append((event.elapsed_s, mdice))
                 self.curves.dice_measured_on = event.measured_on

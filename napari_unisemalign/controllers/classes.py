@@ -1,22 +1,22 @@
-"""The classes: editing them, choosing the one to paint with, and the number keys."""
+"""The classes: editing them, and choosing the one to paint with."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from napari_unisemalign import availability
+from napari_unisemalign.actions import PAINTING_KEYS
 from napari_unisemalign.controllers.context import Context
 from napari_unisemalign.controllers.labels import LabelsController
+from napari_unisemalign.i18n import tr
 from napari_unisemalign.layers import LABELS, ROLE_KEY, class_of, layer_value
 from napari_unisemalign.notify import guarded
 from napari_unisemalign.widgets.classes import ClassRow
 from training_core.errors import ProjectError
 from training_core.project import Project
 
-KEYS = "123456789"
-ERASE_KEY = "0"
-NO_CLASSES = "Open a project to see and edit its classes."
-KEY_HINT = "Keys 1 to 9 paint with a class, 0 erases. Double-click a name or prompt to change it."
+NO_CLASSES = tr("Open a project to see and edit its classes.")
+KEY_HINT = tr("Keys 1 to 9 paint with a class, 0 erases. Double-click a name or prompt to change it.")
 
 
 class ClassesController:
@@ -38,7 +38,6 @@ class ClassesController:
         session.class_changed.connect(self._on_class)
         session.training_changed.connect(self._refresh_available)
         context.viewer.layers.events.inserted.connect(self._on_layer)
-        self._bind(context.viewer)
         self._refresh()
 
     @guarded
@@ -79,8 +78,9 @@ class ClassesController:
         if project is None or class_id is None:
             return
         name = next(each.name for each in project.classes if each.id == class_id)
-        question = f"Remove the class {name}? It must not be used by any label. The other classes stay as they are."
-        if not self._context.dialogs.confirm("Remove class", question, "Remove"):
+        words = tr("Remove the class {name}? It must not be used by any label. The other classes stay as they are.")
+        question = words.format(name=name)
+        if not self._context.dialogs.confirm(tr("Remove class"), question, tr("Remove")):
             return
         if not self._labels.flush():
             return  # strokes that are not in the project yet may use it
@@ -112,7 +112,9 @@ class ClassesController:
 
     def _refresh(self) -> None:
         rows = [
-            ClassRow(each.id, each.name, each.color, each.prompt, KEYS[index] if index < len(KEYS) else "")
+            ClassRow(
+                each.id, each.name, each.color, each.prompt, PAINTING_KEYS[index] if index < len(PAINTING_KEYS) else ""
+            )
             for index, each in enumerate(self._session.classes())
         ]
         self._view.set_classes(rows)
@@ -125,13 +127,12 @@ class ClassesController:
         remove = availability.why_not_remove_class(self._session)
         self._view.set_available(no_project, remove, KEY_HINT if self._session.project else NO_CLASSES)
 
-    # --- the labels layer and the keys ---------------------------------------------------------------------------
+    # --- the labels layer ------------------------------------------------------------------------------------------
 
     def _on_layer(self, event: Any) -> None:
         layer = event.value
         if ROLE_KEY not in layer.metadata:
             return
-        self._bind(layer)
         if layer.metadata[ROLE_KEY] == LABELS:
             layer.events.selected_label.connect(self._on_selected_label)
             if self._session.class_id is not None:
@@ -151,14 +152,3 @@ class ClassesController:
             labels.selected_label = layer_value(self._session.class_id)
             needed = "one of the classes in the list"
             self.reporter.error(ProjectError(f"no class has the label {chosen + 1}", needed, "add a class first"))
-
-    def _bind(self, provider: Any) -> None:
-        """Number keys on the viewer and on each of our layers, whose own keys 1 to 7 would win otherwise."""
-        for index, key in enumerate(KEYS):
-            provider.bind_key(key, lambda _provider, index=index: self._on_key(index), overwrite=True)
-        provider.bind_key(ERASE_KEY, lambda _provider: self._layers.activate_labels("erase"), overwrite=True)
-
-    def _on_key(self, index: int) -> None:
-        classes = self._session.classes()
-        if index < len(classes):
-            self.paint_with(classes[index].id)

@@ -9,6 +9,7 @@ from napari_unisemalign.background import Background
 from napari_unisemalign.dialogs import Dialogs
 from napari_unisemalign.layers import TileLayers
 from napari_unisemalign.notify import Reporter
+from napari_unisemalign.pictures import Pictures
 from napari_unisemalign.session import Session
 from napari_unisemalign.widgets.panel import Panel
 
@@ -30,3 +31,4 @@ class Context:
     """For what the user waits for."""
     thumbnails: Background
     """For what comes when it comes."""
+    pictures: Pictures

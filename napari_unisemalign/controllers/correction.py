@@ -1,22 +1,26 @@
-"""Accept, correct, undo, reject."""
+"""Accept, correct, reject."""
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from typing import Any
 
 import numpy as np
 
 from napari_unisemalign import availability
+from napari_unisemalign.controllers.areas import AreaTools
 from napari_unisemalign.controllers.context import Context
 from napari_unisemalign.controllers.labels import LabelsController, Region
+from napari_unisemalign.controllers.overlays import OverlaysController
+from napari_unisemalign.controllers.preview import PreviewController, Wish
 from napari_unisemalign.controllers.tiles import TilesController
-from napari_unisemalign.layers import AREA, LABELS, PREDICTION, PSEUDO_LABEL, ROLE_KEY, Fill, Mask
+from napari_unisemalign.controllers.undo import UndoController
+from napari_unisemalign.i18n import tr
+from napari_unisemalign.layers import AREA, LABELS, ROLE_KEY, U8
 from napari_unisemalign.notify import guarded
+from napari_unisemalign.review import Deed, Plan, Where, done_in_words, in_words, plan, scene
 from napari_unisemalign.session import OverlaySource
 from training_core.project import UNLABELED, LabelSource, TileState
 
-CLICK_TOLERANCE_PX = 4
 LABEL_SOURCES = {
     OverlaySource.PREDICTION: LabelSource.ACCEPTED_PREDICTION,
     OverlaySource.PSEUDO_LABEL: LabelSource.ACCEPTED_PSEUDO_LABEL,
@@ -26,20 +30,28 @@ LABEL_SOURCES = {
 class CorrectionController:
     """What is accepted becomes a label; what is labelled is never overwritten unasked."""
 
-    def __init__(self, context: Context, labels: LabelsController, tiles: TilesController) -> None:
-        self._context, self._labels, self._tiles = context, labels, tiles
+    def __init__(
+        self,
+        context: Context,
+        labels: LabelsController,
+        tiles: TilesController,
+        overlays: OverlaysController,
+        undo: UndoController,
+    ) -> None:
+        self._context, self._labels, self._tiles, self._undo = context, labels, tiles, undo
+        self._overlays = overlays
         self._session, self._layers, self.reporter = context.session, context.layers, context.reporter
         self._view = context.panel.correct
-        self._clicking = False
+        self._preview = PreviewController(context, self._ids)
+        self.areas = AreaTools(context, self._do, self._show_area, self._say)
         self._said = ""
-        self._painted = False
-        """Something was painted or accepted on this tile since it came on the screen."""
         view, session = self._view, self._session
         view.accept_tile_clicked.connect(self.accept_tile)
-        view.draw_area_toggled.connect(self.draw_area)
+        view.accept_sure_clicked.connect(self.accept_sure)
         view.accept_area_clicked.connect(self.accept_area)
-        view.click_mode_toggled.connect(self.click_mode)
-        view.undo_clicked.connect(self.undo)
+        view.reject_area_clicked.connect(self.reject_area)
+        view.take_back_clicked.connect(self.take_back)
+        view.pointed.connect(self._on_pointed)
         view.reject_clicked.connect(self.reject)
         view.next_clicked.connect(self.show_next)
         session.tile_changed.connect(self._on_tile)
@@ -52,61 +64,22 @@ class CorrectionController:
     @guarded
     def accept_tile(self) -> None:
         """Accept the whole tile."""
-        ids = self._ids()
-        if ids is not None:
-            self._accept(np.ones(ids.shape, dtype=bool), "tile")
+        self._do(Deed.ACCEPT, None, "tile")
 
     @guarded
-    def draw_area(self, on: bool) -> None:
-        """Start drawing an outline, or give it up."""
-        if on:
-            self._stop_clicking()
-            layer = self._layers.start_area()
-            layer.events.data.connect(self._on_drawn)
-            self._say("Click around the area, double-click to close it, then press Accept drawn area.")
-        else:
-            self._layers.end_area()
-            self._say("")
+    def accept_sure(self) -> None:
+        """Accept all that the model is sure enough of."""
+        self._do(Deed.ACCEPT, self._view.confidence, "sure")
 
     @guarded
     def accept_area(self) -> None:
         """Accept what lies inside the drawn outline."""
-        mask = self._layers.area_mask()
-        if mask is not None and self._accept(mask, "region"):
-            self._layers.end_area()
-            self._refresh()
+        self._do_area(Deed.ACCEPT)
 
     @guarded
-    def click_mode(self, on: bool) -> None:
-        """From now on a click on the image accepts the connected area there, or no longer."""
-        if not on:
-            self._stop_clicking()
-            self._say("")
-            return
-        self._layers.end_area()
-        self._layers.activate_labels("pan_zoom")
-        self._clicking = True
-        self._context.viewer.mouse_drag_callbacks.append(self._on_drag)
-        words = availability.source_words(self._view.source)
-        self._say(f"Click on the image: the connected area of the {words} there is accepted.")
-
-    def accept_component(self, position: tuple[float, float]) -> None:
-        """Accept the connected area at (row, column) of the tile."""
-        ids = self._ids()
-        if ids is None:
-            return
-        row, column = (round(value) for value in position)
-        if 0 <= row < ids.shape[0] and 0 <= column < ids.shape[1]:
-            mask = self._layers.component(self._role(), (row, column))
-            if mask is None:
-                self._say("The model is not sure enough here: there is no pseudo-label to accept.")
-            else:
-                self._accept(mask, "component")
-
-    @guarded
-    def undo(self) -> None:
-        """Take back the last stroke or accept."""
-        self._layers.undo()
+    def reject_area(self) -> None:
+        """Reject what lies inside the drawn outline."""
+        self._do_area(Deed.REJECT)
 
     @guarded
     def reject(self) -> None:
@@ -115,10 +88,17 @@ class CorrectionController:
         overlays = self._session.overlays(name) if name is not None else None
         if project is None or name is None or overlays is None:
             return
-        project.reject(name, overlays.run_id)
-        self._session.states_changed.emit()
-        self._session.overlays_changed.emit(name)
-        self._say("Rejected. Paint what is right, or go on to the next tile.")
+        self._undo.change_rejection(name, project.rejection(name).with_tile(overlays.run_id), tr("a rejection"))
+        self._after_rejection(name, tr("Rejected. Paint what is right, or go on to the next tile."))
+
+    @guarded
+    def take_back(self) -> None:
+        """Nothing of this tile is rejected any longer."""
+        project, name = self._session.project, self._session.tile
+        if project is None or name is None or availability.why_not_take_back(self._session):
+            return
+        self._undo.change_rejection(name, project.rejection(name).taken_back(), tr("what took rejections back"))
+        self._after_rejection(name, tr("Nothing of this tile is rejected any longer."))
 
     @guarded
     def show_next(self) -> None:
@@ -127,81 +107,120 @@ class CorrectionController:
         if name is not None:
             self._tiles.show(name)
 
-    def _accept(self, where: Mask, region: Region) -> bool:
-        """Accept the source's pixels in `where`; False when the user thought better of it."""
-        name, ids = self._session.tile, self._ids()
+    # --- the one way to labels and rejections ------------------------------------------------------------------------
+
+    def _do_area(self, deed: Deed) -> None:
+        mask = self._layers.area_mask()
+        if mask is not None and self._do(deed, mask, "region"):
+            self._layers.end_area()
+            self._refresh()
+
+    def _do(self, deed: Deed, where: Where, region: Region) -> bool:
+        """Accept or reject that part of what is shown; False when the user thought better of it, or nothing is."""
+        name, ids, label = self._session.tile, self._ids(), self._layers.label()
         overlays = self._session.overlays(name) if name is not None else None
-        if ids is None or overlays is None:
+        project = self._session.project
+        if project is None or name is None or ids is None or label is None or overlays is None:
             return False
-        source, overwrite = self._view.source, self._view.overwrite
-        if overwrite and not self._may_overwrite(self._layers.count_conflicts(ids, where), source):
+        reason = availability.why_not_reject(self._session) if deed is Deed.REJECT else ""
+        if reason:
+            self._say(reason)  # a training has started since the button was pressed
             return False
         self._labels.flush()  # what was painted before is saved as painted
-        fill = self._layers.accept(ids, where, overwrite=overwrite)
-        if fill.filled:
-            self._labels.save_accepted(LABEL_SOURCES[source], overlays.run_id, region)
-        if not self._clicking:
-            self._layers.activate_labels()
-        self._say(_outcome(fill))
+        ids = self._preview.cleaned(ids)
+        now = scene(project, name, ids, label, overlays)
+        what = plan(deed, where, now, replace=self._view.overwrite)
+        if what is None:
+            self._say(tr("The model is not sure enough here: it says nothing about this place."))
+            return False
+        if deed is Deed.ACCEPT:
+            return self._accept(what, ids, overlays.run_id, region)
+        self._reject(what, name, overlays.run_id)
         return True
 
+    def _accept(self, what: Plan, ids: U8, run_id: str, region: Region) -> bool:
+        source = self._view.source
+        if not self._may_overwrite(what.overpainted, source):
+            return False
+        self._preview.show(None)
+        if what.target.any():
+            with self._undo.named(tr("an accept")):
+                self._layers.accept(ids, what.target)
+            self._labels.save_accepted(LABEL_SOURCES[source], run_id, region)
+        if self.areas.pointing is None:
+            self._layers.activate_labels()
+        self._say(done_in_words(what))
+        return True
+
+    def _reject(self, what: Plan, name: str, run_id: str) -> None:
+        project = self._session.project
+        assert project is not None
+        self._preview.show(None)
+        if not what.target.any():
+            self._say(in_words(what, self._session.classes()))
+            return
+        if what.takes_back:
+            after = project.rejection(name).without(what.target)
+            words = tr("No longer rejected: {count} pixels.")
+        else:
+            after = project.rejection(name).with_area(what.target, run_id)
+            words = tr("Rejected {count} pixels: the next training ignores what it guesses there. Paint what is right.")
+        self._undo.change_rejection(name, after, tr("a rejection"))
+        self._after_rejection(name, words.format(count=f"{what.amount.total:,}"))
+
+    def _after_rejection(self, name: str, words: str) -> None:
+        self._preview.show(None)
+        self._session.states_changed.emit()
+        self._session.overlays_changed.emit(name)
+        self._say(words)
+
     def _may_overwrite(self, conflicts: int, source: OverlaySource) -> bool:
-        words = availability.source_words(source)
-        return not conflicts or self._context.dialogs.confirm(
-            "Replace labels",
-            f"The {words} is different from {conflicts:,} pixels that are labelled already. Replace those labels?\n\n"
-            "Undo brings them back.",
-            "Replace",
+        question = tr(
+            "The {source} is different from {count} pixels that you painted or that were labelled already. Replace "
+            "those labels?\n\nUndo brings them back."
         )
+        words = question.format(source=availability.source_words(source), count=f"{conflicts:,}")
+        return not conflicts or self._context.dialogs.confirm(tr("Replace labels"), words, tr("Replace"))
 
-    def _role(self) -> str:
-        return PREDICTION if self._view.source is OverlaySource.PREDICTION else PSEUDO_LABEL
-
-    def _ids(self) -> Any:
-        if availability.why_not_accept(self._session):
+    def _ids(self) -> U8 | None:
+        """What is shown of the source, (H, W) class ids, 255 where it is left open."""
+        tile = self._session.tile
+        if tile is None or availability.why_not_accept(self._session):
             return None
-        ids = self._layers.overlay_ids(self._role())
+        is_prediction = self._view.source is OverlaySource.PREDICTION
+        ids = (self._overlays.shown_prediction if is_prediction else self._overlays.shown_pseudo_label)(tile)
         if ids is not None:
+            kept = np.full(256, UNLABELED, np.uint8)  # a class that was removed since the run is none
             known = [each.id for each in self._session.classes()]
-            ids[~np.isin(ids, known)] = UNLABELED  # a class that was removed since the run
+            kept[known] = known
+            ids = kept[ids]
         return ids
 
-    def _on_drag(self, _viewer: Any, event: Any) -> Generator[None, None, None]:
-        """A press and release in one place is a click; anything else moves the camera."""
-        pressed, position = np.asarray(event.pos), event.position
-        yield
-        while event.type == "mouse_move":
-            yield
-        if np.abs(np.asarray(event.pos) - pressed).max() <= CLICK_TOLERANCE_PX:
-            self.accept_component((float(position[-2]), float(position[-1])))
+    def _show_area(self, wish: Wish | None) -> None:
+        """What the mouse on the image means, or what is drawn there."""
+        if wish is None:
+            self._on_pointed(None)
+        else:
+            self._preview.show(wish)
 
-    def _stop_clicking(self) -> None:
-        self._clicking = False
-        callbacks = self._context.viewer.mouse_drag_callbacks
-        if self._on_drag in callbacks:
-            callbacks.remove(self._on_drag)
-
-    def _on_drawn(self, _event: Any = None) -> None:
-        self._refresh()
-
-    def _on_paint(self, _event: Any = None) -> None:
-        if not self._painted:
-            self._painted = True
-            self._refresh()
+    def _on_pointed(self, button: object) -> None:
+        """Over a button: show what it would do; elsewhere what is drawn, if anything is."""
+        view = self._view
+        wish: Wish | None = None
+        if button is view.accept_tile_button or button is view.reject_button:
+            wish = (Deed.ACCEPT if button is view.accept_tile_button else Deed.REJECT, None)
+        elif button is view.accept_sure_button:
+            wish = (Deed.ACCEPT, view.confidence)
+        elif self._layers.has_area():
+            wish = (Deed.REJECT if button is view.reject_area_button else Deed.ACCEPT, self._layers.area_mask())
+        self._preview.show(wish if self._ids() is not None else None)
 
     def _on_undo(self, _event: Any = None) -> None:
         """The whole label is drawn anew, as after Ctrl+Z: what was said about the last accept may be untrue."""
-        if self._said and not self._clicking and self._layers.get(AREA) is None:
-            self._say("")
-
-    def _on_mode(self, event: Any) -> None:
-        """A brush was taken up: from now on clicks paint."""
-        if self._clicking and event.mode != "pan_zoom":
-            self._stop_clicking()
+        if self._said and self.areas.pointing is None and self._layers.get(AREA) is None:
             self._say("")
 
     def _on_tile(self, _name: object = None) -> None:
-        self._painted = False
         if self._layers.get(AREA) is not None:
             self._layers.end_area()
         self._say("")
@@ -209,9 +228,7 @@ class CorrectionController:
 
     def _on_layer(self, event: Any) -> None:
         if event.value.metadata.get(ROLE_KEY) == LABELS:
-            event.value.events.paint.connect(self._on_paint)
             event.value.events.set_data.connect(self._on_undo)
-            event.value.events.mode.connect(self._on_mode)
 
     def _refresh(self, _change: object = None) -> None:
         session, drawing = self._session, self._layers.get(AREA) is not None
@@ -223,8 +240,12 @@ class CorrectionController:
             availability.why_not_reject(session),
             availability.why_no_next(session),
         )
-        self._view.set_undo("" if self._painted else "There is nothing to take back on this tile.")
-        self._view.set_modes(drawing=drawing, clicking=self._clicking)
+        self._view.set_take_back(availability.why_not_take_back(session))
+        self._view.set_modes(
+            drawing=drawing,
+            accepting=self.areas.pointing is Deed.ACCEPT,
+            rejecting=self.areas.pointing is Deed.REJECT,
+        )
         advice = ""
         if session.project is not None and session.tile is not None:
             advice = _advice(session.project.state(session.tile))
@@ -236,14 +257,7 @@ class CorrectionController:
         self._refresh()
 
 
-def _outcome(fill: Fill) -> str:
-    if not fill.filled:
-        return "Nothing to accept: everything here is labelled already." if fill.kept else "Nothing new to accept here."
-    kept = f" {fill.kept:,} labelled pixels were kept as they are." if fill.kept else ""
-    return f"Accepted {fill.filled:,} pixels.{kept} Correct them with the brush: it is saved by itself."
-
-
 def _advice(state: TileState) -> str:
     if state is TileState.ACCEPTED:
-        return "Accepted. Correct it with the brush where it is wrong, or go on to the next tile."
-    return "Is it right? Accept the whole tile or a part of it, or paint over what is wrong."
+        return tr("Accepted. Correct it with the brush where it is wrong, or go on to the next tile.")
+    return tr("Is it right? Accept the whole tile or a part of it, reject what is wrong, or paint over it.")

@@ -7,8 +7,10 @@ from pathlib import Path
 from napari_unisemalign import availability
 from napari_unisemalign.controllers.context import Context
 from napari_unisemalign.controllers.labels import LabelsController
+from napari_unisemalign.i18n import tr
 from napari_unisemalign.notify import guarded
 from training_core.export import export_masks
+from training_core.postprocess import CleanUp
 from training_core.project import Project
 
 
@@ -44,21 +46,25 @@ class ExportController:
             return
         folder = Path(self._view.folder).expanduser() if self._view.folder else project.path / "export"
         content, file_format = self._view.content, self._view.format
+        cleaning = CleanUp() if content == "labels" else self._context.panel.cleanup.value
         self._set_busy(True)
 
         def write() -> list[Path]:
-            return export_masks(project, folder, format=file_format, content=content)
+            return export_masks(project, folder, format=file_format, content=content, cleaning=cleaning)
 
         self._context.background.run(
             write,
-            lambda paths: self._on_written(folder, paths),
+            lambda paths: self._on_written(folder, paths, is_cleaned=not cleaning.is_nothing),
             self.reporter.error,
             always=lambda: self._set_busy(False),
         )
 
-    def _on_written(self, folder: Path, paths: list[Path]) -> None:
+    def _on_written(self, folder: Path, paths: list[Path], *, is_cleaned: bool) -> None:
         masks = [path for path in paths if path.suffix != ".json"]
-        self._view.set_hint(f"Wrote {len(masks)} masks and the list of classes to {folder}")
+        words = tr("Wrote {count} masks and the list of classes to {folder}")
+        if is_cleaned:
+            words = tr("Wrote {count} masks, cleaned up as set in step 4, and the list of classes to {folder}")
+        self._view.set_hint(words.format(count=len(masks), folder=folder))
 
     def _on_project(self, project: Project | None) -> None:
         self._view.set_folder(str(project.path / "export") if project else "")
@@ -67,13 +73,13 @@ class ExportController:
 
     def _set_busy(self, busy: bool) -> None:
         self._busy = busy
-        self._view.set_hint("Writing masks …" if busy else "")
+        self._view.set_hint(tr("Writing masks …") if busy else "")
         self._refresh()
 
     def _refresh(self, _change: object = None) -> None:
         reason = availability.why_not_export(self._session, self._view.content)
         if self._busy:
-            reason = "Masks are being written."
+            reason = tr("Masks are being written.")
         self._view.set_available(reason)
         if reason and not self._busy:
             self._view.set_hint(reason)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -9,13 +10,24 @@ from napari.layers import Labels
 from qtpy.QtCore import QTimer
 
 from napari_unisemalign.controllers.context import Context
+from napari_unisemalign.i18n import tr
 from napari_unisemalign.layers import U8, to_label, to_layer
 from training_core.errors import UserError
 from training_core.project import LabelSource, TileState
 
-Region = Literal["tile", "region", "component"]
+Region = Literal["tile", "region", "component", "sure"]
 SAVE_DELAY_MS = 1000
 RETRY_MS = 3000
+
+
+@dataclass(frozen=True)
+class _Edit:
+    """What the project keeps about a change that is not plain painting."""
+
+    source: LabelSource
+    run_id: str | None = None
+    region: Region | None = None
+    accepted: bool | None = None
 
 
 class LabelsController:
@@ -91,7 +103,16 @@ class LabelsController:
         """Save the label on screen as accepted from a run."""
         if self._tile is not None and self._layer is not None:
             values = np.array(self._layer.data, copy=True)
-            if not self._try(self._tile, values, (source, run_id, region)):
+            if not self._try(self._tile, values, _Edit(source, run_id, region)):
+                self._timer.start(RETRY_MS)
+            self._refresh_words()
+
+    def save_undone(self, accepted: bool) -> None:
+        """Save the label on screen as brought back by undo or redo; `accepted`: whether it counted as that."""
+        if self._tile is not None and self._layer is not None:
+            self._timer.stop()
+            values = np.array(self._layer.data, copy=True)
+            if not self._try(self._tile, values, _Edit(LabelSource.UNDONE, accepted=accepted)):
                 self._timer.start(RETRY_MS)
             self._refresh_words()
 
@@ -113,14 +134,19 @@ class LabelsController:
             and not np.array_equal(self._layer.data, self._saved)
         )
 
-    def _try(self, name: str, values: U8, accepted: tuple[LabelSource, str, Region] | None) -> bool:
+    def _try(self, name: str, values: U8, edit: _Edit | None) -> bool:
         try:
-            self._write(name, values, accepted)
+            self._write(name, values, edit)
         except (UserError, OSError) as error:
             if not self._told:
                 self._told = True
-                words = str(error) if isinstance(error, UserError) else f"The strokes could not be saved ({error})."
-                self.reporter.error(f"{words}\nNothing is lost: the strokes stay here and saving is tried again.")
+                words = (
+                    str(error)
+                    if isinstance(error, UserError)
+                    else tr("The strokes could not be saved ({error}).").format(error=error)
+                )
+                promise = tr("Nothing is lost: the strokes stay here and saving is tried again.")
+                self.reporter.error(f"{words}\n{promise}")
             return False
         self._unsaved.pop(name, None)
         if name == self._tile:
@@ -129,21 +155,19 @@ class LabelsController:
         self._session.label_saved.emit(name)
         return True
 
-    def _write(self, name: str, values: U8, accepted: tuple[LabelSource, str, Region] | None) -> None:
+    def _write(self, name: str, values: U8, edit: _Edit | None) -> None:
         project = self._session.project
         assert project is not None
-        label = to_label(values)
-        if accepted is None:
+        if edit is None:
             corrects = project.state(name) is TileState.ACCEPTED
-            project.write_label(name, label, LabelSource.CORRECTED if corrects else LabelSource.PAINTED)
-        else:
-            source, run_id, region = accepted
-            project.write_label(name, label, source, run_id=run_id, region=region)
+            edit = _Edit(LabelSource.CORRECTED if corrects else LabelSource.PAINTED)
+        label = to_label(values)
+        project.write_label(name, label, edit.source, run_id=edit.run_id, region=edit.region, accepted=edit.accepted)
 
     def _refresh_words(self) -> None:
         if self._tile is None:
             self._view.set_saved("")
         elif self._told:
-            self._view.set_saved("Not saved yet: it is tried again every few seconds.")
+            self._view.set_saved(tr("Not saved yet: it is tried again every few seconds."))
         else:
-            self._view.set_saved("Saving …" if self._timer.isActive() else "All strokes are saved.")
+            self._view.set_saved(tr("Saving …") if self._timer.isActive() else tr("All strokes are saved."))

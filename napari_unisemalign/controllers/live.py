@@ -9,6 +9,7 @@ from qtpy.QtCore import QTimer
 from napari_unisemalign import availability
 from napari_unisemalign.controllers.context import Context
 from napari_unisemalign.controllers.labels import LabelsController
+from napari_unisemalign.i18n import tr
 from napari_unisemalign.layers import LABELS, ROLE_KEY
 from napari_unisemalign.notify import guarded
 from napari_unisemalign.process import Ending, TrainerProcess, live_command
@@ -48,7 +49,7 @@ class LiveController:
             return
         self._failure, self._stopping = "", False
         self.process.start(live_command(project.path))
-        self._view.set_live_status("Live: starting …")
+        self._view.set_live_status(tr("Live: starting …"))
         self._labels.flush()
         self._ask()
         self._refresh()

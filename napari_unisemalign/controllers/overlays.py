@@ -1,14 +1,39 @@
-"""The trainer's maps over the tile on screen."""
+"""The trainer's maps over the tile on screen.
+
+Reading and comparing happen in a thread; layers are made and filled one per turn of the event loop, each of which takes
+napari some tens of milliseconds.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+from qtpy.QtCore import QTimer
+
 from napari_unisemalign import availability
+from napari_unisemalign.background import Background
 from napari_unisemalign.controllers.context import Context
-from napari_unisemalign.layers import OPACITY, OVERLAY_ROLES, ROLE_KEY, SHOWN_AT_FIRST
+from napari_unisemalign.controllers.flicker import Flicker
+from napari_unisemalign.layers import (
+    COMPARISON,
+    CONFIDENCE,
+    OPACITY,
+    OVERLAY_ROLES,
+    PREDICTION,
+    PSEUDO_LABEL,
+    ROLE_KEY,
+    SHOWN_AT_FIRST,
+    U8,
+)
 from napari_unisemalign.notify import guarded
-from training_core.io import read_mask
+from napari_unisemalign.overlay_maps import Maps, Picture, compose, read_maps
+from training_core.errors import UserError
+
+SLIDER_MS = 30
+"""A drag of the slider is answered this often."""
+CLEAR_MS = 150
+"""So long the former tile's overlays may stay while those of the new one are read."""
 
 
 class OverlaysController:
@@ -17,40 +42,168 @@ class OverlaysController:
     def __init__(self, context: Context) -> None:
         self._session, self._layers, self.reporter = context.session, context.layers, context.reporter
         self._view = context.panel.overlays
-        self._view.visible_changed.connect(self._set_visible)
-        self._view.opacity_changed.connect(self._set_opacity)
-        session = self._session
-        session.tile_changed.connect(self._on_tile)
-        session.overlays_changed.connect(self._on_overlays)
-        session.project_changed.connect(self._on_tile)
-        session.training_changed.connect(self._refresh_available)
-        context.viewer.layers.events.inserted.connect(self._on_layer)
+        self._background = Background(context.panel)
+        self._number = 0
+        """Of the last request: answers to earlier ones are stale."""
+        self._work: Callable[[], tuple[Maps, Picture]] | None = None
+        """What the thread does now, and what `settle` would do itself."""
+        self._maps: Maps | None = None
+        self._turns: list[Callable[[], None]] = []
+        self._turn_timer = self._timer(context, self._take_turn)
+        self._slider_timer = self._timer(context, self._compose)
+        self._clear_timer = self._timer(context, self._layers.clear_overlays)
+        self.flicker = Flicker(context)
+        self._connect(context)
         for role in OVERLAY_ROLES:
             self._view.set_overlay(role, SHOWN_AT_FIRST[role], OPACITY[role])
         self._refresh_available()
 
+    def _connect(self, context: Context) -> None:
+        view, session = self._view, self._session
+        view.visible_changed.connect(self._set_visible)
+        view.opacity_changed.connect(self._set_opacity)
+        view.comparison_changed.connect(lambda _comparison: self._compose())
+        view.below_changed.connect(lambda _below: self._slider_timer.start(SLIDER_MS))
+        session.tile_changed.connect(self._on_tile)
+        session.overlays_changed.connect(self._on_overlays)
+        session.label_saved.connect(self._on_label)
+        session.project_changed.connect(self._on_tile)
+        session.training_changed.connect(self._refresh_available)
+        context.viewer.layers.events.inserted.connect(self._on_layer)
+
+    @staticmethod
+    def _timer(context: Context, call: Callable[[], None]) -> QTimer:
+        timer = QTimer(context.panel)
+        timer.setSingleShot(True)
+        timer.timeout.connect(call)
+        return timer
+
+    # --- what others may ask ------------------------------------------------------------------------------------------
+
+    def shown_prediction(self, tile: str) -> U8 | None:
+        """The prediction of the tile on screen exactly as it is to be seen: (H, W) class ids, 255 where left open.
+
+        None where another tile is on screen, or nothing is predicted.
+        """
+        return self._shown(tile, PREDICTION)
+
+    def shown_pseudo_label(self, tile: str) -> U8 | None:
+        """The same of the fused pseudo-label."""
+        return self._shown(tile, PSEUDO_LABEL)
+
+    def settle(self) -> None:
+        """Finish now what is still to come of the last change: whoever accepts gets what is about to be seen."""
+        if self._slider_timer.isActive():
+            self._slider_timer.stop()
+            self._compose()
+        if self._work is not None:
+            work, self._work = self._work, None
+            self._number += 1
+            self._show(*work())
+        while self._turns:
+            self._turns.pop(0)()
+
+    def _shown(self, tile: str, role: str) -> U8 | None:
+        if tile != self._session.tile or self._session.overlays(tile) is None:
+            return None
+        self.settle()
+        return self._layers.overlay_ids(role)
+
+    # --- from the files to the layers ---------------------------------------------------------------------------------
+
     @guarded
     def load(self) -> None:
         """Show the overlays of the tile on screen, or nothing where there are none."""
-        name = self._session.tile
+        project, name = self._session.project, self._session.tile
         overlays = self._session.overlays(name) if name is not None else None
         self._refresh_available()
-        if overlays is None:
+        self._maps = None
+        if project is None or name is None or overlays is None:
+            self._number += 1
+            self._work, self._turns = None, []
+            self._clear_timer.stop()
             self._layers.clear_overlays()
+            self._view.set_words("")
+            self._warm()
             return
-        self._layers.show_overlays(
-            read_mask(overlays.prediction),
-            read_mask(overlays.pseudo_label),
-            read_mask(overlays.confidence),
-            self._session.classes(),
+        self._request(lambda: read_maps(project, name, overlays))
+
+    def _compose(self) -> None:
+        """The same maps with other settings, or another label beside them."""
+        maps = self._maps
+        if maps is not None:
+            self._request(lambda: maps)
+
+    def _request(self, read: Callable[[], Maps]) -> None:
+        label, classes = self._layers.label(), self._session.classes()
+        below, comparison = self._view.below, self._view.comparison
+        self._number += 1
+        number = self._number
+
+        def work() -> tuple[Maps, Picture]:
+            maps = read()
+            return maps, compose(maps, label, below, comparison, classes)
+
+        def done(answer: tuple[Maps, Picture]) -> None:
+            if number == self._number:
+                self._work = None
+                self._show(*answer)
+
+        def failed(error: UserError) -> None:
+            if number == self._number:
+                self._work = None
+                self._layers.clear_overlays()
+                self.reporter.error(error)
+
+        self._work = work
+        self._background.run(work, done, failed)
+
+    def _show(self, maps: Maps, picture: Picture) -> None:
+        self._clear_timer.stop()
+        self._maps = maps
+        self._view.set_words(picture.words)
+        values = (
+            (PREDICTION, picture.prediction),
+            (PSEUDO_LABEL, picture.pseudo_label),
+            (CONFIDENCE, picture.confidence),
+            (COMPARISON, picture.marked),
         )
+        classes = self._session.classes()
+
+        def turn(role: str, shown: U8) -> Callable[[], None]:
+            return lambda: self._layers.show_overlay(role, shown, classes)
+
+        self._turns = [turn(role, shown) for role, shown in values]
+        self._turn_timer.start(0)
+
+    def _take_turn(self) -> None:
+        if self._turns:
+            self._turns.pop(0)()
+            self._turn_timer.start(0)
+        else:
+            self._warm()
+
+    def _warm(self) -> None:
+        """Make the next layer that is not there yet, so that the first overlay finds all of them."""
+        for role in OVERLAY_ROLES:
+            if self._layers.make_overlay(role, self._session.classes()) is not None:
+                self._turn_timer.start(0)
+                return
+
+    # --- what changes -------------------------------------------------------------------------------------------------
 
     def _on_tile(self, _change: object = None) -> None:
+        self._turns = []
+        self._clear_timer.start(CLEAR_MS)
         self.load()
 
     def _on_overlays(self, name: str) -> None:
         if name == self._session.tile:
             self.load()
+
+    def _on_label(self, name: str) -> None:
+        if name == self._session.tile:
+            self._compose()
 
     def _refresh_available(self, _training: object = None) -> None:
         self._view.set_available(availability.why_no_overlays(self._session))
@@ -78,3 +231,4 @@ class OverlaysController:
             layer = self._layers.get(role)
             if layer is not None:
                 self._view.set_overlay(role, layer.visible, layer.opacity)
+        self.flicker.follow()

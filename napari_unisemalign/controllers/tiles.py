@@ -41,11 +41,10 @@ class TilesController:
         view.new_clicked.connect(self.make_project)
         view.sample_clicked.connect(self.open_sample)
         view.tile_chosen.connect(self.show)
-        view.previous_clicked.connect(lambda: self._step(-1))
-        view.next_clicked.connect(lambda: self._step(1))
         view.thumbnail_wanted.connect(self._load_thumbnail)
         view.validation_toggled.connect(self.toggle_validation)
         session.states_changed.connect(self._refresh_states)
+        session.listed_changed.connect(self._on_listed)
         session.training_changed.connect(self._refresh_available)
         self._refresh_available()
 
@@ -104,7 +103,7 @@ class TilesController:
             return
         self._labels.leave()
         try:
-            image, label = project.image(name), self._labels.load(name)
+            image, label = self._context.pictures.get(project, name), self._labels.load(name)
         except UserError:
             self._view.set_current(self._session.tile)
             raise
@@ -113,7 +112,16 @@ class TilesController:
         self._context.viewer.title = f"{name} – {project.name}"
         self._session.set_tile(name)
         self._view.set_current(name)
-        self._view.set_neighbors(self._session.neighbor(-1) is not None, self._session.neighbor(1) is not None)
+        for neighbor in filter(None, (self._session.neighbor(1), self._session.neighbor(-1))):
+            self._context.pictures.read_ahead(project, neighbor)
+
+    def previous(self) -> None:
+        """Show the tile before this one, where there is one."""
+        self._step(-1)
+
+    def next(self) -> None:
+        """Show the tile after this one, where there is one."""
+        self._step(1)
 
     @guarded
     def toggle_validation(self, name: str) -> None:
@@ -189,6 +197,10 @@ class TilesController:
         counts = Counter(self._states.values())
         parts = [f"{counts[state]} {state}" for state in STATE_ORDER if counts[state]]
         self._view.set_summary(f"{len(self._states)} tiles: {', '.join(parts)}")
+
+    def _on_listed(self) -> None:
+        self._view.set_order(self._session.listed)
+        self._view.set_current(self._session.tile)
 
     def _refresh_available(self, _training: object = None) -> None:
         reason = self._busy or availability.why_not_switch_project(self._session)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from napari_unisemalign import availability
 from napari_unisemalign.controllers.context import Context
 from napari_unisemalign.controllers.labels import LabelsController
+from napari_unisemalign.i18n import tr
 from napari_unisemalign.notify import guarded
 from napari_unisemalign.process import Ending, TrainerProcess, train_command
 from napari_unisemalign.session import Curves, Phase, Training
@@ -22,6 +23,8 @@ class TrainingController:
         self._view = context.panel.train
         self._finished: RunFinished | None = None
         self._warned: set[str] = set()
+        self.discarding = False
+        """The process was killed to forget its run."""
         self.process = TrainerProcess(context.panel)
         self.process.event_received.connect(self._on_event)
         self.process.ended.connect(self._on_ended)
@@ -47,7 +50,11 @@ class TrainingController:
             show=self._session.tile,
             supervised_only=self._view.labeled_only,
         )
-        self._finished = None
+        self.run(command)
+
+    def run(self, command: list[str]) -> None:
+        """Start a process that trains."""
+        self._finished, self.discarding = None, False
         self._session.begin_training()
         self.process.start(command)
 
@@ -75,7 +82,9 @@ class TrainingController:
     def _on_ended(self, ending: Ending) -> None:
         training = self._session.training
         finished = self._finished
-        if finished is not None and finished.steps and not ending.crashed:
+        if self.discarding and not (finished is not None and finished.steps):
+            self._session.end_training(tr("The training was discarded. Labels and earlier rounds are as they were."))
+        elif finished is not None and finished.steps and not ending.crashed:
             self._keep(finished)
         elif training.failure:
             self._session.end_training("Training could not go on; the message above says why.")
@@ -136,5 +145,5 @@ def _outcome(finished: RunFinished, curves: Curves, waiting: int) -> str:
     if finished.mdice is not None:
         where = "validation" if curves.dice_measured_on == "validation" else "training"
         score = f", {where} Dice {finished.mdice:.1f} %"
-    todo = f" {waiting} tiles wait for review in section 5." if waiting else ""
+    todo = f" {waiting} tiles wait for review in step 4." if waiting else ""
     return f"{how} after {finished.steps} steps{score}.{todo}"

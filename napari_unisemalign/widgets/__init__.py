@@ -1,1 +1,1 @@
-"""The panel, one file per section. Views are signals and setters; what a click means is decided by the controllers."""
+"""The panel, one file per part of a step. Views are signals and setters; the controllers decide what a click means."""

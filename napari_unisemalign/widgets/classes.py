@@ -1,4 +1,4 @@
-"""Section 2: the tissue classes."""
+"""Step 2: the tissue classes."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_unisemalign.i18n import tr
 from napari_unisemalign.widgets.common import Hint, body_layout, row, set_available
 
 KEY, COLOR, NAME, PROMPT = range(4)
@@ -64,7 +65,7 @@ class ClassesView(QWidget):
         self._rows: tuple[ClassRow, ...] = ()
         self._filling = False
         self.table = QTableWidget(0, 4, self)
-        self.table.setHorizontalHeaderLabels(["Key", "", "Name", "Text prompt"])
+        self.table.setHorizontalHeaderLabels([tr("Key"), "", tr("Name"), tr("Text prompt")])
         self.table.verticalHeader().hide()
         self.table.verticalHeader().setDefaultSectionSize(ROW_PX)
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
@@ -74,7 +75,7 @@ class ClassesView(QWidget):
         self.table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.table.setWordWrap(False)
         self.table.setItemDelegateForColumn(COLOR, SwatchDelegate(self.table))
-        self.table.setAccessibleName("Classes")
+        self.table.setAccessibleName(tr("Classes"))
         header = self.table.horizontalHeader()
         header.setHighlightSections(False)
         header.setStyleSheet("QHeaderView::section { background: transparent; border: none; padding: 2px; }")
@@ -84,8 +85,8 @@ class ClassesView(QWidget):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
             self.table.setColumnWidth(column, width)
         header.setSectionResizeMode(PROMPT, QHeaderView.ResizeMode.Stretch)
-        self.add_button = QPushButton("Add class", self)
-        self.remove_button = QPushButton("Remove class", self)
+        self.add_button = QPushButton(tr("Add class"), self)
+        self.remove_button = QPushButton(tr("Remove class"), self)
         self.hint = Hint("", self)
         layout = body_layout(self)
         layout.addWidget(self.table)
@@ -123,8 +124,10 @@ class ClassesView(QWidget):
 
     def set_available(self, add_reason: str, remove_reason: str, hint: str) -> None:
         """Enable the buttons, or say why not."""
-        set_available(self.add_button, add_reason, "Add a class of tissue; give it a name and a color")
-        set_available(self.remove_button, remove_reason, "Remove the chosen class; no other class changes its number")
+        set_available(self.add_button, add_reason, tr("Add a class of tissue; give it a name and a color"))
+        set_available(
+            self.remove_button, remove_reason, tr("Remove the chosen class; no other class changes its number")
+        )
         self.hint.set_text(hint)
 
     def edit_name(self, class_id: int) -> None:
@@ -139,15 +142,18 @@ class ClassesView(QWidget):
         key = QTableWidgetItem(each.key)
         key.setTextAlignment(Qt.AlignmentFlag.AlignCenter)
         key.setFlags(fixed)
-        key.setToolTip(f"Press {each.key} to paint with {each.name}" if each.key else "No key: only 1 to 9 are used")
+        key_tip = tr("Press {key} to paint with {name}") if each.key else tr("No key: only 1 to 9 are used")
+        key.setToolTip(key_tip.format(key=each.key, name=each.name))
         color = QTableWidgetItem()
         color.setData(COLOR_ROLE, each.color)
         color.setFlags(fixed)
-        color.setToolTip(f"{each.color}: click to choose another color")
+        color.setToolTip(tr("{color}: click to choose another color").format(color=each.color))
         name = QTableWidgetItem(each.name)
-        name.setToolTip(f"{each.name} (class {each.id}): click to paint with it, double-click to rename")
+        name_tip = tr("{name} (class {number}): click to paint with it, double-click to rename")
+        name.setToolTip(name_tip.format(name=each.name, number=each.id))
         prompt = QTableWidgetItem(each.prompt)
-        prompt.setToolTip(f"{each.prompt or 'No prompt'}: what the class looks like, for text encoders; double-click")
+        prompt_tip = tr("{prompt}: what the class looks like, for text encoders; double-click to change it")
+        prompt.setToolTip(prompt_tip.format(prompt=each.prompt or tr("No prompt")))
         for column, item in ((KEY, key), (COLOR, color), (NAME, name), (PROMPT, prompt)):
             self.table.setItem(index, column, item)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QAbstractButton,
@@ -9,10 +11,11 @@ from qtpy.QtWidgets import (
     QLabel,
     QPushButton,
     QSizePolicy,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
+
+from napari_unisemalign.i18n import tr
 
 ACCENT = "#3f74d1"
 SPACING = 6
@@ -24,38 +27,6 @@ QPushButton:enabled {{ background-color: {ACCENT}; color: white; font-weight: 60
 QPushButton:enabled:hover {{ background-color: #5285dd; }}
 QPushButton:enabled:pressed {{ background-color: #3260b4; }}
 """
-
-
-class Section(QWidget):
-    """A titled part of the panel that folds away under its title."""
-
-    def __init__(self, number: int, title: str, body: QWidget, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.body = body
-        self.header = QToolButton(self)
-        self.header.setText(f"{number}   {title}")
-        self.header.setCheckable(True)
-        self.header.setChecked(True)
-        self.header.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        self.header.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.header.setStyleSheet(
-            "QToolButton { border: none; border-radius: 2px; padding: 5px 4px; font-weight: 600; text-align: left;"
-            " background-color: rgba(128, 128, 128, 45); }"
-            "QToolButton:hover { background-color: rgba(128, 128, 128, 80); }"
-        )
-        self.header.toggled.connect(self.set_open)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        layout.addWidget(self.header)
-        layout.addWidget(body)
-        self.set_open(True)
-
-    def set_open(self, is_open: bool) -> None:
-        """Show or fold away the body."""
-        self.header.setChecked(is_open)
-        self.header.setArrowType(Qt.ArrowType.DownArrow if is_open else Qt.ArrowType.RightArrow)
-        self.body.setVisible(is_open)
 
 
 class Hint(QLabel):
@@ -75,9 +46,11 @@ class Hint(QLabel):
         self.setVisible(bool(text))
 
 
-def caption(text: str, parent: QWidget) -> QLabel:
-    """The words before a field, as far left as the buttons."""
+def caption(text: str, parent: QWidget, field: QWidget | None = None) -> QLabel:
+    """The words before a field, as far left as the buttons; they are the field's name for a screen reader."""
     label = QLabel(text, parent)
+    if field is not None:
+        label.setBuddy(field)
     label.setStyleSheet(FLUSH_STYLE)
     return label
 
@@ -119,9 +92,9 @@ class MessageBar(QWidget):
         self._text.setTextFormat(Qt.TextFormat.PlainText)
         self._text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._text.setMinimumWidth(1)
-        self.details_button = QPushButton("Details …", self)
+        self.details_button = QPushButton(tr("Details …"), self)
         self.details_button.clicked.connect(lambda: self.details_clicked.emit(self._details))
-        self.close_button = QPushButton("Close", self)
+        self.close_button = QPushButton(tr("Close"), self)
         self.close_button.clicked.connect(self.hide)
         buttons = QHBoxLayout()
         buttons.setSpacing(SPACING)
@@ -165,7 +138,10 @@ def primary(button: QPushButton) -> QPushButton:
 
 
 def row(*parts: QWidget, stretch: bool = True) -> QHBoxLayout:
-    """Widgets beside each other; with `stretch`, buttons share the width evenly."""
+    """Widgets beside each other; with `stretch`, buttons share the width evenly. A label names the field after it."""
+    for label, field in pairwise(parts):
+        if isinstance(label, QLabel) and label.buddy() is None and not isinstance(field, (QLabel, QAbstractButton)):
+            label.setBuddy(field)
     layout = QHBoxLayout()
     layout.setContentsMargins(0, 0, 0, 0)
     layout.setSpacing(SPACING)
@@ -180,3 +156,15 @@ def body_layout(widget: QWidget) -> QVBoxLayout:
     layout.setContentsMargins(10, 0, 4, 6)
     layout.setSpacing(SPACING)
     return layout
+
+
+def stacked(*parts: QWidget) -> QWidget:
+    """Widgets below each other in one."""
+    whole = QWidget()
+    layout = QVBoxLayout(whole)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(SPACING)
+    for part in parts:
+        layout.addWidget(part)
+    layout.addStretch(1)
+    return whole

@@ -8,6 +8,8 @@ from qtpy.QtCore import QPointF, QRectF, QSize, Qt
 from qtpy.QtGui import QColor, QPainter, QPaintEvent, QPalette, QPen, QPolygonF
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
+from napari_unisemalign.i18n import tr
+
 Points = Sequence[tuple[float, float]]
 
 
@@ -46,7 +48,7 @@ class CurveView(QWidget):
     def set_points(self, points: Points) -> None:
         """Draw these points: (elapsed seconds, value)."""
         self._points = tuple(points)
-        last = f"{self._points[-1][1]:.3g}{self._unit}" if self._points else "no value yet"
+        last = f"{self._points[-1][1]:.3g}{self._unit}" if self._points else tr("no value yet")
         self.setAccessibleName(f"{self._title}: {last}")
         self.update()
 

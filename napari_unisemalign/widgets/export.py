@@ -1,4 +1,4 @@
-"""Section 6: export."""
+"""Step 5: export."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from typing import Literal
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QGridLayout, QLineEdit, QPushButton, QWidget
 
+from napari_unisemalign.i18n import tr
 from napari_unisemalign.widgets.common import Hint, body_layout, caption, set_available
 
 Content = Literal["labels", "predictions", "merged"]
 Format = Literal["png", "tiff"]
 CONTENTS: dict[Content, str] = {
-    "labels": "Labels (painted and accepted)",
-    "predictions": "Predictions (latest training)",
-    "merged": "Labels, and predictions elsewhere",
+    "labels": tr("Labels (painted and accepted)"),
+    "predictions": tr("Predictions (latest training)"),
+    "merged": tr("Labels, and predictions elsewhere"),
 }
 FORMATS: dict[Format, str] = {"png": "PNG", "tiff": "TIFF"}
 
@@ -35,18 +36,18 @@ class ExportView(QWidget):
         for file_format, text in FORMATS.items():
             self.format_combo.addItem(text, file_format)
         self.folder_edit = QLineEdit(self)
-        self.folder_edit.setPlaceholderText("Folder for the masks")
-        self.browse_button = QPushButton("Choose …", self)
-        self.export_button = QPushButton("Export masks", self)
+        self.folder_edit.setPlaceholderText(tr("Folder for the masks"))
+        self.browse_button = QPushButton(tr("Choose …"), self)
+        self.export_button = QPushButton(tr("Export masks"), self)
         self.hint = Hint("", self)
         grid = QGridLayout()
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setSpacing(6)
-        grid.addWidget(caption("Masks", self), 0, 0)
+        grid.addWidget(caption(tr("Masks"), self, self.content_combo), 0, 0)
         grid.addWidget(self.content_combo, 0, 1, 1, 2)
-        grid.addWidget(caption("Format", self), 1, 0)
+        grid.addWidget(caption(tr("Format"), self, self.format_combo), 1, 0)
         grid.addWidget(self.format_combo, 1, 1, 1, 2)
-        grid.addWidget(caption("Folder", self), 2, 0)
+        grid.addWidget(caption(tr("Folder"), self, self.folder_edit), 2, 0)
         grid.addWidget(self.folder_edit, 2, 1)
         grid.addWidget(self.browse_button, 2, 2)
         grid.setColumnStretch(1, 1)
@@ -82,7 +83,7 @@ class ExportView(QWidget):
 
     def set_available(self, reason: str) -> None:
         """Enable the button, or say why not."""
-        set_available(self.export_button, reason, "Write one mask a tile and a list of the classes")
+        set_available(self.export_button, reason, tr("Write one mask a tile and a list of the classes"))
 
     def set_hint(self, text: str) -> None:
         """The sentence that says what was written."""

@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_unisemalign.i18n import tr
 from napari_unisemalign.widgets.common import Hint, caption
 
 
@@ -33,31 +34,31 @@ class NewProjectDialog(QDialog):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setWindowTitle("New project")
+        self.setWindowTitle(tr("New project"))
         self.setMinimumWidth(520)
         self._folder_typed = False
         self.images_edit = QLineEdit(self)
-        self.images_edit.setPlaceholderText("Folder with PNG, TIFF or JPEG images")
+        self.images_edit.setPlaceholderText(tr("Folder with PNG, TIFF or JPEG images"))
         self.folder_edit = QLineEdit(self)
-        self.folder_edit.setPlaceholderText("New folder for labels, runs and copies of the images")
+        self.folder_edit.setPlaceholderText(tr("New folder for labels, runs and copies of the images"))
         self.classes_edit = QLineEdit("background, gland", self)
-        self.classes_edit.setToolTip("Names with commas between them; they can be changed later")
-        images_button, folder_button = QPushButton("Choose …", self), QPushButton("Choose …", self)
+        self.classes_edit.setToolTip(tr("Names with commas between them; they can be changed later"))
+        images_button, folder_button = QPushButton(tr("Choose …"), self), QPushButton(tr("Choose …"), self)
         self.buttons = QDialogButtonBox(
             QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel, parent=self
         )
         self._ok = self.buttons.button(QDialogButtonBox.StandardButton.Ok)
-        self._ok.setText("Make project")
+        self._ok.setText(tr("Make project"))
         grid = QGridLayout()
         grid.setSpacing(8)
         for line, (title, edit, button) in enumerate(
             (
-                ("Images", self.images_edit, images_button),
-                ("Classes", self.classes_edit, None),
-                ("Project folder", self.folder_edit, folder_button),
+                (tr("Images"), self.images_edit, images_button),
+                (tr("Classes"), self.classes_edit, None),
+                (tr("Project folder"), self.folder_edit, folder_button),
             )
         ):
-            grid.addWidget(caption(title, self), line, 0)
+            grid.addWidget(caption(title, self, edit), line, 0)
             grid.addWidget(edit, line, 1, 1, 1 if button else 2)
             if button:
                 grid.addWidget(button, line, 2)
@@ -65,7 +66,7 @@ class NewProjectDialog(QDialog):
         layout.setContentsMargins(16, 16, 16, 16)
         layout.setSpacing(12)
         layout.addLayout(grid)
-        layout.addWidget(Hint("The images are copied, so the project can be moved to another folder or machine."))
+        layout.addWidget(Hint(tr("The images are copied, so the project can be moved to another folder or machine.")))
         layout.addWidget(self.buttons)
         images_button.clicked.connect(lambda: self._choose(self.images_edit, "Folder of images"))
         folder_button.clicked.connect(lambda: self._choose(self.folder_edit, "Folder for the project"))
@@ -101,9 +102,11 @@ class NewProjectDialog(QDialog):
         missing = [
             what
             for what, edit in (
-                ("images", self.images_edit), ("classes", self.classes_edit), ("a project folder", self.folder_edit),
+                (tr("images"), self.images_edit),
+                (tr("classes"), self.classes_edit),
+                (tr("a project folder"), self.folder_edit),
             )
             if not edit.text().strip()
-        ]  # fmt: skip
+        ]
         self._ok.setEnabled(not missing)
-        self._ok.setToolTip(f"Still missing: {', '.join(missing)}." if missing else "")
+        self._ok.setToolTip(tr("Still missing: {parts}.").format(parts=", ".join(missing)) if missing else "")

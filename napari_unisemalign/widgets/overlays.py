@@ -1,24 +1,50 @@
-"""Section 4: overlays."""
+"""Step 4: overlays."""
 
 from __future__ import annotations
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QCheckBox, QGridLayout, QLabel, QSlider, QWidget
+from qtpy.QtWidgets import QCheckBox, QComboBox, QGridLayout, QLabel, QPushButton, QSlider, QWidget
 
-from napari_unisemalign.widgets.common import Hint, body_layout
+from napari_unisemalign.i18n import tr
+from napari_unisemalign.overlay_maps import Comparison
+from napari_unisemalign.widgets.common import Hint, body_layout, set_available
 
 TITLES = {
-    "prediction": ("Prediction", "What the model says about every pixel"),
-    "pseudo-label": ("Pseudo-label", "Where the model is sure enough to teach itself; empty where it is not"),
-    "confidence": ("Confidence", "How sure the model is: dark is unsure, yellow is sure"),
+    "prediction": (tr("Prediction"), tr("What the model says about every pixel")),
+    "pseudo-label": (
+        tr("Pseudo-label"),
+        tr("Where the model is sure enough to teach itself; empty where it is not"),
+    ),
+    "confidence": (tr("Confidence"), tr("How sure the model is: dark is unsure, yellow is sure")),
+    "comparison": (
+        tr("Mark"),
+        tr("Marks in bright cyan the pixels that differ: the places worth a second look before you accept."),
+    ),
 }
+COMPARISONS = {
+    Comparison.DISAGREEMENT: tr("what disagrees with the labels"),
+    Comparison.CHANGES: tr("what changed since the last round"),
+}
+FLICKER_TIP = tr(
+    "Takes all overlays off the image, and puts them back: going to and fro shows best whether a border is right. "
+    "There is a key for it (F1 lists all keys)."
+)
+OPEN_TIP = tr(
+    "Pixels that the model is less sure of are left open: they are not shown, and accepting leaves them unlabelled. "
+    "At 0 % nothing is left open."
+)
 
 
 class OverlaysView(QWidget):
-    """A switch and an opacity for each overlay."""
+    """A switch and an opacity for each overlay, what to mark, and from which confidence on to show."""
 
     visible_changed = Signal(str, bool)
     opacity_changed = Signal(str, float)
+    comparison_changed = Signal(object)
+    """Comparison."""
+    below_changed = Signal(float)
+    """The confidence, 0 to 1, below which pixels are left open."""
+    flicker_clicked = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -26,47 +52,111 @@ class OverlaysView(QWidget):
         self.sliders: dict[str, QSlider] = {}
         self._percents: dict[str, QLabel] = {}
         self._setting = False
-        grid = QGridLayout()
-        grid.setContentsMargins(0, 0, 0, 0)
-        grid.setHorizontalSpacing(8)
-        grid.setVerticalSpacing(4)
-        for line, (role, (title, tip)) in enumerate(TITLES.items()):
-            self._add_row(grid, line, role, title, tip)
-        grid.setColumnStretch(1, 1)
+        self._grid = QGridLayout()
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setHorizontalSpacing(8)
+        self._grid.setVerticalSpacing(4)
+        for line, role in enumerate(TITLES):
+            self._add_switch(line, role)
+        for line, role in enumerate(("prediction", "pseudo-label", "confidence")):
+            self._add_opacity(line, role)
+        self.comparison_combo = QComboBox(self)
+        for comparison, words in COMPARISONS.items():
+            self.comparison_combo.addItem(words, comparison)
+        self.comparison_combo.setAccessibleName(tr("What to mark on the image"))
+        self.comparison_combo.setToolTip(TITLES["comparison"][1])
+        self._grid.addWidget(self.comparison_combo, 3, 1, 1, 2)
+        self.below_slider, self._below_percent = self._add_below(4)
+        self._grid.setColumnStretch(1, 1)
+        self.flicker_button = QPushButton(tr("Hide overlays"), self)
+        self.flicker_button.setCheckable(True)
+        self.words = Hint("", self)
         self.hint = Hint("", self)
         layout = body_layout(self)
-        layout.addLayout(grid)
+        layout.addLayout(self._grid)
+        layout.addWidget(self.flicker_button)
+        layout.addWidget(self.words)
         layout.addWidget(self.hint)
+        self._connect()
 
-    def _add_row(self, grid: QGridLayout, line: int, role: str, title: str, tip: str) -> None:
-        switch, slider, percent = QCheckBox(title, self), QSlider(Qt.Orientation.Horizontal, self), QLabel("", self)
-        switch.setToolTip(tip)
+    def _add_switch(self, line: int, role: str) -> None:
+        switch = QCheckBox(TITLES[role][0], self)
+        switch.toggled.connect(lambda on: self._tell_visible(role, on))
+        self._grid.addWidget(switch, line, 0)
+        self.switches[role] = switch
+
+    def _add_opacity(self, line: int, role: str) -> None:
+        slider, percent = QSlider(Qt.Orientation.Horizontal, self), self._percent_label()
+        title = TITLES[role][0].lower()
         slider.setRange(0, 100)
-        slider.setToolTip(f"Opacity of the {title.lower()}")
-        slider.setAccessibleName(f"Opacity of the {title.lower()}")
+        slider.setToolTip(tr("How strongly the {overlay} covers the tissue").format(overlay=title))
+        slider.setAccessibleName(tr("Opacity of the {overlay}").format(overlay=title))
+        slider.valueChanged.connect(lambda value: self._tell_opacity(role, value))
+        self._grid.addWidget(slider, line, 1)
+        self._grid.addWidget(percent, line, 2)
+        self.sliders[role], self._percents[role] = slider, percent
+
+    def _add_below(self, line: int) -> tuple[QSlider, QLabel]:
+        slider, percent = QSlider(Qt.Orientation.Horizontal, self), self._percent_label()
+        caption = QLabel(tr("Open below"), self)
+        caption.setStyleSheet("padding: 0; margin: 0;")
+        caption.setBuddy(slider)
+        caption.setToolTip(OPEN_TIP)
+        slider.setRange(0, 99)
+        slider.setToolTip(OPEN_TIP)
+        slider.setAccessibleName(tr("Leave pixels open below this confidence"))
+        percent.setText("0 %")
+        self._grid.addWidget(caption, line, 0)
+        self._grid.addWidget(slider, line, 1)
+        self._grid.addWidget(percent, line, 2)
+        return slider, percent
+
+    def _percent_label(self) -> QLabel:
+        percent = QLabel("", self)
         percent.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         percent.setMinimumWidth(percent.fontMetrics().horizontalAdvance("100 %") + 6)
-        grid.addWidget(switch, line, 0)
-        grid.addWidget(slider, line, 1)
-        grid.addWidget(percent, line, 2)
-        switch.toggled.connect(lambda on: self._tell_visible(role, on))
-        slider.valueChanged.connect(lambda value: self._tell_opacity(role, value))
-        self.switches[role], self.sliders[role], self._percents[role] = switch, slider, percent
+        return percent
+
+    def _connect(self) -> None:
+        self.comparison_combo.activated.connect(lambda _index: self.comparison_changed.emit(self.comparison))
+        self.below_slider.valueChanged.connect(self._tell_below)
+        self.flicker_button.clicked.connect(lambda: self.flicker_clicked.emit())
+
+    @property
+    def comparison(self) -> Comparison:
+        """What to mark."""
+        return Comparison(self.comparison_combo.currentData())
+
+    @property
+    def below(self) -> float:
+        """The confidence, 0 to 1, below which pixels are left open."""
+        return self.below_slider.value() / 100
 
     def set_overlay(self, role: str, visible: bool, opacity: float) -> None:
         """Show how a layer is shown, without telling anybody."""
         self._setting = True
         self.switches[role].setChecked(visible)
-        self.sliders[role].setValue(round(100 * opacity))
-        self._percents[role].setText(f"{round(100 * opacity)} %")
+        if role in self.sliders:
+            self.sliders[role].setValue(round(100 * opacity))
+            self._percents[role].setText(f"{round(100 * opacity)} %")
         self._setting = False
+
+    def set_flickered(self, hidden: bool) -> None:
+        """Whether the overlays are off the image for a moment."""
+        self.flicker_button.setChecked(hidden)
+        self.flicker_button.setText(tr("Show overlays") if hidden else tr("Hide overlays"))
+
+    def set_words(self, words: str) -> None:
+        """What the marked and the open pixels are, with numbers."""
+        self.words.set_text(words)
 
     def set_available(self, reason: str) -> None:
         """Enable the rows, or say why there is nothing to show."""
         for role, (_, tip) in TITLES.items():
-            self.switches[role].setEnabled(not reason)
-            self.switches[role].setToolTip(reason or tip)
-            self.sliders[role].setEnabled(not reason)
+            set_available(self.switches[role], reason, tip)
+        for part in (*self.sliders.values(), self.comparison_combo, self.below_slider):
+            part.setEnabled(not reason)
+        set_available(self.flicker_button, reason, FLICKER_TIP)
         self.hint.set_text(reason)
 
     def _tell_visible(self, role: str, visible: bool) -> None:
@@ -77,3 +167,7 @@ class OverlaysView(QWidget):
         self._percents[role].setText(f"{value} %")
         if not self._setting:
             self.opacity_changed.emit(role, value / 100)
+
+    def _tell_below(self, value: int) -> None:
+        self._below_percent.setText(f"{value} %")
+        self.below_changed.emit(value / 100)

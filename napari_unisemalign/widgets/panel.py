@@ -1,22 +1,28 @@
-"""The dock's content: the six sections in the order of work, in a column that scrolls."""
+"""The dock's content: the tile on screen, the five steps in the order of work, and the status line."""
 
 from __future__ import annotations
 
-from qtpy.QtCore import QEvent, Qt, QTimer, Signal
+from qtpy.QtCore import QEvent, QObject, QTimer, Signal
 from qtpy.QtGui import QShowEvent
-from qtpy.QtWidgets import QFrame, QScrollArea, QSizePolicy, QStyle, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QStyle, QVBoxLayout, QWidget
 
+from napari_unisemalign.i18n import tr
 from napari_unisemalign.widgets.classes import ClassesView
-from napari_unisemalign.widgets.common import MessageBar, Section
+from napari_unisemalign.widgets.cleanup import CleanUpView
+from napari_unisemalign.widgets.common import MessageBar, stacked
 from napari_unisemalign.widgets.correct import CorrectView
 from napari_unisemalign.widgets.export import ExportView
 from napari_unisemalign.widgets.overlays import OverlaysView
+from napari_unisemalign.widgets.painting import PaintingView
+from napari_unisemalign.widgets.status import StatusLine, TileBar
+from napari_unisemalign.widgets.steps import Steps
 from napari_unisemalign.widgets.tiles import TilesView
+from napari_unisemalign.widgets.tour import Spotlight, TourCard
 from napari_unisemalign.widgets.train import TrainView
 
 
 class Panel(QWidget):
-    """All sections. It only shows; `napari_unisemalign.controller` makes it work."""
+    """All steps. It only shows; `napari_unisemalign.controller` makes it work."""
 
     docked = Signal()
     """napari has put this widget into a dock."""
@@ -28,45 +34,61 @@ class Panel(QWidget):
         self.dock_name = "UniSemAlign"
         self.setObjectName("unisemalign_panel")
         self.messages = MessageBar(self)
+        self.tour = TourCard(self)
+        self.tile_bar = TileBar(self)
         self.tiles = TilesView(self)
         self.classes = ClassesView(self)
+        self.painting = PaintingView(self)
         self.train = TrainView(self)
         self.overlays = OverlaysView(self)
+        self.cleanup = CleanUpView(self)
         self.correct = CorrectView(self)
         self.export = ExportView(self)
-        self.sections = tuple(
-            Section(number, title, body, self)
-            for number, (title, body) in enumerate(
-                (
-                    ("Project and tiles", self.tiles),
-                    ("Classes", self.classes),
-                    ("Train", self.train),
-                    ("Overlays", self.overlays),
-                    ("Accept and correct", self.correct),
-                    ("Export", self.export),
-                ),
-                start=1,
-            )
+        self.steps = Steps(
+            (
+                (tr("Project and tiles"), self.tiles),
+                (tr("Classes and painting"), stacked(self.classes, self.painting)),
+                (tr("Train"), stacked(self.train)),
+                (tr("Review"), stacked(self.overlays, self.cleanup, self.correct)),
+                (tr("Export"), stacked(self.export)),
+            ),
+            self,
         )
-        column = QWidget(self)
-        stack = QVBoxLayout(column)
-        stack.setContentsMargins(4, 4, 4, 4)
-        stack.setSpacing(4)
-        for section in self.sections:
-            stack.addWidget(section)
-        stack.addStretch(1)
-        self.scroll_area = QScrollArea(self)
-        self.scroll_area.setFrameShape(QFrame.Shape.NoFrame)
-        self.scroll_area.setWidgetResizable(True)
-        self.scroll_area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.scroll_area.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.scroll_area.setWidget(column)
-        self._column = column
+        self.sections = self.steps.steps
+        self._fit_timer = QTimer(self)
+        self._fit_timer.setSingleShot(True)
+        self._fit_timer.timeout.connect(self._fit)
+        self._revealed: QWidget | None = None
+        self._reveal_timer = QTimer(self)
+        self._reveal_timer.setSingleShot(True)
+        self._reveal_timer.timeout.connect(self._scroll)
+        for step in self.sections:
+            step.body.installEventFilter(self)
+        self.status = StatusLine(self)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setContentsMargins(0, 4, 0, 0)
         layout.setSpacing(4)
         layout.addWidget(self.messages)
-        layout.addWidget(self.scroll_area, 1)
+        layout.addWidget(self.tour)
+        layout.addWidget(self.tile_bar)
+        layout.addWidget(self.steps, 1)
+        layout.addWidget(self.status)
+        self.spotlight = Spotlight(self)
+
+    def reveal(self, part: QWidget) -> None:
+        """Open the step that holds this part, fold the others away, and scroll to it."""
+        for step in self.sections:
+            if step.isAncestorOf(part):
+                if not step.is_open:
+                    self.steps.open_only(step)
+                self._revealed = part
+                self._reveal_timer.start(0)  # the layout must know the places of what came to light
+                return
+
+    def _scroll(self) -> None:
+        for step in self.sections:
+            if self._revealed is not None and step.isAncestorOf(self._revealed):
+                step.scroll_area.ensureWidgetVisible(self._revealed, 0, 8)
 
     def showEvent(self, event: QShowEvent | None) -> None:  # noqa: D102
         super().showEvent(event)
@@ -85,11 +107,17 @@ class Panel(QWidget):
             self.dock_name = parent.windowTitle()
             self.docked.emit()
 
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: D102
+        if event is not None and event.type() == QEvent.Type.LayoutRequest:
+            self._fit_later()  # a folded step gets its fonts and margins later than the open one
+        return super().eventFilter(watched, event)
+
     def _fit_later(self) -> None:
-        QTimer.singleShot(0, self._fit)  # when all parts have got the new fonts and margins
+        self._fit_timer.start(0)  # when all parts have got the new fonts and margins
 
     def _fit(self) -> None:
-        """Be wide enough that nothing is cut off beside the scroll bar."""
+        """Be wide enough that nothing is cut off beside the scroll bar, whichever step is open."""
         style = self.style()
         scroll_bar = style.pixelMetric(QStyle.PixelMetric.PM_ScrollBarExtent) if style is not None else 16
-        self.setMinimumWidth(self._column.minimumSizeHint().width() + scroll_bar + 2)
+        widest = max(step.body.minimumSizeHint().width() for step in self.sections)
+        self.setMinimumWidth(widest + scroll_bar + 10)

@@ -1,4 +1,4 @@
-"""The list of tiles: a model that holds names only, and a delegate that draws thumbnail, name and state.
+"""The list of tiles: a model that holds names only, and a delegate that draws thumbnail, name, state and class mix.
 
 Rows ask for their state and thumbnail when they come into view, so a project of ten thousand tiles opens as fast as
 one of ten.
@@ -6,19 +6,24 @@ one of ten.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from qtpy.QtCore import QAbstractListModel, QModelIndex, QObject, QRect, QSize, Qt, Signal
+from qtpy.QtCore import QAbstractListModel, QModelIndex, QObject, QRect, QRectF, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QFontMetrics, QImage, QPainter, QPalette, QPixmap
 from qtpy.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
+from napari_unisemalign.i18n import tr
 from napari_unisemalign.widgets.common import ACCENT
 
 THUMBNAIL_PX = 40
 ROW_PX = 46
+MIX_PX = 3
 STATE_ROLE = Qt.ItemDataRole.UserRole + 1
+LINE_ROLE = Qt.ItemDataRole.UserRole + 2
+MIX_ROLE = Qt.ItemDataRole.UserRole + 3
 VALIDATION_SUFFIX = ", for validation"
 STATE_COLORS = {
     "unlabelled": "#8a8f98",
@@ -26,6 +31,22 @@ STATE_COLORS = {
     "predicted": "#e8963c",
     "accepted": "#3fae6b",
 }
+
+
+@dataclass(frozen=True)
+class TileDetails:
+    """What a row says of a tile besides its state.
+
+    words: such as "92 % sure". mix: the prediction's classes, (colour, share 0..1). suggestion: why a label would help
+    here, a sentence; empty where it is not among the suggested ones.
+    """
+
+    words: tuple[str, ...] = ()
+    mix: tuple[tuple[str, float], ...] = ()
+    suggestion: str = ""
+
+
+NO_DETAILS = TileDetails()
 
 
 class TileModel(QAbstractListModel):
@@ -40,13 +61,34 @@ class TileModel(QAbstractListModel):
         self._states: dict[str, str] = {}
         self._thumbnails: dict[str, QPixmap] = {}
         self._asked: set[str] = set()
+        self._rows: dict[str, int] = {}
+        self._details: Mapping[str, TileDetails] = {}
+        self._suggesting = False
 
     def set_tiles(self, names: Sequence[str], state_of: Callable[[str], str]) -> None:
         """Show these tiles; `state_of` is called for the rows that are drawn."""
         self.beginResetModel()
         self._names, self._state_of = tuple(names), state_of
-        self._states, self._thumbnails, self._asked = {}, {}, set()
+        self._states, self._thumbnails, self._asked, self._details = {}, {}, set(), {}
+        self._rows = {name: row for row, name in enumerate(self._names)}
         self.endResetModel()
+
+    def set_order(self, names: Sequence[str], *, suggesting: bool = False) -> None:
+        """Show these of the tiles, in this order; what is known of them stays.
+
+        suggesting: the rows say why a label would help there, and not the state.
+        """
+        self.beginResetModel()
+        self._suggesting = suggesting
+        self._names = tuple(names)
+        self._rows = {name: row for row, name in enumerate(self._names)}
+        self.endResetModel()
+
+    def set_details(self, details: Mapping[str, TileDetails]) -> None:
+        """What the rows say besides the state, by name."""
+        self._details = details
+        if self._names:
+            self.dataChanged.emit(self.index(0, 0), self.index(len(self._names) - 1, 0))
 
     def refresh_states(self) -> None:
         """Ask for the states again."""
@@ -56,14 +98,14 @@ class TileModel(QAbstractListModel):
 
     def set_thumbnail(self, name: str, pixels: npt.NDArray[np.uint8]) -> None:
         """Show a tile's thumbnail, (h, w, 3)."""
-        if name in self._names:
-            self._thumbnails[name] = _pixmap(pixels)
-            index = self.index(self._names.index(name), 0)
+        self._thumbnails[name] = _pixmap(pixels)
+        if name in self._rows:
+            index = self.index(self._rows[name], 0)
             self.dataChanged.emit(index, index)
 
     def row_of(self, name: str | None) -> int:
         """The row of a tile, -1 for none."""
-        return self._names.index(name) if name in self._names else -1
+        return self._rows.get(name, -1) if name is not None else -1
 
     def name_at(self, row: int) -> str:
         """The tile in this row."""
@@ -90,9 +132,26 @@ class TileModel(QAbstractListModel):
             return self._state(name)
         if role == Qt.ItemDataRole.DecorationRole:
             return self._thumbnail(name)
+        if role == LINE_ROLE:
+            return self._line(name)
+        if role == MIX_ROLE:
+            return self._details.get(name, NO_DETAILS).mix
         if role in (Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleTextRole):
-            return f"{name}: {self._state(name)}. Right-click a labelled tile to use it for validation."
+            return self._in_words(name)
         return None
+
+    def _line(self, name: str) -> str:
+        details = self._details.get(name, NO_DETAILS)
+        if self._suggesting and details.suggestion:
+            return details.suggestion
+        return ", ".join((self._state(name), *details.words))
+
+    def _in_words(self, name: str) -> str:
+        details = self._details.get(name, NO_DETAILS)
+        words = f"{name}: {', '.join((self._state(name), *details.words))}."
+        if details.suggestion:
+            words += "\n" + tr("Suggested: {reason}").format(reason=details.suggestion)
+        return words + "\n" + tr("Right-click a labelled tile to use it for validation.")
 
     def _state(self, name: str) -> str:
         if name not in self._states:
@@ -152,7 +211,19 @@ class TileDelegate(QStyledItemDelegate):
         painter.setBrush(QColor(STATE_COLORS.get(state.partition(",")[0], STATE_COLORS["unlabelled"])))
         painter.drawEllipse(second.left() + 1, second.center().y() - 3, 8, 8)
         painter.setPen(color)
-        painter.drawText(second.adjusted(15, 0, 0, 0), alignment, state)
+        second = second.adjusted(15, 0, 0, 0)
+        words = metrics.elidedText(str(index.data(LINE_ROLE)), Qt.TextElideMode.ElideRight, second.width())
+        painter.drawText(second, alignment, words)
+        self._draw_mix(painter, QRect(left, rect.bottom() - MIX_PX - 1, line.width(), MIX_PX), index.data(MIX_ROLE))
+
+    def _draw_mix(self, painter: QPainter, bar: QRect, mix: Sequence[tuple[str, float]]) -> None:
+        """The classes of the prediction side by side, each as wide as its share."""
+        painter.setPen(Qt.PenStyle.NoPen)
+        done = 0.0
+        for color, share in mix:
+            start, end = bar.left() + bar.width() * done, bar.left() + bar.width() * (done + share)
+            painter.fillRect(QRectF(start, bar.top(), end - start, bar.height()), QColor(color))
+            done += share
 
 
 def _palette(option: QStyleOptionViewItem) -> QPalette:

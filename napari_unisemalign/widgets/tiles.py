@@ -1,8 +1,8 @@
-"""Section 1: the project and its tiles."""
+"""Step 1: the project and its tiles."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -10,22 +10,24 @@ from qtpy.QtCore import QItemSelectionModel, QModelIndex, QPoint, Qt, Signal
 from qtpy.QtGui import QAction
 from qtpy.QtWidgets import QAbstractItemView, QListView, QMenu, QPushButton, QWidget
 
-from napari_unisemalign.widgets.common import FLUSH_STYLE, ElidedLabel, Hint, body_layout, row, set_available
-from napari_unisemalign.widgets.tile_list import ROW_PX, TileDelegate, TileModel
+from napari_unisemalign.arrange import Show
+from napari_unisemalign.i18n import tr
+from napari_unisemalign.widgets.common import FLUSH_STYLE, ElidedLabel, Hint, body_layout, row
+from napari_unisemalign.widgets.order import OrderView
+from napari_unisemalign.widgets.tile_list import ROW_PX, TileDelegate, TileDetails, TileModel
 
 VALIDATION_ACTION = "Use the labels for validation, not for training"
 EMPTY = "Open a project, make a new one from a folder of images, or try the sample."
 
 
 class TilesView(QWidget):
-    """Open, new, sample; the list of tiles; previous and next."""
+    """Open, new, sample; what the list shows and in which order; the list of tiles."""
 
     open_clicked = Signal()
     new_clicked = Signal()
     sample_clicked = Signal()
+    tour_clicked = Signal()
     tile_chosen = Signal(str)
-    previous_clicked = Signal()
-    next_clicked = Signal()
     thumbnail_wanted = Signal(str)
     validation_toggled = Signal(str)
     """A tile should be used for validation, or no longer."""
@@ -38,6 +40,8 @@ class TilesView(QWidget):
         self.new_button = QPushButton("New …", self)
         self.sample_button = QPushButton("Sample", self)
         self.summary = Hint(EMPTY, self)
+        self.tour_button = QPushButton(tr("New here? Show me around"), self)
+        self.tour_button.setToolTip(tr("A tour of seven stops on the sample project. Leave it whenever you like."))
         self.model = TileModel(self)
         self.list = QListView(self)
         self.list.setModel(self.model)
@@ -47,17 +51,18 @@ class TilesView(QWidget):
         self.list.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.list.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.list.setFixedHeight(4 * ROW_PX + 8)
+        self.list.setMinimumHeight(3 * ROW_PX)
         self.list.setAccessibleName("Tiles")
         self.list.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        self.previous_button = QPushButton("Previous tile", self)
-        self.next_button = QPushButton("Next tile", self)
+        self.order = OrderView(self)
         layout = body_layout(self)
         layout.addWidget(self.title)
         layout.addLayout(row(self.open_button, self.new_button, self.sample_button))
         layout.addWidget(self.summary)
-        layout.addWidget(self.list)
-        layout.addLayout(row(self.previous_button, self.next_button))
+        layout.addWidget(self.tour_button)
+        layout.addWidget(self.order)
+        layout.addWidget(self.list, 1)
+        layout.addStretch(0)  # holds the rest together while there is no list
         self._connect()
         self.set_project("", "")
 
@@ -65,8 +70,7 @@ class TilesView(QWidget):
         self.open_button.clicked.connect(lambda: self.open_clicked.emit())
         self.new_button.clicked.connect(lambda: self.new_clicked.emit())
         self.sample_button.clicked.connect(lambda: self.sample_clicked.emit())
-        self.previous_button.clicked.connect(lambda: self.previous_clicked.emit())
-        self.next_button.clicked.connect(lambda: self.next_clicked.emit())
+        self.tour_button.clicked.connect(lambda: self.tour_clicked.emit())
         self.list.customContextMenuRequested.connect(self._show_menu)
         self.model.thumbnail_wanted.connect(self.thumbnail_wanted)
         self.list.selectionModel().currentChanged.connect(self._on_current)
@@ -77,8 +81,9 @@ class TilesView(QWidget):
         self.title.setToolTip(path)
         self.title.setVisible(bool(name))
         self.list.setVisible(bool(name))
-        self.previous_button.setVisible(bool(name))
-        self.next_button.setVisible(bool(name))
+        self.tour_button.setVisible(not name)
+        self.order.setVisible(bool(name))
+        self.order.reset()
         self.open_button.setToolTip("Open a project folder")
         self.new_button.setToolTip("Make a project from a folder of PNG, TIFF or JPEG images")
         self.sample_button.setToolTip("Open a sample project of artificial tissue (it is made the first time)")
@@ -86,6 +91,14 @@ class TilesView(QWidget):
     def set_tiles(self, names: Sequence[str], state_of: Callable[[str], str]) -> None:
         """Fill the list."""
         self.model.set_tiles(names, state_of)
+
+    def set_order(self, names: Sequence[str]) -> None:
+        """Show these of the tiles, in this order."""
+        self.model.set_order(names, suggesting=self.order.shown is Show.SUGGESTED)
+
+    def set_details(self, details: Mapping[str, TileDetails]) -> None:
+        """What the rows say besides the state."""
+        self.model.set_details(details)
 
     def refresh_states(self) -> None:
         """Draw the states anew."""
@@ -109,14 +122,9 @@ class TilesView(QWidget):
         self.list.scrollTo(index)
         self.list.viewport().update()
 
-    def set_neighbors(self, has_previous: bool, has_next: bool) -> None:
-        """Enable the two buttons where there is a tile to go to."""
-        set_available(self.previous_button, "" if has_previous else "This is the first tile.")
-        set_available(self.next_button, "" if has_next else "This is the last tile.")
-
     def set_switchable(self, reason: str) -> None:
         """Allow or forbid opening another project."""
-        for button in (self.open_button, self.new_button, self.sample_button):
+        for button in (self.open_button, self.new_button, self.sample_button, self.tour_button):
             button.setEnabled(not reason)
             if reason:
                 button.setToolTip(reason)

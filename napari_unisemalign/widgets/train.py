@@ -1,4 +1,4 @@
-"""Section 3: train."""
+"""Step 3: train."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QProgressBar, QPushButton,
 
 from napari_unisemalign.widgets.common import Hint, body_layout, caption, primary, row, set_available
 from napari_unisemalign.widgets.curves import CurveView, Points, duration
+from napari_unisemalign.widgets.train_controls import TrainControls
 
 DEFAULT_MINUTES = 5.0
 LIVE_TIP = (
@@ -38,6 +39,7 @@ class TrainView(QWidget):
         self.stop_button = QPushButton("Stop and keep", self)
         self.live_button = QPushButton("Live", self)
         self.live_button.setCheckable(True)
+        self.controls = TrainControls(self)
         self.live_status = Hint("", self)
         self.progress = QProgressBar(self)
         self.progress.setRange(0, 1000)
@@ -54,6 +56,7 @@ class TrainView(QWidget):
         settings.addWidget(self.labeled_only_check)
         layout.addLayout(settings)
         layout.addLayout(row(self.start_button, self.stop_button, self.live_button))
+        layout.addWidget(self.controls)
         layout.addWidget(self.live_status)
         layout.addWidget(self.progress)
         layout.addWidget(self.time_left)

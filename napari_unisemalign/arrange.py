@@ -1,0 +1,137 @@
+"""Which tiles the list shows, and in which order. Pure: facts in, names out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from training_core.project import Project, TileState
+from training_core.project.runs import natural_key
+from training_core.project.summaries import read_summaries
+
+
+class Sort(StrEnum):
+    """What the tiles are ordered by."""
+
+    PROJECT = "project"
+    NAME = "name"
+    STATE = "state"
+    CONFIDENCE = "confidence"
+    CHANGE = "change"
+    SUGGESTED = "suggested"
+
+
+class Show(StrEnum):
+    """Which tiles are shown."""
+
+    ALL = "all"
+    NOT_LABELED = "not_labelled"
+    LABELED = "labelled"
+    PARTLY = "partly"
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    SUGGESTED = "suggested"
+
+
+@dataclass(frozen=True)
+class TileFacts:
+    """What is known of a tile without opening a picture.
+
+    is_full: every pixel is labelled. confidence and changed: of the latest run's prediction, 0..1, None where it made
+    none; changed is the share of pixels whose class is another than the run before said. classes: the prediction's
+    shares by class id, 0..1.
+    """
+
+    name: str
+    state: TileState = TileState.UNLABELED
+    is_full: bool = False
+    is_rejected: bool = False
+    confidence: float | None = None
+    changed: float | None = None
+    classes: Mapping[int, float] = field(default_factory=dict)
+
+    @property
+    def is_labeled(self) -> bool:
+        """Whether at least one pixel is labelled, by hand or by accepting."""
+        return self.state in (TileState.LABELED, TileState.ACCEPTED)
+
+
+# The work that waits comes first.
+_STATE_ORDER = (TileState.PREDICTED, TileState.UNLABELED, TileState.LABELED, TileState.ACCEPTED)
+
+
+def gather(project: Project) -> dict[str, TileFacts]:
+    """The facts of all tiles, in the project's order; two small files are read, no picture."""
+    run_id = project.latest_run_id()
+    summaries = read_summaries(project.path, run_id) if run_id is not None else {}
+    facts = {}
+    for name, state in project.states().items():
+        summary = summaries.get(name)
+        facts[name] = TileFacts(
+            name,
+            state,
+            is_full=state in (TileState.LABELED, TileState.ACCEPTED) and project.is_fully_labeled(name),
+            is_rejected=run_id is not None and state is TileState.UNLABELED and project.is_rejected(name, run_id),
+            confidence=summary.confidence if summary else None,
+            changed=summary.changed if summary else None,
+            classes=summary.classes if summary else {},
+        )
+    return facts
+
+
+def arrange(
+    tiles: Iterable[TileFacts],
+    sort: Sort = Sort.PROJECT,
+    show: Show = Show.ALL,
+    search: str = "",
+    suggested: Iterable[str] = (),
+) -> tuple[str, ...]:
+    """The names to show, in order.
+
+    search: every word of it must be in the name, in any case. suggested: names, the most useful first. Least sure and
+    most changed come first; tiles of which that is not known come last. Ties keep the project's order.
+    """
+    ranks = {name: rank for rank, name in enumerate(suggested)}
+    words = search.casefold().split()
+    chosen = [
+        tile
+        for tile in tiles
+        if _belongs(tile, show, ranks) and all(word in tile.name.casefold() for word in words)
+    ]  # fmt: skip
+    key = _key(sort, ranks)
+    return tuple(tile.name for tile in (sorted(chosen, key=key) if key else chosen))
+
+
+def _belongs(tile: TileFacts, show: Show, ranks: Mapping[str, int]) -> bool:
+    match show:
+        case Show.ALL:
+            return True
+        case Show.NOT_LABELED:
+            return not tile.is_labeled
+        case Show.LABELED:
+            return tile.is_labeled
+        case Show.PARTLY:
+            return tile.is_labeled and not tile.is_full
+        case Show.ACCEPTED:
+            return tile.state is TileState.ACCEPTED
+        case Show.REJECTED:
+            return tile.is_rejected
+        case Show.SUGGESTED:
+            return tile.name in ranks
+
+
+def _key(sort: Sort, ranks: Mapping[str, int]) -> Callable[[TileFacts], tuple[object, ...]] | None:
+    match sort:
+        case Sort.PROJECT:
+            return None
+        case Sort.NAME:
+            return lambda tile: natural_key(tile.name)
+        case Sort.STATE:
+            return lambda tile: (_STATE_ORDER.index(tile.state),)
+        case Sort.CONFIDENCE:
+            return lambda tile: (tile.confidence is None, tile.confidence or 0.0)
+        case Sort.CHANGE:
+            return lambda tile: (tile.changed is None, -(tile.changed or 0.0))
+        case Sort.SUGGESTED:
+            return lambda tile: (ranks.get(tile.name, len(ranks)),)

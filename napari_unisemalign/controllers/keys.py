@@ -1,0 +1,142 @@
+"""Binds the actions' keys in napari's window, and shows the sheet on which they are listed and changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from napari.settings import get_settings
+from napari.utils.action_manager import action_manager
+from qtpy.QtGui import QKeySequence
+
+from napari_unisemalign.actions import ACTIONS, Action, perform
+from napari_unisemalign.i18n import tr
+from napari_unisemalign.layers import ROLE_KEY
+from napari_unisemalign.notify import in_lines
+from napari_unisemalign.shortcuts import Shortcuts, canonical
+from napari_unisemalign.widgets.keys import KeyRow, KeysDialog
+from training_core.errors import UserError
+
+if TYPE_CHECKING:
+    from napari_unisemalign.controller import Controller
+
+NAPARI_ACTIONS = (
+    "napari:hold_for_pan_zoom",
+    "napari:activate_labels_paint_mode",
+    "napari:activate_labels_erase_mode",
+    "napari:activate_labels_fill_mode",
+    "napari:activate_labels_polygon_mode",
+    "napari:decrease_brush_size",
+    "napari:increase_brush_size",
+    "napari:reset_view",
+    "napari:toggle_selected_visibility",
+)
+"""What a painter needs of napari's own keys."""
+
+
+class KeysController:
+    """Keys on the viewer and on each of our layers, whose own keys, such as 1 to 7, would win otherwise."""
+
+    def __init__(self, window: Controller) -> None:
+        self._window = window
+        self._viewer, self._reporter = window.context.viewer, window.context.reporter
+        self._dialog: KeysDialog | None = None
+        self._shortcuts = Shortcuts()
+        self._keys, problems = self._shortcuts.keys()
+        self._shortcuts.on_change(self._on_changed)
+        self._viewer.layers.events.inserted.connect(self._on_layer)
+        self._bind(self._viewer)
+        if problems:
+            self._reporter.warning("\n".join(problems))
+
+    def show(self) -> None:
+        """Show the sheet of keys."""
+        if self._dialog is None:
+            dialog = KeysDialog(self._window.context.panel)
+            dialog.key_wanted.connect(self._assign)
+            dialog.reset_wanted.connect(self._reset)
+            dialog.destroyed.connect(self._on_closed)
+            self._dialog = dialog
+            self._fill()
+        self._dialog.show()
+        self._dialog.raise_()
+        self._dialog.activateWindow()
+
+    @property
+    def dialog(self) -> KeysDialog | None:
+        """The sheet, while it is open."""
+        return self._dialog
+
+    def _on_closed(self, _object: object = None) -> None:
+        self._dialog = None
+
+    def _assign(self, action_id: str, key: str) -> None:
+        self._change(lambda: self._shortcuts.assign(action_id, key), tr("The key is changed."))
+
+    def _reset(self) -> None:
+        self._change(self._shortcuts.reset, tr("Every key is as at first."))
+
+    def _change(self, change: Callable[[], None], done: str) -> None:
+        assert self._dialog is not None
+        try:
+            change()
+        except UserError as error:
+            self._dialog.say(in_lines(error))
+        else:
+            self._dialog.say(done)
+
+    def _on_changed(self) -> None:
+        """Changed on the sheet, in napari's preferences, or in another window."""
+        for provider in (self._viewer, *self._our_layers()):
+            for key in filter(None, self._keys.values()):
+                provider.bind_key(key, None)
+        self._keys, problems = self._shortcuts.keys()
+        for provider in (self._viewer, *self._our_layers()):
+            self._bind(provider)
+        if self._dialog is not None:
+            self._fill()
+            self._dialog.say("\n".join(problems))
+        elif problems:
+            self._reporter.warning("\n".join(problems))
+
+    def _our_layers(self) -> list[Any]:
+        return [layer for layer in self._viewer.layers if ROLE_KEY in layer.metadata]
+
+    def _on_layer(self, event: Any) -> None:
+        if ROLE_KEY in event.value.metadata:
+            self._bind(event.value)
+
+    def _bind(self, provider: Any) -> None:
+        for action in ACTIONS:
+            if self._keys[action.id]:
+                provider.bind_key(self._keys[action.id], self._pressed(action), overwrite=True)
+
+    def _pressed(self, action: Action) -> Callable[[Any], None]:
+        def press(_provider: Any) -> None:
+            perform(action, self._window)
+
+        return press
+
+    def _fill(self) -> None:
+        assert self._dialog is not None
+        ours = [KeyRow(action.id, action.title, shown(self._keys[action.id])) for action in ACTIONS]
+        taken = set(self._keys.values())
+        self._dialog.set_rows([*ours, *(row for row in _napari_rows(taken) if row.key)])
+
+
+def shown(key: str) -> str:
+    """A key as this system writes it."""
+    return QKeySequence(key.replace("PageUp", "PgUp").replace("PageDown", "PgDown")).toString(
+        QKeySequence.SequenceFormat.NativeText
+    )
+
+
+def _napari_rows(taken: set[str]) -> list[KeyRow]:
+    """napari's own keys, without those that stand for one of our actions while our layers are active."""
+    rows = []
+    for name in NAPARI_ACTIONS:
+        action = action_manager._actions.get(name)
+        keys = [canonical(str(key)) for key in get_settings().shortcuts.shortcuts.get(name, [])]
+        if action is not None:
+            rows.append(KeyRow("", action.description, ", ".join(shown(key) for key in keys if key not in taken)))
+    return rows
