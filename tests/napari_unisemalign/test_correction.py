@@ -13,6 +13,7 @@ from qtpy.QtTest import QTest
 
 from napari_unisemalign.controllers import labels as saving
 from napari_unisemalign.layers import AREA, LABELS, TILE
+from training_core.accepting import area_at
 from training_core.project import LabelSource, Project, TileState
 from training_core.project import project as store
 
@@ -161,7 +162,7 @@ def test_a_click_accepts_one_connected_area(window: Any, predicted_project: Proj
     row, column = (int(value) for value in np.argwhere(truths["tile_01"] == 1).mean(axis=0))
     gland = np.argwhere(truths["tile_01"] == 1)
     row, column = gland[len(gland) // 2]
-    expected = driver.layers.component("prediction", (row, column))
+    expected = area_at(truths["tile_01"], (int(row), int(column)))
     driver.click(view.click_button)
     QTest.mouseClick(canvas, Qt.MouseButton.LeftButton, pos=on_canvas(viewer, row, column))
     label = driver.label()
@@ -190,22 +191,27 @@ def test_a_drag_in_click_mode_moves_the_camera_and_accepts_nothing(window: Any, 
 def test_taking_up_the_brush_ends_click_mode(window: Any, predicted_project: Project) -> None:
     viewer, driver, _answers = window
     driver.panel.controller.open_project(predicted_project.path)
-    view = driver.panel.correct
+    view, callbacks = driver.panel.correct, len(viewer.mouse_drag_callbacks)
     driver.click(view.click_button)
     assert view.click_button.isChecked()
+    assert len(viewer.mouse_drag_callbacks) == callbacks + 1
     driver.choose_class(1)
     assert viewer.layers[LABELS].mode == "paint"
     assert not view.click_button.isChecked()
-    assert driver.panel.controller.correction._on_drag not in viewer.mouse_drag_callbacks
+    assert len(viewer.mouse_drag_callbacks) == callbacks
 
 
 def test_where_the_pseudo_label_is_unsure_a_click_says_so(window: Any, predicted_project: Project) -> None:
-    _viewer, driver, _answers = window
+    viewer, driver, _answers = window
     driver.panel.controller.open_project(predicted_project.path)
+    driver.pause(0.3)
     use_pseudo_label(driver)
-    driver.panel.controller.correction.accept_component((50.0, 3.0))
+    canvas = viewer.window._qt_viewer.canvas.native
+    driver.click(driver.panel.correct.click_button)
+    QTest.mouseClick(canvas, Qt.MouseButton.LeftButton, pos=on_canvas(viewer, 50, 3))
     assert "not sure enough" in driver.panel.correct.hint.text()
-    driver.panel.controller.correction.accept_component((-5.0, 300.0))
+    assert (driver.label() == 255).all()
+    QTest.mouseClick(canvas, Qt.MouseButton.LeftButton, pos=on_canvas(viewer, 50, -4))  # beside the tile
     assert (driver.label() == 255).all()
 
 

@@ -6,11 +6,11 @@ from napari.components import ViewerModel
 
 from napari_unisemalign.layers import (
     AREA,
+    COMPARISON,
     LABELS,
     NEUTRAL_ALPHA,
     ORDER,
     PREDICTION,
-    PSEUDO_LABEL,
     TILE,
     TileLayers,
     class_colormap,
@@ -66,7 +66,7 @@ def test_colors_are_the_classes_own_grey_recedes_and_nothing_else_shows() -> Non
 
 def test_layers_are_stacked_in_order_and_protected(viewer: ViewerModel, layers: TileLayers) -> None:
     show(layers, overlay(1))
-    assert [layer.name for layer in viewer.layers] == [name for name in ORDER if name != AREA]
+    assert [layer.name for layer in viewer.layers] == [name for name in ORDER if name not in (AREA, COMPARISON)]
     assert all(layer.locked for layer in viewer.layers)
     assert not layers.get(PREDICTION).editable
     assert layers.get("confidence").contrast_limits == [0, 1]
@@ -109,43 +109,17 @@ def test_predictions_come_nowhere_near_the_labels(layers: TileLayers) -> None:
     assert (layers.overlay_ids(PREDICTION) == UNLABELED).all()
 
 
-def test_accepting_keeps_what_is_labelled_and_is_one_undo_step(layers: TileLayers) -> None:
-    layers.labels.data_setitem((np.array([6]), np.array([6])), 1)  # painted as background, predicted as gland
-    before = layers.label()
-    fill = layers.accept(overlay(1), np.ones((20, 30), bool), overwrite=False)
-    assert (fill.filled, fill.kept) == (599, 1)
-    after = layers.label()
-    assert after[6, 6] == 0
-    assert after[7, 7] == 1
-    assert (after != UNLABELED).all()
-    layers.undo()
-    np.testing.assert_array_equal(layers.label(), before)
-
-
-def test_accepting_may_overwrite_when_told(layers: TileLayers) -> None:
+def test_accepting_writes_its_target_as_one_undo_step(layers: TileLayers) -> None:
     layers.labels.data_setitem((np.array([6]), np.array([6])), 1)
-    everywhere = np.ones((20, 30), bool)
-    assert layers.count_conflicts(overlay(1), everywhere) == 1
-    assert layers.accept(overlay(1), everywhere, overwrite=True).filled == 600
-    np.testing.assert_array_equal(layers.label(), overlay(1))
-
-
-def test_accepting_an_unsure_pseudo_label_leaves_the_rest_unlabelled(layers: TileLayers) -> None:
-    pseudo = overlay(1)
-    pseudo[:, :10] = UNLABELED
-    assert layers.accept(pseudo, np.ones((20, 30), bool), overwrite=True).filled == 400
-    np.testing.assert_array_equal(layers.label(), pseudo)
-
-
-def test_a_component_is_what_touches_by_an_edge(layers: TileLayers) -> None:
-    ids = overlay(1)
-    ids[15, 15] = 1  # touches by a corner only
-    pseudo = ids.copy()
-    pseudo[:, 20:] = UNLABELED
-    show(layers, ids, pseudo)
-    mask = layers.component(PREDICTION, (10, 10))
-    np.testing.assert_array_equal(mask, overlay(1) == 1)
-    assert layers.component(PSEUDO_LABEL, (10, 25)) is None
+    before = layers.label()
+    target = np.zeros((20, 30), bool)
+    target[7:9, 5:25] = True
+    layers.accept(overlay(1), target)
+    np.testing.assert_array_equal(layers.label(), np.where(target, overlay(1), before))
+    layers.labels.undo()
+    np.testing.assert_array_equal(layers.label(), before)
+    layers.accept(overlay(1), np.zeros((20, 30), bool))
+    np.testing.assert_array_equal(layers.label(), before)
 
 
 def test_a_drawn_area_becomes_a_mask(viewer: ViewerModel, layers: TileLayers) -> None:

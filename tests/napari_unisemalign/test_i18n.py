@@ -1,0 +1,89 @@
+"""Texts go through the catalogue: in a language that puts brackets around all of them, none is without."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from napari_unisemalign.i18n import ntr, tr
+
+IN_BRACKETS = """
+import gettext, json, os, sys
+from pathlib import Path
+from napari_unisemalign import i18n
+
+class Brackets(gettext.NullTranslations):
+    def gettext(self, message):
+        return f"⟦{message}⟧"
+    def ngettext(self, one, many, count):
+        return f"⟦{one if count == 1 else many}⟧"
+
+i18n._catalogue = Brackets()  # before any other module of the window is imported, and asks for its words
+
+import napari
+from qtpy.QtWidgets import QAbstractButton, QComboBox, QLabel, QLineEdit, QTableWidget, QWidget
+from napari_unisemalign.driver import Driver
+from napari_unisemalign.plugin import panel_in
+from napari_unisemalign.widgets.details import DetailsDialog
+from napari_unisemalign.widgets.keys import KeysDialog
+from napari_unisemalign.widgets.new_project import NewProjectDialog
+
+def texts(root):
+    for each in (root, *root.findChildren(QWidget)):
+        yield from (each.toolTip(), each.accessibleName(), each.windowTitle() if each.isWindow() else "")
+        if isinstance(each, (QLabel, QAbstractButton)):
+            yield each.text()
+        if isinstance(each, QLineEdit):
+            yield each.placeholderText()
+        if isinstance(each, QComboBox):
+            yield from (each.itemText(index) for index in range(each.count()))
+        if isinstance(each, QTableWidget):
+            items = [each.horizontalHeaderItem(column) for column in range(each.columnCount())]
+            items += [each.item(row, column) for row in range(each.rowCount()) for column in range(each.columnCount())]
+            for item in filter(None, items):
+                yield from (item.toolTip(), "" if item.row() >= 0 else item.text())
+
+viewer = napari.Viewer(show=True)
+driver = Driver(viewer, panel_in(viewer))
+found = set()
+for path in (None, Path(sys.argv[1])):
+    if path is not None:
+        driver.panel.controller.open_project(path)
+    for step in range(1, 6):
+        driver.open_step(step)
+        panel = driver.panel
+        parts = (panel.messages, panel.tour, panel.tile_bar, panel.classes, panel.cleanup, panel.correct, panel.export)
+        for part in parts:
+            found.update(texts(part))
+        found.update(step.title for step in panel.sections)
+driver.panel.controller.tour.start()
+found.update(texts(driver.panel.tour))
+for dialog in (KeysDialog(), NewProjectDialog(), DetailsDialog("…")):
+    found.update(texts(dialog))
+Path(sys.argv[2]).write_text(json.dumps(sorted(found)))
+viewer.close()
+"""
+NOT_WORDS = {"PNG", "TIFF", "Cancel", "Press shortcut"}
+"""Formats, and what Qt translates itself."""
+
+
+@pytest.mark.timeout(200)
+def test_in_another_language_no_text_stays_english(predicted_project: object, tmp_path: Path) -> None:
+    path, found = predicted_project.path, tmp_path / "texts.json"  # type: ignore[attr-defined]
+    command = [sys.executable, "-c", IN_BRACKETS, str(path), str(found)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    texts = [text for text in json.loads(found.read_text()) if sum(letter.isalpha() for letter in text) > 1]
+    assert len(texts) > 60
+    english = [text for text in texts if "⟦" not in text and text not in NOT_WORDS and str(path) not in text]
+    assert english == [], "\n".join(english)
+
+
+def test_without_a_catalogue_the_words_are_english() -> None:
+    assert tr("Next") == "Next"
+    assert ntr("{count} tile", "{count} tiles", 1) == "{count} tile"
+    assert ntr("{count} tile", "{count} tiles", 2) == "{count} tiles"

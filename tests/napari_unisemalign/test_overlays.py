@@ -1,0 +1,183 @@
+"""What the overlays mark, leave open and hide, in a real window."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
+
+from napari_unisemalign.layers import COMPARISON, CONFIDENCE, LABELS, OVERLAY_ROLES, PREDICTION, PSEUDO_LABEL, TILE
+from napari_unisemalign.overlay_maps import Comparison, Maps, compose
+from training_core.io import write_png
+from training_core.project import UNLABELED, LabelSource, Project, make_classes
+
+CLASSES = make_classes(("background", "gland"))
+RUN, NEXT_RUN = "20260101-000000", "20260102-000000"
+
+
+@pytest.fixture
+def graded_project(predicted_project: Project) -> Project:
+    """The confidence of the first tile rises from 0 at the left to 1 at the right; its label is wrong in one corner."""
+    ramp = np.tile(np.linspace(0, 255, 96).round().astype(np.uint8), (96, 1))
+    write_png(predicted_project.prediction("tile_01").confidence, ramp)
+    return predicted_project
+
+
+def open_settled(driver: Any, project: Project) -> None:
+    driver.panel.controller.open_project(project.path)
+    driver.wait(lambda: all(driver.layers.get(role) is not None for role in OVERLAY_ROLES), "the layers", 10.0)
+    driver.pause(0.1)
+
+
+def choose(driver: Any, comparison: Comparison) -> None:
+    combo = driver.panel.overlays.comparison_combo
+    driver.reveal(combo)
+    combo.setFocus()
+    QTest.keyClick(combo, Qt.Key.Key_Home if comparison is Comparison.DISAGREEMENT else Qt.Key.Key_End)
+    assert driver.panel.overlays.comparison is comparison
+    driver.panel.controller.overlays.settle()
+
+
+def marked(driver: Any) -> np.ndarray:
+    return np.asarray(driver.layers.get(COMPARISON).data) == 1
+
+
+def maps(**others: Any) -> Maps:
+    ids = np.zeros((4, 5), np.uint8)
+    return Maps(**{"prediction": ids, "pseudo_label": ids, "confidence": ids + 128, "former": None, **others})
+
+
+def test_pixels_that_are_not_labelled_or_left_open_do_not_disagree() -> None:
+    label = np.full((4, 5), UNLABELED, np.uint8)
+    label[0] = 1
+    confidence = np.full((4, 5), 200, np.uint8)
+    confidence[0, 0] = 10
+    seen = compose(maps(confidence=confidence), label, 0.5, Comparison.DISAGREEMENT, CLASSES)
+    assert np.argwhere(seen.marked).tolist() == [[0, 1], [0, 2], [0, 3], [0, 4]]
+    assert seen.prediction[0, 0] == seen.pseudo_label[0, 0] == UNLABELED
+    assert (seen.prediction[1:] == 0).all()
+    assert "4 of 4 labelled pixels (100 %), most often background where you labelled gland" in seen.words
+    assert "5 % of the pixels are left open" in seen.words
+
+
+def test_without_label_or_earlier_round_the_words_say_so() -> None:
+    assert "Nothing is labelled" in compose(maps(), None, 0, Comparison.DISAGREEMENT, CLASSES).words
+    assert "no earlier round" in compose(maps(), None, 0, Comparison.CHANGES, CLASSES).words
+    agreeing = compose(maps(), np.zeros((4, 5), np.uint8), 0, Comparison.DISAGREEMENT, CLASSES)
+    assert "agrees with all 20 labelled" in agreeing.words
+    other_size = compose(maps(), np.ones((2, 2), np.uint8), 0, Comparison.DISAGREEMENT, CLASSES)
+    assert not other_size.marked.any()
+
+
+def test_disagreement_follows_the_labels(window: Any, graded_project: Project, truths: Any) -> None:
+    _viewer, driver, _answers = window
+    label = np.full((96, 96), UNLABELED, np.uint8)
+    label[:10, :10] = 1 - truths["tile_01"][:10, :10]
+    label[50:60] = truths["tile_01"][50:60]
+    graded_project.write_label("tile_01", label, LabelSource.PAINTED)
+    open_settled(driver, graded_project)
+    view = driver.panel.overlays
+    driver.click(view.switches[COMPARISON])
+    expected = np.zeros((96, 96), bool)
+    expected[:10, :10] = True
+    np.testing.assert_array_equal(marked(driver), expected)
+    assert driver.layers.get(COMPARISON).visible
+    assert "differs from 100 of 1,060 labelled pixels (9 %)" in view.words.text()
+    driver.choose_class(int(truths["tile_01"][5, 5]))
+    driver.stroke([(5, 5)], 40)  # now the corner is labelled as predicted
+    driver.wait_saved()
+    driver.panel.controller.overlays.settle()
+    assert not marked(driver)[:10, :10].any()
+
+
+def test_changes_since_the_last_round(window: Any, predicted_project: Project, truths: Any, add_run: Any) -> None:
+    _viewer, driver, _answers = window
+    ids = truths["tile_01"].copy()
+    ids[:8, :48] = 1 - ids[:8, :48]
+    add_run(predicted_project, NEXT_RUN, {"tile_01": ids, "tile_02": truths["tile_02"]})
+    open_settled(driver, predicted_project)
+    choose(driver, Comparison.CHANGES)
+    np.testing.assert_array_equal(marked(driver), ids != truths["tile_01"])
+    assert "4 % of the tile changed since the last round" in driver.panel.overlays.words.text()
+    driver.show_tile("tile_02")
+    driver.panel.controller.overlays.settle()
+    assert not marked(driver).any()
+    assert "Nothing changed" in driver.panel.overlays.words.text()
+
+
+def test_the_slider_leaves_open_and_accepting_takes_what_is_seen(window: Any, graded_project: Project) -> None:
+    _viewer, driver, _answers = window
+    open_settled(driver, graded_project)
+    view, overlays = driver.panel.overlays, driver.panel.controller.overlays
+    whole = overlays.shown_prediction("tile_01")
+    assert (whole != UNLABELED).all()
+    driver.reveal(view.below_slider)
+    view.below_slider.setFocus()
+    for _ in range(5):
+        QTest.keyClick(view.below_slider, Qt.Key.Key_PageUp)
+    assert view.below == pytest.approx(0.5)
+    driver.wait(lambda: "left open" in view.words.text(), "the slider", 5.0)
+    shown = overlays.shown_prediction("tile_01")
+    assert (shown[:, :47] == UNLABELED).all()
+    np.testing.assert_array_equal(shown[:, 49:], whole[:, 49:])
+    assert (overlays.shown_pseudo_label("tile_01")[:, :47] == UNLABELED).all()
+    assert overlays.shown_prediction("tile_02") is None  # not on screen
+    driver.click(driver.panel.correct.accept_tile_button)
+    np.testing.assert_array_equal(driver.label(), shown)
+
+
+@pytest.mark.parametrize("by", ["key", "button"])
+def test_flicker_hides_and_shows_the_same_overlays(window: Any, predicted_project: Project, by: str) -> None:
+    viewer, driver, _answers = window
+    open_settled(driver, predicted_project)
+    view = driver.panel.overlays
+    driver.click(view.switches[CONFIDENCE])
+    before = {role: driver.layers.get(role).visible for role in OVERLAY_ROLES}
+    assert before == {PREDICTION: True, PSEUDO_LABEL: False, CONFIDENCE: True, COMPARISON: False}
+
+    def flicker() -> None:
+        if by == "key":
+            QTest.keyClick(viewer.window._qt_viewer.canvas.native, Qt.Key.Key_H)
+        else:
+            driver.click(view.flicker_button)
+
+    flicker()
+    assert not any(driver.layers.get(role).visible for role in OVERLAY_ROLES)
+    assert viewer.layers[LABELS].visible
+    assert view.flicker_button.text().startswith("Show")
+    flicker()
+    assert {role: driver.layers.get(role).visible for role in OVERLAY_ROLES} == before
+    assert view.flicker_button.text().startswith("Hide")
+    flicker()
+    driver.click(view.switches[PSEUDO_LABEL])  # shown by hand: there is nothing to put back any more
+    assert view.flicker_button.text().startswith("Hide")
+    assert not view.flicker_button.isChecked()
+
+
+def test_refreshing_steals_nothing(window: Any, predicted_project: Project, truths: Any, add_run: Callable) -> None:
+    viewer, driver, _answers = window
+    open_settled(driver, predicted_project)
+    viewer.layers.selection.active = viewer.layers[TILE]
+    viewer.scene.camera.zoom = 3.5
+    camera = (viewer.scene.camera.zoom, viewer.scene.camera.center)
+    layers = list(viewer.layers)
+    add_run(predicted_project, NEXT_RUN, {"tile_01": 1 - truths["tile_01"]})
+    driver.session.overlays_changed.emit("tile_01")
+    driver.wait(lambda: (driver.prediction() == 1 - truths["tile_01"]).all(), "the new overlay", 5.0)
+    driver.pause(0.1)
+    assert list(viewer.layers) == layers
+    assert viewer.layers.selection.active is viewer.layers[TILE]
+    assert set(viewer.layers.selection) == {viewer.layers[TILE]}
+    assert (viewer.scene.camera.zoom, viewer.scene.camera.center) == camera
+
+
+def test_the_confidence_map_is_perceptually_uniform(window: Any, predicted_project: Project) -> None:
+    viewer, driver, _answers = window
+    open_settled(driver, predicted_project)
+    assert viewer.layers[CONFIDENCE].colormap.name == "viridis"
+    lightness = viewer.layers[CONFIDENCE].colormap.map(np.linspace(0, 1, 20))[:, :3] @ (0.2126, 0.7152, 0.0722)
+    assert (np.diff(lightness) > 0).all()

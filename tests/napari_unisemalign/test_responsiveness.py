@@ -1,0 +1,58 @@
+"""How late the window's event loop is: the measure itself, and the command with the real window and trainer."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from qtpy.QtCore import QTimer
+
+from napari_unisemalign.lateness import Lateness
+
+
+def hold_the_loop() -> None:
+    """Compute for 0.2 s in the event loop."""
+    end = time.perf_counter() + 0.2
+    while time.perf_counter() < end:
+        sum(range(1000))
+
+
+@pytest.mark.parametrize("with_causes", [False, True])
+def test_a_call_that_holds_the_loop_is_measured_and_named(qtbot: Any, with_causes: bool) -> None:
+    watch = Lateness(with_causes=with_causes)
+    watch.start()
+    qtbot.wait(200)
+    assert watch.ticks > 5
+    watch.doing = "holding"
+    QTimer.singleShot(0, hold_the_loop)
+    qtbot.wait(400)
+    watch.stop()
+    assert watch.percentile_ms(100) > 150
+    assert watch.own_percentile_ms(100) > 20  # other programs may have had the processor
+    worst = max(watch.late, key=lambda each: each.ms)
+    assert worst.doing == "holding"
+    assert any("hold_the_loop" in call for call in worst.calls) == with_causes
+    ticks = watch.ticks
+    qtbot.wait(60)
+    assert watch.ticks == ticks
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_the_command_uses_the_window_while_it_trains_and_writes_the_figures(tmp_path: Path) -> None:
+    figures = tmp_path / "figures.json"
+    command = [sys.executable, "-m", "napari_unisemalign", "responsiveness", "--seconds", "20", "--json", str(figures)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=580, check=False)
+    assert done.returncode == 0, done.stderr
+    written = json.loads(figures.read_text())
+    assert written["actions"] > 5
+    assert written["ticks"] > 50
+    assert 0 < written["p99_ms"] <= written["max_ms"]
+    assert 0 < written["seconds_to_overlay"] < 300
+    assert written["trained_steps"] >= 0
+    assert "at the 99th percentile" in done.stdout
