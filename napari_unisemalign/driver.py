@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+from qtpy.compat import isalive
 from qtpy.QtCore import QPoint, QRect, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QAbstractButton, QWidget
@@ -204,7 +205,10 @@ class Driver:
         from napari._qt.dialogs.qt_notification import NapariQtNotification
 
         for notification in tuple(NapariQtNotification._instances):
-            notification.close()
+            if isalive(notification):
+                notification.close()
+            else:  # it went with an earlier window, and napari kept its name
+                NapariQtNotification._instances.remove(notification)
 
     # --- whole pieces of work ------------------------------------------------------------------------------------
 

@@ -99,7 +99,10 @@ class OverlaysController:
         if self._work is not None:
             work, self._work = self._work, None
             self._number += 1
-            self._show(*work())
+            try:
+                self._show(*work())
+            except UserError as error:
+                self._give_up(error)
         while self._turns:
             self._turns.pop(0)()
 
@@ -152,11 +155,15 @@ class OverlaysController:
         def failed(error: UserError) -> None:
             if number == self._number:
                 self._work = None
-                self._layers.clear_overlays()
-                self.reporter.error(error)
+                self._give_up(error)
 
         self._work = work
         self._background.run(work, done, failed)
+
+    def _give_up(self, error: UserError) -> None:
+        """A map cannot be read: nothing is shown, and the user hears why."""
+        self._layers.clear_overlays()
+        self.reporter.error(error)
 
     def _show(self, maps: Maps, picture: Picture) -> None:
         self._clear_timer.stop()

@@ -127,7 +127,7 @@ def test_killing_is_possible_and_a_new_process_can_follow(qtbot: Any) -> None:
 def test_the_command_line_is_the_headless_one() -> None:
     command = train_command(Path("/p"), minutes=0.5, show="tile_01", supervised_only=True)
     assert command[1:] == [
-        "-m", "training_core", "train", "/p", "--events", "-", "--minutes", "0.5", "--show", "tile_01",
+        "-m", "training_core", "train", "--events", "-", "--background", "/p", "--minutes", "0.5", "--show", "tile_01",
         "--supervised-only",
     ]  # fmt: skip
     assert train_command(Path("/p"), minutes=5)[-2:] == ["--minutes", "5"]
