@@ -66,7 +66,7 @@ def tests(session: nox.Session) -> None:
     """All tests on PyQt5, then the window's tests again on PyQt6. Arguments go to pytest: nox -s tests -- -k export."""
     install_system_packages(session)
     install(session, "pyqt5", "slides", "test")
-    # Two processes, as the trainer and the window are: Triton crashes when it is loaded after Mesa's OpenGL.
+    # Two runs, as the trainer and the window are two processes: Triton crashes when it is loaded after Mesa's OpenGL.
     run_pytest(session, "pyqt5", "tests", f"--ignore={WINDOW_TESTS}")
     run_pytest(session, "pyqt5", WINDOW_TESTS)
     install(session, "pyqt6")
@@ -112,12 +112,13 @@ def install(session: nox.Session, *extras: str) -> None:
 
 
 def run_pytest(session: nox.Session, binding: str, *arguments: str) -> None:
-    """Pytest on one Qt binding, under a virtual display where there is no real one."""
-    display = () if has_display() else virtual_display()
-    env = qt_environment(binding) | {"PYTEST_QT_API": binding, "NAPARI_STRICT_QT": "1"}
+    """Pytest on one Qt binding, in a process per core; pytest-xvfb gives each a virtual display of its own on Linux."""
+    one_thread = {"OMP_NUM_THREADS": "1"}  # torch would start a thread per core in each of them
+    env = qt_environment(binding) | one_thread | {"PYTEST_QT_API": binding, "NAPARI_STRICT_QT": "1"}
     # 5: no test collected, which is fine where the user's own arguments chose tests of one package only
     success_codes = [0, 5] if session.posargs else [0]
-    command = [*display, str(PYTHON), "-m", "pytest", *arguments, *session.posargs]
+    parallel = ("-n", "auto", "--maxprocesses", "4", "--dist", "worksteal")
+    command = [str(PYTHON), "-m", "pytest", *parallel, *arguments, *session.posargs]
     session.run(*command, env=env, success_codes=success_codes)
 
 
