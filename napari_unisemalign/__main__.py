@@ -11,9 +11,10 @@ from pathlib import Path
 
 from training_core.errors import UserError
 
-COMMANDS = ("sample", "drive", "screenshots", "responsiveness")
+COMMANDS = ("sample", "drive", "screenshots", "responsiveness", "startup")
 DRIVE_MINUTES = 1.0
 USE_SECONDS = 120.0
+STARTS = 5
 EPILOG = """
 python -m napari_unisemalign                opens napari with the panel
 python -m napari_unisemalign PROJECT        ... on a project folder
@@ -22,6 +23,7 @@ python -m napari_unisemalign drive DIR      works through label, train, accept, 
                                             the same window; needs a display, real or virtual (xvfb-run)
 python -m napari_unisemalign screenshots DIR  takes pictures of every state, in both themes and two sizes
 python -m napari_unisemalign responsiveness   measures how late the window is while it is used and a model trains
+python -m napari_unisemalign startup          measures what the plugin adds to napari's start
 """
 
 
@@ -40,6 +42,8 @@ def main(arguments: list[str] | None = None) -> int:
             return _screenshots(args)
         if args.command == "responsiveness":
             return _responsiveness(args)
+        if args.command == "startup":
+            return _startup(args)
         return _open(args)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -68,6 +72,9 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     late.add_argument("--json", type=Path, metavar="FILE", help="write the figures here")
     late.add_argument("--seconds", type=float, default=USE_SECONDS, help="of scripted use (default: %(default)g)")
     late.add_argument("--causes", action="store_true", help="note which calls kept the window busy; costs a little")
+    start = commands.add_parser("startup", help="measure what the plugin adds to napari's start")
+    start.add_argument("--json", type=Path, metavar="FILE", help="write the figures here")
+    start.add_argument("--repeats", type=int, default=STARTS, help="starts to measure (default: %(default)s)")
     return parser.parse_args(arguments)
 
 
@@ -130,6 +137,16 @@ def _responsiveness(args: argparse.Namespace) -> int:
         except DriveError as error:
             print(f"error: {error}", file=sys.stderr)
             return 1
+    print(in_words(figures))
+    if args.json is not None:
+        write(figures, args.json)
+    return 0
+
+
+def _startup(args: argparse.Namespace) -> int:
+    from napari_unisemalign.startup import in_words, startup, write
+
+    figures = startup(max(1, args.repeats))
     print(in_words(figures))
     if args.json is not None:
         write(figures, args.json)
