@@ -12,7 +12,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from scipy.spatial import cKDTree
 
 from training_core.demo.canvas import Canvas, DrawnTile, at, nuclei, open_hole, red_cells, stroma
 from training_core.demo.drawing import Map, blob, place_outlines, scatter, smooth_noise
@@ -175,6 +174,8 @@ def _vessels(rng: np.random.Generator, canvas: Canvas, where: Mask) -> None:
 
 def _fat(rng: np.random.Generator, canvas: Canvas, field: Mask) -> None:
     """Fat cells side by side: white polygons with thin walls and rare flat nuclei at them."""
+    from scipy.spatial import cKDTree  # slow to import, and the window imports this module
+
     if not field.any():
         return
     centers = scatter(rng, ndimage.binary_dilation(field, iterations=20), rng.uniform(26, 36))

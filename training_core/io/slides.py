@@ -15,8 +15,6 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 from PIL import Image
-from skimage.color import rgb2hsv
-from skimage.filters import threshold_otsu
 
 from training_core.errors import ConfigError, ImageError
 from training_core.io.files import MAX_PIXELS, MIN_SIDE_PX, quiet
@@ -148,6 +146,9 @@ class Slide:
 
     def tissue(self) -> NDArray[np.bool_]:
         """A small overview (h, w) of the slide: True where there is tissue."""
+        from skimage.color import rgb2hsv  # a third of a second that whoever has no slide need not wait
+        from skimage.filters import threshold_otsu
+
         scale = max(1.0, max(self.width_px, self.height_px) / _OVERVIEW_PX)
         size = max(1, round(self.width_px / scale)), max(1, round(self.height_px / scale))
         level = self._slide.get_best_level_for_downsample(scale)
