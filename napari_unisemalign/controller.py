@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_unisemalign.background import Background
+from napari_unisemalign.controllers.class_removal import ClassRemovalController
 from napari_unisemalign.controllers.classes import ClassesController
 from napari_unisemalign.controllers.closing import ClosingController
 from napari_unisemalign.controllers.context import Context
@@ -56,12 +57,13 @@ class Controller:
         )
         panel.messages.details_clicked.connect(lambda details: self.context.dialogs.show_details(details))
         self.labels: LabelsController = LabelsController(self.context)
-        self.classes: ClassesController = ClassesController(self.context, self.labels)
+        self.classes: ClassesController = ClassesController(self.context)
         self.tiles: TilesController = TilesController(self.context, self.labels)
         self.gallery: GalleryController = GalleryController(self.context)
         self.overlays: OverlaysController = OverlaysController(self.context)
         self.undo: UndoController = UndoController(self.context, self.labels, self.tiles)
         self.painting: PaintingController = PaintingController(self.context, self.labels, self.undo)
+        self.class_removal = ClassRemovalController(self.context, self.labels, self.undo)
         self.correction: CorrectionController = CorrectionController(
             self.context, self.labels, self.tiles, self.overlays, self.undo
         )

@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
 from napari_unisemalign.i18n import tr
 from napari_unisemalign.widgets.details import DetailsDialog
 from napari_unisemalign.widgets.new_project import NewProject, NewProjectDialog
+from napari_unisemalign.widgets.remove_class import ClassUse, RemoveClassDialog
 
 
 class CloseAnswer(StrEnum):
@@ -61,6 +62,14 @@ class Dialogs:
         accept = box.addButton(yes, QMessageBox.ButtonRole.AcceptRole)
         cancel = box.addButton(tr("Cancel"), QMessageBox.ButtonRole.RejectRole)
         return self._ask(box, cancel) is accept
+
+    def fate_of_class(self, use: ClassUse) -> int | None:
+        """What the pixels of a class to remove become: a class id, or 255 for not labelled; None: the class stays."""
+        dialog = RemoveClassDialog(use, self._parent)
+        accepted = dialog.exec() == QDialog.DialogCode.Accepted
+        value = dialog.value()
+        dialog.deleteLater()
+        return value if accepted else None
 
     def close_while_training(self) -> CloseAnswer:
         """Training runs and the window is about to close."""

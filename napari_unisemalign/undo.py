@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from psygnal import Signal
 
+from training_core.project.class_removal import RemovedClass
 from training_core.project.rejections import Rejection
 
 U8 = npt.NDArray[np.uint8]
@@ -87,7 +88,20 @@ class RejectionStep:
         return self.before.values.nbytes + self.after.values.nbytes
 
 
-AnyStep = Step | RejectionStep
+@dataclass(frozen=True)
+class ClassStep:
+    """A class was removed, and its pixels on all tiles with it."""
+
+    what: str
+    removed: RemovedClass
+
+    @property
+    def size_bytes(self) -> int:
+        """The memory that the pixels take."""
+        return self.removed.size_bytes
+
+
+AnyStep = Step | RejectionStep | ClassStep
 
 
 class UndoStack:
@@ -128,6 +142,10 @@ class UndoStack:
     def record_rejection(self, tile: str, before: Rejection, after: Rejection, what: str) -> None:
         """Remember that what is rejected of a tile changes, before or after it is written."""
         self._add(RejectionStep(tile, what, before, after))
+
+    def record_class(self, removed: RemovedClass, what: str) -> None:
+        """Remember that a class was removed."""
+        self._add(ClassStep(what, removed))
 
     def _add(self, step: AnyStep) -> None:
         self._done.append(step)

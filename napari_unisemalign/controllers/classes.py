@@ -7,7 +7,6 @@ from typing import Any
 from napari_unisemalign import availability
 from napari_unisemalign.actions import PAINTING_KEYS
 from napari_unisemalign.controllers.context import Context
-from napari_unisemalign.controllers.labels import LabelsController
 from napari_unisemalign.i18n import tr
 from napari_unisemalign.layers import LABELS, ROLE_KEY, class_of, layer_value
 from napari_unisemalign.notify import guarded
@@ -22,8 +21,7 @@ KEY_HINT = tr("Keys 1 to 9 paint with a class, 0 erases. Double-click a name or 
 class ClassesController:
     """Keeps table, labels layer and project of one mind about the classes."""
 
-    def __init__(self, context: Context, labels: LabelsController) -> None:
-        self._labels = labels
+    def __init__(self, context: Context) -> None:
         self._context, self._session, self.reporter = context, context.session, context.reporter
         self._layers, self._view = context.layers, context.panel.classes
         view, session = self._view, self._session
@@ -32,7 +30,6 @@ class ClassesController:
         view.prompt_edited.connect(lambda class_id, prompt: self._update(class_id, prompt=prompt))
         view.color_clicked.connect(self.choose_color)
         view.add_clicked.connect(self.add)
-        view.remove_clicked.connect(self.remove)
         session.project_changed.connect(self._on_project)
         session.classes_changed.connect(self._refresh)
         session.class_changed.connect(self._on_class)
@@ -70,23 +67,6 @@ class ClassesController:
         self._session.classes_changed.emit()
         self._session.set_class(added.id)
         self._view.edit_name(added.id)
-
-    @guarded
-    def remove(self) -> None:
-        """Remove the chosen class, after a question."""
-        project, class_id = self._session.project, self._session.class_id
-        if project is None or class_id is None:
-            return
-        name = next(each.name for each in project.classes if each.id == class_id)
-        words = tr("Remove the class {name}? It must not be used by any label. The other classes stay as they are.")
-        question = words.format(name=name)
-        if not self._context.dialogs.confirm(tr("Remove class"), question, tr("Remove")):
-            return
-        if not self._labels.flush():
-            return  # strokes that are not in the project yet may use it
-        project.remove_class(class_id)
-        self._session.classes_changed.emit()
-        self._session.set_class(project.classes[0].id)
 
     @guarded
     def _update(self, class_id: int, **changes: str) -> None:

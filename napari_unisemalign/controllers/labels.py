@@ -75,6 +75,17 @@ class LabelsController:
         self._layer = layer
         self._refresh_words()
 
+    def read_again(self) -> None:
+        """The project's labels were changed behind the layer: show the tile's as it is now. Call `flush` first."""
+        if self._tile is not None and self._layer is not None:
+            assert self._session.project is not None
+            self._layers.set_label(self._session.project.label(self._tile))
+            self._saved = np.array(self._layer.data, copy=True)
+            self._timer.stop()
+            self._session.label_saved.emit(self._tile)
+            self._refresh_words()
+        self._session.states_changed.emit()
+
     def release(self) -> None:
         """Another project comes: forget this one. Call `flush` first."""
         self._tile, self._saved, self._unsaved, self._told = None, None, {}, False

@@ -9,14 +9,16 @@ from typing import Any
 import numpy as np
 from qtpy.QtCore import QTimer
 
+from napari_unisemalign.background import run_while_painting
 from napari_unisemalign.controllers.context import Context
 from napari_unisemalign.controllers.labels import LabelsController
 from napari_unisemalign.controllers.tiles import TilesController
 from napari_unisemalign.i18n import tr
 from napari_unisemalign.layers import LABELS, ROLE_KEY, U8
 from napari_unisemalign.notify import guarded
-from napari_unisemalign.undo import AnyStep, RejectionStep, Step
+from napari_unisemalign.undo import AnyStep, ClassStep, RejectionStep, Step
 from training_core.project import UNLABELED
+from training_core.project.class_removal import RemovedClass
 from training_core.project.rejections import Rejection
 
 
@@ -73,12 +75,19 @@ class UndoController:
         project.write_rejection(name, after)
         self._stack.record_rejection(name, before, after, what)
 
+    def class_removed(self, removed: RemovedClass) -> None:
+        """A class is gone from the project and from its labels: show that, and keep it to be taken back."""
+        self._stack.record_class(removed, tr("the removal of class {name}").format(name=removed.tissue_class.name))
+        self._show_classes_anew()
+
     @guarded
     def undo(self) -> None:
         """Take back the last change, on whichever tile it was; that tile is shown."""
         self.catch_up()
         step = self._stack.next_undo
-        if step is not None and self._shown(step, tr("Taken back on {tile}: {what}.")):
+        if isinstance(step, ClassStep):
+            self._bring_back(step.removed)
+        elif step is not None and self._shown(step, tr("Taken back on {tile}: {what}.")):
             undone = self._stack.undo()
             if isinstance(undone, Step):
                 self._write_label(undone, undone.undone, undone.was_accepted)
@@ -90,7 +99,9 @@ class UndoController:
         """Make the change again that was taken back last."""
         self.catch_up()
         step = self._stack.next_redo
-        if step is not None and self._shown(step, tr("Made again on {tile}: {what}.")):
+        if isinstance(step, ClassStep):
+            self._remove_again(step.removed)
+        elif step is not None and self._shown(step, tr("Made again on {tile}: {what}.")):
             self._stack.redo()
             if isinstance(step, Step):
                 self._write_label(step, step.redone, step.is_accepted)
@@ -105,7 +116,7 @@ class UndoController:
         """Why nothing can be made again; empty when something can."""
         return "" if self._stack.next_redo else tr("Nothing was taken back that could be made again.")
 
-    def _shown(self, step: AnyStep, words: str) -> bool:
+    def _shown(self, step: Step | RejectionStep, words: str) -> bool:
         """Put the step's tile on the screen; False where that is not possible, and an error says why."""
         if step.tile == self._session.tile:
             return True
@@ -125,6 +136,30 @@ class UndoController:
         self._layers.set_label(label)
         self._known = label
         self._labels.save_undone(accepted)
+
+    def _bring_back(self, removed: RemovedClass) -> None:
+        project = self._session.project
+        assert project is not None
+        if self._labels.flush():
+            run_while_painting(lambda: project.restore_class(removed))
+            self._stack.undo()  # only now: what cannot be brought back stays to be tried again
+            self._show_classes_anew()
+            self._session.set_class(removed.tissue_class.id)
+
+    def _remove_again(self, removed: RemovedClass) -> None:
+        project = self._session.project
+        assert project is not None
+        if self._labels.flush():
+            run_while_painting(lambda: project.remove_class(removed.tissue_class.id, removed.into))
+            self._stack.redo()
+            self._show_classes_anew()
+            self._session.set_class(project.classes[0].id)
+
+    def _show_classes_anew(self) -> None:
+        """Classes and labels were changed in the project: the window follows."""
+        self._session.classes_changed.emit()
+        self._labels.read_again()
+        self._known = self._layers.label()
 
     def _write_rejection(self, name: str, rejection: Rejection) -> None:
         project = self._session.project
@@ -153,4 +188,6 @@ class UndoController:
 
 
 def _tip(verb: str, step: AnyStep | None) -> str:
+    if isinstance(step, ClassStep):
+        return tr("{verb}: {what}").format(verb=verb, what=step.what)
     return "" if step is None else tr("{verb}: {what}, on {tile}").format(verb=verb, what=step.what, tile=step.tile)

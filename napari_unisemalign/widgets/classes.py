@@ -87,10 +87,12 @@ class ClassesView(QWidget):
         header.setSectionResizeMode(PROMPT, QHeaderView.ResizeMode.Stretch)
         self.add_button = QPushButton(tr("Add class"), self)
         self.remove_button = QPushButton(tr("Remove class"), self)
+        self.busy = Hint("", self)
         self.hint = Hint("", self)
         layout = body_layout(self)
         layout.addWidget(self.table)
         layout.addLayout(row(self.add_button, self.remove_button))
+        layout.addWidget(self.busy)
         layout.addWidget(self.hint)
         self.table.itemChanged.connect(self._on_edited)
         self.table.currentCellChanged.connect(self._on_current)
@@ -129,6 +131,10 @@ class ClassesView(QWidget):
             self.remove_button, remove_reason, tr("Remove the chosen class; no other class changes its number")
         )
         self.hint.set_text(hint)
+
+    def set_busy(self, text: str) -> None:
+        """Say what takes a while; an empty text when it is over."""
+        self.busy.set_text(text)
 
     def edit_name(self, class_id: int) -> None:
         """Open the editor on a class's name."""

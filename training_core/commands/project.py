@@ -1,4 +1,4 @@
-"""`project new` and `project info`: make a project from folders of images, and say what is in one."""
+"""`project`: make a project from folders of images, say what is in one, and keep it in order."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from training_core.commands import project_classes
 from training_core.commands.common import print_result, write_json
 from training_core.commands.counting import counted
 from training_core.errors import ProjectError
@@ -49,6 +50,7 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
     suggested.add_argument("--limit", type=int, default=20, metavar="N", help="at most so many tiles (20)")
     suggested.add_argument("--json", metavar="FILE", help="write the result as JSON (- for standard output)")
     suggested.set_defaults(run=run_suggest)
+    project_classes.add_arguments(commands)
 
 
 def run_discard(args: argparse.Namespace) -> int:
@@ -191,5 +193,6 @@ def describe(project: Project) -> dict[str, Any]:
         "validation": len(project.val_names()),
         "missing_images": len(project.missing_images()),
         "classes": {c.name: c.id for c in project.classes},
+        "prompts": {c.name: c.prompt for c in project.classes},
         "runs": list(project.run_ids()),
     }

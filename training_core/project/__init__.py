@@ -4,7 +4,6 @@ from training_core.project.classes import (
     check_classes,
     default_classes,
     default_color,
-    default_prompt,
     make_classes,
     parse_classes,
     propose_classes,
@@ -20,6 +19,7 @@ from training_core.project.model import (
     TissueClass,
 )
 from training_core.project.project import Project
+from training_core.project.prompts import default_prompt, suggest_prompt
 
 __all__ = [
     "UNLABELED",
@@ -38,4 +38,5 @@ __all__ = [
     "make_classes",
     "parse_classes",
     "propose_classes",
+    "suggest_prompt",
 ]

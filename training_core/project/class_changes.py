@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from training_core.errors import ProjectError
-from training_core.project.classes import check_classes, default_color, default_prompt
+from training_core.project.classes import check_classes, default_color
 from training_core.project.index import Index
 from training_core.project.model import MAX_CLASS_ID, TissueClass
+from training_core.project.prompts import default_prompt
 
 
 def with_class_added(index: Index, name: str, color: str | None, prompt: str) -> Index:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from training_core.errors import ProjectError
 from training_core.project.model import MAX_CLASS_ID, UNLABELED, TissueClass
+from training_core.project.prompts import default_prompt
 
 # Okabe and Ito's palette (https://jfly.uni-koeln.de/color), told apart with every common colour blindness, in an
 # order that stands out on pink and purple tissue first; background is a neutral grey outside it.
@@ -18,31 +19,6 @@ _UNLABELED_WORDS = {"unlabelled", "unlabeled", "ignore"}
 _MAX_LISTED_VALUES = 12
 
 _BACKGROUND_NAMES = {"background", "bg", "other", "rest", "none"}
-_PROMPT_WORDS = {
-    "background": "background tissue",
-    "stroma": "connective tissue stroma",
-    "gland": "glandular epithelium",
-    "glands": "glandular epithelium",
-    "tumor": "tumor epithelium",
-    "tumour": "tumor epithelium",
-    "cancer": "tumor epithelium",
-    "benign": "benign glandular epithelium",
-    "epithelium": "epithelium",
-    "lymphocyte": "lymphocytes",
-    "lymphocytes": "lymphocytes",
-    "immune": "lymphocytes",
-    "inflammation": "inflammatory cells",
-    "necrosis": "necrotic tissue",
-    "fat": "adipose tissue",
-    "adipose": "adipose tissue",
-    "muscle": "smooth muscle",
-    "mucus": "extracellular mucin",
-    "mucin": "extracellular mucin",
-    "blood": "red blood cells",
-    "vessel": "a blood vessel",
-    "nucleus": "cell nuclei",
-    "nuclei": "cell nuclei",
-}
 
 
 def default_classes() -> tuple[TissueClass, ...]:
@@ -74,12 +50,6 @@ def default_color(name: str, used: Sequence[str]) -> str:
     if name.strip().casefold() in _BACKGROUND_NAMES and BACKGROUND_COLOR not in used:
         return BACKGROUND_COLOR
     return min(PALETTE, key=lambda color: list(used).count(color))
-
-
-def default_prompt(name: str) -> str:
-    """A sentence for the text branch that describes the class in words a pathology text model knows."""
-    name = name.strip()
-    return f"an H&E image of {_PROMPT_WORDS.get(name.casefold(), name)}"
 
 
 def check_classes(classes: Sequence[TissueClass]) -> tuple[TissueClass, ...]:

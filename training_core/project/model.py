@@ -28,6 +28,8 @@ class LabelSource(StrEnum):
     CORRECTED = "corrected"
     UNDONE = "undone"
     """Undo or redo brought back what the label had been; `LabelEdit.accepted` says whether that was accepted."""
+    CLASS_REMOVED = "class_removed"
+    """A class was removed from the project; its pixels became another class or not labelled."""
 
     @property
     def is_accepted(self) -> bool:

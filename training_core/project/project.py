@@ -18,6 +18,7 @@ from training_core.project import runs as runs_folder
 from training_core.project import splits
 from training_core.project.accepted import ACCEPTED_FOLDER, read_accepted, stage_accepted
 from training_core.project.class_changes import with_class_added, with_class_changed, with_class_removed
+from training_core.project.class_removal import RemovedClass, count_pixels, stage_removal, stage_return
 from training_core.project.classes import check_classes
 from training_core.project.create import IMAGES_FOLDER, Progress, build
 from training_core.project.importing import plan_labels
@@ -34,6 +35,7 @@ from training_core.project.labels import (
     summarize,
 )
 from training_core.project.model import (
+    UNLABELED,
     LabelEdit,
     LabelSource,
     Round,
@@ -417,15 +419,40 @@ class Project:
             change.index, changed = with_class_changed(change.index, class_id, name, color, prompt)
             return changed
 
-    def remove_class(self, class_id: int) -> None:
-        """Remove a class that no label uses; the other classes keep their ids.
+    def class_pixels(self, class_id: int, progress: Progress | None = None) -> dict[str, int]:
+        """How many pixels are labelled as the class, by the names of the tiles that use it; their labels are read.
 
         Raises
         ------
-        ProjectError: no such class, the last one, or labels use it (their number is said).
+        ProjectError: no such class. MaskError: a label is damaged.
+        """
+        return count_pixels(self.path, self._store.read(), class_id, progress)
+
+    def remove_class(self, class_id: int, into: int | None = None, progress: Progress | None = None) -> RemovedClass:
+        """Remove a class; the other classes keep their ids. Returns what `restore_class` needs to bring it back.
+
+        into: what pixels that are labelled as it become: another class's id, or 255 for not labelled. Without it a
+        class that labels use is not removed. All labels are changed, or none.
+
+        Raises
+        ------
+        ProjectError: no such class, the last one, or labels use it (their number is said) and `into` says nothing.
+        MaskError: a label is damaged. StorageError: the disk is full or not writable.
         """
         with self._store.update() as change:
-            change.index = with_class_removed(change.index, class_id)
+            if into is None:
+                with_class_removed(change.index, class_id)  # raises where a label uses it
+            return stage_removal(change, self.path, class_id, UNLABELED if into is None else into, progress)
+
+    def restore_class(self, removed: RemovedClass, progress: Progress | None = None) -> None:
+        """Bring a removed class back, with its id, its place and its pixels, where they are not labelled anew since.
+
+        Raises
+        ------
+        ProjectError: its name is taken. MaskError: a label is damaged. StorageError: the disk is full or not writable.
+        """
+        with self._store.update() as change:
+            stage_return(change, self.path, removed, progress)
 
     # --- runs and rounds -----------------------------------------------------------------------------------------
 
