@@ -12,7 +12,8 @@ from napari_unisemalign.layers import LABELS, ROLE_KEY, class_of, layer_value
 from napari_unisemalign.notify import guarded
 from napari_unisemalign.widgets.classes import ClassRow
 from training_core.errors import ProjectError
-from training_core.project import Project
+from training_core.project import Project, TissueClass, default_prompt
+from training_core.project.prompts import is_automatic
 
 NO_CLASSES = tr("Open a project to see and edit its classes.")
 KEY_HINT = tr("Keys 1 to 9 paint with a class, 0 erases. Double-click a name or prompt to change it.")
@@ -26,7 +27,7 @@ class ClassesController:
         self._layers, self._view = context.layers, context.panel.classes
         view, session = self._view, self._session
         view.class_chosen.connect(self.paint_with)
-        view.name_edited.connect(lambda class_id, name: self._update(class_id, name=name))
+        view.name_edited.connect(self._rename)
         view.prompt_edited.connect(lambda class_id, prompt: self._update(class_id, prompt=prompt))
         view.color_clicked.connect(self.choose_color)
         view.add_clicked.connect(self.add)
@@ -68,6 +69,12 @@ class ClassesController:
         self._session.set_class(added.id)
         self._view.edit_name(added.id)
 
+    def _rename(self, class_id: int, name: str) -> None:
+        """The prompt that was made from the former name, by nobody's hand, makes way for what fits the new one."""
+        old = next(each for each in self._session.classes() if each.id == class_id)
+        made = {"prompt": ""} if is_automatic(old.prompt, old.name) else {}
+        self._update(class_id, name=name, **made)
+
     @guarded
     def _update(self, class_id: int, **changes: str) -> None:
         project = self._session.project
@@ -91,13 +98,7 @@ class ClassesController:
         self._refresh_available()
 
     def _refresh(self) -> None:
-        rows = [
-            ClassRow(
-                each.id, each.name, each.color, each.prompt, PAINTING_KEYS[index] if index < len(PAINTING_KEYS) else ""
-            )
-            for index, each in enumerate(self._session.classes())
-        ]
-        self._view.set_classes(rows)
+        self._view.set_classes([_row(index, each) for index, each in enumerate(self._session.classes())])
         self._view.set_current(self._session.class_id)
         self._layers.set_classes(self._session.classes())
         self._refresh_available()
@@ -132,3 +133,12 @@ class ClassesController:
             labels.selected_label = layer_value(self._session.class_id)
             needed = "one of the classes in the list"
             self.reporter.error(ProjectError(f"no class has the label {chosen + 1}", needed, "add a class first"))
+
+
+def _row(index: int, each: TissueClass) -> ClassRow:
+    """A class as the table shows it. What somebody wrote as its prompt is never to be replaced by a suggestion."""
+    key = PAINTING_KEYS[index] if index < len(PAINTING_KEYS) else ""
+    suggestion = default_prompt(each.name)
+    if each.prompt == suggestion or not is_automatic(each.prompt, each.name):
+        suggestion = ""
+    return ClassRow(each.id, each.name, each.color, each.prompt, key, suggestion)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from qtpy.QtCore import QModelIndex, QRect, Qt, Signal
-from qtpy.QtGui import QColor, QPainter
+from qtpy.QtCore import QEvent, QModelIndex, QObject, QRect, Qt, Signal
+from qtpy.QtGui import QColor, QKeyEvent, QPainter, QPalette
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
+    QLineEdit,
     QPushButton,
     QStyledItemDelegate,
     QStyleOptionViewItem,
@@ -26,6 +27,7 @@ ROW_PX = 26
 ROWS_SHOWN = 6
 SWATCH_PX = 18
 COLOR_ROLE = Qt.ItemDataRole.UserRole + 1
+SUGGESTION_ROLE = Qt.ItemDataRole.UserRole + 2
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,8 @@ class ClassRow:
     color: str
     prompt: str
     key: str
+    suggestion: str = ""
+    """A prompt that could be taken over; empty where there is none to offer."""
 
 
 class SwatchDelegate(QStyledItemDelegate):
@@ -48,6 +52,37 @@ class SwatchDelegate(QStyledItemDelegate):
             square = QRect(0, 0, SWATCH_PX, SWATCH_PX)
             square.moveCenter(option.rect.center())
             painter.fillRect(square, QColor(index.data(COLOR_ROLE)))
+
+
+class PromptDelegate(QStyledItemDelegate):
+    """An empty prompt shows the suggested one greyed; Tab in the empty editor takes it over."""
+
+    def paint(self, painter: QPainter | None, option: QStyleOptionViewItem, index: QModelIndex) -> None:  # noqa: D102
+        super().paint(painter, option, index)
+        suggestion = index.data(SUGGESTION_ROLE)
+        if painter is not None and suggestion and not index.data():
+            painter.save()
+            painter.setPen(option.palette.color(QPalette.ColorRole.PlaceholderText))
+            font = painter.font()
+            font.setItalic(True)
+            painter.setFont(font)
+            room = option.rect.adjusted(4, 0, -4, 0)
+            words = painter.fontMetrics().elidedText(suggestion, Qt.TextElideMode.ElideMiddle, room.width())
+            painter.drawText(room, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, words)
+            painter.restore()
+
+    def createEditor(  # noqa: D102
+        self, parent: QWidget | None, _option: QStyleOptionViewItem, index: QModelIndex
+    ) -> QWidget:
+        editor = QLineEdit(parent)
+        editor.setPlaceholderText(index.data(SUGGESTION_ROLE) or "")
+        return editor
+
+    def eventFilter(self, editor: QObject | None, event: QEvent | None) -> bool:  # noqa: D102
+        is_tab = isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress and event.key() == Qt.Key.Key_Tab
+        if is_tab and isinstance(editor, QLineEdit) and not editor.text():
+            editor.setText(editor.placeholderText())
+        return super().eventFilter(editor, event)
 
 
 class ClassesView(QWidget):
@@ -64,6 +99,7 @@ class ClassesView(QWidget):
         super().__init__(parent)
         self._rows: tuple[ClassRow, ...] = ()
         self._filling = False
+        self._offered: ClassRow | None = None
         self.table = QTableWidget(0, 4, self)
         self.table.setHorizontalHeaderLabels([tr("Key"), "", tr("Name"), tr("Text prompt")])
         self.table.verticalHeader().hide()
@@ -75,6 +111,7 @@ class ClassesView(QWidget):
         self.table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.table.setWordWrap(False)
         self.table.setItemDelegateForColumn(COLOR, SwatchDelegate(self.table))
+        self.table.setItemDelegateForColumn(PROMPT, PromptDelegate(self.table))
         self.table.setAccessibleName(tr("Classes"))
         header = self.table.horizontalHeader()
         header.setHighlightSections(False)
@@ -87,10 +124,19 @@ class ClassesView(QWidget):
         header.setSectionResizeMode(PROMPT, QHeaderView.ResizeMode.Stretch)
         self.add_button = QPushButton(tr("Add class"), self)
         self.remove_button = QPushButton(tr("Remove class"), self)
+        self.suggestion = Hint("", self)
+        self.suggestion_button = QPushButton(tr("Use it"), self)
+        self.suggestion_button.setToolTip(
+            tr("Take the suggested text prompt over; Tab in the empty prompt does it, too")
+        )
         self.busy = Hint("", self)
         self.hint = Hint("", self)
         layout = body_layout(self)
         layout.addWidget(self.table)
+        offer = row(self.suggestion, stretch=False)
+        offer.setStretch(0, 1)
+        offer.addWidget(self.suggestion_button)
+        layout.addLayout(offer)
         layout.addLayout(row(self.add_button, self.remove_button))
         layout.addWidget(self.busy)
         layout.addWidget(self.hint)
@@ -99,6 +145,7 @@ class ClassesView(QWidget):
         self.table.cellClicked.connect(self._on_clicked)
         self.add_button.clicked.connect(lambda: self.add_clicked.emit())
         self.remove_button.clicked.connect(lambda: self.remove_clicked.emit())
+        self.suggestion_button.clicked.connect(self._on_suggestion)
         self.set_classes(())
 
     def set_classes(self, rows: Sequence[ClassRow]) -> None:
@@ -112,6 +159,7 @@ class ClassesView(QWidget):
         self.table.setFixedHeight(self.table.horizontalHeader().sizeHint().height() + shown * ROW_PX + 6)
         self.table.setVisible(bool(self._rows))
         self._filling = False
+        self._offer(None)
 
     def set_current(self, class_id: int | None) -> None:
         """Mark the class that is painted with, without telling anybody."""
@@ -123,6 +171,7 @@ class ClassesView(QWidget):
         elif index != self.table.currentRow():
             self.table.setCurrentCell(index, NAME)
         self._filling = False
+        self._offer(self._rows[index] if index >= 0 else None)
 
     def set_available(self, add_reason: str, remove_reason: str, hint: str) -> None:
         """Enable the buttons, or say why not."""
@@ -143,6 +192,18 @@ class ClassesView(QWidget):
                 self.table.setCurrentCell(index, NAME)
                 self.table.editItem(self.table.item(index, NAME))
 
+    def _offer(self, row: ClassRow | None) -> None:
+        """Offer the suggested prompt of the class that is painted with."""
+        suggestion = row.suggestion if row is not None else ""
+        words = tr("Suggested prompt: “{prompt}”").format(prompt=suggestion) if suggestion else ""
+        self.suggestion.set_text(words)
+        self.suggestion_button.setVisible(bool(suggestion))
+        self._offered = row
+
+    def _on_suggestion(self) -> None:
+        if self._offered is not None:
+            self.prompt_edited.emit(self._offered.id, self._offered.suggestion)
+
     def _fill(self, index: int, each: ClassRow) -> None:
         fixed = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
         key = QTableWidgetItem(each.key)
@@ -158,6 +219,7 @@ class ClassesView(QWidget):
         name_tip = tr("{name} (class {number}): click to paint with it, double-click to rename")
         name.setToolTip(name_tip.format(name=each.name, number=each.id))
         prompt = QTableWidgetItem(each.prompt)
+        prompt.setData(SUGGESTION_ROLE, each.suggestion)
         prompt_tip = tr("{prompt}: what the class looks like, for text encoders; double-click to change it")
         prompt.setToolTip(prompt_tip.format(prompt=each.prompt or tr("No prompt")))
         for column, item in ((KEY, key), (COLOR, color), (NAME, name), (PROMPT, prompt)):
