@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from training_core import checkpoint as checkpoints
-from training_core.config import Config
+from training_core.config import Config, InferenceConfig
 from training_core.data.resample import check_zoom, zoom_to_run
 from training_core.device import Compute, choose_compute
 from training_core.distributed import own_device
@@ -22,6 +24,8 @@ from training_core.project import TissueClass
 from training_core.readout import read_readout
 from training_core.run_folder import read_run
 from training_core.tile_result import TileResult
+
+Result = TypeVar("Result")
 
 
 @dataclass
@@ -51,14 +55,25 @@ class Predictor:
         check_zoom("the image", mpp_um, self.config.data.mpp)
         readout = self.readout.zoomed(zoom_to_run(mpp_um, self.config.data.mpp))
         config = self.config.inference if views is None else self.config.inference.model_copy(update={"views": views})
-        result, used = with_smaller_windows(
-            config,
-            self.compute.device,
-            lambda inference: predict_image(self.model, image, inference, self.compute, readout),
-            lambda message: warnings.warn(message, RuntimeWarning, stacklevel=4),
+        return self.fitting(
+            config, lambda inference: predict_image(self.model, image, inference, self.compute, readout)
         )
-        inference = self.config.inference.model_copy(update={"window_px": used.window_px})
-        self.config = self.config.model_copy(update={"inference": inference})
+
+    def fitting(self, inference: InferenceConfig, work: Callable[[InferenceConfig], Result]) -> Result:
+        """What `work` gives with these settings, or with the largest window that fits in memory, which is kept.
+
+        Raises
+        ------
+        MemoryLimitError: no window is small enough. Whatever `work` raises.
+        """
+        result, used = with_smaller_windows(
+            inference,
+            self.compute.device,
+            work,
+            lambda message: warnings.warn(message, RuntimeWarning, stacklevel=5),
+        )
+        kept = self.config.inference.model_copy(update={"window_px": used.window_px})
+        self.config = self.config.model_copy(update={"inference": kept})
         return result
 
     @property

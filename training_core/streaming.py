@@ -37,8 +37,9 @@ Progress = Callable[[int, int], None]
 
 STREAM_STRIDE_FRACTION = 0.875
 """Windows of a slide overlap by an eighth: a quarter, as on tiles, costs 1.36 times as much for the same pixels."""
-_BATCH_PX = {"cpu": 1024**2, "mps": 4 * 1024**2, "cuda": 8 * 1024**2}
-"""Pixels that pass through the network at a time; more make a CPU slower, and fewer leave a GPU waiting."""
+_WINDOWS = {"cpu": 1, "mps": 4, "cuda": 8}
+"""How many pass through the network at a time; more make a CPU slower, and fewer leave a GPU waiting. Not more of
+smaller windows: those are taken where memory is short."""
 _BATCHES_AHEAD = 2
 _PARTS_BEHIND = 4
 
@@ -103,11 +104,13 @@ def stream_image(
     """Predict an image or slide into the folder `out_path` (NAME.ome.zarr); returns how many pixels it has.
 
     mpp_um: its micrometers per pixel, where the file does not state it. views: as inference.views. stride_fraction:
-    step of the windows as a share of them; None: the run's inference.stride_fraction.
+    step of the windows as a share of them; None: the run's inference.stride_fraction. Where memory runs out, the
+    image is begun anew with smaller windows, and a warning says so.
 
     Raises
     ------
     ImageError: the file cannot be read, is too large and not tiled, or its pixel size is too far from the run's.
+    MemoryLimitError: no window is small enough.
     StorageError: the disk is full or not writable; an older result is untouched.
     """
     changes = {"views": views, "stride_fraction": stride_fraction or predictor.config.inference.stride_fraction}
@@ -116,11 +119,16 @@ def stream_image(
         mpp_um = mpp_um if mpp_um is not None else image.mpp_um
         check_zoom(str(path), mpp_um, predictor.config.data.mpp)
         readout = predictor.readout.zoomed(zoom_to_run(mpp_um, predictor.config.data.mpp))
-        with slide_masks(out_path, image.height_px, image.width_px, predictor.classes, mpp_um) as masks:
-            stream_regions(
-                predictor.model, image, config, predictor.compute, readout, predictor.class_ids, masks.write, progress
-            )
-        return image.height_px * image.width_px
+
+        def work(inference: InferenceConfig) -> int:
+            with slide_masks(out_path, image.height_px, image.width_px, predictor.classes, mpp_um) as masks:
+                stream_regions(
+                    predictor.model, image, inference, predictor.compute, readout, predictor.class_ids,
+                    masks.write, progress,
+                )  # fmt: skip
+            return image.height_px * image.width_px
+
+        return predictor.fitting(config, work)
 
 
 @torch.inference_mode()
@@ -184,8 +192,7 @@ def window_probabilities(model: UniSemAlign, windows: Tensor, views: int, comput
 
 def _read_ahead(image: Regions, grid: Grid, compute: Compute) -> Iterator[tuple[Sequence[Window], list[Pixels]]]:
     """Batches of windows with the pixels they are made of, some of them read before they are asked for."""
-    area = min(grid.side, grid.axes[0].n_out) * min(grid.side, grid.axes[1].n_out)
-    size, windows_left = max(1, _BATCH_PX[compute.device.type] // area), grid.windows()
+    size, windows_left = _WINDOWS[compute.device.type], grid.windows()
 
     def read(windows: Sequence[Window]) -> tuple[Sequence[Window], list[Pixels]]:
         return windows, [image.read(*grid.needed(window)) for window in windows]

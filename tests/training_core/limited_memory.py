@@ -1,4 +1,4 @@
-"""A process with little memory, started by test_memory.py: train PROJECT MB CONFIG [RUN], or predict RUN MB IMAGE OUT.
+"""A process with little memory, started by test_memory.py: train PROJECT MB CONFIG [RUN], predict or stream RUN MB IMAGE OUT.
 
 The limit is what the process has when the work begins and so many MB more, so it is as tight on any machine.
 """
@@ -21,6 +21,7 @@ from training_core.predictor import load_predictor
 from training_core.project import Project
 from training_core.run import Request, train
 from training_core.run_folder import read_run
+from training_core.streaming import stream_image
 
 
 def limit_memory(more_mb: int) -> None:
@@ -52,9 +53,17 @@ def predict_limited(run: str, more_mb: str, image: str, out: str) -> None:
     print(predictor.config.inference.window_px)
 
 
+def stream_limited(run: str, more_mb: str, image: str, out: str) -> None:
+    predictor = load_predictor(Path(run))
+    limit_memory(int(more_mb))
+    stream_image(predictor, Path(image), Path(out))
+    print(predictor.config.inference.window_px)
+
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
     try:
-        {"train": train_limited, "predict": predict_limited}[sys.argv[1]](*sys.argv[2:])
+        works = {"train": train_limited, "predict": predict_limited, "stream": stream_limited}
+        works[sys.argv[1]](*sys.argv[2:])
     except UserError as error:
         sys.exit(f"error: {error}")

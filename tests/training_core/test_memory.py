@@ -14,7 +14,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 import torch
+import zarr
 
 from training_core import checkpoint as checkpoints
 from training_core.batch import Batch
@@ -156,6 +158,20 @@ def test_prediction_takes_smaller_windows(squeezed: Squeezed, tmp_path: Path) ->
     assert ended.code == 1
     assert "not enough memory to predict, even in windows of 256 px" in ended.error
     assert not (tmp_path / "none.npy").exists()
+
+
+@linux
+def test_a_slide_is_begun_anew_with_smaller_windows(squeezed: Squeezed, tmp_path: Path) -> None:
+    pixels = np.tile(squeezed.project.image("u_1"), (12, 12, 1))[:1024, :1024]
+    tifffile.imwrite(tmp_path / "slide.tif", pixels, photometric="rgb", tile=(256, 256))
+    ended = limited("stream", squeezed.run, 220, tmp_path / "slide.tif", tmp_path / "slide.ome.zarr")
+    assert ended.code == 0, ended.error
+    assert "not enough memory to predict in windows of 1024 px, so windows of 512 px are used" in ended.error
+    assert int(ended.out) <= 512
+    level = zarr.open_array(tmp_path / "slide.ome.zarr" / "0", mode="r")
+    assert level.shape[-2:] == (1024, 1024)
+    assert np.asarray(level[..., ::64, ::64]).min() > 0  # every part of it was written
+    assert {path.name for path in tmp_path.iterdir()} == {"slide.tif", "slide.ome.zarr"}
 
 
 def test_a_run_in_full_swing_goes_on_as_if_resumed_with_less(
