@@ -117,7 +117,7 @@ def run_pytest(session: nox.Session, binding: str, *arguments: str) -> None:
     env = qt_environment(binding) | one_thread | {"PYTEST_QT_API": binding, "NAPARI_STRICT_QT": "1"}
     # 5: no test collected, which is fine where the user's own arguments chose tests of one package only
     success_codes = [0, 5] if session.posargs else [0]
-    parallel = ("-n", "auto", "--maxprocesses", "4", "--dist", "worksteal")
+    parallel = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadfile")  # a file's trained runs are made once
     command = [str(PYTHON), "-m", "pytest", *parallel, *arguments, *session.posargs]
     session.run(*command, env=env, success_codes=success_codes)
 

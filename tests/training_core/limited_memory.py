@@ -1,4 +1,6 @@
-"""A process with little memory, started by test_memory.py: train PROJECT MB CONFIG [RUN], predict or stream RUN MB IMAGE OUT.
+"""A process with little memory, started by test_memory.py.
+
+train PROJECT MB CONFIG [RUN], predict RUN MB IMAGE OUT, or stream RUN MB IMAGE OUT.
 
 The limit is what the process has when the work begins and so many MB more, so it is as tight on any machine.
 """
