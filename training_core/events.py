@@ -42,6 +42,9 @@ class Status(_Event):
 
     kind: Literal["status"] = "status"
     message: str
+    done: float | None = None
+    """As in StepDone; None: not told."""
+    eta_s: float | None = None
 
 
 class Warned(_Event):
@@ -59,10 +62,15 @@ class StepDone(_Event):
     progress: float
     """Share of the budget used, 0 to 1."""
     eta_s: float | None
+    """Seconds until the run is complete, the final predictions included; None while nothing is known."""
     losses: dict[str, float]
     threshold: float | None
     confident_share: float | None
     """Share of the unlabelled pixels whose fused confidence reached the threshold, 0 to 1."""
+    done: float | None = None
+    """Share of the run's whole time, the final predictions included, 0 to 1."""
+    memory_bytes: int | None = None
+    """The most memory that the process has used until now."""
 
 
 class Paused(_Event):

@@ -6,6 +6,7 @@ What imports timm is imported inside `train`, after the first overlay: that take
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from training_core.data.pool import TilePool
 from training_core.device import Compute, choose_compute
 from training_core.errors import CheckpointError, ConfigError
 from training_core.events import RunFinished, RunStarted, Status, Warned
+from training_core.forecast import share_done
 from training_core.io import atomic_write, read_mask
 from training_core.memory import explained
 from training_core.messenger import Messenger
@@ -134,6 +136,7 @@ def _train(request: Request, compute: Compute, messenger: Messenger, stack: Exit
     if not distributed.is_first():
         return {}
     if trainer.progress.step:
+        messenger.send(Status, message="Looking for the best way to read the network")
         trainer.load_best(measure=reason == "budget")  # who stops a run does not want to wait
         if quick:
             quick.conclude(trainer.progress.best)
@@ -206,9 +209,12 @@ def _predict_all(trainer: Trainer, messenger: Messenger) -> None:
     before = project.latest_run_id()  # this run counts once its summary.json is there
     before = before if before != trainer.run_dir.name else None  # a finished run that was resumed
     order = dict.fromkeys([*split.unlabeled, *(tile.name for tile in project.tiles)])
-    names = [name for name in order if name not in missing]
+    names, started = [name for name in order if name not in missing], time.monotonic()
     for done, name in enumerate(names):
-        messenger.send(Status, message=f"Predicting tile {done + 1} of {len(names)}")
+        left_s = trainer.forecast.left_to_predict_s(names[done:], trainer.readout.scale)
+        spent_s = trainer.progress.elapsed_s + time.monotonic() - started
+        share = share_done(spent_s, left_s)
+        messenger.send(Status, message=f"Predicting tile {done + 1} of {len(names)}", done=share, eta_s=left_s)
         paths = trainer.write_prediction(name, trainer.run_dir / "predictions")
         earlier = project.prediction(name, before) if before is not None else None
         add_summary(

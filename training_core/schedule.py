@@ -17,14 +17,6 @@ class Budget:
         used = elapsed_s / self.seconds if self.seconds is not None else step / (self.total_steps or 1)
         return min(1.0, used)
 
-    def eta_s(self, step: int, elapsed_s: float, seconds_per_step: float | None) -> float | None:
-        """Seconds left, or None while nothing is known."""
-        if self.seconds is not None:
-            return max(0.0, self.seconds - elapsed_s)
-        if seconds_per_step is None or self.total_steps is None:
-            return None
-        return (self.total_steps - step) * seconds_per_step
-
 
 def lr_factor(progress: float, step: int, config: OptimizerConfig) -> float:
     """Factor on the base rates: linear warm-up, then polynomial decay (1 - progress)^power."""

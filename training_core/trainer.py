@@ -24,7 +24,8 @@ from training_core.data.resample import zoom_to_run
 from training_core.device import Compute
 from training_core.errors import ImageError, ProjectError, writing
 from training_core.events import OverlayReady, StepDone, Validated, Warned
-from training_core.inference import Readout, predict_image
+from training_core.forecast import Forecast, share_done
+from training_core.inference import VIEWS, Readout, predict_image
 from training_core.learner import Learner
 from training_core.messenger import Messenger
 from training_core.metrics import Scores
@@ -34,7 +35,7 @@ from training_core.pause import wait_while_paused
 from training_core.project import Project
 from training_core.quick_start import QuickStart
 from training_core.readout import candidate_scales, measure_readout, read_readout, usual_scale
-from training_core.run_folder import Split, record_change
+from training_core.run_folder import Split, peak_rss_bytes, record_change
 from training_core.schedule import Budget
 from training_core.step import StepResult
 
@@ -89,6 +90,7 @@ class Trainer:
         self.config = config
         self.maker = BatchMaker(self.pool, self.split.labeled, self.split.unlabeled, config)
         self.budget = Budget(config.schedule, self.maker.steps_per_epoch)
+        self.forecast = Forecast(self.project, self.split, self._scored(), config, self.budget)
         distributed.check_divides(config)
         self.batches: Generator[Batch] | None = None
 
@@ -97,7 +99,6 @@ class Trainer:
         state, started = self.progress, time.monotonic() - self.progress.elapsed_s
         validated_at = state.step  # a resumed run's checkpoint of this step is there already
         reason: Literal["budget", "stopped"] = "budget"
-        seconds_per_step: float | None = None
         distributed.as_first((self.learner.model, self.learner.teacher))
         distributed.own_chance(self.config.seed, state.step)
         if self.learner.is_warm and not state.step and self.split.val:
@@ -119,9 +120,8 @@ class Trainer:
             state.step += 1
             now = time.monotonic()
             state.elapsed_s = distributed.largest(now - started)
-            took = now - step_started
-            seconds_per_step = took if seconds_per_step is None else 0.9 * seconds_per_step + 0.1 * took
-            self._report(result, self.budget.eta_s(state.step, state.elapsed_s, seconds_per_step))
+            self.forecast.stepped(now - step_started)
+            self._report(result)
             if state.step % self.config.schedule.validate_every_steps == 0:
                 self._keep()
                 validated_at = state.step
@@ -208,16 +208,19 @@ class Trainer:
         before = max(0, state.step - 1) if self.budget.total_steps else state.step
         return self.learner.learn(batch, self.config, state.step, self.budget.progress(before, state.elapsed_s))
 
-    def _report(self, result: StepResult, eta_s: float | None) -> None:
+    def _report(self, result: StepResult) -> None:
         state = self.progress
+        left_s = self.forecast.left_s(state.step, state.elapsed_s)
         self.messenger.send(
             StepDone,
             step=state.step,
             progress=self.budget.progress(state.step, state.elapsed_s),
-            eta_s=eta_s,
+            eta_s=left_s,
+            done=share_done(state.elapsed_s, left_s),
             losses={"total": float(result.total.detach())} | {k: float(v.detach()) for k, v in result.losses.items()},
             threshold=self.learner.threshold.value if result.confident_share is not None else None,
             confident_share=result.confident_share,
+            memory_bytes=peak_rss_bytes(),
         )
 
     def validate(self) -> bool:
@@ -247,7 +250,7 @@ class Trainer:
 
     def _measure(self, scales: Sequence[float], inference: InferenceConfig) -> Scores | None:
         """Scores at the best of `scales`, which becomes the readout."""
-        names = self.split.val or self.split.labeled[:_MAX_TRAINING_TILES_SCORED]
+        names, started = self._scored(), time.monotonic()
         self.learner.predictor.eval()
 
         def measure(inference: InferenceConfig) -> tuple[Readout, Scores | None]:
@@ -255,9 +258,14 @@ class Trainer:
             return measure_readout(self.learner.predictor, tiles, self.pool.class_ids, inference, self.compute, scales)
 
         readout, scores = self._predicted(measure, inference)
+        self.forecast.validated(scales, inference.views or VIEWS, time.monotonic() - started)
         if self.split.val and scores is not None:  # on training tiles it is surer than it has reason to be
             self.readout = readout
         return scores
+
+    def _scored(self) -> Sequence[str]:
+        """The tiles that the curve is measured on."""
+        return self.split.val or self.split.labeled[:_MAX_TRAINING_TILES_SCORED]
 
     def save(self, *, is_best: bool) -> None:
         """Write a checkpoint of this moment."""
@@ -316,6 +324,7 @@ class Trainer:
     def write_prediction(self, name: str, folder: Path) -> dict[str, Path]:
         """Prediction, pseudo-label and confidence of one tile as PNGs in `folder`."""
         self.learner.predictor.eval()
+        started = time.monotonic()
         image = self.pool.image(name)
         readout = self.readout.zoomed(self._zoom(name))
         result = self._predicted(
@@ -323,7 +332,9 @@ class Trainer:
             self.config.inference,
         )
         ids = np.array(self.pool.class_ids, np.uint8)
-        return write_overlays(folder, name, result, ids, self.learner.threshold.value)
+        paths = write_overlays(folder, name, result, ids, self.learner.threshold.value)
+        self.forecast.predicted(name, self.readout.scale, time.monotonic() - started)
+        return paths
 
     def _predicted(self, predict: Callable[[InferenceConfig], Result], inference: InferenceConfig) -> Result:
         """What `predict` gives, with smaller windows from now on where memory does not hold them."""

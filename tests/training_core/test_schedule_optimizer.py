@@ -18,8 +18,6 @@ def test_budget_in_steps() -> None:
     assert budget.total_steps == 40
     assert budget.progress(10, 1e9) == 0.25
     assert budget.progress(50, 0) == 1
-    assert budget.eta_s(10, 3.0, None) is None
-    assert budget.eta_s(10, 3.0, 0.5) == 15
 
 
 def test_budget_in_epochs_wins_over_steps() -> None:
@@ -33,8 +31,6 @@ def test_budget_in_minutes_wins_over_both_and_counts_no_steps() -> None:
     assert budget.total_steps is None
     assert budget.progress(1000, 15) == 0.5
     assert budget.progress(0, 31) == 1
-    assert budget.eta_s(1000, 12.0, 9.0) == 18
-    assert budget.eta_s(1000, 45.0, 9.0) == 0
 
 
 def test_lr_factor_is_the_paper_s_polynomial() -> None:

@@ -158,7 +158,13 @@ def test_events_in_order_and_kept(finished: Finished) -> None:
         assert event.confident_share is not None
         assert 0 <= event.confident_share <= 1
         assert event.eta_s is not None
-    assert steps[-1].eta_s == 0
+        assert event.done is not None
+        assert 0 < event.done < 1
+        assert event.memory_bytes is not None
+    assert steps[-1].eta_s > 0  # every tile is still to be predicted
+    predicting = [event for event in listener.of(Status) if event.message.startswith("Predicting tile")]
+    assert [event.done for event in predicting] == sorted(event.done for event in predicting)
+    assert all(event.eta_s > 0 for event in predicting)
     validated: list[Validated] = listener.of(Validated)
     assert [event.step for event in validated] == [2, 3]
     assert {event.measured_on for event in validated} == {"validation"}
