@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_unisemalign.background import Background
+from napari_unisemalign.controllers.chart import ChartController
 from napari_unisemalign.controllers.class_removal import ClassRemovalController
 from napari_unisemalign.controllers.classes import ClassesController
 from napari_unisemalign.controllers.closing import ClosingController
@@ -68,6 +69,7 @@ class Controller:
             self.context, self.labels, self.tiles, self.overlays, self.undo
         )
         self.training: TrainingController = TrainingController(self.context, self.labels)
+        self.chart: ChartController = ChartController(self.context)
         self.run_controls: RunControls = RunControls(self.context, self.labels, self.training)
         self.live: LiveController = LiveController(self.context, self.labels)
         self.export: ExportController = ExportController(self.context, self.labels)

@@ -43,6 +43,11 @@ class Dialogs:
         """Where to write masks."""
         return self._folder(tr("Folder for the masks"), start)
 
+    def table_file(self, start: str) -> Path | None:
+        """Where to write a table."""
+        chosen, _ = QFileDialog.getSaveFileName(self._parent, tr("Save the table"), start, tr("Table (*.csv)"))
+        return Path(chosen) if chosen else None
+
     def new_project(self) -> NewProject | None:
         """What a new project is made of."""
         dialog = NewProjectDialog(self._parent)

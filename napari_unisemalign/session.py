@@ -6,13 +6,14 @@ so that the whole training display can be tested without a process and without a
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
 from psygnal import Signal
 
 from napari_unisemalign.i18n import tr
+from napari_unisemalign.training_curves import Curves
 from napari_unisemalign.undo import UndoStack
 from training_core.events import (
     Event,
@@ -27,8 +28,6 @@ from training_core.events import (
     Validated,
 )
 from training_core.project import Project, TileState, TissueClass
-
-MAX_CURVE_POINTS = 4000
 
 
 class Phase(StrEnum):
@@ -56,8 +55,10 @@ class Training:
     run_id: str | None = None
     message: str = ""
     progress: float = 0.0
-    """Share of the budget used, 0 to 1."""
+    """Share of the whole time, the final predictions included, 0 to 1."""
     eta_s: float | None = None
+    memory_bytes: int | None = None
+    """The most memory that the process has used."""
     device: str = ""
     """What it computes on, in words such as "CPU"; empty before the run has said so."""
     finished: bool = False
@@ -69,15 +70,6 @@ class Training:
     def active(self) -> bool:
         """A process is there."""
         return self.phase is not Phase.IDLE
-
-
-@dataclass
-class Curves:
-    """Points (elapsed seconds, value): the total loss, and the Dice in percent of each validation."""
-
-    loss: list[tuple[float, float]] = field(default_factory=list)
-    dice: list[tuple[float, float]] = field(default_factory=list)
-    dice_measured_on: str = "validation"
 
 
 @dataclass(frozen=True)
@@ -214,6 +206,8 @@ class Session:
     def apply(self, event: Event) -> None:
         """Fold one event of the running process into the state."""
         training = self.training
+        if self.curves.add(event):
+            self.curves_changed.emit(self.curves)
         match event:
             case RunStarted():
                 known = f"{event.n_labeled} labelled, {event.n_unlabeled} unlabelled"
@@ -226,21 +220,22 @@ class Session:
                         message=f"Training on {known} and {event.n_val} validation tiles ({event.device.upper()}).",
                     )
                 )
+            case Status(done=float() as done):
+                progress = max(training.progress, done)
+                self._set_training(replace(training, message=event.message, progress=progress, eta_s=event.eta_s))
             case Status():
                 self._set_training(replace(training, message=event.message))
             case StepDone():
-                self._append_loss(event)
                 eta_s = None if training.phase is Phase.STOPPING else event.eta_s
-                self._set_training(replace(training, progress=event.progress, eta_s=eta_s))
+                progress = event.progress if event.done is None else event.done
+                memory = event.memory_bytes or training.memory_bytes
+                self._set_training(replace(training, progress=progress, eta_s=eta_s, memory_bytes=memory))
             case Paused() if training.phase is Phase.PAUSED:
                 words = tr("Paused after {step} steps. All is saved: the computer may be switched off meanwhile.")
                 self._set_training(replace(training, message=words.format(step=event.step)))
             case Resumed():
                 self._set_training(replace(training, message=tr("Training goes on.")))
             case Validated(mdice=float() as mdice):
-                self.curves.dice.append((event.elapsed_s, mdice))
-                self.curves.dice_measured_on = event.measured_on
-                self.curves_changed.emit(self.curves)
                 where = "Validation Dice" if event.measured_on == "validation" else "Dice on labelled tiles"
                 best = ", the best so far" if event.is_best else ""
                 self._set_training(replace(training, message=f"{where} {mdice:.1f} % after {event.step} steps{best}."))
@@ -292,13 +287,6 @@ class Session:
         names, self._painted = tuple(self._painted), {}
         for name in names:
             self.overlays_changed.emit(name)
-
-    def _append_loss(self, event: StepDone) -> None:
-        total = event.losses.get("total", sum(event.losses.values()))
-        self.curves.loss.append((event.elapsed_s, total))
-        if len(self.curves.loss) > MAX_CURVE_POINTS:
-            del self.curves.loss[1::2]
-        self.curves_changed.emit(self.curves)
 
     def _set_training(self, training: Training) -> None:
         self.training = training

@@ -10,7 +10,7 @@ from napari_unisemalign.i18n import tr
 from napari_unisemalign.notify import guarded
 from napari_unisemalign.process import resume_command
 from napari_unisemalign.session import Phase, Training
-from napari_unisemalign.widgets.curves import duration
+from napari_unisemalign.widgets.chart import duration
 from training_core.events import Pause, Resume
 from training_core.project import Project
 from training_core.project.unfinished import UnfinishedRun

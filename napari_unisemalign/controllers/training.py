@@ -8,7 +8,8 @@ from napari_unisemalign.controllers.labels import LabelsController
 from napari_unisemalign.i18n import tr
 from napari_unisemalign.notify import guarded
 from napari_unisemalign.process import Ending, TrainerProcess, train_command
-from napari_unisemalign.session import Curves, Phase, Training
+from napari_unisemalign.session import Phase, Training
+from napari_unisemalign.training_curves import Curves
 from training_core.errors import UserError
 from training_core.events import Event, RunFinished, Show, Stop, Warned
 from training_core.project import TileState
@@ -32,7 +33,6 @@ class TrainingController:
         self._view.stop_clicked.connect(self.stop)
         session = self._session
         session.training_changed.connect(self._refresh)
-        session.curves_changed.connect(self._draw)
         session.states_changed.connect(self._refresh_available)
         session.project_changed.connect(self._refresh_available)
         session.tile_changed.connect(self._on_tile)
@@ -116,7 +116,9 @@ class TrainingController:
     def _refresh(self, training: Training) -> None:
         if training.active:
             self._view.set_status(training.message)
-        self._view.set_progress(training.progress, training.eta_s, active=training.active)
+        self._view.set_progress(
+            training.progress, training.eta_s, active=training.active, memory_bytes=training.memory_bytes
+        )
         self._refresh_available()
 
     def _refresh_available(self, _change: object = None) -> None:
@@ -134,9 +136,6 @@ class TrainingController:
         val = len(project.val_names())
         measured = f"{val} for validation" if val else "none for validation: right-click a labelled tile to choose some"
         return f"Ready to train on {labeled} labelled and {unlabeled} unlabelled tiles; {measured}."
-
-    def _draw(self, curves: Curves) -> None:
-        self._view.set_curves(curves.loss, curves.dice, curves.dice_measured_on)
 
 
 def _outcome(finished: RunFinished, curves: Curves, waiting: int) -> str:

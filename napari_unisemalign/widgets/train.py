@@ -5,9 +5,11 @@ from __future__ import annotations
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QProgressBar, QPushButton, QWidget
 
+from napari_unisemalign.i18n import tr
+from napari_unisemalign.widgets.chart import duration
 from napari_unisemalign.widgets.common import Hint, body_layout, caption, primary, row, set_available
-from napari_unisemalign.widgets.curves import CurveView, Points, duration
 from napari_unisemalign.widgets.train_controls import TrainControls
+from napari_unisemalign.widgets.training_chart import TrainingChart
 
 DEFAULT_MINUTES = 5.0
 LIVE_TIP = (
@@ -17,7 +19,7 @@ LIVE_TIP = (
 
 
 class TrainView(QWidget):
-    """How long, start and stop, the two curves, progress and time left."""
+    """How long, start and stop, progress and time left, the chart."""
 
     start_clicked = Signal()
     stop_clicked = Signal()
@@ -47,9 +49,7 @@ class TrainView(QWidget):
         self.progress.setFixedHeight(8)
         self.time_left = caption("", self)
         self.status = Hint("", self)
-        self.loss_curve = CurveView("Loss", "#e8963c", parent=self)
-        percent = (0.0, 100.0)
-        self.dice_curve = CurveView("Validation Dice", "#4c9be8", unit=" %", limits=percent, dots=True, parent=self)
+        self.chart = TrainingChart(self)
         layout = body_layout(self)
         settings = row(caption("Train for", self), self.minutes_spin, stretch=False)
         settings.addStretch()
@@ -61,12 +61,11 @@ class TrainView(QWidget):
         layout.addWidget(self.progress)
         layout.addWidget(self.time_left)
         layout.addWidget(self.status)
-        layout.addLayout(row(self.loss_curve, self.dice_curve))
+        layout.addWidget(self.chart)
         self.start_button.clicked.connect(lambda: self.start_clicked.emit())
         self.stop_button.clicked.connect(lambda: self.stop_clicked.emit())
         self.live_button.clicked.connect(self.live_toggled.emit)  # by the user only
         self.set_progress(0.0, None, active=False)
-        self.set_curves((), (), "validation")
 
     @property
     def minutes(self) -> float:
@@ -100,21 +99,16 @@ class TrainView(QWidget):
         """The sentence that says what goes on, or what to do."""
         self.status.set_text(text)
 
-    def set_progress(self, progress: float, eta_s: float | None, *, active: bool) -> None:
-        """Share of the budget used (0 to 1) and the seconds left."""
+    def set_progress(
+        self, progress: float, eta_s: float | None, *, active: bool, memory_bytes: int | None = None
+    ) -> None:
+        """Share of the whole time that is over (0 to 1), the seconds left, the most memory that was used."""
         self.progress.setValue(round(1000 * min(max(progress, 0.0), 1.0)))
         self.progress.setVisible(active)
-        left = f"{duration(eta_s)} left" if eta_s is not None else ""
-        self.time_left.setText(f"{round(100 * progress)} % done" + (f", {left}" if left else ""))
+        words = [tr("{percent} % done").format(percent=round(100 * progress))]
+        if eta_s is not None:
+            words.append(tr("{time} left").format(time=duration(eta_s)))
+        if memory_bytes is not None:
+            words.append(tr("{gigabytes} GB of memory").format(gigabytes=f"{memory_bytes / 1e9:.1f}"))
+        self.time_left.setText(", ".join(words))
         self.time_left.setVisible(active)
-
-    def set_curves(self, loss: Points, dice: Points, dice_measured_on: str) -> None:
-        """Draw the curves; both vanish while there is nothing to draw."""
-        span_s = (loss[0][0], max(loss[-1][0], dice[-1][0] if dice else 0.0)) if loss else None
-        for curve in (self.loss_curve, self.dice_curve):
-            curve.set_span(span_s)
-        self.loss_curve.set_points(loss)
-        self.dice_curve.set_title("Validation Dice" if dice_measured_on == "validation" else "Dice, labelled tiles")
-        self.dice_curve.set_points(dice)
-        for curve in (self.loss_curve, self.dice_curve):
-            curve.setVisible(bool(loss or dice))

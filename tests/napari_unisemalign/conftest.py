@@ -97,6 +97,10 @@ class Answers:
         self.asked.append("export_folder")
         return self.folder
 
+    def table_file(self, _start: str) -> Path | None:
+        self.asked.append("table_file")
+        return self.folder / "table.csv" if self.folder else None
+
     def new_project(self) -> NewProject | None:
         self.asked.append("new_project")
         return self.new

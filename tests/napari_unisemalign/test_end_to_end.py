@@ -46,7 +46,7 @@ def test_label_train_overlay_accept_correct_export_and_train_again(window: Any, 
         # train: the overlay of the tile on screen comes before the first step, and stays until the network's is as good
         driver.start_training(MINUTES)
         first = driver.wait_for_new_overlay(None)
-        driver.wait(lambda: bool(panel.train.loss_curve.points), "the first step", 120.0)
+        driver.wait(lambda: bool(driver.session.curves.loss), "the first step", 120.0)
         assert driver.session.training.phase is Phase.RUNNING
         assert first.shape == driver.label().shape
         assert (driver.label() == 255).all()  # overlays are no labels
@@ -56,7 +56,7 @@ def test_label_train_overlay_accept_correct_export_and_train_again(window: Any, 
         driver.show_tile("tile_04")  # the trainer follows to another tile
         driver.wait_for_new_overlay(None)
         first_run = driver.wait_trained(MINUTES)
-        assert panel.train.dice_curve.points
+        assert panel.train.chart.view.series
         assert "wait for review" in panel.train.status.text()
         assert project.states()["tile_05"] is TileState.PREDICTED
         assert [each.run_id for each in project.rounds()] == [first_run]

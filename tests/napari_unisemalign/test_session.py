@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from napari_unisemalign import availability
-from napari_unisemalign.session import MAX_CURVE_POINTS, Phase, Session
+from napari_unisemalign.session import Phase, Session
+from napari_unisemalign.training_curves import MAX_POINTS
 from training_core.events import OverlayReady, RunFailed, RunFinished, RunStarted, Status, StepDone, Validated
 from training_core.project import LabelSource, Project, TileState
 
@@ -147,11 +148,11 @@ def test_a_stop_before_the_run_has_begun_is_not_forgotten(session: Session) -> N
 
 def test_the_curve_of_a_long_run_stays_small(session: Session) -> None:
     session.begin_training()
-    for number in range(1, MAX_CURVE_POINTS + 500):
+    for number in range(1, MAX_POINTS + 500):
         session.apply(step(number))
-    assert len(session.curves.loss) <= MAX_CURVE_POINTS
+    assert len(session.curves.loss) <= MAX_POINTS
     assert session.curves.loss[0][0] == 1
-    assert session.curves.loss[-1][0] == MAX_CURVE_POINTS + 499
+    assert session.curves.loss[-1][0] == MAX_POINTS + 499
 
 
 def test_live_overlays_win_while_training_and_vanish_with_a_failed_run(session: Session) -> None:

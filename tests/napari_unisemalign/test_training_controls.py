@@ -36,16 +36,16 @@ def test_pause_resume_cut_off_keep_and_discard(window: Any, labeled_project: Pro
 
     with driver.watching():
         driver.start_training(5.0)
-        driver.wait(lambda: bool(train.loss_curve.points), "the first step", 90.0)
+        driver.wait(lambda: bool(driver.session.curves.loss), "the first step", 90.0)
         driver.click(controls.pause_button)
         driver.wait(lambda: says("Paused after"), "the pause", 30.0)
         assert phase(Phase.PAUSED)
         assert controls.pause_button.text() == "Resume"
-        steps = len(train.loss_curve.points)
+        steps = len(driver.session.curves.loss)
         driver.pause(1.0)
-        assert len(train.loss_curve.points) == steps
+        assert len(driver.session.curves.loss) == steps
         driver.click(controls.pause_button)
-        driver.wait(lambda: len(train.loss_curve.points) > steps, "a step after the pause", 30.0)
+        driver.wait(lambda: len(driver.session.curves.loss) > steps, "a step after the pause", 30.0)
         assert phase(Phase.RUNNING)
         # cut off
         os.kill(driver.panel.controller.training.process._process.processId(), signal.SIGKILL)

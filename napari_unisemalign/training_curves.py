@@ -1,0 +1,127 @@
+"""What a training tells over time: gathered from its events, read again from its folder, written as a table."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from training_core.events import Event, StepDone, Validated, parse_event
+from training_core.project import Project, TissueClass
+
+MAX_POINTS = 2000
+"""Of one curve; a longer one loses every second point of its past, which no screen could show."""
+
+Point = tuple[float, float]
+"""Elapsed seconds, value."""
+
+
+@dataclass
+class Curves:
+    """The curves of one training. Dice, threshold and the share of confident pixels are in percent."""
+
+    losses: dict[str, list[Point]] = field(default_factory=dict)
+    """By the names of `StepDone.losses`; "total" is the weighted sum."""
+    dice: list[Point] = field(default_factory=list)
+    """The mean over the classes."""
+    dice_by_class: dict[int, list[Point]] = field(default_factory=dict)
+    dice_measured_on: str = "validation"
+    threshold: list[Point] = field(default_factory=list)
+    confident: list[Point] = field(default_factory=list)
+    _before_s: float = 0.0
+    """A run that was resumed counts its seconds anew; this much came before."""
+    _last_s: float = 0.0
+
+    @property
+    def loss(self) -> list[Point]:
+        """The total loss."""
+        return self.losses.get("total", [])
+
+    def add(self, event: Event) -> bool:
+        """Take in an event; False where it says nothing of a curve."""
+        if not isinstance(event, StepDone | Validated):
+            return False
+        if event.elapsed_s + self._before_s < self._last_s:
+            self._before_s = self._last_s - event.elapsed_s
+        now = self._last_s = event.elapsed_s + self._before_s
+        if isinstance(event, StepDone):
+            self._add_step(now, event)
+        else:
+            self._add_validation(now, event)
+        return True
+
+    def _add_step(self, now: float, event: StepDone) -> None:
+        losses = {"total": sum(event.losses.values()), **event.losses}
+        for name, value in losses.items():
+            _append(self.losses.setdefault(name, []), now, value)
+        if event.threshold is not None:
+            _append(self.threshold, now, 100 * event.threshold)
+        if event.confident_share is not None:
+            _append(self.confident, now, 100 * event.confident_share)
+
+    def _add_validation(self, now: float, event: Validated) -> None:
+        self.dice_measured_on = event.measured_on
+        if event.mdice is not None:
+            self.dice.append((now, event.mdice))
+        for class_id, value in event.dice_by_class.items():
+            self.dice_by_class.setdefault(class_id, []).append((now, value))
+
+
+@dataclass(frozen=True)
+class Past:
+    """A finished round's curves."""
+
+    number: int
+    """Of the round, from 1."""
+    run_id: str
+    curves: Curves
+
+
+def _append(points: list[Point], now: float, value: float) -> None:
+    points.append((now, value))
+    if len(points) > MAX_POINTS:
+        del points[1:-1:2]
+
+
+def read_past(project: Project) -> tuple[Past, ...]:
+    """The rounds of a project whose runs are still there, oldest first; lines that are damaged are left out."""
+    return tuple(
+        Past(each.number, each.run_id, curves)
+        for each in project.rounds()
+        if (curves := _read(project, each.run_id)) is not None
+    )
+
+
+def _read(project: Project, run_id: str) -> Curves | None:
+    path, curves = project.runs_dir / run_id / "events.jsonl", Curves()
+    try:
+        with path.open(encoding="utf-8") as lines:
+            for line in lines:
+                event = parse_event(line)
+                if event is not None:
+                    curves.add(event)
+    except OSError:
+        return None
+    return curves
+
+
+def as_csv(rounds: Iterable[tuple[str, Curves]], classes: Sequence[TissueClass]) -> str:
+    """A table with the columns round, curve, seconds, value; rounds: (name, curves)."""
+    names = {each.id: each.name for each in classes}
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(("round", "curve", "seconds", "value"))
+    for name, curves in rounds:
+        by_class = {f"Dice %, {names.get(key, f'class {key}')}": each for key, each in curves.dice_by_class.items()}
+        losses = {f"loss, {key}": each for key, each in curves.losses.items()}
+        columns = {
+            f"mean Dice %, {curves.dice_measured_on} tiles": curves.dice,
+            **by_class,
+            **losses,
+            "threshold %": curves.threshold,
+            "confident pixels %": curves.confident,
+        }
+        for curve, points in columns.items():
+            table.writerows((name, curve, f"{seconds:.3f}", f"{value:.6g}") for seconds, value in points)
+    return text.getvalue()
