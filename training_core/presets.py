@@ -1,6 +1,6 @@
 """What `variant` stands for: the defaults in which the paper, the released code and our best differ.
 
-docs/method.md says where each value comes from.
+docs/method.md says where each value comes from. And what a training time that is chosen by name stands for.
 """
 
 from __future__ import annotations
@@ -37,6 +37,9 @@ _RELEASED: dict[str, Any] = {
 }
 
 VARIANTS: dict[str, dict[str, Any]] = {"best": {}, "paper": _PAPER, "released": _RELEASED}
+
+PRESET_MINUTES: dict[str, float] = {"quick": 2.0, "balanced": 5.0, "thorough": 20.0}
+"""How long to train, by name: one choice for the window and for `train --preset`."""
 
 
 def layered(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:

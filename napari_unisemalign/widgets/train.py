@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QProgressBar, QPushButton, QWidget
+from qtpy.QtWidgets import QCheckBox, QProgressBar, QPushButton, QWidget
 
 from napari_unisemalign.i18n import tr
 from napari_unisemalign.widgets.chart import duration
 from napari_unisemalign.widgets.common import Hint, body_layout, caption, primary, row, set_available
 from napari_unisemalign.widgets.train_controls import TrainControls
+from napari_unisemalign.widgets.train_time import TrainTime
 from napari_unisemalign.widgets.training_chart import TrainingChart
 
-DEFAULT_MINUTES = 5.0
 LIVE_TIP = (
     "Paint the prediction of the tile on screen anew after every stroke, without training: a quick look at what your "
     "labels say so far, and where a few more strokes help. Training is better, and can run beside it."
@@ -27,12 +27,8 @@ class TrainView(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.minutes_spin = QDoubleSpinBox(self)
-        self.minutes_spin.setRange(0.1, 240.0)
-        self.minutes_spin.setDecimals(1)
-        self.minutes_spin.setSuffix(" min")
-        self.minutes_spin.setValue(DEFAULT_MINUTES)
-        self.minutes_spin.setToolTip("How long to train. Longer is better, up to about half an hour.")
+        self.time = TrainTime(self)
+        self.minutes_spin = self.time.minutes_spin
         self.labeled_only_check = QCheckBox("Labelled tiles only", self)
         self.labeled_only_check.setToolTip(
             "Ignore the unlabelled tiles. Training on both is better in nearly every case: this is for comparing."
@@ -51,10 +47,8 @@ class TrainView(QWidget):
         self.status = Hint("", self)
         self.chart = TrainingChart(self)
         layout = body_layout(self)
-        settings = row(caption("Train for", self), self.minutes_spin, stretch=False)
-        settings.addStretch()
-        settings.addWidget(self.labeled_only_check)
-        layout.addLayout(settings)
+        layout.addWidget(self.time)
+        layout.addWidget(self.labeled_only_check)
         layout.addLayout(row(self.start_button, self.stop_button, self.live_button))
         layout.addWidget(self.controls)
         layout.addWidget(self.live_status)
@@ -81,7 +75,7 @@ class TrainView(QWidget):
         """Enable the buttons, or say why not."""
         set_available(self.start_button, start_reason, "Save the labels and train in the background")
         set_available(self.stop_button, stop_reason, "Stop now, keep what was learned and predict with it")
-        self.minutes_spin.setEnabled(bool(stop_reason))
+        self.time.setEnabled(bool(stop_reason))
         self.labeled_only_check.setEnabled(bool(stop_reason))
 
     def set_live(self, on: bool, reason: str) -> None:

@@ -21,6 +21,7 @@ from training_core.cli import main
 from training_core.config import Config, resolve
 from training_core.events import Event, parse_event
 from training_core.io import read_mask
+from training_core.presets import PRESET_MINUTES
 from training_core.project import LabelSource, Project
 
 MakeProject = Callable[..., Project]
@@ -140,6 +141,23 @@ def test_stop_and_show_from_the_window(make_project: MakeProject, small_settings
     assert json.loads(result.read_text()) == json.loads((run / "summary.json").read_text())
     assert json.loads(result.read_text())["steps"] == finished.steps < 100_000
     assert len(list((run / "predictions").glob("*.prediction.png"))) == 5
+
+
+def test_a_preset_is_a_time(
+    make_project: MakeProject, small_settings: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project = make_project()
+    process = Process(
+        "train", str(project.path), "--config", str(small_settings), "--preset", "thorough", "--events", "-"
+    )
+    process.until("step_done")
+    process.send(command="stop")
+    finished: Any = process.until("run_finished")
+    assert process.end() == (0, "")
+    config = json.loads((Path(finished.run_dir) / "config.json").read_text())
+    assert config["schedule"]["minutes"] == PRESET_MINUTES["thorough"] == 20
+    assert "not allowed with" in fails(capsys, "train", str(project.path), "--preset", "quick", "--minutes", "3")
+    assert "quick" in fails(capsys, "train", str(project.path), "--preset", "fast")
 
 
 def test_sigterm_is_a_stop_and_a_closed_standard_input_is_not(make_project: MakeProject, small_settings: Path) -> None:

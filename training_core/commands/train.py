@@ -17,6 +17,7 @@ from training_core.commands.common import print_result, write_json
 from training_core.errors import CheckpointError, ConfigError, UserError
 from training_core.events import RunFailed
 from training_core.messenger import Messenger, line_writer
+from training_core.presets import PRESET_MINUTES
 from training_core.priority import yield_to_others
 from training_core.project import Project
 from training_core.sharding import rank_and_size
@@ -42,6 +43,8 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
     budget = parser.add_mutually_exclusive_group()
     budget.add_argument("--minutes", type=float, metavar="N", help="train for so many minutes")
     budget.add_argument("--epochs", type=int, metavar="N", help="train for so many passes over the unlabelled tiles")
+    minutes = ", ".join(f"{name} {each:g}" for name, each in PRESET_MINUTES.items())
+    budget.add_argument("--preset", choices=tuple(PRESET_MINUTES), help=f"train for so many minutes: {minutes}")
     parser.add_argument("--seed", type=int, metavar="N", help="number that fixes all chance (default 0)")
     parser.add_argument(
         "--device", choices=("auto", "cpu", "cuda", "mps"), help="where to compute (default: the fastest there is)"
@@ -137,6 +140,8 @@ def _settings(args: argparse.Namespace) -> dict[str, Any]:
     texts = list(args.set)
     if args.minutes is not None:
         texts.append(f"schedule.minutes={args.minutes}")
+    if args.preset is not None:
+        texts.append(f"schedule.minutes={PRESET_MINUTES[args.preset]}")
     if args.epochs is not None:
         texts.append(f"schedule.epochs={args.epochs}")
     if args.seed is not None:
