@@ -84,8 +84,8 @@ class AlignmentConfig(_Section):
     """The shared space of pixels, prototypes and text, and how their similarities are fused."""
 
     embedding_dim: int = Field(256, ge=8, description="D, width of the space shared by pixels, prototypes and text")
-    use_prototypes: bool = True
-    use_text: bool = True
+    use_prototypes: bool = Field(True, description="compare pixels with a prototype per class")
+    use_text: bool = Field(True, description="compare pixels with a text vector per class")
     loss: Literal["mse", "cosine", "kl", "none"] = Field("mse", description="pulls prototypes and text together")
     prototype_weight: float = Field(0.1, ge=0, description="weight of the prototype similarities in the fused logits")
     text_weight: float = Field(0.1, ge=0, description="weight of the text similarities in the fused logits")
@@ -101,10 +101,10 @@ class AlignmentConfig(_Section):
 class LossConfig(_Section):
     """Weights of the terms of the objective (docs/method.md)."""
 
-    labeled: float = Field(1.0, ge=0)
-    hard: float = Field(0.5, ge=0)
-    soft: float = Field(0.25, ge=0)
-    perturbed: float = Field(0.25, ge=0)
+    labeled: float = Field(1.0, ge=0, description="weight of the labelled tiles")
+    hard: float = Field(0.5, ge=0, description="weight of the classes that the pseudo-labels name")
+    soft: float = Field(0.25, ge=0, description="weight of the pseudo-labels' probabilities")
+    perturbed: float = Field(0.25, ge=0, description="weight of the pseudo-labels where features are disturbed")
     alignment: float = Field(1.0, ge=0, description="weight of the prototype, text and alignment terms")
     balance: float | None = Field(
         None,
@@ -126,15 +126,17 @@ class PseudoLabelConfig(_Section):
     threshold: Literal["class_max", "mean", "per_class", "fixed"] = Field(
         "class_max", description="what moves the threshold: the classes' largest or mean confidences, or nothing"
     )
-    threshold_start: float = Field(0.7, ge=0, le=1)
-    threshold_momentum: float = Field(0.999, ge=0, le=1)
+    threshold_start: float = Field(
+        0.7, ge=0, le=1, description="confidence from which a pseudo-label counts, at the start"
+    )
+    threshold_momentum: float = Field(0.999, ge=0, le=1, description="how slowly the threshold moves; 1: not at all")
 
 
 class AugmentConfig(_Section):
     """How the views of a tile are varied."""
 
-    scale_min: float = Field(0.4, gt=0)
-    scale_max: float = Field(1.2, gt=0)
+    scale_min: float = Field(0.4, gt=0, description="smallest magnification of a crop, 1: as it is")
+    scale_max: float = Field(1.2, gt=0, description="largest magnification of a crop")
     rotate: bool = Field(True, description="quarter turns and vertical flips besides the horizontal flip")
     color_jitter_labeled: float = Field(
         0.0, ge=0, le=1, description="strength of colour jitter on labelled tiles, 0 to 1"
@@ -147,22 +149,22 @@ class AugmentConfig(_Section):
 class OptimizerConfig(_Section):
     """Optimiser and learning rates."""
 
-    name: Literal["sgd", "adamw"] = "adamw"
-    encoder_lr: float = Field(5e-4, gt=0)
-    lr: float = Field(1e-3, gt=0)
-    momentum: float = Field(0.9, ge=0, lt=1)
-    weight_decay: float = Field(1e-4, ge=0)
-    poly_power: float = Field(0.9, gt=0)
-    warmup_steps: int = Field(0, ge=0)
+    name: Literal["sgd", "adamw"] = Field("adamw", description="how weights are updated")
+    encoder_lr: float = Field(5e-4, gt=0, description="learning rate of the encoder")
+    lr: float = Field(1e-3, gt=0, description="learning rate of all the rest")
+    momentum: float = Field(0.9, ge=0, lt=1, description="sgd only: how much of the last step goes into the next")
+    weight_decay: float = Field(1e-4, ge=0, description="how strongly weights are drawn to 0")
+    poly_power: float = Field(0.9, gt=0, description="how the learning rate falls: (1 - progress) to this power")
+    warmup_steps: int = Field(0, ge=0, description="steps over which the learning rate rises at the start")
 
 
 class ScheduleConfig(_Section):
     """How long to train: minutes before epochs before steps, whichever is set first."""
 
-    steps: int = Field(400, ge=1)
+    steps: int = Field(400, ge=1, description="updates of the network")
     epochs: int | None = Field(None, ge=1, description="passes over the unlabelled tiles (labelled ones without them)")
-    minutes: float | None = Field(None, gt=0)
-    validate_every_steps: int = Field(50, ge=1)
+    minutes: float | None = Field(None, gt=0, description="how long; the time that is chosen beside Start goes before")
+    validate_every_steps: int = Field(50, ge=1, description="steps from one validation to the next")
     warm_start: bool = Field(
         True, description="start from the best weights of the project's latest finished run, where it has this network"
     )
@@ -174,10 +176,10 @@ class ScheduleConfig(_Section):
 class DataConfig(_Section):
     """Crops and batches."""
 
-    crop_px: int = Field(256, ge=32)
-    labeled_batch: int = Field(4, ge=1)
-    unlabeled_batch: int = Field(4, ge=1)
-    min_labeled_tiles: int = Field(2, ge=1)
+    crop_px: int = Field(256, ge=32, description="side of the squares that are cut out of tiles")
+    labeled_batch: int = Field(4, ge=1, description="labelled crops in a step")
+    unlabeled_batch: int = Field(4, ge=1, description="unlabelled crops in a step")
+    min_labeled_tiles: int = Field(2, ge=1, description="with fewer labelled tiles no training starts")
     mpp: float | None = Field(
         None, ge=0.02, le=20, description="um per px that tiles are resampled to; None: the median of the tiles' own"
     )
@@ -214,16 +216,23 @@ class InferenceConfig(_Section):
 class RuntimeConfig(_Section):
     """Where and in which precision to compute."""
 
-    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    device: Literal["auto", "cpu", "cuda", "mps"] = Field(
+        "auto", description="cuda: an NVIDIA card, mps: an Apple one; auto: the fastest there is"
+    )
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto", description="bfloat16: faster and smaller where the device has it; auto: where it pays"
+    )
 
 
 class Config(_Section):
     """Everything a run depends on besides the project's data."""
 
     spec_version: Literal[1] = 1
-    variant: Literal["best", "paper", "released"] = "best"
-    seed: int = Field(0, ge=0, lt=2**63)
+    variant: Literal["best", "paper", "released"] = Field(
+        "best",
+        description="our best, the paper as written, or the code its authors released: what all else is by default",
+    )
+    seed: int = Field(0, ge=0, lt=2**63, description="the number that fixes all chance")
     encoder: EncoderConfig = EncoderConfig()
     text: TextConfig = TextConfig()
     decoder: DecoderConfig = DecoderConfig()

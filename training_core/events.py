@@ -35,6 +35,8 @@ class RunStarted(_Event):
     n_val: int
     total_steps: int | None
     """None when the budget is minutes."""
+    project_settings: tuple[str, ...] = ()
+    """The project's own settings that the run has, each as "key = value"."""
 
 
 class Status(_Event):

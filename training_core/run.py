@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from training_core.data.pool import TilePool
 from training_core.device import Compute, choose_compute
 from training_core.errors import CheckpointError, ConfigError
 from training_core.events import RunFinished, RunStarted, Status, Warned
+from training_core.fields import value_text
 from training_core.forecast import share_done
 from training_core.io import atomic_write, read_mask
 from training_core.memory import explained
@@ -47,6 +48,8 @@ class Request:
     command: Sequence[str] = ()
     keep: bool = False
     """Of a resumed run: train no further, predict with the best so far and finish it."""
+    project_settings: Mapping[str, Any] = field(default_factory=dict)
+    """What of the configuration comes from the project's own settings, by key."""
 
 
 @explained("train")
@@ -128,6 +131,7 @@ def _train(request: Request, compute: Compute, messenger: Messenger, stack: Exit
         n_unlabeled=len(split.unlabeled),
         n_val=len(split.val),
         total_steps=trainer.budget.total_steps,
+        project_settings=tuple(f"{key} = {value_text(value)}" for key, value in request.project_settings.items()),
     )
     _warn(project, split, messenger)
     for caution in cautions(project, split, config):

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from training_core.commands.common import write_json
 
-if TYPE_CHECKING:  # it imports torch
+if TYPE_CHECKING:  # they import torch
     from training_core.encoders.registry import EncoderSpec
+    from training_core.text.registry import TextTower
 
 
 def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -19,7 +20,9 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
         description="The encoders that encoder.name takes by name; it takes any name that timm knows too. Weights come "
         "from encoder.weights_path, else from the local cache of the Hugging Face hub, else from the hub.",
     )
-    parser.add_argument("--json", metavar="FILE", help="write the list to FILE, - for standard output")
+    parser.add_argument(
+        "--json", metavar="FILE", help="write the list to FILE, text encoders too, - for standard output"
+    )
     parser.set_defaults(run=run)
 
 
@@ -29,7 +32,10 @@ def run(args: argparse.Namespace) -> int:
 
     encoders = [_described(spec) for spec in REGISTRY.values()]
     if args.json:
-        write_json({"spec_version": 1, "encoders": encoders}, args.json)
+        from training_core.text.registry import TOWERS
+
+        text = [_text_described(key, tower) for key, tower in TOWERS.items()]
+        write_json({"spec_version": 1, "encoders": encoders, "text_encoders": text}, args.json)
     if args.json != "-":
         _print_table(encoders)
     return 0
@@ -51,6 +57,20 @@ def _described(spec: EncoderSpec) -> dict[str, Any]:
         "mpp_um": spec.mpp_um,
         "mean": spec.mean,
         "std": spec.std,
+    }
+
+
+def _text_described(key: str, tower: TextTower) -> dict[str, Any]:
+    weights = tower.weights
+    local = weights.local()
+    return {
+        "key": key,
+        "title": weights.model,
+        "license": tower.licence,
+        "access": weights.access,
+        "page": weights.page,
+        "file": weights.file,
+        "local_file": None if local is None else str(local),
     }
 
 

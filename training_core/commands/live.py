@@ -9,8 +9,10 @@ from pathlib import Path
 from training_core import settings
 from training_core.errors import UserError
 from training_core.events import RunFailed
+from training_core.fields import nested
 from training_core.messenger import Messenger, line_writer
 from training_core.project import Project
+from training_core.project.settings import read_settings
 
 
 def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -37,7 +39,8 @@ def run(args: argparse.Namespace) -> int:
     messenger.listener = line_writer(sys.stdout, on_closed=messenger.request_stop)
     try:
         project = Project.open(args.project)
-        config = settings.load(args.config, settings.merge_settings(args.set))
+        own = nested(read_settings(project.path))
+        config = settings.load(args.config, settings.merge_settings(args.set), base=own)
         from training_core.live import Live  # torch: only when it is needed
 
         Live(project, config, messenger).serve()

@@ -41,6 +41,8 @@ class ProgressDisplay:
             case RunStarted():
                 tiles = f"{event.n_labeled} labelled, {event.n_unlabeled} unlabelled and {event.n_val} validation tiles"
                 self._say(f"Training {event.encoder} on {tiles}, {event.device} in {event.precision}")
+                if event.project_settings:
+                    self._say(f"With the project's own settings: {', '.join(event.project_settings)}")
                 self._progress.update(self._task, description="Training")
             case StepDone():
                 left = "" if event.eta_s is None else f", {round(event.eta_s)} s left"

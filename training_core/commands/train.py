@@ -16,10 +16,12 @@ from training_core import settings
 from training_core.commands.common import print_result, write_json
 from training_core.errors import CheckpointError, ConfigError, UserError
 from training_core.events import RunFailed
+from training_core.fields import nested
 from training_core.messenger import Messenger, line_writer
 from training_core.presets import PRESET_MINUTES
 from training_core.priority import yield_to_others
 from training_core.project import Project
+from training_core.project.settings import in_force, read_settings
 from training_core.sharding import rank_and_size
 
 
@@ -29,7 +31,8 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
         "train",
         help="learn from the labelled and the unlabelled tiles of a project",
         description="Trains on the labelled and the unlabelled tiles of a project, scores the validation tiles as it "
-        "goes, and then predicts every tile. Everything is kept in a new folder under PROJECT/runs.",
+        "goes, and then predicts every tile. Everything is kept in a new folder under PROJECT/runs. The project's own "
+        "settings (PROJECT/settings.json, made in the window) count where --config and --set say nothing.",
     )
     parser.add_argument("project", type=Path, metavar="PROJECT", help="the project folder")
     parser.add_argument("--config", type=Path, metavar="FILE", help="a YAML or JSON file with settings")
@@ -110,10 +113,12 @@ def _train(args: argparse.Namespace, messenger: Messenger) -> dict[str, Any]:
 
     project = Project.open(args.project)
     resume = _run_folder(project, args.resume) if args.resume else None
-    config = settings.load(args.config, _settings(args), base=_run_settings(resume))
+    own = {} if resume else read_settings(project.path)  # a run that goes on keeps what it was begun with
+    config = settings.load(args.config, _settings(args), base=_run_settings(resume) or nested(own))
     with _signals(messenger):
         command = [sys.executable, *sys.argv]
-        return train(Request(project, config, resume, args.show, command, keep=args.keep), messenger)
+        used = in_force(own, config)
+        return train(Request(project, config, resume, args.show, command, args.keep, used), messenger)
 
 
 @contextmanager
