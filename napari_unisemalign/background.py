@@ -13,6 +13,10 @@ from training_core.errors import UserError
 Progress = Callable[[float, str], None]
 
 
+class Cancelled(Exception):
+    """Raised by work, in its thread, that is not wanted any longer; nobody hears of it but `always`."""
+
+
 class Background(QObject):
     """One worker thread. Results, errors and progress arrive in the window's thread, in order."""
 
@@ -83,7 +87,7 @@ def _answer(
         done(future.result())
     elif isinstance(error, UserError):
         failed(error)
-    else:
+    elif not isinstance(error, Cancelled):
         raise error
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_unisemalign.controllers.new_project import NewProjectForm
 from napari_unisemalign.i18n import tr
 from napari_unisemalign.widgets.details import DetailsDialog
 from napari_unisemalign.widgets.new_project import NewProject, NewProjectDialog
@@ -48,13 +50,13 @@ class Dialogs:
         chosen, _ = QFileDialog.getSaveFileName(self._parent, tr("Save the table"), start, tr("Table (*.csv)"))
         return Path(chosen) if chosen else None
 
-    def new_project(self) -> NewProject | None:
-        """What a new project is made of."""
-        dialog = NewProjectDialog(self._parent)
-        accepted = dialog.exec() == QDialog.DialogCode.Accepted
-        value = dialog.value()
-        dialog.deleteLater()
-        return value if accepted else None
+    def new_project(self, images: Sequence[Path] = ()) -> NewProject | None:
+        """What a new project is made of; `images` are filled in at first."""
+        form = NewProjectForm(NewProjectDialog(self._parent), images)
+        accepted = form.dialog.exec() == QDialog.DialogCode.Accepted
+        value = form.value() if accepted else None
+        form.dialog.deleteLater()
+        return value
 
     def color(self, current: str) -> str | None:
         """Another color for a class, "#rrggbb"."""

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from napari_unisemalign import availability
-from napari_unisemalign.background import run_while_painting
+from napari_unisemalign.background import Cancelled, run_while_painting
 from napari_unisemalign.controllers.context import Context
 from napari_unisemalign.controllers.labels import LabelsController
+from napari_unisemalign.i18n import tr
 from napari_unisemalign.layers import U8
 from napari_unisemalign.notify import guarded
 from napari_unisemalign.widgets.tile_list import VALIDATION_SUFFIX
 from napari_unisemalign.widgets.tiles import EMPTY
 from training_core.demo import make_demo
 from training_core.errors import UserError
-from training_core.project import Project, TileState, make_classes
+from training_core.project import Project, TileState
 
 STATE_ORDER = (TileState.ACCEPTED, TileState.LABELED, TileState.PREDICTED, TileState.UNLABELED)
 
@@ -36,9 +37,11 @@ class TilesController:
         self._states: dict[str, TileState] = {}
         self._validation: tuple[str, ...] = ()
         self._busy = ""
+        self._cancelled = self._left_off = False
         view, session = self._view, self._session
         view.open_clicked.connect(self.choose_project)
-        view.new_clicked.connect(self.make_project)
+        view.new_clicked.connect(lambda: self.make_project())
+        view.cancel_clicked.connect(self.cancel_making)
         view.sample_clicked.connect(self.open_sample)
         view.tile_chosen.connect(self.show)
         view.thumbnail_wanted.connect(self._load_thumbnail)
@@ -63,15 +66,23 @@ class TilesController:
         self._open(path)
 
     @guarded
-    def make_project(self) -> None:
-        """Ask what the project is made of, make it in the background, open it."""
-        asked = self._context.dialogs.new_project()
+    def make_project(self, images: Sequence[Path] = ()) -> None:
+        """Ask what the project is made of, `images` filled in; make it in the background, open it."""
+        asked = self._context.dialogs.new_project(images)
         if asked is None:
             return
-        classes = make_classes(asked.class_names)
         self._make(
-            "Making the project",
-            lambda: Project.create(asked.folder, [asked.images], classes=classes, progress=self._tell_progress),
+            tr("Making the project"),
+            lambda: Project.create(
+                asked.folder,
+                asked.images,
+                classes=asked.classes,
+                masks=asked.masks,
+                mask_values=asked.mask_values,
+                mpp_um=asked.mpp_um,
+                slides=asked.slides,
+                progress=self._tell_progress,
+            ),
         )
 
     def open_sample(self, folder: Path | None = None) -> None:
@@ -156,17 +167,33 @@ class TilesController:
         if present:
             self.show(present[0])
 
+    def cancel_making(self) -> None:
+        """Make no project after all; nothing of it is left."""
+        self._cancelled = True
+        self._view.set_cancellable(False)
+
     def _make(self, what: str, make: Callable[[], Project]) -> None:
+        self._cancelled = self._left_off = False
         self._set_busy(f"{what} …")
+        self._view.set_cancellable(True)
         self._context.background.run(
             make,
             lambda project: self.open_project(project.path),
             self.reporter.error,
-            always=lambda: self._set_busy(""),
+            always=self._made,
         )
 
+    def _made(self) -> None:
+        self._set_busy("")
+        self._view.set_cancellable(False)
+        if self._left_off:
+            self.reporter.info(tr("Cancelled: no project was made, and nothing is left of it."))
+
     def _tell_progress(self, done: int, total: int, text: str) -> None:
-        """Called in the background thread."""
+        """Called in the background thread, before every tile."""
+        if self._cancelled:
+            self._left_off = True
+            raise Cancelled
         self._context.background.post(lambda: self._set_busy(f"{done} of {total}: {text} …") if self._busy else None)
 
     def _set_busy(self, text: str) -> None:

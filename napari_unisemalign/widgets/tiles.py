@@ -27,6 +27,8 @@ class TilesView(QWidget):
     new_clicked = Signal()
     sample_clicked = Signal()
     tour_clicked = Signal()
+    cancel_clicked = Signal()
+    """The project that is being made is not wanted after all."""
     tile_chosen = Signal(str)
     thumbnail_wanted = Signal(str)
     validation_toggled = Signal(str)
@@ -40,6 +42,9 @@ class TilesView(QWidget):
         self.new_button = QPushButton("New …", self)
         self.sample_button = QPushButton("Sample", self)
         self.summary = Hint(EMPTY, self)
+        self.cancel_button = QPushButton(tr("Cancel"), self)
+        self.cancel_button.setToolTip(tr("Make no project after all"))
+        self.cancel_button.hide()
         self.tour_button = QPushButton(tr("New here? Show me around"), self)
         self.tour_button.setToolTip(tr("A tour of seven stops on the sample project. Leave it whenever you like."))
         self.model = TileModel(self)
@@ -59,6 +64,7 @@ class TilesView(QWidget):
         layout.addWidget(self.title)
         layout.addLayout(row(self.open_button, self.new_button, self.sample_button))
         layout.addWidget(self.summary)
+        layout.addWidget(self.cancel_button)
         layout.addWidget(self.tour_button)
         layout.addWidget(self.order)
         layout.addWidget(self.list, 1)
@@ -70,6 +76,7 @@ class TilesView(QWidget):
         self.open_button.clicked.connect(lambda: self.open_clicked.emit())
         self.new_button.clicked.connect(lambda: self.new_clicked.emit())
         self.sample_button.clicked.connect(lambda: self.sample_clicked.emit())
+        self.cancel_button.clicked.connect(lambda: self.cancel_clicked.emit())
         self.tour_button.clicked.connect(lambda: self.tour_clicked.emit())
         self.list.customContextMenuRequested.connect(self._show_menu)
         self.model.thumbnail_wanted.connect(self.thumbnail_wanted)
@@ -121,6 +128,10 @@ class TilesView(QWidget):
         selection.blockSignals(False)
         self.list.scrollTo(index)
         self.list.viewport().update()
+
+    def set_cancellable(self, shown: bool) -> None:
+        """Offer to cancel what is being made."""
+        self.cancel_button.setVisible(shown)
 
     def set_switchable(self, reason: str) -> None:
         """Allow or forbid opening another project."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -101,8 +101,8 @@ class Answers:
         self.asked.append("table_file")
         return self.folder / "table.csv" if self.folder else None
 
-    def new_project(self) -> NewProject | None:
-        self.asked.append("new_project")
+    def new_project(self, images: Sequence[Path] = ()) -> NewProject | None:
+        self.asked.append(" ".join(["new_project", *map(str, images)]))
         return self.new
 
     def color(self, _current: str) -> str | None:

@@ -15,10 +15,10 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QAbstractSpinBox, QLabel, QWidget
 
 from napari_unisemalign.layers import LABELS, PREDICTION, TILE
-from napari_unisemalign.widgets.new_project import NewProject, NewProjectDialog
+from napari_unisemalign.widgets.new_project import NewProject
 from napari_unisemalign.widgets.tile_list import STATE_ROLE
 from training_core.io import read_mask
-from training_core.project import LabelSource, Project
+from training_core.project import LabelSource, Project, make_classes
 
 
 def states(driver: Any) -> list[str]:
@@ -106,7 +106,9 @@ def test_a_damaged_label_is_a_notification(window: Any, project: Project) -> Non
 
 def test_a_new_project_is_made_in_the_background(window: Any, project: Project, tmp_path: Path) -> None:
     _viewer, driver, answers = window
-    answers.new = NewProject(project.path / "images", tmp_path / "made", ("background", "gland", "stroma"))
+    answers.new = NewProject(
+        (project.path / "images",), tmp_path / "made", make_classes(("background", "gland", "stroma"))
+    )
     driver.click(driver.panel.tiles.new_button)
     assert not driver.panel.tiles.new_button.isEnabled()
     driver.wait(lambda: driver.session.project is not None, "the new project")
@@ -118,33 +120,13 @@ def test_a_new_project_is_made_in_the_background(window: Any, project: Project, 
 def test_a_new_project_from_nothing_is_a_notification(window: Any, tmp_path: Path) -> None:
     _viewer, driver, answers = window
     (tmp_path / "empty").mkdir()
-    answers.new = NewProject(tmp_path / "empty", tmp_path / "made", ("background", "gland"))
+    answers.new = NewProject((tmp_path / "empty",), tmp_path / "made", make_classes(("background", "gland")))
     with driver.watching():
         driver.click(driver.panel.tiles.new_button)
         driver.wait(lambda: bool(driver.panel.messages.text), "the error")
     assert "no image file" in driver.panel.messages.text
     assert not (tmp_path / "made").exists()
     assert driver.panel.tiles.new_button.isEnabled()
-    answers.new = NewProject(tmp_path / "empty", tmp_path / "made", ("gland", "gland"))
-    driver.panel.messages.hide()
-    with driver.watching():
-        driver.click(driver.panel.tiles.new_button)
-    assert "gland" in driver.panel.messages.text
-
-
-def test_the_new_project_form_proposes_a_folder_until_one_is_typed(qtbot: Any, tmp_path: Path) -> None:
-    form = NewProjectDialog()
-    qtbot.addWidget(form)
-    assert not form._ok.isEnabled()
-    form.images_edit.setText(str(tmp_path / "slides"))
-    assert form.value().folder == tmp_path / "slides-unisemalign"
-    form.classes_edit.setText(" background , gland,, stroma ")
-    assert form.value().class_names == ("background", "gland", "stroma")
-    assert form._ok.isEnabled()
-    form.folder_edit.clear()
-    qtbot.keyClicks(form.folder_edit, "/elsewhere")
-    form.images_edit.setText("/other")
-    assert form.value().folder == Path("/elsewhere")
 
 
 def test_a_labelled_tile_can_be_kept_for_validation(window: Any, project: Project) -> None:

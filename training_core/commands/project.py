@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -13,12 +12,10 @@ from training_core.commands import project_classes
 from training_core.commands.common import print_result, write_json
 from training_core.commands.counting import counted
 from training_core.errors import ProjectError
-from training_core.io import read_mask
 from training_core.io.slides import SlideOptions
 from training_core.project import Project, TissueClass, default_classes
 from training_core.project.classes import parse_classes, propose_classes
-from training_core.project.labels import value_counts
-from training_core.project.sources import find_images, find_masks
+from training_core.project.inspecting import inspect_masks
 from training_core.project.suggestions import suggest
 
 
@@ -160,9 +157,7 @@ def _classes(args: argparse.Namespace) -> tuple[tuple[TissueClass, ...], Mapping
 
 def _values_needed(args: argparse.Namespace, given: str) -> ProjectError:
     """Look at the masks and propose a line."""
-    counts: Counter[int] = Counter()
-    for path in find_masks(args.masks, [path.stem for path in find_images(args.images)]).values():
-        counts.update(value_counts(read_mask(path)))
+    counts = inspect_masks(args.masks, args.images).values
     found = ", ".join(str(value) for value in sorted(counts)[:12]) + (", ..." if len(counts) > 12 else "")
     return ProjectError(f"{given} (the masks hold {found})", "a class for each value", propose_classes(counts))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from training_core.errors import ProjectError
 from training_core.project.model import MAX_CLASS_ID, UNLABELED, TissueClass
@@ -108,17 +109,62 @@ def parse_classes(text: str) -> tuple[tuple[TissueClass, ...], dict[int, int]]:
     return make_classes(list(names)), values
 
 
+@dataclass(frozen=True)
+class MaskValue:
+    """A value in masks, or a range of them where they number objects. An empty name: not labelled."""
+
+    first: int
+    last: int
+    pixels: int
+    name: str
+
+    @property
+    def range(self) -> str:
+        """Such as "255" or "1-40"."""
+        return str(self.first) if self.first == self.last else f"{self.first}-{self.last}"
+
+    def named(self, name: str) -> MaskValue:
+        """The same with another name."""
+        return replace(self, name=name)
+
+
+def propose_values(values: Mapping[int, int], names: Sequence[str] = ()) -> tuple[MaskValue, ...]:
+    """What the values found in masks (value to number of pixels) may mean, for the user to edit.
+
+    names: of the classes, the background first; those that are missing become class 1, class 2 ...
+    """
+    found = sorted(values)
+    ranges = [(value, value) for value in found]
+    if len(found) > _MAX_LISTED_VALUES:
+        rest = [value for value in found if value > 0]
+        ranges = [*([(0, 0)] if found[0] == 0 else []), (rest[0], rest[-1])]
+    background = next((name for name in names if name.casefold() in _BACKGROUND_NAMES), "background")
+    others = iter([name for name in names if name != background])
+    proposed: list[MaskValue] = []
+    for first, last in ranges:
+        pixels = sum(count for value, count in values.items() if first <= value <= last)
+        number = len(proposed) + (0 if found[0] == 0 else 1)
+        name = background if first == 0 else next(others, f"class {number}")
+        proposed.append(MaskValue(first, last, pixels, name))
+    return tuple(proposed)
+
+
+def classes_of_values(values: Sequence[MaskValue]) -> tuple[tuple[TissueClass, ...], dict[int, int]]:
+    """The classes that rows name, in their order, and what each mask value means: value to class id, or to 255.
+
+    Raises
+    ------
+    ProjectError: no row has a name, or more than 255 have.
+    """
+    names = list(dict.fromkeys(each.name for each in values if each.name))
+    ids = {name: class_id for class_id, name in enumerate(names)} | {"": UNLABELED}
+    meaning = {value: ids[each.name] for each in values for value in range(each.first, each.last + 1)}
+    return make_classes(names), meaning
+
+
 def propose_classes(values: Mapping[int, int]) -> str:
     """A --classes line for the values found in masks (value to number of pixels), for the user to edit."""
-    found = sorted(values)
-    if len(found) > _MAX_LISTED_VALUES:
-        first = found[0] if found[0] > 0 else found[1]
-        background = "background=0," if found[0] == 0 else ""
-        return f'--classes "{background}class 1={first}-{found[-1]}"'
-    names = [f"class {number}" for number in range(1, len(found) + 1)]
-    if found and found[0] == 0:
-        names = ["background", *names[:-1]]
-    return '--classes "' + ",".join(f"{name}={value}" for name, value in zip(names, found, strict=True)) + '"'
+    return '--classes "' + ",".join(f"{each.name}={each.range}" for each in propose_values(values)) + '"'
 
 
 def _numbers(value: str, entry: str) -> range:
