@@ -29,13 +29,13 @@ class TrainView(QWidget):
         super().__init__(parent)
         self.time = TrainTime(self)
         self.minutes_spin = self.time.minutes_spin
-        self.labeled_only_check = QCheckBox("Labelled tiles only", self)
+        self.labeled_only_check = QCheckBox(tr("Labelled tiles only"), self)
         self.labeled_only_check.setToolTip(
-            "Ignore the unlabelled tiles. Training on both is better in nearly every case: this is for comparing."
+            tr("Ignore the unlabelled tiles. Training on both is better in nearly every case: this is for comparing.")
         )
-        self.start_button = primary(QPushButton("Start training", self))
-        self.stop_button = QPushButton("Stop and keep", self)
-        self.live_button = QPushButton("Live", self)
+        self.start_button = primary(QPushButton(tr("Start training"), self))
+        self.stop_button = QPushButton(tr("Stop and keep"), self)
+        self.live_button = QPushButton(tr("Live"), self)
         self.live_button.setCheckable(True)
         self.controls = TrainControls(self)
         self.live_status = Hint("", self)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import napari_unisemalign
 from napari_unisemalign.i18n import ntr, tr
 
 IN_BRACKETS = """
@@ -87,3 +89,30 @@ def test_without_a_catalogue_the_words_are_english() -> None:
     assert tr("Next") == "Next"
     assert ntr("{count} tile", "{count} tiles", 1) == "{count} tile"
     assert ntr("{count} tile", "{count} tiles", 2) == "{count} tiles"
+
+
+SHOW_TEXT = {
+    *("QLabel", "QPushButton", "QCheckBox", "QRadioButton", "QGroupBox", "QAction"),
+    *("setText", "setToolTip", "setWindowTitle", "setPlaceholderText", "setStatusTip", "setAccessibleName"),
+}
+
+
+def plain_texts(source: str) -> list[str]:
+    """The literals with words in them that go to Qt without `tr`."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call):
+            name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            given = [*node.args, *(keyword.value for keyword in node.keywords)] if name in SHOW_TEXT else []
+            for each in given:
+                parts = each.values if isinstance(each, ast.JoinedStr) else [each]
+                texts = [part.value for part in parts if isinstance(part, ast.Constant) and isinstance(part.value, str)]
+                found += [text for text in texts if any(map(str.isalpha, text))]
+    return found
+
+
+def test_no_text_in_the_source_goes_to_qt_without_the_catalogue() -> None:
+    assert plain_texts('QLabel("No"); b.setText(f"No {x}"); b.setToolTip(tr("Yes"))') == ["No", "No "]
+    folder = Path(napari_unisemalign.__file__).parent
+    found = {path.name: plain_texts(path.read_text(encoding="utf-8")) for path in sorted(folder.rglob("*.py"))}
+    assert {name: texts for name, texts in found.items() if texts} == {}
