@@ -19,6 +19,8 @@ from training_core.schedule import Budget
 
 _LATEST = 0.1
 """Weight of the latest step in the mean: the machine may get other work, or lose it."""
+_EARLIER = 0.8
+"""Weight of what was predicted before the latest."""
 _FORWARD_SHARE = 1 / 3
 """Of a training step's time per pixel, what prediction takes: a backward pass costs two forward passes. Only until a
 prediction has been timed."""
@@ -36,7 +38,8 @@ class Forecast:
         scales = candidate_scales(config) if split.val else ()
         self._search_px = self._scored_px * self._views * sum(scale**2 for scale in scales)
         self._seconds_per_step: float | None = None
-        self._seconds_per_px: float | None = None
+        self._seen_px = self._seen_s = 0.0
+        """Of what was predicted until now, the latest counting most."""
 
     def pixels(self, names: Iterable[str]) -> float:
         """Pixels of these tiles at the run's resolution."""
@@ -61,7 +64,7 @@ class Forecast:
         if self._seconds_per_step is None:
             return None
         every, total = self._config.schedule.validate_every_steps, self._budget.total_steps
-        per_px = self._seconds_per_px or self._prior()
+        per_px = self._seen_s / self._seen_px if self._seen_px else self._prior()
         validation_px = self._scored_px * self._scale**2
         after_s = (self._search_px + self._all_px * self._views * self._scale**2) * per_px
         if total is None:  # validations are part of the minutes, but for one at the end
@@ -72,14 +75,13 @@ class Forecast:
 
     def left_to_predict_s(self, names: Sequence[str], scale: float) -> float | None:
         """Seconds until these tiles are predicted, when nothing else is left to do."""
-        if self._seconds_per_px is None:
+        if not self._seen_px:
             return None
-        return self.pixels(names) * self._views * scale**2 * self._seconds_per_px
+        return self.pixels(names) * self._views * scale**2 * self._seen_s / self._seen_px
 
     def _predicted(self, px: float, seconds: float) -> None:
-        if px:
-            before, now = self._seconds_per_px, seconds / px
-            self._seconds_per_px = now if before is None else (before + now) / 2
+        self._seen_px = _EARLIER * self._seen_px + px
+        self._seen_s = _EARLIER * self._seen_s + seconds
 
     def _prior(self) -> float:
         data = self._config.data
