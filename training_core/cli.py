@@ -50,7 +50,9 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Exit codes: 0 done, 1 a check failed, 2 bad input (one line says why), 130 interrupted."""
     try:
-        args = build_parser().parse_args(argv)
+        given = list(sys.argv[1:] if argv is None else argv)
+        args = build_parser().parse_args(given)
+        args.given = given  # what a record says it was made by
         return int(args.run(args))
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -152,7 +152,7 @@ def test_provenance(first: dict[str, Any], data: Path) -> None:
     assert seed["environment"]["threads"]["OMP_NUM_THREADS"] == "1"
     assert [entry["name"] for entry in first["files"]["train"]] == names_of(6)
     assert all(len(entry["mask_sha256"]) == 64 for entry in first["files"]["test"])
-    assert first["command"].startswith("python -m training_core ")
+    assert first["command"].startswith("python -m training_core benchmark glas --data ")
     assert "not the published experiment" in first["notes"][0]
 
 

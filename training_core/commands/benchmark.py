@@ -154,7 +154,7 @@ def _benchmark(args: argparse.Namespace, config: Config, out: Path) -> Benchmark
         split, source = read_split(args.target, [item.name for item in dataset.train], args.data, args.ratio)
     supervised = not config.pseudo_label.enabled
     label = args.label or _label(args, config)
-    command = shlex.join(["python", "-m", "training_core", *sys.argv[1:]])
+    command = shlex.join(["python", "-m", "training_core", *args.given])
     return Benchmark(dataset, split, source, args.ratio, supervised, config, label, command, args.min_object_um2)
 
 
