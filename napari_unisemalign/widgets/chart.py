@@ -151,8 +151,8 @@ class ChartView(QWidget):
         return QPointF(plot.left() + right * plot.width(), plot.bottom() - up * plot.height())
 
     def _times(self) -> tuple[float, float]:
-        """From the first point of the training of now to the last point of all."""
-        return min(each.points[0][0] for each in self.series), max(each.points[-1][0] for each in self.series)
+        """From the start of the training to the last point of all."""
+        return 0.0, max(each.points[-1][0] for each in self.series)
 
     def _values(self) -> tuple[float, float]:
         if self._limits is not None:
