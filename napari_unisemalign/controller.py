@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_unisemalign.background import Background
+from napari_unisemalign.controllers.brush import BrushController
 from napari_unisemalign.controllers.chart import ChartController
 from napari_unisemalign.controllers.class_removal import ClassRemovalController
 from napari_unisemalign.controllers.classes import ClassesController
 from napari_unisemalign.controllers.closing import ClosingController
 from napari_unisemalign.controllers.context import Context
 from napari_unisemalign.controllers.correction import CorrectionController
+from napari_unisemalign.controllers.drops import DropsController
 from napari_unisemalign.controllers.export import ExportController
 from napari_unisemalign.controllers.gallery import GalleryController
 from napari_unisemalign.controllers.guide import GuideController
@@ -60,9 +62,11 @@ class Controller:
         self.labels: LabelsController = LabelsController(self.context)
         self.classes: ClassesController = ClassesController(self.context)
         self.tiles: TilesController = TilesController(self.context, self.labels)
+        self.drops = DropsController(self.context, self.tiles)
         self.gallery: GalleryController = GalleryController(self.context)
         self.overlays: OverlaysController = OverlaysController(self.context)
         self.undo: UndoController = UndoController(self.context, self.labels, self.tiles)
+        self.brush = BrushController(self.context)
         self.painting: PaintingController = PaintingController(self.context, self.labels, self.undo)
         self.class_removal = ClassRemovalController(self.context, self.labels, self.undo)
         self.correction: CorrectionController = CorrectionController(

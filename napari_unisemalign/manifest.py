@@ -10,6 +10,7 @@ from napari_unisemalign.actions import ACTIONS, Action, Menu
 from napari_unisemalign.commands import PLUGIN, function_name
 from napari_unisemalign.shortcuts import SECTION
 from training_core.io import atomic_write
+from training_core.io.slides import SLIDE_SUFFIXES
 
 PATH = Path(__file__).parent / "napari.yaml"
 HEADER = "# Made by `python -m napari_unisemalign.manifest` from actions.py; changes made here are lost.\n"
@@ -29,7 +30,7 @@ def text() -> str:
             "readers": [
                 {
                     "command": f"{PLUGIN}.read_project",
-                    "filename_patterns": ["project.json"],
+                    "filename_patterns": ["project.json", *(f"*{suffix}" for suffix in sorted(SLIDE_SUFFIXES))],
                     "accepts_directories": True,
                 }
             ],

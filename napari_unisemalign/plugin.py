@@ -10,6 +10,7 @@ from napari.viewer import Viewer, current_viewer
 from qtpy.QtCore import QTimer
 
 from napari_unisemalign.controller import Controller
+from napari_unisemalign.controllers.drops import may_become_project, project_folder
 from napari_unisemalign.controllers.tiles import sample_folder
 from napari_unisemalign.layers import SAMPLE_KEY, class_colormap, to_layer
 from napari_unisemalign.widgets.panel import Panel
@@ -41,8 +42,15 @@ def panel_in(viewer: Viewer) -> UniSemAlign:
 
 
 def get_reader(path: str | list[str]) -> Callable[[str | list[str]], list[Any]] | None:
-    """A reader for a project folder (or its project.json); None for anything else."""
-    return None if _project_folder(path) is None else _read
+    """A reader for a project folder (or its project.json), and for what may become one: slides, folders of images.
+
+    None for anything else, and for the latter where no window could ask. napari asks which reader to use where
+    it has one of its own, so nothing is taken from it.
+    """
+    if _project_folder(path) is not None:
+        return _read
+    paths = [Path(each) for each in (path if isinstance(path, list) else [path])]
+    return _offer if current_viewer() is not None and all(may_become_project(each) for each in paths) else None
 
 
 def sample() -> list[Any]:
@@ -71,6 +79,14 @@ def _read(path: str | list[str]) -> list[Any]:
     return NO_LAYERS
 
 
+def _offer(path: str | list[str]) -> list[Any]:
+    """Open the form for a new project, when napari is done with reading."""
+    viewer = current_viewer()
+    if viewer is not None:
+        panel_in(viewer).controller.drops.offer([Path(each) for each in (path if isinstance(path, list) else [path])])
+    return NO_LAYERS
+
+
 def _first_tile(folder: Path) -> list[Any]:
     project = Project.open(folder)
     name = project.tiles[0].name
@@ -84,6 +100,4 @@ def _first_tile(folder: Path) -> list[Any]:
 def _project_folder(path: str | list[str]) -> Path | None:
     if isinstance(path, list):
         return _project_folder(path[0]) if len(path) == 1 else None
-    candidate = Path(path)
-    folder = candidate.parent if candidate.name == "project.json" else candidate
-    return folder if (folder / "project.json").is_file() else None
+    return project_folder(Path(path))

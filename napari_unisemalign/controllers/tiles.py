@@ -13,6 +13,7 @@ from napari_unisemalign.controllers.labels import LabelsController
 from napari_unisemalign.i18n import tr
 from napari_unisemalign.layers import U8
 from napari_unisemalign.notify import guarded
+from napari_unisemalign.recent import recent_projects, remember
 from napari_unisemalign.widgets.tile_list import VALIDATION_SUFFIX
 from napari_unisemalign.widgets.tiles import EMPTY
 from training_core.demo import make_demo
@@ -43,6 +44,7 @@ class TilesController:
         view.new_clicked.connect(lambda: self.make_project())
         view.cancel_clicked.connect(self.cancel_making)
         view.sample_clicked.connect(self.open_sample)
+        view.recent.chosen.connect(lambda folder: self.open_recent(Path(folder)))
         view.tile_chosen.connect(self.show)
         view.thumbnail_wanted.connect(self._load_thumbnail)
         view.validation_toggled.connect(self.toggle_validation)
@@ -50,6 +52,7 @@ class TilesController:
         session.listed_changed.connect(self._on_listed)
         session.training_changed.connect(self._refresh_available)
         self._refresh_available()
+        self._refresh_recent()
 
     @guarded
     def choose_project(self) -> None:
@@ -59,6 +62,15 @@ class TilesController:
         path = self._context.dialogs.project_folder(start)
         if path is not None:
             self._open(path)
+
+    def open_recent(self, folder: Path) -> None:
+        """Open one of the recent projects, if it is still there."""
+        if (folder / "project.json").is_file():
+            self.open_project(folder)
+        else:
+            words = tr("The project {folder} is not there any more, and was taken off the list of recent ones.")
+            self.reporter.warning(words.format(folder=folder))
+        self._refresh_recent()
 
     @guarded
     def open_project(self, path: Path) -> None:
@@ -154,6 +166,8 @@ class TilesController:
         self._context.layers.clear()
         self._session.set_project(project)
         self._view.set_project(project.name, str(project.path))
+        remember(project.path)
+        self._refresh_recent()
         self._refresh_states()
         self._view.set_tiles(self._session.tile_names(), self._state_of)
         missing = set(project.missing_images())
@@ -200,6 +214,9 @@ class TilesController:
         self._busy = text
         self._refresh_available()
         self._refresh_summary()
+
+    def _refresh_recent(self) -> None:
+        self._view.recent.set_projects(*recent_projects())
 
     def _step(self, step: int) -> None:
         name = self._session.neighbor(step)

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QPushButton, QWidget
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QLabel, QPushButton, QSlider, QWidget
 
 from napari_unisemalign.i18n import tr
 from napari_unisemalign.widgets.common import body_layout, caption, row, set_available
+
+MAX_BRUSH_PX = 200
+"""A brush may be larger in napari's own controls; the slider then stands at its end."""
 
 
 class PaintingView(QWidget):
     """Buttons; what they act on is the last stroke."""
 
+    brush_changed = Signal(int)
+    """Its diameter in pixels of the tile."""
+    erase_clicked = Signal(bool)
+    """To erase from now on, or to paint again."""
     undo_clicked = Signal()
     redo_clicked = Signal()
     fill_clicked = Signal()
@@ -20,6 +27,7 @@ class PaintingView(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._erase_tip = ""
         self.undo_button = QPushButton(tr("Undo"), self)
         self.redo_button = QPushButton(tr("Redo"), self)
         self.fill_button = QPushButton(tr("Fill"), self)
@@ -28,14 +36,51 @@ class PaintingView(QWidget):
         self.grow_button.setAccessibleName(tr("Grow the last stroke over the predicted area"))
         self.snap_button = QPushButton(tr("Snap"), self)
         self.snap_button.setAccessibleName(tr("Snap the last stroke to the predicted boundary"))
+        self.brush_slider = QSlider(Qt.Orientation.Horizontal, self)
+        self.brush_slider.setRange(1, MAX_BRUSH_PX)
+        self.brush_slider.setAccessibleName(tr("Size of the brush, in pixels"))
+        self.brush_words = QLabel("", self)
+        self.brush_words.setMinimumWidth(48)
+        self.erase_button = QPushButton(tr("Not labelled"), self)
+        self.erase_button.setCheckable(True)
         layout = body_layout(self)
+        brush = row(caption(tr("Brush"), self, self.brush_slider), self.brush_slider, self.brush_words, stretch=False)
+        brush.setStretch(1, 1)
+        brush.addWidget(self.erase_button)
+        layout.addLayout(brush)
         layout.addLayout(row(self.undo_button, self.redo_button))
         layout.addLayout(row(caption(tr("Last stroke"), self), self.fill_button, self.grow_button, self.snap_button))
+        self.brush_slider.valueChanged.connect(self._on_brush)
+        self.erase_button.clicked.connect(lambda checked: self.erase_clicked.emit(checked))
         self.undo_button.clicked.connect(lambda: self.undo_clicked.emit())
         self.redo_button.clicked.connect(lambda: self.redo_clicked.emit())
         self.fill_button.clicked.connect(lambda: self.fill_clicked.emit())
         self.grow_button.clicked.connect(lambda: self.grow_clicked.emit())
         self.snap_button.clicked.connect(lambda: self.snap_clicked.emit())
+
+    def set_brush(self, size_px: int | None, erasing: bool) -> None:
+        """Show the brush as it is, without telling anybody; None: there is nothing to paint on."""
+        reason = tr("Open a project and show a tile first.") if size_px is None else ""
+        self.brush_slider.setEnabled(not reason)
+        self.brush_slider.setToolTip(reason or tr("Size of the brush, in pixels of the tile"))
+        set_available(self.erase_button, reason, self._erase_tip)
+        self.erase_button.setChecked(erasing)
+        if size_px is not None:
+            self.brush_slider.blockSignals(True)
+            self.brush_slider.setValue(size_px)
+            self.brush_slider.blockSignals(False)
+            self.brush_words.setText(tr("{size} px").format(size=size_px))
+
+    def set_erase_key(self, key: str, tip: str) -> None:
+        """Show the eraser's key on its button."""
+        self.erase_button.setText(tr("Not labelled ({key})").format(key=key) if key else tr("Not labelled"))
+        self._erase_tip = tip
+        if self.erase_button.isEnabled():
+            self.erase_button.setToolTip(tip)
+
+    def _on_brush(self, size_px: int) -> None:
+        self.brush_words.setText(tr("{size} px").format(size=size_px))
+        self.brush_changed.emit(size_px)
 
     def set_undo(self, reason: str, tip: str) -> None:
         """Enable the undo button with this tooltip, or say why not."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qtpy.QtCore import QEvent, QObject, QTimer, Signal
-from qtpy.QtGui import QShowEvent
+from qtpy.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
 from qtpy.QtWidgets import QStyle, QVBoxLayout, QWidget
 
 from napari_unisemalign.i18n import tr
@@ -11,6 +11,7 @@ from napari_unisemalign.widgets.classes import ClassesView
 from napari_unisemalign.widgets.cleanup import CleanUpView
 from napari_unisemalign.widgets.common import MessageBar, stacked
 from napari_unisemalign.widgets.correct import CorrectView
+from napari_unisemalign.widgets.drops import local_paths
 from napari_unisemalign.widgets.export import ExportView
 from napari_unisemalign.widgets.overlays import OverlaysView
 from napari_unisemalign.widgets.painting import PaintingView
@@ -26,6 +27,8 @@ class Panel(QWidget):
 
     docked = Signal()
     """napari has put this widget into a dock."""
+    dropped = Signal(list)
+    """Files or folders were dropped here: their paths."""
     undocked = Signal()
     """The dock was closed for good; napari has let go of this widget."""
 
@@ -33,6 +36,7 @@ class Panel(QWidget):
         super().__init__(parent)
         self.dock_name = "UniSemAlign"
         self.setObjectName("unisemalign_panel")
+        self.setAcceptDrops(True)
         self.messages = MessageBar(self)
         self.tour = TourCard(self)
         self.tile_bar = TileBar(self)
@@ -93,6 +97,15 @@ class Panel(QWidget):
     def showEvent(self, event: QShowEvent | None) -> None:  # noqa: D102
         super().showEvent(event)
         self._fit_later()
+
+    def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:  # noqa: D102
+        if event is not None and local_paths(event.mimeData()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent | None) -> None:  # noqa: D102
+        if event is not None and (paths := local_paths(event.mimeData())):
+            event.acceptProposedAction()
+            self.dropped.emit(paths)
 
     def changeEvent(self, event: QEvent | None) -> None:  # noqa: D102
         super().changeEvent(event)

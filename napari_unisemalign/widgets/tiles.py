@@ -14,10 +14,11 @@ from napari_unisemalign.arrange import Show
 from napari_unisemalign.i18n import tr
 from napari_unisemalign.widgets.common import FLUSH_STYLE, ElidedLabel, Hint, body_layout, row
 from napari_unisemalign.widgets.order import OrderView
+from napari_unisemalign.widgets.recent import RecentList
 from napari_unisemalign.widgets.tile_list import ROW_PX, TileDelegate, TileDetails, TileModel
 
 VALIDATION_ACTION = "Use the labels for validation, not for training"
-EMPTY = "Open a project, make a new one from a folder of images, or try the sample."
+EMPTY = tr("Open a project, make one from your images or slides (drop them here), or try the sample.")
 
 
 class TilesView(QWidget):
@@ -29,6 +30,8 @@ class TilesView(QWidget):
     tour_clicked = Signal()
     cancel_clicked = Signal()
     """The project that is being made is not wanted after all."""
+    opened_clicked = Signal()
+    """The images that napari has opened are to become a project."""
     tile_chosen = Signal(str)
     thumbnail_wanted = Signal(str)
     validation_toggled = Signal(str)
@@ -45,6 +48,9 @@ class TilesView(QWidget):
         self.cancel_button = QPushButton(tr("Cancel"), self)
         self.cancel_button.setToolTip(tr("Make no project after all"))
         self.cancel_button.hide()
+        self.opened_button = QPushButton("", self)
+        self.opened_button.setToolTip(tr("The images stay open in napari until the project is made"))
+        self.recent = RecentList(self)
         self.tour_button = QPushButton(tr("New here? Show me around"), self)
         self.tour_button.setToolTip(tr("A tour of seven stops on the sample project. Leave it whenever you like."))
         self.model = TileModel(self)
@@ -62,9 +68,11 @@ class TilesView(QWidget):
         self.order = OrderView(self)
         layout = body_layout(self)
         layout.addWidget(self.title)
-        layout.addLayout(row(self.open_button, self.new_button, self.sample_button))
+        layout.addLayout(row(self.open_button, self.recent.menu_button, self.new_button, self.sample_button))
         layout.addWidget(self.summary)
         layout.addWidget(self.cancel_button)
+        layout.addWidget(self.opened_button)
+        layout.addWidget(self.recent)
         layout.addWidget(self.tour_button)
         layout.addWidget(self.order)
         layout.addWidget(self.list, 1)
@@ -76,6 +84,7 @@ class TilesView(QWidget):
         self.open_button.clicked.connect(lambda: self.open_clicked.emit())
         self.new_button.clicked.connect(lambda: self.new_clicked.emit())
         self.sample_button.clicked.connect(lambda: self.sample_clicked.emit())
+        self.opened_button.clicked.connect(lambda: self.opened_clicked.emit())
         self.cancel_button.clicked.connect(lambda: self.cancel_clicked.emit())
         self.tour_button.clicked.connect(lambda: self.tour_clicked.emit())
         self.list.customContextMenuRequested.connect(self._show_menu)
@@ -89,6 +98,7 @@ class TilesView(QWidget):
         self.title.setVisible(bool(name))
         self.list.setVisible(bool(name))
         self.tour_button.setVisible(not name)
+        self.recent.setVisible(not name)
         self.order.setVisible(bool(name))
         self.order.reset()
         self.open_button.setToolTip(tr("Open a project folder"))
@@ -128,6 +138,11 @@ class TilesView(QWidget):
         selection.blockSignals(False)
         self.list.scrollTo(index)
         self.list.viewport().update()
+
+    def set_opened(self, words: str) -> None:
+        """Offer to make a project of what napari has opened; no words: nothing to offer."""
+        self.opened_button.setText(words)
+        self.opened_button.setVisible(bool(words))
 
     def set_cancellable(self, shown: bool) -> None:
         """Offer to cancel what is being made."""
