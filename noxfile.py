@@ -67,10 +67,11 @@ def tests(session: nox.Session) -> None:
     install_system_packages(session)
     install(session, "pyqt5", "slides", "test")
     # Two runs, as the trainer and the window are two processes: Triton crashes when it is loaded after Mesa's OpenGL.
-    run_pytest(session, "pyqt5", "tests", f"--ignore={WINDOW_TESTS}")
-    run_pytest(session, "pyqt5", WINDOW_TESTS)
+    whole_files = ("--dist", "loadfile")  # what a file's tests share, such as a trained run, is made once
+    run_pytest(session, "pyqt5", "tests", f"--ignore={WINDOW_TESTS}", *whole_files)
+    run_pytest(session, "pyqt5", WINDOW_TESTS, "--dist", "worksteal")
     install(session, "pyqt6")
-    run_pytest(session, "pyqt6", WINDOW_TESTS)
+    run_pytest(session, "pyqt6", WINDOW_TESTS, "--dist", "worksteal")
 
 
 @nox.session(venv_backend="none")
@@ -117,7 +118,7 @@ def run_pytest(session: nox.Session, binding: str, *arguments: str) -> None:
     env = qt_environment(binding) | one_thread | {"PYTEST_QT_API": binding, "NAPARI_STRICT_QT": "1"}
     # 5: no test collected, which is fine where the user's own arguments chose tests of one package only
     success_codes = [0, 5] if session.posargs else [0]
-    parallel = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadfile")  # a file's trained runs are made once
+    parallel = ("-n", "auto", "--maxprocesses", "4")
     command = [str(PYTHON), "-m", "pytest", *parallel, *arguments, *session.posargs]
     session.run(*command, env=env, success_codes=success_codes)
 

@@ -23,6 +23,7 @@ from napari_unisemalign.controllers.live import LiveController
 from napari_unisemalign.controllers.overlays import OverlaysController
 from napari_unisemalign.controllers.painting import PaintingController
 from napari_unisemalign.controllers.run_controls import RunControls
+from napari_unisemalign.controllers.settings import SettingsController
 from napari_unisemalign.controllers.tiles import TilesController
 from napari_unisemalign.controllers.tour import TourController
 from napari_unisemalign.controllers.training import TrainingController
@@ -74,6 +75,7 @@ class Controller:
         )
         self.training: TrainingController = TrainingController(self.context, self.labels)
         self.chart: ChartController = ChartController(self.context)
+        self.settings = SettingsController(self.context)
         self.run_controls: RunControls = RunControls(self.context, self.labels, self.training)
         self.live: LiveController = LiveController(self.context, self.labels)
         self.export: ExportController = ExportController(self.context, self.labels)

@@ -98,7 +98,7 @@ class TrainerProcess(QObject):
             raise RuntimeError(f"a {self._what} process is running already")
         self._run_id, self._stderr = None, ""
         process = QProcess(self)
-        process.setProcessEnvironment(_environment())
+        process.setProcessEnvironment(child_environment())
         process.readyReadStandardOutput.connect(self._read_events)
         process.readyReadStandardError.connect(self._read_errors)
         process.finished.connect(self._on_finished)
@@ -163,7 +163,8 @@ class TrainerProcess(QObject):
         self.ended.emit(ending)
 
 
-def _environment() -> QProcessEnvironment:
+def child_environment() -> QProcessEnvironment:
+    """The environment of a process of this program: it finds the package and talks UTF-8, line by line."""
     environment = QProcessEnvironment.systemEnvironment()
     environment.insert("PYTHONUNBUFFERED", "1")
     environment.insert("PYTHONIOENCODING", "utf-8")

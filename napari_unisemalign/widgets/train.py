@@ -8,6 +8,7 @@ from qtpy.QtWidgets import QCheckBox, QProgressBar, QPushButton, QWidget
 from napari_unisemalign.i18n import tr
 from napari_unisemalign.widgets.chart import duration
 from napari_unisemalign.widgets.common import Hint, body_layout, caption, primary, row, set_available
+from napari_unisemalign.widgets.settings_form import SettingsForm
 from napari_unisemalign.widgets.train_controls import TrainControls
 from napari_unisemalign.widgets.train_time import TrainTime
 from napari_unisemalign.widgets.training_chart import TrainingChart
@@ -46,6 +47,7 @@ class TrainView(QWidget):
         self.time_left = caption("", self)
         self.status = Hint("", self)
         self.chart = TrainingChart(self)
+        self.advanced = SettingsForm(self)
         layout = body_layout(self)
         layout.addWidget(self.time)
         layout.addWidget(self.labeled_only_check)
@@ -56,6 +58,7 @@ class TrainView(QWidget):
         layout.addWidget(self.time_left)
         layout.addWidget(self.status)
         layout.addWidget(self.chart)
+        layout.addWidget(self.advanced)
         self.start_button.clicked.connect(lambda: self.start_clicked.emit())
         self.stop_button.clicked.connect(lambda: self.stop_clicked.emit())
         self.live_button.clicked.connect(self.live_toggled.emit)  # by the user only
