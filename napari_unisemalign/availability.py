@@ -65,6 +65,19 @@ def why_no_overlays(session: Session) -> str:
     return tr("No predictions yet. Paint a few tiles, then press Start training.")
 
 
+def why_no_parts(session: Session) -> str:
+    """The parts of the fused logits can be asked of a network that has finished its training."""
+    reason = why_no_overlays(session)
+    if reason:
+        return reason
+    overlays = session.overlays(session.tile) if session.tile is not None else None
+    if session.is_painted(session.tile):
+        return tr("Live paints with a light head, which has no parts: switch it off first.")
+    if overlays is not None and overlays.live:
+        return tr("The parts can be asked for when the training has ended.")
+    return ""
+
+
 def why_not_accept(session: Session) -> str:
     """Accepting needs overlays of the tile on screen."""
     if session.project is None:

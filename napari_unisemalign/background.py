@@ -37,18 +37,21 @@ class Background(QObject):
         failed: Callable[[UserError], None],
         *,
         always: Callable[[], None] = lambda: None,
-    ) -> None:
+    ) -> Future[Any] | None:
         """Call `work` in the thread, then `done` with its result, or `failed` with its `UserError`, in the window.
 
         Any other exception is raised in the window's thread, where napari shows it with its traceback. `always` is
-        called before, however the work ended.
+        called before, however the work ended. Returns what may be waited for; None after `close`.
         """
 
         def finish(future: Future[Any]) -> None:
             self._post(lambda: _answer(future, done, failed, always))
 
-        if self._open:
-            self._executor.submit(work).add_done_callback(finish)
+        if not self._open:
+            return None
+        future = self._executor.submit(work)
+        future.add_done_callback(finish)
+        return future
 
     def post(self, function: Callable[[], None]) -> None:
         """From the worker: call `function` in the window's thread."""

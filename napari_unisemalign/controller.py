@@ -22,6 +22,7 @@ from napari_unisemalign.controllers.labels import LabelsController
 from napari_unisemalign.controllers.live import LiveController
 from napari_unisemalign.controllers.overlays import OverlaysController
 from napari_unisemalign.controllers.painting import PaintingController
+from napari_unisemalign.controllers.parts import PartsController
 from napari_unisemalign.controllers.run_controls import RunControls
 from napari_unisemalign.controllers.settings import SettingsController
 from napari_unisemalign.controllers.tiles import TilesController
@@ -66,6 +67,7 @@ class Controller:
         self.drops = DropsController(self.context, self.tiles)
         self.gallery: GalleryController = GalleryController(self.context)
         self.overlays: OverlaysController = OverlaysController(self.context)
+        self.parts: PartsController = PartsController(self.context)
         self.undo: UndoController = UndoController(self.context, self.labels, self.tiles)
         self.brush = BrushController(self.context)
         self.painting: PaintingController = PaintingController(self.context, self.labels, self.undo)
@@ -82,7 +84,7 @@ class Controller:
         self.guide: GuideController = GuideController(self.context, self.tiles)
         self.tour: TourController = TourController(self.context, self.tiles)
         self.keys: KeysController = KeysController(self)
-        self.closing = ClosingController(self.context, self.labels, self.training, self.live)
+        self.closing = ClosingController(self.context, self.labels, self.training, (self.live, self.parts))
 
     @property
     def session(self) -> Session:

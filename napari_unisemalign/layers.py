@@ -25,23 +25,28 @@ Mask = npt.NDArray[np.bool_]
 ROLE_KEY = "unisemalign"
 SAMPLE_KEY = "unisemalign_sample"
 """Marks the layers that napari itself adds for a sample, to be replaced by ours."""
-TILE, CONFIDENCE, PREDICTION, PSEUDO_LABEL, COMPARISON, LABELS, AREA = (
+TILE, CONFIDENCE, PREDICTION, PSEUDO_LABEL, PART, COMPARISON, LABELS, AREA = (
     "tile",
     "confidence",
     "prediction",
     "pseudo-label",
+    "part",
     "comparison",
     "labels",
     "area",
 )
-ORDER = (TILE, CONFIDENCE, PREDICTION, PSEUDO_LABEL, COMPARISON, LABELS, AREA)  # from the bottom to the top
-OVERLAY_ROLES = (PREDICTION, PSEUDO_LABEL, CONFIDENCE, COMPARISON)
-OPACITY = {PREDICTION: 0.4, PSEUDO_LABEL: 0.4, CONFIDENCE: 0.6, COMPARISON: 0.9, LABELS: 0.5}
+ORDER = (TILE, CONFIDENCE, PREDICTION, PSEUDO_LABEL, PART, COMPARISON, LABELS, AREA)  # from the bottom to the top
+MAP_ROLES = (PREDICTION, PSEUDO_LABEL, CONFIDENCE, COMPARISON)
+"""What a run, or what came of it, says about every tile."""
+OVERLAY_ROLES = (*MAP_ROLES, PART)
+CLASS_ROLES = (LABELS, PREDICTION, PSEUDO_LABEL, PART)
+"""Layers that hold classes."""
+OPACITY = {PREDICTION: 0.4, PSEUDO_LABEL: 0.4, CONFIDENCE: 0.6, COMPARISON: 0.9, PART: 0.4, LABELS: 0.5}
 MARK_COLOR = "#00e5ff"
 """Of what a comparison found: no stain and no default class has it."""
 NEUTRAL_ALPHA = 0.4
 """Grey classes, as background is by default, recede: a grey veil over the whole tile would hide the tissue."""
-SHOWN_AT_FIRST = {PREDICTION: True, PSEUDO_LABEL: False, CONFIDENCE: False, COMPARISON: False}
+SHOWN_AT_FIRST = {PREDICTION: True, PSEUDO_LABEL: False, CONFIDENCE: False, COMPARISON: False, PART: False}
 
 
 def to_layer(label: U8) -> U8:
@@ -94,9 +99,9 @@ class TileLayers:
         """Put a tile on the screen: `image` (H, W, 3), `label` (H, W) of class ids. Returns the labels layer."""
         tile = self.get(TILE)
         if tile is None:
-            self._add(Image(image, rgb=True, name=TILE, metadata={ROLE_KEY: TILE}))
+            self._add(Image(image.copy(), rgb=True, name=TILE, metadata={ROLE_KEY: TILE}))
         else:
-            tile.data = image
+            _fill(tile, image)
         labels = self.labels
         if labels is None:
             labels = Labels(to_layer(label), name=LABELS, opacity=OPACITY[LABELS], metadata={ROLE_KEY: LABELS})
@@ -104,7 +109,7 @@ class TileLayers:
             labels.brush_size = max(8, min(image.shape[:2]) // 24)
             self._add(labels, activate=True)
         else:
-            labels.data = to_layer(label)
+            _fill(labels, to_layer(label))
             _forget_history(labels)
         self._viewer.reset_view()
         return labels
@@ -112,7 +117,7 @@ class TileLayers:
     def set_classes(self, classes: Iterable[TissueClass]) -> None:
         """Show the classes' colors in all layers that hold classes."""
         colormap_of = tuple(classes)
-        for role in (LABELS, PREDICTION, PSEUDO_LABEL):
+        for role in CLASS_ROLES:
             layer = self.get(role)
             if isinstance(layer, Labels):
                 layer.colormap = class_colormap(colormap_of)
@@ -126,8 +131,7 @@ class TileLayers:
     def show_overlay(self, role: str, values: U8, classes: Iterable[TissueClass]) -> None:
         """Show one map (H, W): class ids with 255 for nothing, confidence 0 to 255, or for a comparison 1 and 0.
 
-        Where layer and map have the same size, the values are written in place, which spares napari making texture
-        and shader anew; a layer that is not to be seen takes no time to draw.
+        A layer that is not to be seen takes no time to draw.
         """
         if role == CONFIDENCE:
             shown: Any = values.astype(np.float32) / 255
@@ -137,11 +141,8 @@ class TileLayers:
         if layer is None:
             self._add(_new_overlay(role, shown, classes))
             layer = self.get(role)
-        elif layer.data.shape != shown.shape:
-            layer.data = shown
-        elif not np.array_equal(layer.data, shown):
-            layer.data[...] = shown
-            layer.refresh(extent=False, highlight=False)
+        elif layer.data.shape != shown.shape or not np.array_equal(layer.data, shown):
+            _fill(layer, shown)
         if isinstance(layer, Labels):
             layer.editable = False  # napari turns it on again with every new data
 
@@ -154,11 +155,15 @@ class TileLayers:
         return self.get(role)
 
     def clear_overlays(self) -> None:
-        """Show nothing in the overlays; the layers and the user's switches stay."""
+        """Show nothing of what a run says; the layers and the user's switches stay."""
+        for role in MAP_ROLES:
+            self.clear_overlay(role)
+
+    def clear_overlay(self, role: str) -> None:
+        """Show nothing in one overlay."""
         tile = self.get(TILE)
-        for role in OVERLAY_ROLES:
-            if self.get(role) is not None and tile is not None:
-                self.show_overlay(role, _nothing(role, tile.data.shape[:2]), ())
+        if self.get(role) is not None and tile is not None:
+            self.show_overlay(role, _nothing(role, tile.data.shape[:2]), ())
 
     def label(self) -> U8 | None:
         """A copy of what is painted, (H, W) class ids with 255 for not labelled; None without a labels layer."""
@@ -180,7 +185,7 @@ class TileLayers:
         """Show another label (H, W), class ids with 255, of the same tile; napari's own undo does not know of it."""
         layer = self.labels
         if layer is not None:
-            layer.data = to_layer(label)
+            _fill(layer, to_layer(label))
             _forget_history(layer)
 
     def activate_labels(self, mode: str | None = None) -> None:
@@ -240,6 +245,18 @@ class TileLayers:
         self._viewer.layers.selection.active = layer if activate or active is None else active
 
 
+def _fill(layer: Layer, values: Any) -> None:
+    """Show other values: where they have the layer's size in place, which spares napari making texture and shader anew.
+
+    The layer keeps its own array: `values` may be somebody else's.
+    """
+    if layer.data.shape == values.shape:
+        layer.data[...] = values
+        layer.refresh(extent=False, highlight=False)
+    else:
+        layer.data = values.copy()
+
+
 def _forget_history(layer: Labels) -> None:
     """Drop the undo steps: napari keeps them with new data, and undoing would paint the former tile's pixels there."""
     mode = layer.mode
@@ -254,7 +271,7 @@ def _rank(layer: Layer) -> int:
 
 
 def _nothing(role: str, shape: tuple[int, int]) -> U8:
-    return np.full(shape, UNLABELED if role in (PREDICTION, PSEUDO_LABEL) else 0, dtype=np.uint8)
+    return np.full(shape, UNLABELED if role in CLASS_ROLES else 0, dtype=np.uint8)
 
 
 def _new_overlay(role: str, shown: Any, classes: Iterable[TissueClass]) -> Layer:

@@ -5,7 +5,7 @@ Source: UniSemAlign (arXiv 2604.09169), evaluation: window 256, stride two third
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -17,8 +17,8 @@ from torch import Tensor
 
 from training_core.config import InferenceConfig
 from training_core.device import Compute
-from training_core.model import UniSemAlign
-from training_core.tile_result import TileResult
+from training_core.model import Output, UniSemAlign
+from training_core.tile_result import Part, TileResult
 
 Pixels = NDArray[np.uint8]
 
@@ -56,46 +56,75 @@ def predict_image(
     return TileResult(prediction, confidence, fused_label, fused_confidence)
 
 
+def predict_parts(
+    model: UniSemAlign, image: Pixels, config: InferenceConfig, compute: Compute, scale: float = 1.0
+) -> dict[Part, Pixels]:
+    """Class indices (H, W) uint8 that each part of the fused logits says alone; a branch that is off is left out."""
+    found: tuple[Part, ...] = ()
+
+    def logits(output: Output) -> Sequence[Tensor]:
+        nonlocal found
+        similar = model.similarities(output)
+        maps = {Part.DECODER: output.logits, Part.PROTOTYPES: similar.prototype, Part.TEXT: similar.text}
+        there = {part: each for part, each in maps.items() if each is not None}
+        found = tuple(there)
+        return tuple(there.values())
+
+    probabilities = predict_probabilities(model, image, config, compute, scale, logits)
+    return {part: _argmax(each)[0] for part, each in zip(found, probabilities, strict=True)}
+
+
+Logits = Callable[[Output], Sequence[Tensor]]
+"""Of what the model says: K logits, (B, C, H, W) each."""
+
+
 @torch.inference_mode()
 def predict_probabilities(
-    model: UniSemAlign, image: Pixels, config: InferenceConfig, compute: Compute, scale: float = 1.0
-) -> tuple[Tensor, Tensor]:
-    """Class probabilities (C, H, W) of the decoder's and of the fused logits, on the CPU."""
+    model: UniSemAlign,
+    image: Pixels,
+    config: InferenceConfig,
+    compute: Compute,
+    scale: float = 1.0,
+    logits: Logits | None = None,
+) -> Tensor:
+    """Class probabilities (K, C, H, W), on the CPU, of these logits; by default of the decoder's and the fused ones."""
+    wanted = logits or (lambda output: (output.logits, model.fused(output)))
     pixels = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None]
     size = (pixels.shape[-2], pixels.shape[-1])
     if scale != 1:
         height, width = resampled_size(size, scale)
         pixels = F.interpolate(pixels.float() / 255, size=(height, width), mode="bilinear", antialias=True)
-    sums = torch.zeros(2, model.n_classes, *pixels.shape[-2:])
+    sums: Tensor | None = None
     for top, left, bottom, right in _windows(pixels.shape[-2], pixels.shape[-1], config):
         window = pixels[:, :, top:bottom, left:right].to(compute.device)
-        weight = _blend_weight(bottom - top, right - left)
-        sums[:, :, top:bottom, left:right] += weight * _over_views(model, window, config.views or VIEWS, compute).cpu()
+        answer = _over_views(model, window, wanted, config.views or VIEWS, compute).cpu()
+        sums = torch.zeros(*answer.shape[:2], *pixels.shape[-2:]) if sums is None else sums
+        sums[:, :, top:bottom, left:right] += _blend_weight(bottom - top, right - left) * answer
+    assert sums is not None
     probabilities = sums / sums.sum(1, keepdim=True)
     if scale != 1:
         probabilities = F.interpolate(probabilities, size=size, mode="bilinear", align_corners=False)
-    return probabilities[0], probabilities[1]
+    return probabilities
 
 
-def _over_views(model: UniSemAlign, window: Tensor, views: int, compute: Compute) -> Tensor:
-    """Mean softmax over the window's first `views` quarter turns, then those of its mirror image, (2, C, h, w)."""
+def _over_views(model: UniSemAlign, window: Tensor, logits: Logits, views: int, compute: Compute) -> Tensor:
+    """Mean softmax over the window's first `views` quarter turns, then those of its mirror image, (K, C, h, w)."""
     total: Tensor | None = None
     for view in range(views):
         mirrored, turns = divmod(view, 4)
         seen = torch.rot90(window.flip(-1) if mirrored else window, turns, (-2, -1))
-        answer = torch.rot90(torch.stack(_probabilities(model, seen, compute)), -turns, (-2, -1))
+        answer = torch.rot90(_probabilities(model, seen, logits, compute), -turns, (-2, -1))
         answer = answer.flip(-1) if mirrored else answer
         total = answer if total is None else total + answer
     assert total is not None
     return total / views
 
 
-def _probabilities(model: UniSemAlign, window: Tensor, compute: Compute) -> tuple[Tensor, Tensor]:
-    """Softmax (C, h, w) of the decoder's and of the fused logits."""
+def _probabilities(model: UniSemAlign, window: Tensor, logits: Logits, compute: Compute) -> Tensor:
+    """Softmax (K, C, h, w) of the logits of a window (1, 3, h, w)."""
     with compute.autocast():
-        output = model(model.normalize(window).to(memory_format=torch.channels_last))
-        fused = model.fused(output)
-    return output.logits.float().softmax(1)[0], fused.float().softmax(1)[0]
+        wanted = logits(model(model.normalize(window).to(memory_format=torch.channels_last)))
+    return torch.cat([each.float().softmax(1) for each in wanted])
 
 
 def _windows(height: int, width: int, config: InferenceConfig) -> Iterator[tuple[int, int, int, int]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from training_core.errors import writing
 from training_core.io import write_png
 from training_core.project import UNLABELED
-from training_core.tile_result import TileResult
+from training_core.tile_result import Part, TileResult
 
 
 def write_overlays(
@@ -34,6 +34,17 @@ def write_overlays(
         "pseudo_label": pseudo_label,
         "confidence": np.rint(result.confidence * 255).astype(np.uint8),
     }
+    return _write(folder, name, arrays)
+
+
+def write_parts(
+    folder: Path, name: str, parts: Mapping[Part, NDArray[np.uint8]], class_ids: NDArray[np.uint8]
+) -> dict[str, Path]:
+    """NAME.decoder.png, NAME.prototypes.png, NAME.text.png: class ids, from class indices (H, W). Returns the paths."""
+    return _write(folder, name, {str(part): class_ids[indices] for part, indices in parts.items()})
+
+
+def _write(folder: Path, name: str, arrays: Mapping[str, NDArray[np.uint8]]) -> dict[str, Path]:
     paths = {kind: folder / f"{name}.{kind}.png" for kind in arrays}
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)

@@ -17,13 +17,13 @@ from training_core.data.resample import check_zoom, zoom_to_run
 from training_core.device import Compute, choose_compute
 from training_core.distributed import own_device
 from training_core.folding import fold
-from training_core.inference import Readout, predict_image
+from training_core.inference import Readout, predict_image, predict_parts
 from training_core.memory import with_smaller_windows
 from training_core.model import UniSemAlign, build_model, placed
 from training_core.project import TissueClass
 from training_core.readout import read_readout
 from training_core.run_folder import read_run
-from training_core.tile_result import TileResult
+from training_core.tile_result import Part, TileResult
 
 Result = TypeVar("Result")
 
@@ -52,12 +52,30 @@ class Predictor:
         ------
         ImageError: the pixel size is too far from the run's. MemoryLimitError: no window is small enough.
         """
-        check_zoom("the image", mpp_um, self.config.data.mpp)
-        readout = self.readout.zoomed(zoom_to_run(mpp_um, self.config.data.mpp))
-        config = self.config.inference if views is None else self.config.inference.model_copy(update={"views": views})
+        readout, config = self._seen(mpp_um, views)
         return self.fitting(
             config, lambda inference: predict_image(self.model, image, inference, self.compute, readout)
         )
+
+    def parts(
+        self, image: NDArray[np.uint8], mpp_um: float | None = None, views: int | None = None
+    ) -> dict[Part, NDArray[np.uint8]]:
+        """What the decoder, the prototypes and the text each say of an image, as `predict`: class indices (H, W).
+
+        Raises
+        ------
+        As `predict`.
+        """
+        readout, config = self._seen(mpp_um, views)
+        return self.fitting(
+            config, lambda inference: predict_parts(self.model, image, inference, self.compute, readout.scale)
+        )
+
+    def _seen(self, mpp_um: float | None, views: int | None) -> tuple[Readout, InferenceConfig]:
+        check_zoom("the image", mpp_um, self.config.data.mpp)
+        readout = self.readout.zoomed(zoom_to_run(mpp_um, self.config.data.mpp))
+        config = self.config.inference
+        return readout, config if views is None else config.model_copy(update={"views": views})
 
     def fitting(self, inference: InferenceConfig, work: Callable[[InferenceConfig], Result]) -> Result:
         """What `work` gives with these settings, or with the largest window that fits in memory, which is kept.

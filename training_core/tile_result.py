@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,3 +21,11 @@ class TileResult:
     fused: Pixels
     fused_confidence: NDArray[np.float32]
     """Not calibrated: the pseudo-label threshold is a bar for the network's own confidence."""
+
+
+class Part(StrEnum):
+    """What the fused logits are the sum of."""
+
+    DECODER = "decoder"
+    PROTOTYPES = "prototypes"
+    TEXT = "text"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Sequence
+from typing import Protocol
 
 from qtpy.QtCore import QEvent, QObject, QTimer
 from qtpy.QtWidgets import QWidget
 
 from napari_unisemalign.controllers.context import Context
 from napari_unisemalign.controllers.labels import LabelsController
-from napari_unisemalign.controllers.live import LiveController
 from napari_unisemalign.controllers.training import TrainingController
 from napari_unisemalign.dialogs import CloseAnswer
 from napari_unisemalign.session import Phase, Training
@@ -17,14 +18,21 @@ from napari_unisemalign.session import Phase, Training
 LAST_WAIT_MS = 20_000
 
 
+class Helper(Protocol):
+    """A controller with a process that has nothing to lose."""
+
+    def stop(self) -> None:
+        """End the process."""
+
+
 class ClosingController(QObject):
     """Stands before napari's own closing, which knows nothing of a training process."""
 
     def __init__(
-        self, context: Context, labels: LabelsController, training: TrainingController, live: LiveController
+        self, context: Context, labels: LabelsController, training: TrainingController, helpers: Sequence[Helper]
     ) -> None:
         super().__init__(context.panel)
-        self._context, self._labels, self._training, self._live = context, labels, training, live
+        self._context, self._labels, self._training, self._helpers = context, labels, training, helpers
         self._close_when_done = False
         self._window_ref: weakref.ref[QWidget] | None = None
         context.panel.docked.connect(lambda: QTimer.singleShot(0, self._watch))
@@ -51,10 +59,14 @@ class ClosingController(QObject):
             self._finish_without_questions()
             return False
         if self._may_close():
-            self._live.stop()
+            self._stop_helpers()
             return False
         event.ignore()
         return True
+
+    def _stop_helpers(self) -> None:
+        for helper in self._helpers:
+            helper.stop()
 
     def _may_close(self) -> bool:
         if self._context.session.training.active:
@@ -74,7 +86,7 @@ class ClosingController(QObject):
         return dialogs.close_while_training()
 
     def _finish_without_questions(self) -> None:
-        self._live.stop()
+        self._stop_helpers()
         self._labels.flush()
         if self._context.session.training.active:
             self._training.stop()
@@ -117,7 +129,7 @@ class ClosingController(QObject):
                 return
             self._training.kill()
         if self._labels.flush() or self._context.dialogs.close_unsaved(self._labels.unsaved_names()):
-            self._live.stop()
+            self._stop_helpers()
             panel.deleteLater()
         else:
             self._dock_again()

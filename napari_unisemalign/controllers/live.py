@@ -31,7 +31,7 @@ class LiveController:
         self.process.ended.connect(self._on_ended)
         self._flush_soon = QTimer(context.panel)
         self._flush_soon.setSingleShot(True)
-        self._flush_soon.timeout.connect(labels.flush)
+        self._flush_soon.timeout.connect(labels.save_soon)
         self._view.live_toggled.connect(self.switch)
         session = self._session
         session.tile_changed.connect(self._on_tile)

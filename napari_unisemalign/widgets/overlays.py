@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QCheckBox, QComboBox, QGridLayout, QLabel, QPushButton, QSlider, QWidget
 
 from napari_unisemalign.i18n import tr
 from napari_unisemalign.overlay_maps import Comparison
 from napari_unisemalign.widgets.common import Hint, body_layout, set_available
+from training_core.tile_result import Part
 
 TITLES = {
     "prediction": (tr("Prediction"), tr("What the model says about every pixel")),
@@ -20,7 +24,16 @@ TITLES = {
         tr("Mark"),
         tr("Marks in bright cyan the pixels that differ: the places worth a second look before you accept."),
     ),
+    "part": (
+        tr("Only"),
+        tr(
+            "What one part of the model would say by itself: the decoder, which learned from your labels; the "
+            "prototypes, one learned example of each class; or the text prompts of the classes. Their sum makes the "
+            "pseudo-labels. Found out when you switch it on, which takes some seconds for each tile."
+        ),
+    ),
 }
+PARTS = {Part.TEXT: tr("the text prompts"), Part.PROTOTYPES: tr("the prototypes"), Part.DECODER: tr("the decoder")}
 COMPARISONS = {
     Comparison.DISAGREEMENT: tr("what disagrees with the labels"),
     Comparison.CHANGES: tr("what changed since the last round"),
@@ -36,12 +49,14 @@ OPEN_TIP = tr(
 
 
 class OverlaysView(QWidget):
-    """A switch and an opacity for each overlay, what to mark, and from which confidence on to show."""
+    """A switch for each overlay with its opacity or what it is to show, and from which confidence on to show."""
 
     visible_changed = Signal(str, bool)
     opacity_changed = Signal(str, float)
     comparison_changed = Signal(object)
     """Comparison."""
+    part_changed = Signal(object)
+    """Part."""
     below_changed = Signal(float)
     """The confidence, 0 to 1, below which pixels are left open."""
     flicker_clicked = Signal()
@@ -60,22 +75,19 @@ class OverlaysView(QWidget):
             self._add_switch(line, role)
         for line, role in enumerate(("prediction", "pseudo-label", "confidence")):
             self._add_opacity(line, role)
-        self.comparison_combo = QComboBox(self)
-        for comparison, words in COMPARISONS.items():
-            self.comparison_combo.addItem(words, comparison)
-        self.comparison_combo.setAccessibleName(tr("What to mark on the image"))
-        self.comparison_combo.setToolTip(TITLES["comparison"][1])
-        self._grid.addWidget(self.comparison_combo, 3, 1, 1, 2)
-        self.below_slider, self._below_percent = self._add_below(4)
+        self.comparison_combo = self._add_choice(3, "comparison", COMPARISONS, tr("What to mark on the image"))
+        self.part_combo = self._add_choice(4, "part", PARTS, tr("Which part of the model to ask"))
+        self.below_slider, self._below_percent = self._add_below(5)
         self._grid.setColumnStretch(1, 1)
         self.flicker_button = QPushButton(tr("Hide overlays"), self)
         self.flicker_button.setCheckable(True)
-        self.words = Hint("", self)
+        self.words, self.part_words = Hint("", self), Hint("", self)
         self.hint = Hint("", self)
         layout = body_layout(self)
         layout.addLayout(self._grid)
         layout.addWidget(self.flicker_button)
         layout.addWidget(self.words)
+        layout.addWidget(self.part_words)
         layout.addWidget(self.hint)
         self._connect()
 
@@ -95,6 +107,15 @@ class OverlaysView(QWidget):
         self._grid.addWidget(slider, line, 1)
         self._grid.addWidget(percent, line, 2)
         self.sliders[role], self._percents[role] = slider, percent
+
+    def _add_choice(self, line: int, role: str, choices: Mapping[Any, str], name: str) -> QComboBox:
+        combo = QComboBox(self)
+        for value, words in choices.items():
+            combo.addItem(words, value)
+        combo.setAccessibleName(name)
+        combo.setToolTip(TITLES[role][1])
+        self._grid.addWidget(combo, line, 1, 1, 2)
+        return combo
 
     def _add_below(self, line: int) -> tuple[QSlider, QLabel]:
         slider, percent = QSlider(Qt.Orientation.Horizontal, self), self._percent_label()
@@ -119,6 +140,7 @@ class OverlaysView(QWidget):
 
     def _connect(self) -> None:
         self.comparison_combo.activated.connect(lambda _index: self.comparison_changed.emit(self.comparison))
+        self.part_combo.activated.connect(lambda _index: self.part_changed.emit(self.part))
         self.below_slider.valueChanged.connect(self._tell_below)
         self.flicker_button.clicked.connect(lambda: self.flicker_clicked.emit())
 
@@ -126,6 +148,11 @@ class OverlaysView(QWidget):
     def comparison(self) -> Comparison:
         """What to mark."""
         return Comparison(self.comparison_combo.currentData())
+
+    @property
+    def part(self) -> Part:
+        """Which part of the fused logits to show."""
+        return Part(self.part_combo.currentData())
 
     @property
     def below(self) -> float:
@@ -150,11 +177,15 @@ class OverlaysView(QWidget):
         """What the marked and the open pixels are, with numbers."""
         self.words.set_text(words)
 
+    def set_part_words(self, words: str) -> None:
+        """How far one part agrees, or why it is not to be seen."""
+        self.part_words.set_text(words)
+
     def set_available(self, reason: str) -> None:
         """Enable the rows, or say why there is nothing to show."""
         for role, (_, tip) in TITLES.items():
             set_available(self.switches[role], reason, tip)
-        for part in (*self.sliders.values(), self.comparison_combo, self.below_slider):
+        for part in (*self.sliders.values(), self.comparison_combo, self.part_combo, self.below_slider):
             part.setEnabled(not reason)
         set_available(self.flicker_button, reason, FLICKER_TIP)
         self.hint.set_text(reason)

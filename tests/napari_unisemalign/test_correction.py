@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -325,3 +326,29 @@ def test_a_full_disk_loses_no_stroke(window: Any, project: Project, monkeypatch:
     np.testing.assert_array_equal(project.label("tile_01"), painted)
     np.testing.assert_array_equal(project.label("tile_02"), other)
     assert project.label_edits("tile_01")[-1].source is LabelSource.PAINTED
+
+
+def test_a_slow_disk_holds_nothing_up(window: Any, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    _viewer, driver, _answers = window
+    driver.panel.controller.open_project(project.path)
+    real, may_write = store.stage_label, threading.Event()
+
+    def slow(*arguments: Any) -> Any:
+        assert may_write.wait(30)
+        return real(*arguments)
+
+    monkeypatch.setattr(store, "stage_label", slow)
+    driver.choose_class(1)
+    driver.stroke([(30, 30)], 8)
+    painted = driver.label()
+    driver.show_tile("tile_02")
+    driver.stroke([(60, 60)], 8)
+    other = driver.label()
+    driver.show_tile("tile_01")  # what is on its way to the disk is what is seen
+    np.testing.assert_array_equal(driver.label(), painted)
+    assert driver.panel.correct.saved.text() == "Saving …"
+    assert not project.has_label("tile_01") and not project.has_label("tile_02")
+    may_write.set()
+    driver.wait(lambda: driver.panel.correct.saved.text() == "All strokes are saved.", "the strokes to be saved", 5.0)
+    np.testing.assert_array_equal(project.label("tile_01"), painted)
+    np.testing.assert_array_equal(project.label("tile_02"), other)

@@ -49,6 +49,11 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
         help="predictions averaged per image: of the image, 2 or 4 with quarter turns, 8 of its mirror image too "
         "(default: the run's inference.views, 4 or, with a ViT, 1; for slides and large images 1)",
     )
+    parser.add_argument(
+        "--parts",
+        action="store_true",
+        help="also what the parts of the fused logits say alone: NAME.decoder.png, NAME.prototypes.png, NAME.text.png",
+    )
     add_clean_up(parser)
     parser.set_defaults(run=run)
 
@@ -58,7 +63,9 @@ def run(args: argparse.Namespace) -> int:
     paths, cleaning = find_images(args.images), clean_up_of(args)
     check_names((path.stem, path) for path in paths)  # the results are named after the images
     if not cleaning.is_nothing:
-        _check_whole(paths)
+        _check_whole(paths, "the clean-up")  # an object is cleaned as a whole
+    if args.parts:
+        _check_whole(paths, "--parts")
     from training_core.predictor import load_predictor
 
     rank, size = rank_and_size()
@@ -75,20 +82,20 @@ def _is_large(image: Regions) -> bool:
     return image.is_slide or image.height_px * image.width_px > STREAM_ABOVE_MPX * 1_000_000
 
 
-def _check_whole(paths: Sequence[Path]) -> None:
-    """An object is cleaned as a whole, and what is written window by window is never in memory as a whole."""
+def _check_whole(paths: Sequence[Path], what: str) -> None:
+    """What is written window by window is never in memory as a whole."""
     for path in paths:
         with open_regions(path) as image:
             if _is_large(image):
                 raise ImageError(
                     f"{path} is {image.width_px} x {image.height_px} px and predicted window by window",
-                    f"images of at most {STREAM_ABOVE_MPX} megapixels for the clean-up",
-                    "leave the clean-up out, or cut the image into tiles",
+                    f"images of at most {STREAM_ABOVE_MPX} megapixels for {what}",
+                    f"leave {what} out, or cut the image into tiles",
                 )
 
 
 def _predict(predictor: Predictor, path: Path, args: argparse.Namespace, cleaning: CleanUp) -> None:
-    from training_core.overlays import write_overlays
+    from training_core.overlays import write_overlays, write_parts
     from training_core.streaming import stream_image
 
     with open_regions(path) as image:
@@ -97,7 +104,10 @@ def _predict(predictor: Predictor, path: Path, args: argparse.Namespace, cleanin
     if is_large:
         stream_image(predictor, path, args.out / f"{path.stem}.ome.zarr", mpp_um=mpp_um, views=args.views or 1)
         return
-    result = predictor.predict(read_image(path), mpp_um, args.views)
+    pixels = read_image(path)
+    if args.parts:
+        write_parts(args.out, path.stem, predictor.parts(pixels, mpp_um, args.views), predictor.class_ids)
+    result = predictor.predict(pixels, mpp_um, args.views)
     background = background_ids(predictor.classes)
     write_overlays(
         args.out,

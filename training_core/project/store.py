@@ -33,7 +33,7 @@ class IndexStore:
         self.path = folder / INDEX_NAME
         self._folder = folder
         self._lock = FileLock(folder / LOCK_NAME, timeout=_LOCK_TIMEOUT_S)
-        self._thread_lock = threading.RLock()
+        self._reading, self._writing = threading.RLock(), threading.RLock()
         self._writer = IndexWriter()
         self._index: Index | None = None
         self._signature: tuple[int, int, int] | None = None
@@ -45,7 +45,7 @@ class IndexStore:
         ------
         ProjectError: missing, not readable, damaged, or of a newer version.
         """
-        with self._thread_lock:
+        with self._reading:
             try:
                 if self._index is None or self._sign() != self._signature:
                     self._signature = self._sign()
@@ -56,7 +56,7 @@ class IndexStore:
 
     def reload(self) -> Index:
         """Read the file again, whatever its time stamp says."""
-        with self._thread_lock:
+        with self._reading:
             self._index = None
             return self.read()
 
@@ -65,21 +65,23 @@ class IndexStore:
         """Change the index and label files together, while no other process can.
 
         Every file is on the disk under a temporary name before the first gets its own, so a full disk changes nothing.
+        Other threads may read the index meanwhile; who only reads waits for no disk.
 
         Raises
         ------
         ProjectError: another program holds the lock for longer than 30 seconds.
         StorageError: the disk is full, read-only or not writable.
         """
-        with self._thread_lock, self._locked(), staged_files() as files:
+        with self._writing, self._locked(), staged_files() as files:
             before = self.read()
             transaction = Transaction(before, files)
             yield transaction
             if transaction.index is not before:
                 files.add(self.path, self._writer.encode(transaction.index))
             files.commit()
-            self._index = transaction.index
-            self._signature = self._sign()
+            with self._reading:
+                self._index = transaction.index
+                self._signature = self._sign()
 
     def recover(self, rebuild: Callable[[Index], Index]) -> None:
         """Finish what a crash interrupted: labels newer than the index are indexed again by `rebuild`.

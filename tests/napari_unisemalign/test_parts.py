@@ -1,0 +1,127 @@
+"""What the decoder, the prototypes and the text each say, asked of a network that was really trained."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
+
+from napari_unisemalign.layers import PART, PREDICTION
+from napari_unisemalign.parts import TileParts, agreement_in_words
+from training_core.project import UNLABELED, LabelSource, Project
+from training_core.tile_result import Part
+
+WAIT_S = 60.0
+SMALL = (
+    "data.crop_px=64", "data.labeled_batch=2", "data.unlabeled_batch=2", "schedule.steps=4", "schedule.quick_start=false",
+    "alignment.embedding_dim=16", "runtime.device=cpu",
+)  # fmt: skip
+
+
+def train(project: Project, *settings: str) -> None:
+    """In a process of its own, as the window does it."""
+    chosen = [word for each in (*SMALL, *settings) for word in ("--set", each)]
+    command = [sys.executable, "-m", "training_core", "train", str(project.path), *chosen]
+    subprocess.run(command, check=True, capture_output=True, timeout=300)
+
+
+@pytest.fixture
+def labeled(project: Project, truths: dict[str, np.ndarray]) -> Project:
+    for name in ("tile_01", "tile_02"):
+        project.write_label(name, truths[name], LabelSource.PAINTED)
+    return project
+
+
+def ask(driver: Any, part: Part) -> None:
+    """Choose it by the keyboard."""
+    combo = driver.panel.overlays.part_combo
+    driver.reveal(combo)
+    combo.setFocus()
+    QTest.keyClick(combo, Qt.Key.Key_Home)
+    for _ in range(combo.findData(part)):
+        QTest.keyClick(combo, Qt.Key.Key_Down)
+    assert driver.panel.overlays.part is part
+
+
+def shown(driver: Any) -> np.ndarray:
+    return driver.layers.overlay_ids(PART)
+
+
+def words(driver: Any) -> str:
+    return str(driver.panel.overlays.part_words.text())
+
+
+def test_agreement_counts_the_pixels_that_are_seen() -> None:
+    prediction = np.array([[0, 1], [1, UNLABELED]], np.uint8)
+    says = np.array([[0, 1], [0, 0]], np.uint8)
+    assert "The text prompts alone would say the same as the prediction on 67 %" in agreement_in_words(
+        Part.TEXT, says, prediction
+    )
+    assert agreement_in_words(Part.TEXT, says, None) == ""
+    assert agreement_in_words(Part.TEXT, says, np.full((2, 2), UNLABELED, np.uint8)) == ""
+
+
+def test_each_part_is_shown_when_it_is_asked_for(window: Any, labeled: Project) -> None:
+    _viewer, driver, _answers = window
+    train(labeled)
+    (run_id,) = labeled.run_ids()
+    driver.panel.controller.open_project(labeled.path)
+    driver.show_tile("tile_03")
+    view = driver.panel.overlays
+    driver.wait(lambda: driver.layers.get(PART) is not None, "the layers", 10.0)
+    assert words(driver) == "" and (shown(driver) == UNLABELED).all()
+    driver.click(view.switches[PART])
+    assert "takes some seconds" in words(driver)
+    driver.wait(lambda: "The text prompts alone" in words(driver), "what the text says", WAIT_S)
+    parts = TileParts(labeled, "tile_03", run_id)
+    np.testing.assert_array_equal(shown(driver), parts.read(Part.TEXT))
+    assert driver.layers.get(PART).visible
+    ask(driver, Part.DECODER)
+    driver.wait(lambda: "The decoder alone" in words(driver), "the decoder", 5.0)
+    assert "on 100 % of the pixels" in words(driver)
+    np.testing.assert_array_equal(shown(driver), driver.layers.overlay_ids(PREDICTION))
+    driver.show_tile("tile_04")  # asked anew by itself, the switch being on
+    assert (shown(driver) == UNLABELED).all()
+    driver.wait(lambda: "The decoder alone" in words(driver), "the other tile's", WAIT_S)
+    driver.show_tile("tile_03")
+    driver.wait(lambda: "The decoder alone" in words(driver), "what is known already", 5.0)
+    driver.click(view.switches[PART])
+    assert words(driver) == ""
+
+
+def test_a_branch_that_was_off_says_nothing_and_a_lost_checkpoint_is_told_once(window: Any, labeled: Project) -> None:
+    _viewer, driver, _answers = window
+    train(labeled, "alignment.use_text=false")
+    driver.panel.controller.open_project(labeled.path)
+    driver.show_tile("tile_03")
+    driver.wait(lambda: driver.layers.get(PART) is not None, "the layers", 10.0)
+    driver.click(driver.panel.overlays.switches[PART])
+    driver.wait(lambda: "trained without text prompts" in words(driver), "the answer", WAIT_S)
+    index = labeled.runs_dir / labeled.run_ids()[0] / "checkpoints" / "index.json"
+    index.write_text(json.dumps({"best": "gone", "last": "gone"}))
+    with driver.watching():
+        driver.show_tile("tile_04")
+        driver.wait(lambda: "holds no best checkpoint" in driver.panel.messages.text, "the error", WAIT_S)
+        assert words(driver) == "The trained network could not be asked."
+        driver.panel.messages.hide()
+        driver.pause(0.5)
+        assert driver.panel.messages.text == ""
+
+
+def test_while_training_runs_the_words_say_when_the_parts_come(window: Any, labeled: Project) -> None:
+    _viewer, driver, _answers = window
+    driver.panel.controller.open_project(labeled.path)
+    driver.show_tile("tile_03")
+    driver.wait(lambda: driver.layers.get(PART) is not None, "the layers", 10.0)
+    driver.start_training(5.0)
+    driver.wait(lambda: driver.session.overlays("tile_03") is not None, "the first overlay", WAIT_S)
+    driver.click(driver.panel.overlays.switches[PART])
+    assert words(driver) == "The parts can be asked for when the training has ended."
+    driver.panel.controller.training.kill()
+    driver.wait(lambda: not driver.session.training.active, "the end", 10.0)
