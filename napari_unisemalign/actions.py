@@ -84,9 +84,14 @@ def _no_class(window: Controller, index: int) -> str:
     return tr("There is no class number {number}: add one in step 2.").format(number=index + 1)
 
 
+def paint_action_id(index: int) -> str:
+    """The id of the action that paints with the class at this place of the list."""
+    return f"paint-class-{index + 1}"
+
+
 def _paint_with(index: int) -> Action:
     return Action(
-        f"paint-class-{index + 1}",
+        paint_action_id(index),
         tr("Paint with class {number}").format(number=index + 1),
         PAINTING_KEYS[index],
         Menu.NONE,

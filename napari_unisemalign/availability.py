@@ -19,18 +19,21 @@ def why_not_train(session: Session) -> str:
         return tr("Open a project and paint a few tiles to train on.")
     if session.training.active:
         return tr("Training is running already.")
-    done = len(session.project.labeled_names())
-    if done < MIN_LABELED_TILES:
+    done, least = (
+        len(session.project.labeled_names()),
+        session.settings.get("data.min_labeled_tiles", MIN_LABELED_TILES),
+    )
+    if done < least:
         words = tr("Paint every class on at least {count} tiles first ({done} done): a few strokes are enough.")
-        return words.format(count=MIN_LABELED_TILES, done=done)
+        return words.format(count=least, done=done)
     return ""
 
 
 def why_not_stop(session: Session) -> str:
     """Stopping needs a training that runs and was not told yet."""
     if session.training.phase is Phase.STOPPING:
-        return "Stopping already: what was learned is being saved."
-    return "" if session.training.active else "No training is running."
+        return tr("Stopping already: what was learned is being saved.")
+    return "" if session.training.active else tr("No training is running.")
 
 
 def why_not_pause(session: Session) -> str:

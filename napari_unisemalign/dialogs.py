@@ -60,7 +60,7 @@ class Dialogs:
 
     def color(self, current: str) -> str | None:
         """Another color for a class, "#rrggbb"."""
-        color = QColorDialog.getColor(QColor(current), self._parent, "Color of the class")
+        color = QColorDialog.getColor(QColor(current), self._parent, tr("Color of the class"))
         return color.name() if color.isValid() else None
 
     def confirm(self, title: str, question: str, yes: str) -> bool:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from napari.layers import Image, Labels, Layer, Shapes
 from napari.utils.colormaps import DirectLabelColormap
 
+from napari_unisemalign.i18n import tr
 from training_core.project import UNLABELED, TissueClass
 
 if TYPE_CHECKING:
@@ -84,6 +85,8 @@ class TileLayers:
 
     def __init__(self, viewer: Viewer) -> None:
         self._viewer = viewer
+        self._has_history = False
+        """napari can undo something on the labels layer."""
 
     def get(self, role: str) -> Layer | None:
         """The layer with this role, or None (not made yet, or removed by the user)."""
@@ -107,10 +110,11 @@ class TileLayers:
             labels = Labels(to_layer(label), name=LABELS, opacity=OPACITY[LABELS], metadata={ROLE_KEY: LABELS})
             labels.colormap = class_colormap(classes)
             labels.brush_size = max(8, min(image.shape[:2]) // 24)
+            labels.events.paint.connect(self._on_paint)
             self._add(labels, activate=True)
         else:
             _fill(labels, to_layer(label))
-            _forget_history(labels)
+            self._forget_history(labels)
         self._viewer.reset_view()
         return labels
 
@@ -186,7 +190,7 @@ class TileLayers:
         layer = self.labels
         if layer is not None:
             _fill(layer, to_layer(label))
-            _forget_history(layer)
+            self._forget_history(layer)
 
     def activate_labels(self, mode: str | None = None) -> None:
         """Make the labels layer the one that the mouse paints on."""
@@ -196,6 +200,18 @@ class TileLayers:
             if mode is not None:
                 layer.mode = mode
 
+    def _on_paint(self, _event: Any = None) -> None:
+        self._has_history = True
+
+    def _forget_history(self, layer: Labels) -> None:
+        """Drop the undo steps: napari keeps them with new data, and undoing would paint the former tile's pixels."""
+        if self._has_history:
+            mode = layer.mode
+            layer.editable = False  # the public way to drop them; a plugin may not call `_reset_history`
+            layer.editable = True
+            layer.mode = mode
+            self._has_history = False
+
     # --- the area to accept ----------------------------------------------------------------------------------------
 
     def start_area(self) -> Shapes:
@@ -203,7 +219,7 @@ class TileLayers:
         layer = self.get(AREA)
         if not isinstance(layer, Shapes):
             layer = Shapes(
-                ndim=2, name="area to accept", edge_color="#ffd400", face_color="#ffd40030", edge_width=2,
+                ndim=2, name=tr("area to accept"), edge_color="#ffd400", face_color="#ffd40030", edge_width=2,
                 metadata={ROLE_KEY: AREA},
             )  # fmt: skip
             self._add(layer)
@@ -255,14 +271,6 @@ def _fill(layer: Layer, values: Any) -> None:
         layer.refresh(extent=False, highlight=False)
     else:
         layer.data = values.copy()
-
-
-def _forget_history(layer: Labels) -> None:
-    """Drop the undo steps: napari keeps them with new data, and undoing would paint the former tile's pixels there."""
-    mode = layer.mode
-    layer.editable = False  # the public way to drop them; a plugin may not call `_reset_history`
-    layer.editable = True
-    layer.mode = mode
 
 
 def _rank(layer: Layer) -> int:

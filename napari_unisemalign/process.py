@@ -12,6 +12,7 @@ from pathlib import Path
 from qtpy.QtCore import QObject, QProcess, QProcessEnvironment, Signal
 
 import training_core
+from napari_unisemalign.i18n import tr
 from training_core.events import Event, Pause, Resume, RunStarted, Show, Stop, parse_event
 
 STDERR_KEPT_CHARS = 8000
@@ -34,17 +35,20 @@ class Ending:
     def in_words(self) -> str:
         """A sentence for an ending that no event explained; empty for a good one."""
         if not self.started:
-            return f"The {self.what} process could not be started ({self.details}). Try: install the package again."
+            words = tr("The {what} process could not be started ({details}). Try: install the package again.")
+            return words.format(what=self.what, details=self.details)
         if self.crashed:
-            return (
-                f"The {self.what} process ended without a word, most likely because the memory ran out. "
+            words = tr(
+                "The {what} process ended without a word, most likely because the memory ran out. "
                 "Your labels are safe. Try: close other programs, or train with fewer or smaller tiles."
             )
+            return words.format(what=self.what)
         if self.exit_code != 0:
-            return (
-                f"The {self.what} process ended with an error (exit code {self.exit_code}). "
+            words = tr(
+                "The {what} process ended with an error (exit code {code}). "
                 "Your labels are safe. Try: start it again; if it fails again, send us the details."
             )
+            return words.format(what=self.what, code=self.exit_code)
         return ""
 
 

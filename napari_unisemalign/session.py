@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from psygnal import Signal
 
@@ -102,6 +103,8 @@ class Session:
     """Training."""
     curves_changed = Signal(object)
     """Curves."""
+    settings_changed = Signal()
+    """The project trains with other settings of its own."""
     label_saved = Signal(str)
     """Name of the tile whose label was just written to the project."""
     overlays_changed = Signal(str)
@@ -112,6 +115,8 @@ class Session:
         self.tile: str | None = None
         self.listed: tuple[str, ...] = ()
         self.class_id: int | None = None
+        self.settings: dict[str, Any] = {}
+        """What the project's trainings do otherwise than by default, by key."""
         self.training = Training()
         self.curves = Curves()
         self.undo = UndoStack(lambda name: self.project is not None and self.project.is_accepted(name))
@@ -129,6 +134,12 @@ class Session:
         self.project_changed.emit(project)
         self.training_changed.emit(self.training)
         self.curves_changed.emit(self.curves)
+
+    def set_settings(self, values: dict[str, Any]) -> None:
+        """The project's own settings are these."""
+        if values != self.settings:
+            self.settings = values
+            self.settings_changed.emit()
 
     def set_tile(self, name: str | None) -> None:
         """Put another tile on the screen."""
@@ -178,16 +189,16 @@ class Session:
 
     # --- training -------------------------------------------------------------------------------------------------
 
-    def begin_training(self) -> None:
-        """A process was started; it has said nothing yet."""
-        self.curves, self._live = Curves(), {}
+    def begin_training(self, before: Curves | None = None) -> None:
+        """A process was started; it has said nothing yet. before: the curves of what it goes on with."""
+        self.curves, self._live = before or Curves(), {}
         self.curves_changed.emit(self.curves)
-        self._set_training(Training(Phase.STARTING, message="Starting the training process …"))
+        self._set_training(Training(Phase.STARTING, message=tr("Starting the training process …")))
 
     def begin_stopping(self) -> None:
         """Stop was asked for; the process saves what it learned."""
         self._set_training(
-            replace(self.training, phase=Phase.STOPPING, eta_s=None, message="Saving what was learned …")
+            replace(self.training, phase=Phase.STOPPING, eta_s=None, message=tr("Saving what was learned …"))
         )
 
     def begin_pausing(self) -> None:
@@ -210,14 +221,18 @@ class Session:
             self.curves_changed.emit(self.curves)
         match event:
             case RunStarted():
-                known = f"{event.n_labeled} labelled, {event.n_unlabeled} unlabelled"
+                words = tr(
+                    "Training on {labeled} labelled, {unlabeled} unlabelled and {val} validation tiles ({device})."
+                )
+                device = event.device.upper()
+                counts = {"labeled": event.n_labeled, "unlabeled": event.n_unlabeled, "val": event.n_val}
                 self._set_training(
                     replace(
                         training,
                         phase=training.phase if training.phase in (Phase.STOPPING, Phase.PAUSED) else Phase.RUNNING,
                         run_id=event.run_id,
-                        device=event.device.upper(),
-                        message=f"Training on {known} and {event.n_val} validation tiles ({event.device.upper()}).",
+                        device=device,
+                        message=words.format(**counts, device=device),
                     )
                 )
             case Status(done=float() as done):
@@ -236,9 +251,14 @@ class Session:
             case Resumed():
                 self._set_training(replace(training, message=tr("Training goes on.")))
             case Validated(mdice=float() as mdice):
-                where = "Validation Dice" if event.measured_on == "validation" else "Dice on labelled tiles"
-                best = ", the best so far" if event.is_best else ""
-                self._set_training(replace(training, message=f"{where} {mdice:.1f} % after {event.step} steps{best}."))
+                words = (
+                    tr("Validation Dice {dice:.1f} % after {step} steps{best}.")
+                    if event.measured_on == "validation"
+                    else tr("Dice on labelled tiles {dice:.1f} % after {step} steps{best}.")
+                )
+                best = tr(", the best so far") if event.is_best else ""
+                message = words.format(dice=mdice, step=event.step, best=best)
+                self._set_training(replace(training, message=message))
             case OverlayReady(source="earlier_run"):
                 pass  # it is on screen already: where training has nothing newer, a run's own overlays are
             case OverlayReady():

@@ -89,11 +89,12 @@ def read_past(project: Project) -> tuple[Past, ...]:
     return tuple(
         Past(each.number, each.run_id, curves)
         for each in project.rounds()
-        if (curves := _read(project, each.run_id)) is not None
+        if (curves := read_run(project, each.run_id)) is not None
     )
 
 
-def _read(project: Project, run_id: str) -> Curves | None:
+def read_run(project: Project, run_id: str) -> Curves | None:
+    """The curves of a run so far; None where it has no events."""
     path, curves = project.runs_dir / run_id / "events.jsonl", Curves()
     try:
         with path.open(encoding="utf-8") as lines:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-_NICENESS = 5
+_NICENESS = 15
 _BELOW_NORMAL = 0x4000
 
 

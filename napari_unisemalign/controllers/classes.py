@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from napari_unisemalign import availability
@@ -17,6 +18,7 @@ from training_core.project.prompts import is_automatic
 
 NO_CLASSES = tr("Open a project to see and edit its classes.")
 KEY_HINT = tr("Keys 1 to 9 paint with a class, 0 erases. Double-click a name or prompt to change it.")
+OWN_KEY_HINT = tr("The key beside a class paints with it. Double-click a name or prompt to change it.")
 
 
 class ClassesController:
@@ -25,6 +27,7 @@ class ClassesController:
     def __init__(self, context: Context) -> None:
         self._context, self._session, self.reporter = context, context.session, context.reporter
         self._layers, self._view = context.layers, context.panel.classes
+        self._keys: tuple[str, ...] = tuple(PAINTING_KEYS)
         view, session = self._view, self._session
         view.class_chosen.connect(self.paint_with)
         view.name_edited.connect(self._rename)
@@ -37,6 +40,12 @@ class ClassesController:
         session.training_changed.connect(self._refresh_available)
         context.viewer.layers.events.inserted.connect(self._on_layer)
         self._refresh()
+
+    def set_keys(self, keys: Sequence[str]) -> None:
+        """The keys that paint with the first, second, ... class as the user reads them; empty for none."""
+        if tuple(keys) != self._keys:
+            self._keys = tuple(keys)
+            self._refresh()
 
     @guarded
     def paint_with(self, class_id: int) -> None:
@@ -98,7 +107,7 @@ class ClassesController:
         self._refresh_available()
 
     def _refresh(self) -> None:
-        self._view.set_classes([_row(index, each) for index, each in enumerate(self._session.classes())])
+        self._view.set_classes([_row(self._key(index), each) for index, each in enumerate(self._session.classes())])
         self._view.set_current(self._session.class_id)
         self._layers.set_classes(self._session.classes())
         self._refresh_available()
@@ -106,7 +115,11 @@ class ClassesController:
     def _refresh_available(self, _training: object = None) -> None:
         no_project = availability.NO_PROJECT if self._session.project is None else ""
         remove = availability.why_not_remove_class(self._session)
-        self._view.set_available(no_project, remove, KEY_HINT if self._session.project else NO_CLASSES)
+        hint = KEY_HINT if self._keys == tuple(PAINTING_KEYS) else OWN_KEY_HINT
+        self._view.set_available(no_project, remove, hint if self._session.project else NO_CLASSES)
+
+    def _key(self, index: int) -> str:
+        return self._keys[index] if index < len(self._keys) else ""
 
     # --- the labels layer ------------------------------------------------------------------------------------------
 
@@ -131,13 +144,12 @@ class ClassesController:
             self._session.set_class(chosen)
         elif self._session.class_id is not None:
             labels.selected_label = layer_value(self._session.class_id)
-            needed = "one of the classes in the list"
-            self.reporter.error(ProjectError(f"no class has the label {chosen + 1}", needed, "add a class first"))
+            given = tr("no class has the label {value}").format(value=chosen + 1)
+            self.reporter.error(ProjectError(given, tr("one of the classes in the list"), tr("add a class first")))
 
 
-def _row(index: int, each: TissueClass) -> ClassRow:
+def _row(key: str, each: TissueClass) -> ClassRow:
     """A class as the table shows it. What somebody wrote as its prompt is never to be replaced by a suggestion."""
-    key = PAINTING_KEYS[index] if index < len(PAINTING_KEYS) else ""
     suggestion = default_prompt(each.name)
     if each.prompt == suggestion or not is_automatic(each.prompt, each.name):
         suggestion = ""

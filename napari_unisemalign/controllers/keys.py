@@ -9,7 +9,7 @@ from napari.settings import get_settings
 from napari.utils.action_manager import action_manager
 from qtpy.QtGui import QKeySequence
 
-from napari_unisemalign.actions import ACTIONS, Action, perform
+from napari_unisemalign.actions import ACTIONS, PAINTING_KEYS, Action, paint_action_id, perform
 from napari_unisemalign.i18n import tr
 from napari_unisemalign.layers import ROLE_KEY
 from napari_unisemalign.notify import in_lines
@@ -43,6 +43,7 @@ class KeysController:
         self._dialog: KeysDialog | None = None
         self._shortcuts = Shortcuts()
         self._keys, problems = self._shortcuts.keys()
+        self._tell_classes()
         self._shortcuts.on_change(self._on_changed)
         self._viewer.layers.events.inserted.connect(self._on_layer)
         self._bind(self._viewer)
@@ -91,6 +92,7 @@ class KeysController:
             for key in filter(None, self._keys.values()):
                 provider.bind_key(key, None)
         self._keys, problems = self._shortcuts.keys()
+        self._tell_classes()
         for provider in (self._viewer, *self._our_layers()):
             self._bind(provider)
         if self._dialog is not None:
@@ -98,6 +100,11 @@ class KeysController:
             self._dialog.say("\n".join(problems))
         elif problems:
             self._reporter.warning("\n".join(problems))
+
+    def _tell_classes(self) -> None:
+        self._window.classes.set_keys(
+            [shown(self._keys[paint_action_id(index)]) for index in range(len(PAINTING_KEYS))]
+        )
 
     def _our_layers(self) -> list[Any]:
         return [layer for layer in self._viewer.layers if ROLE_KEY in layer.metadata]

@@ -10,6 +10,7 @@ from napari_unisemalign.i18n import tr
 from napari_unisemalign.notify import guarded
 from napari_unisemalign.process import resume_command
 from napari_unisemalign.session import Phase, Training
+from napari_unisemalign.training_curves import Curves, read_run
 from napari_unisemalign.widgets.chart import duration
 from training_core.events import Pause, Resume
 from training_core.project import Project
@@ -57,7 +58,17 @@ class RunControls:
         """Train on where the run was cut off, or keep what it has."""
         project, found = self._session.project, self._found
         if project is not None and found is not None and not self._session.training.active and self._labels.flush():
-            self._training.run(resume_command(project.path, found.run_id, show=self._session.tile, keep=keep))
+            command = resume_command(project.path, found.run_id, show=self._session.tile, keep=keep)
+            self._offer(None)  # a second click finds nothing more to go on with
+            self._context.background.run(
+                lambda: read_run(project, found.run_id),
+                lambda before: self._start(project, command, before),
+                self.reporter.error,
+            )
+
+    def _start(self, project: Project, command: list[str], before: Curves | None) -> None:
+        if project is self._session.project and not self._session.training.active:
+            self._training.run(command, before)
 
     @guarded
     def discard_found(self) -> None:

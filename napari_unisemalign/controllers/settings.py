@@ -65,6 +65,7 @@ class SettingsController:
         project = self._session.project
         if project is not None:
             self._own = write_settings(project.path, values)
+            self._session.set_settings(self._own)
             self._show()
 
     def _load(self, _project: object = None) -> None:
@@ -75,6 +76,7 @@ class SettingsController:
                 self._own = read_settings(project.path)
             except ConfigError as error:
                 problem = in_lines(error)
+        self._session.set_settings(self._own)
         self._view.set_available("" if project is not None else NO_PROJECT)
         self._show(problem)
 

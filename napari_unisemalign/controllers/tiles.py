@@ -103,7 +103,7 @@ class TilesController:
         if (path / "project.json").exists():
             self.open_project(path)
         else:
-            self._make("Making the sample project", lambda: make_demo(path, progress=self._tell_progress))
+            self._make(tr("Making the sample project"), lambda: make_demo(path, progress=self._tell_progress))
 
     def make_sample_now(self, folder: Path) -> None:
         """Make the sample project before returning; the panel tells how far it is, and takes no clicks.
@@ -112,7 +112,7 @@ class TilesController:
         ------
         UserError: it could not be made.
         """
-        self._set_busy("Making the sample project …")
+        self._set_busy(tr("Making the sample project …"))
         try:
             run_while_painting(lambda: make_demo(folder, progress=self._tell_progress))
         finally:
@@ -173,10 +173,11 @@ class TilesController:
         missing = set(project.missing_images())
         if missing:
             first = sorted(missing)[0]
-            self.reporter.warning(
-                f"{len(missing)} of {len(project.tiles)} images are not where they were, the first is {first}. "
+            words = tr(
+                "{missing} of {all} images are not where they were, the first is {first}. "
                 "Put them back, or move the project together with its images."
             )
+            self.reporter.warning(words.format(missing=len(missing), all=len(project.tiles), first=first))
         present = [name for name in self._session.tile_names() if name not in missing]
         if present:
             self.show(present[0])
@@ -208,7 +209,10 @@ class TilesController:
         if self._cancelled:
             self._left_off = True
             raise Cancelled
-        self._context.background.post(lambda: self._set_busy(f"{done} of {total}: {text} …") if self._busy else None)
+        words = tr("{done} of {total}: {text} …")
+        self._context.background.post(
+            lambda: self._set_busy(words.format(done=done, total=total, text=text)) if self._busy else None
+        )
 
     def _set_busy(self, text: str) -> None:
         self._busy = text
@@ -239,8 +243,8 @@ class TilesController:
             self._view.set_summary(self._busy or EMPTY)
             return
         counts = Counter(self._states.values())
-        parts = [f"{counts[state]} {state}" for state in STATE_ORDER if counts[state]]
-        self._view.set_summary(f"{len(self._states)} tiles: {', '.join(parts)}")
+        parts = ", ".join(f"{counts[state]} {state}" for state in STATE_ORDER if counts[state])
+        self._view.set_summary(tr("{count} tiles: {parts}").format(count=len(self._states), parts=parts))
 
     def _on_listed(self) -> None:
         self._view.set_order(self._session.listed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from napari_unisemalign import availability
 from napari_unisemalign.controllers.context import Context
 from napari_unisemalign.controllers.labels import LabelsController
-from napari_unisemalign.i18n import tr
+from napari_unisemalign.i18n import ntr, tr
 from napari_unisemalign.notify import guarded
 from napari_unisemalign.process import Ending, TrainerProcess, train_command
 from napari_unisemalign.session import Phase, Training
@@ -34,6 +34,7 @@ class TrainingController:
         session = self._session
         session.training_changed.connect(self._refresh)
         session.states_changed.connect(self._refresh_available)
+        session.settings_changed.connect(self._refresh_available)
         session.project_changed.connect(self._refresh_available)
         session.tile_changed.connect(self._on_tile)
         self._refresh(session.training)
@@ -42,7 +43,13 @@ class TrainingController:
     def start(self) -> None:
         """Save the labels and train on the open project."""
         project = self._session.project
-        if project is None or availability.why_not_train(self._session) or not self._labels.flush():
+        if project is None:
+            return
+        if not self._view.advanced.finish_editing():
+            words = tr("An advanced setting is not allowed as it is typed: the line under its field says why.")
+            self.reporter.warning(words)
+            return
+        if availability.why_not_train(self._session) or not self._labels.flush():
             return
         command = train_command(
             project.path,
@@ -52,10 +59,10 @@ class TrainingController:
         )
         self.run(command)
 
-    def run(self, command: list[str]) -> None:
-        """Start a process that trains."""
+    def run(self, command: list[str], before: Curves | None = None) -> None:
+        """Start a process that trains. before: the curves of what it goes on with."""
         self._finished, self.discarding = None, False
-        self._session.begin_training()
+        self._session.begin_training(before)
         self.process.start(command)
 
     @guarded
@@ -87,13 +94,13 @@ class TrainingController:
         elif finished is not None and finished.steps and not ending.crashed:
             self._keep(finished)
         elif training.failure:
-            self._session.end_training("Training could not go on; the message above says why.")
+            self._session.end_training(tr("Training could not go on; the message above says why."))
             self.reporter.error(training.failure)
         elif ending.in_words():
-            self._session.end_training("Training ended unexpectedly; the message above says more.")
+            self._session.end_training(tr("Training ended unexpectedly; the message above says more."))
             self.reporter.error(ending.in_words(), ending.details)
         else:
-            self._session.end_training("Training was stopped before it had learned anything.")
+            self._session.end_training(tr("Training was stopped before it had learned anything."))
 
     def _keep(self, finished: RunFinished) -> None:
         """The run is complete: it becomes a round, and its predictions wait for review."""
@@ -102,7 +109,8 @@ class TrainingController:
         try:
             project.add_round(finished.run_id)
         except (UserError, OSError) as error:
-            self.reporter.warning(f"The training is kept, but its round could not be recorded ({error}).")
+            words = tr("The training is kept, but its round could not be recorded ({error}).")
+            self.reporter.warning(words.format(error=error))
         waiting = sum(state is TileState.PREDICTED for state in project.states().values())
         self._session.end_training(_outcome(finished, self._session.curves, waiting))
         self._session.states_changed.emit()
@@ -134,15 +142,33 @@ class TrainingController:
             return ""
         labeled, unlabeled = len(project.labeled_names()), len(project.unlabeled_names())
         val = len(project.val_names())
-        measured = f"{val} for validation" if val else "none for validation: right-click a labelled tile to choose some"
-        return f"Ready to train on {labeled} labelled and {unlabeled} unlabelled tiles; {measured}."
+        words = tr("Ready to train on {labeled} labelled and {unlabeled} unlabelled tiles; {val} for validation.")
+        if not val:
+            words = tr(
+                "Ready to train on {labeled} labelled and {unlabeled} unlabelled tiles; none for validation: "
+                "right-click a labelled tile to choose some."
+            )
+        ready = words.format(labeled=labeled, unlabeled=unlabeled, val=val)
+        own = len(self._session.settings)
+        if not own:
+            return ready
+        changed = ntr(
+            "{count} advanced setting is the project's own.", "{count} advanced settings are the project's own.", own
+        )
+        return f"{ready} {changed.format(count=own)}"
 
 
 def _outcome(finished: RunFinished, curves: Curves, waiting: int) -> str:
-    how = "Stopped and kept" if finished.reason == "stopped" else "Finished"
+    stopped = finished.reason == "stopped"
+    words = (
+        tr("Stopped and kept after {steps} steps{score}.") if stopped else tr("Finished after {steps} steps{score}.")
+    )
     score = ""
     if finished.mdice is not None:
-        where = "validation" if curves.dice_measured_on == "validation" else "training"
-        score = f", {where} Dice {finished.mdice:.1f} %"
-    todo = f" {waiting} tiles wait for review in step 4." if waiting else ""
-    return f"{how} after {finished.steps} steps{score}.{todo}"
+        is_validation = curves.dice_measured_on == "validation"
+        score = tr(", validation Dice {dice:.1f} %") if is_validation else tr(", training Dice {dice:.1f} %")
+    said = words.format(steps=finished.steps, score=score.format(dice=finished.mdice))
+    if not waiting:
+        return said
+    todo = ntr("{count} tile waits for review in step 4.", "{count} tiles wait for review in step 4.", waiting)
+    return f"{said} {todo.format(count=waiting)}"

@@ -209,7 +209,11 @@ class ClassesView(QWidget):
         key = QTableWidgetItem(each.key)
         key.setTextAlignment(Qt.AlignmentFlag.AlignCenter)
         key.setFlags(fixed)
-        key_tip = tr("Press {key} to paint with {name}") if each.key else tr("No key: only 1 to 9 are used")
+        key_tip = (
+            tr("Press {key} to paint with {name}")
+            if each.key
+            else tr("No key: only the first nine classes have one, and F1 lists and changes them")
+        )
         key.setToolTip(key_tip.format(key=each.key, name=each.name))
         color = QTableWidgetItem()
         color.setData(COLOR_ROLE, each.color)

@@ -106,7 +106,7 @@ class NewProjectDialog(QDialog):
         self.masks_button = QPushButton(tr("Choose …"), self)
         self.values_table = MaskValuesTable(self)
         self.classes_words = caption(tr("Classes"), self)
-        self.classes_edit, self.classes_note = QLineEdit("background, gland", self), Note(parent=self)
+        self.classes_edit, self.classes_note = QLineEdit(tr("background, gland"), self), Note(parent=self)
         self.classes_words.setBuddy(self.classes_edit)
         self.classes_edit.setToolTip(tr("Names with commas between them; they can be changed later"))
         self.folder_edit, self.folder_note = QLineEdit(self), Note(parent=self)

@@ -91,6 +91,11 @@ class SettingRow(QWidget):
         """Say why what was typed is not taken; an empty text: it is."""
         self.problem.set_text(text)
 
+    def finish_editing(self) -> None:
+        """Take what is typed and not left yet."""
+        if isinstance(self.field, QLineEdit):
+            self._take_text()
+
     def _mark(self, is_changed: bool) -> None:
         weight = 700 if is_changed else 400
         self.name_label.setStyleSheet(f"{FLUSH_STYLE} font-weight: {weight};")
@@ -170,6 +175,11 @@ class EncoderRow(SettingRow):
             with QSignalBlocker(field):
                 field.setEditText(str(value))
         self._tell(str(value))
+
+    def finish_editing(self) -> None:
+        """Take the name that is typed and not left yet."""
+        if isinstance(self.field, QComboBox) and self.field.isEditable():
+            self._take_typed()
 
     def set_known(self, about: dict[str, str], short: dict[str, str]) -> None:
         """What is known of the encoders, by name: rich text for below the field, and a few words for the list."""

@@ -148,6 +148,12 @@ class SettingsForm(QWidget):
         self._fill(made)
         return made
 
+    def finish_editing(self) -> bool:
+        """Take what is typed and not left yet; False where a field holds what is not allowed, which it says."""
+        for each in self.rows.values():
+            each.finish_editing()
+        return not any(each.problem.text() for each in self.rows.values())
+
     def _build(self) -> None:
         settings = all_settings()
         self.explanation = Hint(tr("Kept with the project, for every training from the next one on."), self.body)

@@ -24,7 +24,7 @@ MIX_PX = 3
 STATE_ROLE = Qt.ItemDataRole.UserRole + 1
 LINE_ROLE = Qt.ItemDataRole.UserRole + 2
 MIX_ROLE = Qt.ItemDataRole.UserRole + 3
-VALIDATION_SUFFIX = ", for validation"
+VALIDATION_SUFFIX = tr(", for validation")
 STATE_COLORS = {
     "unlabelled": "#8a8f98",
     "labelled": "#4c9be8",

@@ -17,7 +17,7 @@ from napari_unisemalign.widgets.order import OrderView
 from napari_unisemalign.widgets.recent import RecentList
 from napari_unisemalign.widgets.tile_list import ROW_PX, TileDelegate, TileDetails, TileModel
 
-VALIDATION_ACTION = "Use the labels for validation, not for training"
+VALIDATION_ACTION = tr("Use the labels for validation, not for training")
 EMPTY = tr("Open a project, make one from your images or slides (drop them here), or try the sample.")
 
 

@@ -13,7 +13,7 @@ from napari_unisemalign.widgets.train_controls import TrainControls
 from napari_unisemalign.widgets.train_time import TrainTime
 from napari_unisemalign.widgets.training_chart import TrainingChart
 
-LIVE_TIP = (
+LIVE_TIP = tr(
     "Paint the prediction of the tile on screen anew after every stroke, without training: a quick look at what your "
     "labels say so far, and where a few more strokes help. Training is better, and can run beside it."
 )
@@ -76,8 +76,8 @@ class TrainView(QWidget):
 
     def set_available(self, start_reason: str, stop_reason: str) -> None:
         """Enable the buttons, or say why not."""
-        set_available(self.start_button, start_reason, "Save the labels and train in the background")
-        set_available(self.stop_button, stop_reason, "Stop now, keep what was learned and predict with it")
+        set_available(self.start_button, start_reason, tr("Save the labels and train in the background"))
+        set_available(self.stop_button, stop_reason, tr("Stop now, keep what was learned and predict with it"))
         self.time.setEnabled(bool(stop_reason))
         self.labeled_only_check.setEnabled(bool(stop_reason))
 

@@ -8,8 +8,8 @@ from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 from napari_unisemalign.i18n import tr
 from napari_unisemalign.widgets.common import SPACING, Hint, row, set_available
 
-PAUSE_TIP = "Frees the processor for other work; the training is saved and goes on from the same step."
-DISCARD_TIP = "For a training that went wrong: it is forgotten, and the round before stays the current one."
+PAUSE_TIP = tr("Frees the processor for other work; the training is saved and goes on from the same step.")
+DISCARD_TIP = tr("For a training that went wrong: it is forgotten, and the round before stays the current one.")
 
 
 class TrainControls(QWidget):
@@ -32,7 +32,7 @@ class TrainControls(QWidget):
         self.keep_run_button = QPushButton(tr("Keep what it has"), self.offer)
         self.keep_run_button.setToolTip(tr("Trains no further: predicts every tile with the best so far, for review."))
         self.discard_run_button = QPushButton(tr("Discard"), self.offer)
-        self.discard_run_button.setToolTip(tr(DISCARD_TIP))
+        self.discard_run_button.setToolTip(DISCARD_TIP)
         inside = QVBoxLayout(self.offer)
         inside.setContentsMargins(0, 0, 0, 0)
         inside.setSpacing(SPACING)
@@ -56,8 +56,8 @@ class TrainControls(QWidget):
     def set_running(self, pause_reason: str, discard_reason: str, *, active: bool, paused: bool) -> None:
         """Show the buttons of a training that runs, or hide them."""
         self.pause_button.setText(tr("Resume") if paused else tr("Pause"))
-        set_available(self.pause_button, pause_reason, tr(PAUSE_TIP))
-        set_available(self.discard_button, discard_reason, tr(DISCARD_TIP))
+        set_available(self.pause_button, pause_reason, PAUSE_TIP)
+        set_available(self.discard_button, discard_reason, DISCARD_TIP)
         self.pause_button.setVisible(active)
         self.discard_button.setVisible(active)
 

@@ -316,11 +316,11 @@ def test_a_full_disk_loses_no_stroke(window: Any, project: Project, monkeypatch:
         other = driver.label()
         driver.show_tile("tile_01")
         np.testing.assert_array_equal(driver.label(), painted)
-        assert driver.panel.controller.labels.unsaved_names() == ("tile_02", "tile_01")
+        assert driver.panel.controller.labels.unsaved_names() == ("tile_01", "tile_02")
         driver.pause(0.5)
         assert driver.panel.messages.text == ""  # told once
         assert not driver.viewer.window._qt_window.close()
-        assert answers.asked == ["close_unsaved ('tile_02', 'tile_01')"]
+        assert answers.asked == ["close_unsaved ('tile_01', 'tile_02')"]
         monkeypatch.setattr(store, "stage_label", real)
         driver.wait(lambda: not driver.panel.controller.labels.unsaved_names(), "the retry", 3.0)
     np.testing.assert_array_equal(project.label("tile_01"), painted)
@@ -347,7 +347,8 @@ def test_a_slow_disk_holds_nothing_up(window: Any, project: Project, monkeypatch
     driver.show_tile("tile_01")  # what is on its way to the disk is what is seen
     np.testing.assert_array_equal(driver.label(), painted)
     assert driver.panel.correct.saved.text() == "Saving …"
-    assert not project.has_label("tile_01") and not project.has_label("tile_02")
+    assert not project.has_label("tile_01")
+    assert not project.has_label("tile_02")
     may_write.set()
     driver.wait(lambda: driver.panel.correct.saved.text() == "All strokes are saved.", "the strokes to be saved", 5.0)
     np.testing.assert_array_equal(project.label("tile_01"), painted)

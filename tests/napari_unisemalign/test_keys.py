@@ -87,6 +87,20 @@ def test_a_new_key_works_at_once_and_the_old_one_no_longer(sheet: Any) -> None:
     assert driver.session.tile == "tile_04"
 
 
+def test_the_table_of_classes_shows_the_key_that_really_paints(sheet: Any) -> None:
+    driver, dialog, press = sheet
+    table, hint = driver.panel.classes.table, driver.panel.classes.hint
+    assert [table.item(row, 0).text() for row in range(2)] == ["1", "2"]
+    assert "1 to 9" in hint.text()
+    choose(dialog, BY_ID["paint-class-1"].title)
+    type_key(dialog, Qt.Key.Key_Right, ALT)
+    assert [table.item(row, 0).text() for row in range(2)] == ["Alt+Right", "2"]
+    assert "1 to 9" not in hint.text()
+    press(Qt.Key.Key_2)
+    press(Qt.Key.Key_Right, ALT)
+    assert driver.session.class_id == driver.session.classes()[0].id
+
+
 def test_a_key_that_another_action_has_is_refused_with_its_name(sheet: Any) -> None:
     _driver, dialog, _press = sheet
     row = choose(dialog, BY_ID["next-tile"].title)

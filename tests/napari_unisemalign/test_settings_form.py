@@ -122,3 +122,32 @@ def test_a_really_started_training_has_the_value(window: Any, project: Project, 
     assert (config["data"]["crop_px"], config["alignment"]["embedding_dim"]) == (64, 32)
     started = json.loads((run / "events.jsonl").read_text().splitlines()[0])
     assert started["project_settings"] == ["data.crop_px = 64", "alignment.embedding_dim = 32"]
+
+
+def test_what_is_typed_counts_when_a_key_starts_the_training(
+    window: Any, form: Any, project: Project, truths: dict[str, np.ndarray]
+) -> None:
+    driver = window[1]
+    project.write_label("tile_01", truths["tile_01"], LabelSource.PAINTED)
+    driver.session.states_changed.emit()
+    assert "at least 2 tiles first (1 done)" in driver.panel.train.status.text()
+    type_in(driver, form, "data.min_labeled_tiles", "1")
+    assert "Ready to train on 1 labelled" in driver.panel.train.status.text()
+    assert "1 advanced setting is the project's own." in driver.panel.train.status.text()
+    type_in(driver, form, "data.crop_px", "64")
+    field = form.rows["data.crop_px"].field
+    start = driver.panel.controller.training.start
+    field.setFocus()
+    field.selectAll()
+    QTest.keyClicks(field, "3")  # too small, and not left
+    start()
+    assert not driver.session.training.active
+    assert form.rows["data.crop_px"].problem.isVisible()
+    assert "not allowed as it is typed" in driver.panel.messages.text
+    field.selectAll()
+    QTest.keyClicks(field, "96")
+    start()
+    assert driver.session.training.active
+    assert read_settings(project.path)["data.crop_px"] == 96
+    driver.panel.controller.training.kill()
+    driver.wait(lambda: not driver.session.training.active, "the end", 20.0)

@@ -116,7 +116,7 @@ def test_stopping_keeps_the_run_and_records_the_round(
     assert driver.panel.train.status.text().startswith("Stopped and kept after 3 steps")
     assert [each.run_id for each in labeled_project.rounds()] == ["20260103-000000"]
     np.testing.assert_array_equal(driver.prediction(), truths["tile_03"])
-    assert "1 tiles wait" in driver.panel.train.status.text()
+    assert "1 tile waits" in driver.panel.train.status.text()
 
 
 def test_a_stop_before_the_first_step_is_no_round(

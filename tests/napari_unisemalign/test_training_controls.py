@@ -52,8 +52,11 @@ def test_pause_resume_cut_off_keep_and_discard(window: Any, labeled_project: Pro
         driver.wait(lambda: controls.offer.isVisible(), "the offer", 20.0)
         assert "stopped after" in controls.offer_text.text()
         assert "of 5 min 00 s" in controls.offer_text.text()
-        # kept as it is
+        # kept as it is; the chart goes on where it was
+        before = list(driver.session.curves.loss)
         driver.click(controls.keep_run_button)
+        driver.wait(lambda: not phase(Phase.IDLE), "the run to go on", 10.0)
+        assert driver.session.curves.loss[: len(before)] == before
         driver.wait(lambda: phase(Phase.IDLE), "the run to be kept", 90.0)
     (kept,) = labeled_project.run_ids()
     assert [each.run_id for each in labeled_project.rounds()] == [kept]
