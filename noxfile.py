@@ -113,12 +113,13 @@ def install(session: nox.Session, *extras: str) -> None:
 
 
 def run_pytest(session: nox.Session, binding: str, *arguments: str) -> None:
-    """Pytest on one Qt binding, in a process per core; pytest-xvfb gives each a virtual display of its own on Linux."""
+    """Pytest on one Qt binding, in several processes; pytest-xvfb gives each a virtual display of its own on Linux."""
     one_thread = {"OMP_NUM_THREADS": "1"}  # torch would start a thread per core in each of them
     env = qt_environment(binding) | one_thread | {"PYTEST_QT_API": binding, "NAPARI_STRICT_QT": "1"}
     # 5: no test collected, which is fine where the user's own arguments chose tests of one package only
     success_codes = [0, 5] if session.posargs else [0]
-    parallel = ("-n", "auto", "--maxprocesses", "4")
+    processes = min(4, (os.cpu_count() or 1) + 1)  # one more than cores: the tests of a window wait a good deal
+    parallel = ("-n", str(processes))
     command = [str(PYTHON), "-m", "pytest", *parallel, *arguments, *session.posargs]
     session.run(*command, env=env, success_codes=success_codes)
 

@@ -10,6 +10,7 @@ from napari_unisemalign.layers import (
     LABELS,
     NEUTRAL_ALPHA,
     ORDER,
+    PART,
     PREDICTION,
     TILE,
     TileLayers,
@@ -66,7 +67,7 @@ def test_colors_are_the_classes_own_grey_recedes_and_nothing_else_shows() -> Non
 
 def test_layers_are_stacked_in_order_and_protected(viewer: ViewerModel, layers: TileLayers) -> None:
     show(layers, overlay(1))
-    assert [layer.name for layer in viewer.layers] == [name for name in ORDER if name not in (AREA, COMPARISON)]
+    assert [layer.name for layer in viewer.layers] == [name for name in ORDER if name not in (AREA, COMPARISON, PART)]
     assert all(layer.locked for layer in viewer.layers)
     assert not layers.get(PREDICTION).editable
     assert layers.get("confidence").contrast_limits == [0, 1]
