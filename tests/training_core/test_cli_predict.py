@@ -185,7 +185,7 @@ def test_the_parts_say_what_their_own_logits_say(
         expected = predictor.class_ids[whole[0].argmax(0).numpy()]
         assert (found[part] == expected).mean() > 0.999, part  # near ties may fall otherwise
     assert (found[Part.TEXT] != found[Part.PROTOTYPES]).any()
-    monkeypatch.setattr(predict, "STREAM_ABOVE_MPX", 0.01)
+    monkeypatch.setattr(predict, "STREAM_ABOVE_MPX", 0.005)
     assert main([*command[:4], str(tmp_path / "large"), "--parts"]) == 2
     assert "leave --parts out" in capsys.readouterr().err
 
