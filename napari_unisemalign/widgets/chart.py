@@ -57,12 +57,12 @@ class ChartView(QWidget):
 
     def legend(self) -> str:
         """The names with their colours and last values, as rich text."""
-        text = self.palette().color(QPalette.ColorRole.WindowText).name()
         parts = []
         for each in self.series:
             line = "╌" if each.faint else "━"
             words = html.escape(self._in_words(each, each.points[-1][1])).replace(" ", "&nbsp;")
-            parts.append(f'<span style="color:{each.color or text}">{line}</span>&nbsp;{words}')
+            style = f' style="color:{each.color}"' if each.color else ""  # without one it follows the theme
+            parts.append(f"<span{style}>{line}</span>&nbsp;{words}")
         return " &nbsp; ".join(parts)
 
     def _in_words(self, series: Series, value: float) -> str:
