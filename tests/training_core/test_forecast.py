@@ -90,6 +90,23 @@ def test_a_budget_of_minutes_ends_its_steps_on_time(
     assert forecast.left_s(10, 99.0) == pytest.approx(after)
 
 
+def test_what_an_image_costs_however_many_views_it_has_is_told_from_what_a_view_costs(
+    make_project: Callable[..., Project], small_config: Callable[..., Config]
+) -> None:
+    config = small_config(schedule={"steps": 4, "validate_every_steps": 2}, inference={"views": 4, "scale": 1.0})
+    project, image_s = make_project(), 3 * PX_S
+    forecast, split = forecast_of(project, config)
+    forecast.stepped(STEP_S)
+    for _ in range(3):
+        forecast.validated((1.0,), 1, forecast.pixels(split.val) * (PX_S + image_s))
+        shown = split.unlabeled[0]
+        forecast.predicted(shown, 1.0, forecast.pixels([shown]) * (4 * PX_S + image_s))
+    everything = forecast.pixels(tile.name for tile in project.tiles)
+    after = forecast.pixels(split.val) * (PX_S + image_s)
+    after += (forecast.pixels(split.val) + everything) * (4 * PX_S + image_s)
+    assert forecast.left_s(4, 9.0) == pytest.approx(after, rel=0.01)
+
+
 def test_the_share_of_the_time() -> None:
     assert share_done(30.0, 90.0) == 0.25
     assert share_done(0.0, 0.0) == 0
