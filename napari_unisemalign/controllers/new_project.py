@@ -95,6 +95,13 @@ class NewProjectForm:
 
     def _mpp_um(self) -> float | None:
         text = self.dialog.mpp_edit.text().strip().replace(",", ".")
+        unsized = self._images.unsized if self._images is not None else ()
+        if not text and unsized:
+            raise UserError(
+                tr("{slide} does not say how large a pixel is").format(slide=unsized[0].name),
+                tr("its µm per pixel"),
+                tr("type it here: usually 0.25 for a 40x scan and 0.5 for 20x"),
+            )
         if not text:
             return None
         low, high = CREDIBLE_MPP_UM

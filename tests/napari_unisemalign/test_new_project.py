@@ -15,6 +15,7 @@ from qtpy.QtWidgets import QApplication
 
 from napari_unisemalign.controllers.new_project import NewProjectForm
 from napari_unisemalign.dialogs import Dialogs
+from napari_unisemalign.layers import TILE
 from napari_unisemalign.widgets.mask_values import CLASS
 from napari_unisemalign.widgets.new_project import NewProjectDialog
 from training_core.io import write_png
@@ -221,3 +222,37 @@ def test_a_slide_is_cut_into_tiles_and_making_it_can_be_cancelled(real_form: Any
     assert len(project.tiles) == 20
     assert {(tile.width_px, tile.height_px, tile.mpp_um) for tile in project.tiles} == {(128, 128, 0.5)}
     assert project.path.name == "slide.ome-unisemalign"
+
+
+@pytest.mark.parametrize("name", ["CMU-1-Small-Region.svs", "tcga-cr-7395-01a-01-ts1.svs"])
+def test_a_real_slide_becomes_a_project_by_the_button(
+    real_form: Any, shared_dir: Path, tmp_path: Path, name: str
+) -> None:
+    pytest.importorskip("tiffslide", reason="slides need the extra 'slides'")
+    driver, said = real_form, []
+
+    def fill(dialog: NewProjectDialog) -> None:
+        dialog.set_images([shared_dir / "data" / "slides" / name])
+        dialog.folder_edit.setText(str(tmp_path / "made"))
+        note = dialog.mpp_note
+
+        def look() -> None:
+            if "does not say how large a pixel is" in note.text():
+                said.append(note.text())
+                dialog.mpp_edit.setText("0.25")
+
+        timer = QTimer(dialog)
+        timer.timeout.connect(look)
+        timer.start(30)
+
+    with driver.watching():
+        fill_in(fill)
+        driver.click(driver.panel.tiles.new_button)
+        driver.wait(lambda: driver.session.project is not None, "the new project", 60.0)
+    assert bool(said) == name.startswith("tcga")  # the other one says it
+    project = driver.session.project
+    assert project.tiles
+    assert {tile.mpp_um for tile in project.tiles} == {0.5}  # as the form asks, not the slide's own
+    shown = np.asarray(driver.layers.get(TILE).data)
+    assert shown.shape == (512, 512, 3)
+    assert shown.std() > 10  # tissue, not an empty background

@@ -184,8 +184,7 @@ class Slide:
 
     def _resolution(self) -> float:
         stated = self.options.mpp_um or self._slide.properties.get("tiffslide.mpp-x")
-        low, high = _CREDIBLE_MPP_UM
-        if stated is None or not low <= float(stated) <= high:
+        if not _is_credible(stated):
             given = f"{self.path} does not say how large a pixel is"
             if stated is not None:
                 given = f"{self.path} says that a pixel is {float(stated):.4g} um wide, which no microscope gives"
@@ -193,6 +192,25 @@ class Slide:
                 given, "its resolution in um per pixel", "add --mpp, usually 0.25 for a 40x scan and 0.5 for 20x"
             )
         return float(stated)
+
+
+def states_resolution(path: Path) -> bool:
+    """Whether a slide says how large its pixels are, and credibly so.
+
+    Raises
+    ------
+    ImageError: tiffslide is not installed, or cannot open the file.
+    """
+    slide = open_slide(path)
+    try:
+        return _is_credible(slide.properties.get("tiffslide.mpp-x"))
+    finally:
+        slide.close()
+
+
+def _is_credible(mpp_um: Any) -> bool:
+    low, high = _CREDIBLE_MPP_UM
+    return mpp_um is not None and low <= float(mpp_um) <= high
 
 
 def open_slide(path: Path) -> Any:

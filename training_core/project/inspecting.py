@@ -9,7 +9,7 @@ from pathlib import Path
 
 from training_core.io import read_mask
 from training_core.io.resolution import file_mpp_um
-from training_core.io.slides import is_slide
+from training_core.io.slides import is_slide, states_resolution
 from training_core.project.create import Progress
 from training_core.project.labels import value_counts
 from training_core.project.sources import check_names, find_images, find_masks
@@ -17,11 +17,15 @@ from training_core.project.sources import check_names, find_images, find_masks
 
 @dataclass(frozen=True)
 class FoundImages:
-    """images, slides: the files of each kind. mpp_um: what the first image states, um per pixel; None: nothing."""
+    """images, slides: the files of each kind. mpp_um: what the first image states, um per pixel; None: nothing.
+
+    unsized: the slides that do not say how large a pixel is, which they must be told.
+    """
 
     images: tuple[Path, ...]
     slides: tuple[Path, ...]
     mpp_um: float | None
+    unsized: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -37,13 +41,15 @@ def inspect_images(paths: Sequence[Path]) -> FoundImages:
 
     Raises
     ------
-    ImageError: a path that does not exist, a folder without a usable file, or two images of one name.
+    ImageError: a path that does not exist, a folder without a usable file, two images of one name, or a slide that
+        cannot be opened.
     """
     files = find_images(paths)
     check_names((path.stem, path) for path in files)
     slides = tuple(path for path in files if is_slide(path))
     images = tuple(path for path in files if path not in set(slides))
-    return FoundImages(images, slides, file_mpp_um(images[0]) if images else None)
+    unsized = tuple(path for path in slides if not states_resolution(path))
+    return FoundImages(images, slides, file_mpp_um(images[0]) if images else None, unsized)
 
 
 def inspect_masks(folder: Path, images: Sequence[Path], progress: Progress | None = None) -> FoundMasks:
