@@ -35,7 +35,7 @@ class _Costs:
     so much for a pixel of the image, however many views there are: resampling, blending, scoring.
 
     Least squares over what was timed, the latest counting most. Where only one number of views was timed the two cannot
-    be told apart, and all of it is laid on the network.
+    be told apart, and all of it is laid on the network; `Forecast.wants_views` asks for another.
     """
 
     def __init__(self) -> None:
@@ -72,11 +72,17 @@ class Forecast:
         self._scales = scales
         self._seconds_per_step: float | None = None
         self._costs = _Costs()
+        self._views_timed = False
 
     def pixels(self, names: Iterable[str]) -> float:
         """Pixels of these tiles at the run's resolution."""
         tiles = (self._project.tile(name) for name in names)
         return sum(t.width_px * t.height_px * zoom_to_run(t.mpp_um, self._config.data.mpp) ** 2 for t in tiles)
+
+    @property
+    def wants_views(self) -> bool:
+        """No tile was predicted yet in as many views as all are in the end, which are more than a validation has."""
+        return self._views > 1 and not self._views_timed
 
     def stepped(self, seconds: float) -> None:
         """A training step took so long."""
@@ -90,6 +96,7 @@ class Forecast:
 
     def predicted(self, name: str, scale: float, seconds: float) -> None:
         """A tile was predicted at this scale, in the run's number of views."""
+        self._views_timed = True
         image_px = self.pixels([name])
         self._costs.add(image_px * self._views * scale**2, image_px, seconds)
 

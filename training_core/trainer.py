@@ -229,6 +229,8 @@ class Trainer:
             update={"views": 1}
         )  # the curve is drawn often, and has to be cheap
         state, scores = self.progress, self._measure((self.readout.scale,), one_view)
+        if self.forecast.wants_views:
+            self._time_views()
         state.scores = scores
         value = scores.mdice if scores is not None else None
         # training Dice only ever says that the network has learned by heart: without validation tiles the last is kept
@@ -262,6 +264,17 @@ class Trainer:
         if self.split.val and scores is not None:  # on training tiles it is surer than it has reason to be
             self.readout = readout
         return scores
+
+    def _time_views(self) -> None:
+        """Predict a small tile as all are predicted in the end: only then is it known how long that takes."""
+        name = min(self._scored(), key=lambda each: self.forecast.pixels([each]))
+        image, started = self.pool.image(name), time.monotonic()
+        readout = self.readout.zoomed(self._zoom(name))
+        self._predicted(
+            lambda inference: predict_image(self.learner.predictor, image, inference, self.compute, readout),
+            self.config.inference,
+        )
+        self.forecast.predicted(name, self.readout.scale, time.monotonic() - started)
 
     def _scored(self) -> Sequence[str]:
         """The tiles that the curve is measured on."""
