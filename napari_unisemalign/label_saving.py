@@ -51,7 +51,7 @@ class Change:
 
 
 class LabelQueue:
-    """What is not on the disk yet. A change that could not be written stays, and those after it wait."""
+    """What is not on the disk yet. A change that could not be written stays and holds up its own tile, no other."""
 
     def __init__(
         self, background: Background, saved: Callable[[Change], None], failed: Callable[[SaveError], None]
@@ -60,6 +60,8 @@ class LabelQueue:
         self._background, self._saved, self._failed = background, saved, failed
         self._changes: list[Change] = []
         self._writing: tuple[Change, Future[SaveError | None]] | None = None
+        self._held: set[str] = set()
+        """Tiles with a change that could not be written; tried again by the next `start` or `finish`."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -68,53 +70,63 @@ class LabelQueue:
 
     def latest(self, tile: str) -> U8 | None:
         """The tile's label, (H, W) class ids, as it waits to be written; None where nothing waits."""
-        return next((change.label for change in reversed(self._changes) if change.tile == tile), None)
+        last = self._last(tile)
+        return None if last is None else last.label
 
     def add(self, change: Change) -> None:
         """Let it wait. A later stroke takes the place of an earlier one that is not being written yet."""
-        last = self._changes[-1] if self._changes else None
+        last = self._last(change.tile)
         is_written = self._writing is not None and self._writing[0] is last
-        if last is not None and not is_written and last.tile == change.tile and last.edit is change.edit is None:
-            self._changes[-1] = change
+        if last is not None and not is_written and last.edit is change.edit is None:
+            self._changes[self._changes.index(last)] = change
         else:
             self._changes.append(change)
 
     def start(self) -> None:
         """Begin to write what waits, in the thread; `saved` or `failed` says how it went."""
-        if self._writing is None and self._changes:
-            change = self._changes[0]
-            future = self._background.run(change.write, lambda error: self._answer(change, error), self._failed)
-            if future is not None:
-                self._writing = change, future
+        if self._writing is None:
+            self._held.clear()
+            self._begin()
 
     def finish(self) -> bool:
         """Write all that waits before returning. False when something could not be written; it is kept."""
+        self._held.clear()
         if self._writing is not None:
             change, future = self._writing
             self._writing = None
-            if self._done(change, future.result()) is not None:
-                return False
-        while self._changes:
-            change = self._changes[0]
-            if self._done(change, change.write()) is not None:
-                return False
-        return True
+            self._done(change, future.result())
+        while (waiting := self._next()) is not None:
+            self._done(waiting, waiting.write())
+        return not self._changes
 
     def forget(self) -> None:
         """Drop what waits."""
         self._changes = []
 
+    def _last(self, tile: str) -> Change | None:
+        return next((change for change in reversed(self._changes) if change.tile == tile), None)
+
+    def _next(self) -> Change | None:
+        return next((change for change in self._changes if change.tile not in self._held), None)
+
+    def _begin(self) -> None:
+        change = self._next()
+        if change is not None:
+            future = self._background.run(change.write, lambda error: self._answer(change, error), self._failed)
+            if future is not None:
+                self._writing = change, future
+
     def _answer(self, change: Change, error: SaveError | None) -> None:
         if self._writing is None or self._writing[0] is not change:
             return  # `finish` was quicker
-        if self._done(change, error) is None:
-            self.start()
-
-    def _done(self, change: Change, error: SaveError | None) -> SaveError | None:
         self._writing = None
+        self._done(change, error)
+        self._begin()
+
+    def _done(self, change: Change, error: SaveError | None) -> None:
         if error is None:
             self._changes.remove(change)
             self._saved(change)
         else:
+            self._held.add(change.tile)
             self._failed(error)
-        return error

@@ -38,6 +38,7 @@ from training_core.readout import candidate_scales, measure_readout, read_readou
 from training_core.run_folder import Split, peak_rss_bytes, record_change
 from training_core.schedule import Budget
 from training_core.step import StepResult
+from training_core.tile_result import TileResult
 
 Result = TypeVar("Result")
 
@@ -268,12 +269,8 @@ class Trainer:
     def _time_views(self) -> None:
         """Predict a small tile as all are predicted in the end: only then is it known how long that takes."""
         name = min(self._scored(), key=lambda each: self.forecast.pixels([each]))
-        image, started = self.pool.image(name), time.monotonic()
-        readout = self.readout.zoomed(self._zoom(name))
-        self._predicted(
-            lambda inference: predict_image(self.learner.predictor, image, inference, self.compute, readout),
-            self.config.inference,
-        )
+        started = time.monotonic()
+        self._predict(name)
         self.forecast.predicted(name, self.readout.scale, time.monotonic() - started)
 
     def _scored(self) -> Sequence[str]:
@@ -338,16 +335,20 @@ class Trainer:
         """Prediction, pseudo-label and confidence of one tile as PNGs in `folder`."""
         self.learner.predictor.eval()
         started = time.monotonic()
-        image = self.pool.image(name)
-        readout = self.readout.zoomed(self._zoom(name))
-        result = self._predicted(
-            lambda inference: predict_image(self.learner.predictor, image, inference, self.compute, readout),
-            self.config.inference,
-        )
+        result = self._predict(name)
         ids = np.array(self.pool.class_ids, np.uint8)
         paths = write_overlays(folder, name, result, ids, self.learner.threshold.value)
         self.forecast.predicted(name, self.readout.scale, time.monotonic() - started)
         return paths
+
+    def _predict(self, name: str) -> TileResult:
+        """What the predictor says of a tile, in as many views as the run has."""
+        image = self.pool.image(name)
+        readout = self.readout.zoomed(self._zoom(name))
+        return self._predicted(
+            lambda inference: predict_image(self.learner.predictor, image, inference, self.compute, readout),
+            self.config.inference,
+        )
 
     def _predicted(self, predict: Callable[[InferenceConfig], Result], inference: InferenceConfig) -> Result:
         """What `predict` gives, with smaller windows from now on where memory does not hold them."""

@@ -131,7 +131,7 @@ class LabelsController:
         self._queue.add(Change(project, self._tile, to_label(self._taken), edit))
 
     def _on_saved(self, change: Change) -> None:
-        self._told = False
+        self._told = self._told and bool(self._queue.names)
         self._session.states_changed.emit()
         self._session.label_saved.emit(change.tile)
         self._refresh_words()

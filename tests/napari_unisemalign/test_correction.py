@@ -353,3 +353,33 @@ def test_a_slow_disk_holds_nothing_up(window: Any, project: Project, monkeypatch
     driver.wait(lambda: driver.panel.correct.saved.text() == "All strokes are saved.", "the strokes to be saved", 5.0)
     np.testing.assert_array_equal(project.label("tile_01"), painted)
     np.testing.assert_array_equal(project.label("tile_02"), other)
+
+
+def test_a_tile_that_cannot_be_saved_holds_up_no_other(
+    window: Any, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _viewer, driver, answers = window
+    monkeypatch.setattr(saving, "RETRY_MS", 200)
+    history = project.path / "labels" / "tile_01.json"
+    history.parent.mkdir(exist_ok=True)
+    history.write_text("not JSON")
+    driver.panel.controller.open_project(project.path)
+    with driver.watching():
+        driver.choose_class(1)
+        driver.stroke([(30, 30)], 8)
+        painted = driver.label()
+        driver.show_tile("tile_02")
+        driver.stroke([(60, 60)], 8)
+        other = driver.label()
+        driver.wait(lambda: project.has_label("tile_02"), "the other tile to be saved", 5.0)
+        np.testing.assert_array_equal(project.label("tile_02"), other)
+        assert "tile_01.json is damaged" in driver.panel.messages.text
+        driver.panel.messages.hide()
+        driver.pause(0.7)
+        assert driver.panel.messages.text == ""  # told once
+        assert driver.panel.controller.labels.unsaved_names() == ("tile_01",)
+        assert not driver.viewer.window._qt_window.close()
+        assert answers.asked == ["close_unsaved ('tile_01',)"]
+        history.unlink()
+        driver.wait(lambda: not driver.panel.controller.labels.unsaved_names(), "the retry", 3.0)
+    np.testing.assert_array_equal(project.label("tile_01"), painted)
