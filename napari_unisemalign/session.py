@@ -59,6 +59,7 @@ class Training:
     """Share of the whole time, the final predictions included, 0 to 1."""
     eta_s: float | None = None
     memory_bytes: int | None = None
+    gpu_memory_bytes: int | None = None
     """The most memory that the process has used."""
     device: str = ""
     """What it computes on, in words such as "CPU"; empty before the run has said so."""
@@ -243,8 +244,10 @@ class Session:
             case StepDone():
                 eta_s = None if training.phase is Phase.STOPPING else event.eta_s
                 progress = event.progress if event.done is None else event.done
+                training = replace(training, progress=progress, eta_s=eta_s)
                 memory = event.memory_bytes or training.memory_bytes
-                self._set_training(replace(training, progress=progress, eta_s=eta_s, memory_bytes=memory))
+                gpu_memory = event.gpu_memory_bytes or training.gpu_memory_bytes
+                self._set_training(replace(training, memory_bytes=memory, gpu_memory_bytes=gpu_memory))
             case Paused() if training.phase is Phase.PAUSED:
                 words = tr("Paused after {step} steps. All is saved: the computer may be switched off meanwhile.")
                 self._set_training(replace(training, message=words.format(step=event.step)))

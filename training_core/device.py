@@ -49,7 +49,14 @@ def choose_compute(config: RuntimeConfig) -> Compute:
     precision = config.precision
     if precision == "auto":
         precision = "bfloat16" if _bfloat16_is_fast(name) else "float32"
+    if name == "cuda":  # TF32, PyTorch's default for convolutions, keeps 10 of float32's 23 bits
+        torch.backends.cudnn.allow_tf32 = precision != "float32"
     return Compute(torch.device(name), precision)
+
+
+def peak_gpu_bytes() -> int | None:
+    """The most memory of the CUDA device that tensors of this process have taken so far; None: it is not in use."""
+    return torch.cuda.max_memory_allocated() or None if torch.cuda.is_available() else None
 
 
 def _bfloat16_is_fast(device: str) -> bool:

@@ -73,6 +73,8 @@ class StepDone(_Event):
     """Share of the run's whole time, the final predictions included, 0 to 1."""
     memory_bytes: int | None = None
     """The most memory that the process has used until now."""
+    gpu_memory_bytes: int | None = None
+    """The same of a CUDA device's own memory."""
 
 
 class Paused(_Event):

@@ -18,7 +18,7 @@ import torch
 from training_core import distributed
 from training_core.config import Config
 from training_core.data.pool import TilePool
-from training_core.device import Compute, choose_compute
+from training_core.device import Compute, choose_compute, peak_gpu_bytes
 from training_core.errors import CheckpointError, ConfigError
 from training_core.events import RunFinished, RunStarted, Status, Warned
 from training_core.fields import value_text
@@ -251,6 +251,7 @@ def _finish(trainer: Trainer, reason: str, messenger: Messenger) -> dict[str, An
         "val": {"mDice": scores.mdice, "mJaccard": scores.mjaccard} if scores is not None and measured else None,
         "absent_classes": [c.name for c in trainer.project.classes if scores and measured and c.id in scores.absent],
         "peak_rss_bytes": peak_rss_bytes(),
+        "peak_gpu_bytes": peak_gpu_bytes(),
         "device": str(trainer.compute.device),
         "precision": trainer.compute.precision,
     }

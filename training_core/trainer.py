@@ -21,7 +21,7 @@ from training_core.config import Config, InferenceConfig
 from training_core.data.batches import BatchMaker, prefetched
 from training_core.data.pool import TilePool
 from training_core.data.resample import zoom_to_run
-from training_core.device import Compute
+from training_core.device import Compute, peak_gpu_bytes
 from training_core.errors import ImageError, ProjectError, writing
 from training_core.events import OverlayReady, StepDone, Validated, Warned
 from training_core.forecast import Forecast, share_done
@@ -166,7 +166,7 @@ class Trainer:
         """One step, with smaller batches or crops from now on where memory does not hold it."""
         if distributed.n_processes() > 1:  # the others are in the middle of the step and wait for this process
             if self.batches is None:
-                self.batches = prefetched(self.maker, self.progress.step)
+                self.batches = self._batches()
             with memory.explained("take a training step", _SMALLER_BATCH):
                 return self._learn(next(self.batches))
         started_with = self.config
@@ -181,11 +181,14 @@ class Trainer:
             record_change(self.run_dir, self.config, self.progress.step, change)
         return result
 
+    def _batches(self) -> Generator[Batch]:
+        return prefetched(self.maker, self.progress.step, for_gpu=self.compute.device.type != "cpu")
+
     def _try_step(self) -> StepResult | str:
         """One step; the words of an error: memory ran out and everything is as it was."""
         moment = memory.Moment.of(self.learner.model, self.learner.threshold, self.compute.device)
         if self.batches is None:
-            self.batches = prefetched(self.maker, self.progress.step)
+            self.batches = self._batches()
         try:
             return self._learn(next(self.batches))
         except Exception as error:
@@ -222,6 +225,7 @@ class Trainer:
             threshold=self.learner.threshold.value if result.confident_share is not None else None,
             confident_share=result.confident_share,
             memory_bytes=peak_rss_bytes(),
+            gpu_memory_bytes=peak_gpu_bytes(),
         )
 
     def validate(self) -> bool:

@@ -16,10 +16,11 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from training_core.batch import Batch, UnlabeledBatch
-from training_core.config import Config
+from training_core.config import Config, RuntimeConfig
+from training_core.device import choose_compute
 from training_core.errors import CheckpointError
 from training_core.losses import IGNORE
-from training_core.model import UniSemAlign
+from training_core.model import UniSemAlign, placed
 from training_core.optimizer import build_optimizer, set_lr
 from training_core.pseudo_label import Threshold
 from training_core.released import Tensors, build_released, our_names, read_released_config
@@ -37,19 +38,20 @@ class Differences:
 
     def add(self, quantity: str, ours: Tensor | float, theirs: Tensor | float) -> None:
         """Compare; another shape, or a value that is no number, is infinitely far."""
-        a, b = torch.as_tensor(ours).double(), torch.as_tensor(theirs).double()
+        a, b = torch.as_tensor(ours).cpu().double(), torch.as_tensor(theirs).double()
         comparable = a.shape == b.shape and not bool((a - b).isnan().any())
         difference = float((a - b).abs().max()) if comparable else float("inf")
         self.largest[quantity] = max(self.largest.get(quantity, 0.0), difference)
 
 
-def verify(folder: Path) -> Differences:
-    """Replay every recorded step in float32 on the CPU.
+def verify(folder: Path, device: str = "cpu") -> Differences:
+    """Replay every recorded step in float32 on `device` (auto, cpu, cuda, mps).
 
     Raises
     ------
-    CheckpointError: a file of the folder is missing or damaged.
+    CheckpointError: a file of the folder is missing or damaged. DeviceError: this machine does not have the device.
     """
+    compute = choose_compute(RuntimeConfig.model_validate({"device": device, "precision": "float32"}))
     config, n_classes = read_released_config(folder / "cfg.yaml")
     initial, batches, scalars = _tensors(folder, "initial_state"), _tensors(folder, "batches"), _scalars(folder)
     model = build_released(config, n_classes, _model_part(initial))
@@ -57,6 +59,7 @@ def verify(folder: Path) -> Differences:
     for module in model.modules():
         if isinstance(module, nn.Dropout2d):
             module.p = 0.0  # the recording ran without chance
+    model = placed(model, compute)
     differences = Differences()
     _replay(model, config, batches, scalars, differences)
     _compare_state(model, _tensors(folder, "final_state"), differences)
@@ -76,7 +79,8 @@ def _replay(
         for group, rate in zip(optimizer.param_groups, scalars["lr"][step], strict=True):
             differences.add("learning rate", group["lr"], rate)
         model.train()
-        result = training_step(model, None, _batch(batches, step), threshold, config)
+        batch = _batch(batches, step).to(_device(model))
+        result = training_step(model, None, batch, threshold, config)
         optimizer.zero_grad(set_to_none=True)
         result.total.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
@@ -130,9 +134,13 @@ def _compare_state(model: UniSemAlign, final: Tensors, differences: Differences)
 _BUFFERS = {"running_mean", "running_var", "num_batches_tracked"}
 
 
+def _device(model: UniSemAlign) -> torch.device:
+    return next(model.parameters()).device
+
+
 @torch.inference_mode()
 def _compare_forward(model: UniSemAlign, recorded: Tensors, differences: Differences) -> None:
-    output = model.eval()(recorded["image"])
+    output = model.eval()(recorded["image"].to(_device(model)))
     differences.add("logits in evaluation", output.logits, recorded["logits"])
     differences.add("pixel features in evaluation", output.embedding, recorded["pixel_features"])
 

@@ -125,7 +125,11 @@ class TrainingController:
         if training.active:
             self._view.set_status(training.message)
         self._view.set_progress(
-            training.progress, training.eta_s, active=training.active, memory_bytes=training.memory_bytes
+            training.progress,
+            training.eta_s,
+            active=training.active,
+            memory_bytes=training.memory_bytes,
+            gpu_memory_bytes=training.gpu_memory_bytes,
         )
         self._refresh_available()
 

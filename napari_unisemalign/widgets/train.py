@@ -97,7 +97,13 @@ class TrainView(QWidget):
         self.status.set_text(text)
 
     def set_progress(
-        self, progress: float, eta_s: float | None, *, active: bool, memory_bytes: int | None = None
+        self,
+        progress: float,
+        eta_s: float | None,
+        *,
+        active: bool,
+        memory_bytes: int | None = None,
+        gpu_memory_bytes: int | None = None,
     ) -> None:
         """Share of the whole time that is over (0 to 1), the seconds left, the most memory that was used."""
         self.progress.setValue(round(1000 * min(max(progress, 0.0), 1.0)))
@@ -107,5 +113,7 @@ class TrainView(QWidget):
             words.append(tr("{time} left").format(time=duration(eta_s)))
         if memory_bytes is not None:
             words.append(tr("{gigabytes} GB of memory").format(gigabytes=f"{memory_bytes / 1e9:.1f}"))
+        if gpu_memory_bytes is not None:
+            words.append(tr("{gigabytes} GB on the graphics card").format(gigabytes=f"{gpu_memory_bytes / 1e9:.1f}"))
         self.time_left.setText(", ".join(words))
         self.time_left.setVisible(active)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from training_core.benchmark.provenance import environment
+from training_core.device import peak_gpu_bytes
 from training_core.run_folder import peak_rss_bytes
 
 
@@ -38,5 +39,5 @@ def record(target: str, figures: dict[str, Any], *, in_a_child: bool = False) ->
 
     in_a_child: the work was done by another process, which has ended; its peak memory is meant.
     """
-    peak = peak_rss_bytes(of_children=in_a_child)
-    return {"spec_version": 1, "bench": target, **figures, "peak_rss_bytes": peak, **environment()}
+    peaks = {"peak_rss_bytes": peak_rss_bytes(of_children=in_a_child), "peak_gpu_bytes": peak_gpu_bytes()}
+    return {"spec_version": 1, "bench": target, **figures, **peaks, **environment()}

@@ -20,6 +20,9 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
     parser.add_argument(
         "--tolerance", type=float, default=1e-4, metavar="X", help="largest difference allowed (default 1e-4)"
     )
+    parser.add_argument(
+        "--device", choices=("auto", "cpu", "cuda", "mps"), default="cpu", help="where to compute (default cpu)"
+    )
     parser.add_argument("--json", metavar="FILE", help="write the result as JSON (- for standard output)")
     parser.set_defaults(run=run)
 
@@ -28,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
     """Verify; returns the exit code."""
     from training_core.verify import verify
 
-    largest = verify(args.folder).largest
+    largest = verify(args.folder, args.device).largest
     passed = all(difference <= args.tolerance for difference in largest.values())
     if args.json != "-":
         for quantity, difference in largest.items():

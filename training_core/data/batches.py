@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import os
+from collections import deque
 from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -18,6 +21,8 @@ from training_core.data.sampling import ClassBalance, in_passes
 from training_core.data.stain import stain_jitter
 
 _LABELED, _UNLABELED, _PARTNER = 0, 1, 2
+_GPU_WORKERS = 4
+"""More batches ahead than this are memory, and threads that the one which feeds the GPU has to share Python with."""
 
 
 class BatchMaker:
@@ -115,18 +120,24 @@ def _unzipped(views: Sequence[tuple[Tensor, Tensor]]) -> tuple[list[Tensor], lis
     return [image for image, _ in views], [label for _, label in views]
 
 
-def prefetched(maker: BatchMaker, first_step: int) -> Generator[Batch]:
-    """Batches from `first_step` on, each made in a thread while the one before it is trained on."""
+def prefetched(maker: BatchMaker, first_step: int, *, for_gpu: bool = False) -> Generator[Batch]:
+    """Batches from `first_step` on, in order, made in threads while those before them are trained on.
+
+    for_gpu: several at a time, as a GPU takes them faster than one thread makes them, in pinned memory for CUDA. A
+    CPU has other work, so there one is made ahead.
+    """
+    workers = min(_GPU_WORKERS, os.cpu_count() or 1) if for_gpu else 1
+    pin = for_gpu and torch.cuda.is_available()
 
     def made(step: int) -> Batch:
         batch = maker.batch(step)
-        return batch.pinned() if torch.cuda.is_available() else batch
+        return batch.pinned() if pin else batch
 
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="batches") as executor:
-        upcoming = executor.submit(made, first_step)
-        step = first_step
-        while True:
-            batch = upcoming.result()
-            step += 1
-            upcoming = executor.submit(made, step)
+    # torch would start threads of its own for each of several workers
+    alone = (torch.set_num_threads, (1,)) if workers > 1 else (None, ())
+    with ThreadPoolExecutor(workers, "batches", *alone) as executor:
+        upcoming = deque(executor.submit(made, first_step + ahead) for ahead in range(workers))
+        for step in itertools.count(first_step + workers):
+            batch = upcoming.popleft().result()
+            upcoming.append(executor.submit(made, step))
             yield batch

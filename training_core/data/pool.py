@@ -38,7 +38,7 @@ class TilePool:
         self._project = project
         self._max_bytes = max_bytes
         self._bytes = 0
-        self._lock = threading.Lock()  # batches are made in a thread while the main one validates
+        self._lock = threading.Lock()  # batches are made in threads while the main one validates
         self._images: OrderedDict[str, Pixels] = OrderedDict()
         to_index = np.full(256, IGNORE, np.uint8)
         to_index[list(class_ids)] = np.arange(len(class_ids))
@@ -54,7 +54,10 @@ class TilePool:
             if name in self._images:
                 self._images.move_to_end(name)
                 return self._images[name]
-            image = self._project.image(name)
+        image = self._project.image(name)  # without the lock: several threads decode at the same time
+        with self._lock:
+            if name in self._images:
+                return self._images[name]
             self._images[name] = image
             self._bytes += image.nbytes
             while self._bytes > self._max_bytes and len(self._images) > 1:
