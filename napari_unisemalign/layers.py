@@ -207,9 +207,10 @@ class TileLayers:
         """Drop the undo steps: napari keeps them with new data, and undoing would paint the former tile's pixels."""
         if self._has_history:
             mode = layer.mode
-            layer.editable = False  # the public way to drop them; a plugin may not call `_reset_history`
-            layer.editable = True
-            layer.mode = mode
+            with layer.events.blocker_all():  # all is as before in the end, and each change would redraw the controls
+                layer.editable = False  # the public way to drop them; a plugin may not call `_reset_history`
+                layer.editable = True
+                layer.mode = mode
             self._has_history = False
 
     # --- the area to accept ----------------------------------------------------------------------------------------

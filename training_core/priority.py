@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 
 _NICENESS = 15
 _BELOW_NORMAL = 0x4000
@@ -16,5 +17,10 @@ def yield_to_others() -> None:
 
         kernel = ctypes.windll.kernel32
         kernel.SetPriorityClass(kernel.GetCurrentProcess(), _BELOW_NORMAL)
-    else:
-        os.nice(_NICENESS)
+        return
+    os.nice(_NICENESS)
+    if sys.platform == "linux":
+        # A nice process still holds on to its turn for some milliseconds; this one gives way at once. Threads that
+        # are started from now on, such as torch's, do too.
+        with suppress(OSError):  # a container may not let it
+            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))

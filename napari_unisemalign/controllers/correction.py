@@ -43,7 +43,7 @@ class CorrectionController:
         self._overlays = overlays
         self._session, self._layers, self.reporter = context.session, context.layers, context.reporter
         self._view = context.panel.correct
-        self._preview = PreviewController(context, self._ids)
+        self._preview = PreviewController(context, overlays, self._ids)
         self.areas = AreaTools(context, self._do, self._show_area, self._say)
         self._said = ""
         view, session = self._view, self._session

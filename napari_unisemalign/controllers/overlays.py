@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from psygnal import Signal
 from qtpy.QtCore import QTimer
 
 from napari_unisemalign import availability
@@ -39,6 +40,9 @@ CLEAR_MS = 150
 class OverlaysController:
     """Loads overlays as they come, and keeps the switches and the layers the same."""
 
+    shown = Signal()
+    """What `pending` waited for is on the screen, or cannot be read."""
+
     def __init__(self, context: Context) -> None:
         self._session, self._layers, self.reporter = context.session, context.layers, context.reporter
         self._view = context.panel.overlays
@@ -52,6 +56,7 @@ class OverlaysController:
         self._turn_timer = self._timer(context, self._take_turn)
         self._slider_timer = self._timer(context, self._compose)
         self._clear_timer = self._timer(context, self._layers.clear_overlays)
+        self._load_timer = self._timer(context, self.load)
         self.flicker = Flicker(context)
         self._connect(context)
         for role in OVERLAY_ROLES:
@@ -91,8 +96,19 @@ class OverlaysController:
         """The same of the fused pseudo-label."""
         return self._shown(tile, PSEUDO_LABEL)
 
+    @property
+    def pending(self) -> bool:
+        """Something of the last change is still to come: it is read, composed or put on the screen."""
+        waiting = self._load_timer.isActive() or self._slider_timer.isActive()
+        return waiting or self._work is not None or bool(self._turns)
+
     def settle(self) -> None:
         """Finish now what is still to come of the last change: whoever accepts gets what is about to be seen."""
+        if not self.pending:
+            return
+        if self._load_timer.isActive():
+            self._load_timer.stop()
+            self.load()
         if self._slider_timer.isActive():
             self._slider_timer.stop()
             self._compose()
@@ -105,6 +121,7 @@ class OverlaysController:
                 self._give_up(error)
         while self._turns:
             self._turns.pop(0)()
+        self.shown.emit()
 
     def _shown(self, tile: str, role: str) -> U8 | None:
         if tile != self._session.tile or self._session.overlays(tile) is None:
@@ -164,6 +181,7 @@ class OverlaysController:
         """A map cannot be read: nothing is shown, and the user hears why."""
         self._layers.clear_overlays()
         self.reporter.error(error)
+        self.shown.emit()
 
     def _show(self, maps: Maps, picture: Picture) -> None:
         self._clear_timer.stop()
@@ -187,6 +205,8 @@ class OverlaysController:
         if self._turns:
             self._turns.pop(0)()
             self._turn_timer.start(0)
+            if not self.pending:
+                self.shown.emit()
         else:
             self._warm()
 
@@ -200,9 +220,10 @@ class OverlaysController:
     # --- what changes -------------------------------------------------------------------------------------------------
 
     def _on_tile(self, _change: object = None) -> None:
-        self._turns = []
+        self._number += 1
+        self._work, self._maps, self._turns = None, None, []
         self._clear_timer.start(CLEAR_MS)
-        self.load()
+        self._load_timer.start(0)  # in a turn of its own, after the tile itself
 
     def _on_overlays(self, name: str) -> None:
         if name == self._session.tile:

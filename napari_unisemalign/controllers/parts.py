@@ -10,7 +10,7 @@ from napari_unisemalign import availability
 from napari_unisemalign.background import Background
 from napari_unisemalign.controllers.context import Context
 from napari_unisemalign.i18n import tr
-from napari_unisemalign.layers import PART, PREDICTION, ROLE_KEY, U8
+from napari_unisemalign.layers import PART, PREDICTION, PSEUDO_LABEL, ROLE_KEY, U8
 from napari_unisemalign.notify import guarded
 from napari_unisemalign.parts import TileParts, agreement_in_words
 from napari_unisemalign.process import STDERR_KEPT_CHARS, child_environment
@@ -36,8 +36,11 @@ class PartsController:
         self._failed: TileParts | None = None
         """Not tried again before the user asks again."""
         self._shown: tuple[TileParts, Part] | None = None
+        self._set_aside: tuple[str, ...] = ()
+        """Overlays that gave way to the part, and come back after it."""
         session = self._session
         self._view.part_changed.connect(self._ask_again)
+        self._view.visible_changed.connect(self._on_switch)
         session.tile_changed.connect(self._ask_again)
         for signal in (session.project_changed, session.overlays_changed, session.training_changed):
             signal.connect(self._refresh)
@@ -53,6 +56,20 @@ class PartsController:
         if event.value.metadata.get(ROLE_KEY) == PART:
             event.value.events.visible.connect(self._ask_again)
             self._shown = None
+
+    def _on_switch(self, role: str, on: bool) -> None:
+        """The part is seen alone: two veils of the same colors over each other could not be told apart."""
+        if role != PART:
+            return
+        layers = {each: self._layers.get(each) for each in (PREDICTION, PSEUDO_LABEL)}
+        if on:
+            self._set_aside = tuple(each for each, layer in layers.items() if layer is not None and layer.visible)
+        for each in self._set_aside:
+            layer = layers[each]
+            if layer is not None:
+                layer.visible = not on
+        if not on:
+            self._set_aside = ()
 
     def _ask_again(self, _change: object = None) -> None:
         self._failed = None

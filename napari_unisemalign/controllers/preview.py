@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_unisemalign.background import run_while_painting
 from napari_unisemalign.controllers.context import Context
+from napari_unisemalign.controllers.overlays import OverlaysController
 from napari_unisemalign.i18n import ntr, tr
 from napari_unisemalign.latest import Latest
 from napari_unisemalign.layers import U8
@@ -31,9 +32,9 @@ class _Picture:
 class PreviewController:
     """Draws in a thread, for the wish that came last."""
 
-    def __init__(self, context: Context, ids: Callable[[], U8 | None]) -> None:
+    def __init__(self, context: Context, overlays: OverlaysController, ids: Callable[[], U8 | None]) -> None:
         """ids: the class ids (H, W) of the tile on screen that could be accepted now, None where there are none."""
-        self._session, self._layers, self._ids = context.session, context.layers, ids
+        self._session, self._layers, self._overlays, self._ids = context.session, context.layers, overlays, ids
         self._view, self._cleanup = context.panel.correct, context.panel.cleanup
         self._cleaner = Cleaner()
         self.marks = MarksLayer(context.viewer)
@@ -47,13 +48,14 @@ class PreviewController:
             signal.connect(self._on_tile)
         for signal in (session.overlays_changed, session.label_saved):
             signal.connect(self._on_change)
+        overlays.shown.connect(self.refresh)
         self._cleanup.changed.connect(self.refresh)
         self._view.replace_check.toggled.connect(lambda _on: self.refresh())
 
     @property
     def busy(self) -> bool:
         """The picture on screen is not yet what was wished for."""
-        return self._latest.busy
+        return self._latest.busy or self._overlays.pending
 
     def show(self, wish: Wish | None) -> None:
         """Show what this would do from now on; None: only what is rejected."""
@@ -67,7 +69,8 @@ class PreviewController:
     def refresh(self) -> None:
         """Something that the picture depends on has changed."""
         self._scene = None
-        self._ask()
+        if not self._overlays.pending:  # to ask for what is to come would have it read at once, in the window's thread
+            self._ask()
 
     def _ask(self) -> None:
         project, name, label = self._session.project, self._session.tile, self._layers.label()

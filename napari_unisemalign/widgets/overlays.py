@@ -29,7 +29,8 @@ TITLES = {
         tr(
             "What one part of the model would say by itself: the decoder, which learned from your labels; the "
             "prototypes, one learned example of each class; or the text prompts of the classes. Their sum makes the "
-            "pseudo-labels. Found out when you switch it on, which takes some seconds for each tile."
+            "pseudo-labels. Found out when you switch it on, which takes some seconds for each tile. Prediction and "
+            "pseudo-label are hidden meanwhile."
         ),
     ),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
+from napari_unisemalign import overlay_maps
 from napari_unisemalign.layers import COMPARISON, CONFIDENCE, LABELS, OVERLAY_ROLES, PREDICTION, PSEUDO_LABEL, TILE
 from napari_unisemalign.overlay_maps import Comparison, Maps, compose
 from training_core.io import write_png
@@ -181,3 +183,24 @@ def test_the_confidence_map_is_perceptually_uniform(window: Any, predicted_proje
     assert viewer.layers[CONFIDENCE].colormap.name == "viridis"
     lightness = viewer.layers[CONFIDENCE].colormap.map(np.linspace(0, 1, 20))[:, :3] @ (0.2126, 0.7152, 0.0722)
     assert (np.diff(lightness) > 0).all()
+
+
+def test_maps_are_read_away_from_the_window(
+    window: Any, predicted_project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the preview of an accept wants them: the tile comes first."""
+    _viewer, driver, _answers = window
+    open_settled(driver, predicted_project)
+    read, threads = overlay_maps.read_mask, []
+
+    def listening(path: Any) -> Any:
+        threads.append(threading.current_thread())
+        return read(path)
+
+    monkeypatch.setattr(overlay_maps, "read_mask", listening)
+    driver.panel.controller.tiles.show("tile_02")
+    assert driver.panel.controller.overlays.pending
+    driver.wait(lambda: not driver.panel.controller.overlays.pending, "the overlays", 10.0)
+    assert len(threads) >= 3
+    assert threading.main_thread() not in threads
+    assert (driver.layers.overlay_ids(PREDICTION) != UNLABELED).any()

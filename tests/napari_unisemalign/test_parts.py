@@ -12,7 +12,7 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
-from napari_unisemalign.layers import PART, PREDICTION
+from napari_unisemalign.layers import PART, PREDICTION, PSEUDO_LABEL
 from napari_unisemalign.parts import TileParts, agreement_in_words
 from training_core.project import UNLABELED, LabelSource, Project
 from training_core.tile_result import Part
@@ -83,6 +83,11 @@ def test_each_part_is_shown_when_it_is_asked_for(window: Any, labeled: Project) 
     parts = TileParts(labeled, "tile_03", run_id)
     np.testing.assert_array_equal(shown(driver), parts.read(Part.TEXT))
     assert driver.layers.get(PART).visible
+    assert not driver.layers.get(PREDICTION).visible  # it is the only veil
+    driver.click(view.flicker_button)
+    assert not driver.layers.get(PART).visible
+    driver.click(view.flicker_button)
+    assert (driver.layers.get(PART).visible, driver.layers.get(PREDICTION).visible) == (True, False)
     ask(driver, Part.DECODER)
     driver.wait(lambda: "The decoder alone" in words(driver), "the decoder", 5.0)
     assert "on 100 % of the pixels" in words(driver)
@@ -94,6 +99,7 @@ def test_each_part_is_shown_when_it_is_asked_for(window: Any, labeled: Project) 
     driver.wait(lambda: "The decoder alone" in words(driver), "what is known already", 5.0)
     driver.click(view.switches[PART])
     assert words(driver) == ""
+    assert (driver.layers.get(PREDICTION).visible, driver.layers.get(PSEUDO_LABEL).visible) == (True, False)
 
 
 def test_a_branch_that_was_off_says_nothing_and_a_lost_checkpoint_is_told_once(window: Any, labeled: Project) -> None:

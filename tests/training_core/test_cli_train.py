@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -158,6 +159,24 @@ def test_a_preset_is_a_time(
     assert config["schedule"]["minutes"] == PRESET_MINUTES["thorough"] == 20
     assert "not allowed with" in fails(capsys, "train", str(project.path), "--preset", "quick", "--minutes", "3")
     assert "quick" in fails(capsys, "train", str(project.path), "--preset", "fast")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_in_the_background_all_that_computes_gives_way(make_project: MakeProject, small_settings: Path) -> None:
+    project = make_project()
+    process = Process(
+        "train", str(project.path), "--config", str(small_settings), *ENDLESS, "--events", "-", "--background"
+    )
+    process.until("step_done")
+    policies = {
+        thread.name: os.sched_getscheduler(int(thread.name))
+        for thread in Path(f"/proc/{process.process.pid}/task").iterdir()
+    }
+    process.send(command="stop")
+    assert process.end()[0] == 0
+    assert policies[str(process.process.pid)] == os.SCHED_IDLE
+    assert len(policies) > 1
+    assert set(policies.values()) == {os.SCHED_IDLE}
 
 
 def test_sigterm_is_a_stop_and_a_closed_standard_input_is_not(make_project: MakeProject, small_settings: Path) -> None:
