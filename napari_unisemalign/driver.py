@@ -117,6 +117,7 @@ class Driver:
         view.scrollTo(index)
         _click_in(view.viewport(), view.visualRect(index))
         self.wait(lambda: self.session.tile == name, f"tile {name} on the screen")
+        self.wait(lambda: not self.panel.controller.overlays.pending, f"the overlays of tile {name}")
 
     def choose_class(self, class_id: int) -> None:
         """Click a class in the table."""

@@ -215,7 +215,7 @@ def _predict_all(trainer: Trainer, messenger: Messenger) -> None:
     order = dict.fromkeys([*split.unlabeled, *(tile.name for tile in project.tiles)])
     names, started = [name for name in order if name not in missing], time.monotonic()
     for done, name in enumerate(names):
-        left_s = trainer.forecast.left_to_predict_s(names[done:], trainer.readout.scale)
+        left_s = trainer.forecast.left_to_predict_s(names[done:], trainer.reader.readout.scale)
         spent_s = trainer.progress.elapsed_s + time.monotonic() - started
         share = share_done(spent_s, left_s)
         messenger.send(Status, message=f"Predicting tile {done + 1} of {len(names)}", done=share, eta_s=left_s)

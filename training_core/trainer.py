@@ -1,18 +1,17 @@
 """The training loop: batches in, weights, events and checkpoints out. Start it with `train` in training_core/run.py.
 
-What learns is `training_core.learner`; this module decides when: steps, validations, checkpoints, overlays, the end.
+What learns is `training_core.learner`, what it says of the tiles asks `training_core.reader`; this module decides when:
+steps, validations, checkpoints, overlays, the end.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Literal, TypeVar
-
-import numpy as np
+from typing import Literal
 
 from training_core import checkpoint as checkpoints
 from training_core import distributed, memory
@@ -20,27 +19,23 @@ from training_core.batch import Batch
 from training_core.config import Config, InferenceConfig
 from training_core.data.batches import BatchMaker, prefetched
 from training_core.data.pool import TilePool
-from training_core.data.resample import zoom_to_run
 from training_core.device import Compute, peak_gpu_bytes
 from training_core.errors import ImageError, ProjectError, writing
 from training_core.events import OverlayReady, StepDone, Validated, Warned
 from training_core.forecast import Forecast, share_done
-from training_core.inference import VIEWS, Readout, predict_image
+from training_core.inference import VIEWS
 from training_core.learner import Learner
 from training_core.messenger import Messenger
 from training_core.metrics import Scores
 from training_core.model import UniSemAlign
-from training_core.overlays import write_overlays
 from training_core.pause import wait_while_paused
 from training_core.project import Project
 from training_core.quick_start import QuickStart
-from training_core.readout import candidate_scales, measure_readout, read_readout, usual_scale
+from training_core.reader import Reader
+from training_core.readout import candidate_scales, read_readout, usual_scale
 from training_core.run_folder import Split, peak_rss_bytes, record_change
 from training_core.schedule import Budget
 from training_core.step import StepResult
-from training_core.tile_result import TileResult
-
-Result = TypeVar("Result")
 
 _FIRST_OVERLAYS = (5, 15, 30)
 """Steps after which the first overlays are made, before the first validation."""
@@ -81,7 +76,7 @@ class Trainer:
         self.learner = Learner(model, config, len(pool.class_ids), compute)
         self.progress = Progress()
         self._use(config)
-        self.readout = Readout(scale=usual_scale(config))
+        self.reader = Reader(self.learner, pool, config, self._warn, self._use_smaller_windows)
         self.shown: str | None = None
         self.quick = quick
         """Paints until the network's overlays are as good; None: the network paints from the start."""
@@ -174,7 +169,7 @@ class Trainer:
             config = memory.smaller_step(self.config, self.learner.model.encoder.multiple_px)
             if config is None:
                 raise memory.no_smaller_step(self.config, result)
-            self.messenger.send(Warned, message=memory.step_changed(self.config, config))
+            self._warn(memory.step_changed(self.config, config))
             self._use(config)
         if self.config is not started_with:  # only what has worked is written down
             change = memory.step_changed(started_with, self.config)
@@ -230,10 +225,8 @@ class Trainer:
 
     def validate(self) -> bool:
         """Score the validation tiles (training tiles where there are none) and tell; True: the best so far."""
-        one_view = self.config.inference.model_copy(
-            update={"views": 1}
-        )  # the curve is drawn often, and has to be cheap
-        state, scores = self.progress, self._measure((self.readout.scale,), one_view)
+        # the curve is drawn often, and has to be cheap
+        state, scores = self.progress, self._measure((self.reader.readout.scale,), views=1)
         if self.forecast.wants_views:
             self._time_views()
         state.scores = scores
@@ -255,27 +248,22 @@ class Trainer:
             file.write(json.dumps({**values, "elapsed_s": state.elapsed_s}) + "\n")
         return is_best
 
-    def _measure(self, scales: Sequence[float], inference: InferenceConfig) -> Scores | None:
-        """Scores at the best of `scales`, which becomes the readout."""
-        names, started = self._scored(), time.monotonic()
-        self.learner.predictor.eval()
-
-        def measure(inference: InferenceConfig) -> tuple[Readout, Scores | None]:
-            tiles = ((self.pool.image(name), self.pool.label(name), self._zoom(name)) for name in names)
-            return measure_readout(self.learner.predictor, tiles, self.pool.class_ids, inference, self.compute, scales)
-
-        readout, scores = self._predicted(measure, inference)
-        self.forecast.validated(scales, inference.views or VIEWS, time.monotonic() - started)
+    def _measure(self, scales: Sequence[float], views: int | None = None) -> Scores | None:
+        """Scores at the best of `scales`, where the network is read from now on."""
+        started = time.monotonic()
+        readout, scores = self.reader.measure(self._scored(), scales, views)
+        views = views or self.config.inference.views or VIEWS
+        self.forecast.validated(scales, views, time.monotonic() - started)
         if self.split.val and scores is not None:  # on training tiles it is surer than it has reason to be
-            self.readout = readout
+            self.reader.readout = readout
         return scores
 
     def _time_views(self) -> None:
         """Predict a small tile as all are predicted in the end: only then is it known how long that takes."""
         name = min(self._scored(), key=lambda each: self.forecast.pixels([each]))
         started = time.monotonic()
-        self._predict(name)
-        self.forecast.predicted(name, self.readout.scale, time.monotonic() - started)
+        self.reader.predict(name)
+        self.forecast.predicted(name, self.reader.readout.scale, time.monotonic() - started)
 
     def _scored(self) -> Sequence[str]:
         """The tiles that the curve is measured on."""
@@ -289,7 +277,7 @@ class Trainer:
             "step": state.step,
             "elapsed_s": state.elapsed_s,
             **self.learner.scalars(),
-            "readout": asdict(self.readout),
+            "readout": asdict(self.reader.readout),
             "best": asdict(state.best) if state.best else None,
             "mdice": state.scores.mdice if state.scores else None,
             "mjaccard": state.scores.mjaccard if state.scores else None,
@@ -303,7 +291,7 @@ class Trainer:
         self.learner.restore(checkpoint)
         state = checkpoint.state
         # a finished run may have found another scale; the curve goes on at the one it was drawn at
-        self.readout = replace(read_readout(state), scale=usual_scale(self.config))
+        self.reader.readout = replace(read_readout(state), scale=usual_scale(self.config))
         best = Scores.from_json(state["best"]) if state["best"] else None
         self.progress = Progress(step=state["step"], elapsed_s=state["elapsed_s"], best=best)
 
@@ -315,11 +303,11 @@ class Trainer:
         checkpoint = checkpoints.open_checkpoint(self.run_dir, "best")
         self.learner.load_predictor(checkpoint)
         state = checkpoint.state
-        self.readout = read_readout(state)
+        self.reader.readout = read_readout(state)
         if measure and self.split.val:
-            self.progress.best = self._measure(candidate_scales(self.config), self.config.inference)
-            if self.readout != read_readout(state):
-                checkpoints.write_state(checkpoint, {**state, "readout": asdict(self.readout)})
+            self.progress.best = self._measure(candidate_scales(self.config))
+            if self.reader.readout != read_readout(state):
+                checkpoints.write_state(checkpoint, {**state, "readout": asdict(self.reader.readout)})
 
     def refresh_overlay(self) -> None:
         """Predict the tile on screen and tell where its overlays lie; a tile without a picture costs a warning."""
@@ -328,7 +316,7 @@ class Trainer:
         try:
             paths = self.write_prediction(self.shown, self.run_dir / "overlays")
         except (ImageError, ProjectError) as error:
-            self.messenger.send(Warned, message=f"Tile {self.shown} cannot be shown: {error}")
+            self._warn(f"Tile {self.shown} cannot be shown: {error}")
             self.shown = None
             return
         self.messenger.send(
@@ -337,37 +325,15 @@ class Trainer:
 
     def write_prediction(self, name: str, folder: Path) -> dict[str, Path]:
         """Prediction, pseudo-label and confidence of one tile as PNGs in `folder`."""
-        self.learner.predictor.eval()
         started = time.monotonic()
-        result = self._predict(name)
-        ids = np.array(self.pool.class_ids, np.uint8)
-        paths = write_overlays(folder, name, result, ids, self.learner.threshold.value)
-        self.forecast.predicted(name, self.readout.scale, time.monotonic() - started)
+        paths = self.reader.write(name, folder)
+        self.forecast.predicted(name, self.reader.readout.scale, time.monotonic() - started)
         return paths
 
-    def _predict(self, name: str) -> TileResult:
-        """What the predictor says of a tile, in as many views as the run has."""
-        image = self.pool.image(name)
-        readout = self.readout.zoomed(self._zoom(name))
-        return self._predicted(
-            lambda inference: predict_image(self.learner.predictor, image, inference, self.compute, readout),
-            self.config.inference,
-        )
+    def _warn(self, message: str) -> None:
+        self.messenger.send(Warned, message=message)
 
-    def _predicted(self, predict: Callable[[InferenceConfig], Result], inference: InferenceConfig) -> Result:
-        """What `predict` gives, with smaller windows from now on where memory does not hold them."""
-
-        def tell(message: str) -> None:
-            self.messenger.send(Warned, message=message)
-
-        result, used = memory.with_smaller_windows(inference, self.compute.device, predict, tell)
-        if used is not inference:
-            smaller = self.config.inference.model_copy(update={"window_px": used.window_px})
-            self.config = self.config.model_copy(update={"inference": smaller})
-            change = f"There was not enough memory to predict in windows of more than {used.window_px} px."
-            record_change(self.run_dir, self.config, self.progress.step, change)
-        return result
-
-    def _zoom(self, name: str) -> float:
-        """Pixels at the run's resolution per pixel of the tile."""
-        return zoom_to_run(self.pool.mpp_um(name), self.config.data.mpp)
+    def _use_smaller_windows(self, inference: InferenceConfig) -> None:
+        self.config = self.config.model_copy(update={"inference": inference})
+        change = f"There was not enough memory to predict in windows of more than {inference.window_px} px."
+        record_change(self.run_dir, self.config, self.progress.step, change)

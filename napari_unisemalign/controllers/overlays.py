@@ -247,9 +247,11 @@ class OverlaysController:
             layer.opacity = opacity
 
     def _on_layer(self, event: Any) -> None:
-        """A layer of ours came: follow what the user does to it in napari's own controls."""
+        """A layer of ours came: it is as the switch is, and from then on the switch is as the layer is."""
         layer = event.value
-        if layer.metadata.get(ROLE_KEY) in OVERLAY_ROLES:
+        role = layer.metadata.get(ROLE_KEY)
+        if role in OVERLAY_ROLES:
+            layer.visible = self._view.switches[role].isChecked()
             layer.events.visible.connect(self._follow)
             layer.events.opacity.connect(self._follow)
             self._follow()

@@ -14,7 +14,7 @@ from napari_unisemalign.i18n import tr
 from napari_unisemalign.layers import U8
 from napari_unisemalign.notify import guarded
 from napari_unisemalign.recent import recent_projects, remember
-from napari_unisemalign.widgets.tile_list import VALIDATION_SUFFIX
+from napari_unisemalign.widgets.tile_list import STATE_WORDS, Standing
 from napari_unisemalign.widgets.tiles import EMPTY
 from training_core.demo import make_demo
 from training_core.errors import UserError
@@ -169,7 +169,7 @@ class TilesController:
         remember(project.path)
         self._refresh_recent()
         self._refresh_states()
-        self._view.set_tiles(self._session.tile_names(), self._state_of)
+        self._view.set_tiles(self._session.tile_names(), self._standing_of)
         missing = set(project.missing_images())
         if missing:
             first = sorted(missing)[0]
@@ -227,9 +227,8 @@ class TilesController:
         if name is not None:
             self.show(name)
 
-    def _state_of(self, name: str) -> str:
-        suffix = VALIDATION_SUFFIX if name in self._validation else ""
-        return f"{self._states.get(name, TileState.UNLABELED)}{suffix}"
+    def _standing_of(self, name: str) -> Standing:
+        return Standing(self._states.get(name, TileState.UNLABELED), name in self._validation)
 
     def _refresh_states(self) -> None:
         project = self._session.project
@@ -243,7 +242,10 @@ class TilesController:
             self._view.set_summary(self._busy or EMPTY)
             return
         counts = Counter(self._states.values())
-        parts = ", ".join(f"{counts[state]} {state}" for state in STATE_ORDER if counts[state])
+        part = tr("{count} {state}")
+        parts = ", ".join(
+            part.format(count=counts[state], state=STATE_WORDS[state]) for state in STATE_ORDER if counts[state]
+        )
         self._view.set_summary(tr("{count} tiles: {parts}").format(count=len(self._states), parts=parts))
 
     def _on_listed(self) -> None:

@@ -17,6 +17,7 @@ from qtpy.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QW
 
 from napari_unisemalign.i18n import tr
 from napari_unisemalign.widgets.common import ACCENT
+from training_core.project import TileState
 
 THUMBNAIL_PX = 40
 ROW_PX = 46
@@ -24,13 +25,33 @@ MIX_PX = 3
 STATE_ROLE = Qt.ItemDataRole.UserRole + 1
 LINE_ROLE = Qt.ItemDataRole.UserRole + 2
 MIX_ROLE = Qt.ItemDataRole.UserRole + 3
-VALIDATION_SUFFIX = tr(", for validation")
+COLOR_ROLE = Qt.ItemDataRole.UserRole + 4
 STATE_COLORS = {
-    "unlabelled": "#8a8f98",
-    "labelled": "#4c9be8",
-    "predicted": "#e8963c",
-    "accepted": "#3fae6b",
+    TileState.UNLABELED: "#8a8f98",
+    TileState.LABELED: "#4c9be8",
+    TileState.PREDICTED: "#e8963c",
+    TileState.ACCEPTED: "#3fae6b",
 }
+STATE_WORDS = {
+    TileState.UNLABELED: tr("unlabelled"),
+    TileState.LABELED: tr("labelled"),
+    TileState.PREDICTED: tr("predicted"),
+    TileState.ACCEPTED: tr("accepted"),
+}
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How far a tile has come, and whether its label serves for validation."""
+
+    state: TileState = TileState.UNLABELED
+    validates: bool = False
+
+    @property
+    def words(self) -> str:
+        """Such as "labelled, for validation"."""
+        words = STATE_WORDS[self.state]
+        return tr("{state}, for validation").format(state=words) if self.validates else words
 
 
 @dataclass(frozen=True)
@@ -57,19 +78,19 @@ class TileModel(QAbstractListModel):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._names: tuple[str, ...] = ()
-        self._state_of: Callable[[str], str] = lambda name: ""
-        self._states: dict[str, str] = {}
+        self._standing_of: Callable[[str], Standing] = lambda name: Standing()
+        self._standings: dict[str, Standing] = {}
         self._thumbnails: dict[str, QPixmap] = {}
         self._asked: set[str] = set()
         self._rows: dict[str, int] = {}
         self._details: Mapping[str, TileDetails] = {}
         self._suggesting = False
 
-    def set_tiles(self, names: Sequence[str], state_of: Callable[[str], str]) -> None:
-        """Show these tiles; `state_of` is called for the rows that are drawn."""
+    def set_tiles(self, names: Sequence[str], standing_of: Callable[[str], Standing]) -> None:
+        """Show these tiles; `standing_of` is called for the rows that are drawn."""
         self.beginResetModel()
-        self._names, self._state_of = tuple(names), state_of
-        self._states, self._thumbnails, self._asked, self._details = {}, {}, set(), {}
+        self._names, self._standing_of = tuple(names), standing_of
+        self._standings, self._thumbnails, self._asked, self._details = {}, {}, set(), {}
         self._rows = {name: row for row, name in enumerate(self._names)}
         self.endResetModel()
 
@@ -92,7 +113,7 @@ class TileModel(QAbstractListModel):
 
     def refresh_states(self) -> None:
         """Ask for the states again."""
-        self._states.clear()
+        self._standings.clear()
         if self._names:
             self.dataChanged.emit(self.index(0, 0), self.index(len(self._names) - 1, 0))
 
@@ -113,11 +134,11 @@ class TileModel(QAbstractListModel):
 
     def is_labeled(self, name: str) -> bool:
         """Whether the tile has labels."""
-        return self._state(name).startswith(("labelled", "accepted"))
+        return self._standing(name).state in (TileState.LABELED, TileState.ACCEPTED)
 
     def is_validation(self, name: str) -> bool:
-        """Whether the tile's state says that it is used for validation."""
-        return self._state(name).endswith(VALIDATION_SUFFIX)
+        """Whether the tile is used for validation."""
+        return self._standing(name).validates
 
     def rowCount(self, parent: QModelIndex | None = None) -> int:  # noqa: D102
         return 0 if parent is not None and parent.isValid() else len(self._names)
@@ -129,7 +150,9 @@ class TileModel(QAbstractListModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return name
         if role == STATE_ROLE:
-            return self._state(name)
+            return self._standing(name).words
+        if role == COLOR_ROLE:
+            return STATE_COLORS[self._standing(name).state]
         if role == Qt.ItemDataRole.DecorationRole:
             return self._thumbnail(name)
         if role == LINE_ROLE:
@@ -144,19 +167,19 @@ class TileModel(QAbstractListModel):
         details = self._details.get(name, NO_DETAILS)
         if self._suggesting and details.suggestion:
             return details.suggestion
-        return ", ".join((self._state(name), *details.words))
+        return ", ".join((self._standing(name).words, *details.words))
 
     def _in_words(self, name: str) -> str:
         details = self._details.get(name, NO_DETAILS)
-        words = f"{name}: {', '.join((self._state(name), *details.words))}."
+        words = f"{name}: {', '.join((self._standing(name).words, *details.words))}."
         if details.suggestion:
             words += "\n" + tr("Suggested: {reason}").format(reason=details.suggestion)
         return words + "\n" + tr("Right-click a labelled tile to use it for validation.")
 
-    def _state(self, name: str) -> str:
-        if name not in self._states:
-            self._states[name] = self._state_of(name)
-        return self._states[name]
+    def _standing(self, name: str) -> Standing:
+        if name not in self._standings:
+            self._standings[name] = self._standing_of(name)
+        return self._standings[name]
 
     def _thumbnail(self, name: str) -> QPixmap | None:
         if name not in self._thumbnails and name not in self._asked:
@@ -205,10 +228,9 @@ class TileDelegate(QStyledItemDelegate):
         alignment = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
         painter.setPen(color)
         painter.drawText(line, alignment, name)
-        state = str(index.data(STATE_ROLE))
         second = line.translated(0, line.height())
         painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor(STATE_COLORS.get(state.partition(",")[0], STATE_COLORS["unlabelled"])))
+        painter.setBrush(QColor(index.data(COLOR_ROLE)))
         painter.drawEllipse(second.left() + 1, second.center().y() - 3, 8, 8)
         painter.setPen(color)
         second = second.adjusted(15, 0, 0, 0)

@@ -15,7 +15,7 @@ from napari_unisemalign.i18n import tr
 from napari_unisemalign.widgets.common import FLUSH_STYLE, ElidedLabel, Hint, body_layout, row
 from napari_unisemalign.widgets.order import OrderView
 from napari_unisemalign.widgets.recent import RecentList
-from napari_unisemalign.widgets.tile_list import ROW_PX, TileDelegate, TileDetails, TileModel
+from napari_unisemalign.widgets.tile_list import ROW_PX, Standing, TileDelegate, TileDetails, TileModel
 
 VALIDATION_ACTION = tr("Use the labels for validation, not for training")
 EMPTY = tr("Open a project, make one from your images or slides (drop them here), or try the sample.")
@@ -105,9 +105,9 @@ class TilesView(QWidget):
         self.new_button.setToolTip(tr("Make a project from a folder of PNG, TIFF or JPEG images"))
         self.sample_button.setToolTip(tr("Open a sample project of artificial tissue (it is made the first time)"))
 
-    def set_tiles(self, names: Sequence[str], state_of: Callable[[str], str]) -> None:
+    def set_tiles(self, names: Sequence[str], standing_of: Callable[[str], Standing]) -> None:
         """Fill the list."""
-        self.model.set_tiles(names, state_of)
+        self.model.set_tiles(names, standing_of)
 
     def set_order(self, names: Sequence[str]) -> None:
         """Show these of the tiles, in this order."""

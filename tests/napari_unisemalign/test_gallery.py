@@ -11,7 +11,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
 from napari_unisemalign.arrange import Show, Sort
-from napari_unisemalign.widgets.tile_list import LINE_ROLE, MIX_ROLE
+from napari_unisemalign.widgets.tile_list import LINE_ROLE, MIX_ROLE, Standing
 from napari_unisemalign.widgets.tiles import TilesView
 from training_core.project import Project
 from training_core.project.summaries import TileSummary, add_summary
@@ -127,7 +127,7 @@ def test_of_ten_thousand_tiles_only_those_in_sight_are_drawn(qtbot: QtBot) -> No
     every = [f"tile_{number:05d}" for number in range(10_000)]
     view.thumbnail_wanted.connect(asked.append)
     view.set_project("many", "many")
-    view.set_tiles(every, lambda _name: "unlabelled")
+    view.set_tiles(every, lambda _name: Standing())
     view.resize(360, 600)
     view.show()
     qtbot.waitExposed(view)
