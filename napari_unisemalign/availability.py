@@ -117,7 +117,7 @@ def why_no_next(session: Session) -> str:
     """There must be another tile."""
     if session.project is None:
         return NO_PROJECT
-    return "" if session.next_to_review() is not None else tr("There is no other tile.")
+    return "" if session.has_other_tile else tr("There is no other tile.")
 
 
 def why_not_remove_class(session: Session) -> str:

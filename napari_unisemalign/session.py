@@ -176,6 +176,11 @@ class Session:
         index = names.index(self.tile) + step if self.tile in names else 0
         return names[index] if 0 <= index < len(names) else None
 
+    @property
+    def has_other_tile(self) -> bool:
+        """The list shows another tile than the one on screen, so that `next_to_review` finds one. Asked very often."""
+        return any(name != self.tile for name in self.listed)
+
     def next_to_review(self) -> str | None:
         """The next tile with a prediction that nobody looked at yet, else the next in the list; round and round."""
         names = self.listed

@@ -146,8 +146,8 @@ def _follow(teacher: UniSemAlign, student: UniSemAlign, decay: float, step: int 
         decay = min(decay, (1 + step) / (10 + step))
     pairs = [(t, s) for t, s in zip(teacher.parameters(), student.parameters(), strict=True) if s.requires_grad]
     torch._foreach_lerp_([t for t, _ in pairs], [s.detach() for _, s in pairs], 1 - decay)
-    for ours, theirs in zip(teacher.buffers(), student.buffers(), strict=True):
-        ours.copy_(theirs)
+    if buffers := list(teacher.buffers()):
+        torch._foreach_copy_(buffers, list(student.buffers()))
 
 
 def _over_processes(result: StepResult) -> StepResult:

@@ -236,3 +236,9 @@ def test_every_reason_is_a_sentence(session: Session) -> None:
             availability.why_not_export(state, "labels"),
         ]
         assert all(reason.endswith(".") or reason.endswith("enough.") for reason in reasons), reasons
+
+
+def test_another_tile_is_known_without_looking_for_the_next(session: Session) -> None:
+    for listed in (("tile_01",), ("tile_02",), ("tile_01", "tile_03"), ()):
+        session.set_listed(listed)
+        assert session.has_other_tile is (session.next_to_review() is not None), listed

@@ -30,7 +30,7 @@ def stroke(project: Project, name: str, class_id: int, rows: slice = slice(0, 10
 
 def finished_run(project: Project, run_id: str, names: tuple[str, ...]) -> None:
     folder = project.runs_dir / run_id / "predictions"
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     for name in names:
         tile = project.tile(name)
         for kind in ("prediction", "pseudo_label", "confidence"):
@@ -83,6 +83,22 @@ def test_one_tile_goes_in_and_out_of_the_validation_split(make_project: MakeProj
     assert project.val_names() == ("v_1",)
     with pytest.raises(ProjectError, match="nobody"):
         project.use_for_validation("nobody", True)
+
+
+def test_what_a_resumed_run_predicts_later_is_seen(make_project: MakeProject) -> None:
+    """Though the folder, which had long been as it was, is not read anew for every look at the states."""
+    project = make_project()
+    finished_run(project, "r1", ("u_1",))
+    folder = project.runs_dir / "r1" / "predictions"
+    os.utime(folder, (1e9, 1e9))
+    for _ in range(2):
+        assert [name for name, state in project.states().items() if state is TileState.PREDICTED] == ["u_1"]
+    finished_run(project, "r1", ("u_2",))
+    assert project.states()["u_2"] is TileState.PREDICTED
+    (folder / "u_1.confidence.png").unlink()
+    assert project.states()["u_1"] is TileState.UNLABELED
+    shutil.rmtree(folder)
+    assert TileState.PREDICTED not in project.states().values()
 
 
 def test_states_follow_the_work(make_project: MakeProject) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import time
+from functools import lru_cache
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -13,6 +16,8 @@ from training_core.project.model import Round, TilePrediction
 
 RUNS_FOLDER = "runs"
 ROUNDS_FOLDER = "rounds"
+_SETTLED_NS = 2_000_000_000
+"""A folder that changed within this time may change again under the same time stamp."""
 _KINDS = ("prediction", "pseudo_label", "confidence")
 _round = TypeAdapter(Round)
 
@@ -52,9 +57,22 @@ def find_prediction(project: Path, run_id: str, name: str) -> TilePrediction | N
 def predicted_names(project: Path, run_id: str) -> frozenset[str]:
     """The tiles for which a run has its final output, by one look at the folder."""
     folder = project / RUNS_FOLDER / run_id / "predictions"
-    if not folder.is_dir():
+    try:
+        changed_ns = folder.stat().st_mtime_ns
+    except OSError:
         return frozenset()
-    files = {entry.name for entry in folder.iterdir()}
+    if time.time_ns() - changed_ns < _SETTLED_NS:
+        return _predicted_names(folder)
+    return _known_names(folder, changed_ns)
+
+
+@lru_cache(maxsize=4)
+def _known_names(folder: Path, _changed_ns: int) -> frozenset[str]:
+    return _predicted_names(folder)
+
+
+def _predicted_names(folder: Path) -> frozenset[str]:
+    files = set(os.listdir(folder))
     ending = f".{_KINDS[0]}.png"
     names = (file.removesuffix(ending) for file in files if file.endswith(ending))
     return frozenset(name for name in names if all(f"{name}.{kind}.png" in files for kind in _KINDS))
