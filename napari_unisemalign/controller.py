@@ -67,7 +67,7 @@ class Controller:
         self.drops = DropsController(self.context, self.tiles)
         self.gallery: GalleryController = GalleryController(self.context)
         self.overlays: OverlaysController = OverlaysController(self.context)
-        self.parts: PartsController = PartsController(self.context)
+        self.parts: PartsController = PartsController(self.context, self.overlays)
         self.undo: UndoController = UndoController(self.context, self.labels, self.tiles)
         self.brush = BrushController(self.context)
         self.painting: PaintingController = PaintingController(self.context, self.labels, self.undo)

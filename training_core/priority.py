@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import suppress
 
 _NICENESS = 15
+"""Not SCHED_IDLE: a window would be smoother by some milliseconds, but beside a program that keeps every core busy a
+training would not even start."""
 _BELOW_NORMAL = 0x4000
 
 
@@ -17,10 +18,5 @@ def yield_to_others() -> None:
 
         kernel = ctypes.windll.kernel32
         kernel.SetPriorityClass(kernel.GetCurrentProcess(), _BELOW_NORMAL)
-        return
-    os.nice(_NICENESS)
-    if sys.platform == "linux":
-        # A nice process still holds on to its turn for some milliseconds; this one gives way at once. Threads that
-        # are started from now on, such as torch's, do too.
-        with suppress(OSError):  # a container may not let it
-            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    else:
+        os.nice(_NICENESS)

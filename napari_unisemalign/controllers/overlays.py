@@ -41,7 +41,7 @@ class OverlaysController:
     """Loads overlays as they come, and keeps the switches and the layers the same."""
 
     shown = Signal()
-    """What `pending` waited for is on the screen, or cannot be read."""
+    """What `pending` waited for is on the screen, or cannot be read, or there is nothing to be shown."""
 
     def __init__(self, context: Context) -> None:
         self._session, self._layers, self.reporter = context.session, context.layers, context.reporter
@@ -145,6 +145,7 @@ class OverlaysController:
             self._layers.clear_overlays()
             self._view.set_words("")
             self._warm()
+            self.shown.emit()
             return
         self._request(lambda: read_maps(project, name, overlays))
 

@@ -9,6 +9,7 @@ from qtpy.QtCore import QProcess
 from napari_unisemalign import availability
 from napari_unisemalign.background import Background
 from napari_unisemalign.controllers.context import Context
+from napari_unisemalign.controllers.overlays import OverlaysController
 from napari_unisemalign.i18n import tr
 from napari_unisemalign.layers import PART, PREDICTION, PSEUDO_LABEL, ROLE_KEY, U8
 from napari_unisemalign.notify import guarded
@@ -24,7 +25,8 @@ LAST_WAIT_MS = 3000
 class PartsController:
     """Shows what one part says as long as its switch is on. One process at a time; what it finds is kept."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, overlays: OverlaysController) -> None:
+        self._overlays = overlays
         self._session, self._layers, self.reporter = context.session, context.layers, context.reporter
         self._view = context.panel.overlays
         self._background = Background(context.panel)
@@ -129,7 +131,9 @@ class PartsController:
             self._view.set_part_words(words.get(part, ""))
             return
         self._layers.show_overlay(PART, ids, self._session.classes())
-        self._view.set_part_words(agreement_in_words(part, ids, self._layers.overlay_ids(PREDICTION)))
+        tile = self._session.tile
+        prediction = None if tile is None else self._overlays.shown_prediction(tile)
+        self._view.set_part_words(agreement_in_words(part, ids, prediction))
 
     def _give_up(self, error: UserError) -> None:
         self._clear(tr("What this part says cannot be read."))

@@ -102,6 +102,20 @@ def test_pointing_at_a_button_shows_and_counts_what_it_would_do(
     assert view.preview.text().startswith("Reject ")
 
 
+def test_a_tile_without_a_prediction_has_a_preview_of_its_own(
+    window: Any, project: Project, truths: Any, add_run: Any
+) -> None:
+    _viewer, driver, _answers = window
+    add_run(project, "20260101-000000", {"tile_01": truths["tile_01"]})
+    driver.panel.controller.open_project(project.path)
+    point_at(driver, driver.panel.correct.accept_tile_button)
+    assert marks(driver).any()
+    assert "9,216 pixels" in driver.panel.correct.preview.text()
+    driver.panel.controller.tiles.show("tile_02")
+    assert not marks(driver).any()
+    assert "9,216 pixels" not in driver.panel.correct.preview.text()
+
+
 def test_the_tab_key_previews_too(window: Any, predicted_project: Project) -> None:
     _viewer, driver, _answers = window
     driver.panel.controller.open_project(predicted_project.path)
