@@ -280,6 +280,7 @@ def test_changing_the_tile_saves_at_once(window: Any, project: Project) -> None:
     driver.stroke([(30, 30)], 8)
     painted = driver.label()
     driver.show_tile("tile_02")
+    driver.wait_saved()  # in a thread
     np.testing.assert_array_equal(project.label("tile_01"), painted)
     assert not project.has_label("tile_02")
 
