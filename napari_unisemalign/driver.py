@@ -173,8 +173,8 @@ class Driver:
         return None if ids is None or (ids == UNLABELED).all() else ids.copy()
 
     def wait_saved(self) -> None:
-        """Wait until the strokes have been saved by themselves; two seconds are promised."""
-        self.wait(lambda: not self.panel.controller.labels.unsaved_names(), "the strokes to be saved", 2.0)
+        """Wait until the strokes have been saved by themselves."""
+        self.wait(lambda: not self.panel.controller.labels.unsaved_names(), "the strokes to be saved")
 
     def wait_for_new_overlay(self, former: U8 | None, timeout_s: float = 300.0) -> U8:
         """Wait until the prediction layer shows something else while training runs."""

@@ -32,7 +32,7 @@ def inside_square() -> np.ndarray:
 def marks(driver: Any) -> np.ndarray:
     """What is drawn over the tile, once it is up to date."""
     preview = driver.panel.controller.correction._preview
-    driver.wait(lambda: not preview.busy, "the preview", 10.0)
+    driver.wait(lambda: not preview.busy, "the preview")
     layer = preview.marks.layer
     return np.zeros((96, 96), np.uint8) if layer is None else np.array(layer.data)
 
@@ -138,7 +138,7 @@ def test_the_area_under_the_mouse_is_shown_before_the_click(
     view, canvas = driver.panel.correct, viewer.window._qt_viewer.canvas.native
     driver.click(view.click_button)
     QTest.mouseMove(canvas, on_canvas(viewer, row, column))
-    driver.wait(lambda: "gland" in view.preview.text(), "the count", 10.0)
+    driver.wait(lambda: "gland" in view.preview.text(), "the count")
     assert view.preview.text() == f"Accept 1 area, {area.sum():,} pixels, gland."
     drawn = marks(driver)
     assert (drawn == ACCEPT).any()

@@ -76,7 +76,7 @@ def test_a_training_is_drawn_beside_the_rounds_before(window: Any, project: Proj
     driver.open_step(3)
     chart = driver.panel.train.chart
     # after a restart: the last round in full, the one before as a faint line
-    driver.wait(lambda: names(driver) == ["mean", "background", "gland", "round 1"], "the rounds", 5.0)
+    driver.wait(lambda: names(driver) == ["mean", "background", "gland", "round 1"], "the rounds")
     assert chart.isVisible()
     by_name = {each.name: each for each in chart.view.series}
     assert by_name["gland"].color == project.classes[1].color
@@ -87,7 +87,7 @@ def test_a_training_is_drawn_beside_the_rounds_before(window: Any, project: Proj
     session.begin_training()
     for event in [started("20260103-000000"), *events("20260103-000000", 80.0)]:
         session.apply(event)
-    driver.wait(lambda: "round 2" in names(driver), "the training to be drawn", 5.0)
+    driver.wait(lambda: "round 2" in names(driver), "the training to be drawn")
     assert names(driver) == ["mean", "background", "gland", "round 1", "round 2"]
     assert "gland&nbsp;80&nbsp;%" in chart.legend.text()
     assert project.classes[1].color in chart.legend.text()
@@ -110,11 +110,11 @@ def test_a_class_keeps_its_colour_when_that_is_changed(window: Any, project: Pro
     _viewer, driver, _answers = window
     add_round(project, "20260101-000000", 60.0)
     driver.panel.controller.open_project(project.path)
-    driver.wait(lambda: "gland" in names(driver), "the round", 5.0)
+    driver.wait(lambda: "gland" in names(driver), "the round")
     driver.session.project.update_class(1, color="#123456")
     driver.session.classes_changed.emit()
     colors = lambda: {each.name: each.color for each in driver.panel.train.chart.view.series}  # noqa: E731
-    driver.wait(lambda: colors()["gland"] == "#123456", "the new colour", 5.0)
+    driver.wait(lambda: colors()["gland"] == "#123456", "the new colour")
 
 
 def test_without_validation_tiles_the_chart_says_what_it_shows(window: Any, project: Project) -> None:
@@ -127,7 +127,7 @@ def test_without_validation_tiles_the_chart_says_what_it_shows(window: Any, proj
     for event in events(run_id, 60.0):
         session.apply(event.model_copy(update={"measured_on": "training"}) if isinstance(event, Validated) else event)
     note = driver.panel.train.chart.note
-    driver.wait(lambda: note.text().startswith("No validation tile"), "the sentence", 5.0)
+    driver.wait(lambda: note.text().startswith("No validation tile"), "the sentence")
     session.end_training("Done.")
 
 
@@ -137,13 +137,13 @@ def test_the_table_holds_every_curve_of_every_round(window: Any, project: Projec
     add_round(project, "20260102-000000", 70.0)
     driver.panel.controller.open_project(project.path)
     driver.open_step(3)
-    driver.wait(lambda: "round 1" in names(driver), "the rounds", 5.0)
+    driver.wait(lambda: "round 1" in names(driver), "the rounds")
     driver.click(driver.panel.train.chart.save_button)  # the user thinks better of it
     assert answers.asked == ["table_file"]
     answers.folder = tmp_path
     driver.click(driver.panel.train.chart.save_button)
     path = tmp_path / "table.csv"
-    driver.wait(path.exists, "the table", 5.0)
+    driver.wait(path.exists, "the table")
     with path.open(encoding="utf-8", newline="") as file:
         lines = list(csv.DictReader(file))
     assert {line["round"] for line in lines} == {"1", "2"}

@@ -41,7 +41,7 @@ def opened(window: Any, project: Project, add_run: Callable[..., None]) -> Any:
 
 def marks(driver: Any) -> np.ndarray:
     preview = driver.panel.controller.correction._preview
-    driver.wait(lambda: not preview.busy, "the preview", 10.0)
+    driver.wait(lambda: not preview.busy, "the preview")
     layer = preview.marks.layer
     return np.zeros((96, 96), np.uint8) if layer is None else np.array(layer.data)
 

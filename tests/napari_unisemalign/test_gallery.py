@@ -36,7 +36,7 @@ def opened(driver: Any, project: Project) -> Any:
 
 
 def gathered(driver: Any) -> None:
-    driver.wait(lambda: driver.panel.controller.gallery.is_up_to_date, "the facts of all tiles", 5.0)
+    driver.wait(lambda: driver.panel.controller.gallery.is_up_to_date, "the facts of all tiles")
 
 
 def names(driver: Any) -> list[str]:
@@ -100,11 +100,11 @@ def test_searching_and_an_empty_list_says_why(window: Any, measured: Project) ->
     _viewer, driver, _answers = window
     tiles = opened(driver, measured)
     QTest.keyClicks(tiles.order.search_edit, "03")
-    driver.wait(lambda: names(driver) == ["tile_01", "tile_03"], "the search, with the tile on screen", 3.0)
+    driver.wait(lambda: names(driver) == ["tile_01", "tile_03"], "the search, with the tile on screen")
     QTest.keyClicks(tiles.order.search_edit, "x")
-    driver.wait(lambda: "Clear the search" in tiles.order.hint.text(), "the sentence", 3.0)
+    driver.wait(lambda: "Clear the search" in tiles.order.hint.text(), "the sentence")
     tiles.order.search_edit.clear()
-    driver.wait(lambda: len(names(driver)) == 4, "all tiles", 3.0)
+    driver.wait(lambda: len(names(driver)) == 4, "all tiles")
     assert not tiles.order.hint.text()
 
 

@@ -57,7 +57,7 @@ def test_a_stroke_of_the_mouse_is_answered_by_a_new_overlay(window: Any, started
         assert view.live_button.isChecked()
         driver.wait(lambda: driver.prediction() is not None, "the first overlay", 120.0)
         first = driver.prediction()
-        driver.wait(lambda: "labels of 1 tile." in view.live_status.text(), "the status", 5.0)
+        driver.wait(lambda: "labels of 1 tile." in view.live_status.text(), "the status")
         assert not driver.session.training.active
         assert not driver.panel.correct.reject_button.isEnabled()
 
@@ -117,5 +117,5 @@ def test_what_is_missing_is_said_in_the_status_and_closing_ends_the_process(wind
     assert answers.asked == []
     closed: list[bool] = []
     viewer.window._qt_window.destroyed.connect(lambda: closed.append(True))
-    driver.wait(lambda: bool(closed), "the window to be closed", 10.0)
+    driver.wait(lambda: bool(closed), "the window to be closed")
     del viewer.window._qt_window

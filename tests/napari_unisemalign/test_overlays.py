@@ -31,7 +31,7 @@ def graded_project(predicted_project: Project) -> Project:
 
 def open_settled(driver: Any, project: Project) -> None:
     driver.panel.controller.open_project(project.path)
-    driver.wait(lambda: all(driver.layers.get(role) is not None for role in OVERLAY_ROLES), "the layers", 10.0)
+    driver.wait(lambda: all(driver.layers.get(role) is not None for role in OVERLAY_ROLES), "the layers")
     driver.pause(0.1)
 
 
@@ -122,7 +122,7 @@ def test_the_slider_leaves_open_and_accepting_takes_what_is_seen(window: Any, gr
     for _ in range(5):
         QTest.keyClick(view.below_slider, Qt.Key.Key_PageUp)
     assert view.below == pytest.approx(0.5)
-    driver.wait(lambda: "left open" in view.words.text(), "the slider", 5.0)
+    driver.wait(lambda: "left open" in view.words.text(), "the slider")
     shown = overlays.shown_prediction("tile_01")
     assert (shown[:, :47] == UNLABELED).all()
     np.testing.assert_array_equal(shown[:, 49:], whole[:, 49:])
@@ -169,7 +169,7 @@ def test_refreshing_steals_nothing(window: Any, predicted_project: Project, trut
     layers = list(viewer.layers)
     add_run(predicted_project, NEXT_RUN, {"tile_01": 1 - truths["tile_01"]})
     driver.session.overlays_changed.emit("tile_01")
-    driver.wait(lambda: (driver.prediction() == 1 - truths["tile_01"]).all(), "the new overlay", 5.0)
+    driver.wait(lambda: (driver.prediction() == 1 - truths["tile_01"]).all(), "the new overlay")
     driver.pause(0.1)
     assert list(viewer.layers) == layers
     assert viewer.layers.selection.active is viewer.layers[TILE]
@@ -200,7 +200,7 @@ def test_maps_are_read_away_from_the_window(
     monkeypatch.setattr(overlay_maps, "read_mask", listening)
     driver.panel.controller.tiles.show("tile_02")
     assert driver.panel.controller.overlays.pending
-    driver.wait(lambda: not driver.panel.controller.overlays.pending, "the overlays", 10.0)
+    driver.wait(lambda: not driver.panel.controller.overlays.pending, "the overlays")
     assert len(threads) >= 3
     assert threading.main_thread() not in threads
     assert (driver.layers.overlay_ids(PREDICTION) != UNLABELED).any()

@@ -74,7 +74,7 @@ def test_each_part_is_shown_when_it_is_asked_for(window: Any, labeled: Project) 
     driver.panel.controller.open_project(labeled.path)
     driver.show_tile("tile_03")
     view = driver.panel.overlays
-    driver.wait(lambda: driver.layers.get(PART) is not None, "the layers", 10.0)
+    driver.wait(lambda: driver.layers.get(PART) is not None, "the layers")
     assert words(driver) == ""
     assert (shown(driver) == UNLABELED).all()
     driver.click(view.switches[PART])
@@ -89,14 +89,14 @@ def test_each_part_is_shown_when_it_is_asked_for(window: Any, labeled: Project) 
     driver.click(view.flicker_button)
     assert (driver.layers.get(PART).visible, driver.layers.get(PREDICTION).visible) == (True, False)
     ask(driver, Part.DECODER)
-    driver.wait(lambda: "The decoder alone" in words(driver), "the decoder", 5.0)
+    driver.wait(lambda: "The decoder alone" in words(driver), "the decoder")
     assert "on 100 % of the pixels" in words(driver)
     assert (shown(driver) != driver.layers.overlay_ids(PREDICTION)).mean() < 0.001  # a tie that falls otherwise
     driver.show_tile("tile_04")  # asked anew by itself, the switch being on
     assert (shown(driver) == UNLABELED).all()
     driver.wait(lambda: "The decoder alone" in words(driver), "the other tile's", WAIT_S)
     driver.show_tile("tile_03")
-    driver.wait(lambda: "The decoder alone" in words(driver), "what is known already", 5.0)
+    driver.wait(lambda: "The decoder alone" in words(driver), "what is known already")
     driver.click(view.switches[PART])
     assert words(driver) == ""
     assert (driver.layers.get(PREDICTION).visible, driver.layers.get(PSEUDO_LABEL).visible) == (True, False)
@@ -107,7 +107,7 @@ def test_a_branch_that_was_off_says_nothing_and_a_lost_checkpoint_is_told_once(w
     train(labeled, "alignment.use_text=false")
     driver.panel.controller.open_project(labeled.path)
     driver.show_tile("tile_03")
-    driver.wait(lambda: driver.layers.get(PART) is not None, "the layers", 10.0)
+    driver.wait(lambda: driver.layers.get(PART) is not None, "the layers")
     driver.click(driver.panel.overlays.switches[PART])
     driver.wait(lambda: "trained without text prompts" in words(driver), "the answer", WAIT_S)
     index = labeled.runs_dir / labeled.run_ids()[0] / "checkpoints" / "index.json"
@@ -125,10 +125,10 @@ def test_while_training_runs_the_words_say_when_the_parts_come(window: Any, labe
     _viewer, driver, _answers = window
     driver.panel.controller.open_project(labeled.path)
     driver.show_tile("tile_03")
-    driver.wait(lambda: driver.layers.get(PART) is not None, "the layers", 10.0)
+    driver.wait(lambda: driver.layers.get(PART) is not None, "the layers")
     driver.start_training(5.0)
     driver.wait(lambda: driver.session.overlays("tile_03") is not None, "the first overlay", WAIT_S)
     driver.click(driver.panel.overlays.switches[PART])
     assert words(driver) == "The parts can be asked for when the training has ended."
     driver.panel.controller.training.kill()
-    driver.wait(lambda: not driver.session.training.active, "the end", 10.0)
+    driver.wait(lambda: not driver.session.training.active, "the end")

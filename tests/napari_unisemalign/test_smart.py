@@ -116,6 +116,7 @@ def test_fill_by_button_is_one_step_of_undo(window: Any, project: Project) -> No
 def test_grow_and_snap_by_key(window: Any, predicted_project: Project, truths: Any) -> None:
     viewer, driver, _answers = window
     driver.panel.controller.open_project(predicted_project.path)
+    driver.wait(lambda: not driver.panel.controller.overlays.pending, "the prediction")
     truth = truths["tile_01"]
     pixels = np.argwhere(truth == 1)
     row, column = (int(each) for each in pixels[len(pixels) // 2])

@@ -42,7 +42,7 @@ def test_the_tour_points_at_the_real_parts_one_after_the_other(window: Any, proj
         assert panel.tour.isVisible()
         assert panel.tour.title.text().startswith(f"{number} of {len(STOPS)}")
         assert panel.tour.text.text() == stop.text
-        driver.wait(lambda: not_cut_off(panel.tour.text), f"room for the text of stop {number}", 5.0)
+        driver.wait(lambda: not_cut_off(panel.tour.text), f"room for the text of stop {number}")
         click(panel.tour.next_button)
     assert not panel.tour.isVisible()
     assert not panel.spotlight.isVisible()

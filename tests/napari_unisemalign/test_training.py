@@ -68,7 +68,7 @@ def wait_closed(viewer: Any, driver: Any) -> None:
     """Until Qt has deleted the closed window; then the fixture must not close it once more."""
     closed: list[bool] = []
     viewer.window._qt_window.destroyed.connect(lambda: closed.append(True))
-    driver.wait(lambda: bool(closed), "the window to be closed", 10.0)
+    driver.wait(lambda: bool(closed), "the window to be closed")
     del viewer.window._qt_window
 
 
@@ -105,14 +105,14 @@ def test_stopping_keeps_the_run_and_records_the_round(
     start(driver, labeled_project)
     assert "2 labelled, 2 unlabelled" in driver.panel.train.status.text()
     driver.show_tile("tile_03")
-    driver.wait(lambda: driver.panel.train.status.text() == "shows tile_03", "the trainer to be told", 5.0)
+    driver.wait(lambda: driver.panel.train.status.text() == "shows tile_03", "the trainer to be told")
     driver.choose_class(1)
     driver.stroke([(30, 30)], 8)
     driver.wait_saved()
     add_run(labeled_project, "20260103-000000", {"tile_03": truths["tile_03"], "tile_04": truths["tile_04"]})
     driver.click(driver.panel.train.stop_button)
     assert not driver.panel.train.stop_button.isEnabled()
-    driver.wait(lambda: idle(driver), "the end", 10.0)
+    driver.wait(lambda: idle(driver), "the end")
     assert driver.panel.train.status.text().startswith("Stopped and kept after 3 steps")
     assert [each.run_id for each in labeled_project.rounds()] == ["20260103-000000"]
     np.testing.assert_array_equal(driver.prediction(), truths["tile_03"])
@@ -127,7 +127,7 @@ def test_a_stop_before_the_first_step_is_no_round(
     _viewer, driver, _answers = window
     start(driver, labeled_project)
     driver.click(driver.panel.train.stop_button)
-    driver.wait(lambda: idle(driver), "the end", 10.0)
+    driver.wait(lambda: idle(driver), "the end")
     assert "before it had learned anything" in driver.panel.train.status.text()
     assert not labeled_project.rounds()
     assert driver.panel.messages.text == ""
@@ -141,7 +141,7 @@ def test_a_crash_is_told_and_nothing_is_lost(window: Any, labeled_project: Proje
     process = driver.panel.controller.training.process
     with driver.watching():
         os.kill(process._process.processId(), signal.SIGKILL)
-        driver.wait(lambda: idle(driver), "the end", 10.0)
+        driver.wait(lambda: idle(driver), "the end")
     assert "Your labels are safe" in driver.panel.messages.text
     assert driver.panel.train.start_button.isEnabled()
     assert not labeled_project.rounds()
@@ -187,11 +187,11 @@ def test_closing_the_dock_while_training_asks_and_docks_again(window: Any, label
     dock = driver.panel.parentWidget()
     answers.close = CloseAnswer.WAIT
     dock.destroyOnClose()
-    driver.wait(lambda: answers.asked == ["close_while_training"], "the question", 5.0)
-    driver.wait(lambda: driver.panel.isVisible(), "the panel to come back", 5.0)
+    driver.wait(lambda: answers.asked == ["close_while_training"], "the question")
+    driver.wait(lambda: driver.panel.isVisible(), "the panel to come back")
     assert viewer.window.dock_widgets[driver.panel.dock_name] is driver.panel
     driver.click(driver.panel.train.stop_button)
-    driver.wait(lambda: idle(driver), "the end", 10.0)
+    driver.wait(lambda: idle(driver), "the end")
 
 
 def test_closing_saves_the_last_strokes(window: Any, project: Project) -> None:

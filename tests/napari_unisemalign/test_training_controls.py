@@ -55,7 +55,7 @@ def test_pause_resume_cut_off_keep_and_discard(window: Any, labeled_project: Pro
         # kept as it is; the chart goes on where it was
         before = list(driver.session.curves.loss)
         driver.click(controls.keep_run_button)
-        driver.wait(lambda: not phase(Phase.IDLE), "the run to go on", 10.0)
+        driver.wait(lambda: not phase(Phase.IDLE), "the run to go on")
         assert driver.session.curves.loss[: len(before)] == before
         driver.wait(lambda: phase(Phase.IDLE), "the run to be kept", 90.0)
     (kept,) = labeled_project.run_ids()
