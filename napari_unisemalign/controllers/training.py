@@ -26,6 +26,7 @@ class TrainingController:
         self._warned: set[str] = set()
         self.discarding = False
         """The process was killed to forget its run."""
+        self._killed = False
         self.process = TrainerProcess(context.panel)
         self.process.event_received.connect(self._on_event)
         self.process.ended.connect(self._on_ended)
@@ -61,7 +62,7 @@ class TrainingController:
 
     def run(self, command: list[str], before: Curves | None = None) -> None:
         """Start a process that trains. before: the curves of what it goes on with."""
-        self._finished, self.discarding = None, False
+        self._finished, self.discarding, self._killed = None, False, False
         self._session.begin_training(before)
         self.process.start(command)
 
@@ -74,6 +75,7 @@ class TrainingController:
 
     def kill(self) -> None:
         """End the process at once."""
+        self._killed = True
         self.process.kill()
         self.process.wait(5000)
 
@@ -96,6 +98,8 @@ class TrainingController:
         elif training.failure:
             self._session.end_training(tr("Training could not go on; the message above says why."))
             self.reporter.error(training.failure)
+        elif self._killed:
+            self._session.end_training(tr("Training was ended at once. Labels and earlier rounds are as they were."))
         elif ending.in_words():
             self._session.end_training(tr("Training ended unexpectedly; the message above says more."))
             self.reporter.error(ending.in_words(), ending.details)

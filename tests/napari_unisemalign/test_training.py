@@ -177,6 +177,7 @@ def test_closing_now_is_the_last_resort(window: Any, labeled_project: Project) -
     answers.close = CloseAnswer.KILL
     assert viewer.window._qt_window.close()
     assert idle(driver)
+    assert driver.panel.messages.text == ""  # it ended as it was told to, not for want of memory
     wait_closed(viewer, driver)
 
 
