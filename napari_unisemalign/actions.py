@@ -18,8 +18,8 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from napari_unisemalign import availability
-from napari_unisemalign.i18n import tr
 from napari_unisemalign.review import Deed
+from training_core.i18n import tr
 
 if TYPE_CHECKING:
     from napari_unisemalign.controller import Controller

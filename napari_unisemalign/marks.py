@@ -12,8 +12,8 @@ from napari.layers import Labels
 from napari.utils.colormaps import DirectLabelColormap
 from scipy import ndimage
 
-from napari_unisemalign.i18n import tr
 from napari_unisemalign.layers import ROLE_KEY, U8, Mask
+from training_core.i18n import tr
 
 if TYPE_CHECKING:
     from napari import Viewer

@@ -10,9 +10,9 @@ from enum import StrEnum
 
 import numpy as np
 
-from napari_unisemalign.i18n import tr
 from napari_unisemalign.layers import U8, Mask
 from napari_unisemalign.session import Overlays
+from training_core.i18n import tr
 from training_core.io import read_mask
 from training_core.project import UNLABELED, Project, TissueClass
 

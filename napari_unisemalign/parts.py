@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_unisemalign.i18n import tr
 from napari_unisemalign.layers import U8
+from training_core.i18n import tr
 from training_core.io import read_mask
 from training_core.project import UNLABELED, Project
 from training_core.project.runs import RUNS_FOLDER

@@ -11,10 +11,10 @@ from enum import StrEnum
 
 import numpy as np
 
-from napari_unisemalign.i18n import ntr, tr
 from napari_unisemalign.layers import U8, Mask
 from napari_unisemalign.session import Overlays
 from training_core.accepting import Amount, acceptance, amount, area_at
+from training_core.i18n import ntr, tr
 from training_core.io import read_mask
 from training_core.postprocess import CleanUp, clean_up
 from training_core.project import UNLABELED, Project, TissueClass

@@ -13,7 +13,6 @@ from typing import Any
 
 from psygnal import Signal
 
-from napari_unisemalign.i18n import tr
 from napari_unisemalign.training_curves import Curves
 from napari_unisemalign.undo import UndoStack
 from training_core.events import (
@@ -28,6 +27,7 @@ from training_core.events import (
     StepDone,
     Validated,
 )
+from training_core.i18n import tr
 from training_core.project import Project, TileState, TissueClass
 
 

@@ -14,6 +14,7 @@ from training_core.events import OverlayReady, Status
 from training_core.features.encode import ready
 from training_core.features.painter import HeadPainter
 from training_core.features.store import FeatureStore
+from training_core.i18n import ntr, tr
 from training_core.messenger import Messenger
 from training_core.project import Project
 from training_core.project.thumbnails import CACHE_FOLDER
@@ -61,7 +62,7 @@ class Live:
         """
         tile: str | None = None
         behind = False
-        self._messenger.send(Status, message="Live: waiting for a stroke.")
+        self._messenger.send(Status, message=tr("Live: waiting for a stroke."))
         while True:
             stop, shown = self._messenger.pending() if behind else self._messenger.wait()
             if stop:
@@ -83,11 +84,12 @@ class Live:
             behind = self._painter.fit(tile)
             paths = self._painter.paint(tile, self._folder, self._threshold)
         except (ImageError, MaskError, ProjectError) as error:
-            self._messenger.send(Status, message=f"Live: {error}")
+            self._messenger.send(Status, message=tr("Live: {error}").format(error=error))
             return False
         self._step += 1
         values = {kind: str(path) for kind, path in paths.items()}
         self._messenger.send(OverlayReady, step=self._step, tile=tile, source="live", **values)
         n = self._painter.n_tiles
-        self._messenger.send(Status, message=f"Live: painted from the labels of {n} {'tile' if n == 1 else 'tiles'}.")
+        words = ntr("Live: painted from the labels of {n} tile.", "Live: painted from the labels of {n} tiles.", n)
+        self._messenger.send(Status, message=words.format(n=n))
         return behind

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from training_core.checkpoint import restore_rng_state, rng_state
 from training_core.config import Config, InferenceConfig
 from training_core.errors import MemoryLimitError
+from training_core.i18n import tr
 from training_core.inference import WINDOW_PX
 from training_core.pseudo_label import Threshold
 
@@ -133,15 +134,25 @@ def step_changed(before: Config, after: Config) -> str:
     old, new, both = before.data, after.data, after.pseudo_label.enabled
     changes = []
     if (old.labeled_batch, old.unlabeled_batch) != (new.labeled_batch, new.unlabeled_batch):
-        now = f"{new.labeled_batch} labelled" + (f" and {new.unlabeled_batch} unlabelled" if both else "")
-        then = f"{old.labeled_batch}" + (f" and {old.unlabeled_batch}" if both else "")
-        changes.append(f"{now} crops a step instead of {then}")
+        words = tr("{now} labelled crops a step instead of {then}")
+        if both:
+            words = tr(
+                "{now} labelled and {now_unlabeled} unlabelled crops a step instead of {then} and {then_unlabeled}"
+            )
+        changes.append(
+            words.format(
+                now=new.labeled_batch,
+                then=old.labeled_batch,
+                now_unlabeled=new.unlabeled_batch,
+                then_unlabeled=old.unlabeled_batch,
+            )
+        )
     if old.crop_px != new.crop_px:
-        changes.append(f"crops of {new.crop_px} instead of {old.crop_px} px")
-    return (
-        f"There was not enough memory for a training step, so it goes on with {' and '.join(changes)}; nothing that "
+        changes.append(tr("crops of {now} instead of {then} px").format(now=new.crop_px, then=old.crop_px))
+    return tr(
+        "There was not enough memory for a training step, so it goes on with {changes}; nothing that "
         "was learned is lost. Close other programs before the next run, or choose a smaller encoder."
-    )
+    ).format(changes=tr(" and ").join(changes))
 
 
 def no_smaller_step(config: Config, words: str) -> MemoryLimitError:
@@ -186,10 +197,11 @@ def with_smaller_windows(
                 "close other programs, cut the image into smaller ones or predict on a machine with more memory",
             )
         config = config.model_copy(update={"window_px": max(MIN_WINDOW_PX, window // 2)})
-        tell(
-            f"There was not enough memory to predict in windows of {window} px, so windows of {config.window_px} px "
-            "are used; borders may differ a little. Close other programs to have the larger ones again."
+        words = tr(
+            "There was not enough memory to predict in windows of {before} px, so windows of {now} px are used; "
+            "borders may differ a little. Close other programs to have the larger ones again."
         )
+        tell(words.format(before=window, now=config.window_px))
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from training_core import distributed
 from training_core.events import Paused, Resumed, Warned
+from training_core.i18n import tr
 from training_core.messenger import Messenger
 
 
@@ -20,7 +21,8 @@ def wait_while_paused(messenger: Messenger, step: int, save: Callable[[], None],
         return 0.0
     if distributed.n_processes() > 1:
         messenger.paused = False
-        messenger.send(Warned, message="A training in several processes cannot be paused. Stop it and resume it later.")
+        words = tr("A training in several processes cannot be paused. Stop it and resume it later.")
+        messenger.send(Warned, message=words)
         return 0.0
     started = time.monotonic()
     save()

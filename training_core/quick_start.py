@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 import json
+from enum import Enum
 from typing import TYPE_CHECKING
 
 import torch
@@ -21,6 +22,7 @@ from training_core.events import OverlayReady, Status, Warned
 from training_core.features.encode import ready
 from training_core.features.painter import HeadPainter
 from training_core.features.store import FeatureStore
+from training_core.i18n import tr
 from training_core.messenger import Messenger
 from training_core.metrics import Scores
 from training_core.project import Project
@@ -30,6 +32,17 @@ if TYPE_CHECKING:
     from training_core.encoders import Encoder
 
 STEPS_WITHOUT_VALIDATION = 100
+
+
+class Painted(Enum):
+    """Who made the overlay that is on screen before the network's own."""
+
+    QUICK_START = "quick_start"
+    RUN_BEFORE = "run_before"
+
+
+def _called(painted: Painted) -> str:
+    return tr("the quick start") if painted is Painted.QUICK_START else tr("the run before")
 
 
 class QuickStart:
@@ -45,8 +58,8 @@ class QuickStart:
         self._val = project.val_names()
         self._in_charge = True
         self._before = project.latest_run_id()
-        self._shown_by: str | None = None
-        """In words, whose overlay is on screen until the network's may be; None: nobody's yet."""
+        self._shown_by: Painted | None = None
+        """Whose overlay is on screen until the network's may be; None: nobody's yet."""
         self._has_fitted = False
         self._bar: float | None = None
         """mDice in percent, on the validation tiles, of what is on screen."""
@@ -63,9 +76,9 @@ class QuickStart:
             self._has_fitted = True
             paths = self._painter.paint(tile, self._folder, self._config.pseudo_label.threshold_start)
         except (ImageError, ProjectError) as error:
-            self._messenger.send(Status, message=f"No quick start: {error}")
+            self._messenger.send(Status, message=tr("No quick start: {error}").format(error=error))
             return False
-        self._shown_by = self._shown_by or "the quick start"
+        self._shown_by = self._shown_by or Painted.QUICK_START
         values = {kind: str(path) for kind, path in paths.items()}
         self._messenger.send(OverlayReady, step=step, tile=tile, source="quick_start", **values)
         return True
@@ -78,7 +91,7 @@ class QuickStart:
         if earlier is None:
             return False
         if self._shown_by is None:
-            self._shown_by, self._bar = "the run before", _validation_dice(self._project, self._before)
+            self._shown_by, self._bar = Painted.RUN_BEFORE, _validation_dice(self._project, self._before)
         files = {kind: str(getattr(earlier, kind)) for kind in ("prediction", "pseudo_label", "confidence")}
         self._messenger.send(OverlayReady, step=step, tile=tile, source="earlier_run", **files)
         return True
@@ -90,9 +103,8 @@ class QuickStart:
             return True  # nothing else is on screen
         if not self._val:
             if self._in_charge and step >= STEPS_WITHOUT_VALIDATION:
-                self._give_way(
-                    f"after {step} steps; there is no validation tile to compare it on with {self._shown_by}"
-                )
+                words = tr("after {step} steps; there is no validation tile to compare it on with {shown_by}")
+                self._give_way(words.format(step=step, shown_by=_called(self._shown_by)))
             return not self._in_charge
         if scores is None:
             return not self._in_charge
@@ -100,29 +112,34 @@ class QuickStart:
             own = self._painter.score(self._val) if self._has_fitted else None
             self._bar = own.mdice if own is not None else 0.0
         better = scores.mdice >= self._bar
-        against = f"validation Dice {scores.mdice:.1f} % against {self._bar:.1f} %"
+        figures = {"own": scores.mdice, "bar": self._bar}
         if better:
             self._bar = scores.mdice
             if self._in_charge:
-                self._give_way(f"{against} of {self._shown_by}")
+                words = tr("validation Dice {own:.1f} % against {bar:.1f} % of {shown_by}")
+                self._give_way(words.format(shown_by=_called(self._shown_by), **figures))
         else:
-            what = self._shown_by if self._in_charge else "an earlier step"
-            self._messenger.send(Status, message=f"The overlay stays that of {what}: {against}.")
+            what = _called(self._shown_by) if self._in_charge else tr("an earlier step")
+            words = tr("The overlay stays that of {what}: validation Dice {own:.1f} % against {bar:.1f} %.")
+            self._messenger.send(Status, message=words.format(what=what, **figures))
         return better
 
     def measured_again(self, scores: Scores) -> None:
         """What the weights of the run before, with which this one starts, score by this one's measure and labels."""
-        if self._shown_by == "the run before":
+        if self._shown_by is Painted.RUN_BEFORE:
             self._bar = scores.mdice
 
     def conclude(self, best: Scores | None) -> None:
         """Say so where the predictions that the run ends with are worse than what was on screen."""
-        if self._in_charge and self._bar is not None and best is not None and best.mdice < self._bar:
-            self._messenger.send(
-                Warned,
-                message=f"The network is not yet as good as {self._shown_by}: validation Dice {best.mdice:.1f} % "
-                f"against {self._bar:.1f} %. The predictions are the network's; train longer for better ones.",
+        if self._shown_by is None or self._bar is None or best is None:
+            return
+        if self._in_charge and best.mdice < self._bar:
+            words = tr(
+                "The network is not yet as good as {shown_by}: validation Dice {own:.1f} % against {bar:.1f} %. "
+                "The predictions are the network's; train longer for better ones."
             )
+            said = words.format(shown_by=_called(self._shown_by), own=best.mdice, bar=self._bar)
+            self._messenger.send(Warned, message=said)
 
     def hand_over(self) -> Encoder | None:
         """The encoder, if it was built already, for the network; chance goes on as if it was built at this moment."""
@@ -139,13 +156,13 @@ class QuickStart:
 
     def _give_way(self, why: str) -> None:
         self._in_charge = False
-        self._messenger.send(Status, message=f"From now on the overlay is the network's: {why}.")
+        self._messenger.send(Status, message=tr("From now on the overlay is the network's: {why}.").format(why=why))
 
     def _encoder(self) -> Encoder:
         if self._pretrained is None:
             from training_core.encoders import build_encoder  # timm: not needed where the cache knows the tiles
 
-            self._messenger.send(Status, message="Loading the encoder")
+            self._messenger.send(Status, message=tr("Loading the encoder"))
             with one_thread(), torch.random.fork_rng(devices=[]):
                 torch.manual_seed(self._config.seed)
                 encoder = build_encoder(self._config.encoder)

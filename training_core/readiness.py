@@ -9,6 +9,7 @@ import numpy as np
 from training_core.config import Config
 from training_core.data.resample import choose_run_mpp, zoom_to_run
 from training_core.errors import ProjectError
+from training_core.i18n import tr
 from training_core.project import UNLABELED, Project, Tile
 from training_core.run_folder import Split
 
@@ -92,32 +93,34 @@ def _on_pixel_size(tiles: Sequence[Tile], run_mpp: float | None) -> Iterable[str
     if not resampled:
         return
     sizes = [tile.mpp_um for tile in tiles if tile.mpp_um is not None]
-    span = " to ".join(f"{size:.3g}" for size in dict.fromkeys((min(sizes), max(sizes))))
-    yield (
-        f"The tiles have {span} um per pixel. "
-        f"This run works at {run_mpp:.3g}, to which {len(resampled)} of {len(tiles)} tiles are resampled; predictions "
+    span = tr(" to ").join(f"{size:.3g}" for size in dict.fromkeys((min(sizes), max(sizes))))
+    yield tr(
+        "The tiles have {span} um per pixel. "
+        "This run works at {run_mpp:.3g}, to which {resampled} of {tiles} tiles are resampled; predictions "
         "are in each tile's own pixels. Another resolution: --set data.mpp=..."
-    )
+    ).format(span=span, run_mpp=run_mpp, resampled=len(resampled), tiles=len(tiles))
     unknown = [tile.name for tile in tiles if tile.mpp_um is None]
     if unknown:
-        yield f"Used without resampling, because the pixel size is not known: {_listed(unknown)}."
+        words = tr("Used without resampling, because the pixel size is not known: {names}.")
+        yield words.format(names=_listed(unknown))
 
 
 def _on_classes(project: Project, config: Config, learned: set[int], measured: set[int]) -> Iterable[str]:
     tower = config.alignment.use_text and config.text.encoder != "learned"
     for tissue_class in project.classes:
-        left_out = "" if tissue_class.id in measured else " It is left out of the scores."
-        if tissue_class.id not in learned:
-            yield f"Class {tissue_class.name} has no label yet: {_WITH_TOWER if tower else _WITHOUT_TOWER}{left_out}"
-        elif left_out:
-            yield f"No validation tile has a label of class {tissue_class.name}.{left_out}"
-
-
-_WITH_TOWER = "it is trained from its prompt only."
-_WITHOUT_TOWER = (
-    "without a text model (text.encoder) nothing says what it looks like, so it will not be predicted. "
-    "Paint some of it, or remove the class."
-)
+        left_out = "" if tissue_class.id in measured else tr(" It is left out of the scores.")
+        words = ""
+        if tissue_class.id in learned:
+            words = tr("No validation tile has a label of class {name}.") if left_out else ""
+        elif tower:
+            words = tr("Class {name} has no label yet: it is trained from its prompt only.")
+        else:
+            words = tr(
+                "Class {name} has no label yet: without a text model (text.encoder) nothing says what it looks like, "
+                "so it will not be predicted. Paint some of it, or remove the class."
+            )
+        if words:
+            yield words.format(name=tissue_class.name) + left_out
 
 
 def _painted(project: Project, names: Iterable[str]) -> set[int]:
@@ -133,4 +136,5 @@ def usable_tiles(project: Project) -> list[Tile]:
 
 def _listed(names: Sequence[str]) -> str:
     """Up to three names; more are counted."""
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    more = tr(" and {count} more").format(count=len(names) - 3) if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more

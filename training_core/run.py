@@ -23,6 +23,7 @@ from training_core.errors import CheckpointError, ConfigError
 from training_core.events import RunFinished, RunStarted, Status, Warned
 from training_core.fields import value_text
 from training_core.forecast import share_done
+from training_core.i18n import ntr, tr
 from training_core.io import atomic_write, read_mask
 from training_core.memory import explained
 from training_core.messenger import Messenger
@@ -92,9 +93,9 @@ def _train(request: Request, compute: Compute, messenger: Messenger, stack: Exit
 
     config = config if request.resume else completed(config)
     torch.manual_seed(config.seed)
-    messenger.send(Status, message="Loading the encoder")
+    messenger.send(Status, message=tr("Loading the encoder"))
     model = build_model(config, classes, encoder=quick.hand_over() if quick else None)
-    messenger.send(Status, message="Reading the labels")
+    messenger.send(Status, message=tr("Reading the labels"))
     class_ids = [c.id for c in classes]
     rejected = tuple(name for name in split.unlabeled if project.rejected_pixels(name))
     known = (*split.labeled, *split.val, *_partly_labeled(project, split))
@@ -140,7 +141,7 @@ def _train(request: Request, compute: Compute, messenger: Messenger, stack: Exit
     if not distributed.is_first():
         return {}
     if trainer.progress.step:
-        messenger.send(Status, message="Looking for the best way to read the network")
+        messenger.send(Status, message=tr("Looking for the best way to read the network"))
         trainer.load_best(measure=reason == "budget")  # who stops a run does not want to wait
         if quick:
             quick.conclude(trainer.progress.best)
@@ -158,7 +159,7 @@ def _go_on_from_the_run_before(trainer: Trainer, classes: Sequence[TissueClass])
         learner.warm_up_from(earlier)
         if distributed.is_first():
             record_origin(trainer.run_dir, str(before))
-        trainer.messenger.send(Status, message=f"Going on from run {before}")
+        trainer.messenger.send(Status, message=tr("Going on from run {run}").format(run=before))
 
 
 def _partly_labeled(project: Project, split: Split) -> tuple[str, ...]:
@@ -169,20 +170,27 @@ def _partly_labeled(project: Project, split: Split) -> tuple[str, ...]:
 def _warn(project: Project, split: Split, messenger: Messenger) -> None:
     missing = project.missing_images()
     if missing:
-        message = f"{len(missing)} images cannot be found and are left out, first {missing[0]}."
-        messenger.send(Warned, message=message)
+        words = ntr(
+            "{count} image cannot be found and is left out: {first}.",
+            "{count} images cannot be found and are left out, first {first}.",
+            len(missing),
+        )
+        messenger.send(Warned, message=words.format(count=len(missing), first=missing[0]))
     if not split.val:
         messenger.send(
             Warned,
-            message="No validation tile: the curve shows the Dice of training tiles, which is too high. "
-            "Set some labelled tiles apart for validation to see how well new tiles will be predicted.",
+            message=tr(
+                "No validation tile: the curve shows the Dice of training tiles, which is too high. "
+                "Set some labelled tiles apart for validation to see how well new tiles will be predicted."
+            ),
         )
 
 
 def _warn_of_changed_labels(run_dir: Path, pool: TilePool, messenger: Messenger) -> None:
     provenance = json.loads((run_dir / "provenance.json").read_text(encoding="utf-8"))
     if provenance["labels_sha256"] != pool.label_hash():
-        messenger.send(Warned, message="The labels have changed since this run started; it goes on with the new ones.")
+        words = tr("The labels have changed since this run started; it goes on with the new ones.")
+        messenger.send(Warned, message=words)
 
 
 def _check_same_classes(run_dir: Path, classes: Sequence[TissueClass]) -> None:
@@ -218,7 +226,8 @@ def _predict_all(trainer: Trainer, messenger: Messenger) -> None:
         left_s = trainer.forecast.left_to_predict_s(names[done:], trainer.reader.readout.scale)
         spent_s = trainer.progress.elapsed_s + time.monotonic() - started
         share = share_done(spent_s, left_s)
-        messenger.send(Status, message=f"Predicting tile {done + 1} of {len(names)}", done=share, eta_s=left_s)
+        words = tr("Predicting tile {number} of {count}").format(number=done + 1, count=len(names))
+        messenger.send(Status, message=words, done=share, eta_s=left_s)
         paths = trainer.write_prediction(name, trainer.run_dir / "predictions")
         earlier = project.prediction(name, before) if before is not None else None
         add_summary(
@@ -235,7 +244,8 @@ def _predict_all(trainer: Trainer, messenger: Messenger) -> None:
             trainer.show(show)
         trainer.pause(save=False)
         if stop:
-            messenger.send(Warned, message=f"Stopped after predicting {done + 1} of {len(names)} tiles.")
+            words = tr("Stopped after predicting {number} of {count} tiles.")
+            messenger.send(Warned, message=words.format(number=done + 1, count=len(names)))
             return
 
 

@@ -23,6 +23,7 @@ from training_core.device import Compute, peak_gpu_bytes
 from training_core.errors import ImageError, ProjectError, writing
 from training_core.events import OverlayReady, StepDone, Validated, Warned
 from training_core.forecast import Forecast, share_done
+from training_core.i18n import tr
 from training_core.inference import VIEWS
 from training_core.learner import Learner
 from training_core.messenger import Messenger
@@ -316,7 +317,7 @@ class Trainer:
         try:
             paths = self.write_prediction(self.shown, self.run_dir / "overlays")
         except (ImageError, ProjectError) as error:
-            self._warn(f"Tile {self.shown} cannot be shown: {error}")
+            self._warn(tr("Tile {name} cannot be shown: {error}").format(name=self.shown, error=error))
             self.shown = None
             return
         self.messenger.send(

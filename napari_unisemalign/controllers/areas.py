@@ -11,10 +11,10 @@ from napari_unisemalign import availability
 from napari_unisemalign.controllers.context import Context
 from napari_unisemalign.controllers.pointing import Point, Pointer
 from napari_unisemalign.controllers.preview import Wish
-from napari_unisemalign.i18n import tr
 from napari_unisemalign.layers import AREA, LABELS, ROLE_KEY
 from napari_unisemalign.notify import guarded
 from napari_unisemalign.review import Deed, Where
+from training_core.i18n import tr
 
 _DONE = (ActionType.ADDED, ActionType.CHANGED, ActionType.REMOVED)
 Do = Callable[[Deed, Where, Any], bool]

@@ -6,9 +6,9 @@ from typing import Any
 
 from napari_unisemalign.controllers.context import Context
 from napari_unisemalign.controllers.keys import shown
-from napari_unisemalign.i18n import tr
 from napari_unisemalign.layers import LABELS, ROLE_KEY
 from napari_unisemalign.shortcuts import Shortcuts
+from training_core.i18n import tr
 
 
 class BrushController:

@@ -7,13 +7,13 @@ from pathlib import Path
 from qtpy.QtCore import QTimer
 
 from napari_unisemalign.controllers.context import Context
-from napari_unisemalign.i18n import tr
 from napari_unisemalign.latest import Latest
 from napari_unisemalign.notify import guarded
 from napari_unisemalign.session import Training
 from napari_unisemalign.training_curves import Curves, Past, as_csv, read_past
 from napari_unisemalign.widgets.chart import Series
 from napari_unisemalign.widgets.training_chart import Plot
+from training_core.i18n import tr
 from training_core.io import atomic_write
 
 REDRAW_MS = 300

@@ -14,12 +14,12 @@ from napari_unisemalign.controllers.overlays import OverlaysController
 from napari_unisemalign.controllers.preview import PreviewController, Wish
 from napari_unisemalign.controllers.tiles import TilesController
 from napari_unisemalign.controllers.undo import UndoController
-from napari_unisemalign.i18n import tr
 from napari_unisemalign.label_saving import Region
 from napari_unisemalign.layers import AREA, LABELS, ROLE_KEY, U8
 from napari_unisemalign.notify import guarded
 from napari_unisemalign.review import Deed, Plan, Where, done_in_words, in_words, plan, scene
 from napari_unisemalign.session import OverlaySource
+from training_core.i18n import tr
 from training_core.project import UNLABELED, LabelSource, TileState
 
 LABEL_SOURCES = {

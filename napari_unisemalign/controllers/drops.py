@@ -18,9 +18,9 @@ from qtpy.QtWidgets import QWidget
 from napari_unisemalign import availability
 from napari_unisemalign.controllers.context import Context
 from napari_unisemalign.controllers.tiles import TilesController
-from napari_unisemalign.i18n import ntr
 from napari_unisemalign.layers import ROLE_KEY, SAMPLE_KEY
 from napari_unisemalign.widgets.drops import local_paths
+from training_core.i18n import ntr
 from training_core.io.files import IMAGE_SUFFIXES
 from training_core.io.slides import SLIDE_SUFFIXES
 from training_core.project.index import INDEX_NAME

@@ -9,8 +9,8 @@ from qtpy.QtCore import QTimer
 from napari_unisemalign.arrange import Show, TileFacts, arrange, gather
 from napari_unisemalign.background import Background
 from napari_unisemalign.controllers.context import Context
-from napari_unisemalign.i18n import tr
 from napari_unisemalign.widgets.tile_list import TileDetails
+from training_core.i18n import tr
 from training_core.project import Project
 from training_core.project.suggestions import suggest
 

@@ -10,12 +10,12 @@ from napari.utils.action_manager import action_manager
 from qtpy.QtGui import QKeySequence
 
 from napari_unisemalign.actions import ACTIONS, PAINTING_KEYS, Action, paint_action_id, perform
-from napari_unisemalign.i18n import tr
 from napari_unisemalign.layers import ROLE_KEY
 from napari_unisemalign.notify import in_lines
 from napari_unisemalign.shortcuts import Shortcuts, canonical
 from napari_unisemalign.widgets.keys import KeyRow, KeysDialog
 from training_core.errors import UserError
+from training_core.i18n import tr
 
 if TYPE_CHECKING:
     from napari_unisemalign.controller import Controller

@@ -9,11 +9,11 @@ from qtpy.QtCore import QTimer
 from napari_unisemalign import availability
 from napari_unisemalign.controllers.context import Context
 from napari_unisemalign.controllers.labels import LabelsController
-from napari_unisemalign.i18n import tr
 from napari_unisemalign.layers import LABELS, ROLE_KEY
 from napari_unisemalign.notify import guarded
 from napari_unisemalign.process import Ending, TrainerProcess, live_command
 from training_core.events import Event, OverlayReady, RunFailed, Show, Status
+from training_core.i18n import tr
 
 LAST_WAIT_MS = 3000
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from qtpy.QtCore import QTimer
 
 from napari_unisemalign.background import Cancelled
-from napari_unisemalign.i18n import ntr, tr
 from napari_unisemalign.latest import Latest
 from napari_unisemalign.widgets.new_project import NewProject, NewProjectDialog, Note
 from training_core.errors import UserError
+from training_core.i18n import ntr, tr
 from training_core.io.resolution import CREDIBLE_MPP_UM
 from training_core.project import TissueClass, make_classes
 from training_core.project.classes import classes_of_values, propose_values

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from napari_unisemalign.controllers.context import Context
 from napari_unisemalign.controllers.labels import LabelsController
 from napari_unisemalign.controllers.undo import UndoController
-from napari_unisemalign.i18n import tr
 from napari_unisemalign.layers import PREDICTION, U8, Mask
 from napari_unisemalign.notify import guarded
 from napari_unisemalign.smart import filled, grown, snapped
 from napari_unisemalign.undo import Step
+from training_core.i18n import tr
 
 
 class PaintingController:

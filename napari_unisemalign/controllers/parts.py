@@ -10,13 +10,13 @@ from napari_unisemalign import availability
 from napari_unisemalign.background import Background
 from napari_unisemalign.controllers.context import Context
 from napari_unisemalign.controllers.overlays import OverlaysController
-from napari_unisemalign.i18n import tr
 from napari_unisemalign.layers import PART, PREDICTION, PSEUDO_LABEL, ROLE_KEY, U8
 from napari_unisemalign.notify import guarded
 from napari_unisemalign.parts import TileParts, agreement_in_words
 from napari_unisemalign.process import STDERR_KEPT_CHARS, child_environment
 from training_core.cli import EXIT_USER_ERROR
 from training_core.errors import UserError
+from training_core.i18n import tr
 from training_core.tile_result import Part
 
 LAST_WAIT_MS = 3000

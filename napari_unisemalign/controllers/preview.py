@@ -10,11 +10,11 @@ import numpy as np
 from napari_unisemalign.background import run_while_painting
 from napari_unisemalign.controllers.context import Context
 from napari_unisemalign.controllers.overlays import OverlaysController
-from napari_unisemalign.i18n import ntr, tr
 from napari_unisemalign.latest import Latest
 from napari_unisemalign.layers import U8
 from napari_unisemalign.marks import ACCEPT, REJECT, MarksLayer, draw_marks
 from napari_unisemalign.review import Cleaner, Deed, Plan, Scene, Where, cleaning_in_words, in_words, plan, scene
+from training_core.i18n import ntr, tr
 from training_core.project.classes import background_ids
 
 Wish = tuple[Deed, Where]

@@ -6,13 +6,13 @@ from napari_unisemalign import availability
 from napari_unisemalign.controllers.context import Context
 from napari_unisemalign.controllers.labels import LabelsController
 from napari_unisemalign.controllers.training import TrainingController
-from napari_unisemalign.i18n import tr
 from napari_unisemalign.notify import guarded
 from napari_unisemalign.process import resume_command
 from napari_unisemalign.session import Phase, Training
 from napari_unisemalign.training_curves import Curves, read_run
 from napari_unisemalign.widgets.chart import duration
 from training_core.events import Pause, Resume
+from training_core.i18n import tr
 from training_core.project import Project
 from training_core.project.unfinished import UnfinishedRun
 

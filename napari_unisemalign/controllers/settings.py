@@ -7,10 +7,10 @@ from typing import Any
 from napari_unisemalign.availability import NO_PROJECT
 from napari_unisemalign.controllers.context import Context
 from napari_unisemalign.encoder_list import EncoderList, about, short
-from napari_unisemalign.i18n import tr
 from napari_unisemalign.notify import guarded, in_lines
 from training_core.errors import ConfigError
 from training_core.fields import Setting, parse_value
+from training_core.i18n import tr
 from training_core.project.settings import defaults, read_settings, write_settings
 
 _LISTS = {"encoder.name": "encoders", "text.encoder": "text_encoders"}

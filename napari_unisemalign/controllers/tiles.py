@@ -10,7 +10,6 @@ from napari_unisemalign import availability
 from napari_unisemalign.background import Cancelled, run_while_painting
 from napari_unisemalign.controllers.context import Context
 from napari_unisemalign.controllers.labels import LabelsController
-from napari_unisemalign.i18n import tr
 from napari_unisemalign.layers import U8
 from napari_unisemalign.notify import guarded
 from napari_unisemalign.recent import recent_projects, remember
@@ -18,6 +17,7 @@ from napari_unisemalign.widgets.tile_list import STATE_WORDS, Standing
 from napari_unisemalign.widgets.tiles import EMPTY
 from training_core.demo import make_demo
 from training_core.errors import UserError
+from training_core.i18n import tr
 from training_core.project import Project, TileState
 
 STATE_ORDER = (TileState.ACCEPTED, TileState.LABELED, TileState.PREDICTED, TileState.UNLABELED)

@@ -10,9 +10,9 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QWidget
 
 from napari_unisemalign.controllers.context import Context
-from napari_unisemalign.i18n import tr
 from napari_unisemalign.layers import PREDICTION
 from napari_unisemalign.widgets.panel import Panel
+from training_core.i18n import tr
 
 if TYPE_CHECKING:
     from napari_unisemalign.controllers.tiles import TilesController

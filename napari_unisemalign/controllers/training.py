@@ -5,13 +5,13 @@ from __future__ import annotations
 from napari_unisemalign import availability
 from napari_unisemalign.controllers.context import Context
 from napari_unisemalign.controllers.labels import LabelsController
-from napari_unisemalign.i18n import ntr, tr
 from napari_unisemalign.notify import guarded
 from napari_unisemalign.process import Ending, TrainerProcess, train_command
 from napari_unisemalign.session import Phase, Training
 from napari_unisemalign.training_curves import Curves
 from training_core.errors import UserError
 from training_core.events import Event, RunFinished, Show, Stop, Warned
+from training_core.i18n import ntr, tr
 from training_core.project import TileState
 
 

@@ -19,8 +19,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_unisemalign.i18n import tr
 from napari_unisemalign.widgets.common import Hint, body_layout, row, set_available
+from training_core.i18n import tr
 
 KEY, COLOR, NAME, PROMPT = range(4)
 ROW_PX = 26

@@ -5,8 +5,8 @@ from __future__ import annotations
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QGridLayout, QSpinBox, QWidget
 
-from napari_unisemalign.i18n import tr
 from napari_unisemalign.widgets.common import Hint, body_layout, caption
+from training_core.i18n import tr
 from training_core.postprocess import CleanUp
 
 _STEPS = (

@@ -5,9 +5,9 @@ from __future__ import annotations
 from qtpy.QtCore import QEvent, QObject, Qt, Signal
 from qtpy.QtWidgets import QAbstractSpinBox, QCheckBox, QComboBox, QGridLayout, QPushButton, QSpinBox, QWidget
 
-from napari_unisemalign.i18n import tr
 from napari_unisemalign.session import OverlaySource
 from napari_unisemalign.widgets.common import Hint, body_layout, caption, primary, row, set_available
+from training_core.i18n import tr
 
 _BY_KEYBOARD = (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason, Qt.FocusReason.ShortcutFocusReason)
 

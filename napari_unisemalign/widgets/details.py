@@ -10,8 +10,8 @@ from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QDialog, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
 
 import training_core
-from napari_unisemalign.i18n import tr
 from napari_unisemalign.widgets.common import Hint, row
+from training_core.i18n import tr
 
 
 class DetailsDialog(QDialog):

@@ -21,9 +21,9 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_unisemalign.i18n import tr
 from napari_unisemalign.widgets.common import Hint, caption, row, set_available
 from napari_unisemalign.widgets.mask_values import MaskValuesTable
+from training_core.i18n import tr
 from training_core.io.slides import SlideOptions
 from training_core.project import TissueClass
 

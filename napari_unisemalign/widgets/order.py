@@ -6,8 +6,8 @@ from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import QComboBox, QLineEdit, QPushButton, QWidget
 
 from napari_unisemalign.arrange import Show, Sort
-from napari_unisemalign.i18n import tr
 from napari_unisemalign.widgets.common import Hint, body_layout, row
+from training_core.i18n import tr
 
 TYPING_PAUSE_MS = 200
 

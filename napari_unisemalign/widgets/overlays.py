@@ -8,9 +8,9 @@ from typing import Any
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QCheckBox, QComboBox, QGridLayout, QLabel, QPushButton, QSlider, QWidget
 
-from napari_unisemalign.i18n import tr
 from napari_unisemalign.overlay_maps import Comparison
 from napari_unisemalign.widgets.common import Hint, body_layout, set_available
+from training_core.i18n import tr
 from training_core.tile_result import Part
 
 TITLES = {

@@ -6,7 +6,6 @@ from qtpy.QtCore import QEvent, QObject, QTimer, Signal
 from qtpy.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
 from qtpy.QtWidgets import QStyle, QVBoxLayout, QWidget
 
-from napari_unisemalign.i18n import tr
 from napari_unisemalign.widgets.classes import ClassesView
 from napari_unisemalign.widgets.cleanup import CleanUpView
 from napari_unisemalign.widgets.common import MessageBar, stacked
@@ -20,6 +19,7 @@ from napari_unisemalign.widgets.steps import Steps
 from napari_unisemalign.widgets.tiles import TilesView
 from napari_unisemalign.widgets.tour import Spotlight, TourCard
 from napari_unisemalign.widgets.train import TrainView
+from training_core.i18n import tr
 
 
 class Panel(QWidget):

@@ -9,8 +9,8 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QAction
 from qtpy.QtWidgets import QMenu, QPushButton, QVBoxLayout, QWidget
 
-from napari_unisemalign.i18n import tr
 from napari_unisemalign.widgets.common import Hint, set_available
+from training_core.i18n import tr
 
 SHOWN = 4
 

@@ -9,8 +9,8 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import QComboBox, QDialog, QDialogButtonBox, QHBoxLayout, QRadioButton, QVBoxLayout, QWidget
 
-from napari_unisemalign.i18n import ntr, tr
 from napari_unisemalign.widgets.common import Hint
+from training_core.i18n import ntr, tr
 from training_core.project import UNLABELED, TissueClass
 
 

@@ -8,10 +8,10 @@ from typing import Any
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QLineEdit, QPushButton, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
-from napari_unisemalign.i18n import ntr, tr
 from napari_unisemalign.widgets.common import SPACING, Hint, row, set_available
 from napari_unisemalign.widgets.setting_row import EncoderRow, SettingRow, described
 from training_core.fields import Setting, all_settings, section_descriptions
+from training_core.i18n import ntr, tr
 
 TOP = {
     "runtime.device": tr("Device"),

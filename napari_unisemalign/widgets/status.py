@@ -5,8 +5,8 @@ from __future__ import annotations
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QLabel, QProgressBar, QToolButton, QVBoxLayout, QWidget
 
-from napari_unisemalign.i18n import tr
 from napari_unisemalign.widgets.common import FLUSH_STYLE, ElidedLabel, Hint, row
+from training_core.i18n import tr
 
 
 class TileBar(QWidget):

@@ -8,8 +8,8 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
-from napari_unisemalign.i18n import tr
 from napari_unisemalign.widgets.common import ACCENT, FLUSH_STYLE
+from training_core.i18n import tr
 
 _HEADER_STYLE = """
 QToolButton {{ border: none; border-left: 4px solid {edge}; border-radius: 2px; padding: 5px 4px; font-weight: 600;

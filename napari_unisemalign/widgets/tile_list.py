@@ -15,8 +15,8 @@ from qtpy.QtCore import QAbstractListModel, QModelIndex, QObject, QRect, QRectF,
 from qtpy.QtGui import QColor, QFontMetrics, QImage, QPainter, QPalette, QPixmap
 from qtpy.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
-from napari_unisemalign.i18n import tr
 from napari_unisemalign.widgets.common import ACCENT
+from training_core.i18n import tr
 from training_core.project import TileState
 
 THUMBNAIL_PX = 40

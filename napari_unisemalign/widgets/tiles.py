@@ -11,11 +11,11 @@ from qtpy.QtGui import QAction
 from qtpy.QtWidgets import QAbstractItemView, QListView, QMenu, QPushButton, QWidget
 
 from napari_unisemalign.arrange import Show
-from napari_unisemalign.i18n import tr
 from napari_unisemalign.widgets.common import FLUSH_STYLE, ElidedLabel, Hint, body_layout, row
 from napari_unisemalign.widgets.order import OrderView
 from napari_unisemalign.widgets.recent import RecentList
 from napari_unisemalign.widgets.tile_list import ROW_PX, Standing, TileDelegate, TileDetails, TileModel
+from training_core.i18n import tr
 
 VALIDATION_ACTION = tr("Use the labels for validation, not for training")
 EMPTY = tr("Open a project, make one from your images or slides (drop them here), or try the sample.")

@@ -5,13 +5,13 @@ from __future__ import annotations
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QProgressBar, QPushButton, QWidget
 
-from napari_unisemalign.i18n import tr
 from napari_unisemalign.widgets.chart import duration
 from napari_unisemalign.widgets.common import Hint, body_layout, caption, primary, row, set_available
 from napari_unisemalign.widgets.settings_form import SettingsForm
 from napari_unisemalign.widgets.train_controls import TrainControls
 from napari_unisemalign.widgets.train_time import TrainTime
 from napari_unisemalign.widgets.training_chart import TrainingChart
+from training_core.i18n import tr
 
 LIVE_TIP = tr(
     "Paint the prediction of the tile on screen anew after every stroke, without training: a quick look at what your "

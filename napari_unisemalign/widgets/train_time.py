@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QWidget
 
-from napari_unisemalign.i18n import tr
 from napari_unisemalign.widgets.common import caption, row
+from training_core.i18n import tr
 from training_core.presets import PRESET_MINUTES
 
 DEFAULT = "balanced"

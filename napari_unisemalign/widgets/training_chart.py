@@ -8,9 +8,9 @@ from enum import StrEnum
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QComboBox, QPushButton, QVBoxLayout, QWidget
 
-from napari_unisemalign.i18n import tr
 from napari_unisemalign.widgets.chart import ChartView, Series
 from napari_unisemalign.widgets.common import SPACING, Hint, row
+from training_core.i18n import tr
 
 
 class Plot(StrEnum):

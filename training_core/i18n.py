@@ -1,6 +1,7 @@
-"""The window's words in the user's language: every text that is shown goes through `tr` or `ntr` (GNU gettext).
+"""Words in the user's language: the window's, and what a run says in its events, go through `tr` or `ntr` (gettext).
 
-English is in the source. A translation is `locale/LANGUAGE/LC_MESSAGES/napari_unisemalign.mo` in this package; the
+English is in the source, and for errors (`UserError`) and the command line's own words it is all there is. A
+translation is `locale/LANGUAGE/LC_MESSAGES/napari_unisemalign.mo` in this package, for both packages; the
 language is that of the environment (LANGUAGE, LC_ALL, LC_MESSAGES, LANG), as for every gettext program. Numbers and
 names are put in after the translation: `tr("{count} tiles").format(count=3)`, never an f-string, which no catalogue
 could hold.
