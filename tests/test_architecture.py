@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 WINDOW_SIDE = ("PyQt5", "PyQt6", "PySide6", "magicgui", "napari", "napari_unisemalign", "qtpy")
 TORCH_SIDE = ("open_clip", "timm", "torch", "torchvision")
-TORCH_FREE = ("config", "demo", "errors", "events", "export", "fields", "io", "project", "settings")
+TORCH_FREE = ("config", "demo", "errors", "events", "export", "fields", "i18n", "io", "project", "settings")
 
 # Run in a fresh interpreter: what this test process has already imported must not count.
 IMPORT_WITH_BLOCKED = """
