@@ -76,10 +76,11 @@ def tests(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def lint(session: nox.Session) -> None:
-    """Ruff's rules, ruff's format, types."""
+    """Ruff's rules, ruff's format, the import contracts, types."""
     install(session, "dev")
     session.run(str(PYTHON), "-m", "ruff", "check", ".")
     session.run(str(PYTHON), "-m", "ruff", "format", "--check", ".")
+    session.run(str(PYTHON.with_name("lint-imports")))
     session.run(str(PYTHON), "-m", "mypy")
 
 

@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from training_core.errors import UserError
+from training_core.base.errors import UserError
 
 COMMANDS = ("sample", "drive", "screenshots", "responsiveness", "startup")
 DRIVE_MINUTES = 1.0

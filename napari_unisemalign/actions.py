@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from napari_unisemalign import availability
 from napari_unisemalign.review import Deed
-from training_core.i18n import tr
+from training_core.base.i18n import tr
 
 if TYPE_CHECKING:
     from napari_unisemalign.controller import Controller

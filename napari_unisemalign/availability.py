@@ -6,8 +6,8 @@ The views show the sentence as the tooltip of the disabled button, and as the hi
 from __future__ import annotations
 
 from napari_unisemalign.session import OverlaySource, Phase, Session
-from training_core.config import Config
-from training_core.i18n import tr
+from training_core.base.i18n import tr
+from training_core.settings.schema import Config
 
 NO_PROJECT = tr("Open a project first.")
 MIN_LABELED_TILES = Config().data.min_labeled_tiles

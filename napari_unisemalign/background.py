@@ -8,7 +8,7 @@ from typing import Any
 
 from qtpy.QtCore import QEventLoop, QObject, Qt, QThread, Signal
 
-from training_core.errors import UserError
+from training_core.base.errors import UserError
 
 Progress = Callable[[float, str], None]
 

@@ -20,7 +20,7 @@ from napari_unisemalign.controllers.new_project import NewProjectForm
 from napari_unisemalign.widgets.details import DetailsDialog
 from napari_unisemalign.widgets.new_project import NewProject, NewProjectDialog
 from napari_unisemalign.widgets.remove_class import ClassUse, RemoveClassDialog
-from training_core.i18n import tr
+from training_core.base.i18n import tr
 
 
 class CloseAnswer(StrEnum):

@@ -10,7 +10,7 @@ from typing import Any
 from qtpy.QtCore import QObject, QProcess, Signal
 
 from napari_unisemalign.process import child_environment
-from training_core.i18n import tr
+from training_core.base.i18n import tr
 
 _LAST_WAIT_MS = 2000
 _LINK = "#5285dd"

@@ -9,7 +9,7 @@ from typing import Literal
 
 from napari_unisemalign.background import Background
 from napari_unisemalign.layers import U8
-from training_core.errors import UserError
+from training_core.base.errors import UserError
 from training_core.project import LabelSource, Project, TileState
 
 Region = Literal["tile", "region", "component", "sure"]

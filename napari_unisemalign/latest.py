@@ -8,7 +8,7 @@ from typing import Any
 from qtpy.QtCore import QObject
 
 from napari_unisemalign.background import Background
-from training_core.errors import UserError
+from training_core.base.errors import UserError
 
 
 class Latest:

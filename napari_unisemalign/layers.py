@@ -14,7 +14,7 @@ import numpy.typing as npt
 from napari.layers import Image, Labels, Layer, Shapes
 from napari.utils.colormaps import DirectLabelColormap
 
-from training_core.i18n import tr
+from training_core.base.i18n import tr
 from training_core.project import UNLABELED, TissueClass
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from napari.utils.colormaps import DirectLabelColormap
 from scipy import ndimage
 
 from napari_unisemalign.layers import ROLE_KEY, U8, Mask
-from training_core.i18n import tr
+from training_core.base.i18n import tr
 
 if TYPE_CHECKING:
     from napari import Viewer

@@ -9,8 +9,8 @@ from typing import Any, Protocol
 
 from napari.utils.notifications import show_error, show_info, show_warning
 
-from training_core.errors import UserError
-from training_core.i18n import tr
+from training_core.base.errors import UserError
+from training_core.base.i18n import tr
 
 BUG = tr(
     "Something went wrong that should not have. The labels that are saved are safe.\n"

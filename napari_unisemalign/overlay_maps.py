@@ -12,7 +12,7 @@ import numpy as np
 
 from napari_unisemalign.layers import U8, Mask
 from napari_unisemalign.session import Overlays
-from training_core.i18n import tr
+from training_core.base.i18n import tr
 from training_core.io import read_mask
 from training_core.project import UNLABELED, Project, TissueClass
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from napari_unisemalign.layers import U8
-from training_core.i18n import tr
+from training_core.base.i18n import tr
+from training_core.class_maps.tile_result import Part
 from training_core.io import read_mask
 from training_core.project import UNLABELED, Project
 from training_core.project.runs import RUNS_FOLDER
 from training_core.project.thumbnails import CACHE_FOLDER
-from training_core.tile_result import Part
 
 IN_WORDS = {
     Part.DECODER: tr("The decoder alone"),

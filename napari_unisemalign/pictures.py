@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_unisemalign.background import Background
-from training_core.errors import UserError
+from training_core.base.errors import UserError
 from training_core.project import Project
 
 Picture = npt.NDArray[np.uint8]

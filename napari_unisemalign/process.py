@@ -12,8 +12,8 @@ from pathlib import Path
 from qtpy.QtCore import QObject, QProcess, QProcessEnvironment, Signal
 
 import training_core
-from training_core.events import Event, Pause, Resume, RunStarted, Show, Stop, parse_event
-from training_core.i18n import tr
+from training_core.base.i18n import tr
+from training_core.messages.events import Event, Pause, Resume, RunStarted, Show, Stop, parse_event
 
 STDERR_KEPT_CHARS = 8000
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from training_core.errors import UserError
+from training_core.base.errors import UserError
 from training_core.io import atomic_write
 from training_core.project.index import INDEX_NAME
 

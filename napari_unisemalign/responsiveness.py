@@ -19,8 +19,8 @@ from napari_unisemalign.lateness import LATE_MS, Lateness
 from napari_unisemalign.layers import PREDICTION
 from napari_unisemalign.scenarios import Say, tiles_to_paint, window
 from training_core.demo import read_truth
-from training_core.events import Event, StepDone
 from training_core.io import atomic_write
+from training_core.messages.events import Event, StepDone
 
 MOVES_PER_STROKE = 12
 MOVE_MS = 30

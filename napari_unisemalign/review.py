@@ -13,10 +13,10 @@ import numpy as np
 
 from napari_unisemalign.layers import U8, Mask
 from napari_unisemalign.session import Overlays
-from training_core.accepting import Amount, acceptance, amount, area_at
-from training_core.i18n import ntr, tr
+from training_core.base.i18n import ntr, tr
+from training_core.class_maps.acceptance import Amount, acceptance, amount, area_at
+from training_core.class_maps.clean_up import CleanUp, clean_up
 from training_core.io import read_mask
-from training_core.postprocess import CleanUp, clean_up
 from training_core.project import UNLABELED, Project, TissueClass
 
 Where = Mask | tuple[int, int] | float | None

@@ -15,7 +15,8 @@ from psygnal import Signal
 
 from napari_unisemalign.training_curves import Curves
 from napari_unisemalign.undo import UndoStack
-from training_core.events import (
+from training_core.base.i18n import tr
+from training_core.messages.events import (
     Event,
     OverlayReady,
     Paused,
@@ -27,7 +28,6 @@ from training_core.events import (
     StepDone,
     Validated,
 )
-from training_core.i18n import tr
 from training_core.project import Project, TileState, TissueClass
 
 

@@ -10,8 +10,8 @@ from napari.utils.key_bindings import coerce_keybinding
 
 from napari_unisemalign.actions import ACTIONS, BY_ID, Action
 from napari_unisemalign.commands import PLUGIN, function_name
-from training_core.errors import ConfigError
-from training_core.i18n import tr
+from training_core.base.errors import ConfigError
+from training_core.base.i18n import tr
 
 SECTION = "keys"
 """The name of the group of settings in the manifest."""

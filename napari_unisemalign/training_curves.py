@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from training_core.events import Event, StepDone, Validated, parse_event
+from training_core.messages.events import Event, StepDone, Validated, parse_event
 from training_core.project import Project, TissueClass
 
 MAX_POINTS = 2000

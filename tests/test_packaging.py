@@ -14,7 +14,7 @@ import pytest
 from npe2 import PluginManifest
 
 import training_core
-from training_core.cli import build_parser
+from training_core.cli.main import build_parser
 
 ROOT = Path(__file__).parent.parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))

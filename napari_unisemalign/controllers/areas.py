@@ -14,7 +14,7 @@ from napari_unisemalign.controllers.preview import Wish
 from napari_unisemalign.layers import AREA, LABELS, ROLE_KEY
 from napari_unisemalign.notify import guarded
 from napari_unisemalign.review import Deed, Where
-from training_core.i18n import tr
+from training_core.base.i18n import tr
 
 _DONE = (ActionType.ADDED, ActionType.CHANGED, ActionType.REMOVED)
 Do = Callable[[Deed, Where, Any], bool]

@@ -8,7 +8,7 @@ from napari_unisemalign.controllers.context import Context
 from napari_unisemalign.controllers.keys import shown
 from napari_unisemalign.layers import LABELS, ROLE_KEY
 from napari_unisemalign.shortcuts import Shortcuts
-from training_core.i18n import tr
+from training_core.base.i18n import tr
 
 
 class BrushController:

@@ -13,7 +13,7 @@ from napari_unisemalign.session import Training
 from napari_unisemalign.training_curves import Curves, Past, as_csv, read_past
 from napari_unisemalign.widgets.chart import Series
 from napari_unisemalign.widgets.training_chart import Plot
-from training_core.i18n import tr
+from training_core.base.i18n import tr
 from training_core.io import atomic_write
 
 REDRAW_MS = 300

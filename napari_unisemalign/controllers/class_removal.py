@@ -12,7 +12,7 @@ from napari_unisemalign.controllers.labels import LabelsController
 from napari_unisemalign.controllers.undo import UndoController
 from napari_unisemalign.notify import guarded
 from napari_unisemalign.widgets.remove_class import ClassUse
-from training_core.i18n import tr
+from training_core.base.i18n import tr
 from training_core.project import UNLABELED, Project, TissueClass
 
 Answer = TypeVar("Answer")

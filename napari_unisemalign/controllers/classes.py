@@ -11,8 +11,8 @@ from napari_unisemalign.controllers.context import Context
 from napari_unisemalign.layers import LABELS, ROLE_KEY, class_of, layer_value
 from napari_unisemalign.notify import guarded
 from napari_unisemalign.widgets.classes import ClassRow
-from training_core.errors import ProjectError
-from training_core.i18n import tr
+from training_core.base.errors import ProjectError
+from training_core.base.i18n import tr
 from training_core.project import Project, TissueClass, default_prompt
 from training_core.project.prompts import is_automatic
 

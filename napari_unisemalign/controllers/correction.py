@@ -19,7 +19,7 @@ from napari_unisemalign.layers import AREA, LABELS, ROLE_KEY, U8
 from napari_unisemalign.notify import guarded
 from napari_unisemalign.review import Deed, Plan, Where, done_in_words, in_words, plan, scene
 from napari_unisemalign.session import OverlaySource
-from training_core.i18n import tr
+from training_core.base.i18n import tr
 from training_core.project import UNLABELED, LabelSource, TileState
 
 LABEL_SOURCES = {

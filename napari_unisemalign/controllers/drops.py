@@ -20,7 +20,7 @@ from napari_unisemalign.controllers.context import Context
 from napari_unisemalign.controllers.tiles import TilesController
 from napari_unisemalign.layers import ROLE_KEY, SAMPLE_KEY
 from napari_unisemalign.widgets.drops import local_paths
-from training_core.i18n import ntr
+from training_core.base.i18n import ntr
 from training_core.io.files import IMAGE_SUFFIXES
 from training_core.io.slides import SLIDE_SUFFIXES
 from training_core.project.index import INDEX_NAME

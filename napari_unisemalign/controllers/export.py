@@ -8,9 +8,9 @@ from napari_unisemalign import availability
 from napari_unisemalign.controllers.context import Context
 from napari_unisemalign.controllers.labels import LabelsController
 from napari_unisemalign.notify import guarded
+from training_core.base.i18n import tr
+from training_core.class_maps.clean_up import CleanUp
 from training_core.export import export_masks
-from training_core.i18n import tr
-from training_core.postprocess import CleanUp
 from training_core.project import Project
 
 

@@ -10,7 +10,7 @@ from napari_unisemalign.arrange import Show, TileFacts, arrange, gather
 from napari_unisemalign.background import Background
 from napari_unisemalign.controllers.context import Context
 from napari_unisemalign.widgets.tile_list import TileDetails
-from training_core.i18n import tr
+from training_core.base.i18n import tr
 from training_core.project import Project
 from training_core.project.suggestions import suggest
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from napari_unisemalign import availability
 from napari_unisemalign.controllers.context import Context
 from napari_unisemalign.widgets.chart import duration
-from training_core.i18n import ntr, tr
+from training_core.base.i18n import ntr, tr
 from training_core.project import TileState
 
 if TYPE_CHECKING:

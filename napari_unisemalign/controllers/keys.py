@@ -14,8 +14,8 @@ from napari_unisemalign.layers import ROLE_KEY
 from napari_unisemalign.notify import in_lines
 from napari_unisemalign.shortcuts import Shortcuts, canonical
 from napari_unisemalign.widgets.keys import KeyRow, KeysDialog
-from training_core.errors import UserError
-from training_core.i18n import tr
+from training_core.base.errors import UserError
+from training_core.base.i18n import tr
 
 if TYPE_CHECKING:
     from napari_unisemalign.controller import Controller

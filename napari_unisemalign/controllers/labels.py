@@ -12,8 +12,8 @@ from napari_unisemalign.background import Background
 from napari_unisemalign.controllers.context import Context
 from napari_unisemalign.label_saving import Change, Edit, LabelQueue, Region, SaveError
 from napari_unisemalign.layers import U8, to_label
-from training_core.errors import UserError
-from training_core.i18n import tr
+from training_core.base.errors import UserError
+from training_core.base.i18n import tr
 from training_core.project import LabelSource
 
 SAVE_DELAY_MS = 1000

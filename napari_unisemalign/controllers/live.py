@@ -12,8 +12,8 @@ from napari_unisemalign.controllers.labels import LabelsController
 from napari_unisemalign.layers import LABELS, ROLE_KEY
 from napari_unisemalign.notify import guarded
 from napari_unisemalign.process import Ending, TrainerProcess, live_command
-from training_core.events import Event, OverlayReady, RunFailed, Show, Status
-from training_core.i18n import tr
+from training_core.base.i18n import tr
+from training_core.messages.events import Event, OverlayReady, RunFailed, Show, Status
 
 LAST_WAIT_MS = 3000
 

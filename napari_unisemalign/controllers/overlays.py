@@ -29,7 +29,7 @@ from napari_unisemalign.layers import (
 )
 from napari_unisemalign.notify import guarded
 from napari_unisemalign.overlay_maps import Maps, Picture, compose, read_maps
-from training_core.errors import UserError
+from training_core.base.errors import UserError
 
 SLIDER_MS = 30
 """A drag of the slider is answered this often."""

@@ -11,7 +11,7 @@ from napari_unisemalign.layers import PREDICTION, U8, Mask
 from napari_unisemalign.notify import guarded
 from napari_unisemalign.smart import filled, grown, snapped
 from napari_unisemalign.undo import Step
-from training_core.i18n import tr
+from training_core.base.i18n import tr
 
 
 class PaintingController:

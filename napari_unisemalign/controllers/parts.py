@@ -14,10 +14,9 @@ from napari_unisemalign.layers import PART, PREDICTION, PSEUDO_LABEL, ROLE_KEY, 
 from napari_unisemalign.notify import guarded
 from napari_unisemalign.parts import TileParts, agreement_in_words
 from napari_unisemalign.process import STDERR_KEPT_CHARS, child_environment
-from training_core.cli import EXIT_USER_ERROR
-from training_core.errors import UserError
-from training_core.i18n import tr
-from training_core.tile_result import Part
+from training_core.base.errors import EXIT_USER_ERROR, UserError
+from training_core.base.i18n import tr
+from training_core.class_maps.tile_result import Part
 
 LAST_WAIT_MS = 3000
 

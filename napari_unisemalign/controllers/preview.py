@@ -14,7 +14,7 @@ from napari_unisemalign.latest import Latest
 from napari_unisemalign.layers import U8
 from napari_unisemalign.marks import ACCEPT, REJECT, MarksLayer, draw_marks
 from napari_unisemalign.review import Cleaner, Deed, Plan, Scene, Where, cleaning_in_words, in_words, plan, scene
-from training_core.i18n import ntr, tr
+from training_core.base.i18n import ntr, tr
 from training_core.project.classes import background_ids
 
 Wish = tuple[Deed, Where]

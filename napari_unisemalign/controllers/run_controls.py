@@ -11,10 +11,10 @@ from napari_unisemalign.process import resume_command
 from napari_unisemalign.session import Phase, Training
 from napari_unisemalign.training_curves import Curves, read_run
 from napari_unisemalign.widgets.chart import duration
-from training_core.events import Pause, Resume
-from training_core.i18n import tr
+from training_core.base.i18n import tr
+from training_core.messages.events import Pause, Resume
 from training_core.project import Project
-from training_core.project.unfinished import UnfinishedRun
+from training_core.project.interrupted_runs import UnfinishedRun
 
 
 class RunControls:

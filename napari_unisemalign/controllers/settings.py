@@ -8,10 +8,10 @@ from napari_unisemalign.availability import NO_PROJECT
 from napari_unisemalign.controllers.context import Context
 from napari_unisemalign.encoder_list import EncoderList, about, short
 from napari_unisemalign.notify import guarded, in_lines
-from training_core.errors import ConfigError
-from training_core.fields import Setting, parse_value
-from training_core.i18n import tr
+from training_core.base.errors import ConfigError
+from training_core.base.i18n import tr
 from training_core.project.settings import defaults, read_settings, write_settings
+from training_core.settings.form_fields import Setting, parse_value
 
 _LISTS = {"encoder.name": "encoders", "text.encoder": "text_encoders"}
 _LEARNED = {

@@ -15,9 +15,9 @@ from napari_unisemalign.notify import guarded
 from napari_unisemalign.recent import recent_projects, remember
 from napari_unisemalign.widgets.tile_list import STATE_WORDS, Standing
 from napari_unisemalign.widgets.tiles import EMPTY
+from training_core.base.errors import UserError
+from training_core.base.i18n import tr
 from training_core.demo import make_demo
-from training_core.errors import UserError
-from training_core.i18n import tr
 from training_core.project import Project, TileState
 
 STATE_ORDER = (TileState.ACCEPTED, TileState.LABELED, TileState.PREDICTED, TileState.UNLABELED)

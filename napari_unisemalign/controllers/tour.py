@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QWidget
 from napari_unisemalign.controllers.context import Context
 from napari_unisemalign.layers import PREDICTION
 from napari_unisemalign.widgets.panel import Panel
-from training_core.i18n import tr
+from training_core.base.i18n import tr
 
 if TYPE_CHECKING:
     from napari_unisemalign.controllers.tiles import TilesController

@@ -9,9 +9,9 @@ from napari_unisemalign.notify import guarded
 from napari_unisemalign.process import Ending, TrainerProcess, train_command
 from napari_unisemalign.session import Phase, Training
 from napari_unisemalign.training_curves import Curves
-from training_core.errors import UserError
-from training_core.events import Event, RunFinished, Show, Stop, Warned
-from training_core.i18n import ntr, tr
+from training_core.base.errors import UserError
+from training_core.base.i18n import ntr, tr
+from training_core.messages.events import Event, RunFinished, Show, Stop, Warned
 from training_core.project import TileState
 
 

@@ -16,7 +16,7 @@ from napari_unisemalign.controllers.tiles import TilesController
 from napari_unisemalign.layers import LABELS, ROLE_KEY, U8
 from napari_unisemalign.notify import guarded
 from napari_unisemalign.undo import AnyStep, ClassStep, RejectionStep, Step
-from training_core.i18n import tr
+from training_core.base.i18n import tr
 from training_core.project import UNLABELED
 from training_core.project.class_removal import RemovedClass
 from training_core.project.rejections import Rejection

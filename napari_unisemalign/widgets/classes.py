@@ -20,7 +20,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_unisemalign.widgets.common import Hint, body_layout, row, set_available
-from training_core.i18n import tr
+from training_core.base.i18n import tr
 
 KEY, COLOR, NAME, PROMPT = range(4)
 ROW_PX = 26

@@ -6,8 +6,8 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QGridLayout, QSpinBox, QWidget
 
 from napari_unisemalign.widgets.common import Hint, body_layout, caption
-from training_core.i18n import tr
-from training_core.postprocess import CleanUp
+from training_core.base.i18n import tr
+from training_core.class_maps.clean_up import CleanUp
 
 _STEPS = (
     ("smooth_px", tr("Smooth"), 4, 200, tr("Bays and bumps of the border narrower than about this are evened out")),

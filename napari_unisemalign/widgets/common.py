@@ -15,7 +15,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from training_core.i18n import tr
+from training_core.base.i18n import tr
 
 ACCENT = "#3f74d1"
 SPACING = 6

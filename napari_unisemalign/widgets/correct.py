@@ -7,7 +7,7 @@ from qtpy.QtWidgets import QAbstractSpinBox, QCheckBox, QComboBox, QGridLayout, 
 
 from napari_unisemalign.session import OverlaySource
 from napari_unisemalign.widgets.common import Hint, body_layout, caption, primary, row, set_available
-from training_core.i18n import tr
+from training_core.base.i18n import tr
 
 _BY_KEYBOARD = (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason, Qt.FocusReason.ShortcutFocusReason)
 

@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QDialog, QPlainTextEdit, QPushButton, QVBoxLayout, QW
 
 import training_core
 from napari_unisemalign.widgets.common import Hint, row
-from training_core.i18n import tr
+from training_core.base.i18n import tr
 
 
 class DetailsDialog(QDialog):

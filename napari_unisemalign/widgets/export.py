@@ -8,7 +8,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QGridLayout, QLineEdit, QPushButton, QWidget
 
 from napari_unisemalign.widgets.common import Hint, body_layout, caption, set_available
-from training_core.i18n import tr
+from training_core.base.i18n import tr
 
 Content = Literal["labels", "predictions", "merged"]
 Format = Literal["png", "tiff"]

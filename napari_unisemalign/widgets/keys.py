@@ -20,7 +20,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_unisemalign.widgets.common import Hint, caption, row, set_available
-from training_core.i18n import tr
+from training_core.base.i18n import tr
 
 CHOOSE = tr("Choose a line, click into the field and press the new key.")
 FIXED = tr("This key is napari's own: change it in napari's preferences, under Shortcuts.")

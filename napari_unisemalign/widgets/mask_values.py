@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
 
-from training_core.i18n import tr
+from training_core.base.i18n import tr
 from training_core.project.classes import MaskValue
 
 VALUE, SHARE, CLASS = range(3)

@@ -23,7 +23,7 @@ from qtpy.QtWidgets import (
 
 from napari_unisemalign.widgets.common import Hint, caption, row, set_available
 from napari_unisemalign.widgets.mask_values import MaskValuesTable
-from training_core.i18n import tr
+from training_core.base.i18n import tr
 from training_core.io.slides import SlideOptions
 from training_core.project import TissueClass
 

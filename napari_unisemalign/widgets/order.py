@@ -7,7 +7,7 @@ from qtpy.QtWidgets import QComboBox, QLineEdit, QPushButton, QWidget
 
 from napari_unisemalign.arrange import Show, Sort
 from napari_unisemalign.widgets.common import Hint, body_layout, row
-from training_core.i18n import tr
+from training_core.base.i18n import tr
 
 TYPING_PAUSE_MS = 200
 

@@ -10,8 +10,8 @@ from qtpy.QtWidgets import QCheckBox, QComboBox, QGridLayout, QLabel, QPushButto
 
 from napari_unisemalign.overlay_maps import Comparison
 from napari_unisemalign.widgets.common import Hint, body_layout, set_available
-from training_core.i18n import tr
-from training_core.tile_result import Part
+from training_core.base.i18n import tr
+from training_core.class_maps.tile_result import Part
 
 TITLES = {
     "prediction": (tr("Prediction"), tr("What the model says about every pixel")),

@@ -6,7 +6,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QLabel, QPushButton, QSlider, QWidget
 
 from napari_unisemalign.widgets.common import body_layout, caption, row, set_available
-from training_core.i18n import tr
+from training_core.base.i18n import tr
 
 MAX_BRUSH_PX = 200
 """A brush may be larger in napari's own controls; the slider then stands at its end."""

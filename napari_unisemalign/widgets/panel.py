@@ -19,7 +19,7 @@ from napari_unisemalign.widgets.steps import Steps
 from napari_unisemalign.widgets.tiles import TilesView
 from napari_unisemalign.widgets.tour import Spotlight, TourCard
 from napari_unisemalign.widgets.train import TrainView
-from training_core.i18n import tr
+from training_core.base.i18n import tr
 
 
 class Panel(QWidget):

@@ -10,7 +10,7 @@ from qtpy.QtGui import QAction
 from qtpy.QtWidgets import QMenu, QPushButton, QVBoxLayout, QWidget
 
 from napari_unisemalign.widgets.common import Hint, set_available
-from training_core.i18n import tr
+from training_core.base.i18n import tr
 
 SHOWN = 4
 

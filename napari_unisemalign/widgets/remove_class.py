@@ -10,7 +10,7 @@ from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import QComboBox, QDialog, QDialogButtonBox, QHBoxLayout, QRadioButton, QVBoxLayout, QWidget
 
 from napari_unisemalign.widgets.common import Hint
-from training_core.i18n import ntr, tr
+from training_core.base.i18n import ntr, tr
 from training_core.project import UNLABELED, TissueClass
 
 

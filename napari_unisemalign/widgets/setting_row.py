@@ -9,8 +9,8 @@ from qtpy.QtGui import QWheelEvent
 from qtpy.QtWidgets import QCheckBox, QComboBox, QGridLayout, QLabel, QLineEdit, QPushButton, QSizePolicy, QWidget
 
 from napari_unisemalign.widgets.common import FLUSH_STYLE, SPACING, Hint
-from training_core.fields import Setting, value_text
-from training_core.i18n import tr
+from training_core.base.i18n import tr
+from training_core.settings.form_fields import Setting, value_text
 
 _WORDS = (("None:", tr("left empty:")), ("False:", tr("off:")), ("True:", tr("on:")))
 _PROBLEM_STYLE = f"{FLUSH_STYLE} border-left: 3px solid #d9534f; padding-left: 6px;"

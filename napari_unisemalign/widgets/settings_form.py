@@ -10,8 +10,8 @@ from qtpy.QtWidgets import QLineEdit, QPushButton, QSizePolicy, QToolButton, QVB
 
 from napari_unisemalign.widgets.common import SPACING, Hint, row, set_available
 from napari_unisemalign.widgets.setting_row import EncoderRow, SettingRow, described
-from training_core.fields import Setting, all_settings, section_descriptions
-from training_core.i18n import ntr, tr
+from training_core.base.i18n import ntr, tr
+from training_core.settings.form_fields import Setting, all_settings, section_descriptions
 
 TOP = {
     "runtime.device": tr("Device"),

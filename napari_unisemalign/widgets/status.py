@@ -6,7 +6,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QLabel, QProgressBar, QToolButton, QVBoxLayout, QWidget
 
 from napari_unisemalign.widgets.common import FLUSH_STYLE, ElidedLabel, Hint, row
-from training_core.i18n import tr
+from training_core.base.i18n import tr
 
 
 class TileBar(QWidget):

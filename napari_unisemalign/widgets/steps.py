@@ -9,7 +9,7 @@ from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from napari_unisemalign.widgets.common import ACCENT, FLUSH_STYLE
-from training_core.i18n import tr
+from training_core.base.i18n import tr
 
 _HEADER_STYLE = """
 QToolButton {{ border: none; border-left: 4px solid {edge}; border-radius: 2px; padding: 5px 4px; font-weight: 600;

@@ -16,7 +16,7 @@ from qtpy.QtGui import QColor, QFontMetrics, QImage, QPainter, QPalette, QPixmap
 from qtpy.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from napari_unisemalign.widgets.common import ACCENT
-from training_core.i18n import tr
+from training_core.base.i18n import tr
 from training_core.project import TileState
 
 THUMBNAIL_PX = 40

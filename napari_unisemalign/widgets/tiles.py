@@ -15,7 +15,7 @@ from napari_unisemalign.widgets.common import FLUSH_STYLE, ElidedLabel, Hint, bo
 from napari_unisemalign.widgets.order import OrderView
 from napari_unisemalign.widgets.recent import RecentList
 from napari_unisemalign.widgets.tile_list import ROW_PX, Standing, TileDelegate, TileDetails, TileModel
-from training_core.i18n import tr
+from training_core.base.i18n import tr
 
 VALIDATION_ACTION = tr("Use the labels for validation, not for training")
 EMPTY = tr("Open a project, make one from your images or slides (drop them here), or try the sample.")

@@ -7,7 +7,7 @@ from qtpy.QtGui import QColor, QKeyEvent, QPainter, QPaintEvent, QPen
 from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_unisemalign.widgets.common import ACCENT, FLUSH_STYLE, SPACING, Hint, primary, row
-from training_core.i18n import tr
+from training_core.base.i18n import tr
 
 FOLLOW_MS = 100
 EDGE_PX = 3

@@ -11,7 +11,7 @@ from napari_unisemalign.widgets.settings_form import SettingsForm
 from napari_unisemalign.widgets.train_controls import TrainControls
 from napari_unisemalign.widgets.train_time import TrainTime
 from napari_unisemalign.widgets.training_chart import TrainingChart
-from training_core.i18n import tr
+from training_core.base.i18n import tr
 
 LIVE_TIP = tr(
     "Paint the prediction of the tile on screen anew after every stroke, without training: a quick look at what your "

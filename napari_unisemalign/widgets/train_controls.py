@@ -6,7 +6,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from napari_unisemalign.widgets.common import SPACING, Hint, row, set_available
-from training_core.i18n import tr
+from training_core.base.i18n import tr
 
 PAUSE_TIP = tr("Frees the processor for other work; the training is saved and goes on from the same step.")
 DISCARD_TIP = tr("For a training that went wrong: it is forgotten, and the round before stays the current one.")

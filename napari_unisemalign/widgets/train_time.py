@@ -5,8 +5,8 @@ from __future__ import annotations
 from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QWidget
 
 from napari_unisemalign.widgets.common import caption, row
-from training_core.i18n import tr
-from training_core.presets import PRESET_MINUTES
+from training_core.base.i18n import tr
+from training_core.settings.variants import PRESET_MINUTES
 
 DEFAULT = "balanced"
 

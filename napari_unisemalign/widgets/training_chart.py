@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QComboBox, QPushButton, QVBoxLayout, QWidget
 
 from napari_unisemalign.widgets.chart import ChartView, Series
 from napari_unisemalign.widgets.common import SPACING, Hint, row
-from training_core.i18n import tr
+from training_core.base.i18n import tr
 
 
 class Plot(StrEnum):

@@ -15,7 +15,7 @@ from qtpy.QtWidgets import QApplication, QPushButton
 from napari_unisemalign.layers import LABELS
 from napari_unisemalign.marks import ACCEPT, REJECT, REJECTED
 from napari_unisemalign.review import Deed, Scene, in_words, plan
-from training_core.accepting import area_at
+from training_core.class_maps.acceptance import area_at
 from training_core.io import write_png
 from training_core.project import Project, TileState, make_classes
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from napari_unisemalign.background import Background, run_while_painting
-from training_core.errors import ImageError
+from training_core.base.errors import ImageError
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from qtpy.QtTest import QTest
 
 from napari_unisemalign.training_curves import Curves, read_past
 from napari_unisemalign.widgets.training_chart import Plot
-from training_core.events import Event, RunStarted, StepDone, Validated
+from training_core.messages.events import Event, RunStarted, StepDone, Validated
 from training_core.project import LabelSource, Project
 
 

@@ -14,8 +14,8 @@ from qtpy.QtTest import QTest
 
 from napari_unisemalign.marks import ACCEPT, CLEANED
 from napari_unisemalign.widgets.cleanup import CleanUpView
+from training_core.class_maps.clean_up import CleanUp, clean_up
 from training_core.io import read_mask
-from training_core.postprocess import CleanUp, clean_up
 from training_core.project import Project
 
 RUN = "20260101-000000"

@@ -14,7 +14,7 @@ from qtpy.QtTest import QTest
 
 from napari_unisemalign.controllers import labels as saving
 from napari_unisemalign.layers import AREA, LABELS, TILE
-from training_core.accepting import area_at
+from training_core.class_maps.acceptance import area_at
 from training_core.project import LabelSource, Project, TileState
 from training_core.project import project as store
 

@@ -15,7 +15,7 @@ import napari_unisemalign
 IN_BRACKETS = """
 import gettext, json, os, sys
 from pathlib import Path
-from training_core import i18n
+from training_core.base import i18n
 
 class Brackets(gettext.NullTranslations):
     def gettext(self, message):

@@ -14,8 +14,8 @@ from qtpy.QtTest import QTest
 
 from napari_unisemalign.layers import PART, PREDICTION, PSEUDO_LABEL
 from napari_unisemalign.parts import TileParts, agreement_in_words
+from training_core.class_maps.tile_result import Part
 from training_core.project import UNLABELED, LabelSource, Project
-from training_core.tile_result import Part
 
 WAIT_S = 60.0
 SMALL = (

@@ -11,7 +11,7 @@ import pytest
 from napari_unisemalign.background import Background
 from napari_unisemalign.layers import TILE
 from napari_unisemalign.pictures import MAX_PICTURES, Pictures
-from training_core.errors import ProjectError
+from training_core.base.errors import ProjectError
 from training_core.io import write_png
 from training_core.project import Project
 

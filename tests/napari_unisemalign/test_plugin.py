@@ -23,7 +23,7 @@ from napari_unisemalign import __main__ as command_line
 from napari_unisemalign import plugin
 from napari_unisemalign.controllers import tiles
 from napari_unisemalign.layers import LABELS, TILE
-from training_core.errors import ProjectError
+from training_core.base.errors import ProjectError
 from training_core.project import Project
 
 MANIFEST = Path(napari_unisemalign.__file__).parent / "napari.yaml"

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from napari_unisemalign.process import Ending, TrainerProcess, train_command
-from training_core.events import Event, RunFailed, RunStarted, Show, Status, Stop
+from training_core.messages.events import Event, RunFailed, RunStarted, Show, Status, Stop
 
 STARTED = (
-    "from training_core.events import *; import sys, os, time\n"
+    "from training_core.messages.events import *; import sys, os, time\n"
     "def say(e): print(e.model_dump_json(), flush=True)\n"
     "say(Status(run_id='', message='before the run'))\n"
     "say(RunStarted(run_id='r2', run_dir='', device='cpu', precision='', encoder='', class_ids=(0,), n_labeled=1,"

@@ -11,7 +11,7 @@ import pytest
 from napari_unisemalign import availability
 from napari_unisemalign.session import Phase, Session
 from napari_unisemalign.training_curves import MAX_POINTS
-from training_core.events import OverlayReady, RunFailed, RunFinished, RunStarted, Status, StepDone, Validated
+from training_core.messages.events import OverlayReady, RunFailed, RunFinished, RunStarted, Status, StepDone, Validated
 from training_core.project import LabelSource, Project, TileState
 
 RUN = "20260101-000000"

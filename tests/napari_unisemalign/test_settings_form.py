@@ -11,10 +11,10 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
-from training_core.config import Config
-from training_core.fields import flat
 from training_core.project import LabelSource, Project
 from training_core.project.settings import SETTINGS_NAME, read_settings
+from training_core.settings.form_fields import flat
+from training_core.settings.schema import Config
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from typing import Any
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 
-from training_core.events import RunStarted, StepDone
+from training_core.messages.events import RunStarted, StepDone
 from training_core.project import LabelSource, Project
 
 

@@ -8,8 +8,8 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
-from training_core.presets import PRESET_MINUTES
 from training_core.project import Project
+from training_core.settings.variants import PRESET_MINUTES
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from training_core.project import LabelSource, Project
 # and on Stop it "saves" for a moment. How a real run goes is in test_end_to_end.py.
 STAND_IN = """
 import sys, time
-from training_core.events import *
+from training_core.messages.events import *
 run = dict(run_id="20260103-000000")
 def say(kind, **values): print(kind(**run, **values).model_dump_json(), flush=True)
 say(RunStarted, run_dir="", device="cpu", precision="float32", encoder="", class_ids=(0, 1), n_labeled=2,

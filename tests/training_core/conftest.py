@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
-from training_core.config import AlignmentConfig, Config, DecoderConfig, resolve
-from training_core.decoders import build_decoder
-from training_core.encoders import Encoder
-from training_core.model import UniSemAlign
+from training_core.network.decoders import build_decoder
+from training_core.network.encoders import Encoder
+from training_core.network.model import UniSemAlign
+from training_core.network.text import LearnedText
 from training_core.project import Project, TissueClass
-from training_core.text import LearnedText
+from training_core.settings.schema import AlignmentConfig, Config, DecoderConfig, resolve
 
 Pixels = NDArray[np.uint8]
 

@@ -12,13 +12,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from training_core.batch import Batch, UnlabeledBatch
-from training_core.config import Config
-from training_core.data.augment import Crop, Rng, color_jitter, cutmix_box, strong_view, weak_view
-from training_core.data.pool import TilePool
-from training_core.data.resample import zoom_to_run
+from training_core.data.crops import Crop, Rng, color_jitter, cutmix_box, strong_view, weak_view
+from training_core.data.pixel_size import zoom_to_run
 from training_core.data.sampling import ClassBalance, in_passes
 from training_core.data.stain import stain_jitter
+from training_core.data.tile_pool import TilePool
+from training_core.method.batch import Batch, UnlabeledBatch
+from training_core.settings.schema import Config
 
 _LABELED, _UNLABELED, _PARTNER = 0, 1, 2
 _GPU_WORKERS = 4

@@ -12,16 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage import data
 
+from training_core.base.errors import ProjectError, writing
 from training_core.demo import compartments, tissue
 from training_core.demo.canvas import DrawnTile
 from training_core.demo.strokes import paint_strokes
-from training_core.errors import ProjectError, writing
 from training_core.io import encode_png, read_mask
 from training_core.io.atomic import write_synced
 from training_core.project import LabelSource, Project, Tile, make_classes
-from training_core.project.create import IMAGES_FOLDER, Progress, build
+from training_core.project.complete_folder import folder_in_the_making
+from training_core.project.creation import IMAGES_FOLDER, Progress, build
 from training_core.project.importing import LabelPlan
-from training_core.project.making import folder_in_the_making
 
 TRUTH_FOLDER = "truth"
 REAL_TILE = "real_ihc"

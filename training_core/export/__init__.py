@@ -10,12 +10,12 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from training_core.errors import ProjectError
+from training_core.base.errors import ProjectError
+from training_core.class_maps.clean_up import CleanUp, clean_up
 from training_core.export.legend import LEGEND_NAME, legend_bytes
 from training_core.export.png import png_bytes
 from training_core.export.tiff import tiff_bytes
 from training_core.io import read_mask, staged_files
-from training_core.postprocess import CleanUp, clean_up
 from training_core.project import UNLABELED, Project, TilePrediction
 from training_core.project.classes import background_ids
 from training_core.project.labels import size_error

@@ -18,7 +18,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from training_core.errors import writing
+from training_core.base.errors import writing
 from training_core.io.atomic import sync_folder
 from training_core.project import TissueClass
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from training_core.errors import writing
+from training_core.base.errors import writing
 
 TEMPORARY_GLOB = ".*.tmp"
 """Matches the temporary files of this module; one that is older than its writer is the trace of a crash."""

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 
-from training_core.errors import ImageError, MaskError
+from training_core.base.errors import ImageError, MaskError
 
 MIN_SIDE_PX = 32
 MAX_PIXELS = 400_000_000

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from training_core.errors import MaskError
+from training_core.base.errors import MaskError
 from training_core.io.files import FileKind, file_kind
 from training_core.io.pillow_files import load_pillow
 from training_core.io.tiff_files import load_tiff

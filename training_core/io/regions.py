@@ -17,7 +17,7 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from training_core.errors import ImageError
+from training_core.base.errors import ImageError
 from training_core.io.files import FileKind, check_size, file_kind
 from training_core.io.images import read_image, tiff_rgb
 from training_core.io.pillow_files import pillow_size

@@ -9,7 +9,7 @@ from typing import Any
 import tifffile
 from PIL import Image
 
-from training_core.errors import ImageError
+from training_core.base.errors import ImageError
 from training_core.io.files import FileKind, file_kind, quiet
 
 CREDIBLE_MPP_UM = (0.02, 20.0)

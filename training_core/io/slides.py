@@ -16,7 +16,7 @@ import tifffile
 from numpy.typing import NDArray
 from PIL import Image
 
-from training_core.errors import ConfigError, ImageError
+from training_core.base.errors import ConfigError, ImageError
 from training_core.io.files import MAX_PIXELS, MIN_SIDE_PX, quiet
 from training_core.io.images import over_white
 

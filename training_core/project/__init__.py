@@ -8,7 +8,9 @@ from training_core.project.classes import (
     parse_classes,
     propose_classes,
 )
-from training_core.project.model import (
+from training_core.project.project import Project
+from training_core.project.prompts import default_prompt, suggest_prompt
+from training_core.project.records import (
     UNLABELED,
     LabelEdit,
     LabelSource,
@@ -18,8 +20,6 @@ from training_core.project.model import (
     TileState,
     TissueClass,
 )
-from training_core.project.project import Project
-from training_core.project.prompts import default_prompt, suggest_prompt
 
 __all__ = [
     "UNLABELED",

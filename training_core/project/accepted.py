@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from training_core.errors import MaskError
+from training_core.base.errors import MaskError
 from training_core.io import encode_png, read_mask
 from training_core.io.atomic import StagedFiles
 from training_core.project.labels import empty_label, read_label, size_error
-from training_core.project.model import UNLABELED, LabelSource, Tile
+from training_core.project.records import UNLABELED, LabelSource, Tile
 
 ACCEPTED_FOLDER = "accepted"
 _BY_HAND = (LabelSource.PAINTED, LabelSource.CORRECTED, LabelSource.IMPORTED)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from training_core.errors import ProjectError
+from training_core.base.errors import ProjectError
 from training_core.project.classes import check_classes, default_color
 from training_core.project.index import Index
-from training_core.project.model import MAX_CLASS_ID, TissueClass
 from training_core.project.prompts import default_prompt
+from training_core.project.records import MAX_CLASS_ID, TissueClass
 
 
 def with_class_added(index: Index, name: str, color: str | None, prompt: str) -> Index:

@@ -14,13 +14,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from training_core.errors import ProjectError
+from training_core.base.errors import ProjectError
 from training_core.project.class_changes import class_of, with_class_removed
 from training_core.project.classes import check_classes
-from training_core.project.create import Progress
+from training_core.project.creation import Progress
 from training_core.project.index import Index
 from training_core.project.labels import make_edit, read_history, read_label, stage_label
-from training_core.project.model import UNLABELED, LabelSource, LabelStatus, Tile, TissueClass
+from training_core.project.records import UNLABELED, LabelSource, LabelStatus, Tile, TissueClass
 from training_core.project.store import Transaction
 
 _FAST = 1

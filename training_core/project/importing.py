@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from training_core.errors import MaskError, ProjectError, writing
+from training_core.base.errors import MaskError, ProjectError, writing
 from training_core.io import encode_png, read_mask
 from training_core.io.atomic import write_synced
 from training_core.project.labels import (
@@ -21,7 +21,7 @@ from training_core.project.labels import (
     summarize,
     value_counts,
 )
-from training_core.project.model import UNLABELED, LabelSource, LabelStatus, Tile, TissueClass
+from training_core.project.records import UNLABELED, LabelSource, LabelStatus, Tile, TissueClass
 from training_core.project.sources import find_masks, resolve_names
 
 

@@ -14,8 +14,8 @@ from typing import Any, ClassVar
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from training_core.errors import ProjectError
-from training_core.project.model import LabelStatus, Tile, TissueClass
+from training_core.base.errors import ProjectError
+from training_core.project.records import LabelStatus, Tile, TissueClass
 
 INDEX_NAME = "project.json"
 SPEC_VERSION = 1

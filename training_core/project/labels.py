@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from training_core.errors import MaskError, ProjectError
+from training_core.base.errors import MaskError, ProjectError
 from training_core.io import encode_png, read_mask
 from training_core.io.atomic import StagedFiles
-from training_core.project.model import UNLABELED, LabelEdit, LabelSource, LabelStatus, Tile
+from training_core.project.records import UNLABELED, LabelEdit, LabelSource, LabelStatus, Tile
 
 LABELS_FOLDER = "labels"
 

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from training_core.errors import ProjectError
+from training_core.base.errors import ProjectError
 from training_core.io import read_image
 from training_core.io.slides import SlideOptions
 from training_core.project import runs as runs_folder
@@ -20,9 +20,10 @@ from training_core.project.accepted import ACCEPTED_FOLDER, read_accepted, stage
 from training_core.project.class_changes import with_class_added, with_class_changed, with_class_removed
 from training_core.project.class_removal import RemovedClass, count_pixels, stage_removal, stage_return
 from training_core.project.classes import check_classes
-from training_core.project.create import IMAGES_FOLDER, Progress, build
+from training_core.project.creation import IMAGES_FOLDER, Progress, build
 from training_core.project.importing import plan_labels
 from training_core.project.index import INDEX_NAME, Index
+from training_core.project.interrupted_runs import UnfinishedRun, discard_run, unfinished_run
 from training_core.project.labels import (
     LABELS_FOLDER,
     check_label,
@@ -34,7 +35,7 @@ from training_core.project.labels import (
     stage_label,
     summarize,
 )
-from training_core.project.model import (
+from training_core.project.records import (
     UNLABELED,
     LabelEdit,
     LabelSource,
@@ -56,7 +57,6 @@ from training_core.project.sources import check_names, find_images, resolve_name
 from training_core.project.store import IndexStore
 from training_core.project.thumbnails import CACHE_FOLDER, thumbnail
 from training_core.project.tile_sources import tile_sources
-from training_core.project.unfinished import UnfinishedRun, discard_run, unfinished_run
 
 OWN_FOLDERS = (
     IMAGES_FOLDER,

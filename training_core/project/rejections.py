@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from training_core.io import encode_png, read_mask
 from training_core.project.index import Index, RejectedArea
 from training_core.project.labels import size_error
-from training_core.project.model import Tile
+from training_core.project.records import Tile
 from training_core.project.store import Transaction
 
 REJECTED_FOLDER = "rejected"

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from training_core.errors import ProjectError
+from training_core.base.errors import ProjectError
 from training_core.io import atomic_write
-from training_core.project.model import Round, TilePrediction
+from training_core.project.records import Round, TilePrediction
 
 RUNS_FOLDER = "runs"
 ROUNDS_FOLDER = "rounds"

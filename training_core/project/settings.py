@@ -9,10 +9,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from training_core.config import Config, resolve
-from training_core.errors import ConfigError
-from training_core.fields import flat, nested
+from training_core.base.errors import ConfigError
 from training_core.io import atomic_write
+from training_core.settings.form_fields import flat, nested
+from training_core.settings.schema import Config, resolve
 
 SETTINGS_NAME = "settings.json"
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
-from training_core.errors import ImageError, MaskError, ProjectError
+from training_core.base.errors import ImageError, MaskError, ProjectError
 from training_core.io.files import IMAGE_SUFFIXES
 from training_core.io.slides import SLIDE_SUFFIXES
 from training_core.project.runs import natural_key

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from training_core.project.index import Index
-from training_core.project.model import Tile, TileState
+from training_core.project.records import Tile, TileState
+
+if TYPE_CHECKING:
+    from training_core.project.project import Project
 
 
 def labeled_pixels(index: Index, name: str) -> int:
@@ -53,3 +58,9 @@ def state_of(index: Index, name: str, predicted_by: str | None) -> TileState:
     if predicted_by is not None and name not in index.rejected.get(predicted_by, ()):
         return TileState.PREDICTED
     return TileState.UNLABELED
+
+
+def usable_tiles(project: Project) -> list[Tile]:
+    """The tiles whose pictures are there: all of them are predicted, whatever they are used for in training."""
+    missing = set(project.missing_images())
+    return [tile for tile in project.tiles if tile.name not in missing]

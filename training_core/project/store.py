@@ -10,7 +10,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from training_core.errors import ProjectError, writing
+from training_core.base.errors import ProjectError, writing
 from training_core.io.atomic import TEMPORARY_GLOB, StagedFiles, staged_files
 from training_core.project.index import INDEX_NAME, Index, IndexWriter, parse_index
 

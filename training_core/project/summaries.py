@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
-from training_core.errors import writing
-from training_core.project.model import UNLABELED
+from training_core.base.errors import writing
+from training_core.project.records import UNLABELED
 from training_core.project.runs import RUNS_FOLDER
 
 SUMMARIES_NAME = "tiles.jsonl"

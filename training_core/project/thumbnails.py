@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from training_core.errors import StorageError
+from training_core.base.errors import StorageError
 from training_core.io import write_png
-from training_core.project.model import Tile
+from training_core.project.records import Tile
 
 CACHE_FOLDER = "cache"
 

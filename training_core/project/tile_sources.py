@@ -8,12 +8,12 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from training_core.errors import writing
+from training_core.base.errors import writing
 from training_core.io import encode_png
 from training_core.io.atomic import write_synced
 from training_core.io.slides import Slide, SlideOptions, SlideTile, is_slide
-from training_core.project.create import IMAGES_FOLDER, FileSource, TileSource
-from training_core.project.model import Tile
+from training_core.project.creation import IMAGES_FOLDER, FileSource, TileSource
+from training_core.project.records import Tile
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,198 @@
+"""`predict` on slides and large images, and its images shared out over processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+import torch
+import torch.nn.functional as F
+import zarr
+from PIL import Image
+
+from training_core.base.errors import ConfigError
+from training_core.base.torchrun import rank_and_size
+from training_core.class_maps.clean_up import CleanUp, clean_up
+from training_core.class_maps.tile_result import Part
+from training_core.cli import predict
+from training_core.cli.main import main
+from training_core.compute.device import Compute
+from training_core.io import read_image, read_mask
+from training_core.network.model import UniSemAlign
+from training_core.prediction.predictor import load_predictor
+from training_core.prediction.sliding_window import predict_parts, resampled_size
+from training_core.project import Project
+from training_core.project.classes import background_ids
+from training_core.settings.schema import AlignmentConfig, Config, InferenceConfig
+
+IDS = (0, 3, 7)
+
+
+@pytest.fixture(scope="module")
+def run_folder(
+    tmp_path_factory: pytest.TempPathFactory,
+    make_project_in: Callable[..., Project],
+    small_config: Callable[..., Config],
+) -> Path:
+    folder = tmp_path_factory.mktemp("run")
+    project = make_project_in(folder, ids=IDS)
+    (folder / "config.json").write_text(small_config(inference={"window_px": 128}).model_dump_json())
+    result = folder / "result.json"
+    assert main(["train", str(project.path), "--config", str(folder / "config.json"), "--json", str(result)]) == 0
+    return Path(json.loads(result.read_text())["run"])
+
+
+def picture(path: Path, height: int, width: int) -> Path:
+    pixels = np.random.default_rng(height).integers(0, 256, (height, width, 3), np.uint8)
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+def test_large_images_are_streamed_and_small_ones_are_not(
+    run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(predict, "STREAM_ABOVE_MPX", 0.04)
+    large, small = picture(tmp_path / "large.png", 201, 300), picture(tmp_path / "small.png", 190, 200)
+    out = tmp_path / "out"
+    assert main(["predict", str(run_folder), str(large), str(small), "-o", str(out)]) == 0
+    kinds = ("prediction", "pseudo_label", "confidence")
+    names = {f"small.{kind}.png" for kind in kinds} | {"large.ome.zarr", "classes.json"}
+    assert {path.name for path in out.iterdir()} == names
+    predictor, pixels = load_predictor(run_folder), read_image(large)
+    labels = np.asarray(zarr.open_array(out / "large.ome.zarr" / "labels" / "prediction" / "0", mode="r"))
+    assert set(np.unique(labels)) <= set(IDS)
+    expected = predictor.class_ids[predictor.predict(pixels, views=1).prediction]
+    assert labels.shape == expected.shape
+    assert (labels == expected).mean() > 0.9  # other overlaps of the windows
+    usual = predictor.class_ids[predictor.predict(read_image(small)).prediction]
+    np.testing.assert_array_equal(read_mask(out / "small.prediction.png"), usual)
+
+
+def test_a_prediction_is_cleaned_when_asked_and_a_large_image_refused(
+    run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small = picture(tmp_path / "small.png", 190, 200)
+    command = ["predict", str(run_folder), str(small), "-o"]
+    assert main([*command, str(tmp_path / "usual")]) == 0
+    assert main([*command, str(tmp_path / "clean"), "--min-object", "60", "--smooth", "6"]) == 0
+    usual, clean = (read_mask(tmp_path / each / "small.prediction.png") for each in ("usual", "clean"))
+    background = background_ids(load_predictor(run_folder).classes)
+    np.testing.assert_array_equal(clean, clean_up(usual, CleanUp(min_object_px=60, smooth_px=6), background))
+    assert (clean != usual).any()
+    for kind in ("pseudo_label", "confidence"):
+        names = [tmp_path / each / f"small.{kind}.png" for each in ("usual", "clean")]
+        np.testing.assert_array_equal(*(read_mask(name) for name in names))
+    monkeypatch.setattr(predict, "STREAM_ABOVE_MPX", 0.03)
+    assert main([*command, str(tmp_path / "large"), "--fill-holes", "20"]) == 2
+    assert "window by window" in capsys.readouterr().err
+    assert not (tmp_path / "large").exists()
+
+
+def test_a_slide_is_streamed_whatever_its_size(run_folder: Path, tmp_path: Path) -> None:
+    pytest.importorskip("tiffslide", reason="slides need the extra 'slides'")
+    pixels = np.random.default_rng(0).integers(0, 256, (256, 384, 3), np.uint8)
+    with tifffile.TiffWriter(tmp_path / "slide.tif") as writer:
+        writer.write(pixels, subifds=1, tile=(128, 128), photometric="rgb", metadata=None)
+        writer.write(pixels[::2, ::2], subfiletype=1, tile=(128, 128), photometric="rgb", metadata=None)
+    assert main(["predict", str(run_folder), str(tmp_path / "slide.tif"), "-o", str(tmp_path / "out")]) == 0
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"slide.ome.zarr", "classes.json"}
+    assert zarr.open_array(tmp_path / "out" / "slide.ome.zarr" / "0", mode="r").shape == (256, 384)
+
+
+def test_views_are_the_users_choice(run_folder: Path, tmp_path: Path) -> None:
+    image = picture(tmp_path / "a.png", 100, 120)
+    predictor, found = load_predictor(run_folder), {}
+    for views in ("1", "8"):
+        out = tmp_path / views
+        assert main(["predict", str(run_folder), str(image), "-o", str(out), "--views", views]) == 0
+        found[views] = read_mask(out / "a.confidence.png")
+        expected = predictor.predict(read_image(image), views=int(views)).confidence
+        np.testing.assert_allclose(found[views], expected * 255, atol=0.51)
+    assert not np.array_equal(found["1"], found["8"])
+
+
+def test_each_image_is_predicted_by_one_of_two_processes(run_folder: Path, tmp_path: Path) -> None:
+    images = [picture(tmp_path / f"image_{i}.png", 64 + i, 80) for i in range(5)]
+    started = []
+    for rank in range(2):
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "RANK": str(rank), "WORLD_SIZE": "2"}
+        arguments = ["predict", str(run_folder), *map(str, images), "-o", str(tmp_path / f"out_{rank}")]
+        command = [sys.executable, "-m", "training_core", *arguments]
+        started.append(
+            subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        )
+    for process in started:
+        _, error = process.communicate(timeout=240)
+        assert process.returncode == 0, error
+    written = [{path.name.split(".")[0] for path in (tmp_path / f"out_{rank}").glob("*.png")} for rank in range(2)]
+    assert written == [{"image_0", "image_2", "image_4"}, {"image_1", "image_3"}]
+    assert [(tmp_path / f"out_{rank}" / "classes.json").exists() for rank in range(2)] == [True, False]
+
+
+def test_torchrun_shares_out_the_images(run_folder: Path, tmp_path: Path) -> None:
+    images = [picture(tmp_path / f"image_{i}.png", 64 + i, 80) for i in range(3)]
+    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "training_core"]
+    arguments = ["predict", str(run_folder), *map(str, images), "-o", str(tmp_path / "out")]
+    done = subprocess.run(
+        [sys.executable, *launch, *arguments],
+        env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("3 images predicted") == 1
+    assert len(list((tmp_path / "out").glob("*.prediction.png"))) == 3
+    assert read_mask(tmp_path / "out" / "image_1.prediction.png").shape == (65, 80)
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [{"RANK": "0"}, {"WORLD_SIZE": "2"}, {"RANK": "2", "WORLD_SIZE": "2"}, {"RANK": "a", "WORLD_SIZE": "2"}],
+)
+def test_half_a_launch_is_refused(environment: dict[str, str]) -> None:
+    with pytest.raises(ConfigError, match="RANK"):
+        rank_and_size(environment)
+
+
+def test_a_process_by_itself_does_everything() -> None:
+    assert rank_and_size({}) == (0, 1)
+    assert rank_and_size({"RANK": "1", "WORLD_SIZE": "3"}) == (1, 3)
+
+
+def test_the_parts_say_what_their_own_logits_say(
+    run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image, out = picture(tmp_path / "a.png", 64, 80), tmp_path / "out"
+    command = ["predict", str(run_folder), str(image), "-o", str(out), "--parts", "--views", "1"]
+    assert main(command) == 0
+    found = {part: read_mask(out / f"a.{part}.png") for part in Part}
+    np.testing.assert_array_equal(found[Part.DECODER], read_mask(out / "a.prediction.png"))
+    predictor = load_predictor(run_folder)
+    scale = predictor.readout.scale
+    with torch.inference_mode():
+        pixels = torch.from_numpy(read_image(image)).permute(2, 0, 1)[None].float() / 255
+        seen = F.interpolate(pixels, size=resampled_size((64, 80), scale), mode="bilinear", antialias=True)
+        output = predictor.model(predictor.model.normalize(seen).to(memory_format=torch.channels_last))
+        similar = predictor.model.similarities(output)
+    for part, maps in ((Part.PROTOTYPES, similar.prototype), (Part.TEXT, similar.text)):
+        assert maps is not None
+        whole = F.interpolate(maps.float().softmax(1), size=(64, 80), mode="bilinear")
+        expected = predictor.class_ids[whole[0].argmax(0).numpy()]
+        assert (found[part] == expected).mean() > 0.999, part  # near ties may fall otherwise
+    assert (found[Part.TEXT] != found[Part.PROTOTYPES]).any()
+    monkeypatch.setattr(predict, "STREAM_ABOVE_MPX", 0.005)
+    assert main([*command[:4], str(tmp_path / "large"), "--parts"]) == 2
+    assert "leave --parts out" in capsys.readouterr().err
+
+
+def test_a_branch_that_is_off_has_no_part(tmp_path: Path, tiny_model: Callable[..., UniSemAlign]) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    cpu = Compute(torch.device("cpu"), "float32")
+    for off, left in (("use_text", {Part.DECODER, Part.PROTOTYPES}), ("use_prototypes", {Part.DECODER, Part.TEXT})):
+        model = tiny_model(3, alignment=AlignmentConfig(embedding_dim=8, **{off: False})).eval()
+        assert set(predict_parts(model, image, InferenceConfig(views=1), cpu)) == left

@@ -1,0 +1,124 @@
+"""Exported masks, opened again with the readers that other tools use."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from training_core.base.errors import MaskError, ProjectError
+from training_core.export import export_masks
+from training_core.project import UNLABELED, LabelSource, Project
+
+MakeProject = Callable[..., Project]
+
+
+def predicted(project: Project, run_id: str, name: str, ids: np.ndarray) -> None:
+    folder = project.runs_dir / run_id / "predictions"
+    folder.mkdir(parents=True, exist_ok=True)
+    for kind in ("prediction", "pseudo_label", "confidence"):
+        Image.fromarray(ids).save(folder / f"{name}.{kind}.png")
+    (project.runs_dir / run_id / "summary.json").write_text("{}")
+
+
+@pytest.mark.parametrize("kind", ["png", "tiff"])
+def test_labels_come_out_pixel_by_pixel(make_project: MakeProject, tmp_path: Path, kind: str) -> None:
+    project = make_project(ids=(0, 3))
+    label = np.full((96, 96), UNLABELED, np.uint8)
+    label[10:20, 5:50] = 3
+    project.write_label("u_1", label, LabelSource.PAINTED)
+    out = tmp_path / "out"
+    written = export_masks(project, out, format=kind)  # type: ignore[arg-type]
+    assert {path.stem for path in written} == {"a_1", "a_2", "u_1", "v_1"}
+    path = out / f"u_1.{kind}"
+    read = tifffile.imread(path) if kind == "tiff" else np.asarray(Image.open(path))
+    assert read.dtype == np.uint8
+    assert np.array_equal(read, label)
+    legend = json.loads((out / "classes.json").read_text())
+    assert legend["not_labelled"] == 255
+    assert [(c["value"], c["name"]) for c in legend["classes"]] == [(0, "class 0"), (3, "class 3")]
+
+
+def test_tiff_carries_the_pixel_size(make_project: MakeProject, tmp_path: Path) -> None:
+    make_project()
+    project = Project.create(
+        tmp_path / "scaled",
+        [tmp_path / "images"],
+        classes=make_project(name="other").classes,
+        masks=tmp_path / "masks",
+        mpp_um=0.25,
+    )
+    (path, *_) = export_masks(project, tmp_path / "out", format="tiff")
+    with tifffile.TiffFile(path) as tiff:
+        numerator, denominator = tiff.pages[0].tags["XResolution"].value
+        unit = tiff.pages[0].tags["ResolutionUnit"].value
+    assert unit == tifffile.RESUNIT.CENTIMETER
+    assert 1e4 * denominator / numerator == pytest.approx(0.25, rel=1e-4)  # micrometers per pixel
+
+
+def test_predictions_and_merged(make_project: MakeProject, tmp_path: Path) -> None:
+    project = make_project()
+    prediction = np.zeros((96, 96), np.uint8)
+    prediction[:, 48:] = 1
+    predicted(project, "r1", "u_1", prediction)
+    label = np.full((96, 96), UNLABELED, np.uint8)
+    label[:5] = 1
+    project.write_label("u_1", label, LabelSource.PAINTED)
+    (path,) = export_masks(project, tmp_path / "p", content="predictions")
+    assert np.array_equal(np.asarray(Image.open(path)), prediction)
+    export_masks(project, tmp_path / "m", content="merged")
+    merged = np.asarray(Image.open(tmp_path / "m" / "u_1.png"))
+    assert (merged[:5] == 1).all()
+    assert np.array_equal(merged[5:], prediction[5:])
+    assert json.loads((tmp_path / "m" / "classes.json").read_text())["run"] == "r1"
+
+
+@pytest.mark.parametrize("content", ["labels", "predictions"])
+def test_nothing_to_export_is_an_error_and_writes_nothing(
+    make_project: MakeProject, tmp_path: Path, content: str
+) -> None:
+    project = make_project(labeled=0, val=0)
+    with pytest.raises(ProjectError, match="first"):
+        export_masks(project, tmp_path / "out", content=content)  # type: ignore[arg-type]
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_rejected_prediction_is_not_merged(make_project: MakeProject, tmp_path: Path) -> None:
+    project = make_project()
+    for name in ("u_1", "u_2"):
+        predicted(project, "r1", name, np.ones((96, 96), np.uint8))
+    project.reject("u_1", "r1")
+    written = export_masks(project, tmp_path / "m", content="merged")
+    assert {path.stem for path in written} == {"a_1", "a_2", "v_1", "u_2"}
+
+
+def test_the_projects_own_folders_are_never_exported_into(make_project: MakeProject) -> None:
+    project = make_project()
+    before = (project.path / "labels" / "a_1.png").read_bytes()
+    for own in (project.path, project.path / "labels", project.path / "images" / "masks"):
+        with pytest.raises(ProjectError, match="holds the project's own files"):
+            export_masks(project, own)
+    assert (project.path / "labels" / "a_1.png").read_bytes() == before
+    assert not (project.path / "classes.json").exists()
+    assert len(export_masks(project, project.path / "export")) == 3
+
+
+def test_a_prediction_of_another_size_is_refused(make_project: MakeProject, tmp_path: Path) -> None:
+    project = make_project()
+    predicted(project, "r1", "u_1", np.ones((40, 96), np.uint8))
+    with pytest.raises(MaskError, match="is 96 x 40 px"):
+        export_masks(project, tmp_path / "p", content="predictions")
+
+
+@pytest.mark.parametrize("choice", [{"format": "gif"}, {"content": "everything"}])
+def test_unknown_formats_and_contents_are_refused(
+    make_project: MakeProject, tmp_path: Path, choice: dict[str, str]
+) -> None:
+    with pytest.raises(ProjectError, match="one of"):
+        export_masks(make_project(), tmp_path / "out", **choice)  # type: ignore[arg-type]
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,113 @@
+"""How well the time left is foretold, with a clock that the test moves: every part of a run costs what it is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from training_core.prediction.calibration import candidate_scales, usual_scale
+from training_core.project import Project
+from training_core.runs.run_folder import Split
+from training_core.settings.schema import Config
+from training_core.training.schedule import Budget
+from training_core.training.time_left import Forecast, share_done
+
+PX_S, STEP_S = 2e-3, 0.8
+"""Seconds for a pixel through the network and for a step: on these small tiles the end takes as long as the steps."""
+
+
+def forecast_of(project: Project, config: Config) -> tuple[Forecast, Split]:
+    names = [tile.name for tile in project.tiles]
+    split = Split(labeled=tuple(names[:2]), unlabeled=tuple(names[2:4]), val=tuple(names[4:]))
+    return Forecast(project, split, split.val, config, Budget(config.schedule, 10)), split
+
+
+def live(project: Project, config: Config) -> tuple[list[tuple[float, float, float]], float]:
+    """A whole run on the made clock: (share of the steps, time, foretold end) after each step, and the real end."""
+    forecast, split = forecast_of(project, config)
+    total, every, views = config.schedule.steps, config.schedule.validate_every_steps, config.inference.views or 4
+    scale = usual_scale(config)
+    now, told = 0.0, []
+    for step in range(1, total + 1):
+        now += STEP_S
+        forecast.stepped(STEP_S)
+        left = forecast.left_s(step, now)
+        assert left is not None
+        told.append((step / total, now, now + left))
+        if step % every == 0 or step == total:
+            took = forecast.pixels(split.val) * scale**2 * PX_S
+            now += took
+            forecast.validated((scale,), 1, took)
+    scales = candidate_scales(config)
+    now += forecast.pixels(split.val) * views * sum(each**2 for each in scales) * PX_S
+    now += forecast.pixels(tile.name for tile in project.tiles) * views * scale**2 * PX_S
+    return told, now
+
+
+@pytest.mark.parametrize("views", [1, 4])
+def test_after_the_first_tenth_the_end_is_foretold_within_a_fifth(
+    make_project: Callable[..., Project], small_config: Callable[..., Config], views: int
+) -> None:
+    config = small_config(
+        schedule={"steps": 400, "validate_every_steps": 40}, inference={"views": views, "scale": None}
+    )
+    told, end = live(make_project(), config)
+    for share, _, foretold in told:
+        if share > 0.1:
+            assert foretold == pytest.approx(end, rel=0.2)
+    assert told[-1][2] == pytest.approx(end, rel=0.01)
+
+
+def test_what_comes_after_the_last_step_is_counted(
+    make_project: Callable[..., Project], small_config: Callable[..., Config]
+) -> None:
+    config = small_config(schedule={"steps": 4, "validate_every_steps": 2}, inference={"views": 4, "scale": 1.0})
+    project = make_project()
+    forecast, split = forecast_of(project, config)
+    assert forecast.left_s(1, 0.0) is None
+    forecast.stepped(STEP_S)
+    forecast.validated((1.0,), 1, forecast.pixels(split.val) * PX_S)
+    everything = forecast.pixels(tile.name for tile in project.tiles)
+    after = (forecast.pixels(split.val) + (forecast.pixels(split.val) + everything) * 4) * PX_S
+    assert forecast.left_s(4, 9.0) == pytest.approx(after)
+    assert forecast.left_to_predict_s(split.unlabeled, 0.5) == pytest.approx(
+        forecast.pixels(split.unlabeled) * 4 * 0.25 * PX_S
+    )
+
+
+def test_a_budget_of_minutes_ends_its_steps_on_time(
+    make_project: Callable[..., Project], small_config: Callable[..., Any]
+) -> None:
+    config = small_config(schedule={"minutes": 1.0}, inference={"views": 1, "scale": 1.0})
+    project = make_project()
+    forecast, split = forecast_of(project, config)
+    forecast.stepped(STEP_S)
+    forecast.validated((1.0,), 1, forecast.pixels(split.val) * PX_S)
+    after = (2 * forecast.pixels(split.val) + forecast.pixels(tile.name for tile in project.tiles)) * PX_S
+    assert forecast.left_s(10, 20.0) == pytest.approx(40 + after)
+    assert forecast.left_s(10, 99.0) == pytest.approx(after)
+
+
+def test_what_an_image_costs_however_many_views_it_has_is_told_from_what_a_view_costs(
+    make_project: Callable[..., Project], small_config: Callable[..., Config]
+) -> None:
+    config = small_config(schedule={"steps": 4, "validate_every_steps": 2}, inference={"views": 4, "scale": 1.0})
+    project, image_s = make_project(), 3 * PX_S
+    forecast, split = forecast_of(project, config)
+    forecast.stepped(STEP_S)
+    for _ in range(3):
+        forecast.validated((1.0,), 1, forecast.pixels(split.val) * (PX_S + image_s))
+        shown = split.unlabeled[0]
+        forecast.predicted(shown, 1.0, forecast.pixels([shown]) * (4 * PX_S + image_s))
+    everything = forecast.pixels(tile.name for tile in project.tiles)
+    after = forecast.pixels(split.val) * (PX_S + image_s)
+    after += (forecast.pixels(split.val) + everything) * (4 * PX_S + image_s)
+    assert forecast.left_s(4, 9.0) == pytest.approx(after, rel=0.01)
+
+
+def test_the_share_of_the_time() -> None:
+    assert share_done(30.0, 90.0) == 0.25
+    assert share_done(0.0, 0.0) == 0
+    assert share_done(5.0, None) is None

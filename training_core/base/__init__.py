@@ -1,0 +1,1 @@
+"""What every other package may import: errors, translation, process priority, constants and array types. Torch-free."""

@@ -1,0 +1,106 @@
+"""One family of errors that a user can act on.
+
+Every message answers three questions: what was given, what is needed, what to try. The CLI prints it as one
+line and exits with code 2; the window shows it as a notification. Anything that is not a `UserError` is a bug
+and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+EXIT_USER_ERROR = 2
+"""What the command line exits with after a `UserError`."""
+EXIT_INTERRUPTED = 130
+"""After Ctrl+C, as shells expect."""
+
+
+class UserError(Exception):
+    """An error with a next step.
+
+    Parameters
+    ----------
+    given: what was given, as a sentence without a final full stop ("mask a.png is 10 x 12 px").
+    needed: what is needed ("a mask of the image's size, 512 x 512 px").
+    hint: what to try ("export the mask again at full resolution").
+    """
+
+    def __init__(self, given: str, needed: str, hint: str) -> None:
+        self.given, self.needed, self.hint = (_clean(part) for part in (given, needed, hint))
+        super().__init__(f"{self.given}. Needed: {self.needed}. Try: {self.hint}.")
+
+
+class ConfigError(UserError):
+    """A configuration with an unknown key, a wrong type or a value out of range."""
+
+
+class ImageError(UserError):
+    """An image file that cannot be read or is not usable as a tile."""
+
+
+class MaskError(UserError):
+    """A mask that does not fit its image or holds values that no class has."""
+
+
+class ProjectError(UserError):
+    """A project folder that is missing, damaged or not ready for what was asked."""
+
+
+class CheckpointError(UserError):
+    """A run folder or checkpoint that is missing, damaged or made by another model."""
+
+
+class WeightsError(UserError):
+    """Encoder or text weights that cannot be found or do not fit."""
+
+
+class DeviceError(UserError):
+    """A device that this machine does not have."""
+
+
+class MemoryLimitError(UserError):
+    """Too little memory for even the smallest piece of work."""
+
+
+class StorageError(UserError):
+    """The disk is full, read-only or not writable."""
+
+
+def _clean(part: str) -> str:
+    return " ".join(part.split()).rstrip(".")
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn the operating system's write failures for `path` into a `StorageError`.
+
+    Raises
+    ------
+    StorageError: the disk is full, read-only, or the folder may not be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        reasons = {
+            errno.ENOSPC: ("the disk is full", "free some space or choose a folder on another disk"),
+            errno.EDQUOT: ("the disk quota is used up", "free some space or choose a folder on another disk"),
+            errno.EROFS: ("the disk is read-only", "choose a folder that can be written"),
+            errno.EACCES: (
+                "writing there is not permitted",
+                "choose a folder of your own, or ask for write permission",
+            ),
+            errno.EPERM: ("writing there is not permitted", "choose a folder of your own, or ask for write permission"),
+            errno.EEXIST: ("a file is where a folder should be", "choose another name"),
+            errno.ENOTDIR: ("a file is where a folder should be", "choose another name"),
+            errno.EISDIR: ("a folder is where a file should be", "choose another name"),
+            errno.ENAMETOOLONG: ("the name is too long", "choose a shorter name"),
+        }
+        if error.errno not in reasons:
+            raise
+        reason, hint = reasons[error.errno]
+        raise StorageError(
+            f"could not write {path}: {reason}", "a folder with free space that you may write", hint
+        ) from error

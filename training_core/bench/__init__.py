@@ -1,1 +1,0 @@
-"""How fast it is: one module per `python -m training_core bench` target. Accuracy is `training_core.benchmark`'s."""

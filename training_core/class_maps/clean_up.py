@@ -1,0 +1,138 @@
+"""Cleaning up a prediction: smoother borders, filled holes, no specks, touching objects apart.
+
+It works on class ids, so that classes stay a partition of the tile: what one class loses, another gains. Objects are
+the connected areas (edges touch) of every class but background.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from training_core.base.errors import UserError
+from training_core.project.records import UNLABELED
+
+Ids = NDArray[np.uint8]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class CleanUp:
+    """What to do, in this order; 0 leaves a step out.
+
+    smooth_px: bays and bumps narrower than about this are evened out. max_hole_px: holes of background of at most so
+    many pixels inside an object are filled. min_object_px: objects of fewer pixels go to what surrounds them. split_px:
+    objects that touch are separated where the waist is at least so many pixels narrower, on each side, than both.
+
+    Raises
+    ------
+    UserError: a negative number.
+    """
+
+    smooth_px: int = 0
+    max_hole_px: int = 0
+    min_object_px: int = 0
+    split_px: int = 0
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if value < 0:
+                raise UserError(f"{name} is {value}", "0 or more pixels", "0 leaves this step of the clean-up out")
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether every step is left out."""
+        return not any(vars(self).values())
+
+
+def clean_up(ids: Ids, what: CleanUp, background: Collection[int] = ()) -> Ids:
+    """A cleaned copy of class ids (H, W); pixels of 255, left open, are kept open or filled as holes.
+
+    background: the classes that are no objects. Objects are separated by a line of background where there is exactly
+    one such class, else of 255.
+    """
+    cleaned = ids.copy()
+    if what.smooth_px:
+        cleaned = _smoothed(cleaned, what.smooth_px)
+    if what.max_hole_px:
+        _fill_holes(cleaned, what.max_hole_px, background)
+    if what.min_object_px:
+        _drop_small(cleaned, what.min_object_px, background)
+    if what.split_px:
+        _split(cleaned, what.split_px, background)
+    return cleaned
+
+
+def _smoothed(ids: Ids, width_px: int) -> Ids:
+    """Each pixel takes the class that has most weight around it, by a Gaussian; among equals it keeps its own."""
+    best, heaviest = ids.copy(), np.zeros(ids.shape, np.float32)
+    for value in np.flatnonzero(np.bincount(ids.ravel(), minlength=256)):
+        own = ids == value
+        weight = ndimage.gaussian_filter(own.astype(np.float32), width_px / 2, mode="nearest", truncate=3)
+        weight[own] += 1e-4
+        np.putmask(best, weight > heaviest, value)
+        np.maximum(heaviest, weight, out=heaviest)
+    return best
+
+
+def _fill_holes(ids: Ids, max_px: int, background: Collection[int]) -> None:
+    """Another class inside is no hole, nor is what reaches the tile's edge."""
+    empty = ~_objects(ids, background)
+    for class_id, box in _boxes(ids, background):
+        part = ids[box]
+        holes, count = ndimage.label(ndimage.binary_fill_holes(part == class_id) & (part != class_id))
+        if not count:
+            continue
+        sizes = np.bincount(holes.ravel())
+        fillable = sizes <= max_px
+        fillable[np.unique(holes[~empty[box]])] = False
+        fillable[0] = False
+        part[fillable[holes]] = class_id
+
+
+def _drop_small(ids: Ids, min_px: int, background: Collection[int]) -> None:
+    """All small objects at once: each of their pixels takes the value of the nearest pixel that stays."""
+    gone = np.zeros(ids.shape, bool)
+    for class_id, box in _boxes(ids, background):
+        areas, _ = ndimage.label(ids[box] == class_id)
+        small = np.bincount(areas.ravel()) < min_px
+        small[0] = False
+        gone[box] |= small[areas]
+    if gone.any() and not gone.all():
+        rows, columns = ndimage.distance_transform_edt(gone, return_distances=False, return_indices=True)
+        ids[gone] = ids[rows[gone], columns[gone]]
+
+
+def _split(ids: Ids, waist_px: int, background: Collection[int]) -> None:
+    """A watershed of the distance to the border, from the peaks that are `waist_px` above the pass to a higher one."""
+    from skimage.morphology import local_maxima, reconstruction
+    from skimage.segmentation import watershed
+
+    line = next(iter(background)) if len(background) == 1 else UNLABELED
+    for class_id, box in _boxes(ids, background):
+        part = ids[box]
+        area = part == class_id
+        depth = ndimage.distance_transform_edt(np.pad(area, 1))[1:-1, 1:-1]
+        lowered = reconstruction(depth - waist_px, depth)  # type: ignore[no-untyped-call]
+        top = local_maxima(lowered)  # type: ignore[no-untyped-call]
+        peaks, _ = ndimage.label(top & area, np.ones((3, 3)))
+        pieces = watershed(-depth, peaks, connectivity=2, mask=area)  # type: ignore[no-untyped-call]
+        # its own lines take minutes with diagonals, and those count: whoever labels objects finds the same either way
+        beside = ndimage.minimum_filter(np.where(area, pieces, pieces.max() + 1), 3)
+        part[area & (beside < pieces)] = line
+
+
+def _objects(ids: Ids, background: Collection[int]) -> Mask:
+    return np.asarray((ids != UNLABELED) & ~np.isin(ids, list(background)))
+
+
+def _boxes(ids: Ids, background: Collection[int]) -> Iterator[tuple[int, tuple[slice, slice]]]:
+    """Every class that has objects, with the smallest rectangle around all of them."""
+    values = np.where(_objects(ids, background), ids.astype(np.int32) + 1, 0)
+    for value, box in enumerate(ndimage.find_objects(values)):
+        if box is not None:
+            yield value, (box[0], box[1])

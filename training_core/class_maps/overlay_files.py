@@ -1,0 +1,53 @@
+"""A tile's result as three PNGs that the window can show: prediction, pseudo-label, confidence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training_core.base.errors import writing
+from training_core.class_maps.tile_result import Part, TileResult
+from training_core.io import write_png
+from training_core.project import UNLABELED
+
+
+def write_overlays(
+    folder: Path,
+    name: str,
+    result: TileResult,
+    class_ids: NDArray[np.uint8],
+    threshold: float,
+    *,
+    clean: Callable[[NDArray[np.uint8]], NDArray[np.uint8]] = lambda ids: ids,
+) -> dict[str, Path]:
+    """prediction: class ids; pseudo_label: class ids, 255 below the threshold; confidence: 0..255 for 0..1.
+
+    clean: what is done to the prediction's class ids (H, W) before. Returns the paths by those names. Each file is
+    replaced whole, so a reader never sees half of one.
+    """
+    pseudo_label = np.where(result.fused_confidence >= threshold, class_ids[result.fused], UNLABELED).astype(np.uint8)
+    arrays = {
+        "prediction": clean(class_ids[result.prediction]),
+        "pseudo_label": pseudo_label,
+        "confidence": np.rint(result.confidence * 255).astype(np.uint8),
+    }
+    return _write(folder, name, arrays)
+
+
+def write_parts(
+    folder: Path, name: str, parts: Mapping[Part, NDArray[np.uint8]], class_ids: NDArray[np.uint8]
+) -> dict[str, Path]:
+    """NAME.decoder.png, NAME.prototypes.png, NAME.text.png: class ids, from class indices (H, W). Returns the paths."""
+    return _write(folder, name, {str(part): class_ids[indices] for part, indices in parts.items()})
+
+
+def _write(folder: Path, name: str, arrays: Mapping[str, NDArray[np.uint8]]) -> dict[str, Path]:
+    paths = {kind: folder / f"{name}.{kind}.png" for kind in arrays}
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        for kind, array in arrays.items():
+            write_png(paths[kind], array)
+    return paths

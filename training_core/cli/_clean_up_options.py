@@ -1,0 +1,31 @@
+"""The clean-up of predictions, as options that `predict` and `export` share."""
+
+from __future__ import annotations
+
+import argparse
+
+from training_core.class_maps.clean_up import CleanUp
+
+
+def add_clean_up(parser: argparse.ArgumentParser) -> None:
+    """Add the options to a command."""
+    group = parser.add_argument_group("clean-up of predictions, in this order (default: none)")
+    for option, text in (
+        ("--smooth", "even out bays and bumps that are narrower than about N pixels"),
+        ("--fill-holes", "fill holes of background of at most N pixels inside an object"),
+        ("--min-object", "give objects of fewer than N pixels to what surrounds them"),
+        ("--split", "separate touching objects where the waist is N or more pixels narrower, on each side, than both"),
+    ):
+        group.add_argument(option, type=int, default=0, metavar="N", help=text)
+
+
+def clean_up_of(args: argparse.Namespace) -> CleanUp:
+    """What the options say.
+
+    Raises
+    ------
+    UserError: a negative number.
+    """
+    return CleanUp(
+        smooth_px=args.smooth, max_hole_px=args.fill_holes, min_object_px=args.min_object, split_px=args.split
+    )

@@ -1,0 +1,63 @@
+"""Training events as a progress bar on standard error."""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+
+from training_core.messages.events import Event, RunFinished, RunStarted, Status, StepDone, Validated, Warned
+
+
+class ProgressDisplay:
+    """A context whose `listen` takes events. Without a terminal it prints validations and warnings as plain lines."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True)
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.fields[detail]}"),
+            console=self._console,
+            disable=not self._console.is_terminal,
+        )
+        self._task = self._progress.add_task("Starting", total=1.0, detail="")
+
+    def __enter__(self) -> ProgressDisplay:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def listen(self, event: Event) -> None:
+        """Show one event."""
+        match event:
+            case Status(message=message):
+                self._progress.update(self._task, description=message)
+            case RunStarted():
+                tiles = f"{event.n_labeled} labelled, {event.n_unlabeled} unlabelled and {event.n_val} validation tiles"
+                self._say(f"Training {event.encoder} on {tiles}, {event.device} in {event.precision}")
+                if event.project_settings:
+                    self._say(f"With the project's own settings: {', '.join(event.project_settings)}")
+                self._progress.update(self._task, description="Training")
+            case StepDone():
+                left = "" if event.eta_s is None else f", {round(event.eta_s)} s left"
+                detail = f"step {event.step}, loss {event.losses['total']:.3f}{left}"
+                self._progress.update(self._task, completed=event.progress, detail=detail)
+            case Validated(mdice=float(mdice), mjaccard=float(mjaccard)):
+                star = " (best so far)" if event.is_best and event.measured_on == "validation" else ""
+                figures = f"mDice {mdice:.2f} %, mJaccard {mjaccard:.2f} % on {event.measured_on} tiles{star}"
+                self._say(f"step {event.step}, {event.elapsed_s:.0f} s: {figures}")
+            case Warned(message=message):
+                self._say(f"Note: {message}")
+            case RunFinished():
+                self._progress.update(self._task, completed=1.0, description="Done", detail="")
+            case _:
+                pass
+
+    def _say(self, line: str) -> None:
+        self._console.print(line, soft_wrap=True, highlight=False, markup=False)

@@ -1,0 +1,111 @@
+"""`bench`: how fast this machine trains and predicts, and how much memory that takes."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from training_core.cli._arguments import print_result, write_json
+from training_core.settings import files as settings
+from training_core.settings.variants import layered
+
+_RELEASED = {"variant": "released", "runtime": {"precision": "float32"}}
+
+
+def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Describe the commands to argparse."""
+    parser = subparsers.add_parser(
+        "bench",
+        help="measure speed and memory on this machine",
+        description="Measures with warm-up and repeats and gives medians, the peak memory of the process, the machine "
+        "and the versions. Nothing else should run meanwhile.",
+    )
+    targets = parser.add_subparsers(title="what to measure", metavar="TARGET", required=True)
+    step = _add(targets, "step", "one training step")
+    step.add_argument("--preset", choices=("released-vitl",), help="the released code's shapes: ViT-L/16, batch 4 + 4")
+    step.add_argument("--as-released", action="store_true", help="the same the released way: variant released, float32")
+    step.add_argument("--precision", choices=("auto", "float32", "bfloat16"), help="default: what is fast here")
+    step.add_argument("--warm-up", type=int, default=2, metavar="N", help="steps before the first that counts (2)")
+    step.add_argument("--repeats", type=int, default=5, metavar="N", help="steps that count (5)")
+    step.set_defaults(run=_run_step)
+    overlay = _add(targets, "first-overlay", "the time from Train to the first overlay, in rounds one and two")
+    overlay.add_argument("--repeats", type=int, default=3, metavar="N", help="fresh projects (3)")
+    overlay.set_defaults(run=_run_overlay)
+    live = _add(targets, "live", "the time from a stroke to its refreshed overlay, with Live switched on")
+    live.add_argument("--repeats", type=int, default=10, metavar="N", help="strokes that count (10)")
+    live.set_defaults(run=_run_live)
+    predict = _add(targets, "predict", "prediction of a large image, beside the bare network")
+    predict.add_argument("--side-px", type=int, default=8192, metavar="N", help="side of the square image (8192)")
+    predict.add_argument("--repeats", type=int, default=3, metavar="N", help="how often (3)")
+    predict.set_defaults(run=_run_predict)
+    project = targets.add_parser(
+        "project", help="a project of many tiles", description="Measures opening, listing and suggesting; the slowest."
+    )
+    project.add_argument("--tiles", type=int, default=10_000, metavar="N", help="tiles in the project (10000)")
+    project.add_argument("--repeats", type=int, default=3, metavar="N", help="how often (3)")
+    project.add_argument("--json", metavar="FILE", help="write the result as JSON (- for standard output)")
+    project.set_defaults(run=_run_project)
+
+
+def _add(
+    targets: argparse._SubParsersAction[argparse.ArgumentParser], target: str, what: str
+) -> argparse.ArgumentParser:
+    parser = targets.add_parser(target, help=what, description=f"Measures {what}.")
+    parser.add_argument("--encoder", metavar="NAME", help="the encoder, as encoder.name in a configuration")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="one setting; may be repeated")
+    parser.add_argument("--json", metavar="FILE", help="write the result as JSON (- for standard output)")
+    return parser
+
+
+def _user_settings(args: argparse.Namespace) -> dict[str, Any]:
+    chosen: dict[str, Any] = {"encoder": {"name": args.encoder}} if args.encoder else {}
+    return layered(chosen, settings.merge_settings(args.set))
+
+
+def _run_step(args: argparse.Namespace) -> int:
+    from training_core.measuring.speed.step import PRESETS, bench_step
+
+    base = layered(PRESETS.get(args.preset, {}), _RELEASED if args.as_released else {})
+    if args.precision:
+        base = layered(base, {"runtime": {"precision": args.precision}})
+    config = settings.load(None, _user_settings(args), base=base)
+    result = bench_step(config, as_released=args.as_released, warm_up=args.warm_up, repeats=args.repeats)
+    return _give(args, result)
+
+
+def _run_overlay(args: argparse.Namespace) -> int:
+    from training_core.measuring.speed.overlay import bench_first_overlay
+
+    return _give(args, bench_first_overlay(_given(args), repeats=args.repeats))
+
+
+def _run_live(args: argparse.Namespace) -> int:
+    from training_core.measuring.speed.live import bench_live
+
+    return _give(args, bench_live(_given(args), repeats=args.repeats))
+
+
+def _given(args: argparse.Namespace) -> list[str]:
+    """The settings as another process takes them."""
+    return [*([f"encoder.name={args.encoder}"] if args.encoder else []), *args.set]
+
+
+def _run_predict(args: argparse.Namespace) -> int:
+    from training_core.measuring.speed.predict import bench_predict
+
+    config = settings.load(None, _user_settings(args))
+    return _give(args, bench_predict(config, side_px=args.side_px, repeats=args.repeats))
+
+
+def _run_project(args: argparse.Namespace) -> int:
+    from training_core.measuring.speed.project import bench_project
+
+    return _give(args, bench_project(tiles=args.tiles, repeats=args.repeats))
+
+
+def _give(args: argparse.Namespace, result: dict[str, Any]) -> int:
+    if args.json:
+        write_json(result, args.json)
+    if args.json != "-":
+        print_result({key: value for key, value in result.items() if not isinstance(value, dict)})
+    return 0

@@ -1,0 +1,44 @@
+"""`export`: masks for other tools."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from training_core.cli._clean_up_options import add_clean_up, clean_up_of
+from training_core.cli._counter import counted
+from training_core.export import FORMATS, export_masks
+from training_core.project import Project
+
+
+def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Describe the command to argparse."""
+    parser = subparsers.add_parser(
+        "export",
+        help="write the masks of a project for other tools",
+        description="Writes one mask per tile into OUT: greyscale, the value of a pixel is its class id, 255 is not "
+        "labelled. OUT/classes.json says which value is which class.",
+    )
+    parser.add_argument("project", type=Path, metavar="PROJECT", help="the project folder")
+    parser.add_argument("-o", "--out", type=Path, required=True, metavar="OUT", help="the folder to write to")
+    parser.add_argument("--format", choices=tuple(FORMATS), default="png", help="file format (default png)")
+    parser.add_argument(
+        "--content",
+        choices=("labels", "predictions", "merged"),
+        default="labels",
+        help="labels: what was painted and accepted (default); predictions: of the latest training; merged: labels, "
+        "and predictions where nothing is labelled",
+    )
+    add_clean_up(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Export; returns the exit code."""
+    project, cleaning = Project.open(args.project), clean_up_of(args)
+    with counted("Writing masks") as progress:
+        written = export_masks(
+            project, args.out, format=args.format, content=args.content, cleaning=cleaning, progress=progress
+        )
+    print(f"{len(written)} masks and classes.json written to {args.out}")
+    return 0

@@ -1,0 +1,119 @@
+"""`predict`: segment images with a trained run."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from training_core.base.errors import ImageError
+from training_core.base.torchrun import rank_and_size
+from training_core.class_maps.clean_up import CleanUp, clean_up
+from training_core.cli._clean_up_options import add_clean_up, clean_up_of
+from training_core.export.legend import LEGEND_NAME, legend_bytes
+from training_core.io import atomic_write, read_image
+from training_core.io.regions import Regions, open_regions
+from training_core.project.classes import background_ids
+from training_core.project.sources import check_names, find_images
+
+if TYPE_CHECKING:
+    from training_core.prediction.predictor import Predictor
+
+STREAM_ABOVE_MPX = 16
+"""Images of more megapixels are predicted in windows that are written at once, as slides are."""
+
+
+def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Describe the command to argparse."""
+    parser = subparsers.add_parser(
+        "predict",
+        help="segment images with a trained run",
+        description="Writes three greyscale PNGs per image: NAME.prediction.png and NAME.pseudo_label.png hold class "
+        "ids (255: not confident enough), NAME.confidence.png 0 to 255 for 0 to 1. classes.json names the ids. "
+        f"A slide, or an image above {STREAM_ABOVE_MPX} megapixels, gives one OME-Zarr folder instead, in memory that "
+        "does not grow with it: NAME.ome.zarr, the confidence with the class ids as its labels. Under torchrun the "
+        "images are shared out over the processes. The clean-up is done to NAME.prediction.png.",
+    )
+    parser.add_argument("run_folder", type=Path, metavar="RUN", help="the run's folder, under PROJECT/runs")
+    parser.add_argument("images", type=Path, nargs="+", metavar="IMAGE", help="image files, or folders of images")
+    parser.add_argument("-o", "--out", type=Path, required=True, metavar="OUT", help="the folder to write to")
+    parser.add_argument(
+        "--mpp", type=float, metavar="UM", help="um per pixel of the images, where the files do not state it"
+    )
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), help="where to compute")
+    parser.add_argument(
+        "--views",
+        type=int,
+        choices=(1, 2, 4, 8),
+        help="predictions averaged per image: of the image, 2 or 4 with quarter turns, 8 of its mirror image too "
+        "(default: the run's inference.views, 4 or, with a ViT, 1; for slides and large images 1)",
+    )
+    parser.add_argument(
+        "--parts",
+        action="store_true",
+        help="also what the parts of the fused logits say alone: NAME.decoder.png, NAME.prototypes.png, NAME.text.png",
+    )
+    add_clean_up(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Predict; returns the exit code."""
+    paths, cleaning = find_images(args.images), clean_up_of(args)
+    check_names((path.stem, path) for path in paths)  # the results are named after the images
+    if not cleaning.is_nothing:
+        _check_whole(paths, "the clean-up")  # an object is cleaned as a whole
+    if args.parts:
+        _check_whole(paths, "--parts")
+    from training_core.prediction.predictor import load_predictor
+
+    rank, size = rank_and_size()
+    predictor = load_predictor(args.run_folder, args.device)
+    for path in paths[rank::size]:
+        _predict(predictor, path, args, cleaning)
+    if rank == 0:
+        atomic_write(args.out / LEGEND_NAME, legend_bytes(predictor.classes, run=args.run_folder.name))
+        print(f"{len(paths)} images predicted into {args.out}" + (f" by {size} processes" if size > 1 else ""))
+    return 0
+
+
+def _is_large(image: Regions) -> bool:
+    return image.is_slide or image.height_px * image.width_px > STREAM_ABOVE_MPX * 1_000_000
+
+
+def _check_whole(paths: Sequence[Path], what: str) -> None:
+    """What is written window by window is never in memory as a whole."""
+    for path in paths:
+        with open_regions(path) as image:
+            if _is_large(image):
+                raise ImageError(
+                    f"{path} is {image.width_px} x {image.height_px} px and predicted window by window",
+                    f"images of at most {STREAM_ABOVE_MPX} megapixels for {what}",
+                    f"leave {what} out, or cut the image into tiles",
+                )
+
+
+def _predict(predictor: Predictor, path: Path, args: argparse.Namespace, cleaning: CleanUp) -> None:
+    from training_core.class_maps.overlay_files import write_overlays, write_parts
+    from training_core.prediction.regions import stream_image
+
+    with open_regions(path) as image:
+        is_large = _is_large(image)
+        mpp_um = args.mpp if args.mpp is not None else image.mpp_um
+    if is_large:
+        stream_image(predictor, path, args.out / f"{path.stem}.ome.zarr", mpp_um=mpp_um, views=args.views or 1)
+        return
+    pixels = read_image(path)
+    if args.parts:
+        write_parts(args.out, path.stem, predictor.parts(pixels, mpp_um, args.views), predictor.class_ids)
+    result = predictor.predict(pixels, mpp_um, args.views)
+    background = background_ids(predictor.classes)
+    write_overlays(
+        args.out,
+        path.stem,
+        result,
+        predictor.class_ids,
+        predictor.threshold,
+        clean=lambda ids: clean_up(ids, cleaning, background),
+    )

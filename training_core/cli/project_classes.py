@@ -1,0 +1,104 @@
+"""`project classes` and `project remove-class`: what the classes are, and taking one out together with its labels."""
+
+from __future__ import annotations
+
+import argparse
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from training_core.base.errors import ProjectError
+from training_core.cli._arguments import write_json
+from training_core.cli._counter import counted
+from training_core.project import UNLABELED, Project, TissueClass, suggest_prompt
+
+
+def add_arguments(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Describe the commands to argparse."""
+    listed = commands.add_parser(
+        "classes",
+        help="list the classes, their text prompts and how much is labelled",
+        description="The classes with their prompts; beside a class without one, the prompt that is suggested for it.",
+    )
+    listed.add_argument("project", type=Path, metavar="PROJECT", help="the project folder")
+    listed.add_argument("--json", metavar="FILE", help="write the result as JSON (- for standard output)")
+    listed.set_defaults(run=run_classes)
+    remove = commands.add_parser(
+        "remove-class",
+        help="remove a class, and say what its labelled pixels become",
+        description="Removes a class. No other class changes its id. Labels keep the change in their history.",
+    )
+    remove.add_argument("project", type=Path, metavar="PROJECT", help="the project folder")
+    remove.add_argument("name", metavar="CLASS", help="the class's name")
+    fate = remove.add_mutually_exclusive_group()
+    fate.add_argument("--into", metavar="CLASS", help="its pixels become this class")
+    fate.add_argument("--unlabel", action="store_true", help="its pixels become not labelled")
+    remove.set_defaults(run=run_remove)
+
+
+def run_classes(args: argparse.Namespace) -> int:
+    """List the classes; returns the exit code."""
+    project = Project.open(args.project)
+    with counted("Counting pixels") as progress:
+        rows = [_row(project, each, progress) for each in project.classes]
+    if args.json:
+        write_json({"spec_version": 1, "classes": rows}, args.json)
+    if args.json != "-":
+        for row in rows:
+            print(_in_words(row))
+    return 0
+
+
+def run_remove(args: argparse.Namespace) -> int:
+    """Remove a class; returns the exit code."""
+    project = Project.open(args.project)
+    removed = _named(project, args.name)
+    into = None
+    if args.unlabel:
+        into = UNLABELED
+    elif args.into is not None:
+        into = _named(project, args.into).id
+    with counted("Changing labels") as progress:
+        if into is None and (pixels := project.class_pixels(removed.id, progress)):
+            given = f"the class {removed.name} is labelled on {_amount(pixels)}"
+            hint = "add --into CLASS to make them another class, or --unlabel to make them not labelled"
+            raise ProjectError(given, "what these pixels become", hint)
+        gone = project.remove_class(removed.id, into, progress)
+    print(f"Removed {removed.name} (id {removed.id}); {len(gone.pixels)} labels changed.")
+    return 0
+
+
+def _row(project: Project, each: TissueClass, progress: Any) -> dict[str, Any]:
+    pixels = project.class_pixels(each.id, progress)
+    return {
+        "id": each.id,
+        "name": each.name,
+        "color": each.color,
+        "prompt": each.prompt,
+        "suggested_prompt": suggest_prompt(each.name),
+        "tiles": len(pixels),
+        "pixels": sum(pixels.values()),
+    }
+
+
+def _in_words(row: dict[str, Any]) -> str:
+    prompt = f'"{row["prompt"]}"' if row["prompt"] else "no prompt"
+    if row["suggested_prompt"] not in (None, row["prompt"]):
+        prompt += f' (suggested: "{row["suggested_prompt"]}")'
+    return f"{row['id']:>3}  {row['name']}  {row['color']}  {row['pixels']:,} px on {row['tiles']} tiles  {prompt}"
+
+
+def _amount(pixels: dict[str, int]) -> str:
+    tiles = "1 tile" if len(pixels) == 1 else f"{len(pixels)} tiles"
+    return f"{tiles}, {sum(pixels.values()):,} pixels"
+
+
+def _named(project: Project, name: str) -> TissueClass:
+    names = {each.name.casefold(): each for each in project.classes}
+    found = names.get(name.strip().casefold())
+    if found is None:
+        close = get_close_matches(name.casefold(), names, n=1)
+        needed = "one of its classes: " + ", ".join(each.name for each in project.classes)
+        hint = f"did you mean {names[close[0]].name}" if close else "check the spelling"
+        raise ProjectError(f"{project.path} has no class {name}", needed, hint)
+    return found

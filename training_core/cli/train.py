@@ -1,0 +1,180 @@
+"""`train`: learn a project's tissue from its labelled and unlabelled tiles."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from training_core.base.errors import CheckpointError, ConfigError, UserError
+from training_core.base.niceness import yield_to_others
+from training_core.base.torchrun import rank_and_size
+from training_core.cli._arguments import print_result, write_json
+from training_core.messages.events import RunFailed
+from training_core.messages.messenger import Messenger, line_writer
+from training_core.project import Project
+from training_core.project.settings import in_force, read_settings
+from training_core.settings import files as settings
+from training_core.settings.form_fields import nested
+from training_core.settings.variants import PRESET_MINUTES
+
+
+def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Describe the command to argparse."""
+    parser = subparsers.add_parser(
+        "train",
+        help="learn from the labelled and the unlabelled tiles of a project",
+        description="Trains on the labelled and the unlabelled tiles of a project, scores the validation tiles as it "
+        "goes, and then predicts every tile. Everything is kept in a new folder under PROJECT/runs. The project's own "
+        "settings (PROJECT/settings.json, made in the window) count where --config and --set say nothing.",
+    )
+    parser.add_argument("project", type=Path, metavar="PROJECT", help="the project folder")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="a YAML or JSON file with settings")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="one setting, e.g. schedule.steps=300; may be repeated",
+    )
+    budget = parser.add_mutually_exclusive_group()
+    budget.add_argument("--minutes", type=float, metavar="N", help="train for so many minutes")
+    budget.add_argument("--epochs", type=int, metavar="N", help="train for so many passes over the unlabelled tiles")
+    minutes = ", ".join(f"{name} {each:g}" for name, each in PRESET_MINUTES.items())
+    budget.add_argument("--preset", choices=tuple(PRESET_MINUTES), help=f"train for so many minutes: {minutes}")
+    parser.add_argument("--seed", type=int, metavar="N", help="number that fixes all chance (default 0)")
+    parser.add_argument(
+        "--device", choices=("auto", "cpu", "cuda", "mps"), help="where to compute (default: the fastest there is)"
+    )
+    parser.add_argument(
+        "--resume", metavar="RUN", help="go on with this run of the project: its name under PROJECT/runs, or its folder"
+    )
+    parser.add_argument(
+        "--keep",
+        action="store_true",
+        help="with --resume: train no further, but predict every tile with the best so far and finish the run",
+    )
+    parser.add_argument("--supervised-only", action="store_true", help="use the labelled tiles only")
+    parser.add_argument("--show", metavar="TILE", help="refresh the overlays of this tile while training")
+    parser.add_argument(
+        "--events",
+        choices=("-",),
+        help="write events as JSON lines to standard output, read commands from standard input",
+    )
+    parser.add_argument(
+        "--background", action="store_true", help="let other programs come first when they want the processor"
+    )
+    parser.add_argument("--json", metavar="FILE", help="write the result as JSON (- for standard output)")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train; returns the exit code."""
+    if args.events and args.json == "-":
+        raise ConfigError("--events - and --json - both want standard output", "one of them at a time", "--json FILE")
+    if args.keep and not args.resume:
+        raise ConfigError("--keep without --resume", "the run whose result is to be kept", "--resume RUN --keep")
+    if args.background:
+        yield_to_others()
+    messenger: Messenger | None = None
+    try:
+        if rank_and_size()[0] != 0:
+            _train(args, Messenger())
+            return 0
+        if args.events:
+            messenger = Messenger(commands=sys.stdin.fileno())
+            messenger.listener = line_writer(sys.stdout, on_closed=messenger.request_stop)
+            summary = _train(args, messenger)
+        else:
+            from training_core.cli._progress import ProgressDisplay
+
+            with ProgressDisplay() as display:
+                messenger = Messenger(display.listen)
+                summary = _train(args, messenger)
+    except UserError as error:
+        if args.events and messenger is not None:
+            messenger.send(RunFailed, message=str(error))
+        raise
+    if args.json:
+        write_json(summary, args.json)
+    if not args.events and args.json != "-":
+        print_result(summary)
+    return 0
+
+
+def _train(args: argparse.Namespace, messenger: Messenger) -> dict[str, Any]:
+    from training_core.training.run import Request, train  # torch: only when it is needed
+
+    project = Project.open(args.project)
+    resume = _run_folder(project, args.resume) if args.resume else None
+    own = {} if resume else read_settings(project.path)  # a run that goes on keeps what it was begun with
+    config = settings.load(args.config, _settings(args), base=_run_settings(resume) or nested(own))
+    with _signals(messenger):
+        command = [sys.executable, *sys.argv]
+        used = in_force(own, config)
+        return train(Request(project, config, resume, args.show, command, args.keep, used), messenger)
+
+
+@contextmanager
+def _signals(messenger: Messenger) -> Iterator[None]:
+    """SIGTERM stops and keeps; the first Ctrl-C ends at the next step, a second one at once."""
+
+    def on_interrupt(_signal: int, _frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        messenger.request_interrupt()
+
+    def on_terminate(_signal: int, _frame: FrameType | None) -> None:
+        messenger.request_stop()
+
+    handlers = {signal.SIGTERM: on_terminate, signal.SIGINT: on_interrupt}
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _settings(args: argparse.Namespace) -> dict[str, Any]:
+    texts = list(args.set)
+    if args.minutes is not None:
+        texts.append(f"schedule.minutes={args.minutes}")
+    if args.preset is not None:
+        texts.append(f"schedule.minutes={PRESET_MINUTES[args.preset]}")
+    if args.epochs is not None:
+        texts.append(f"schedule.epochs={args.epochs}")
+    if args.seed is not None:
+        texts.append(f"seed={args.seed}")
+    if args.device is not None:
+        texts.append(f"runtime.device={args.device}")
+    if args.supervised_only:
+        texts.append("pseudo_label.enabled=false")
+    return settings.merge_settings(texts)
+
+
+def _run_folder(project: Project, name: str) -> Path:
+    inside = project.runs_dir / name
+    folder = inside if inside.is_dir() else Path(name)
+    if folder.is_dir() and folder.resolve().parent != project.runs_dir.resolve():
+        raise CheckpointError(
+            f"{folder} is not a run of the project {project.path}",
+            f"a run under {project.runs_dir}",
+            f"list the runs with: python -m training_core project info {project.path}",
+        )
+    return folder
+
+
+def _run_settings(run_dir: Path | None) -> dict[str, Any]:
+    if run_dir is None:
+        return {}
+    from training_core.runs.run_folder import read_run
+
+    read_run(run_dir)  # says in words what is wrong with the folder
+    values: dict[str, Any] = json.loads((run_dir / "config.json").read_text(encoding="utf-8"))
+    return values

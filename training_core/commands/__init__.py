@@ -1,1 +1,0 @@
-"""One module per command of `python -m training_core`: `add_arguments` describes it, `run` does it."""

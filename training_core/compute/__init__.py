@@ -1,0 +1,1 @@
+"""Where and by how many the work is done: device and precision, and the processes that torchrun starts."""

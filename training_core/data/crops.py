@@ -1,0 +1,165 @@
+"""Weak views (scale, crop, flip, turn) and strong views (colour, blur), each drawn from a generator of its own.
+
+Source: UniSemAlign (arXiv 2604.09169), after UniMatch: scale 0.5-2, crop, flip; colour jitter 0.5/0.5/0.5/0.25 at
+p 0.8, grey at p 0.2, blur of sigma 0.1-2 at p 0.5; CutMix box of 2-40 % of the area at p 0.5.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+from torchvision.transforms.v2 import functional as TF
+
+from training_core.method.losses import IGNORE
+from training_core.settings.schema import AugmentConfig
+
+Rng = np.random.Generator
+Pixels = NDArray[np.uint8]
+
+
+def weak_view(
+    image: Pixels,
+    label: Pixels,
+    crop_px: int,
+    config: AugmentConfig,
+    rng: Rng,
+    *,
+    over_label: bool = True,
+    over_class: int | None = None,
+    zoom: float = 1.0,
+) -> tuple[Tensor, Tensor]:
+    """A random crop: image (3, crop, crop) float 0..1 and label (crop, crop) uint8, alike transformed.
+
+    Beyond the tile's edge the tissue is mirrored, label and all, so no black frame is learned. over_class: the crop is
+    placed over a pixel with this label; without it, over_label: where only a part of the tile is labelled, over a
+    labelled pixel of a class drawn evenly. zoom: pixels at the run's resolution per pixel of the tile; it is part of
+    the crop's scale, so nothing is interpolated twice.
+    """
+    crop = Crop.drawn(label, crop_px, config, rng, over_label=over_label, over_class=over_class, zoom=zoom)
+    return crop.image(image), crop.mask(label)
+
+
+@dataclass(frozen=True)
+class Crop:
+    """Where a weak view lies in its tile and how it is turned, to be taken from the picture and its masks alike."""
+
+    crop_px: int
+    side: int
+    """Of the square in the tile, in its pixels."""
+    top: int
+    left: int
+    turns: int
+    flips: tuple[int, ...]
+
+    @classmethod
+    def drawn(
+        cls,
+        label: Pixels,
+        crop_px: int,
+        config: AugmentConfig,
+        rng: Rng,
+        *,
+        over_label: bool = True,
+        over_class: int | None = None,
+        zoom: float = 1.0,
+    ) -> Crop:
+        """A random one of a tile with this label (H, W); the arguments are those of `weak_view`."""
+        scale = float(np.exp(rng.uniform(np.log(config.scale_min), np.log(config.scale_max))))
+        side = max(8, round(crop_px / (scale * zoom)))
+        top, left = _corner(_mirrored(label, side), side, rng, over_label, over_class)
+        turns = int(rng.integers(4)) if config.rotate else 0
+        flips = tuple(axis for axis, allowed in ((-1, True), (-2, config.rotate)) if allowed and rng.random() < 0.5)
+        return cls(crop_px, side, top, left, turns, flips)
+
+    def image(self, image: Pixels) -> Tensor:
+        """(3, crop, crop) float 0..1 of an image (H, W, 3)."""
+        pixels = self._cut(image).permute(2, 0, 1)[None].float() / 255
+        size = (self.crop_px, self.crop_px)
+        pixels = F.interpolate(pixels, size=size, mode="bilinear", antialias=True, align_corners=False)[0]
+        return self._turned(pixels)
+
+    def mask(self, mask: Pixels) -> Tensor:
+        """(crop, crop) uint8 of a mask (H, W) uint8, by the nearest pixel."""
+        size = (self.crop_px, self.crop_px)
+        values = F.interpolate(self._cut(mask)[None, None].float(), size=size, mode="nearest-exact")[0, 0]
+        return self._turned(values).to(torch.uint8)
+
+    def _cut(self, pixels: Pixels) -> Tensor:
+        rows, columns = slice(self.top, self.top + self.side), slice(self.left, self.left + self.side)
+        return torch.from_numpy(np.ascontiguousarray(_mirrored(pixels, self.side)[rows, columns]))
+
+    def _turned(self, pixels: Tensor) -> Tensor:
+        return torch.rot90(pixels, self.turns, (-2, -1)).flip(self.flips)
+
+
+def strong_view(image: Tensor, rng: Rng) -> Tensor:
+    """The same crop (3, H, W) in other colours and another sharpness."""
+    if rng.random() < 0.8:
+        image = color_jitter(image, 1.0, rng)
+    if rng.random() < 0.2:
+        image = TF.rgb_to_grayscale(image, num_output_channels=3)
+    if rng.random() < 0.5:
+        sigma = float(rng.uniform(0.1, 2.0))
+        image = TF.gaussian_blur(
+            image, kernel_size=[2 * round(3 * sigma) + 1 if sigma > 0.2 else 3] * 2, sigma=[sigma, sigma]
+        )
+    return image
+
+
+def color_jitter(image: Tensor, strength: float, rng: Rng) -> Tensor:
+    """Brightness, contrast, saturation within +-0.5 and hue within +-0.25, times strength, in random order."""
+    changes = [
+        lambda x: TF.adjust_brightness(x, float(rng.uniform(1 - 0.5 * strength, 1 + 0.5 * strength))),
+        lambda x: TF.adjust_contrast(x, float(rng.uniform(1 - 0.5 * strength, 1 + 0.5 * strength))),
+        lambda x: TF.adjust_saturation(x, float(rng.uniform(1 - 0.5 * strength, 1 + 0.5 * strength))),
+        lambda x: TF.adjust_hue(x, float(rng.uniform(-0.25 * strength, 0.25 * strength))),
+    ]
+    for index in rng.permutation(len(changes)):
+        image = changes[index](image)
+    return image
+
+
+def cutmix_box(size_px: int, rng: Rng) -> Tensor:
+    """(size, size) boolean: a box of 2-40 % of the area with sides at most 1 : 3.3, or nothing at p 0.5."""
+    box = torch.zeros(size_px, size_px, dtype=torch.bool)
+    if rng.random() < 0.5:
+        return box
+    while True:
+        area = rng.uniform(0.02, 0.4) * size_px * size_px
+        ratio = rng.uniform(0.3, 1 / 0.3)
+        height, width = round(float(np.sqrt(area / ratio))), round(float(np.sqrt(area * ratio)))
+        if height <= size_px and width <= size_px:
+            break
+    top, left = int(rng.integers(size_px - height + 1)), int(rng.integers(size_px - width + 1))
+    box[top : top + height, left : left + width] = True
+    return box
+
+
+def _mirrored(pixels: Pixels, side: int) -> Pixels:
+    """At least side x side, by mirroring at the right and bottom edges."""
+    bottom, right = max(0, side - pixels.shape[0]), max(0, side - pixels.shape[1])
+    if not bottom and not right:
+        return pixels
+    return cast(Pixels, np.pad(pixels, [(0, bottom), (0, right), *[(0, 0)] * (pixels.ndim - 2)], mode="symmetric"))
+
+
+def _corner(label: Pixels, side: int, rng: Rng, over_label: bool, over_class: int | None) -> tuple[int, int]:
+    """Top and left of the crop."""
+    height, width = label.shape
+    if over_class is None:
+        present = np.flatnonzero(np.bincount(label.ravel(), minlength=256))
+        if not over_label or IGNORE not in present or len(present) == 1:  # all labelled, or nothing is
+            return int(rng.integers(height - side + 1)), int(rng.integers(width - side + 1))
+        over_class = int(rng.choice(present[present != IGNORE]))
+    rows, columns = np.nonzero(label == over_class)
+    pick = int(rng.integers(len(rows)))
+    offsets = rng.integers(side, size=2)
+    top = int(np.clip(rows[pick] - offsets[0], 0, height - side))
+    left = int(np.clip(columns[pick] - offsets[1], 0, width - side))
+    return top, left

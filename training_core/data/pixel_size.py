@@ -1,0 +1,59 @@
+"""Pixel size: which resolution a run works at, and by how much each tile is enlarged to have it. mpp: um per pixel.
+
+Training crops take the factor into their random scale (training_core/data/crops.py), prediction into the scale that
+the network reads a tile at, so no pixel is interpolated twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import median_high
+
+from training_core.base.errors import ImageError
+from training_core.project import Tile
+
+MAX_ZOOM = 5.0
+"""A 40x scan beside a 10x one is a factor of 4. Beyond 5, the two show different things: cells, or glands."""
+_SAME = 0.02
+"""Scanners of one make differ by 1 %. Up to 2 % interpolation would blur more than it corrects."""
+
+
+def zoom_to_run(mpp_um: float | None, run_mpp: float | None) -> float:
+    """Pixels at the run's resolution per pixel of the tile; 1 where one of the two is unknown, or they agree."""
+    if mpp_um is None or run_mpp is None:
+        return 1.0
+    zoom = mpp_um / run_mpp
+    return 1.0 if abs(zoom - 1) < _SAME else zoom
+
+
+def check_zoom(what: str, mpp_um: float | None, run_mpp: float | None) -> None:
+    """Refuse pixel sizes that are too far apart. what: the tile or file, as the message should call it.
+
+    Raises
+    ------
+    ImageError: names it, its pixel size and the run's.
+    """
+    if not 1 / MAX_ZOOM <= zoom_to_run(mpp_um, run_mpp) <= MAX_ZOOM:
+        assert mpp_um is not None
+        assert run_mpp is not None
+        raise ImageError(
+            f"{what} has {mpp_um:.4g} um per pixel, and the run works at {run_mpp:.4g}",
+            f"{run_mpp / MAX_ZOOM:.3g} to {run_mpp * MAX_ZOOM:.3g} um per pixel, at most a factor of {MAX_ZOOM:g}",
+            "correct the pixel size if it is wrong, leave the image out, or choose another --set data.mpp for the run",
+        )
+
+
+def choose_run_mpp(tiles: Sequence[Tile], wanted: float | None) -> float | None:
+    """The run's um per pixel: `wanted`, else the median of the tiles that know theirs (the coarser of two middle ones).
+
+    A median that a tile really has, so that at least its like are not interpolated. None: no tile knows its own.
+
+    Raises
+    ------
+    ImageError: a tile that is too far from it.
+    """
+    known = [tile.mpp_um for tile in tiles if tile.mpp_um is not None]
+    run_mpp = wanted if wanted is not None or not known else median_high(known)
+    for tile in tiles:
+        check_zoom(f"tile {tile.name}", tile.mpp_um, run_mpp)
+    return run_mpp

@@ -1,0 +1,95 @@
+"""Tiles and labels as the trainer sees them: decoded once, in bounded memory, labels frozen when the run starts."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training_core.method.losses import IGNORE
+from training_core.project import Project
+
+Pixels = NDArray[np.uint8]
+
+
+class TilePool:
+    """Images (H, W, 3) and class-index labels (H, W) of a project, both uint8.
+
+    The labels are read when the pool is made, so that strokes painted while training runs belong to the next round.
+    Class ids become indices 0..C-1 in the order of `class_ids`; 255 stays "not labelled". rejected: the tiles of which
+    the user rejected something.
+    """
+
+    def __init__(
+        self,
+        project: Project,
+        labeled: Sequence[str],
+        class_ids: Sequence[int],
+        max_bytes: int = 2 << 30,
+        *,
+        rejected: Sequence[str] = (),
+    ) -> None:
+        self.class_ids = tuple(class_ids)
+        """As they were when the run started, whatever the window does to the project's classes."""
+        self._project = project
+        self._max_bytes = max_bytes
+        self._bytes = 0
+        self._lock = threading.Lock()  # batches are made in threads while the main one validates
+        self._images: OrderedDict[str, Pixels] = OrderedDict()
+        to_index = np.full(256, IGNORE, np.uint8)
+        to_index[list(class_ids)] = np.arange(len(class_ids))
+        self._labels = {name: to_index[project.label(name)] for name in labeled}
+        self._rejected = {name: project.rejection(name).where.view(np.uint8) for name in rejected}
+        for name, where in self._rejected.items():
+            if name in self._labels:
+                where[self._labels[name] != IGNORE] = 0  # a label is known to be right, whatever was rejected before it
+
+    def image(self, name: str) -> Pixels:
+        """(H, W, 3) uint8; the least recently used images leave when memory runs out."""
+        with self._lock:
+            if name in self._images:
+                self._images.move_to_end(name)
+                return self._images[name]
+        image = self._project.image(name)  # without the lock: several threads decode at the same time
+        with self._lock:
+            if name in self._images:
+                return self._images[name]
+            self._images[name] = image
+            self._bytes += image.nbytes
+            while self._bytes > self._max_bytes and len(self._images) > 1:
+                self._bytes -= self._images.popitem(last=False)[1].nbytes
+            return image
+
+    def label(self, name: str) -> Pixels:
+        """(H, W) uint8 class indices, 255 where not labelled."""
+        label = self._labels.get(name)
+        return label if label is not None else np.full(self.image(name).shape[:2], IGNORE, np.uint8)
+
+    def rejected(self, name: str) -> Pixels:
+        """(H, W) uint8: 1 where no pseudo-label may be learned from, because the user rejected what was guessed."""
+        rejected = self._rejected.get(name)
+        return rejected if rejected is not None else np.zeros(self.image(name).shape[:2], np.uint8)
+
+    def classes_in(self, name: str) -> tuple[int, ...]:
+        """The class indices that have a labelled pixel in the tile."""
+        counts = np.bincount(self.label(name).ravel(), minlength=256)
+        return tuple(int(c) for c in np.flatnonzero(counts) if c != IGNORE)
+
+    def mpp_um(self, name: str) -> float | None:
+        """Micrometers per pixel of the tile; None: unknown."""
+        return self._project.tile(name).mpp_um
+
+    def label_hash(self) -> str:
+        """One SHA-256 over all labels of the run, and what is rejected, for its provenance."""
+        digest = hashlib.sha256()
+        for name in sorted(self._labels):
+            digest.update(name.encode())
+            digest.update(self._labels[name].tobytes())
+        for name in sorted(self._rejected):
+            digest.update(b"rejected" + name.encode())
+            digest.update(self._rejected[name].tobytes())
+        return digest.hexdigest()

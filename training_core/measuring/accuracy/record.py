@@ -1,0 +1,120 @@
+"""The record of a benchmark: record.json in its folder, complete after every seed; a restart goes on from it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import statistics
+from pathlib import Path
+from typing import Any
+
+from training_core.base.errors import ConfigError
+from training_core.io import atomic_write
+
+SPEC_VERSION = 1
+RECORD = "record.json"
+CONFIG = "config.json"
+MARKDOWN = "record.md"
+DATA = "data"
+"""The drawn tissue, which is drawn before anything else; only the demo has it."""
+PROJECT = "project"
+LOGS = "logs"
+FIGURES = (
+    "mDice",
+    "mJaccard",
+    "object_f1",
+    "object_dice",
+    "object_hausdorff_px",
+    "expected_calibration_error",
+)
+_COSTS = {"training_s": ("seconds", 1.0), "wall_s": ("wall_s", 1.0), "peak_memory_gb": ("peak_rss_bytes", 1e-9)}
+
+Record = dict[str, Any]
+
+
+def open_record(out: Path, plan: dict[str, Any], *, overwrite: bool) -> Record | None:
+    """The record to go on with, or None for a new one; with `overwrite`, what an earlier benchmark left is removed.
+
+    Raises
+    ------
+    ConfigError: `out` holds something else, or a benchmark with another plan.
+    """
+    if not out.exists() or all(entry.name == DATA for entry in out.iterdir()):
+        return None
+    path = out / RECORD
+    if not path.is_file():
+        given = f"{out} is not empty and holds no benchmark"
+        raise ConfigError(given, "a new or empty folder", "choose another one with --out")
+    if overwrite:
+        for name in (RECORD, CONFIG, MARKDOWN):
+            (out / name).unlink(missing_ok=True)
+        for name in (PROJECT, LOGS):
+            shutil.rmtree(out / name, ignore_errors=True)
+        return None
+    record = read_record(path)
+    different = [key for key, value in plan.items() if record["plan"].get(key) != value]
+    if different:
+        raise ConfigError(
+            f"{out} holds the record of a benchmark with other {' and '.join(different)}",
+            "the same command, to go on, or another folder",
+            "choose another folder with --out, or replace that record with --overwrite",
+        )
+    return record
+
+
+def read_record(path: Path) -> Record:
+    """A record from its file.
+
+    Raises
+    ------
+    ConfigError: missing, damaged, or made by another version.
+    """
+    try:
+        record: Record = json.loads(path.read_text(encoding="utf-8"))
+        known = record["spec_version"] == SPEC_VERSION and isinstance(record["plan"], dict)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigError(
+            f"{path} is not the record of a benchmark, or is damaged", f"a {RECORD} of this version", "check the path"
+        ) from error
+    if not known:
+        raise ConfigError(f"{path} was made by another version", f"spec_version {SPEC_VERSION}", "run it again")
+    return record
+
+
+def write_record(out: Path, record: Record) -> None:
+    """Bring the summary up to date and write the record."""
+    record["summary"] = summarize(record)
+    atomic_write(out / RECORD, json.dumps(record, indent=1).encode())
+
+
+def done(record: Record) -> list[dict[str, Any]]:
+    """The seeds that are finished."""
+    return [entry for entry in record["seeds"] if entry["status"] == "done"]
+
+
+def summarize(record: Record) -> dict[str, Any]:
+    """Mean and sample standard deviation (None for one seed) over the finished seeds."""
+    entries = done(record)
+    if not entries:
+        return {}
+    sets = {name: _of_set([entry["scores"][name] for entry in entries]) for name in entries[0]["scores"]}
+    costs = {
+        name: _mean_and_sd([entry["train"][key] * factor for entry in entries])
+        for name, (key, factor) in _COSTS.items()
+    }
+    return {"n_seeds": len(entries), **costs, "sets": sets}
+
+
+def _of_set(scores: list[dict[str, Any]]) -> dict[str, Any]:
+    names = [name for name in FIGURES if all(score[name] is not None for score in scores)]
+    classes = list(scores[0]["per_class"])
+    return {
+        "n_images": scores[0]["n_images"],
+        **{name: _mean_and_sd([score[name] for score in scores]) for name in names},
+        "dice_by_class": {c: _mean_and_sd([score["per_class"][c]["dice"] for score in scores]) for c in classes},
+        "absent_classes": scores[0]["absent_classes"],
+    }
+
+
+def _mean_and_sd(values: list[float]) -> dict[str, float | None]:
+    return {"mean": statistics.fmean(values), "sd": statistics.stdev(values) if len(values) > 1 else None}

@@ -1,0 +1,143 @@
+"""Records as one Markdown document: a table per data set with the published rows, and the command behind each row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from training_core.measuring.accuracy.published import ROWS, SOURCES
+from training_core.measuring.accuracy.record import Record, done
+
+TITLES = {"glas": "GlaS", "crag": "CRAG", "demo": "Drawn tissue"}
+_COLUMNS = (
+    ("mDice", "mDice %", 2),
+    ("mJaccard", "mJaccard %", 2),
+    ("object_f1", "object F1 %", 2),
+    ("object_dice", "object Dice %", 2),
+    ("object_hausdorff_px", "object Hausdorff px", 1),
+    ("expected_calibration_error", "ECE", 3),
+)
+_HOW = """\
+Made by `python -m training_core benchmark report`; every figure is in the records that it read.
+
+- mDice, mJaccard: means over the classes, background included, of pixel counts pooled over the set.
+- object F1, Dice, Hausdorff: as the GlaS challenge defines them (arXiv 1603.00275), objects pooled over the set;
+  predicted objects are connected pixels of the class.
+- ECE: expected calibration error of the confidence, 15 bins, all pixels of the set (arXiv 1706.04599); 0 is perfect.
+- Figures are mean ± sample standard deviation over the seeds. Training: seconds until the budget was used, validation
+  included. Memory: peak of the training process. The checkpoint is the best one on the validation images.
+- labels: share of the training images that are labelled. Rows with a number are ours, with their commands below.
+"""
+
+
+def render(records: Sequence[Record]) -> str:
+    """The document (Markdown) of records that have at least one finished seed or not; in the order of the data sets."""
+    parts = ["# Results", _HOW]
+    for target, title in TITLES.items():
+        ours = [record for record in records if record["plan"]["target"] == target]
+        if ours:
+            ours.sort(key=lambda record: (record["plan"]["ratio"], not record["plan"]["supervised_only"]))
+            parts.append(_data_set(target, title, ours))
+    return "\n".join(parts)
+
+
+def _data_set(target: str, title: str, records: list[Record]) -> str:
+    parts = [f"## {title}\n"]
+    tested = [record for record in records if "test" in record["summary"].get("sets", {})]
+    published = any(row.target == target for row in ROWS)
+    if tested or published:
+        parts.append(f"### Test images\n\n{_table(target, records, 'test')}")
+    if published:
+        parts.append("".join(f"[{number}] {source}. " for number, source in enumerate(SOURCES, 1)).strip() + "\n")
+    if not tested:
+        parts.append("None of these records has test images; validation figures are no match for published ones.\n")
+    for name in ("testA", "testB", "validation"):
+        if any(name in record["summary"].get("sets", {}) for record in records):
+            parts.append(f"### {_set_title(name)}\n\n{_table(None, records, name)}")
+    if len(records[0]["classes"]) > 2:
+        parts.append(_class_tables(records))
+    parts.append("### Commands\n")
+    parts.extend(_details(number, record) for number, record in enumerate(records, 1))
+    return "\n".join(parts)
+
+
+def _set_title(name: str) -> str:
+    if name == "validation":
+        return "Validation images (the checkpoint was chosen on them)"
+    return f"Part {name[-1]} of the test images"
+
+
+def _table(target: str | None, records: Sequence[Record], name: str) -> str:
+    head = ["labels", "method", *(title for _, title, _ in _COLUMNS), "seeds", "training s", "peak GB"]
+    rows: list[tuple[int, int, list[str]]] = []
+    for row in ROWS:
+        if row.target == target:
+            figures = [f"{row.mdice:.2f}", f"{row.mjaccard:.2f}", *[""] * 7]
+            rows.append((row.ratio, 0, [f"{row.ratio} %", f"{row.method} [{SOURCES.index(row.source) + 1}]", *figures]))
+    for number, record in enumerate(records, 1):
+        summary, ratio = record["summary"], record["plan"]["ratio"]
+        if name in summary.get("sets", {}):
+            figures = [_figure(summary["sets"][name].get(key), digits) for key, _, digits in _COLUMNS]
+            costs = [_figure(summary["training_s"], 0), _figure(summary["peak_memory_gb"], 2)]
+            cells = [f"{ratio} %", f"**{number}. {record['label']}**", *figures, str(summary["n_seeds"]), *costs]
+            rows.append((ratio, number, cells))
+    return _markdown(head, [cells for _, _, cells in sorted(rows, key=lambda row: row[:2])])
+
+
+def _class_tables(records: Sequence[Record]) -> str:
+    names = [c["name"] for c in records[0]["classes"]]
+    rows = []
+    for number, record in enumerate(records, 1):
+        for set_name, figures in record["summary"].get("sets", {}).items():
+            dice = [_figure(figures["dice_by_class"].get(name), 2) or "no pixel" for name in names]
+            rows.append([f"{number}. {record['label']}", set_name, *dice])
+    return f"### Dice of each class, %\n\n{_markdown(['method', 'images', *names], rows)}"
+
+
+def _details(number: int, record: Record) -> str:
+    plan, split = record["plan"], record["plan"]["split"]
+    sizes = f"{len(split['labeled'])} labelled, {len(split['unlabeled'])} unlabelled, {len(split['val'])} validation"
+    if plan["supervised_only"] and split["unlabeled"]:
+        sizes += ", the unlabelled ones not used"
+    lines = [
+        f"{number}. **{record['label']}**: `{record['command']}`",
+        f"   - {sizes}, {len(record['files']['test'])} test images ({record['split_source']})",
+    ]
+    if plan["min_object_um2"]:
+        lines.append(f"   - predicted objects below {plan['min_object_um2']:g} um2 do not count as objects")
+    entries = done(record)
+    if entries:
+        best = "test" if "test" in entries[0]["scores"] else "validation"
+        each = ", ".join(f"{entry['seed']}: {entry['scores'][best]['mDice']:.2f}" for entry in entries)
+        lines.append(f"   - mDice on the {best} images by seed: {each}")
+        lines.extend(f"   - {line}" for line in dict.fromkeys(_where(entry["environment"]) for entry in entries))
+    lines.extend(f"   - seed {e['seed']} {e['status']}: {_first_line(e)}" for e in record["seeds"] if e not in entries)
+    lines.extend(f"   - {note}" for note in record["notes"])
+    return "\n".join(lines) + "\n"
+
+
+def _first_line(entry: dict[str, Any]) -> str:
+    return str(entry.get("error", "not finished")).strip().splitlines()[-1]
+
+
+def _where(environment: dict[str, Any]) -> str:
+    versions, machine, git = environment["versions"], environment["machine"], environment["git"]
+    code = f"version {versions['napari-unisemalign']}"
+    if git is not None:
+        code += f", commit {git['commit'][:12]}" + (" with changes" if git["changed"] else "")
+    hardware = f"{machine['gpu']}, " if machine["gpu"] else ""
+    hardware += f"{machine['processor']}, {machine['cores']} cores, {environment['threads']['torch']} threads"
+    libraries = ", ".join(f"{name} {versions[name]}" for name in ("torch", "timm", "numpy"))
+    return f"{code}; Python {versions['python']}, {libraries}; {hardware}; {machine['system'].split('-')[0]}"
+
+
+def _figure(value: dict[str, float | None] | None, digits: int) -> str:
+    if value is None:
+        return ""
+    sd = value["sd"]
+    return f"{value['mean']:.{digits}f}" + ("" if sd is None else f" ± {sd:.{digits}f}")
+
+
+def _markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    cells = [[cell.replace("|", "\\|") for cell in row] for row in (head, ["---"] * len(head), *rows)]
+    return "\n".join(f"| {' | '.join(row)} |" for row in cells) + "\n"

@@ -1,0 +1,1 @@
+"""How fast it is: one module per `python -m training_core bench` target."""

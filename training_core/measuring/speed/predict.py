@@ -1,0 +1,109 @@
+"""`bench predict`: a large image through the streamed prediction, beside the bare network on tensors that are ready."""
+
+from __future__ import annotations
+
+import itertools
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+import torch
+from numpy.typing import NDArray
+
+from training_core.compute.device import choose_compute
+from training_core.demo.tissue import draw_glands
+from training_core.measuring.speed.measure import record, spread, timed
+from training_core.network.encoders import completed
+from training_core.network.fold_batchnorm import fold
+from training_core.network.model import build_model, placed
+from training_core.prediction.predictor import Predictor
+from training_core.prediction.regions import STREAM_STRIDE_FRACTION, make_grid, stream_image, window_probabilities
+from training_core.prediction.sliding_window import WINDOW_PX, Readout
+from training_core.project import make_classes
+from training_core.settings.schema import Config
+
+_TILE_PX = 512
+_CLASSES = ("background", "gland")
+
+
+def bench_predict(config: Config, *, side_px: int, repeats: int) -> dict[str, Any]:
+    """Megapixels of image per second, reading and writing included, at the image's own scale, in one view.
+
+    network: the same time, but pixels counted as often as windows overlap them. bare: the network as it is trained, on
+    windows that lie ready, nothing read, blended or written; folded: the same with its normalisations folded away, as
+    it predicts. share_of_bare: network over bare. The encoder has its weights, the decoder random ones, which takes as
+    long. All are measured in turns.
+    """
+    trained, predictor = _predictor(config, fold_it=False), _predictor(config, fold_it=True)
+    side = predictor.config.inference.window_px or WINDOW_PX
+    grid_config = predictor.config.inference.model_copy(update={"stride_fraction": STREAM_STRIDE_FRACTION})
+    windows = list(make_grid((side_px, side_px), 1.0, grid_config).windows())
+    network_px = sum((bottom - top) * (right - left) for top, left, bottom, right in (w.box for w in windows))
+    whole, bare, folded = [], [], []
+    with tempfile.TemporaryDirectory() as folder:
+        image = Path(folder) / "image.tif"
+        _write_image(image, side_px)
+        _bare_seconds(trained, side)
+        for number in range(repeats):
+            bare.append(side * side / 1e6 / _bare_seconds(trained, side))
+            folded.append(side * side / 1e6 / _bare_seconds(predictor, side))
+            started = time.perf_counter()
+            stream_image(predictor, image, Path(folder) / f"{number}.ome.zarr")
+            whole.append(time.perf_counter() - started)
+    figures = {
+        "side_px": side_px,
+        **spread("mpx_per_s", [side_px**2 / 1e6 / seconds for seconds in whole]),
+        **spread("network_mpx_per_s", [network_px / 1e6 / seconds for seconds in whole]),
+        **spread("bare_mpx_per_s", bare),
+        **spread("folded_mpx_per_s", folded),
+        **spread("share_of_bare", [network_px / 1e6 / s / b for s, b in zip(whole, bare, strict=True)]),
+        "precision": predictor.compute.precision,
+        "encoder": predictor.config.encoder.name,
+    }
+    return record("predict", figures)
+
+
+def _predictor(config: Config, *, fold_it: bool) -> Predictor:
+    classes, config = make_classes(_CLASSES), completed(config)
+    torch.manual_seed(config.seed)
+    compute = choose_compute(config.runtime)
+    model = build_model(config, classes).eval()
+    if fold_it:
+        fold(model)
+    model = placed(model, compute)
+    return Predictor(model, config, classes, compute, 0.9, Readout())
+
+
+@torch.inference_mode()
+def _bare_seconds(predictor: Predictor, side: int) -> float:
+    """Seconds of one window through the network, the median of a few."""
+    window = torch.rand(1, 3, side, side, device=predictor.compute.device)
+
+    def one() -> None:
+        window_probabilities(predictor.model, window, 1, predictor.compute).cpu()
+
+    return sorted(timed(one, warm_up=1, repeats=5))[2]
+
+
+def _write_image(path: Path, side_px: int) -> None:
+    """A tiled TIFF of drawn tissue, never whole in memory."""
+    tiles = [draw_glands(0, number).picture for number in range(4)]
+
+    def content() -> Iterator[NDArray[np.uint8]]:
+        rows = -(-side_px // _TILE_PX)
+        return itertools.islice(itertools.cycle(tiles), rows * rows)
+
+    tifffile.imwrite(
+        path,
+        content(),
+        shape=(side_px, side_px, 3),
+        dtype=np.uint8,
+        tile=(_TILE_PX, _TILE_PX),
+        photometric="rgb",
+        compression="zlib",
+        bigtiff=True,
+    )

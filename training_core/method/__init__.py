@@ -1,0 +1,1 @@
+"""UniSemAlign itself, one to one with docs/method.md: batch, losses, pseudo-labels, step."""

@@ -1,0 +1,170 @@
+"""Labels in, overlays out: the light head on a project's labelled tiles, refitted when they change."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from training_core.base.errors import ProjectError
+from training_core.class_maps.overlay_files import write_overlays
+from training_core.class_maps.pixel_scores import Confusion, Scores
+from training_core.class_maps.tile_result import TileResult
+from training_core.data.pixel_size import zoom_to_run
+from training_core.pixel_classifier.encode import Features, View
+from training_core.pixel_classifier.head import LightHead, sample
+from training_core.pixel_classifier.store import FeatureStore
+from training_core.project import UNLABELED, Project
+from training_core.project.labels import label_path
+from training_core.settings.schema import Config
+
+_ZOOMS = (1.0, 0.5)
+"""Beside the middle of the scales that training shows, half of it: twice the context."""
+_STAININGS = 2
+"""Labelled tiles are seen in so many other stainings too, or the head learns the stain of two tiles."""
+_PER_CLASS = 300
+"""Pixels of one class that are taken from one view of a tile."""
+_MAX_TILES, _MAX_NEW_TILES = 32, 8
+"""A fit takes up to so many tiles whose label has changed, and of those so many without features in the cache, which
+take several times as long. The others wait for the next fit."""
+
+
+@dataclass(frozen=True)
+class _Samples:
+    """Features (N, D) by class id, and the state of the label file that they were taken from."""
+
+    label_state: tuple[int, int]
+    by_class: dict[int, Tensor]
+
+
+class HeadPainter:
+    """Paints overlays of a project's tiles by a `LightHead`. Call `fit` before the others."""
+
+    def __init__(self, project: Project, config: Config, store: FeatureStore) -> None:
+        self._project, self._config, self._store = project, config, store
+        self._samples: dict[str, _Samples] = {}
+        self._head: LightHead | None = None
+        self._class_ids: tuple[int, ...] = ()
+        middle = math.sqrt(config.augment.scale_min * config.augment.scale_max)
+        self._zooms = tuple(middle * zoom for zoom in _ZOOMS)
+
+    @property
+    def n_tiles(self) -> int:
+        """How many labelled tiles the head has learned from."""
+        return len(self._samples)
+
+    def fit(self, shown: str) -> bool:
+        """Learn from the labels of the training tiles as they are now, those of the tile `shown` first.
+
+        So that the answer comes soon, it takes some tiles at a time: True says that others wait for another fit.
+
+        Raises
+        ------
+        ProjectError: fewer than two classes are painted; says what is.
+        """
+        before = {name: each.label_state for name, each in self._samples.items()}
+        waiting = self._collect(shown)
+        by_class: dict[int, list[Tensor]] = {}
+        for samples in self._samples.values():
+            for class_id, rows in samples.by_class.items():
+                by_class.setdefault(class_id, []).append(rows)
+        _check_classes(self._project, by_class.keys())
+        if self._head is None or before != {name: each.label_state for name, each in self._samples.items()}:
+            self._class_ids = tuple(sorted(by_class))
+            self._head = LightHead([torch.cat(by_class[class_id]) for class_id in self._class_ids])
+        return waiting
+
+    def prepare(self, name: str) -> None:
+        """Have the features in memory that learning from this tile takes."""
+        for stain in range(_STAININGS + 1):
+            self._views(name, stain)
+
+    def paint(self, name: str, folder: Path, threshold: float) -> dict[str, Path]:
+        """The overlays of a tile as PNGs in `folder`, by the names of `write_overlays`. threshold: of pseudo-labels."""
+        confidence, index = self._predict(name).max(0)
+        label, sure = index.to(torch.uint8).numpy(), confidence.numpy()
+        ids = np.array(self._class_ids, np.uint8)
+        return write_overlays(folder, name, TileResult(label, sure, label, sure), ids, threshold)
+
+    def score(self, names: tuple[str, ...]) -> Scores | None:
+        """Scores on these tiles' labels, of all the project's classes; None where nothing is labelled."""
+        ids = [each.id for each in self._project.classes]
+        to_index = np.full(256, UNLABELED, np.uint8)
+        to_index[ids] = np.arange(len(ids))
+        confusion, own = Confusion(ids), np.array(self._class_ids, np.uint8)
+        for name in names:
+            prediction = own[self._predict(name).argmax(0).numpy()]
+            confusion.add(to_index[self._project.label(name)], to_index[prediction])
+        return confusion.scores()
+
+    def _predict(self, name: str) -> Tensor:
+        """(C, H, W) probabilities of the classes `_class_ids`."""
+        assert self._head is not None
+        tile = self._project.tile(name)
+        return self._head.probabilities(self._views(name, 0), (tile.height_px, tile.width_px))
+
+    def _collect(self, shown: str) -> bool:
+        """Bring the samples up to date; whether some tiles had to wait."""
+        missing = set(self._project.missing_images())
+        labeled = [name for name in self._project.labeled_names() if name not in missing]
+        self._samples = {name: each for name, each in self._samples.items() if name in labeled}
+        states = {name: _state(label_path(self._project.path, name)) for name in labeled}
+        changed = [name for name in labeled if self._state_seen(name) != states[name]]
+        new = 0
+        for name in sorted(changed, key=lambda each: each != shown)[:_MAX_TILES]:
+            known = self._is_known(name)
+            if known or new < _MAX_NEW_TILES:
+                new += not known
+                self._samples[name] = _Samples(states[name], self._sample(name))
+        return any(self._state_seen(name) != states[name] for name in labeled)
+
+    def _state_seen(self, name: str) -> tuple[int, int] | None:
+        return self._samples[name].label_state if name in self._samples else None
+
+    def _is_known(self, name: str) -> bool:
+        return all(
+            self._store.has(name, view) for stain in range(_STAININGS + 1) for view in self._shown_as(name, stain)
+        )
+
+    def _sample(self, name: str) -> dict[int, Tensor]:
+        """Features of some pixels of each class, the same ones for the same label."""
+        label = self._project.label(name)
+        found: dict[int, list[Tensor]] = {}
+        for stain in range(_STAININGS + 1):
+            views = self._views(name, stain)
+            rng = np.random.default_rng(stain)
+            for class_id in np.unique(label[label != UNLABELED]):
+                places = np.argwhere(label == class_id)
+                chosen = places[rng.integers(len(places), size=min(_PER_CLASS, len(places)))]
+                found.setdefault(int(class_id), []).append(sample(views, chosen, label.shape))
+        return {class_id: torch.cat(rows) for class_id, rows in found.items()}
+
+    def _views(self, name: str, stain: int) -> list[Features]:
+        return [self._store.get(name, view) for view in self._shown_as(name, stain)]
+
+    def _shown_as(self, name: str, stain: int) -> list[View]:
+        to_run = zoom_to_run(self._project.tile(name).mpp_um, self._config.data.mpp)
+        return [View(zoom * to_run, stain) for zoom in self._zooms]
+
+
+def _state(path: Path) -> tuple[int, int]:
+    if not path.exists():  # deleted by hand: nothing is labelled
+        return 0, 0
+    status = path.stat()
+    return status.st_mtime_ns, status.st_size
+
+
+def _check_classes(project: Project, painted: Collection[int]) -> None:
+    if len(painted) >= 2:
+        return
+    names = [each.name for each in project.classes if each.id in painted]
+    raise ProjectError(
+        f"all labels are of one class ({names[0]})" if names else "no tile is labelled for training yet",
+        "labels of at least 2 classes, so that there is something to tell apart",
+        "paint a few strokes of every class, for example of the background between the structures too",
+    )

@@ -1,0 +1,82 @@
+"""Features of tiles: from memory, from the project's cache, or from the encoder, which is asked for only then.
+
+Importing timm and building an encoder take seconds. A project whose tiles are in the cache needs neither for its first
+overlay, so nothing here imports them.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from training_core.compute.device import Compute
+from training_core.pixel_classifier.cache import FeatureCache
+from training_core.pixel_classifier.encode import Features, View, encode_image
+from training_core.pixel_classifier.weights_identity import weights_identity
+from training_core.project import Project
+from training_core.settings.schema import EncoderConfig
+
+if TYPE_CHECKING:
+    from training_core.network.encoders import Encoder
+
+_VERSION = 1
+"""Of what the files hold: another one when the same picture gives other maps."""
+_MEMORY_BYTES = 512 << 20
+
+
+class FeatureStore:
+    """Features of a project's tiles by one pretrained encoder, never by one that was trained.
+
+    encoder: gives the encoder with its pretrained weights on `compute`'s device; called when it is first needed.
+    """
+
+    def __init__(
+        self, project: Project, config: EncoderConfig, compute: Compute, encoder: Callable[[], Encoder]
+    ) -> None:
+        self._project, self._config, self._compute, self._encoder = project, config, compute, encoder
+        self._cache = FeatureCache(project.path)
+        self._memory: OrderedDict[str, Features] = OrderedDict()
+        self._bytes = 0
+        self._identity: tuple[str | None] | None = None
+
+    def get(self, name: str, view: View) -> Features:
+        """The features of a tile.
+
+        Raises
+        ------
+        ProjectError, ImageError: the picture is missing or damaged. WeightsError: the encoder's weights are.
+        """
+        key = self._key(name, view)
+        if key in self._memory:
+            self._memory.move_to_end(key)
+            return self._memory[key]
+        identity = self._weights()
+        tensors = self._cache.read(f"{key} {identity}") if identity is not None else None
+        if tensors is not None:
+            features = Features.from_tensors(tensors)
+        else:
+            features = encode_image(self._encoder(), self._project.image(name), view, self._compute)
+            if identity is not None:
+                self._cache.write(f"{key} {identity}", features.tensors())
+        self._remember(key, features)
+        return features
+
+    def has(self, name: str, view: View) -> bool:
+        """Whether `get` is quick."""
+        key, identity = self._key(name, view), self._weights()
+        return key in self._memory or (identity is not None and self._cache.holds(f"{key} {identity}"))
+
+    def _key(self, name: str, view: View) -> str:
+        return f"{_VERSION} {self._project.tile(name).sha256} {view.zoom:.4f} {view.stain}"
+
+    def _weights(self) -> str | None:
+        if self._identity is None:
+            self._identity = (weights_identity(self._config, self._cache.folder),)
+        return self._identity[0]
+
+    def _remember(self, key: str, features: Features) -> None:
+        self._memory[key] = features
+        self._bytes += features.nbytes
+        while self._bytes > _MEMORY_BYTES and len(self._memory) > 1:
+            self._bytes -= self._memory.popitem(last=False)[1].nbytes

@@ -1,0 +1,1 @@
+"""From an image or slide to class ids and confidence: windows, views, blending, calibration, memory."""

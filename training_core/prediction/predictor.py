@@ -1,0 +1,119 @@
+"""A trained run, ready to predict images."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training_core.class_maps.tile_result import Part, TileResult
+from training_core.compute.device import Compute, choose_compute
+from training_core.compute.processes import own_device
+from training_core.data.pixel_size import check_zoom, zoom_to_run
+from training_core.network.fold_batchnorm import fold
+from training_core.network.model import UniSemAlign, build_model, placed
+from training_core.prediction.calibration import read_readout
+from training_core.prediction.out_of_memory import with_smaller_windows
+from training_core.prediction.sliding_window import Readout, predict_image, predict_parts
+from training_core.project import TissueClass
+from training_core.runs import checkpoint as checkpoints
+from training_core.runs.run_folder import read_run
+from training_core.settings.schema import Config, InferenceConfig
+
+Result = TypeVar("Result")
+
+
+@dataclass
+class Predictor:
+    """The best checkpoint of a run with its classes, folded: not to be trained further.
+
+    Where memory runs out, `config` gets a smaller window.
+    """
+
+    model: UniSemAlign
+    config: Config
+    classes: tuple[TissueClass, ...]
+    compute: Compute
+    threshold: float
+    readout: Readout
+
+    def predict(self, image: NDArray[np.uint8], mpp_um: float | None = None, views: int | None = None) -> TileResult:
+        """Result of an RGB image (H, W, 3) uint8, in class indices; `class_ids` turns them into ids.
+
+        mpp_um: its micrometers per pixel, where they are known; it is resampled to what the run works at.
+        views: predictions averaged; None: the run's inference.views.
+
+        Raises
+        ------
+        ImageError: the pixel size is too far from the run's. MemoryLimitError: no window is small enough.
+        """
+        readout, config = self._seen(mpp_um, views)
+        return self.fitting(
+            config, lambda inference: predict_image(self.model, image, inference, self.compute, readout)
+        )
+
+    def parts(
+        self, image: NDArray[np.uint8], mpp_um: float | None = None, views: int | None = None
+    ) -> dict[Part, NDArray[np.uint8]]:
+        """What the decoder, the prototypes and the text each say of an image, as `predict`: class indices (H, W).
+
+        Raises
+        ------
+        As `predict`.
+        """
+        readout, config = self._seen(mpp_um, views)
+        return self.fitting(
+            config, lambda inference: predict_parts(self.model, image, inference, self.compute, readout.scale)
+        )
+
+    def _seen(self, mpp_um: float | None, views: int | None) -> tuple[Readout, InferenceConfig]:
+        check_zoom("the image", mpp_um, self.config.data.mpp)
+        readout = self.readout.zoomed(zoom_to_run(mpp_um, self.config.data.mpp))
+        config = self.config.inference
+        return readout, config if views is None else config.model_copy(update={"views": views})
+
+    def fitting(self, inference: InferenceConfig, work: Callable[[InferenceConfig], Result]) -> Result:
+        """What `work` gives with these settings, or with the largest window that fits in memory, which is kept.
+
+        Raises
+        ------
+        MemoryLimitError: no window is small enough. Whatever `work` raises.
+        """
+        result, used = with_smaller_windows(
+            inference,
+            self.compute.device,
+            work,
+            lambda message: warnings.warn(message, RuntimeWarning, stacklevel=5),
+        )
+        kept = self.config.inference.model_copy(update={"window_px": used.window_px})
+        self.config = self.config.model_copy(update={"inference": kept})
+        return result
+
+    @property
+    def class_ids(self) -> NDArray[np.uint8]:
+        """(C,) ids in the order of the indices."""
+        return np.array([c.id for c in self.classes], np.uint8)
+
+
+def load_predictor(run_dir: Path, device: str | None = None) -> Predictor:
+    """The predictor of a run folder, on the device asked for (default: the run's own setting).
+
+    Raises
+    ------
+    CheckpointError, WeightsError, DeviceError.
+    """
+    config, classes, _ = read_run(run_dir)
+    checkpoint = checkpoints.open_checkpoint(run_dir, "best")
+    runtime = config.runtime if device is None else config.runtime.model_copy(update={"device": device})
+    compute = own_device(choose_compute(runtime))
+    model = build_model(config, classes, from_checkpoint=True)
+    checkpoints.load_tensors(model, checkpoint.model, checkpoint.path)
+    fold(model.eval())
+    model = placed(model, compute)
+    state = checkpoint.state
+    return Predictor(model, config, classes, compute, float(state["threshold"]), read_readout(state))

@@ -1,0 +1,1 @@
+"""The folder of a run: what it was given, what it said, and its checkpoints."""

@@ -1,0 +1,217 @@
+"""Checkpoints: safetensors and JSON, everything that is needed to go on as if nothing had happened.
+
+RUN/checkpoints/NAME holds model.safetensors (what predicts), training.safetensors (the student, the optimiser's
+tensors, the random states) and state.json. A checkpoint is written beside its place and renamed;
+RUN/checkpoints/index.json, written last, says which one is the best and which the last, so a crash at any moment
+leaves a whole one.
+
+A frozen encoder is left out: it comes from the same weights again, and licences of pathology encoders forbid passing
+it on.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from training_core.base.errors import CheckpointError, writing
+from training_core.io import atomic_write
+from training_core.io.atomic import sync_folder
+from training_core.network.model import UniSemAlign
+
+Tensors = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """One checkpoint on disk."""
+
+    path: Path
+
+    @property
+    def model(self) -> Tensors:
+        """Weights that predict, on the CPU."""
+        return _read(self.path / "model.safetensors")
+
+    @property
+    def training(self) -> Tensors:
+        """Student, optimiser and random states, on the CPU."""
+        return _read(self.path / "training.safetensors")
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """Step, elapsed seconds, threshold, optimiser scalars, validation figures."""
+        return _read_object(self.path / "state.json")
+
+
+def save(run_dir: Path, model: Tensors, training: Tensors, state: dict[str, Any], *, is_best: bool) -> None:
+    """Write a checkpoint named after its step, make it the last one (and the best), remove those no longer named.
+
+    Raises
+    ------
+    StorageError: the disk is full or not writable; the earlier checkpoints stay.
+    """
+    folder = run_dir / "checkpoints"
+    name = f"step_{state['step']:06d}"
+    partial = folder / f".{name}.partial"
+    with writing(folder):
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        try:
+            save_file(_plain(model), partial / "model.safetensors")
+            save_file(_plain(training), partial / "training.safetensors")
+        except SafetensorError as error:  # hides the operating system's error number
+            shutil.rmtree(partial, ignore_errors=True)
+            raise OSError(_error_number(error), str(error)) from error
+        atomic_write(partial / "state.json", json.dumps(state, indent=1).encode())
+        for file in partial.iterdir():
+            _fsync(file)
+        sync_folder(partial)
+        shutil.rmtree(folder / name, ignore_errors=True)
+        os.replace(partial, folder / name)
+        index = _index(run_dir)
+        index["last"] = name
+        if is_best or "best" not in index:
+            index["best"] = name
+        atomic_write(folder / "index.json", json.dumps(index).encode())
+        for old in folder.iterdir():
+            if old.is_dir() and old.name not in index.values():
+                shutil.rmtree(old, ignore_errors=True)
+
+
+def open_checkpoint(run_dir: Path, which: str = "best") -> Checkpoint:
+    """The `best` or `last` checkpoint of a run.
+
+    Raises
+    ------
+    CheckpointError: there is none, or its files are gone.
+    """
+    name = _index(run_dir).get(which)
+    if name is None or not (run_dir / "checkpoints" / name / "model.safetensors").is_file():
+        raise CheckpointError(
+            f"{run_dir} holds no {which} checkpoint",
+            "a run folder with checkpoints/index.json and the checkpoint that it names",
+            "name a run that has trained at least to its first validation, or train again",
+        )
+    return Checkpoint(run_dir / "checkpoints" / name)
+
+
+def write_state(checkpoint: Checkpoint, state: dict[str, Any]) -> None:
+    """Replace the figures of a checkpoint; its weights stay.
+
+    Raises
+    ------
+    StorageError: the disk is full or not writable; the earlier figures stay.
+    """
+    with writing(checkpoint.path):
+        atomic_write(checkpoint.path / "state.json", json.dumps(state, indent=1).encode())
+
+
+def saved_tensors(model: UniSemAlign) -> Tensors:
+    """The state of `model` without the frozen, pretrained part of its encoder."""
+    left_out = _left_out(model)
+    return {name: tensor for name, tensor in model.state_dict().items() if name not in left_out}
+
+
+def load_tensors(model: UniSemAlign, tensors: Tensors, source: Path) -> None:
+    """Put saved tensors into `model`.
+
+    Raises
+    ------
+    CheckpointError: names or shapes do not fit the model.
+    """
+    expected = {name: t.shape for name, t in model.state_dict().items() if name not in _left_out(model)}
+    given = {name: t.shape for name, t in tensors.items()}
+    wrong = sorted(name for name in expected.keys() | given.keys() if expected.get(name) != given.get(name))
+    if wrong:
+        raise CheckpointError(
+            f"{source} does not fit this network: {len(wrong)} tensors differ, first {wrong[0]}",
+            "a checkpoint of the same encoder, decoder and classes",
+            "use the config.json of the run that the checkpoint comes from",
+        )
+    model.load_state_dict(tensors, strict=False)
+
+
+def _left_out(model: UniSemAlign) -> frozenset[str]:
+    """Names of the frozen encoder's own tensors, where they can be had again from its weights.
+
+    Not by requires_grad: a teacher's parameters, the trained projections of a frozen ViT among them, never ask for one.
+    """
+    if not model.encoder_is_external:
+        return frozenset()
+    return frozenset(name for name in model.state_dict() if name.startswith("encoder.trunk."))
+
+
+def _plain(tensors: Tensors) -> Tensors:
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+
+
+def _read(path: Path) -> Tensors:
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise _damaged(path) from error
+
+
+def _damaged(path: Path) -> CheckpointError:
+    return CheckpointError(f"{path} is missing or damaged", "a whole checkpoint", "use another run, or train again")
+
+
+def _index(run_dir: Path) -> dict[str, str]:
+    path = run_dir / "checkpoints" / "index.json"
+    if not path.exists():
+        return {}
+    index = _read_object(path)
+    if not all(isinstance(name, str) for name in index.values()):
+        raise _damaged(path)
+    return index
+
+
+def _read_object(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise _damaged(path) from error
+    if not isinstance(content, dict):
+        raise _damaged(path)
+    return content
+
+
+def _error_number(error: SafetensorError) -> int:
+    """safetensors reports `... (os error 28)` as text."""
+    _, _, tail = str(error).partition("os error ")
+    digits = tail.split(")")[0].strip()
+    return int(digits) if digits.isdigit() else 0
+
+
+def _fsync(path: Path) -> None:
+    with path.open("r+b") as file:  # Windows syncs only what may be written
+        os.fsync(file.fileno())
+
+
+def rng_state(device: torch.device) -> Tensors:
+    """The random generators' states, by name."""
+    states = {"rng.cpu": torch.get_rng_state()}
+    if device.type == "cuda":
+        states["rng.cuda"] = torch.cuda.get_rng_state(device)
+    if device.type == "mps":
+        states["rng.mps"] = torch.mps.get_rng_state()
+    return states
+
+
+def restore_rng_state(tensors: Tensors, device: torch.device) -> None:
+    """Put the generators back; those of a device that is not used now are left."""
+    torch.set_rng_state(tensors["rng.cpu"])
+    if device.type == "cuda" and "rng.cuda" in tensors:
+        torch.cuda.set_rng_state(tensors["rng.cuda"], device)
+    if device.type == "mps" and "rng.mps" in tensors:
+        torch.mps.set_rng_state(tensors["rng.mps"])

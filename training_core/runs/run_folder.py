@@ -1,0 +1,182 @@
+"""The folder of one run: what it was given, what it came from, what it said. docs/architecture.md lists the files."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from training_core import __version__
+from training_core.base.errors import CheckpointError, writing
+from training_core.io import atomic_write
+from training_core.project import Project, TissueClass
+from training_core.settings.schema import Config, resolve
+
+_LIBRARIES = (
+    "torch",
+    "torchvision",
+    "timm",
+    "open_clip_torch",
+    "numpy",
+    "scikit-image",
+    "tifffile",
+    "Pillow",
+    "safetensors",
+)
+
+
+@dataclass(frozen=True)
+class Split:
+    """The tiles that take part in a run, by name."""
+
+    labeled: tuple[str, ...]
+    unlabeled: tuple[str, ...]
+    val: tuple[str, ...]
+
+
+def create_run_folder(
+    project: Project,
+    config: Config,
+    classes: Sequence[TissueClass],
+    split: Split,
+    label_hash: str,
+    command: Sequence[str],
+) -> Path:
+    """A new folder under PROJECT/runs with config.json and provenance.json.
+
+    Raises
+    ------
+    StorageError: the disk is full or not writable; nothing of the folder is left.
+    """
+    now = datetime.now(UTC)
+    with writing(project.runs_dir):
+        project.runs_dir.mkdir(parents=True, exist_ok=True)
+        run_dir = _fresh_folder(project.runs_dir, now.strftime("%Y%m%d-%H%M%S"))
+    provenance = {
+        "spec_version": 1,
+        "run_id": run_dir.name,
+        "started_at": now.isoformat(timespec="seconds"),
+        "command": list(command),
+        "seed": config.seed,
+        "versions": versions(),
+        "machine": machine(),
+        "project": {"path": str(project.path.resolve()), "name": project.name},
+        "classes": [asdict(c) for c in classes],
+        "tiles": asdict(split),
+        "data_sha256": {name: project.tile(name).sha256 for name in (*split.labeled, *split.unlabeled, *split.val)},
+        "labels_sha256": label_hash,
+    }
+    try:
+        atomic_write(run_dir / "config.json", config.model_dump_json(indent=1).encode())
+        atomic_write(run_dir / "provenance.json", json.dumps(provenance, indent=1).encode())
+    except BaseException:
+        shutil.rmtree(run_dir, ignore_errors=True)
+        raise
+    return run_dir
+
+
+def record_change(run_dir: Path, config: Config, step: int, change: str) -> None:
+    """From `step` on the run goes on with `config`: for whoever resumes it, and for whoever asks later.
+
+    Raises
+    ------
+    StorageError: the disk is full or not writable.
+    """
+    path = run_dir / "provenance.json"
+    provenance = json.loads(path.read_text(encoding="utf-8"))
+    provenance.setdefault("changes", []).append({"step": step, "change": change})
+    atomic_write(run_dir / "config.json", config.model_dump_json(indent=1).encode())
+    atomic_write(path, json.dumps(provenance, indent=1).encode())
+
+
+def record_origin(run_dir: Path, run_id: str) -> None:
+    """The run starts with the weights of another run of the project.
+
+    Raises
+    ------
+    StorageError: the disk is full or not writable.
+    """
+    path = run_dir / "provenance.json"
+    provenance = json.loads(path.read_text(encoding="utf-8"))
+    atomic_write(path, json.dumps({**provenance, "started_from": run_id}, indent=1).encode())
+
+
+def read_run(run_dir: Path) -> tuple[Config, tuple[TissueClass, ...], Split]:
+    """Configuration, classes and tiles of an existing run.
+
+    Raises
+    ------
+    CheckpointError: the folder is not a run, or is damaged.
+    """
+    try:
+        config = json.loads((run_dir / "config.json").read_text(encoding="utf-8"))
+        provenance: dict[str, Any] = json.loads((run_dir / "provenance.json").read_text(encoding="utf-8"))
+        classes = tuple(TissueClass(**entry) for entry in provenance["classes"])
+        split = Split(**{key: tuple(names) for key, names in provenance["tiles"].items()})
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(
+            f"{run_dir} is not a run folder, or its config.json or provenance.json is damaged",
+            "a folder under PROJECT/runs",
+            "list the runs with: python -m training_core project info PROJECT",
+        ) from error
+    return resolve(config, source=str(run_dir / "config.json")), classes, split
+
+
+def versions() -> dict[str, str]:
+    """Versions of this package, Python and the libraries that numbers depend on."""
+    found = {"napari-unisemalign": __version__, "python": platform.python_version()}
+    for library in _LIBRARIES:
+        try:
+            found[library] = version(library)
+        except PackageNotFoundError:
+            found[library] = "not installed"
+    return found
+
+
+def machine() -> dict[str, Any]:
+    """System, processor and core count; nothing that names the user or the network."""
+    return {"system": platform.platform(), "processor": _processor(), "cores": os.cpu_count()}
+
+
+def _processor() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:  # not Linux
+        pass
+    return platform.processor() or platform.machine()
+
+
+def peak_rss_bytes(*, of_children: bool = False) -> int | None:
+    """The largest resident set of this process so far.
+
+    of_children: of the largest of its children that have ended; None on Windows, which does not say.
+    """
+    if sys.platform == "win32":
+        import psutil
+
+        return None if of_children else int(psutil.Process().memory_info().peak_wset)
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN if of_children else resource.RUSAGE_SELF).ru_maxrss
+    return int(peak if sys.platform == "darwin" else peak * 1024)
+
+
+def _fresh_folder(parent: Path, stem: str) -> Path:
+    for attempt in range(1000):
+        folder = parent / (stem if attempt == 0 else f"{stem}-{attempt}")
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            continue
+        return folder
+    raise FileExistsError(parent / stem)

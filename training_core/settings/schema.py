@@ -1,0 +1,335 @@
+"""The one configuration of a run: strict, frozen, versioned, units in the names.
+
+The window's form, the CLI and the run folder all use this model. Unknown keys and wrong types are errors that
+name the key, the value and what is allowed. `variant` picks the defaults; whatever the user sets wins over them,
+and the run folder records the resolved values, so a run never depends on what a later version's preset says.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from training_core.base.errors import ConfigError
+from training_core.settings.variants import VARIANTS, layered
+
+
+class _Section(BaseModel):
+    # no inf, no nan: config.json could not hold them
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class EncoderConfig(_Section):
+    """The pathology (or ImageNet) network that reads the pixels."""
+
+    name: str = Field(
+        "efficientnet_lite0",
+        description="a name that `python -m training_core encoders` lists, or any that timm knows",
+    )
+    weights_path: str | None = Field(
+        None, description="local weights (.safetensors, .pth, .bin); None: the default source"
+    )
+    pretrained: bool = Field(True, description="False: random weights, for tests and benchmarks")
+    offline: bool = Field(False, description="True: never ask the network for weights")
+    fine_tune: Literal["frozen", "last_blocks", "lora", "whole"] | None = Field(
+        None, description="what of the encoder is trained; None: nothing of a ViT, the whole of a pyramid"
+    )
+    last_blocks: int = Field(2, ge=1, description="fine_tune = last_blocks: how many ViT blocks or pyramid stages")
+    lora_rank: int = Field(8, ge=1, description="fine_tune = lora: rank of the adapters in a ViT's attention layers")
+    taps: tuple[int, int] | None = Field(
+        None, description="ViT only: 0-based blocks whose tokens are the low and high features; None: the encoder's own"
+    )
+    low_channels: int = Field(256, ge=1, description="ViT only: width of the low features after their 1x1 projection")
+    high_channels: int | None = Field(
+        None, ge=1, description="ViT only: width of the high features; None: 256 with detail, else 2048"
+    )
+    detail: Literal["efficientnet_lite0", "convolutions", "none"] = Field(
+        "efficientnet_lite0",
+        description="ViT only: what is trained beside it for detail finer than its patch; the bundled network up to "
+        "stride 16, or three convolutions",
+    )
+
+
+class TextConfig(_Section):
+    """Where the class text vectors come from."""
+
+    encoder: Literal["learned", "conch", "biomedclip", "plip", "quiltnet_b32", "quiltnet_b16", "open_clip"] = Field(
+        "learned", description="learned vectors, or a frozen text tower: a published model's or any of open_clip's"
+    )
+    model_name: str = Field("ViT-B-32", description="open_clip only: the model's name there")
+    pretrained: str | None = Field(
+        None, description="open_clip only: which of its published weights, such as laion2b_s34b_b79k"
+    )
+    weights_path: str | None = Field(None, description="local weights; None: the hub's local cache, else the hub")
+    tokenizer_path: str | None = Field(
+        None, description="conch, biomedclip: local tokenizer JSON; None: the conch package, the hub"
+    )
+    offline: bool = Field(False, description="True: never ask the hub")
+    context_tokens: int = Field(4, ge=0, le=8, description="learnable context vectors per class (CoOp)")
+
+
+class DecoderConfig(_Section):
+    """What turns feature maps into class logits."""
+
+    name: Literal["auto", "deeplabv3plus", "unet"] = Field(
+        "auto", description="auto: unet where the encoder publishes a pyramid, else deeplabv3plus"
+    )
+    dilations: tuple[int, int, int] = Field((12, 24, 36), description="deeplabv3plus: rates of the atrous convolutions")
+
+
+class AlignmentConfig(_Section):
+    """The shared space of pixels, prototypes and text, and how their similarities are fused."""
+
+    embedding_dim: int = Field(256, ge=8, description="D, width of the space shared by pixels, prototypes and text")
+    use_prototypes: bool = Field(True, description="compare pixels with a prototype per class")
+    use_text: bool = Field(True, description="compare pixels with a text vector per class")
+    loss: Literal["mse", "cosine", "kl", "none"] = Field("mse", description="pulls prototypes and text together")
+    prototype_weight: float = Field(0.1, ge=0, description="weight of the prototype similarities in the fused logits")
+    text_weight: float = Field(0.1, ge=0, description="weight of the text similarities in the fused logits")
+    fusion: Literal["fixed", "learned"] = Field(
+        "fixed", description="learned: both weights from every pixel's embedding, starting at the fixed ones"
+    )
+    logit_scale: float = Field(1.0, gt=0, description="factor on the cosines before the softmax of their loss")
+    upsample: Literal["cosines", "features"] = Field(
+        "cosines", description="what is brought to full resolution; features: the released code"
+    )
+
+
+class LossConfig(_Section):
+    """Weights of the terms of the objective (docs/method.md)."""
+
+    labeled: float = Field(1.0, ge=0, description="weight of the labelled tiles")
+    hard: float = Field(0.5, ge=0, description="weight of the classes that the pseudo-labels name")
+    soft: float = Field(0.25, ge=0, description="weight of the pseudo-labels' probabilities")
+    perturbed: float = Field(0.25, ge=0, description="weight of the pseudo-labels where features are disturbed")
+    alignment: float = Field(1.0, ge=0, description="weight of the prototype, text and alignment terms")
+    balance: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="labelled terms: 0, every pixel counts the same; 1, every class; None: 1 where crops are balanced "
+        "(data.balance_classes)",
+    )
+
+
+class PseudoLabelConfig(_Section):
+    """How the unlabelled tiles get their targets."""
+
+    enabled: bool = Field(True, description="False: train on the labelled tiles only")
+    hard_target: Literal["weak", "strong"] = Field("weak", description="whose fused argmax is the hard target")
+    mix_partner: Literal["batch", "own"] = Field(
+        "batch", description="CutMix partners: the batch rolled by one, or tiles of their own"
+    )
+    threshold: Literal["class_max", "mean", "per_class", "fixed"] = Field(
+        "class_max", description="what moves the threshold: the classes' largest or mean confidences, or nothing"
+    )
+    threshold_start: float = Field(
+        0.7, ge=0, le=1, description="confidence from which a pseudo-label counts, at the start"
+    )
+    threshold_momentum: float = Field(0.999, ge=0, le=1, description="how slowly the threshold moves; 1: not at all")
+
+
+class AugmentConfig(_Section):
+    """How the views of a tile are varied."""
+
+    scale_min: float = Field(0.4, gt=0, description="smallest magnification of a crop, 1: as it is")
+    scale_max: float = Field(1.2, gt=0, description="largest magnification of a crop")
+    rotate: bool = Field(True, description="quarter turns and vertical flips besides the horizontal flip")
+    color_jitter_labeled: float = Field(
+        0.0, ge=0, le=1, description="strength of colour jitter on labelled tiles, 0 to 1"
+    )
+    stain_jitter: float = Field(
+        0.5, ge=0, le=1, description="strength of stain variation on labelled and strong views, 0 to 1"
+    )
+
+
+class OptimizerConfig(_Section):
+    """Optimiser and learning rates."""
+
+    name: Literal["sgd", "adamw"] = Field("adamw", description="how weights are updated")
+    encoder_lr: float = Field(5e-4, gt=0, description="learning rate of the encoder")
+    lr: float = Field(1e-3, gt=0, description="learning rate of all the rest")
+    momentum: float = Field(0.9, ge=0, lt=1, description="sgd only: how much of the last step goes into the next")
+    weight_decay: float = Field(1e-4, ge=0, description="how strongly weights are drawn to 0")
+    poly_power: float = Field(0.9, gt=0, description="how the learning rate falls: (1 - progress) to this power")
+    warmup_steps: int = Field(0, ge=0, description="steps over which the learning rate rises at the start")
+
+
+class ScheduleConfig(_Section):
+    """How long to train: minutes before epochs before steps, whichever is set first."""
+
+    steps: int = Field(400, ge=1, description="updates of the network")
+    epochs: int | None = Field(None, ge=1, description="passes over the unlabelled tiles (labelled ones without them)")
+    minutes: float | None = Field(None, gt=0, description="how long; the time that is chosen beside Start goes before")
+    validate_every_steps: int = Field(50, ge=1, description="steps from one validation to the next")
+    warm_start: bool = Field(
+        True, description="start from the best weights of the project's latest finished run, where it has this network"
+    )
+    quick_start: bool = Field(
+        True, description="the first overlays come from a light head on frozen features, until the network is as good"
+    )
+
+
+class DataConfig(_Section):
+    """Crops and batches."""
+
+    crop_px: int = Field(256, ge=32, description="side of the squares that are cut out of tiles")
+    labeled_batch: int = Field(4, ge=1, description="labelled crops in a step")
+    unlabeled_batch: int = Field(4, ge=1, description="unlabelled crops in a step")
+    min_labeled_tiles: int = Field(2, ge=1, description="with fewer labelled tiles no training starts")
+    mpp: float | None = Field(
+        None, ge=0.02, le=20, description="um per px that tiles are resampled to; None: the median of the tiles' own"
+    )
+    balance_classes: bool | None = Field(
+        None,
+        description="labelled crops lie over each class equally often; None: where there are more than two classes "
+        "or partial labels",
+    )
+
+
+class TeacherConfig(_Section):
+    """The moving average of the network that makes pseudo-labels and predicts."""
+
+    ema_decay: float = Field(0.99, ge=0, lt=1, description="0: the student is its own teacher, as in the paper")
+
+
+class InferenceConfig(_Section):
+    """The sliding window."""
+
+    window_px: int | None = Field(
+        None, ge=32, description="side of the window; None: 1024, for a ViT, whose attention grows with its square, 512"
+    )
+    stride_fraction: float = Field(0.75, gt=0, le=1, description="step of the sliding window as a share of the window")
+    scale: float | None = Field(
+        None, gt=0, le=4, description="images are resampled by this first; None: what is best on the validation tiles"
+    )
+    views: Literal[1, 2, 4, 8] | None = Field(
+        None,
+        description="predictions averaged: of the image, 2 or 4 with quarter turns, 8 of its mirror image too; "
+        "None: 4, for a ViT, whose passes are dear, 1",
+    )
+
+
+class RuntimeConfig(_Section):
+    """Where and in which precision to compute."""
+
+    device: Literal["auto", "cpu", "cuda", "mps"] = Field(
+        "auto", description="cuda: an NVIDIA card, mps: an Apple one; auto: the fastest there is"
+    )
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto", description="bfloat16: faster and smaller where the device has it; auto: where it pays"
+    )
+
+
+class Config(_Section):
+    """Everything a run depends on besides the project's data."""
+
+    spec_version: Literal[1] = 1
+    variant: Literal["best", "paper", "released"] = Field(
+        "best",
+        description="our best, the paper as written, or the code its authors released: what all else is by default",
+    )
+    seed: int = Field(0, ge=0, lt=2**63, description="the number that fixes all chance")
+    encoder: EncoderConfig = EncoderConfig()
+    text: TextConfig = TextConfig()
+    decoder: DecoderConfig = DecoderConfig()
+    alignment: AlignmentConfig = AlignmentConfig()
+    losses: LossConfig = LossConfig()
+    pseudo_label: PseudoLabelConfig = PseudoLabelConfig()
+    augment: AugmentConfig = AugmentConfig()
+    optimizer: OptimizerConfig = OptimizerConfig()
+    teacher: TeacherConfig = TeacherConfig()
+    schedule: ScheduleConfig = ScheduleConfig()
+    data: DataConfig = DataConfig()
+    inference: InferenceConfig = InferenceConfig()
+    runtime: RuntimeConfig = RuntimeConfig()
+
+
+def resolve(user: dict[str, Any] | None = None, *, source: str = "the configuration") -> Config:
+    """The variant's preset with the user's nested values on top, validated.
+
+    Raises
+    ------
+    ConfigError: an unknown key, a wrong type, or a value out of range; names key, value and allowed ones.
+    """
+    user = _of_earlier_versions(user or {})
+    variant = user.get("variant", "best")
+    preset = VARIANTS.get(variant, {}) if isinstance(variant, str) else {}
+    merged = layered(preset, user)
+    try:
+        config = Config.model_validate_json(json.dumps(merged))
+    except ValidationError as error:
+        raise _explain(error, source) from error
+    except (TypeError, ValueError) as error:
+        raise ConfigError(
+            f"{source} holds a value that is not plain data ({error})",
+            "numbers, text, true or false, lists",
+            "remove it",
+        ) from error
+    _check_together(config, source)
+    return config
+
+
+def _of_earlier_versions(user: dict[str, Any]) -> dict[str, Any]:
+    """The settings with what the config.json of earlier runs has under other names as it is called now."""
+    encoder = user.get("encoder")
+    if not isinstance(encoder, dict):
+        return user
+    encoder = dict(encoder)
+    if isinstance(encoder.get("trainable"), bool):
+        encoder = {"fine_tune": "whole" if encoder.pop("trainable") else "frozen", **encoder}
+    if isinstance(encoder.get("detail"), bool):
+        encoder["detail"] = "convolutions" if encoder["detail"] else "none"
+    return {**user, "encoder": encoder}
+
+
+def _check_together(config: Config, source: str) -> None:
+    """Refuse values that are fine by themselves but not beside each other."""
+    pseudo_label, augment = config.pseudo_label, config.augment
+    strong = pseudo_label.hard_target == "strong"
+    if strong and config.teacher.ema_decay > 0:
+        given = f"pseudo_label.hard_target = 'strong' and teacher.ema_decay = {config.teacher.ema_decay}"
+        needed, hint = "no teacher: with one, the hard target is the teacher's", "set teacher.ema_decay = 0"
+    elif strong and pseudo_label.mix_partner != "own":
+        given = f"pseudo_label.hard_target = 'strong' and mix_partner = {pseudo_label.mix_partner!r}"
+        needed, hint = "CutMix partners of their own, as in the released code", "set pseudo_label.mix_partner = own"
+    elif pseudo_label.enabled and config.teacher.ema_decay == 0 and config.data.unlabeled_batch < 2:
+        given = "data.unlabeled_batch = 1 and teacher.ema_decay = 0, so that the strong view passes alone"
+        needed, hint = "at least 2 images in a pass, for batch normalisation", "set data.unlabeled_batch = 2"
+    elif not pseudo_label.enabled and config.data.labeled_batch < 2:
+        given = "data.labeled_batch = 1 and no unlabelled tiles beside it"
+        needed, hint = "at least 2 images in a pass, for batch normalisation", "set data.labeled_batch = 2"
+    elif augment.scale_min > augment.scale_max:
+        given = f"augment.scale_min = {augment.scale_min} and augment.scale_max = {augment.scale_max}"
+        needed, hint = "a scale_min that is not above scale_max", "exchange the two"
+    else:
+        return
+    raise ConfigError(f"{source} has {given}", needed, hint)
+
+
+def _explain(error: ValidationError, source: str) -> ConfigError:
+    first = error.errors()[0]
+    location = [str(part) for part in first["loc"]]
+    key = ".".join(location)
+    if first["type"] == "extra_forbidden":
+        allowed = sorted(_section_at(location[:-1]).model_fields)
+        close = difflib.get_close_matches(location[-1], allowed, n=1)
+        hint = f"did you mean {close[0]}" if close else "remove the key"
+        return ConfigError(
+            f"{source} has the unknown key {key} = {first['input']!r}", f"one of {', '.join(allowed)}", hint
+        )
+    needed = first["msg"].removeprefix("Input should be ")
+    return ConfigError(f"{source} has {key} = {first['input']!r}", needed, f"correct {key}")
+
+
+def _section_at(location: list[str]) -> type[BaseModel]:
+    section: type[BaseModel] = Config
+    for part in location:
+        annotation = section.model_fields[part].annotation
+        assert isinstance(annotation, type)
+        assert issubclass(annotation, BaseModel)
+        section = annotation
+    return section

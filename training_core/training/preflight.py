@@ -1,0 +1,135 @@
+"""Is there enough to train on, and what should the user know before it starts? Asked before anything is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from training_core.base.errors import ProjectError
+from training_core.base.i18n import tr
+from training_core.data.pixel_size import choose_run_mpp, zoom_to_run
+from training_core.project import UNLABELED, Project, Tile
+from training_core.project.splits import usable_tiles
+from training_core.runs.run_folder import Split
+from training_core.settings.schema import Config
+
+
+def check_ready(project: Project, config: Config) -> Split:
+    """The tiles that will take part.
+
+    Raises
+    ------
+    ProjectError: too few classes, labelled tiles, labelled classes or unlabelled tiles; says what is there.
+    """
+    missing = set(project.missing_images())
+    labeled = tuple(name for name in project.labeled_names() if name not in missing)
+    val = tuple(name for name in project.val_names() if name not in missing)
+    unlabeled = tuple(name for name in project.unlabeled_names() if name not in missing)
+    if len(project.classes) < 2:
+        names = ", ".join(c.name for c in project.classes) or "none"
+        raise ProjectError(
+            f"the project has {len(project.classes)} class ({names})",
+            "at least 2 classes, so that there is something to tell apart",
+            "add a class, for example one named background",
+        )
+    least = config.data.min_labeled_tiles
+    if len(labeled) < least:
+        raise ProjectError(
+            f"{len(labeled)} of {len(project.tiles)} tiles are labelled for training"
+            + (f" (the {len(val)} validation tiles do not count)" if val else ""),
+            f"at least {least} labelled tiles",
+            "paint a few strokes of every class on more tiles"
+            + (", or train on one with --set data.min_labeled_tiles=1" if labeled else ""),
+        )
+    painted = sorted(_painted(project, labeled))
+    if len(painted) < 2:
+        by_id = {c.id: c.name for c in project.classes}
+        one = f"all labels are of one class ({by_id[painted[0]]})" if painted else "the label files are empty or gone"
+        raise ProjectError(
+            one,
+            "labels of at least 2 classes, so that there is something to tell apart",
+            "paint some of another class too, for example the background between the structures",
+        )
+    if config.pseudo_label.enabled and not unlabeled:
+        raise ProjectError(
+            "the project has no unlabelled tile, and semi-supervised training learns from those too",
+            "at least 1 tile that is neither labelled nor rejected to the last pixel, and not for validation",
+            "add images, take back a rejection, or train on the labelled tiles only (--supervised-only; in the window: "
+            "Labelled tiles only)",
+        )
+    return Split(labeled, unlabeled if config.pseudo_label.enabled else (), val)
+
+
+def settle(project: Project, split: Split, config: Config) -> Config:
+    """The configuration with what the project's tiles decide filled in, so that the run folder records it.
+
+    data.mpp: the median of the tiles' own. data.balance_classes: with more than two classes or partial labels, where a
+    crop drawn anywhere would miss the rare class or the strokes; two classes on fully labelled tiles are drawn as ever.
+    losses.balance: 1 where crops are balanced, or the common classes drown the rare ones.
+
+    Raises
+    ------
+    ImageError: a tile whose pixel size is too far from the run's.
+    """
+    data, losses = config.data, config.losses
+    balance = data.balance_classes
+    if balance is None:
+        balance = len(project.classes) > 2 or not all(project.is_fully_labeled(name) for name in split.labeled)
+    settled = {"mpp": choose_run_mpp(usable_tiles(project), data.mpp), "balance_classes": balance}
+    if losses.balance is None:
+        losses = losses.model_copy(update={"balance": float(balance)})
+    return config.model_copy(update={"data": data.model_copy(update=settled), "losses": losses})
+
+
+def cautions(project: Project, split: Split, config: Config) -> tuple[str, ...]:
+    """Sentences that the user should read before a run with these (settled) settings starts."""
+    learned = _painted(project, split.labeled)
+    measured = _painted(project, split.val) if split.val else learned
+    return (*_on_pixel_size(usable_tiles(project), config.data.mpp), *_on_classes(project, config, learned, measured))
+
+
+def _on_pixel_size(tiles: Sequence[Tile], run_mpp: float | None) -> Iterable[str]:
+    resampled = [tile for tile in tiles if zoom_to_run(tile.mpp_um, run_mpp) != 1]
+    if not resampled:
+        return
+    sizes = [tile.mpp_um for tile in tiles if tile.mpp_um is not None]
+    span = tr(" to ").join(f"{size:.3g}" for size in dict.fromkeys((min(sizes), max(sizes))))
+    yield tr(
+        "The tiles have {span} um per pixel. "
+        "This run works at {run_mpp:.3g}, to which {resampled} of {tiles} tiles are resampled; predictions "
+        "are in each tile's own pixels. Another resolution: --set data.mpp=..."
+    ).format(span=span, run_mpp=run_mpp, resampled=len(resampled), tiles=len(tiles))
+    unknown = [tile.name for tile in tiles if tile.mpp_um is None]
+    if unknown:
+        words = tr("Used without resampling, because the pixel size is not known: {names}.")
+        yield words.format(names=_listed(unknown))
+
+
+def _on_classes(project: Project, config: Config, learned: set[int], measured: set[int]) -> Iterable[str]:
+    tower = config.alignment.use_text and config.text.encoder != "learned"
+    for tissue_class in project.classes:
+        left_out = "" if tissue_class.id in measured else tr(" It is left out of the scores.")
+        words = ""
+        if tissue_class.id in learned:
+            words = tr("No validation tile has a label of class {name}.") if left_out else ""
+        elif tower:
+            words = tr("Class {name} has no label yet: it is trained from its prompt only.")
+        else:
+            words = tr(
+                "Class {name} has no label yet: without a text model (text.encoder) nothing says what it looks like, "
+                "so it will not be predicted. Paint some of it, or remove the class."
+            )
+        if words:
+            yield words.format(name=tissue_class.name) + left_out
+
+
+def _painted(project: Project, names: Iterable[str]) -> set[int]:
+    """The ids of the classes that have a labelled pixel on these tiles."""
+    return {int(c) for name in names for c in np.unique(project.label(name))} - {UNLABELED}
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Up to three names; more are counted."""
+    more = tr(" and {count} more").format(count=len(names) - 3) if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more

@@ -1,0 +1,82 @@
+"""What a run's network says of its tiles while it trains: predicted, scored and written, in memory that is there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from training_core.class_maps.overlay_files import write_overlays
+from training_core.class_maps.pixel_scores import Scores
+from training_core.class_maps.tile_result import TileResult
+from training_core.data.pixel_size import zoom_to_run
+from training_core.data.tile_pool import TilePool
+from training_core.prediction import out_of_memory
+from training_core.prediction.calibration import measure_readout, usual_scale
+from training_core.prediction.sliding_window import Readout, predict_image
+from training_core.settings.schema import Config, InferenceConfig
+from training_core.training.learner import Learner
+
+Result = TypeVar("Result")
+
+
+class Reader:
+    """Reads the predictor of a `Learner` at the scale and temperature of `readout`.
+
+    tell: is told in a sentence where memory runs out. shrunk: is given the smaller windows that are used from then on.
+    """
+
+    def __init__(
+        self,
+        learner: Learner,
+        pool: TilePool,
+        config: Config,
+        tell: Callable[[str], None],
+        shrunk: Callable[[InferenceConfig], None],
+    ) -> None:
+        self._learner, self._pool, self._mpp = learner, pool, config.data.mpp
+        self._inference, self._tell, self._shrunk = config.inference, tell, shrunk
+        self.readout = Readout(scale=usual_scale(config))
+
+    def predict(self, name: str) -> TileResult:
+        """What the network says of a tile, in as many views as the run has."""
+        learner, image = self._learner, self._pool.image(name)
+        readout = self.readout.zoomed(self._zoom(name))
+        learner.predictor.eval()
+        return self._fitting(
+            lambda inference: predict_image(learner.predictor, image, inference, learner.compute, readout),
+            self._inference,
+        )
+
+    def write(self, name: str, folder: Path) -> dict[str, Path]:
+        """Prediction, pseudo-label and confidence of one tile as PNGs in `folder`."""
+        result, ids = self.predict(name), np.array(self._pool.class_ids, np.uint8)
+        return write_overlays(folder, name, result, ids, self._learner.threshold.value)
+
+    def measure(
+        self, names: Sequence[str], scales: Sequence[float], views: int | None = None
+    ) -> tuple[Readout, Scores | None]:
+        """The best of `scales` on these labelled tiles, and the scores there. views: None for the run's own."""
+        learner, pool = self._learner, self._pool
+        learner.predictor.eval()
+
+        def measured(inference: InferenceConfig) -> tuple[Readout, Scores | None]:
+            tiles = ((pool.image(name), pool.label(name), self._zoom(name)) for name in names)
+            return measure_readout(learner.predictor, tiles, pool.class_ids, inference, learner.compute, scales)
+
+        inference = self._inference
+        return self._fitting(measured, inference.model_copy(update={"views": views}) if views else inference)
+
+    def _fitting(self, read: Callable[[InferenceConfig], Result], inference: InferenceConfig) -> Result:
+        """What `read` gives, with smaller windows from now on where memory does not hold them."""
+        result, used = out_of_memory.with_smaller_windows(inference, self._learner.compute.device, read, self._tell)
+        if used is not inference:
+            self._inference = self._inference.model_copy(update={"window_px": used.window_px})
+            self._shrunk(self._inference)
+        return result
+
+    def _zoom(self, name: str) -> float:
+        """Pixels at the run's resolution per pixel of the tile."""
+        return zoom_to_run(self._pool.mpp_um(name), self._mpp)

@@ -1,0 +1,138 @@
+"""How long the rest of a run takes: steps, validations, and what comes after the last step.
+
+After it, the best way to read the network is looked for on the validation tiles, and every tile is predicted. On few
+steps and many tiles that is most of the time, so a forecast from the steps alone would be far off.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from training_core.data.pixel_size import zoom_to_run
+from training_core.prediction.calibration import candidate_scales, usual_scale
+from training_core.prediction.sliding_window import VIEWS
+from training_core.project import Project
+from training_core.runs.run_folder import Split
+from training_core.settings.schema import Config
+from training_core.training.schedule import Budget
+
+_LATEST = 0.1
+"""Weight of the latest step in the mean: the machine may get other work, or lose it."""
+_EARLIER = 0.8
+"""Weight of what was predicted before the latest."""
+_TOGETHER = 1e-6
+"""How little a difference between two kinds of predictions may be to tell their costs apart."""
+_FORWARD_SHARE = 1 / 3
+"""Of a training step's time per pixel, what prediction takes: a backward pass costs two forward passes. Only until a
+prediction has been timed."""
+
+
+class _Costs:
+    """Seconds of a prediction: so much for a pixel that passes through the network, in each view and at each scale, and
+    so much for a pixel of the image, however many views there are: resampling, blending, scoring.
+
+    Least squares over what was timed, the latest counting most. Where only one number of views was timed the two cannot
+    be told apart, and all of it is laid on the network; `Forecast.wants_views` asks for another.
+    """
+
+    def __init__(self) -> None:
+        self._squares, self._seconds = np.zeros((2, 2)), np.zeros(2)
+
+    def add(self, network_px: float, image_px: float, seconds: float) -> None:
+        """So many pixels took so long."""
+        row = np.array([network_px, image_px])
+        self._squares = _EARLIER * self._squares + np.outer(row, row)
+        self._seconds = _EARLIER * self._seconds + row * seconds
+
+    def per_px(self) -> tuple[float, float] | None:
+        """Seconds for a pixel of the network and for one of the image, none negative; None: nothing was timed."""
+        squares, seconds = self._squares, self._seconds
+        if not squares[0, 0]:
+            return None
+        squares = squares + np.diag([0.0, _TOGETHER * squares[1, 1]])
+        network, image = np.linalg.solve(squares, seconds)
+        if image < 0:
+            return float(seconds[0] / squares[0, 0]), 0.0
+        return (0.0, float(seconds[1] / squares[1, 1])) if network < 0 else (float(network), float(image))
+
+
+class Forecast:
+    """Counts in pixels, of which one costs about the same wherever it comes from."""
+
+    def __init__(self, project: Project, split: Split, scored: Sequence[str], config: Config, budget: Budget) -> None:
+        """scored: the tiles of each validation."""
+        self._project, self._config, self._budget = project, config, budget
+        self._views, self._scale = config.inference.views or VIEWS, usual_scale(config)
+        self._scored_px = self.pixels(scored)
+        self._all_px = self.pixels(tile.name for tile in project.tiles)
+        scales = candidate_scales(config) if split.val else ()
+        self._scales = scales
+        self._seconds_per_step: float | None = None
+        self._costs = _Costs()
+        self._views_timed = False
+
+    def pixels(self, names: Iterable[str]) -> float:
+        """Pixels of these tiles at the run's resolution."""
+        tiles = (self._project.tile(name) for name in names)
+        return sum(t.width_px * t.height_px * zoom_to_run(t.mpp_um, self._config.data.mpp) ** 2 for t in tiles)
+
+    @property
+    def wants_views(self) -> bool:
+        """No tile was predicted yet in as many views as all are in the end, which are more than a validation has."""
+        return self._views > 1 and not self._views_timed
+
+    def stepped(self, seconds: float) -> None:
+        """A training step took so long."""
+        before = self._seconds_per_step
+        self._seconds_per_step = seconds if before is None else before + _LATEST * (seconds - before)
+
+    def validated(self, scales: Sequence[float], views: int, seconds: float) -> None:
+        """The validation tiles were predicted at each of these scales."""
+        network_px = self._scored_px * views * sum(scale**2 for scale in scales)
+        self._costs.add(network_px, self._scored_px * len(scales), seconds)
+
+    def predicted(self, name: str, scale: float, seconds: float) -> None:
+        """A tile was predicted at this scale, in the run's number of views."""
+        self._views_timed = True
+        image_px = self.pixels([name])
+        self._costs.add(image_px * self._views * scale**2, image_px, seconds)
+
+    def left_s(self, step: int, elapsed_s: float) -> float | None:
+        """Seconds until the run has predicted every tile, right after step `step`, from 1; None: nothing is known."""
+        if self._seconds_per_step is None:
+            return None
+        every, total = self._config.schedule.validate_every_steps, self._budget.total_steps
+        validation_s = self._predicting_s(self._scored_px, (self._scale,), 1)
+        after_s = self._predicting_s(self._scored_px, self._scales, self._views)
+        after_s += self._predicting_s(self._all_px, (self._scale,), self._views)
+        if total is None:  # validations are part of the minutes, but for one at the end
+            assert self._budget.seconds is not None
+            return max(0.0, self._budget.seconds - elapsed_s) + validation_s + after_s
+        validations = math.ceil(total / every) - (step - 1) // every  # that of this step is still to come
+        return (total - step) * self._seconds_per_step + validations * validation_s + after_s
+
+    def left_to_predict_s(self, names: Sequence[str], scale: float) -> float | None:
+        """Seconds until these tiles are predicted, when nothing else is left to do."""
+        if self._costs.per_px() is None:
+            return None
+        return self._predicting_s(self.pixels(names), (scale,), self._views)
+
+    def _predicting_s(self, image_px: float, scales: Sequence[float], views: int) -> float:
+        per_network_px, per_image_px = self._costs.per_px() or (self._prior(), 0.0)
+        network_px = image_px * views * sum(scale**2 for scale in scales)
+        return network_px * per_network_px + image_px * len(scales) * per_image_px
+
+    def _prior(self) -> float:
+        data = self._config.data
+        # labelled crops pass forward and back, unlabelled ones also forward through the teacher
+        forward = data.labeled_batch / _FORWARD_SHARE + data.unlabeled_batch * (1 + 1 / _FORWARD_SHARE)
+        assert self._seconds_per_step is not None
+        return self._seconds_per_step / (data.crop_px**2 * forward)
+
+
+def share_done(spent_s: float, left_s: float | None) -> float | None:
+    """Share of a run's whole time that is over, 0 to 1; None where what is left is unknown."""
+    return None if left_s is None else spent_s / max(spent_s + left_s, 1e-9)
