@@ -10,16 +10,16 @@ import numpy as np
 
 from napari_unisemalign.layers import U8
 from training_core.base.i18n import tr
-from training_core.class_maps.tile_result import Part
+from training_core.class_maps.tile_result import Branch
 from training_core.io import read_mask
 from training_core.project import UNLABELED, Project
 from training_core.project.runs import RUNS_FOLDER
 from training_core.project.thumbnails import CACHE_FOLDER
 
 IN_WORDS = {
-    Part.DECODER: tr("The decoder alone"),
-    Part.PROTOTYPES: tr("The prototypes alone"),
-    Part.TEXT: tr("The text prompts alone"),
+    Branch.DECODER: tr("The decoder alone"),
+    Branch.PROTOTYPES: tr("The prototypes alone"),
+    Branch.TEXT: tr("The text prompts alone"),
 }
 
 
@@ -41,7 +41,7 @@ class TileParts:
         """Where they are kept."""
         return self.project.path / CACHE_FOLDER / "parts" / self.run_id / self.tile
 
-    def path(self, part: Part) -> Path:
+    def path(self, part: Branch) -> Path:
         """The file of class ids."""
         return self.folder / f"{self.project.image_path(self.tile).stem}.{part}.png"
 
@@ -49,7 +49,7 @@ class TileParts:
     def is_there(self) -> bool:
         """They were made, and the run has not been trained further since."""
         try:
-            made = self.path(Part.DECODER).stat().st_mtime
+            made = self.path(Branch.DECODER).stat().st_mtime
             return made >= (self.run_dir / "checkpoints" / "index.json").stat().st_mtime
         except OSError:
             return False
@@ -64,9 +64,9 @@ class TileParts:
         image, mpp_um = self.project.image_path(self.tile), self.project.tile(self.tile).mpp_um
         command = [sys.executable, "-m", "training_core", "predict", str(self.run_dir), str(image)]
         known = [] if mpp_um is None else ["--mpp", repr(mpp_um)]
-        return [*command, "--out", str(self.folder), "--parts", *known]
+        return [*command, "--out", str(self.folder), "--branches", *known]
 
-    def read(self, part: Part) -> U8 | None:
+    def read(self, part: Branch) -> U8 | None:
         """Class ids (H, W); None where the run was trained without this part. To be asked when they are there.
 
         Raises
@@ -77,7 +77,7 @@ class TileParts:
         return read_mask(path) if path.exists() else None
 
 
-def agreement_in_words(part: Part, says: U8, prediction: U8 | None) -> str:
+def agreement_in_words(part: Branch, says: U8, prediction: U8 | None) -> str:
     """How far one part (H, W) agrees with the prediction that is seen (H, W; 255 where it is left open)."""
     if prediction is None or prediction.shape != says.shape or (prediction == UNLABELED).all():
         return ""

@@ -16,7 +16,7 @@ from napari_unisemalign.parts import TileParts, agreement_in_words
 from napari_unisemalign.process import STDERR_KEPT_CHARS, child_environment
 from training_core.base.errors import EXIT_USER_ERROR, UserError
 from training_core.base.i18n import tr
-from training_core.class_maps.tile_result import Part
+from training_core.class_maps.tile_result import Branch
 
 LAST_WAIT_MS = 3000
 
@@ -36,7 +36,7 @@ class PartsController:
         self._making: TileParts | None = None
         self._failed: TileParts | None = None
         """Not tried again before the user asks again."""
-        self._shown: tuple[TileParts, Part] | None = None
+        self._shown: tuple[TileParts, Branch] | None = None
         self._set_aside: tuple[str, ...] = ()
         """Overlays that gave way to the part, and come back after it."""
         session = self._session
@@ -107,7 +107,7 @@ class PartsController:
 
     # --- known already ------------------------------------------------------------------------------------------------
 
-    def _read(self, parts: TileParts, part: Part) -> None:
+    def _read(self, parts: TileParts, part: Branch) -> None:
         if self._shown == (parts, part):
             return
         if self._shown is None or self._shown[0] != parts:
@@ -120,12 +120,12 @@ class PartsController:
 
         self._background.run(lambda: parts.read(part), done, self._give_up)
 
-    def _show(self, part: Part, ids: U8 | None) -> None:
+    def _show(self, part: Branch, ids: U8 | None) -> None:
         if ids is None:
             self._layers.clear_overlay(PART)
             words = {
-                Part.PROTOTYPES: tr("This round was trained without prototypes: they say nothing."),
-                Part.TEXT: tr("This round was trained without text prompts: they say nothing."),
+                Branch.PROTOTYPES: tr("This round was trained without prototypes: they say nothing."),
+                Branch.TEXT: tr("This round was trained without text prompts: they say nothing."),
             }
             self._view.set_part_words(words.get(part, ""))
             return

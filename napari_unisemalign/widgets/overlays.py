@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QCheckBox, QComboBox, QGridLayout, QLabel, QPushButto
 from napari_unisemalign.overlay_maps import Comparison
 from napari_unisemalign.widgets.common import Hint, body_layout, set_available
 from training_core.base.i18n import tr
-from training_core.class_maps.tile_result import Part
+from training_core.class_maps.tile_result import Branch
 
 TITLES = {
     "prediction": (tr("Prediction"), tr("What the model says about every pixel")),
@@ -34,7 +34,11 @@ TITLES = {
         ),
     ),
 }
-PARTS = {Part.TEXT: tr("the text prompts"), Part.PROTOTYPES: tr("the prototypes"), Part.DECODER: tr("the decoder")}
+PARTS = {
+    Branch.TEXT: tr("the text prompts"),
+    Branch.PROTOTYPES: tr("the prototypes"),
+    Branch.DECODER: tr("the decoder"),
+}
 COMPARISONS = {
     Comparison.DISAGREEMENT: tr("what disagrees with the labels"),
     Comparison.CHANGES: tr("what changed since the last round"),
@@ -57,7 +61,7 @@ class OverlaysView(QWidget):
     comparison_changed = Signal(object)
     """Comparison."""
     part_changed = Signal(object)
-    """Part."""
+    """Branch."""
     below_changed = Signal(float)
     """The confidence, 0 to 1, below which pixels are left open."""
     flicker_clicked = Signal()
@@ -151,9 +155,9 @@ class OverlaysView(QWidget):
         return Comparison(self.comparison_combo.currentData())
 
     @property
-    def part(self) -> Part:
+    def part(self) -> Branch:
         """Which part of the fused logits to show."""
-        return Part(self.part_combo.currentData())
+        return Branch(self.part_combo.currentData())
 
     @property
     def below(self) -> float:

@@ -14,7 +14,7 @@ from qtpy.QtTest import QTest
 
 from napari_unisemalign.layers import PART, PREDICTION, PSEUDO_LABEL
 from napari_unisemalign.parts import TileParts, agreement_in_words
-from training_core.class_maps.tile_result import Part
+from training_core.class_maps.tile_result import Branch
 from training_core.project import UNLABELED, LabelSource, Project
 
 WAIT_S = 60.0
@@ -38,7 +38,7 @@ def labeled(project: Project, truths: dict[str, np.ndarray]) -> Project:
     return project
 
 
-def ask(driver: Any, part: Part) -> None:
+def ask(driver: Any, part: Branch) -> None:
     """Choose it by the keyboard."""
     combo = driver.panel.overlays.part_combo
     driver.reveal(combo)
@@ -61,10 +61,10 @@ def test_agreement_counts_the_pixels_that_are_seen() -> None:
     prediction = np.array([[0, 1], [1, UNLABELED]], np.uint8)
     says = np.array([[0, 1], [0, 0]], np.uint8)
     assert "The text prompts alone would say the same as the prediction on 67 %" in agreement_in_words(
-        Part.TEXT, says, prediction
+        Branch.TEXT, says, prediction
     )
-    assert agreement_in_words(Part.TEXT, says, None) == ""
-    assert agreement_in_words(Part.TEXT, says, np.full((2, 2), UNLABELED, np.uint8)) == ""
+    assert agreement_in_words(Branch.TEXT, says, None) == ""
+    assert agreement_in_words(Branch.TEXT, says, np.full((2, 2), UNLABELED, np.uint8)) == ""
 
 
 def test_each_part_is_shown_when_it_is_asked_for(window: Any, labeled: Project) -> None:
@@ -81,14 +81,14 @@ def test_each_part_is_shown_when_it_is_asked_for(window: Any, labeled: Project) 
     assert "takes some seconds" in words(driver)
     driver.wait(lambda: "The text prompts alone" in words(driver), "what the text says", WAIT_S)
     parts = TileParts(labeled, "tile_03", run_id)
-    np.testing.assert_array_equal(shown(driver), parts.read(Part.TEXT))
+    np.testing.assert_array_equal(shown(driver), parts.read(Branch.TEXT))
     assert driver.layers.get(PART).visible
     assert not driver.layers.get(PREDICTION).visible  # it is the only veil
     driver.click(view.flicker_button)
     assert not driver.layers.get(PART).visible
     driver.click(view.flicker_button)
     assert (driver.layers.get(PART).visible, driver.layers.get(PREDICTION).visible) == (True, False)
-    ask(driver, Part.DECODER)
+    ask(driver, Branch.DECODER)
     driver.wait(lambda: "The decoder alone" in words(driver), "the decoder")
     assert "on 100 % of the pixels" in words(driver)
     assert (shown(driver) != driver.layers.overlay_ids(PREDICTION)).mean() < 0.001  # a tie that falls otherwise

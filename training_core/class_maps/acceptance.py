@@ -5,20 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage
 
-from training_core.project.records import UNLABELED
-
-Ids = NDArray[np.uint8]
-Mask = NDArray[np.bool_]
+from training_core.base.arrays import UNLABELED, BoolMask, ClassIds
 
 
 @dataclass(frozen=True)
 class Acceptance:
     """The pixels (H, W) that would become labels, and what of the user's own work stands in the way."""
 
-    target: Mask
+    target: BoolMask
     kept: int
     """Pixels painted as another class, which stay."""
     overpainted: int
@@ -38,7 +34,7 @@ class Amount:
         return sum(self.pixels.values())
 
 
-def acceptance(ids: Ids, where: Mask, label: Ids, accepted: Ids, *, replace: bool) -> Acceptance:
+def acceptance(ids: ClassIds, where: BoolMask, label: ClassIds, accepted: ClassIds, *, replace: bool) -> Acceptance:
     """What accepting `ids` in `where` would do.
 
     ids: (H, W) class ids, 255 where there is nothing to accept. where: (H, W), the pixels in question. label: (H, W) as
@@ -53,7 +49,7 @@ def acceptance(ids: Ids, where: Mask, label: Ids, accepted: Ids, *, replace: boo
     return Acceptance(differs & ~painted, conflicts, 0)
 
 
-def amount(ids: Ids, where: Mask) -> Amount:
+def amount(ids: ClassIds, where: BoolMask) -> Amount:
     """How many areas and pixels of each class `ids` (H, W) has in `where`, the most frequent class first."""
     counts = np.bincount(ids[where], minlength=UNLABELED + 1)[:UNLABELED]
     classes = sorted((int(each) for each in np.flatnonzero(counts)), key=lambda each: -int(counts[each]))
@@ -65,7 +61,7 @@ def amount(ids: Ids, where: Mask) -> Amount:
     return Amount(areas, {class_id: int(counts[class_id]) for class_id in classes})
 
 
-def area_at(ids: Ids, position: tuple[int, int]) -> Mask | None:
+def area_at(ids: ClassIds, position: tuple[int, int]) -> BoolMask | None:
     """The connected area (edges touch) of one class around (row, column), (H, W); None where `ids` is 255."""
     if ids[position] == UNLABELED:
         return None

@@ -10,14 +10,10 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage
 
+from training_core.base.arrays import UNLABELED, BoolMask, ClassIds
 from training_core.base.errors import UserError
-from training_core.project.records import UNLABELED
-
-Ids = NDArray[np.uint8]
-Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -49,7 +45,7 @@ class CleanUp:
         return not any(vars(self).values())
 
 
-def clean_up(ids: Ids, what: CleanUp, background: Collection[int] = ()) -> Ids:
+def clean_up(ids: ClassIds, what: CleanUp, background: Collection[int] = ()) -> ClassIds:
     """A cleaned copy of class ids (H, W); pixels of 255, left open, are kept open or filled as holes.
 
     background: the classes that are no objects. Objects are separated by a line of background where there is exactly
@@ -67,7 +63,7 @@ def clean_up(ids: Ids, what: CleanUp, background: Collection[int] = ()) -> Ids:
     return cleaned
 
 
-def _smoothed(ids: Ids, width_px: int) -> Ids:
+def _smoothed(ids: ClassIds, width_px: int) -> ClassIds:
     """Each pixel takes the class that has most weight around it, by a Gaussian; among equals it keeps its own."""
     best, heaviest = ids.copy(), np.zeros(ids.shape, np.float32)
     for value in np.flatnonzero(np.bincount(ids.ravel(), minlength=256)):
@@ -79,7 +75,7 @@ def _smoothed(ids: Ids, width_px: int) -> Ids:
     return best
 
 
-def _fill_holes(ids: Ids, max_px: int, background: Collection[int]) -> None:
+def _fill_holes(ids: ClassIds, max_px: int, background: Collection[int]) -> None:
     """Another class inside is no hole, nor is what reaches the tile's edge."""
     empty = ~_objects(ids, background)
     for class_id, box in _boxes(ids, background):
@@ -94,7 +90,7 @@ def _fill_holes(ids: Ids, max_px: int, background: Collection[int]) -> None:
         part[fillable[holes]] = class_id
 
 
-def _drop_small(ids: Ids, min_px: int, background: Collection[int]) -> None:
+def _drop_small(ids: ClassIds, min_px: int, background: Collection[int]) -> None:
     """All small objects at once: each of their pixels takes the value of the nearest pixel that stays."""
     gone = np.zeros(ids.shape, bool)
     for class_id, box in _boxes(ids, background):
@@ -107,7 +103,7 @@ def _drop_small(ids: Ids, min_px: int, background: Collection[int]) -> None:
         ids[gone] = ids[rows[gone], columns[gone]]
 
 
-def _split(ids: Ids, waist_px: int, background: Collection[int]) -> None:
+def _split(ids: ClassIds, waist_px: int, background: Collection[int]) -> None:
     """A watershed of the distance to the border, from the peaks that are `waist_px` above the pass to a higher one."""
     from skimage.morphology import local_maxima, reconstruction
     from skimage.segmentation import watershed
@@ -126,11 +122,11 @@ def _split(ids: Ids, waist_px: int, background: Collection[int]) -> None:
         part[area & (beside < pieces)] = line
 
 
-def _objects(ids: Ids, background: Collection[int]) -> Mask:
+def _objects(ids: ClassIds, background: Collection[int]) -> BoolMask:
     return np.asarray((ids != UNLABELED) & ~np.isin(ids, list(background)))
 
 
-def _boxes(ids: Ids, background: Collection[int]) -> Iterator[tuple[int, tuple[slice, slice]]]:
+def _boxes(ids: ClassIds, background: Collection[int]) -> Iterator[tuple[int, tuple[slice, slice]]]:
     """Every class that has objects, with the smallest rectangle around all of them."""
     values = np.where(_objects(ids, background), ids.astype(np.int32) + 1, 0)
     for value, box in enumerate(ndimage.find_objects(values)):

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from training_core.base.arrays import UNLABELED, ClassIds
 from training_core.base.errors import writing
-from training_core.class_maps.tile_result import Part, TileResult
+from training_core.class_maps.tile_result import Branch, TileResult
 from training_core.io import write_png
-from training_core.project import UNLABELED
 
 
 def write_overlays(
@@ -21,7 +21,7 @@ def write_overlays(
     class_ids: NDArray[np.uint8],
     threshold: float,
     *,
-    clean: Callable[[NDArray[np.uint8]], NDArray[np.uint8]] = lambda ids: ids,
+    clean: Callable[[ClassIds], ClassIds] = lambda ids: ids,
 ) -> dict[str, Path]:
     """prediction: class ids; pseudo_label: class ids, 255 below the threshold; confidence: 0..255 for 0..1.
 
@@ -37,8 +37,8 @@ def write_overlays(
     return _write(folder, name, arrays)
 
 
-def write_parts(
-    folder: Path, name: str, parts: Mapping[Part, NDArray[np.uint8]], class_ids: NDArray[np.uint8]
+def write_branches(
+    folder: Path, name: str, parts: Mapping[Branch, ClassIds], class_ids: NDArray[np.uint8]
 ) -> dict[str, Path]:
     """NAME.decoder.png, NAME.prototypes.png, NAME.text.png: class ids, from class indices (H, W). Returns the paths."""
     return _write(folder, name, {str(part): class_ids[indices] for part, indices in parts.items()})

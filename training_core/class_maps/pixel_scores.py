@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from training_core.base.arrays import UNLABELED, ClassIds
+
 Counts = NDArray[np.int64]
 
 
@@ -39,8 +41,8 @@ class Confusion:
         self.class_ids = tuple(class_ids)
         self.counts: Counts = np.zeros((len(class_ids), len(class_ids)), np.int64)
 
-    def add(self, truth: NDArray[np.uint8], prediction: NDArray[np.uint8]) -> None:
-        """Class-index maps of one shape; truth 255 is not counted."""
+    def add(self, truth: ClassIds, prediction: ClassIds) -> None:
+        """Class-index maps of one shape; `UNLABELED` truth is not counted."""
         n = len(self.class_ids)
         counted = truth < n
         pairs = truth[counted].astype(np.int64) * n + prediction[counted]
@@ -75,9 +77,9 @@ class Calibration:
         self.correct: Counts = np.zeros(bins, np.int64)
         self.confidence_sums: NDArray[np.float64] = np.zeros(bins, np.float64)
 
-    def add(self, truth: NDArray[np.uint8], prediction: NDArray[np.uint8], confidence: NDArray[np.float32]) -> None:
-        """Class-index maps and confidences 0..1 of one shape; truth 255 is not counted."""
-        counted = truth != 255
+    def add(self, truth: ClassIds, prediction: ClassIds, confidence: NDArray[np.float32]) -> None:
+        """Class-index maps and confidences 0..1 of one shape; `UNLABELED` truth is not counted."""
+        counted = truth != UNLABELED
         values = confidence[counted].astype(np.float64)
         n_bins = len(self.counts)
         bins = np.clip(np.ceil(values * n_bins).astype(np.int64) - 1, 0, n_bins - 1)

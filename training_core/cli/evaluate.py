@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from training_core.base.arrays import UNLABELED
 from training_core.base.errors import ConfigError, MaskError
 from training_core.class_maps.pixel_scores import Confusion
 from training_core.cli._arguments import print_result, write_json
 from training_core.io import read_image, read_mask
 from training_core.io.resolution import file_mpp_um
-from training_core.project import UNLABELED, TissueClass
+from training_core.project import TissueClass
 from training_core.project.classes import parse_classes
 from training_core.project.importing import map_mask
 from training_core.project.sources import check_names, find_images, find_masks

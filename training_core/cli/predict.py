@@ -50,9 +50,9 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
         "(default: the run's inference.views, 4 or, with a ViT, 1; for slides and large images 1)",
     )
     parser.add_argument(
-        "--parts",
+        "--branches",
         action="store_true",
-        help="also what the parts of the fused logits say alone: NAME.decoder.png, NAME.prototypes.png, NAME.text.png",
+        help="also the prediction of each branch alone: NAME.decoder.png, NAME.prototypes.png, NAME.text.png",
     )
     add_clean_up(parser)
     parser.set_defaults(run=run)
@@ -64,8 +64,8 @@ def run(args: argparse.Namespace) -> int:
     check_names((path.stem, path) for path in paths)  # the results are named after the images
     if not cleaning.is_nothing:
         _check_whole(paths, "the clean-up")  # an object is cleaned as a whole
-    if args.parts:
-        _check_whole(paths, "--parts")
+    if args.branches:
+        _check_whole(paths, "--branches")
     from training_core.prediction.predictor import load_predictor
 
     rank, size = rank_and_size()
@@ -95,7 +95,7 @@ def _check_whole(paths: Sequence[Path], what: str) -> None:
 
 
 def _predict(predictor: Predictor, path: Path, args: argparse.Namespace, cleaning: CleanUp) -> None:
-    from training_core.class_maps.overlay_files import write_overlays, write_parts
+    from training_core.class_maps.overlay_files import write_branches, write_overlays
     from training_core.prediction.regions import stream_image
 
     with open_regions(path) as image:
@@ -105,8 +105,8 @@ def _predict(predictor: Predictor, path: Path, args: argparse.Namespace, cleanin
         stream_image(predictor, path, args.out / f"{path.stem}.ome.zarr", mpp_um=mpp_um, views=args.views or 1)
         return
     pixels = read_image(path)
-    if args.parts:
-        write_parts(args.out, path.stem, predictor.parts(pixels, mpp_um, args.views), predictor.class_ids)
+    if args.branches:
+        write_branches(args.out, path.stem, predictor.branches(pixels, mpp_um, args.views), predictor.class_ids)
     result = predictor.predict(pixels, mpp_um, args.views)
     background = background_ids(predictor.classes)
     write_overlays(

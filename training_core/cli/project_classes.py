@@ -7,10 +7,11 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from training_core.base.arrays import UNLABELED
 from training_core.base.errors import ProjectError
 from training_core.cli._arguments import write_json
 from training_core.cli._counter import counted
-from training_core.project import UNLABELED, Project, TissueClass, suggest_prompt
+from training_core.project import Project, TissueClass, suggest_prompt
 
 
 def add_arguments(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

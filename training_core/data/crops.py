@@ -16,16 +16,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torchvision.transforms.v2 import functional as TF
 
-from training_core.method.losses import IGNORE
+from training_core.base.arrays import UNLABELED, ClassIds, Rgb8
 from training_core.settings.schema import AugmentConfig
 
 Rng = np.random.Generator
-Pixels = NDArray[np.uint8]
 
 
 def weak_view(
-    image: Pixels,
-    label: Pixels,
+    image: Rgb8,
+    label: ClassIds,
     crop_px: int,
     config: AugmentConfig,
     rng: Rng,
@@ -60,7 +59,7 @@ class Crop:
     @classmethod
     def drawn(
         cls,
-        label: Pixels,
+        label: ClassIds,
         crop_px: int,
         config: AugmentConfig,
         rng: Rng,
@@ -77,20 +76,20 @@ class Crop:
         flips = tuple(axis for axis, allowed in ((-1, True), (-2, config.rotate)) if allowed and rng.random() < 0.5)
         return cls(crop_px, side, top, left, turns, flips)
 
-    def image(self, image: Pixels) -> Tensor:
+    def image(self, image: Rgb8) -> Tensor:
         """(3, crop, crop) float 0..1 of an image (H, W, 3)."""
         pixels = self._cut(image).permute(2, 0, 1)[None].float() / 255
         size = (self.crop_px, self.crop_px)
         pixels = F.interpolate(pixels, size=size, mode="bilinear", antialias=True, align_corners=False)[0]
         return self._turned(pixels)
 
-    def mask(self, mask: Pixels) -> Tensor:
+    def mask(self, mask: ClassIds) -> Tensor:
         """(crop, crop) uint8 of a mask (H, W) uint8, by the nearest pixel."""
         size = (self.crop_px, self.crop_px)
         values = F.interpolate(self._cut(mask)[None, None].float(), size=size, mode="nearest-exact")[0, 0]
         return self._turned(values).to(torch.uint8)
 
-    def _cut(self, pixels: Pixels) -> Tensor:
+    def _cut(self, pixels: NDArray[np.uint8]) -> Tensor:
         rows, columns = slice(self.top, self.top + self.side), slice(self.left, self.left + self.side)
         return torch.from_numpy(np.ascontiguousarray(_mirrored(pixels, self.side)[rows, columns]))
 
@@ -141,22 +140,24 @@ def cutmix_box(size_px: int, rng: Rng) -> Tensor:
     return box
 
 
-def _mirrored(pixels: Pixels, side: int) -> Pixels:
+def _mirrored(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     """At least side x side, by mirroring at the right and bottom edges."""
     bottom, right = max(0, side - pixels.shape[0]), max(0, side - pixels.shape[1])
     if not bottom and not right:
         return pixels
-    return cast(Pixels, np.pad(pixels, [(0, bottom), (0, right), *[(0, 0)] * (pixels.ndim - 2)], mode="symmetric"))
+    return cast(
+        NDArray[np.uint8], np.pad(pixels, [(0, bottom), (0, right), *[(0, 0)] * (pixels.ndim - 2)], mode="symmetric")
+    )
 
 
-def _corner(label: Pixels, side: int, rng: Rng, over_label: bool, over_class: int | None) -> tuple[int, int]:
+def _corner(label: ClassIds, side: int, rng: Rng, over_label: bool, over_class: int | None) -> tuple[int, int]:
     """Top and left of the crop."""
     height, width = label.shape
     if over_class is None:
         present = np.flatnonzero(np.bincount(label.ravel(), minlength=256))
-        if not over_label or IGNORE not in present or len(present) == 1:  # all labelled, or nothing is
+        if not over_label or UNLABELED not in present or len(present) == 1:  # all labelled, or nothing is
             return int(rng.integers(height - side + 1)), int(rng.integers(width - side + 1))
-        over_class = int(rng.choice(present[present != IGNORE]))
+        over_class = int(rng.choice(present[present != UNLABELED]))
     rows, columns = np.nonzero(label == over_class)
     pick = int(rng.integers(len(rows)))
     offsets = rng.integers(side, size=2)

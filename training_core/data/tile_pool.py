@@ -10,10 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from training_core.method.losses import IGNORE
+from training_core.base.arrays import UNLABELED, ClassIds, Rgb8
 from training_core.project import Project
-
-Pixels = NDArray[np.uint8]
 
 
 class TilePool:
@@ -39,16 +37,17 @@ class TilePool:
         self._max_bytes = max_bytes
         self._bytes = 0
         self._lock = threading.Lock()  # batches are made in threads while the main one validates
-        self._images: OrderedDict[str, Pixels] = OrderedDict()
-        to_index = np.full(256, IGNORE, np.uint8)
+        self._images: OrderedDict[str, Rgb8] = OrderedDict()
+        to_index = np.full(256, UNLABELED, np.uint8)
         to_index[list(class_ids)] = np.arange(len(class_ids))
         self._labels = {name: to_index[project.label(name)] for name in labeled}
         self._rejected = {name: project.rejection(name).where.view(np.uint8) for name in rejected}
         for name, where in self._rejected.items():
             if name in self._labels:
-                where[self._labels[name] != IGNORE] = 0  # a label is known to be right, whatever was rejected before it
+                # a label is known to be right, whatever was rejected before it
+                where[self._labels[name] != UNLABELED] = 0
 
-    def image(self, name: str) -> Pixels:
+    def image(self, name: str) -> Rgb8:
         """(H, W, 3) uint8; the least recently used images leave when memory runs out."""
         with self._lock:
             if name in self._images:
@@ -64,12 +63,12 @@ class TilePool:
                 self._bytes -= self._images.popitem(last=False)[1].nbytes
             return image
 
-    def label(self, name: str) -> Pixels:
+    def label(self, name: str) -> ClassIds:
         """(H, W) uint8 class indices, 255 where not labelled."""
         label = self._labels.get(name)
-        return label if label is not None else np.full(self.image(name).shape[:2], IGNORE, np.uint8)
+        return label if label is not None else np.full(self.image(name).shape[:2], UNLABELED, np.uint8)
 
-    def rejected(self, name: str) -> Pixels:
+    def rejected(self, name: str) -> NDArray[np.uint8]:
         """(H, W) uint8: 1 where no pseudo-label may be learned from, because the user rejected what was guessed."""
         rejected = self._rejected.get(name)
         return rejected if rejected is not None else np.zeros(self.image(name).shape[:2], np.uint8)
@@ -77,7 +76,7 @@ class TilePool:
     def classes_in(self, name: str) -> tuple[int, ...]:
         """The class indices that have a labelled pixel in the tile."""
         counts = np.bincount(self.label(name).ravel(), minlength=256)
-        return tuple(int(c) for c in np.flatnonzero(counts) if c != IGNORE)
+        return tuple(int(c) for c in np.flatnonzero(counts) if c != UNLABELED)
 
     def mpp_um(self, name: str) -> float | None:
         """Micrometers per pixel of the tile; None: unknown."""

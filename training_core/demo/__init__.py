@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from skimage import data
 
+from training_core.base.arrays import ClassIds, Rgb8
 from training_core.base.errors import ProjectError, writing
+from training_core.base.progress import ReportProgress
 from training_core.demo import compartments, tissue
 from training_core.demo.canvas import DrawnTile
 from training_core.demo.strokes import paint_strokes
@@ -20,7 +21,7 @@ from training_core.io import encode_png, read_mask
 from training_core.io.atomic import write_synced
 from training_core.project import LabelSource, Project, Tile, make_classes
 from training_core.project.complete_folder import folder_in_the_making
-from training_core.project.creation import IMAGES_FOLDER, Progress, build
+from training_core.project.creation import IMAGES_FOLDER, build
 from training_core.project.importing import LabelPlan
 
 TRUTH_FOLDER = "truth"
@@ -29,10 +30,10 @@ MPP_UM = tissue.MPP_UM
 _NAME = "Sample tissue"
 _VAL_TILES = 6
 
-Kind = Literal["glands", "compartments"]
+SampleKind = Literal["glands", "compartments"]
 """glands: two classes, easy to try things on. compartments: seven, sparse and mixed, to measure on."""
 _Drawer = Callable[[int, int], DrawnTile]
-_KINDS: dict[Kind, tuple[tuple[str, ...], _Drawer]] = {
+_KINDS: dict[SampleKind, tuple[tuple[str, ...], _Drawer]] = {
     "glands": (tissue.CLASS_NAMES, tissue.draw_glands),
     "compartments": (compartments.CLASS_NAMES, compartments.draw_compartments),
 }
@@ -43,9 +44,9 @@ def make_demo(
     *,
     seed: int = 0,
     tiles: int = 42,
-    kind: Kind = "glands",
+    kind: SampleKind = "glands",
     painted: int = 0,
-    progress: Progress | None = None,
+    progress: ReportProgress | None = None,
 ) -> Project:
     """Make a sample project of drawn tissue; with glands there is one real picture besides.
 
@@ -89,7 +90,7 @@ def make_demo(
     return Project.open(path)
 
 
-def read_truth(project: Project, name: str) -> NDArray[np.uint8]:
+def read_truth(project: Project, name: str) -> ClassIds:
     """The truth (H, W) of a drawn tile: class ids.
 
     Raises
@@ -128,11 +129,11 @@ class _RealTile:
         return Path(self.name)
 
     def store(self, project: Path, final: Path) -> Tile:
-        picture: NDArray[np.uint8] = data.immunohistochemistry()  # type: ignore[no-untyped-call]  # in the wheel
+        picture: Rgb8 = data.immunohistochemistry()  # type: ignore[no-untyped-call]  # in the wheel
         return _add(project, self.name, picture, None)
 
 
-def _add(project: Path, name: str, picture: NDArray[np.uint8], mpp_um: float | None) -> Tile:
+def _add(project: Path, name: str, picture: Rgb8, mpp_um: float | None) -> Tile:
     png = encode_png(picture)
     path = f"{IMAGES_FOLDER}/{name}.png"
     _write(project / path, png)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from training_core.base.arrays import BoolMask, ClassIds, Rgb8
 from training_core.demo.drawing import Ellipses, Map, around, scatter, smooth_noise, stamp
 
 
@@ -15,8 +16,8 @@ from training_core.demo.drawing import Ellipses, Map, around, scatter, smooth_no
 class DrawnTile:
     """A picture (H, W, 3), its truth (H, W) as class ids, and its micrometers per pixel."""
 
-    picture: NDArray[np.uint8]
-    truth: NDArray[np.uint8]
+    picture: Rgb8
+    truth: ClassIds
     mpp_um: float
 
 
@@ -27,8 +28,8 @@ class Canvas:
     hematoxylin: Map
     eosin: Map
     glass: Map
-    glands: NDArray[np.bool_]
-    holes: NDArray[np.bool_]
+    glands: BoolMask
+    holes: BoolMask
     fiber_angle: Map
     grain: Map
     """Noise of about 2 px, for everything that has a fine texture."""
@@ -57,7 +58,7 @@ def stroma(rng: np.random.Generator, shape: tuple[int, int]) -> Canvas:
     )
 
 
-def open_hole(rng: np.random.Generator, canvas: Canvas, hole: NDArray[np.bool_], wall_px: float) -> None:
+def open_hole(rng: np.random.Generator, canvas: Canvas, hole: BoolMask, wall_px: float) -> None:
     """Cut a hole with a thin eosinophilic wall and a few flat nuclei in it."""
     if not hole.any():
         return
@@ -78,7 +79,7 @@ def open_hole(rng: np.random.Generator, canvas: Canvas, hole: NDArray[np.bool_],
     nuclei(rng, canvas, centers, long_px=(4, 6.5), short_px=(1.2, 2.0), angle=angle, dye=(0.9, 1.3))
 
 
-def red_cells(rng: np.random.Generator, canvas: Canvas, hole: NDArray[np.bool_]) -> None:
+def red_cells(rng: np.random.Generator, canvas: Canvas, hole: BoolMask) -> None:
     """Red blood cells in a vessel; some vessels are full, some empty."""
     centers = scatter(rng, ndimage.binary_erosion(hole, iterations=3), 6, share=rng.uniform(0, 0.9))
     cells = np.zeros_like(canvas.eosin)

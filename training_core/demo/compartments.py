@@ -13,12 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from training_core.base.arrays import BoolMask, ClassIds
 from training_core.demo.canvas import Canvas, DrawnTile, at, nuclei, open_hole, red_cells, stroma
 from training_core.demo.drawing import Map, blob, place_outlines, scatter, smooth_noise
 from training_core.demo.scanners import DRAWN_MPP_UM, SCANNERS, scan
 from training_core.demo.tissue import fill_glands
-
-Mask = NDArray[np.bool_]
 
 CLASS_NAMES = ("background", "stroma", "benign", "tumor", "fat", "lymphocytes", "necrosis")
 BACKGROUND, STROMA, BENIGN, TUMOR, FAT, LYMPHOCYTES, NECROSIS = range(len(CLASS_NAMES))
@@ -41,7 +40,7 @@ def draw_compartments(seed: int, number: int) -> DrawnTile:
     return DrawnTile(picture, np.kron(truth[inner], np.ones((enlarged, enlarged), np.uint8)), scanner.mpp_um)
 
 
-def _tissue(rng: np.random.Generator, shape: tuple[int, int], number: int) -> tuple[Canvas, NDArray[np.uint8]]:
+def _tissue(rng: np.random.Generator, shape: tuple[int, int], number: int) -> tuple[Canvas, ClassIds]:
     """The dyes, and what is where."""
     canvas = stroma(rng, shape)
     size = rng.uniform(0.7, 1.0)
@@ -77,7 +76,7 @@ def _territories(rng: np.random.Generator, shape: tuple[int, int], kinds: tuple[
     return territories
 
 
-def _nests(rng: np.random.Generator, field: Mask) -> Mask:
+def _nests(rng: np.random.Generator, field: BoolMask) -> BoolMask:
     """Tumor: nests back to back, with thin septa of stroma between them, none smaller than a few cells."""
     septa = np.abs(smooth_noise(rng, field.shape, 55)) < rng.uniform(0.07, 0.14)
     ragged = ndimage.gaussian_filter((field & ~septa).astype(np.float32), 2.5) + 0.06 * smooth_noise(
@@ -87,13 +86,13 @@ def _nests(rng: np.random.Generator, field: Mask) -> Mask:
     areas = np.bincount(numbered.ravel(), minlength=count + 1)
     large = areas > 500
     large[0] = False
-    nests: Mask = large[numbered]
+    nests: BoolMask = large[numbered]
     return nests
 
 
 def _fill_nests(
-    rng: np.random.Generator, canvas: Canvas, nests: Mask, size: float, dyes: tuple[float, float], *, necrotic: bool
-) -> Mask:
+    rng: np.random.Generator, canvas: Canvas, nests: BoolMask, size: float, dyes: tuple[float, float], *, necrotic: bool
+) -> BoolMask:
     """Crowded nuclei in no order, small lumina, and in some tiles a dead center, which is returned."""
     shape = nests.shape
     depth = ndimage.distance_transform_edt(nests).astype(np.float32)
@@ -117,7 +116,7 @@ def _fill_nests(
     return dead
 
 
-def _debris(rng: np.random.Generator, canvas: Canvas, dead: Mask) -> None:
+def _debris(rng: np.random.Generator, canvas: Canvas, dead: BoolMask) -> None:
     """Necrosis: granular, as pink as stroma, with fragments of nuclei."""
     grain = smooth_noise(rng, dead.shape, 3) + 0.7 * smooth_noise(rng, dead.shape, 8)
     canvas.eosin[dead] = np.clip(0.46 + 0.09 * grain, 0.1, None)[dead]
@@ -126,7 +125,7 @@ def _debris(rng: np.random.Generator, canvas: Canvas, dead: Mask) -> None:
     nuclei(rng, canvas, fragments, long_px=(1.4, 2.8), short_px=(1.2, 2.0), angle=None, dye=(0.6, 1.4))
 
 
-def _lymphocytes(rng: np.random.Generator, canvas: Canvas, truth: NDArray[np.uint8], aggregates: int) -> None:
+def _lymphocytes(rng: np.random.Generator, canvas: Canvas, truth: ClassIds, aggregates: int) -> None:
     """Aggregates: small round nuclei, closely packed, in stroma."""
     shape = truth.shape
     for _ in range(aggregates):
@@ -145,7 +144,7 @@ def _lymphocytes(rng: np.random.Generator, canvas: Canvas, truth: NDArray[np.uin
         nuclei(rng, canvas, cells, long_px=(2.9, 3.8), short_px=(2.6, 3.4), angle=None, dye=(0.9, 1.35))
 
 
-def _stroma_cells(rng: np.random.Generator, canvas: Canvas, where: Mask) -> None:
+def _stroma_cells(rng: np.random.Generator, canvas: Canvas, where: BoolMask) -> None:
     """Spindle nuclei along the fibers, and lymphocytes that are too few for an aggregate."""
     free = ndimage.binary_erosion(where, iterations=3)
     spindles = scatter(rng, free, 17, share=rng.uniform(0.35, 0.8))
@@ -157,7 +156,7 @@ def _stroma_cells(rng: np.random.Generator, canvas: Canvas, where: Mask) -> None
         nuclei(rng, canvas, cells, long_px=(2.9, 3.8), short_px=(2.6, 3.4), angle=None, dye=(0.9, 1.35))
 
 
-def _vessels(rng: np.random.Generator, canvas: Canvas, where: Mask) -> None:
+def _vessels(rng: np.random.Generator, canvas: Canvas, where: BoolMask) -> None:
     """Vessels belong to the stroma, however white they are."""
     free = ndimage.binary_erosion(where, iterations=9)
     for _ in range(int(rng.integers(1, 4))):
@@ -172,7 +171,7 @@ def _vessels(rng: np.random.Generator, canvas: Canvas, where: Mask) -> None:
             free &= ~ndimage.binary_dilation(hole, iterations=10)
 
 
-def _fat(rng: np.random.Generator, canvas: Canvas, field: Mask) -> None:
+def _fat(rng: np.random.Generator, canvas: Canvas, field: BoolMask) -> None:
     """Fat cells side by side: white polygons with thin walls and rare flat nuclei at them."""
     from scipy.spatial import cKDTree  # slow to import, and the window imports this module
 
@@ -192,7 +191,7 @@ def _fat(rng: np.random.Generator, canvas: Canvas, field: Mask) -> None:
     nuclei(rng, canvas, flat, long_px=(4, 6), short_px=(1.2, 2.0), angle=None, dye=(0.9, 1.3))
 
 
-def _empty(rng: np.random.Generator, canvas: Canvas, field: Mask) -> None:
+def _empty(rng: np.random.Generator, canvas: Canvas, field: BoolMask) -> None:
     """Bare glass with dust."""
     edge: Map = ndimage.gaussian_filter(field.astype(np.float32), 1.2)
     canvas.glass = np.maximum(canvas.glass, np.clip(2 * edge - 0.5, 0, 1) * 0.97)

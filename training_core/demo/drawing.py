@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from training_core.base.arrays import BoolMask
+
 Map = NDArray[np.float32]
 
 
@@ -33,9 +35,7 @@ def _enlarge(field: Map, step: int) -> Map:
     return field
 
 
-def scatter(
-    rng: np.random.Generator, where: NDArray[np.bool_], spacing_px: float, share: float = 1.0
-) -> NDArray[np.intp]:
+def scatter(rng: np.random.Generator, where: BoolMask, spacing_px: float, share: float = 1.0) -> NDArray[np.intp]:
     """Random pixels (N, 2) of the region, none closer than about `spacing_px` to another; `share` of those that fit."""
     candidates = np.argwhere(where)
     if not len(candidates):
@@ -89,7 +89,7 @@ def blob(
     *,
     wobble: float,
     stretch: float,
-) -> NDArray[np.bool_]:
+) -> BoolMask:
     """A closed, irregular, smooth shape (H, W) around `center`, made of a circle and a few harmonics."""
     turn = rng.uniform(0, np.pi)
     waves = [(k, wobble / k * rng.normal(), rng.uniform(0, 2 * np.pi)) for k in range(2, 7)]
@@ -110,16 +110,14 @@ def blob(
     return inside
 
 
-def around(shape: NDArray[np.bool_], margin_px: int) -> tuple[slice, slice]:
+def around(shape: BoolMask, margin_px: int) -> tuple[slice, slice]:
     """The part of the picture within `margin_px` of a shape, so that small shapes cost little."""
     y, x = (np.flatnonzero(shape.any(axis=axis)) for axis in (1, 0))
     top, left = max(0, int(y[0]) - margin_px), max(0, int(x[0]) - margin_px)
     return slice(top, int(y[-1]) + margin_px + 1), slice(left, int(x[-1]) + margin_px + 1)
 
 
-def place_outlines(
-    rng: np.random.Generator, blocked: NDArray[np.bool_], size: float, *, wanted: int, gap_px: int
-) -> NDArray[np.bool_]:
+def place_outlines(rng: np.random.Generator, blocked: BoolMask, size: float, *, wanted: int, gap_px: int) -> BoolMask:
     """Up to `wanted` outlines of glands that touch neither `blocked` (H, W) nor each other, as one mask (H, W).
 
     size: 1 for radii of 34 to 96 px. Each is cut by the plane of the section, and by the tile's edge, in its own way.

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from training_core.base.arrays import Rgb8
 from training_core.demo.drawing import Map, smooth_noise
 from training_core.demo.staining import Staining, photograph
 
@@ -49,7 +50,7 @@ SCANNERS = (
 _PENS = ((30, 60, 150), (20, 110, 60), (35, 35, 40))
 
 
-def scan(rng: np.random.Generator, hematoxylin: Map, eosin: Map, scanner: Scanner) -> NDArray[np.uint8]:
+def scan(rng: np.random.Generator, hematoxylin: Map, eosin: Map, scanner: Scanner) -> Rgb8:
     """The picture (H, W, 3) of these amounts of dye, drawn at `DRAWN_MPP_UM`, in the scanner's own pixels."""
     mean = scanner.staining
     staining = replace(
@@ -96,8 +97,8 @@ def _band(rng: np.random.Generator, shape: tuple[int, ...], half_width_px: float
     return band
 
 
-def _out_of_focus(rng: np.random.Generator, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _out_of_focus(rng: np.random.Generator, picture: Rgb8) -> Rgb8:
     blurred = ndimage.gaussian_filter(picture.astype(np.float32), (3, 3, 0))
     share = np.clip(smooth_noise(rng, picture.shape[:2], 160) - 0.3, 0, 1)[..., None]
-    mixed: NDArray[np.uint8] = np.rint(picture * (1 - share) + blurred * share).astype(np.uint8)
+    mixed: Rgb8 = np.rint(picture * (1 - share) + blurred * share).astype(np.uint8)
     return mixed

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from training_core.base.arrays import Rgb8
 from training_core.demo.drawing import Map, smooth_noise
 
 _HEMATOXYLIN = np.array([0.65, 0.70, 0.29])
@@ -43,7 +44,7 @@ def draw_staining(rng: np.random.Generator) -> Staining:
     )
 
 
-def photograph(rng: np.random.Generator, hematoxylin: Map, eosin: Map, staining: Staining) -> NDArray[np.uint8]:
+def photograph(rng: np.random.Generator, hematoxylin: Map, eosin: Map, staining: Staining) -> Rgb8:
     """The picture (H, W, 3) that these amounts of dye (H, W) give under the microscope."""
     dyes = hematoxylin * staining.hematoxylin_amount, eosin * staining.eosin_amount
     # absorbance (H, W, 3)
@@ -52,7 +53,7 @@ def photograph(rng: np.random.Generator, hematoxylin: Map, eosin: Map, staining:
     light = (staining.light * uneven * np.exp(-absorbance)).astype(np.float32)
     light = ndimage.gaussian_filter(light, (staining.blur_px, staining.blur_px, 0))
     light += staining.noise * rng.standard_normal(light.shape, dtype=np.float32)
-    picture: NDArray[np.uint8] = np.clip(np.rint(light), 0, 255).astype(np.uint8)
+    picture: Rgb8 = np.clip(np.rint(light), 0, 255).astype(np.uint8)
     return picture
 
 

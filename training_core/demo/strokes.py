@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from training_core.project import UNLABELED
+from training_core.base.arrays import UNLABELED, BoolMask, ClassIds
 
 
 def paint_strokes(
-    rng: np.random.Generator, truth: NDArray[np.uint8], *, per_class: int = 3, length_px: int = 60, radius_px: int = 4
-) -> NDArray[np.uint8]:
+    rng: np.random.Generator, truth: ClassIds, *, per_class: int = 3, length_px: int = 60, radius_px: int = 4
+) -> ClassIds:
     """A label (H, W): up to `per_class` strokes of every class that `truth` (H, W) holds, 255 between them.
 
     With the defaults 1 to 2 % of a tile of 512 px. A stroke never leaves its class, so small places get short ones.
@@ -29,9 +29,7 @@ def paint_strokes(
     return label
 
 
-def _draw(
-    rng: np.random.Generator, path: NDArray[np.bool_], roomy: NDArray[np.bool_], start: NDArray[np.intp], length_px: int
-) -> None:
+def _draw(rng: np.random.Generator, path: BoolMask, roomy: BoolMask, start: NDArray[np.intp], length_px: int) -> None:
     """Mark the pixels of a gently bent line from `start` until it is long enough or would leave the room it has."""
     position, direction = start.astype(float), rng.uniform(0, 2 * np.pi)
     for _ in range(length_px):

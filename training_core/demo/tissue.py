@@ -8,9 +8,9 @@ as a lumen, clusters of lymphocytes as blue as an epithelium, and neither is a g
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage
 
+from training_core.base.arrays import BoolMask
 from training_core.demo.canvas import Canvas, DrawnTile, at, nuclei, open_hole, red_cells, stroma
 from training_core.demo.drawing import Ellipses, Map, blob, place_outlines, scatter, smooth_noise, stamp
 from training_core.demo.staining import draw_staining, photograph
@@ -128,9 +128,7 @@ def fill_glands(rng: np.random.Generator, canvas: Canvas, size: float, dyes: tup
     canvas.glass[apart] = np.maximum(canvas.glass, cleft)[apart]
 
 
-def _mucus(
-    rng: np.random.Generator, canvas: Canvas, where: NDArray[np.bool_], upright: Map, size: float, share: float
-) -> None:
+def _mucus(rng: np.random.Generator, canvas: Canvas, where: BoolMask, upright: Map, size: float, share: float) -> None:
     """Goblet cells: pale, upright drops."""
     centers = scatter(rng, where, 10 * size, share)
     drops = np.zeros_like(canvas.eosin)
@@ -142,7 +140,7 @@ def _mucus(
     canvas.hematoxylin *= 1 - 0.55 * drops
 
 
-def _lumen(rng: np.random.Generator, canvas: Canvas, lumen: NDArray[np.bool_]) -> None:
+def _lumen(rng: np.random.Generator, canvas: Canvas, lumen: BoolMask) -> None:
     """Mostly empty, sometimes with wisps of mucus or debris."""
     wisps = np.clip(0.5 * smooth_noise(rng, lumen.shape, 9) + 0.6 * smooth_noise(rng, lumen.shape, 40), 0, 2)
     filled = rng.uniform(0.02, 0.22) * wisps

@@ -8,24 +8,23 @@ from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
+from training_core.base.arrays import UNLABELED, ClassIds
 from training_core.base.errors import ProjectError
+from training_core.base.progress import ReportProgress
 from training_core.class_maps.clean_up import CleanUp, clean_up
 from training_core.export.legend import LEGEND_NAME, legend_bytes
 from training_core.export.png import png_bytes
 from training_core.export.tiff import tiff_bytes
 from training_core.io import read_mask, staged_files
-from training_core.project import UNLABELED, Project, TilePrediction
+from training_core.project import Project, TilePrediction
 from training_core.project.classes import background_ids
 from training_core.project.labels import size_error
 from training_core.project.project import OWN_FOLDERS
 
-Mask = NDArray[np.uint8]
 Content = Literal["labels", "predictions", "merged"]
-Progress = Callable[[int, int, str], None]
 
-FORMATS: dict[str, Callable[[Mask, float | None], bytes]] = {"png": png_bytes, "tiff": tiff_bytes}
+FORMATS: dict[str, Callable[[ClassIds, float | None], bytes]] = {"png": png_bytes, "tiff": tiff_bytes}
 """File ending to what makes the file's bytes from a mask (H, W) uint8 and its pixel size in micrometers, if known."""
 
 
@@ -36,7 +35,7 @@ def export_masks(
     format: Literal["png", "tiff"] = "png",
     content: Content = "labels",
     cleaning: CleanUp | None = None,
-    progress: Progress | None = None,
+    progress: ReportProgress | None = None,
 ) -> list[Path]:
     """Write OUT/NAME.png (or .tiff) per tile, single-channel uint8 class ids with 255 for "not labelled".
 
@@ -79,7 +78,7 @@ def export_masks(
     return written
 
 
-def _mask(project: Project, name: str, content: Content, cleaning: CleanUp) -> Mask | None:
+def _mask(project: Project, name: str, content: Content, cleaning: CleanUp) -> ClassIds | None:
     if content == "labels":
         return project.label(name) if project.has_label(name) else None
     prediction = project.prediction(name)
@@ -90,11 +89,11 @@ def _mask(project: Project, name: str, content: Content, cleaning: CleanUp) -> M
     label = project.label(name)
     guessed = _read_prediction(project, name, prediction, cleaning)
     guessed[project.rejection(name).of_run(prediction.run_id)] = UNLABELED
-    merged: Mask = np.where(label == UNLABELED, guessed, label)
+    merged: ClassIds = np.where(label == UNLABELED, guessed, label)
     return merged
 
 
-def _read_prediction(project: Project, name: str, prediction: TilePrediction, cleaning: CleanUp) -> Mask:
+def _read_prediction(project: Project, name: str, prediction: TilePrediction, cleaning: CleanUp) -> ClassIds:
     mask, tile = read_mask(prediction.prediction), project.tile(name)
     if mask.shape != (tile.height_px, tile.width_px):
         raise size_error(str(prediction.prediction), mask, tile)

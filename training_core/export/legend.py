@@ -6,7 +6,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from training_core.project import UNLABELED, TissueClass
+from training_core.base.arrays import UNLABELED
+from training_core.project import TissueClass
 
 LEGEND_NAME = "classes.json"
 

@@ -14,15 +14,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import zarr
-from numpy.typing import NDArray
 
+from training_core.base.arrays import ClassIds, Confidence8
 from training_core.base.errors import writing
 from training_core.io.atomic import sync_folder
 from training_core.project import TissueClass
-
-Pixels = NDArray[np.uint8]
 
 CHUNK_PX = 1024
 LABELS = "labels/prediction"
@@ -37,7 +34,7 @@ class SlideMasks:
         self._confidence = self._array("0", self._size)
         self._labels = self._array(f"{LABELS}/0", self._size)
 
-    def write(self, top: int, left: int, labels: Pixels, confidence: Pixels) -> None:
+    def write(self, top: int, left: int, labels: ClassIds, confidence: Confidence8) -> None:
         """One region (h, w) of both, its corner in pixels.
 
         Raises

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 
+from training_core.base.arrays import MIN_SIDE_PX
 from training_core.base.errors import ImageError, MaskError
 
-MIN_SIDE_PX = 32
 MAX_PIXELS = 400_000_000
 IMAGE_SUFFIXES = frozenset({".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp"})
 

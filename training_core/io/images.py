@@ -14,13 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from training_core.base.arrays import Rgb8
 from training_core.base.errors import ImageError
 from training_core.io.files import FileKind, file_kind
 from training_core.io.pillow_files import load_pillow
 from training_core.io.tiff_files import TiffPicture, load_tiff
 
 
-def read_image(path: Path) -> NDArray[np.uint8]:
+def read_image(path: Path) -> Rgb8:
     """The picture as (H, W, 3) uint8, by the rule of this module.
 
     Raises
@@ -34,7 +35,7 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     return _from_pillow(load_pillow(path, kind, ImageError))
 
 
-def _from_pillow(image: Image.Image) -> NDArray[np.uint8]:
+def _from_pillow(image: Image.Image) -> Rgb8:
     if image.mode.startswith("I"):  # 16-bit gray; 16-bit color comes from Pillow as its high bytes
         gray = to_uint8(np.asarray(image).astype(np.uint32), 65535)
         return np.repeat(gray[:, :, None], 3, axis=2)
@@ -44,7 +45,7 @@ def _from_pillow(image: Image.Image) -> NDArray[np.uint8]:
     return np.array(image.convert("RGB"))
 
 
-def tiff_rgb(picture: TiffPicture, path: Path) -> NDArray[np.uint8]:
+def tiff_rgb(picture: TiffPicture, path: Path) -> Rgb8:
     """A TIFF's picture, or a region of it, as (H, W, 3) uint8.
 
     Raises
@@ -92,7 +93,7 @@ def to_uint8(samples: NDArray[Any], maximum: int) -> NDArray[np.uint8]:
     return scaled
 
 
-def over_white(color: NDArray[np.uint8], alpha: NDArray[np.uint8], *, premultiplied: bool = False) -> NDArray[np.uint8]:
+def over_white(color: Rgb8, alpha: Rgb8, *, premultiplied: bool = False) -> Rgb8:
     """Color (H, W, 3) composited over white by alpha (H, W)."""
     opacity = alpha[:, :, None].astype(np.uint32)
     foreground = color.astype(np.uint32) * (255 if premultiplied else opacity)

@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from training_core.base.arrays import ClassIds
 from training_core.base.errors import MaskError
 from training_core.io.files import FileKind, file_kind
 from training_core.io.pillow_files import load_pillow
 from training_core.io.tiff_files import load_tiff
 
 
-def read_mask(path: Path) -> NDArray[np.uint8]:
+def read_mask(path: Path) -> ClassIds:
     """The mask's own values as (H, W) uint8.
 
     A palette mask gives its indices, a 1-bit mask 0 and 255, a color mask whose channels agree their common value.
@@ -60,7 +61,7 @@ def _one_channel(values: NDArray[Any], has_alpha: bool, path: Path) -> NDArray[A
     return values[:, :, 0]
 
 
-def _whole(values: NDArray[Any], path: Path) -> NDArray[np.uint8]:
+def _whole(values: NDArray[Any], path: Path) -> ClassIds:
     low, high = values.min(), values.max()
     if not (low >= 0 and high <= 255) or (values.dtype.kind == "f" and (values != np.rint(values)).any()):
         given = f"{path} holds values from {low} to {high}"

@@ -15,17 +15,15 @@ from typing import Any
 
 import numpy as np
 import tifffile
-from numpy.typing import NDArray
 
+from training_core.base.arrays import Rgb8
 from training_core.base.errors import ImageError
 from training_core.io.files import FileKind, check_size, file_kind
 from training_core.io.images import read_image, tiff_rgb
 from training_core.io.pillow_files import pillow_size
-from training_core.io.resolution import CREDIBLE_MPP_UM, file_mpp_um
-from training_core.io.slides import is_slide, open_slide, read_level
+from training_core.io.resolution import file_mpp_um, is_credible
+from training_core.io.slides import is_slide, open_slide, read_level, stated_mpp_um
 from training_core.io.tiff_files import decoding, open_tiff, picture, size_px
-
-Pixels = NDArray[np.uint8]
 
 
 class Regions(ABC):
@@ -37,7 +35,7 @@ class Regions(ABC):
         self.path, self.height_px, self.width_px, self.mpp_um = path, height_px, width_px, mpp_um
 
     @abstractmethod
-    def read(self, top: int, left: int, bottom: int, right: int) -> Pixels:
+    def read(self, top: int, left: int, bottom: int, right: int) -> Rgb8:
         """The pixels (bottom - top, right - left, 3) of a region that lies within the picture.
 
         Raises
@@ -75,11 +73,11 @@ class _SlideRegions(Regions):
         with tifffile.TiffFile(path) as tiff:
             if not _is_tiled(tiff):  # each window would decode whole rows of the picture again
                 check_size(path, height_px, width_px, ImageError)
-        stated, (low, high) = float(slide.properties.get("tiffslide.mpp-x") or 0), CREDIBLE_MPP_UM
-        super().__init__(path, height_px, width_px, stated if low <= stated <= high else None)
+        stated = stated_mpp_um(slide)
+        super().__init__(path, height_px, width_px, stated if is_credible(stated) else None)
         self._slide = slide
 
-    def read(self, top: int, left: int, bottom: int, right: int) -> Pixels:
+    def read(self, top: int, left: int, bottom: int, right: int) -> Rgb8:
         return read_level(self._slide, self.path, (left, top), 0, (right - left, bottom - top))
 
 
@@ -91,7 +89,7 @@ class _TiledRegions(Regions):
         super().__init__(path, *size_px(self._series), file_mpp_um(path))
         self._array: Any = zarr.open_array(self._series.aszarr(level=0), mode="r")
 
-    def read(self, top: int, left: int, bottom: int, right: int) -> Pixels:
+    def read(self, top: int, left: int, bottom: int, right: int) -> Rgb8:
         span = {"Y": slice(top, bottom), "X": slice(left, right)}
         with decoding(self.path, ImageError):
             samples = np.asarray(self._array[tuple(span.get(axis, slice(None)) for axis in self._series.axes)])
@@ -105,10 +103,10 @@ class _WholeRegions(Regions):
         super().__init__(path, height_px, width_px, file_mpp_um(path))
 
     @cached_property
-    def _pixels(self) -> Pixels:
+    def _pixels(self) -> Rgb8:
         return read_image(self.path)
 
-    def read(self, top: int, left: int, bottom: int, right: int) -> Pixels:
+    def read(self, top: int, left: int, bottom: int, right: int) -> Rgb8:
         return self._pixels[top:bottom, left:right]
 
 

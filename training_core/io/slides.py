@@ -16,9 +16,11 @@ import tifffile
 from numpy.typing import NDArray
 from PIL import Image
 
+from training_core.base.arrays import MIN_SIDE_PX, BoolMask, Rgb8
 from training_core.base.errors import ConfigError, ImageError
-from training_core.io.files import MAX_PIXELS, MIN_SIDE_PX, quiet
+from training_core.io.files import MAX_PIXELS, quiet
 from training_core.io.images import over_white
+from training_core.io.resolution import CREDIBLE_MPP_UM, is_credible
 
 SLIDE_SUFFIXES = frozenset({".svs", ".ndpi", ".mrxs", ".scn"})
 _TIFF_SUFFIXES = frozenset({".tif", ".tiff"})
@@ -26,8 +28,6 @@ _OVERVIEW_PX = 1024
 # Otsu always finds two groups. On a slide that is nearly all tissue it splits the tissue, so its threshold is kept
 # within what separates glass (saturation below 0.04 on the scanners seen) from the palest stroma (above 0.1).
 _SATURATION_RANGE = (0.04, 0.1)
-# Files without a resolution often carry their writer's default of 72 dpi, which is 353 um per pixel.
-_CREDIBLE_MPP_UM = (0.02, 20.0)
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class SlideOptions:
         ------
         ConfigError: names the value and its range.
         """
-        low, high = _CREDIBLE_MPP_UM
+        low, high = CREDIBLE_MPP_UM
         checks = (
             ("--tile-px", self.tile_px, MIN_SIDE_PX, 8192),
             ("--tile-mpp", self.tile_mpp_um, low, high),
@@ -144,7 +144,7 @@ class Slide:
             kept = [kept[position] for position in chosen]
         return kept
 
-    def tissue(self) -> NDArray[np.bool_]:
+    def tissue(self) -> BoolMask:
         """A small overview (h, w) of the slide: True where there is tissue."""
         from skimage.color import rgb2hsv  # a third of a second that whoever has no slide need not wait
         from skimage.filters import threshold_otsu
@@ -157,10 +157,10 @@ class Slide:
         saturation: NDArray[np.float64] = rgb2hsv(small)[:, :, 1]
         saturation[small.max(axis=2) < 25] = 0  # black: pen, or where the scanner saw nothing
         otsu: float = threshold_otsu(saturation) if np.ptp(saturation) else 1.0  # type: ignore[no-untyped-call]
-        mask: NDArray[np.bool_] = saturation > float(np.clip(otsu, *_SATURATION_RANGE))
+        mask: BoolMask = saturation > float(np.clip(otsu, *_SATURATION_RANGE))
         return mask
 
-    def read(self, tile: SlideTile) -> NDArray[np.uint8]:
+    def read(self, tile: SlideTile) -> Rgb8:
         """The pixels of a tile (tile_px, tile_px, 3), resampled from the best level.
 
         Raises
@@ -175,7 +175,7 @@ class Slide:
         size = (self.options.tile_px, self.options.tile_px)
         return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS))
 
-    def _share(self, mask: NDArray[np.bool_], x_px: float, y_px: float) -> float:
+    def _share(self, mask: BoolMask, x_px: float, y_px: float) -> float:
         scale_x, scale_y = mask.shape[1] / self.width_px, mask.shape[0] / self.height_px
         left, top = int(x_px * scale_x), int(y_px * scale_y)
         right = max(left + 1, round((x_px + self.side_px) * scale_x))
@@ -183,15 +183,15 @@ class Slide:
         return float(mask[top:bottom, left:right].mean())
 
     def _resolution(self) -> float:
-        stated = self.options.mpp_um or self._slide.properties.get("tiffslide.mpp-x")
-        if not _is_credible(stated):
+        stated = self.options.mpp_um or stated_mpp_um(self._slide)
+        if stated is None or not is_credible(stated):
             given = f"{self.path} does not say how large a pixel is"
             if stated is not None:
-                given = f"{self.path} says that a pixel is {float(stated):.4g} um wide, which no microscope gives"
+                given = f"{self.path} says that a pixel is {stated:.4g} um wide, which no microscope gives"
             raise ImageError(
                 given, "its resolution in um per pixel", "add --mpp, usually 0.25 for a 40x scan and 0.5 for 20x"
             )
-        return float(stated)
+        return stated
 
 
 def states_resolution(path: Path) -> bool:
@@ -203,14 +203,15 @@ def states_resolution(path: Path) -> bool:
     """
     slide = open_slide(path)
     try:
-        return _is_credible(slide.properties.get("tiffslide.mpp-x"))
+        return is_credible(stated_mpp_um(slide))
     finally:
         slide.close()
 
 
-def _is_credible(mpp_um: Any) -> bool:
-    low, high = _CREDIBLE_MPP_UM
-    return mpp_um is not None and low <= float(mpp_um) <= high
+def stated_mpp_um(slide: Any) -> float | None:
+    """Micrometers per pixel as an open slide states them, credible or not; None: it states none."""
+    stated = slide.properties.get("tiffslide.mpp-x")
+    return float(stated) if stated is not None else None
 
 
 def open_slide(path: Path) -> Any:
@@ -237,7 +238,7 @@ def open_slide(path: Path) -> Any:
             raise _unreadable(path, cause) from cause
 
 
-def read_level(slide: Any, path: Path, corner: tuple[int, int], level: int, size: tuple[int, int]) -> NDArray[np.uint8]:
+def read_level(slide: Any, path: Path, corner: tuple[int, int], level: int, size: tuple[int, int]) -> Rgb8:
     """Pixels (h, w, 3) of a level of an open slide. corner: x, y in pixels of the finest level; size: w, h.
 
     Raises

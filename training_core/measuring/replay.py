@@ -15,14 +15,15 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from training_core.base.arrays import UNLABELED
 from training_core.base.errors import CheckpointError
 from training_core.compute.device import choose_compute
 from training_core.method.batch import Batch, UnlabeledBatch
-from training_core.method.losses import IGNORE
 from training_core.method.pseudo_label import Threshold
 from training_core.method.step import training_step
 from training_core.network.model import UniSemAlign, placed
-from training_core.network.released_names import Tensors, build_released, our_names, read_released_config
+from training_core.network.released_names import build_released, our_names, read_released_config
+from training_core.network.weight_files import Tensors
 from training_core.settings.schema import Config, RuntimeConfig
 from training_core.training.optimizer import build_optimizer, set_lr
 from training_core.training.schedule import lr_factor
@@ -102,13 +103,13 @@ def _batch(batches: Tensors, step: int) -> Batch:
     unlabeled = UnlabeledBatch(
         weak=get("image_weak"),
         strong=get("image_strong"),
-        known=torch.full_like(get("ignore_mask"), IGNORE),
-        ignored=get("ignore_mask") == IGNORE,
+        known=torch.full_like(get("ignore_mask"), UNLABELED),
+        ignored=get("ignore_mask") == UNLABELED,
         box=get("cutmix_box") == 1,
         mix_weak=get("mix_image_weak"),
         mix_strong=get("mix_image_strong"),
-        mix_known=torch.full_like(get("ignore_mask"), IGNORE),
-        mix_ignored=get("mix_ignore_mask") == IGNORE,
+        mix_known=torch.full_like(get("ignore_mask"), UNLABELED),
+        mix_ignored=get("mix_ignore_mask") == UNLABELED,
     )
     return Batch(get("image_labelled"), get("mask_labelled"), unlabeled)
 

@@ -9,10 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from training_core.base.arrays import UNLABELED
 from training_core.compute.processes import total as over_processes
-
-IGNORE = 255
-"""Pixels with this value (not labelled, or padding) take part in no loss."""
 
 _RARE = 0.01
 
@@ -23,7 +21,7 @@ def labeled_cross_entropy(logits: Tensor, label: Tensor, weight: Tensor | None =
     weight (C,): of each class's pixels in that mean; None: all alike.
     """
     counted = _per_class(label, logits.shape[1])
-    total = F.cross_entropy(logits.float(), label, weight, ignore_index=IGNORE, reduction="sum")
+    total = F.cross_entropy(logits.float(), label, weight, ignore_index=UNLABELED, reduction="sum")
     if weight is None:
         return total / counted.sum().clamp(min=1)
     sum_of_weights = (counted * weight).sum()

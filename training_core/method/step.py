@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from training_core.base.arrays import UNLABELED
 from training_core.compute.processes import n_processes, rolled
 from training_core.compute.processes import total as over_processes
 from training_core.method.batch import Batch, UnlabeledBatch
 from training_core.method.losses import (
-    IGNORE,
     class_weights,
     confident_cross_entropy,
     confident_divergence,
@@ -66,11 +66,11 @@ class _View:
     @property
     def guessed(self) -> Tensor:
         """Boolean: pixels that count and whose class is not known."""
-        return ~self.ignored & (self.known == IGNORE)
+        return ~self.ignored & (self.known == UNLABELED)
 
     def hard(self) -> PseudoLabel:
         """The guess, but the user's label, with full confidence, where there is one."""
-        has = self.known != IGNORE
+        has = self.known != UNLABELED
         confidence = self.guess.confidence
         return PseudoLabel(
             torch.where(has, self.known, self.guess.label), torch.where(has, torch.ones_like(confidence), confidence)

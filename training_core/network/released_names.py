@@ -10,16 +10,14 @@ from typing import Any
 
 import timm
 import yaml
-from torch import Tensor
 
 from training_core.base.errors import CheckpointError
 from training_core.network.decoders import build_decoder
 from training_core.network.encoders import fine_tuning_of, vit_encoder
 from training_core.network.model import UniSemAlign
 from training_core.network.text import LearnedText
+from training_core.network.weight_files import Tensors
 from training_core.settings.schema import Config, resolve
-
-Tensors = dict[str, Tensor]
 
 _RENAMED = (
     ("backbone.uni._uni.", "encoder.trunk."),

@@ -24,6 +24,9 @@ from torch import Tensor, nn
 
 from training_core.base.errors import WeightsError
 
+Tensors = dict[str, Tensor]
+"""A state dict: tensors by name."""
+
 TORCH_ENDINGS = (".pth", ".pt", ".bin", ".ckpt")
 ENDINGS = (".safetensors", *TORCH_ENDINGS)
 

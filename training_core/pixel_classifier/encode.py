@@ -10,21 +10,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from torch import Tensor
 
+from training_core.base.arrays import MIN_SIDE_PX, Rgb8
 from training_core.compute.device import Compute, one_thread
 from training_core.data.stain import stain_jitter
+from training_core.settings.schema import WINDOW_PX
 
 if TYPE_CHECKING:
     from training_core.network.encoders import Encoder
 
 MAX_STRIDE = 16
 """Coarser maps of a pyramid know the whole tile by heart: with a few labelled tiles they only mislead a head."""
-_WINDOW_PX = 1024
 _MARGIN_CELLS = 2
 """What a window sees beyond the part that is kept of it, in units of the encoder's coarsest cells."""
-_MIN_SIDE_PX = 32
 _SMALL = 20_000_000
 """Parameters of a network whose layers are too short for several threads."""
 _STAIN_STRENGTH = 1.0
@@ -70,14 +69,14 @@ def ready(encoder: Encoder, compute: Compute) -> Encoder:
 
 
 @torch.no_grad()
-def encode_image(encoder: Encoder, image: NDArray[np.uint8], view: View, compute: Compute) -> Features:
+def encode_image(encoder: Encoder, image: Rgb8, view: View, compute: Compute) -> Features:
     """Features of an RGB image (H, W, 3) uint8 by a `ready` encoder."""
     is_small = sum(parameter.numel() for parameter in encoder.trunk.parameters()) < _SMALL
     with one_thread() if is_small else nullcontext():
         pixels = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1).float() / 255
         if view.stain:
             pixels = stain_jitter(pixels, _STAIN_STRENGTH, np.random.default_rng(view.stain))
-        height, width = (max(_MIN_SIDE_PX, round(side * view.zoom)) for side in pixels.shape[-2:])
+        height, width = (max(MIN_SIDE_PX, round(side * view.zoom)) for side in pixels.shape[-2:])
         pixels = F.interpolate(pixels[None], size=(height, width), mode="bilinear", antialias=True)
         multiple = encoder.multiple_px
         pixels = F.pad(pixels, (0, -width % multiple, 0, -height % multiple), mode="replicate")
@@ -90,7 +89,7 @@ def _in_windows(encoder: Encoder, pixels: Tensor, compute: Compute) -> list[Tens
     """Maps (c, h, w) of (1, 3, H, W): what lies in the middle of each window, so that memory stays bounded."""
     height, width = pixels.shape[-2:]
     margin = _MARGIN_CELLS * encoder.multiple_px
-    core = max(1, _WINDOW_PX // encoder.multiple_px) * encoder.multiple_px
+    core = max(1, WINDOW_PX // encoder.multiple_px) * encoder.multiple_px
     whole: list[Tensor] | None = None
     for top in range(0, height, core):
         for left in range(0, width, core):

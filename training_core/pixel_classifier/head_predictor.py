@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from training_core.base.arrays import UNLABELED
 from training_core.base.errors import ProjectError
 from training_core.class_maps.overlay_files import write_overlays
 from training_core.class_maps.pixel_scores import Confusion, Scores
@@ -19,7 +20,7 @@ from training_core.data.pixel_size import zoom_to_run
 from training_core.pixel_classifier.encode import Features, View
 from training_core.pixel_classifier.head import LightHead, sample
 from training_core.pixel_classifier.store import FeatureStore
-from training_core.project import UNLABELED, Project
+from training_core.project import Project
 from training_core.project.labels import label_path
 from training_core.settings.schema import Config
 

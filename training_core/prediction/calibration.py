@@ -12,9 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from training_core.base.arrays import UNLABELED, ClassIds
 from training_core.class_maps.pixel_scores import Confusion, Scores
 from training_core.compute.device import Compute
-from training_core.method.losses import IGNORE
 from training_core.network.model import UniSemAlign
 from training_core.prediction.sliding_window import Readout, predict_probabilities
 from training_core.settings.schema import Config, InferenceConfig
@@ -39,10 +39,10 @@ class _Trial:
     log_probabilities: list[Tensor]
     labels: list[Tensor]
 
-    def add(self, decoder: Tensor, label: NDArray[np.uint8]) -> None:
+    def add(self, decoder: Tensor, label: ClassIds) -> None:
         """Count the pixels of one tile, and keep some for the temperature."""
         self.confusion.add(label, decoder.argmax(0).to(torch.uint8).numpy())
-        labeled = torch.from_numpy(np.flatnonzero(label != IGNORE))
+        labeled = torch.from_numpy(np.flatnonzero(label != UNLABELED))
         chosen = labeled[:: max(1, len(labeled) // _PIXELS_PER_TILE)]
         self.log_probabilities.append(decoder.flatten(1)[:, chosen].T.clamp(min=1e-12).log())
         self.labels.append(torch.from_numpy(label.reshape(-1))[chosen].long())

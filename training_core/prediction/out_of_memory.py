@@ -13,7 +13,6 @@ import torch
 
 from training_core.base.errors import MemoryLimitError
 from training_core.base.i18n import tr
-from training_core.prediction.sliding_window import WINDOW_PX
 from training_core.settings.schema import InferenceConfig
 
 Result = TypeVar("Result")
@@ -86,7 +85,7 @@ def with_smaller_windows(
                 raise
         # after the except clause: the error held on to what the prediction had in memory
         release(device)
-        window = config.window_px or WINDOW_PX
+        window = config.side_px
         if window <= MIN_WINDOW_PX:
             raise MemoryLimitError(
                 f"there is not enough memory to predict, even in windows of {window} px",

@@ -11,7 +11,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from training_core.class_maps.tile_result import Part, TileResult
+from training_core.class_maps.tile_result import Branch, TileResult
 from training_core.compute.device import Compute, choose_compute
 from training_core.compute.processes import own_device
 from training_core.data.pixel_size import check_zoom, zoom_to_run
@@ -19,7 +19,7 @@ from training_core.network.fold_batchnorm import fold
 from training_core.network.model import UniSemAlign, build_model, placed
 from training_core.prediction.calibration import read_readout
 from training_core.prediction.out_of_memory import with_smaller_windows
-from training_core.prediction.sliding_window import Readout, predict_image, predict_parts
+from training_core.prediction.sliding_window import Readout, predict_branches, predict_image
 from training_core.project import TissueClass
 from training_core.runs import checkpoint as checkpoints
 from training_core.runs.run_folder import read_run
@@ -57,9 +57,9 @@ class Predictor:
             config, lambda inference: predict_image(self.model, image, inference, self.compute, readout)
         )
 
-    def parts(
+    def branches(
         self, image: NDArray[np.uint8], mpp_um: float | None = None, views: int | None = None
-    ) -> dict[Part, NDArray[np.uint8]]:
+    ) -> dict[Branch, NDArray[np.uint8]]:
         """What the decoder, the prototypes and the text each say of an image, as `predict`: class indices (H, W).
 
         Raises
@@ -68,7 +68,7 @@ class Predictor:
         """
         readout, config = self._seen(mpp_um, views)
         return self.fitting(
-            config, lambda inference: predict_parts(self.model, image, inference, self.compute, readout.scale)
+            config, lambda inference: predict_branches(self.model, image, inference, self.compute, readout.scale)
         )
 
     def _seen(self, mpp_um: float | None, views: int | None) -> tuple[Readout, InferenceConfig]:

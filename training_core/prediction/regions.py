@@ -26,7 +26,7 @@ from training_core.network.model import UniSemAlign
 from training_core.prediction.blend import Part, RollingBlend
 from training_core.prediction.predictor import Predictor
 from training_core.prediction.resampling import Axis, enlarge, shrink
-from training_core.prediction.sliding_window import VIEWS, WINDOW_PX, Readout, resampled_size, window_starts
+from training_core.prediction.sliding_window import Readout, resampled_size, window_starts
 from training_core.settings.schema import InferenceConfig
 
 Pixels = NDArray[np.uint8]
@@ -86,7 +86,7 @@ class Grid:
 
 def make_grid(size: tuple[int, int], scale: float, config: InferenceConfig) -> Grid:
     """The windows of an image (height, width) that is resampled by `scale`, those of `predict_image`."""
-    seen, side = resampled_size(size, scale), config.window_px or WINDOW_PX
+    seen, side = resampled_size(size, scale), config.side_px
     rows, columns = (tuple(window_starts(length, side, config.stride_fraction)) for length in seen)
     return Grid((Axis(size[0], seen[0]), Axis(size[1], seen[1])), rows, columns, side)
 
@@ -157,9 +157,7 @@ def stream_regions(
     writes: deque[Future[None]] = deque()
     with ThreadPoolExecutor(1, "write") as writer:
         for windows, pixels in _read_ahead(image, grid, compute):
-            answers = window_probabilities(
-                model, _as_seen(windows, pixels, grid, compute), config.views or VIEWS, compute
-            )
+            answers = window_probabilities(model, _as_seen(windows, pixels, grid, compute), config.n_views, compute)
             for window, answer in zip(windows, answers, strict=True):
                 part = blend.add(window.row, window.column, answer)
                 if (result := _finished(part, grid, readout.temperature, ids)) is not None:

@@ -15,19 +15,13 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from training_core.class_maps.tile_result import Part, TileResult
+from training_core.base.arrays import MIN_SIDE_PX
+from training_core.class_maps.tile_result import Branch, TileResult
 from training_core.compute.device import Compute
 from training_core.network.model import Output, UniSemAlign
 from training_core.settings.schema import InferenceConfig
 
 Pixels = NDArray[np.uint8]
-
-WINDOW_PX = 1024
-"""Side of the sliding window where none is set."""
-VIEWS = 4
-"""Views that are averaged where their number is not set."""
-MIN_SIDE_PX = 32
-"""No image gets smaller than this when it is resampled."""
 
 
 @dataclass(frozen=True)
@@ -56,16 +50,16 @@ def predict_image(
     return TileResult(prediction, confidence, fused_label, fused_confidence)
 
 
-def predict_parts(
+def predict_branches(
     model: UniSemAlign, image: Pixels, config: InferenceConfig, compute: Compute, scale: float = 1.0
-) -> dict[Part, Pixels]:
+) -> dict[Branch, Pixels]:
     """Class indices (H, W) uint8 that each part of the fused logits says alone; a branch that is off is left out."""
-    found: tuple[Part, ...] = ()
+    found: tuple[Branch, ...] = ()
 
     def logits(output: Output) -> Sequence[Tensor]:
         nonlocal found
         similar = model.similarities(output)
-        maps = {Part.DECODER: output.logits, Part.PROTOTYPES: similar.prototype, Part.TEXT: similar.text}
+        maps = {Branch.DECODER: output.logits, Branch.PROTOTYPES: similar.prototype, Branch.TEXT: similar.text}
         there = {part: each for part, each in maps.items() if each is not None}
         found = tuple(there)
         return tuple(there.values())
@@ -97,7 +91,7 @@ def predict_probabilities(
     sums: Tensor | None = None
     for top, left, bottom, right in _windows(pixels.shape[-2], pixels.shape[-1], config):
         window = pixels[:, :, top:bottom, left:right].to(compute.device)
-        answer = _over_views(model, window, wanted, config.views or VIEWS, compute).cpu()
+        answer = _over_views(model, window, wanted, config.n_views, compute).cpu()
         sums = torch.zeros(*answer.shape[:2], *pixels.shape[-2:]) if sums is None else sums
         sums[:, :, top:bottom, left:right] += _blend_weight(bottom - top, right - left) * answer
     assert sums is not None
@@ -129,7 +123,7 @@ def _probabilities(model: UniSemAlign, window: Tensor, logits: Logits, compute: 
 
 def _windows(height: int, width: int, config: InferenceConfig) -> Iterator[tuple[int, int, int, int]]:
     """Windows that cover the image evenly, neighbours at most a stride apart: (top, left, bottom, right)."""
-    side = config.window_px or WINDOW_PX
+    side = config.side_px
     for top in window_starts(height, side, config.stride_fraction):
         for left in window_starts(width, side, config.stride_fraction):
             yield top, left, min(top + side, height), min(left + side, width)

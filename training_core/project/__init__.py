@@ -1,5 +1,6 @@
 """The project folder: pictures, classes, labels, splits, rounds and runs. Torch-free."""
 
+from training_core.base.arrays import UNLABELED
 from training_core.project.classes import (
     check_classes,
     default_classes,
@@ -10,16 +11,7 @@ from training_core.project.classes import (
 )
 from training_core.project.project import Project
 from training_core.project.prompts import default_prompt, suggest_prompt
-from training_core.project.records import (
-    UNLABELED,
-    LabelEdit,
-    LabelSource,
-    Round,
-    Tile,
-    TilePrediction,
-    TileState,
-    TissueClass,
-)
+from training_core.project.records import LabelEdit, LabelSource, Round, Tile, TilePrediction, TileState, TissueClass
 
 __all__ = [
     "UNLABELED",

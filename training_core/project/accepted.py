@@ -11,18 +11,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from training_core.base.arrays import UNLABELED, ClassIds
 from training_core.base.errors import MaskError
 from training_core.io import encode_png, read_mask
 from training_core.io.atomic import StagedFiles
 from training_core.project.labels import empty_label, read_label, size_error
-from training_core.project.records import UNLABELED, LabelSource, Tile
+from training_core.project.records import LabelSource, Tile
 
 ACCEPTED_FOLDER = "accepted"
 _BY_HAND = (LabelSource.PAINTED, LabelSource.CORRECTED, LabelSource.IMPORTED)
-
-Ids = NDArray[np.uint8]
 
 
 def accepted_path(project: Path, name: str) -> Path:
@@ -30,7 +28,7 @@ def accepted_path(project: Path, name: str) -> Path:
     return project / ACCEPTED_FOLDER / f"{name}.png"
 
 
-def read_accepted(project: Path, tile: Tile) -> Ids:
+def read_accepted(project: Path, tile: Tile) -> ClassIds:
     """The class ids (H, W) that were accepted for a tile, 255 where none was.
 
     Raises
@@ -46,7 +44,7 @@ def read_accepted(project: Path, tile: Tile) -> Ids:
     return ids
 
 
-def stage_accepted(files: StagedFiles, project: Path, tile: Tile, after: Ids, source: LabelSource) -> None:
+def stage_accepted(files: StagedFiles, project: Path, tile: Tile, after: ClassIds, source: LabelSource) -> None:
     """Add to `files` what changes in the record when the tile's label (H, W) becomes `after`.
 
     A damaged label or record keeps nobody from saving: what cannot be read counts as painted.
@@ -64,7 +62,7 @@ def stage_accepted(files: StagedFiles, project: Path, tile: Tile, after: Ids, so
         files.add(accepted_path(project, tile.name), encode_png(record))
 
 
-def _or_empty(read: Callable[[Path, Tile], Ids], project: Path, tile: Tile) -> Ids:
+def _or_empty(read: Callable[[Path, Tile], ClassIds], project: Path, tile: Tile) -> ClassIds:
     try:
         return read(project, tile)
     except MaskError:

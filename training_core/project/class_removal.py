@@ -12,15 +12,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from training_core.base.arrays import UNLABELED, BoolMask, ClassIds
 from training_core.base.errors import ProjectError
+from training_core.base.progress import ReportProgress
 from training_core.project.class_changes import class_of, with_class_removed
 from training_core.project.classes import check_classes
-from training_core.project.creation import Progress
 from training_core.project.index import Index
 from training_core.project.labels import make_edit, read_history, read_label, stage_label
-from training_core.project.records import UNLABELED, LabelSource, LabelStatus, Tile, TissueClass
+from training_core.project.records import LabelSource, LabelStatus, Tile, TissueClass
 from training_core.project.store import Transaction
 
 _FAST = 1
@@ -35,12 +35,12 @@ class TakenPixels:
     accepted: bool
 
     @classmethod
-    def of(cls, where: NDArray[np.bool_], accepted: bool) -> TakenPixels:
+    def of(cls, where: BoolMask, accepted: bool) -> TakenPixels:
         """Pack a mask (H, W)."""
         height, width = where.shape
         return cls(zlib.compress(np.packbits(where).tobytes(), _FAST), (height, width), accepted)
 
-    def where(self) -> NDArray[np.bool_]:
+    def where(self) -> BoolMask:
         """The mask (H, W)."""
         bits = np.frombuffer(zlib.decompress(self.packed), np.uint8)
         return np.unpackbits(bits, count=self.shape[0] * self.shape[1]).astype(bool).reshape(self.shape)
@@ -70,7 +70,7 @@ def users(index: Index, class_id: int) -> tuple[Tile, ...]:
     return tuple(tile for tile in index.tiles if tile.name in using)
 
 
-def count_pixels(project: Path, index: Index, class_id: int, progress: Progress | None) -> dict[str, int]:
+def count_pixels(project: Path, index: Index, class_id: int, progress: ReportProgress | None) -> dict[str, int]:
     """How many pixels are labelled as the class, by the names of the tiles that use it.
 
     Raises
@@ -83,7 +83,7 @@ def count_pixels(project: Path, index: Index, class_id: int, progress: Progress 
 
 
 def stage_removal(
-    change: Transaction, project: Path, class_id: int, into: int, progress: Progress | None
+    change: Transaction, project: Path, class_id: int, into: int, progress: ReportProgress | None
 ) -> RemovedClass:
     """Take the class out of the index and of all labels; `into` takes its pixels.
 
@@ -111,7 +111,7 @@ def stage_removal(
     return RemovedClass(removed, index.classes.index(removed), into, pixels)
 
 
-def stage_return(change: Transaction, project: Path, removed: RemovedClass, progress: Progress | None) -> None:
+def stage_return(change: Transaction, project: Path, removed: RemovedClass, progress: ReportProgress | None) -> None:
     """Bring a class back with its id; pixels that were labelled as something else since stay as they are.
 
     Raises
@@ -132,7 +132,7 @@ def _stage(
     change: Transaction,
     project: Path,
     tile: Tile,
-    label: NDArray[np.uint8],
+    label: ClassIds,
     source: LabelSource,
     accepted: bool | None = None,
 ) -> LabelStatus:
@@ -140,7 +140,7 @@ def _stage(
     return stage_label(change.files, project, tile.name, label, edits)
 
 
-def _told(tiles: tuple[Tile, ...], progress: Progress | None) -> Iterator[Tile]:
+def _told(tiles: tuple[Tile, ...], progress: ReportProgress | None) -> Iterator[Tile]:
     """The tiles one by one, each said to `progress`."""
     for number, tile in enumerate(tiles):
         if progress is not None:

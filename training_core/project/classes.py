@@ -6,9 +6,10 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from training_core.base.arrays import UNLABELED
 from training_core.base.errors import ProjectError
 from training_core.project.prompts import default_prompt
-from training_core.project.records import MAX_CLASS_ID, UNLABELED, TissueClass
+from training_core.project.records import MAX_CLASS_ID, TissueClass
 
 # Okabe and Ito's palette (https://jfly.uni-koeln.de/color), told apart with every common colour blindness, in an
 # order that stands out on pink and purple tissue first; background is a neutral grey outside it.

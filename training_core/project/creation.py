@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from training_core.base.errors import writing
+from training_core.base.progress import ReportProgress
 from training_core.io import read_image
 from training_core.io.atomic import write_synced
 from training_core.io.resolution import file_mpp_um
@@ -21,8 +22,6 @@ from training_core.project.labels import LABELS_FOLDER, now
 from training_core.project.records import LabelStatus, Tile, TissueClass
 
 IMAGES_FOLDER = "images"
-Progress = Callable[[int, int, str], None]
-"""Called with (done, total, what is being done)."""
 
 
 class TileSource(Protocol):
@@ -77,7 +76,7 @@ def build(
     classes: tuple[TissueClass, ...],
     sources: Sequence[TileSource],
     plan: LabelPlan,
-    progress: Progress | None = None,
+    progress: ReportProgress | None = None,
 ) -> None:
     """Make the project folder `path`; on any failure nothing of it is left.
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from training_core.base.arrays import UNLABELED, ClassIds
 from training_core.base.errors import MaskError, ProjectError, writing
 from training_core.io import encode_png, read_mask
 from training_core.io.atomic import write_synced
@@ -21,7 +21,7 @@ from training_core.project.labels import (
     summarize,
     value_counts,
 )
-from training_core.project.records import UNLABELED, LabelSource, LabelStatus, Tile, TissueClass
+from training_core.project.records import LabelSource, LabelStatus, Tile, TissueClass
 from training_core.project.sources import find_masks, resolve_names
 
 
@@ -71,7 +71,7 @@ def plan_labels(
     return LabelPlan(chosen, values, val_names)
 
 
-def map_mask(path: Path, mask: NDArray[np.uint8], mask_values: Mapping[int, int]) -> NDArray[np.uint8]:
+def map_mask(path: Path, mask: ClassIds, mask_values: Mapping[int, int]) -> ClassIds:
     """The mask (H, W) with its values replaced by class ids.
 
     Raises
@@ -90,7 +90,7 @@ def map_mask(path: Path, mask: NDArray[np.uint8], mask_values: Mapping[int, int]
                 f"only values that --classes names ({known})",
                 hint,
             )
-    mapped: NDArray[np.uint8] = table[mask]
+    mapped: ClassIds = table[mask]
     return mapped
 
 
@@ -110,7 +110,7 @@ def import_label(project: Path, tile: Tile, path: Path, mask_values: Mapping[int
     return summarize(label, edits)
 
 
-def write_label_files(project: Path, name: str, label: NDArray[np.uint8], history: bytes) -> None:
+def write_label_files(project: Path, name: str, label: ClassIds, history: bytes) -> None:
     """Write both files of a label in a project that nobody sees yet.
 
     Raises

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from training_core.base.progress import ReportProgress
 from training_core.io import read_mask
 from training_core.io.resolution import file_mpp_um
 from training_core.io.slides import is_slide, states_resolution
-from training_core.project.creation import Progress
 from training_core.project.labels import value_counts
 from training_core.project.sources import check_names, find_images, find_masks
 
@@ -52,7 +52,7 @@ def inspect_images(paths: Sequence[Path]) -> FoundImages:
     return FoundImages(images, slides, file_mpp_um(images[0]) if images else None, unsized)
 
 
-def inspect_masks(folder: Path, images: Sequence[Path], progress: Progress | None = None) -> FoundMasks:
+def inspect_masks(folder: Path, images: Sequence[Path], progress: ReportProgress | None = None) -> FoundMasks:
     """Which values the masks of these images have.
 
     Raises

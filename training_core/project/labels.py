@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from training_core.base.arrays import UNLABELED, ClassIds
 from training_core.base.errors import MaskError, ProjectError
 from training_core.io import encode_png, read_mask
 from training_core.io.atomic import StagedFiles
-from training_core.project.records import UNLABELED, LabelEdit, LabelSource, LabelStatus, Tile
+from training_core.project.records import LabelEdit, LabelSource, LabelStatus, Tile
 
 LABELS_FOLDER = "labels"
 
@@ -40,12 +41,12 @@ def history_path(project: Path, name: str) -> Path:
     return project / LABELS_FOLDER / f"{name}.json"
 
 
-def empty_label(tile: Tile) -> NDArray[np.uint8]:
+def empty_label(tile: Tile) -> ClassIds:
     """A label (H, W) in which nothing is labelled."""
     return np.full((tile.height_px, tile.width_px), UNLABELED, dtype=np.uint8)
 
 
-def read_label(project: Path, tile: Tile) -> NDArray[np.uint8]:
+def read_label(project: Path, tile: Tile) -> ClassIds:
     """The tile's label (H, W), all 255 where there is none.
 
     Raises
@@ -61,7 +62,7 @@ def read_label(project: Path, tile: Tile) -> NDArray[np.uint8]:
     return label
 
 
-def check_label(tile: Tile, label: NDArray[Any], class_ids: Collection[int]) -> NDArray[np.uint8]:
+def check_label(tile: Tile, label: NDArray[Any], class_ids: Collection[int]) -> ClassIds:
     """The label as uint8, if it has the tile's size and holds only class ids and 255.
 
     Raises
@@ -123,13 +124,13 @@ def now() -> str:
 
 
 def make_edit(
-    label: NDArray[np.uint8], source: LabelSource, run_id: str | None, region: Any, accepted: bool | None = None
+    label: ClassIds, source: LabelSource, run_id: str | None, region: Any, accepted: bool | None = None
 ) -> LabelEdit:
     """The record of a change that led to this label."""
     return LabelEdit(source, now(), int(np.count_nonzero(label != UNLABELED)), run_id, region, accepted)
 
 
-def summarize(label: NDArray[np.uint8], edits: tuple[LabelEdit, ...]) -> LabelStatus:
+def summarize(label: ClassIds, edits: tuple[LabelEdit, ...]) -> LabelStatus:
     """What the index keeps about a label with these edits."""
     accepted = False
     for edit in edits:
@@ -142,7 +143,7 @@ def summarize(label: NDArray[np.uint8], edits: tuple[LabelEdit, ...]) -> LabelSt
 
 
 def stage_label(
-    files: StagedFiles, project: Path, name: str, label: NDArray[np.uint8], edits: tuple[LabelEdit, ...]
+    files: StagedFiles, project: Path, name: str, label: ClassIds, edits: tuple[LabelEdit, ...]
 ) -> LabelStatus:
     """Add the two files of a label to `files`; what the index should say is returned."""
     files.add(label_path(project, name), encode_png(label))

@@ -8,10 +8,11 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 from numpy.typing import NDArray
 
+from training_core.base.arrays import UNLABELED, BoolMask, ClassIds, Rgb8
 from training_core.base.errors import ProjectError
+from training_core.base.progress import ReportProgress
 from training_core.io import read_image
 from training_core.io.slides import SlideOptions
 from training_core.project import runs as runs_folder
@@ -20,7 +21,7 @@ from training_core.project.accepted import ACCEPTED_FOLDER, read_accepted, stage
 from training_core.project.class_changes import with_class_added, with_class_changed, with_class_removed
 from training_core.project.class_removal import RemovedClass, count_pixels, stage_removal, stage_return
 from training_core.project.classes import check_classes
-from training_core.project.creation import IMAGES_FOLDER, Progress, build
+from training_core.project.creation import IMAGES_FOLDER, build
 from training_core.project.importing import plan_labels
 from training_core.project.index import INDEX_NAME, Index
 from training_core.project.interrupted_runs import UnfinishedRun, discard_run, unfinished_run
@@ -35,19 +36,9 @@ from training_core.project.labels import (
     stage_label,
     summarize,
 )
-from training_core.project.records import (
-    UNLABELED,
-    LabelEdit,
-    LabelSource,
-    Round,
-    Tile,
-    TilePrediction,
-    TileState,
-    TissueClass,
-)
+from training_core.project.records import LabelEdit, LabelSource, Round, Tile, TilePrediction, TileState, TissueClass
 from training_core.project.rejections import (
     REJECTED_FOLDER,
-    Mask,
     Rejection,
     index_again,
     read_rejection,
@@ -98,7 +89,7 @@ class Project:
         reference: bool = False,
         mpp_um: float | None = None,
         slides: SlideOptions | None = None,
-        progress: Progress | None = None,
+        progress: ReportProgress | None = None,
     ) -> Project:
         """Make the project folder `path` from files and folders of pictures; complete, or not at all.
 
@@ -192,7 +183,7 @@ class Project:
                 return moved
         return path
 
-    def image(self, name: str) -> NDArray[np.uint8]:
+    def image(self, name: str) -> Rgb8:
         """The tile's picture (H, W, 3).
 
         Raises
@@ -214,7 +205,7 @@ class Project:
         """The tiles whose pictures are not where they should be."""
         return tuple(tile.name for tile in self.tiles if not self.image_path(tile.name).exists())
 
-    def thumbnail(self, name: str, size_px: int = 96) -> NDArray[np.uint8]:
+    def thumbnail(self, name: str, size_px: int = 96) -> Rgb8:
         """The tile as (h, w, 3) with its longer side at most `size_px`; kept in cache/.
 
         Raises
@@ -225,7 +216,7 @@ class Project:
 
     # --- labels --------------------------------------------------------------------------------------------------
 
-    def label(self, name: str) -> NDArray[np.uint8]:
+    def label(self, name: str) -> ClassIds:
         """The tile's label (H, W): class ids, 255 where nothing is labelled.
 
         Raises
@@ -280,7 +271,7 @@ class Project:
             status = stage_label(change.files, self.path, name, checked, edits)
             change.index = dataclasses.replace(index, labels={**index.labels, name: status})
 
-    def accepted(self, name: str) -> NDArray[np.uint8]:
+    def accepted(self, name: str) -> ClassIds:
         """The class ids (H, W) that were accepted for the tile, 255 elsewhere; a label that differs was painted.
 
         Raises
@@ -322,7 +313,7 @@ class Project:
         """
         self._change_rejection(name, lambda before: before.with_tile(run_id))
 
-    def reject_area(self, name: str, where: Mask, run_id: str) -> None:
+    def reject_area(self, name: str, where: BoolMask, run_id: str) -> None:
         """Remember that this run's prediction is wrong in `where`, (H, W): no round learns from its guesses there.
 
         Raises
@@ -419,7 +410,7 @@ class Project:
             change.index, changed = with_class_changed(change.index, class_id, name, color, prompt)
             return changed
 
-    def class_pixels(self, class_id: int, progress: Progress | None = None) -> dict[str, int]:
+    def class_pixels(self, class_id: int, progress: ReportProgress | None = None) -> dict[str, int]:
         """How many pixels are labelled as the class, by the names of the tiles that use it; their labels are read.
 
         Raises
@@ -428,7 +419,9 @@ class Project:
         """
         return count_pixels(self.path, self._store.read(), class_id, progress)
 
-    def remove_class(self, class_id: int, into: int | None = None, progress: Progress | None = None) -> RemovedClass:
+    def remove_class(
+        self, class_id: int, into: int | None = None, progress: ReportProgress | None = None
+    ) -> RemovedClass:
         """Remove a class; the other classes keep their ids. Returns what `restore_class` needs to bring it back.
 
         into: what pixels that are labelled as it become: another class's id, or 255 for not labelled. Without it a
@@ -444,7 +437,7 @@ class Project:
                 with_class_removed(change.index, class_id)  # raises where a label uses it
             return stage_removal(change, self.path, class_id, UNLABELED if into is None else into, progress)
 
-    def restore_class(self, removed: RemovedClass, progress: Progress | None = None) -> None:
+    def restore_class(self, removed: RemovedClass, progress: ReportProgress | None = None) -> None:
         """Bring a removed class back, with its id, its place and its pixels, where they are not labelled anew since.
 
         Raises

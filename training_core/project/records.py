@@ -9,8 +9,7 @@ from typing import ClassVar, Literal
 
 from pydantic import ConfigDict
 
-UNLABELED: int = 255
-"""The value of a pixel that nobody has labelled."""
+from training_core.base.arrays import UNLABELED
 
 MAX_CLASS_ID = UNLABELED - 1
 

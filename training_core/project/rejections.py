@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from training_core.base.arrays import BoolMask
 from training_core.io import encode_png, read_mask
 from training_core.project.index import Index, RejectedArea
 from training_core.project.labels import size_error
@@ -22,8 +23,6 @@ from training_core.project.store import Transaction
 REJECTED_FOLDER = "rejected"
 BEFORE, NOW = 128, 255
 """Values of rejected/NAME.png: a prediction of an earlier run was rejected here, or that of the run in the index."""
-
-Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -39,17 +38,17 @@ class Rejection:
     hidden: tuple[str, ...] = ()
 
     @property
-    def where(self) -> Mask:
+    def where(self) -> BoolMask:
         """(H, W): what is rejected, whenever that was."""
         return np.asarray(self.values != 0)
 
-    def of_run(self, run_id: str) -> Mask:
+    def of_run(self, run_id: str) -> BoolMask:
         """(H, W): where the prediction of this run is rejected."""
         if run_id in self.hidden:
             return np.ones(self.values.shape, dtype=bool)
         return np.asarray((self.values == NOW) & (self.run_id == run_id))
 
-    def with_area(self, where: Mask, run_id: str) -> Rejection:
+    def with_area(self, where: BoolMask, run_id: str) -> Rejection:
         """The same, and this run's prediction rejected in `where`, (H, W)."""
         values = self.values if run_id == self.run_id else np.minimum(self.values, BEFORE)
         return dataclasses.replace(self, values=np.where(where, NOW, values).astype(np.uint8), run_id=run_id)
@@ -59,7 +58,7 @@ class Rejection:
         whole = self.with_area(np.ones(self.values.shape, dtype=bool), run_id)
         return dataclasses.replace(whole, hidden=tuple(dict.fromkeys((*self.hidden, run_id))))
 
-    def without(self, where: Mask) -> Rejection:
+    def without(self, where: BoolMask) -> Rejection:
         """The same, and nothing rejected in `where`, (H, W)."""
         return dataclasses.replace(self, values=np.where(where, 0, self.values).astype(np.uint8))
 

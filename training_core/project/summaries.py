@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
+from training_core.base.arrays import UNLABELED, ClassIds, Confidence8
 from training_core.base.errors import writing
-from training_core.project.records import UNLABELED
 from training_core.project.runs import RUNS_FOLDER
 
 SUMMARIES_NAME = "tiles.jsonl"
@@ -44,9 +43,9 @@ _summary = TypeAdapter(TileSummary)
 
 def summarize(
     tile: str,
-    prediction: NDArray[np.uint8],
-    confidence: NDArray[np.uint8],
-    before: NDArray[np.uint8] | None = None,
+    prediction: ClassIds,
+    confidence: Confidence8,
+    before: ClassIds | None = None,
 ) -> TileSummary:
     """Of a prediction (H, W) in class ids, its confidence (H, W) as 0..255, and the prediction of the run before."""
     changed = None
@@ -87,6 +86,6 @@ def read_summaries(project: Path, run_id: str) -> dict[str, TileSummary]:
     return summaries
 
 
-def _shares(ids: NDArray[np.uint8], total: int) -> dict[int, float]:
+def _shares(ids: ClassIds, total: int) -> dict[int, float]:
     counts = np.bincount(ids, minlength=UNLABELED + 1)
     return {int(i): round(float(counts[i]) / total, 6) for i in np.flatnonzero(counts)}

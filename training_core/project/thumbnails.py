@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
+from training_core.base.arrays import Rgb8
 from training_core.base.errors import StorageError
 from training_core.io import write_png
 from training_core.project.records import Tile
@@ -16,7 +16,7 @@ from training_core.project.records import Tile
 CACHE_FOLDER = "cache"
 
 
-def thumbnail(project: Path, tile: Tile, image: Callable[[], NDArray[np.uint8]], size_px: int) -> NDArray[np.uint8]:
+def thumbnail(project: Path, tile: Tile, image: Callable[[], Rgb8], size_px: int) -> Rgb8:
     """The tile as (h, w, 3) uint8 with its longer side at most `size_px`, from the cache or from `image()`.
 
     Raises
@@ -37,7 +37,7 @@ def thumbnail(project: Path, tile: Tile, image: Callable[[], NDArray[np.uint8]],
     return small
 
 
-def _read_cached(path: Path) -> NDArray[np.uint8] | None:
+def _read_cached(path: Path) -> Rgb8 | None:
     if not path.is_file():
         return None
     try:

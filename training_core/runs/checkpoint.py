@@ -21,14 +21,12 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor
 
 from training_core.base.errors import CheckpointError, writing
 from training_core.io import atomic_write
 from training_core.io.atomic import sync_folder
 from training_core.network.model import UniSemAlign
-
-Tensors = dict[str, Tensor]
+from training_core.network.weight_files import Tensors
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ from pydantic.fields import FieldInfo
 from training_core.settings.files import parse_setting
 from training_core.settings.schema import Config
 
-Kind = Literal["flag", "choice", "whole number", "number", "text", "numbers"]
+FieldKind = Literal["flag", "choice", "whole number", "number", "text", "numbers"]
 
 _BOUNDS = {"ge": "at least {}", "gt": "above {}", "le": "at most {}", "lt": "below {}"}
-_NUMBERS: dict[type, Kind] = {bool: "flag", int: "whole number", float: "number", str: "text"}
+_NUMBERS: dict[type, FieldKind] = {bool: "flag", int: "whole number", float: "number", str: "text"}
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Setting:
     section: str
     name: str
     description: str
-    kind: Kind
+    kind: FieldKind
     optional: bool
     choices: tuple[Any, ...] = ()
     length: int = 0
@@ -113,7 +113,7 @@ def _setting(name: str, field: FieldInfo, section: str) -> Setting:
     (annotation,) = (each for each in kinds if each is not type(None))
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Literal:
-        kind: Kind = "choice"
+        kind: FieldKind = "choice"
     elif origin is tuple:
         kind = "numbers"
     else:

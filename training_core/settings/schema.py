@@ -196,6 +196,12 @@ class TeacherConfig(_Section):
     ema_decay: float = Field(0.99, ge=0, lt=1, description="0: the student is its own teacher, as in the paper")
 
 
+WINDOW_PX = 1024
+"""Side of the sliding window where none is set."""
+VIEWS = 4
+"""Views that are averaged where their number is not set."""
+
+
 class InferenceConfig(_Section):
     """The sliding window."""
 
@@ -211,6 +217,16 @@ class InferenceConfig(_Section):
         description="predictions averaged: of the image, 2 or 4 with quarter turns, 8 of its mirror image too; "
         "None: 4, for a ViT, whose passes are dear, 1",
     )
+
+    @property
+    def side_px(self) -> int:
+        """Side of the window that is used."""
+        return self.window_px or WINDOW_PX
+
+    @property
+    def n_views(self) -> int:
+        """How many views are averaged."""
+        return self.views or VIEWS
 
 
 class RuntimeConfig(_Section):

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from training_core.base.arrays import UNLABELED
 from training_core.base.errors import ProjectError
 from training_core.base.i18n import tr
 from training_core.data.pixel_size import choose_run_mpp, zoom_to_run
-from training_core.project import UNLABELED, Project, Tile
+from training_core.project import Project, Tile
 from training_core.project.splits import usable_tiles
 from training_core.runs.run_folder import Split
 from training_core.settings.schema import Config

@@ -13,7 +13,6 @@ import numpy as np
 
 from training_core.data.pixel_size import zoom_to_run
 from training_core.prediction.calibration import candidate_scales, usual_scale
-from training_core.prediction.sliding_window import VIEWS
 from training_core.project import Project
 from training_core.runs.run_folder import Split
 from training_core.settings.schema import Config
@@ -65,7 +64,7 @@ class Forecast:
     def __init__(self, project: Project, split: Split, scored: Sequence[str], config: Config, budget: Budget) -> None:
         """scored: the tiles of each validation."""
         self._project, self._config, self._budget = project, config, budget
-        self._views, self._scale = config.inference.views or VIEWS, usual_scale(config)
+        self._views, self._scale = config.inference.n_views, usual_scale(config)
         self._scored_px = self.pixels(scored)
         self._all_px = self.pixels(tile.name for tile in project.tiles)
         scales = candidate_scales(config) if split.val else ()

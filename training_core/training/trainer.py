@@ -28,7 +28,6 @@ from training_core.network.model import UniSemAlign
 from training_core.pixel_classifier.first_overlay import QuickStart
 from training_core.prediction import out_of_memory
 from training_core.prediction.calibration import candidate_scales, read_readout, usual_scale
-from training_core.prediction.sliding_window import VIEWS
 from training_core.project import Project
 from training_core.runs import checkpoint as checkpoints
 from training_core.runs.run_folder import Split, peak_rss_bytes, record_change
@@ -48,7 +47,7 @@ _SMALLER_BATCH = "smaller data.labeled_batch, data.unlabeled_batch or data.crop_
 
 
 @dataclass
-class Progress:
+class RunProgress:
     """Where a run stands."""
 
     step: int = 0
@@ -77,7 +76,7 @@ class Trainer:
         self.compute, self.messenger = compute, messenger
         self.project, self.pool, self.split, self.run_dir = project, pool, split, run_dir
         self.learner = Learner(model, config, len(pool.class_ids), compute)
-        self.progress = Progress()
+        self.progress = RunProgress()
         self._use(config)
         self.reader = Reader(self.learner, pool, config, self._warn, self._use_smaller_windows)
         self.shown: str | None = None
@@ -255,7 +254,7 @@ class Trainer:
         """Scores at the best of `scales`, where the network is read from now on."""
         started = time.monotonic()
         readout, scores = self.reader.measure(self._scored(), scales, views)
-        views = views or self.config.inference.views or VIEWS
+        views = views or self.config.inference.n_views
         self.forecast.validated(scales, views, time.monotonic() - started)
         if self.split.val and scores is not None:  # on training tiles it is surer than it has reason to be
             self.reader.readout = readout
@@ -296,7 +295,7 @@ class Trainer:
         # a finished run may have found another scale; the curve goes on at the one it was drawn at
         self.reader.readout = replace(read_readout(state), scale=usual_scale(self.config))
         best = Scores.from_json(state["best"]) if state["best"] else None
-        self.progress = Progress(step=state["step"], elapsed_s=state["elapsed_s"], best=best)
+        self.progress = RunProgress(step=state["step"], elapsed_s=state["elapsed_s"], best=best)
 
     def load_best(self, *, measure: bool) -> None:
         """Put the best checkpoint's weights into the predictor.

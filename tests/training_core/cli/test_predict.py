@@ -20,14 +20,14 @@ from PIL import Image
 from training_core.base.errors import ConfigError
 from training_core.base.torchrun import rank_and_size
 from training_core.class_maps.clean_up import CleanUp, clean_up
-from training_core.class_maps.tile_result import Part
+from training_core.class_maps.tile_result import Branch
 from training_core.cli import predict
 from training_core.cli.main import main
 from training_core.compute.device import Compute
 from training_core.io import read_image, read_mask
 from training_core.network.model import UniSemAlign
 from training_core.prediction.predictor import load_predictor
-from training_core.prediction.sliding_window import predict_parts, resampled_size
+from training_core.prediction.sliding_window import predict_branches, resampled_size
 from training_core.project import Project
 from training_core.project.classes import background_ids
 from training_core.settings.schema import AlignmentConfig, Config, InferenceConfig
@@ -168,10 +168,10 @@ def test_the_parts_say_what_their_own_logits_say(
     run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     image, out = picture(tmp_path / "a.png", 64, 80), tmp_path / "out"
-    command = ["predict", str(run_folder), str(image), "-o", str(out), "--parts", "--views", "1"]
+    command = ["predict", str(run_folder), str(image), "-o", str(out), "--branches", "--views", "1"]
     assert main(command) == 0
-    found = {part: read_mask(out / f"a.{part}.png") for part in Part}
-    np.testing.assert_array_equal(found[Part.DECODER], read_mask(out / "a.prediction.png"))
+    found = {branch: read_mask(out / f"a.{branch}.png") for branch in Branch}
+    np.testing.assert_array_equal(found[Branch.DECODER], read_mask(out / "a.prediction.png"))
     predictor = load_predictor(run_folder)
     scale = predictor.readout.scale
     with torch.inference_mode():
@@ -179,20 +179,23 @@ def test_the_parts_say_what_their_own_logits_say(
         seen = F.interpolate(pixels, size=resampled_size((64, 80), scale), mode="bilinear", antialias=True)
         output = predictor.model(predictor.model.normalize(seen).to(memory_format=torch.channels_last))
         similar = predictor.model.similarities(output)
-    for part, maps in ((Part.PROTOTYPES, similar.prototype), (Part.TEXT, similar.text)):
+    for part, maps in ((Branch.PROTOTYPES, similar.prototype), (Branch.TEXT, similar.text)):
         assert maps is not None
         whole = F.interpolate(maps.float().softmax(1), size=(64, 80), mode="bilinear")
         expected = predictor.class_ids[whole[0].argmax(0).numpy()]
         assert (found[part] == expected).mean() > 0.999, part  # near ties may fall otherwise
-    assert (found[Part.TEXT] != found[Part.PROTOTYPES]).any()
+    assert (found[Branch.TEXT] != found[Branch.PROTOTYPES]).any()
     monkeypatch.setattr(predict, "STREAM_ABOVE_MPX", 0.005)
-    assert main([*command[:4], str(tmp_path / "large"), "--parts"]) == 2
-    assert "leave --parts out" in capsys.readouterr().err
+    assert main([*command[:4], str(tmp_path / "large"), "--branches"]) == 2
+    assert "leave --branches out" in capsys.readouterr().err
 
 
 def test_a_branch_that_is_off_has_no_part(tmp_path: Path, tiny_model: Callable[..., UniSemAlign]) -> None:
     image = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
     cpu = Compute(torch.device("cpu"), "float32")
-    for off, left in (("use_text", {Part.DECODER, Part.PROTOTYPES}), ("use_prototypes", {Part.DECODER, Part.TEXT})):
+    for off, left in (
+        ("use_text", {Branch.DECODER, Branch.PROTOTYPES}),
+        ("use_prototypes", {Branch.DECODER, Branch.TEXT}),
+    ):
         model = tiny_model(3, alignment=AlignmentConfig(embedding_dim=8, **{off: False})).eval()
-        assert set(predict_parts(model, image, InferenceConfig(views=1), cpu)) == left
+        assert set(predict_branches(model, image, InferenceConfig(views=1), cpu)) == left

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from training_core.base.arrays import UNLABELED
 from training_core.cli.main import main
-from training_core.project import UNLABELED, LabelSource, Project
+from training_core.project import LabelSource, Project
 
 
 @pytest.fixture

@@ -11,9 +11,10 @@ import pytest
 import tifffile
 from PIL import Image
 
+from training_core.base.arrays import UNLABELED
 from training_core.base.errors import MaskError, ProjectError
 from training_core.export import export_masks
-from training_core.project import UNLABELED, LabelSource, Project
+from training_core.project import LabelSource, Project
 
 MakeProject = Callable[..., Project]
 

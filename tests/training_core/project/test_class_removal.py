@@ -9,9 +9,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from training_core.base.arrays import UNLABELED
 from training_core.base.errors import ProjectError, StorageError
 from training_core.cli.main import main
-from training_core.project import UNLABELED, LabelSource, Project, default_prompt, suggest_prompt
+from training_core.project import LabelSource, Project, default_prompt, suggest_prompt
 from training_core.project.prompts import _TISSUES, is_automatic
 
 MakeProject = Callable[..., Project]

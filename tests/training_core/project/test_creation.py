@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from training_core.base.arrays import UNLABELED
 from training_core.base.errors import ConfigError, ImageError, MaskError, ProjectError, StorageError
 from training_core.cli.main import main
 from training_core.io import write_tiff
 from training_core.project import (
-    UNLABELED,
     LabelSource,
     Project,
     TissueClass,

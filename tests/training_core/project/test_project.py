@@ -15,9 +15,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from training_core.base.arrays import UNLABELED
 from training_core.base.errors import ImageError, MaskError, ProjectError, StorageError
 from training_core.io import atomic_write
-from training_core.project import UNLABELED, LabelSource, Project, TileState, TissueClass, make_classes
+from training_core.project import LabelSource, Project, TileState, TissueClass, make_classes
 
 MakeProject = Callable[..., Project]
 

@@ -16,13 +16,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from training_core.base.arrays import UNLABELED
 from training_core.data.batches import BatchMaker
 from training_core.data.tile_pool import TilePool
 from training_core.demo import make_demo, read_truth
 from training_core.demo.compartments import BACKGROUND, BENIGN, CLASS_NAMES, NECROSIS, STROMA, TUMOR
 from training_core.demo.strokes import paint_strokes
 from training_core.io import read_mask, write_png
-from training_core.project import UNLABELED, LabelSource, Project
+from training_core.project import LabelSource, Project
 from training_core.settings.schema import resolve
 
 Pixels = NDArray[np.uint8]

@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from training_core.base.errors import UserError
+from training_core.base.progress import ReportProgress
 from training_core.io import atomic_write, encode_png, read_mask
 from training_core.measuring.accuracy import record as records
 from training_core.measuring.accuracy.datasets import Dataset, Item, check_masks
 from training_core.measuring.accuracy.provenance import digest, environment, file_hashes
 from training_core.measuring.accuracy.record import Record
-from training_core.measuring.accuracy.scoring import Progress, score_sets
+from training_core.measuring.accuracy.scoring import score_sets
 from training_core.measuring.accuracy.splits import departure
 from training_core.measuring.accuracy.training import SeedFailed, train_seed
 from training_core.messages.events import Event
@@ -68,7 +69,7 @@ class Display:
 
     say: Callable[[str], None]
     training: Callable[[], AbstractContextManager[Callable[[Event], None]]]
-    counting: Callable[[str], AbstractContextManager[Progress]]
+    counting: Callable[[str], AbstractContextManager[ReportProgress]]
 
 
 def run_benchmark(bench: Benchmark, seeds: int, out: Path, display: Display, *, overwrite: bool = False) -> Record:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from training_core.base.arrays import UNLABELED, ClassIds
 from training_core.base.errors import MaskError
+from training_core.base.progress import ReportProgress
 from training_core.class_maps.object_scores import ObjectCounts, compare_objects, connected_objects, true_objects
 from training_core.class_maps.pixel_scores import Calibration, Confusion
 from training_core.class_maps.tile_result import TileResult
@@ -17,10 +18,7 @@ from training_core.io import read_image, read_mask
 from training_core.io.resolution import file_mpp_um
 from training_core.measuring.accuracy.datasets import Dataset, Item
 from training_core.prediction.predictor import Predictor
-from training_core.project import UNLABELED
 from training_core.project.importing import map_mask
-
-Progress = Callable[[int, int, str], None]
 
 
 def score_sets(
@@ -28,7 +26,7 @@ def score_sets(
     dataset: Dataset,
     sets: Mapping[str, Sequence[Item]],
     min_object_um2: float,
-    progress: Progress | None = None,
+    progress: ReportProgress | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Figures of each set of images, by the set's name. An image that is in several sets is predicted once.
 
@@ -53,7 +51,7 @@ def score_sets(
 class _Measured:
     """One image: truth and prediction in class indices, and what its objects count."""
 
-    def __init__(self, truth: NDArray[np.uint8], result: TileResult, objects: ObjectCounts, seconds: float) -> None:
+    def __init__(self, truth: ClassIds, result: TileResult, objects: ObjectCounts, seconds: float) -> None:
         self.truth, self.result, self.objects, self.seconds = truth, result, objects, seconds
 
 

@@ -7,25 +7,25 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
+from training_core.base.arrays import UNLABELED
 from training_core.base.errors import writing
+from training_core.base.progress import ReportProgress
 from training_core.demo import make_demo, read_truth
 from training_core.io import atomic_write, encode_png, encode_tiff
 from training_core.measuring.accuracy.datasets import Dataset, Item
-from training_core.project import UNLABELED, Project, TissueClass
+from training_core.project import Project, TissueClass
 from training_core.project.sources import find_images
 from training_core.runs.run_folder import Split
 
-Progress = Callable[[int, int, str], None]
 TRAIN_SEED, HELD_OUT_SEED = 0, 1
 N_TRAIN, N_VAL, N_TEST = 40, 8, 24
 _LEGEND = "classes.json"
 
 
-def draw_dataset(folder: Path, progress: Progress | None = None) -> Dataset:
+def draw_dataset(folder: Path, progress: ReportProgress | None = None) -> Dataset:
     """The data set in `folder`, drawn first where it is not there yet: validation and test tiles by another seed.
 
     Raises
@@ -53,7 +53,7 @@ def demo_split(ratio: int) -> tuple[Split, str]:
     return Split(tuple(names[:count]), tuple(names[count:]), val), source
 
 
-def _draw(folder: Path, progress: Progress | None) -> None:
+def _draw(folder: Path, progress: ReportProgress | None) -> None:
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder) as scratch:

@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 
+from training_core.base.arrays import UNLABELED
 from training_core.base.errors import ConfigError
 from training_core.class_maps.pixel_scores import Confusion
 from training_core.demo import make_demo, read_truth
 from training_core.io import read_mask
 from training_core.measuring.speed.measure import record, spread
 from training_core.messages.events import OverlayReady, RunFailed, parse_event
-from training_core.project import UNLABELED, LabelSource, Project
+from training_core.project import LabelSource, Project
 
 _TILES = 22
 _PAINTED = 2

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import tifffile
 import torch
-from numpy.typing import NDArray
 
+from training_core.base.arrays import Rgb8
 from training_core.compute.device import choose_compute
 from training_core.demo.tissue import draw_glands
 from training_core.measuring.speed.measure import record, spread, timed
@@ -22,7 +22,7 @@ from training_core.network.fold_batchnorm import fold
 from training_core.network.model import build_model, placed
 from training_core.prediction.predictor import Predictor
 from training_core.prediction.regions import STREAM_STRIDE_FRACTION, make_grid, stream_image, window_probabilities
-from training_core.prediction.sliding_window import WINDOW_PX, Readout
+from training_core.prediction.sliding_window import Readout
 from training_core.project import make_classes
 from training_core.settings.schema import Config
 
@@ -39,7 +39,7 @@ def bench_predict(config: Config, *, side_px: int, repeats: int) -> dict[str, An
     long. All are measured in turns.
     """
     trained, predictor = _predictor(config, fold_it=False), _predictor(config, fold_it=True)
-    side = predictor.config.inference.window_px or WINDOW_PX
+    side = predictor.config.inference.side_px
     grid_config = predictor.config.inference.model_copy(update={"stride_fraction": STREAM_STRIDE_FRACTION})
     windows = list(make_grid((side_px, side_px), 1.0, grid_config).windows())
     network_px = sum((bottom - top) * (right - left) for top, left, bottom, right in (w.box for w in windows))
@@ -93,7 +93,7 @@ def _write_image(path: Path, side_px: int) -> None:
     """A tiled TIFF of drawn tissue, never whole in memory."""
     tiles = [draw_glands(0, number).picture for number in range(4)]
 
-    def content() -> Iterator[NDArray[np.uint8]]:
+    def content() -> Iterator[Rgb8]:
         rows = -(-side_px // _TILE_PX)
         return itertools.islice(itertools.cycle(tiles), rows * rows)
 
