@@ -43,6 +43,7 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
     )
     report.add_argument("records", type=Path, nargs="+", metavar="RECORD", help="record.json files")
     report.add_argument("-o", "--out", type=Path, required=True, metavar="FILE", help="the Markdown file to write")
+    report.add_argument("--title", default="Results", metavar="TEXT", help="heading of the document (default: Results)")
     report.set_defaults(run=run_report)
 
 
@@ -117,7 +118,7 @@ def run_report(args: argparse.Namespace) -> int:
     from training_core.measuring.accuracy.record import read_record
     from training_core.measuring.accuracy.report import render
 
-    atomic_write(args.out, render([read_record(path) for path in args.records]).encode())
+    atomic_write(args.out, render([read_record(path) for path in args.records], args.title).encode())
     print(f"{len(args.records)} records in {args.out}")
     return 0
 

@@ -30,6 +30,7 @@ SMALL = {
     "alignment": {"embedding_dim": 16},
     "runtime": {"device": "cpu", "precision": "float32"},
 }
+DOCS = Path(__file__).resolve().parents[3] / "docs"
 SPLIT = {"labeled": ("train_1", "train_2"), "unlabeled": ("train_3", "train_4"), "val": ("train_5", "train_6")}
 
 
@@ -287,8 +288,9 @@ def test_report_of_several_records(second: dict[str, Any], command: list[str], t
     other.write_text(json.dumps(floor))
     document = tmp_path / "docs" / "results.md"
     records = [str(Path(command[-1]) / "record.json"), str(other)]
-    assert main(["benchmark", "report", *records, "--out", str(document)]) == 0
+    assert main(["benchmark", "report", *records, "--out", str(document), "--title", "Both"]) == 0
     text = document.read_text()
+    assert text.startswith("# Both\n\nWritten by ")
     lines = [line for line in text.splitlines() if line.startswith("|")]
     assert sum("UniSemAlign, UNI [1]" in line for line in lines) == 2  # 10 % and 20 %
     assert [line for line in lines if "CRAG" in line] == []
@@ -304,6 +306,13 @@ def test_every_published_row_is_in_the_report(second: dict[str, Any]) -> None:
     text = render([second])
     for row in ROWS:
         assert (f"| {row.mdice:.2f} | {row.mjaccard:.2f} |" in text) == (row.target == "glas")
+
+
+@pytest.mark.parametrize("path", sorted(DOCS.glob("results*.md")), ids=lambda path: path.name)
+def test_documented_results_have_the_words_of_the_report(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    title = text.partition("\n")[0].removeprefix("# ")
+    assert text.startswith(render([], title))
 
 
 def test_what_is_no_record_is_refused(tmp_path: Path) -> None:

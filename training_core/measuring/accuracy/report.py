@@ -8,7 +8,7 @@ from typing import Any
 from training_core.measuring.accuracy.published import ROWS, SOURCES
 from training_core.measuring.accuracy.record import Record, done
 
-TITLES = {"glas": "GlaS", "crag": "CRAG", "demo": "Drawn tissue"}
+TITLES = {"glas": "GlaS", "crag": "CRAG", "demo": "Synthetic tissue"}
 _COLUMNS = (
     ("mDice", "mDice %", 2),
     ("mJaccard", "mJaccard %", 2),
@@ -18,26 +18,29 @@ _COLUMNS = (
     ("expected_calibration_error", "ECE", 3),
 )
 _HOW = """\
-Made by `python -m training_core benchmark report`; every figure is in the records that it read.
+Written by `python -m training_core benchmark report` from the records of the experiments; not edited by hand.
 
-- mDice, mJaccard: means over the classes, background included, of pixel counts pooled over the set.
-- object F1, Dice, Hausdorff: as the GlaS challenge defines them (arXiv 1603.00275), objects pooled over the set;
-  predicted objects are connected pixels of the class.
-- ECE: expected calibration error of the confidence, 15 bins, all pixels of the set (arXiv 1706.04599); 0 is perfect.
-- Figures are mean ± sample standard deviation over the seeds. Training: seconds until the budget was used, validation
-  included. Memory: peak of the training process. The checkpoint is the best one on the validation images.
-- labels: share of the training images that are labelled. Rows with a number are ours, with their commands below.
+- **labels**: share of the training images that are labelled.
+- **mDice, mJaccard**: means over the classes, background included, from pixel counts pooled over all images of the set.
+- **object F1, Dice, Hausdorff**: as defined by the GlaS challenge (arXiv 1603.00275), pooled over all images of the set.
+  A predicted object is a connected region of the class.
+- **ECE**: expected calibration error of the confidence, 15 bins, over all pixels (arXiv 1706.04599); 0 is perfect.
+- **training s, peak GB**: time until the training budget was used up, validation included; peak memory of the training
+  process.
+
+Figures are mean ± sample standard deviation over the seeds, for the checkpoint with the best validation score. Numbered
+rows are measured here; their commands are below. Other rows are published figures.
 """
 
 
-def render(records: Sequence[Record]) -> str:
-    """The document (Markdown) of records that have at least one finished seed or not; in the order of the data sets."""
-    parts = ["# Results", _HOW]
-    for target, title in TITLES.items():
+def render(records: Sequence[Record], title: str = "Results") -> str:
+    """The document (Markdown) of records, whether a seed has finished or not; in the order of the data sets."""
+    parts = [f"# {title}\n", _HOW]
+    for target, name in TITLES.items():
         ours = [record for record in records if record["plan"]["target"] == target]
         if ours:
             ours.sort(key=lambda record: (record["plan"]["ratio"], not record["plan"]["supervised_only"]))
-            parts.append(_data_set(target, title, ours))
+            parts.append(_data_set(target, name, ours))
     return "\n".join(parts)
 
 
@@ -50,7 +53,9 @@ def _data_set(target: str, title: str, records: list[Record]) -> str:
     if published:
         parts.append("".join(f"[{number}] {source}. " for number, source in enumerate(SOURCES, 1)).strip() + "\n")
     if not tested:
-        parts.append("None of these records has test images; validation figures are no match for published ones.\n")
+        parts.append(
+            "None of these records has test images. Validation figures cannot be compared with published ones.\n"
+        )
     for name in ("testA", "testB", "validation"):
         if any(name in record["summary"].get("sets", {}) for record in records):
             parts.append(f"### {_set_title(name)}\n\n{_table(None, records, name)}")
@@ -63,8 +68,8 @@ def _data_set(target: str, title: str, records: list[Record]) -> str:
 
 def _set_title(name: str) -> str:
     if name == "validation":
-        return "Validation images (the checkpoint was chosen on them)"
-    return f"Part {name[-1]} of the test images"
+        return "Validation images (used to choose the checkpoint)"
+    return f"Test images, part {name[-1]}"
 
 
 def _table(target: str | None, records: Sequence[Record], name: str) -> str:
@@ -91,20 +96,20 @@ def _class_tables(records: Sequence[Record]) -> str:
         for set_name, figures in record["summary"].get("sets", {}).items():
             dice = [_figure(figures["dice_by_class"].get(name), 2) or "no pixel" for name in names]
             rows.append([f"{number}. {record['label']}", set_name, *dice])
-    return f"### Dice of each class, %\n\n{_markdown(['method', 'images', *names], rows)}"
+    return f"### Dice per class, %\n\n{_markdown(['method', 'images', *names], rows)}"
 
 
 def _details(number: int, record: Record) -> str:
     plan, split = record["plan"], record["plan"]["split"]
     sizes = f"{len(split['labeled'])} labelled, {len(split['unlabeled'])} unlabelled, {len(split['val'])} validation"
     if plan["supervised_only"] and split["unlabeled"]:
-        sizes += ", the unlabelled ones not used"
+        sizes += ", unlabelled images not used"
     lines = [
         f"{number}. **{record['label']}**: `{record['command']}`",
         f"   - {sizes}, {len(record['files']['test'])} test images ({record['split_source']})",
     ]
     if plan["min_object_um2"]:
-        lines.append(f"   - predicted objects below {plan['min_object_um2']:g} um2 do not count as objects")
+        lines.append(f"   - predicted objects smaller than {plan['min_object_um2']:g} µm² are not counted")
     entries = done(record)
     if entries:
         best = "test" if "test" in entries[0]["scores"] else "validation"
