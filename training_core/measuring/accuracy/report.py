@@ -22,8 +22,8 @@ Written by `python -m training_core benchmark report` from the records of the ex
 
 - **labels**: share of the training images that are labelled.
 - **mDice, mJaccard**: means over the classes, background included, from pixel counts pooled over the images of the set.
-- **object F1, Dice, Hausdorff**: as defined by the GlaS challenge (arXiv 1603.00275), pooled over the images of the set.
-  A predicted object is a connected region of the class.
+- **object F1, Dice, Hausdorff**: as defined by the GlaS challenge (arXiv 1603.00275), pooled over the set. A predicted
+  object is a connected region of the class.
 - **ECE**: expected calibration error of the confidence, 15 bins, over all pixels (arXiv 1706.04599); 0 is perfect.
 - **training s, peak GB**: time until the training budget was used up, validation included; peak memory of the training
   process.
