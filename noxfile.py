@@ -44,6 +44,17 @@ SYSTEM_PACKAGES = (
     "xvfb",
 )
 
+# Files that only GitHub and other services read, by the name of their schema. check-jsonschema carries the schemas, so
+# this needs no network. The files cannot be run here: that they are well formed is all that it shows.
+SCHEMAS = {
+    "vendor.github-workflows": ".github/workflows/*.yml",
+    "custom.github-workflows-require-timeout": ".github/workflows/*.yml",
+    "vendor.dependabot": ".github/dependabot.yml",
+    "vendor.github-issue-forms": ".github/ISSUE_TEMPLATE/[!c]*.yml",  # all but config.yml
+    "vendor.github-issue-config": ".github/ISSUE_TEMPLATE/config.yml",
+    "vendor.citation-file-format": "CITATION.cff",
+}
+
 nox.needs_version = ">=2024.10.9"
 nox.options.sessions = ["lint", "tests", "build"]
 
@@ -76,12 +87,19 @@ def tests(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def lint(session: nox.Session) -> None:
-    """Ruff's rules, ruff's format, the import contracts, types."""
+    """Ruff's rules, ruff's format, the import contracts, types, and the files that only GitHub reads."""
     install(session, "dev")
     session.run(str(PYTHON), "-m", "ruff", "check", ".")
     session.run(str(PYTHON), "-m", "ruff", "format", "--check", ".")
     session.run(str(PYTHON.with_name("lint-imports")))
     session.run(str(PYTHON), "-m", "mypy")
+    for schema, pattern in SCHEMAS.items():
+        files = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob(pattern))
+        if not files:
+            session.error(f"{pattern} matches no file")
+        # CITATION.cff is YAML, which its ending does not say
+        command = ("--builtin-schema", schema, "--force-filetype", "yaml", *files)
+        session.run(str(PYTHON), "-m", "check_jsonschema", *command)
 
 
 @nox.session(venv_backend="venv")
@@ -149,12 +167,13 @@ def install_system_packages(session: nox.Session) -> None:
     missing = sorted(set(SYSTEM_PACKAGES) - installed_system_packages())
     if not missing:
         return
-    if os.geteuid() != 0:
+    sudo = ("sudo", "--non-interactive") if os.environ.get("GITHUB_ACTIONS") else ()  # its user may, without a password
+    if os.geteuid() != 0 and not sudo:
         session.warn(f"If no window opens, install what is missing: sudo apt-get install {' '.join(missing)}")
         return
-    env = {"DEBIAN_FRONTEND": "noninteractive"}
-    session.run("apt-get", "update", "-qq", env=env)
-    session.run("apt-get", "install", "-y", "-qq", "--no-install-recommends", *missing, env=env, silent=True)
+    apt_get = (*sudo, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq")  # sudo drops the environment
+    session.run(*apt_get, "update")
+    session.run(*apt_get, "install", "-y", "--no-install-recommends", *missing, silent=True)
 
 
 def installed_system_packages() -> set[str]:

@@ -8,9 +8,13 @@ import shlex
 import subprocess
 import sys
 import tomllib
+import zipfile
+from email.message import Message
+from email.parser import BytesParser
 from pathlib import Path
 
 import pytest
+import yaml
 from npe2 import PluginManifest
 
 import training_core
@@ -28,6 +32,24 @@ def name_of(requirement: str) -> str:
     match = re.match(r"[A-Za-z0-9._-]+", requirement)
     assert match
     return re.sub(r"[-_.]+", "-", match[0]).lower()
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory) -> zipfile.ZipFile:
+    """The wheel, built from this working tree."""
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    (path,) = folder.glob("*.whl")
+    return zipfile.ZipFile(path)
+
+
+@pytest.fixture(scope="module")
+def metadata(wheel) -> Message:
+    """What PyPI and pip see of the project."""
+    (name,) = (name for name in wheel.namelist() if name.endswith(".dist-info/METADATA"))
+    return BytesParser().parsebytes(wheel.read(name))
 
 
 def readme_section(heading: str) -> str:
@@ -116,5 +138,67 @@ def test_hub_finds_the_plugin():
 
 
 def test_version_is_written_once():
-    assert PYPROJECT["project"]["dynamic"] == ["version"]
+    assert "version" in PYPROJECT["project"]["dynamic"]
+    assert "version" not in PYPROJECT["project"]
     assert importlib.metadata.version("napari-unisemalign") == training_core.__version__
+
+
+@pytest.mark.parametrize("package", ["training_core", "napari_unisemalign"])
+def test_wheel_says_that_the_package_is_typed(wheel, package):
+    assert f"{package}/py.typed" in wheel.namelist()
+    assert "Typing :: Typed" in PYPROJECT["project"]["classifiers"]
+
+
+def test_wheel_holds_the_manifest_and_nothing_but_the_two_packages(wheel):
+    assert "napari_unisemalign/napari.yaml" in wheel.namelist()
+    roots = {name.partition("/")[0] for name in wheel.namelist() if ".dist-info/" not in name}
+    assert roots == {"training_core", "napari_unisemalign"}
+
+
+def test_package_page_has_no_relative_address(metadata):
+    page = str(metadata.get_payload())
+    assert metadata["Description-Content-Type"] == "text/markdown"
+    targets = re.findall(r"\]\(([^)\s]+)", page) + re.findall(r'<img\b[^>]*\bsrc="([^"]+)', page)
+    assert len(targets) > 5
+    assert [target for target in targets if not target.startswith(("https://", "#"))] == []
+
+
+def test_package_page_shows_the_readmes_pictures_from_the_releases_tag(metadata):
+    pictures = re.findall(r'!\[[^\]]*\]\(([^)\s]+)|<img\b[^>]*\bsrc="([^"]+)', README)
+    paths = [path for pair in pictures for path in pair if path and "://" not in path]
+    assert paths
+    address = f"https://raw.githubusercontent.com/napari-unisemalign/napari-unisemalign/v{training_core.__version__}"
+    page = str(metadata.get_payload())
+    assert [path for path in paths if f"{address}/{path}" not in page] == []
+
+
+def test_project_urls():
+    urls = PYPROJECT["project"]["urls"]
+    assert set(urls) == {"Homepage", "Documentation", "Source", "Issues", "Changelog"}
+    assert all(url.startswith("https://") for url in urls.values())
+
+
+def test_citation_names_the_paper_and_the_licence_of_the_project():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["title"] == PYPROJECT["project"]["name"]
+    assert citation["license"] == PYPROJECT["project"]["license"]
+    assert citation["repository-code"] == PYPROJECT["project"]["urls"]["Source"]
+    (paper,) = citation["references"]
+    assert paper["url"].endswith("arxiv.org/abs/2604.09169")
+    assert paper["title"].replace("\n", " ") in " ".join(README.split())
+
+
+def test_workflows_call_sessions_that_nox_has():
+    sessions = set(re.findall(r"^@nox\.session.*\ndef (\w+)\(", (ROOT / "noxfile.py").read_text(), re.MULTILINE))
+    workflows = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+    called = {name for path in workflows for name in re.findall(r"nox -s (\w+)$", path.read_text(), re.MULTILINE)}
+    assert called >= {"lint", "tests", "build"}
+    assert called <= sessions
+
+
+def test_workflows_run_every_python_that_the_project_promises():
+    matrix = yaml.safe_load((ROOT / ".github/workflows/tests.yml").read_text())["jobs"]["tests"]["strategy"]["matrix"]
+    assert matrix["os"] == ["ubuntu-latest", "macos-latest", "windows-latest"]
+    prefix = "Programming Language :: Python :: 3."
+    promised = {c.removeprefix(prefix) for c in PYPROJECT["project"]["classifiers"] if c.startswith(prefix)}
+    assert {f"3.{minor}" for minor in promised} <= set(matrix["python"])
