@@ -165,7 +165,7 @@ class Slide:
 
         Raises
         ------
-        ImageError: the slide is damaged there, or its compression needs imagecodecs.
+        ImageError: the slide is damaged there.
         """
         level = self._slide.get_best_level_for_downsample(max(1.0, self.side_px / self.options.tile_px))
         side_px = max(1, round(self.side_px / self._slide.level_downsamples[level]))
@@ -243,7 +243,7 @@ def read_level(slide: Any, path: Path, corner: tuple[int, int], level: int, size
 
     Raises
     ------
-    ImageError: the slide is damaged there, or its compression needs imagecodecs.
+    ImageError: the slide is damaged there.
     """
     with quiet("tifffile"), quiet("tiffslide"):
         try:
@@ -262,8 +262,5 @@ def read_level(slide: Any, path: Path, corner: tuple[int, int], level: int, size
 
 def _unreadable(path: Path, cause: Exception) -> ImageError:
     reason = " ".join(str(cause).split())[:160].strip(" .") or type(cause).__name__
-    if "imagecodecs" in reason:
-        hint = 'pip install "napari-unisemalign[slides]"'
-        return ImageError(f"{path} is compressed in a way that needs imagecodecs", "the package imagecodecs", hint)
     hint = "copy the file again, or export it as a pyramidal TIFF"
     return ImageError(f"{path} cannot be read as a slide ({reason})", "a slide that tiffslide can open", hint)

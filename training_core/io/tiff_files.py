@@ -36,8 +36,7 @@ def load_tiff(path: Path, error: type_of_error) -> TiffPicture:
 
     Raises
     ------
-    ImageError or MaskError (as given): damaged, cut short, a stack, an unknown colour model, wrong size,
-    or a compression whose decoder is not installed.
+    ImageError or MaskError (as given): damaged, cut short, a stack, an unknown colour model, wrong size.
     """
     with open_tiff(path, error) as tiff, decoding(path, error):
         series = tiff.series[0]
@@ -76,11 +75,6 @@ def decoding(path: Path, error: type_of_error) -> Iterator[None]:
         except error:
             raise
         except Exception as cause:
-            if "imagecodecs" in str(cause):
-                hint = 'pip install "napari-unisemalign[slides]", or save the file as PNG'
-                raise error(
-                    f"{path} has a compression that needs imagecodecs", "the package imagecodecs", hint
-                ) from cause
             raise damaged(path, FileKind.TIFF, error, cause) from cause
 
 

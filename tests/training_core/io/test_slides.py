@@ -17,7 +17,6 @@ from training_core.io.slides import Slide, SlideOptions, SlideTile, is_slide
 from training_core.project import Project, default_classes
 
 pytest.importorskip("tiffslide", reason="slides need the extra 'slides'")
-pytest.importorskip("imagecodecs", reason="slides need the extra 'slides'")
 
 MPP_UM = 0.25
 WIDTH, HEIGHT = 2048, 1024
