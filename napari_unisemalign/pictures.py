@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from pathlib import Path
-from threading import Lock
 
 import numpy as np
 import numpy.typing as npt
 
 from napari_unisemalign.background import Background
 from training_core.base.errors import UserError
+from training_core.base.memory_cache import MemoryCache
 from training_core.project import Project
 
 Picture = npt.NDArray[np.uint8]
-MAX_PICTURES = 5
+MAX_BYTES = 384 << 20
+"""Five pictures of the largest size that is read ahead, or some five hundred of 512 px."""
 MAX_AHEAD_PX = 25_000_000
 """A larger tile is read when it is shown: two of them ahead would take more memory than the wait is worth."""
 
@@ -22,10 +22,9 @@ MAX_AHEAD_PX = 25_000_000
 class Pictures:
     """The pictures that were asked for last, by file and time of its last change."""
 
-    def __init__(self, background: Background) -> None:
+    def __init__(self, background: Background, max_bytes: int = MAX_BYTES) -> None:
         self._background = background
-        self._kept: OrderedDict[tuple[Path, int], Picture] = OrderedDict()
-        self._lock = Lock()
+        self._kept: MemoryCache[tuple[Path, int], Picture] = MemoryCache(max_bytes)
 
     def get(self, project: Project, name: str) -> Picture:
         """A tile's picture (H, W, 3), read now where it has not been before.
@@ -35,17 +34,10 @@ class Pictures:
         ProjectError: the file is not where it was, or has another size now. ImageError: it is damaged.
         """
         key = _key(project, name)
-        with self._lock:
-            if key is not None and key in self._kept:
-                self._kept.move_to_end(key)
-                return self._kept[key]
-        picture = project.image(name)
-        if key is not None:
-            with self._lock:
-                self._kept[key] = picture
-                while len(self._kept) > MAX_PICTURES:
-                    self._kept.popitem(last=False)
-        return picture
+        if key is None:  # the file is not there; this says so
+            return project.image(name)
+        kept = self._kept.get(key)
+        return kept if kept is not None else self._kept.keep(key, project.image(name))
 
     def read_ahead(self, project: Project, name: str) -> None:
         """Read a tile's picture in the background; a file that cannot be read says so when it is shown."""
@@ -55,8 +47,7 @@ class Pictures:
 
     def is_ready(self, project: Project, name: str) -> bool:
         """Whether it can be had without reading."""
-        with self._lock:
-            return _key(project, name) in self._kept
+        return _key(project, name) in self._kept
 
 
 def _key(project: Project, name: str) -> tuple[Path, int] | None:

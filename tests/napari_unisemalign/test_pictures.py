@@ -10,7 +10,7 @@ import pytest
 
 from napari_unisemalign.background import Background
 from napari_unisemalign.layers import TILE
-from napari_unisemalign.pictures import MAX_PICTURES, Pictures
+from napari_unisemalign.pictures import Pictures
 from training_core.base.errors import ProjectError
 from training_core.io import write_png
 from training_core.project import Project
@@ -33,13 +33,16 @@ def test_a_picture_is_read_once_and_again_when_its_file_changes(pictures: Pictur
     np.testing.assert_array_equal(pictures.get(project, "tile_01"), 255 - first)
 
 
-def test_only_a_few_are_kept(pictures: Pictures, project: Project) -> None:
+def test_only_so_much_is_kept(pictures: Pictures, project: Project) -> None:
+    one = project.image("tile_01").nbytes
+    pictures = Pictures(pictures._background, max_bytes=5 * one)
     for name in ("tile_01", "tile_02", "tile_03", "tile_04"):
         pictures.get(project, name)
         for change in range(2):
             os.utime(project.image_path(name), ns=(change + 1, change + 1))
             pictures.get(project, name)
-    assert len(pictures._kept) == MAX_PICTURES
+    assert len(pictures._kept) == 5
+    assert pictures._kept.nbytes == 5 * one
     assert pictures.is_ready(project, "tile_04")
     assert not pictures.is_ready(project, "tile_01")
 

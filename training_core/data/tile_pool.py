@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import threading
-from collections import OrderedDict
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from training_core.base.arrays import UNLABELED, ClassIds, Rgb8
+from training_core.base.memory_cache import MemoryCache
 from training_core.project import Project
 
 
@@ -34,10 +33,7 @@ class TilePool:
         self.class_ids = tuple(class_ids)
         """As they were when the run started, whatever the window does to the project's classes."""
         self._project = project
-        self._max_bytes = max_bytes
-        self._bytes = 0
-        self._lock = threading.Lock()  # batches are made in threads while the main one validates
-        self._images: OrderedDict[str, Rgb8] = OrderedDict()
+        self._images: MemoryCache[str, Rgb8] = MemoryCache(max_bytes)
         to_index = np.full(256, UNLABELED, np.uint8)
         to_index[list(class_ids)] = np.arange(len(class_ids))
         self._labels = {name: to_index[project.label(name)] for name in labeled}
@@ -49,19 +45,9 @@ class TilePool:
 
     def image(self, name: str) -> Rgb8:
         """(H, W, 3) uint8; the least recently used images leave when memory runs out."""
-        with self._lock:
-            if name in self._images:
-                self._images.move_to_end(name)
-                return self._images[name]
-        image = self._project.image(name)  # without the lock: several threads decode at the same time
-        with self._lock:
-            if name in self._images:
-                return self._images[name]
-            self._images[name] = image
-            self._bytes += image.nbytes
-            while self._bytes > self._max_bytes and len(self._images) > 1:
-                self._bytes -= self._images.popitem(last=False)[1].nbytes
-            return image
+        image = self._images.get(name)
+        # Several threads decode at the same time: batches are made in them while the main one validates.
+        return image if image is not None else self._images.keep(name, self._project.image(name))
 
     def label(self, name: str) -> ClassIds:
         """(H, W) uint8 class indices, 255 where not labelled."""

@@ -6,10 +6,10 @@ overlay, so nothing here imports them.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from training_core.base.memory_cache import MemoryCache
 from training_core.compute.device import Compute
 from training_core.pixel_classifier.cache import FeatureCache
 from training_core.pixel_classifier.encode import Features, View, encode_image
@@ -36,8 +36,7 @@ class FeatureStore:
     ) -> None:
         self._project, self._config, self._compute, self._encoder = project, config, compute, encoder
         self._cache = FeatureCache(project.path)
-        self._memory: OrderedDict[str, Features] = OrderedDict()
-        self._bytes = 0
+        self._memory: MemoryCache[str, Features] = MemoryCache(_MEMORY_BYTES)
         self._identity: tuple[str | None] | None = None
 
     def get(self, name: str, view: View) -> Features:
@@ -48,9 +47,9 @@ class FeatureStore:
         ProjectError, ImageError: the picture is missing or damaged. WeightsError: the encoder's weights are.
         """
         key = self._key(name, view)
-        if key in self._memory:
-            self._memory.move_to_end(key)
-            return self._memory[key]
+        kept = self._memory.get(key)
+        if kept is not None:
+            return kept
         identity = self._weights()
         tensors = self._cache.read(f"{key} {identity}") if identity is not None else None
         if tensors is not None:
@@ -59,8 +58,7 @@ class FeatureStore:
             features = encode_image(self._encoder(), self._project.image(name), view, self._compute)
             if identity is not None:
                 self._cache.write(f"{key} {identity}", features.tensors())
-        self._remember(key, features)
-        return features
+        return self._memory.keep(key, features)
 
     def has(self, name: str, view: View) -> bool:
         """Whether `get` is quick."""
@@ -74,9 +72,3 @@ class FeatureStore:
         if self._identity is None:
             self._identity = (weights_identity(self._config, self._cache.folder),)
         return self._identity[0]
-
-    def _remember(self, key: str, features: Features) -> None:
-        self._memory[key] = features
-        self._bytes += features.nbytes
-        while self._bytes > _MEMORY_BYTES and len(self._memory) > 1:
-            self._bytes -= self._memory.popitem(last=False)[1].nbytes
