@@ -11,8 +11,8 @@ from qtpy.QtCore import QTimer
 
 from napari_unisemalign.controller import Controller
 from napari_unisemalign.controllers.drops import may_become_project, project_folder
-from napari_unisemalign.controllers.tiles import sample_folder
 from napari_unisemalign.layers import SAMPLE_KEY, class_colormap, to_layer
+from napari_unisemalign.user_folders import sample_folder
 from napari_unisemalign.widgets.panel import Panel
 from training_core.demo import make_demo
 from training_core.project import Project

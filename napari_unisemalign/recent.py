@@ -1,20 +1,16 @@
-"""The projects that were opened last, kept in the user's folder beside the sample. Without Qt."""
+"""The projects that were opened last, kept in the user's own folder. Without Qt."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
+from napari_unisemalign.user_folders import recent_file, recent_file_to_read
 from training_core.base.errors import UserError
 from training_core.io import atomic_write
 from training_core.project.index import INDEX_NAME
 
 MOST = 8
-
-
-def recent_file() -> Path:
-    """Where the list is kept."""
-    return Path.home() / "napari-unisemalign" / "recent.json"
 
 
 def recent_projects() -> tuple[tuple[Path, ...], tuple[Path, ...]]:
@@ -42,7 +38,7 @@ def _is_project(path: Path) -> bool:
 
 def _read() -> tuple[Path, ...]:
     try:
-        listed = json.loads(recent_file().read_text("utf-8"))["projects"]
+        listed = json.loads(recent_file_to_read().read_text("utf-8"))["projects"]
         return tuple(Path(path) for path in listed if isinstance(path, str))
     except (OSError, ValueError, KeyError, TypeError):
         return ()  # the first time, or somebody has edited it

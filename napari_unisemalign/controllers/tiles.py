@@ -13,6 +13,7 @@ from napari_unisemalign.controllers.labels import LabelsController
 from napari_unisemalign.layers import U8
 from napari_unisemalign.notify import guarded
 from napari_unisemalign.recent import recent_projects, remember
+from napari_unisemalign.user_folders import sample_folder
 from napari_unisemalign.widgets.tile_list import STATE_WORDS, Standing
 from napari_unisemalign.widgets.tiles import EMPTY
 from training_core.base.errors import UserError
@@ -21,11 +22,6 @@ from training_core.demo import make_demo
 from training_core.project import Project, TileState
 
 STATE_ORDER = (TileState.ACCEPTED, TileState.LABELED, TileState.PREDICTED, TileState.UNLABELED)
-
-
-def sample_folder() -> Path:
-    """Where the sample project is kept."""
-    return Path.home() / "napari-unisemalign" / "sample"
 
 
 class TilesController:
