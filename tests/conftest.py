@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+# The contracts' assertions explain themselves like those of a test module.
+pytest.register_assert_rewrite("tests.training_core.network.contracts", "tests.training_core.export.contract")
+
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 

@@ -14,10 +14,11 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from tests.training_core.network.contracts import EncoderContract
 from training_core.base.errors import ConfigError, WeightsError
 from training_core.network.decoders import UNet
 from training_core.network.encoders import Encoder, FineTuning, VitEncoder, build_encoder, vit_encoder
-from training_core.network.encoders.conv_detail import DetailPyramid
+from training_core.network.encoders.conv_detail import DetailPyramid, add_detail
 from training_core.network.encoders.efficientnet import by_position
 from training_core.network.encoders.registry import BUNDLED, REGISTRY
 from training_core.network.model import build_model
@@ -28,6 +29,7 @@ from training_core.settings.schema import EncoderConfig, resolve
 
 SHARED = Path(__file__).resolve().parents[4] / "shared"
 NEED = Need("a file", "look for it")
+PROJECTIONS = frozenset({"proj_low", "proj_high"})
 BUNDLED_TIMM_NAME = "tf_efficientnet_lite0"
 TINY = {"embed_dim": 48, "depth": 12, "num_heads": 3, "init_values": 1e-5, "num_classes": 0}
 
@@ -70,27 +72,6 @@ def hooked(model: Any, images: Tensor, block: int) -> Tensor:
     patch = model.patch_embed.patch_size[0]
     height, width = images.shape[-2] // patch, images.shape[-1] // patch
     return kept[0][:, -height * width :].transpose(1, 2).unflatten(2, (height, width))
-
-
-class EncoderContract:
-    """Inherit, and give an `encoder` fixture."""
-
-    def test_maps_have_the_published_sizes(self, encoder: Encoder) -> None:
-        height, width = 2 * encoder.multiple_px, 3 * encoder.multiple_px
-        maps = encoder(torch.randn(2, 3, height, width))
-        assert [tuple(m.shape) for m in maps] == [
-            (2, channels, height // stride, width // stride)
-            for channels, stride in zip(encoder.channels, encoder.strides, strict=True)
-        ]
-        assert list(encoder.strides) == sorted(encoder.strides)
-        assert all(encoder.multiple_px % stride == 0 for stride in encoder.strides)
-
-    def test_every_parameter_gets_a_gradient(self, encoder: Encoder) -> None:
-        sum(m.square().mean() for m in encoder.train()(torch.randn(2, 3, 64, 64))).backward()
-        assert [name for name, p in encoder.named_parameters() if p.grad is None] == []
-
-    def test_pretrained_weights_lie_in_the_trunk(self, encoder: Encoder) -> None:
-        assert {name.partition(".")[0] for name in encoder.state_dict()} <= {"trunk", "proj_low", "proj_high"}
 
 
 class TestBundled(EncoderContract):
@@ -195,7 +176,15 @@ class TestTimmPyramid(EncoderContract):
             build_encoder(config(name, pretrained=False))
 
 
+class TestConvNext(EncoderContract):
+    @pytest.fixture
+    def encoder(self) -> Encoder:
+        return build_encoder(config("convnext_atto", pretrained=False))
+
+
 class TestVit(EncoderContract):
+    beside_trunk = PROJECTIONS
+
     @pytest.fixture
     def encoder(self) -> Encoder:
         return vit_encoder(tiny_vit(), (2, 9), 32, 64)
@@ -340,6 +329,20 @@ def test_dinov2_file_against_timm(key: str) -> None:
         torch.testing.assert_close(high, encoder.proj_high(expected[1]))
 
 
+class TestFrozenVit(EncoderContract):
+    beside_trunk = PROJECTIONS
+
+    @pytest.fixture
+    def encoder(self) -> Encoder:
+        return vit_encoder(tiny_vit(drop_path_rate=0.5), (2, 9), 32, 64, fine_tuning=FineTuning("frozen"))
+
+
+class TestFrozenPyramid(EncoderContract):
+    @pytest.fixture
+    def encoder(self) -> Encoder:
+        return build_encoder(EncoderConfig(fine_tune="frozen"))
+
+
 class TestFrozen:
     @pytest.fixture(params=["vit", "pyramid"])
     def frozen(self, request: pytest.FixtureRequest) -> Encoder:
@@ -355,7 +358,7 @@ class TestFrozen:
     def test_trunk_stays_in_evaluation_mode_and_unchanged(self, frozen: Encoder) -> None:
         model = nn.Sequential(frozen).train()
         assert model.training
-        assert not any(module.training for module in frozen.trunk.modules())
+        assert not any(module.training for module in frozen.trunk.modules())  # also when a network around it says so
         before = {name: value.clone() for name, value in frozen.trunk.state_dict().items()}
         images = torch.randn(2, 3, 64, 64, requires_grad=True)
         one, two = frozen(images), frozen(images)
@@ -367,11 +370,6 @@ class TestFrozen:
             assert not any(m.requires_grad for m in one)
         assert images.grad is None, "the frozen trunk was run with gradients"
         assert all(torch.equal(value, before[name]) for name, value in frozen.trunk.state_dict().items())
-
-    def test_trainable_trunk_follows_the_mode(self) -> None:
-        encoder = build_encoder(EncoderConfig())
-        assert any(module.training for module in encoder.train().trunk.modules())
-        assert not any(module.training for module in encoder.eval().trunk.modules())
 
 
 @pytest.mark.parametrize("name", ["resnet_101", "uni2", "resnet101.nobody_trained_this"])
@@ -389,10 +387,17 @@ def column(values: tuple[float, ...]) -> Tensor:
     return torch.tensor(values).view(1, 3, 1, 1)
 
 
-class TestDetail:
-    """The convolutional network beside a ViT."""
+class TestDetail(EncoderContract):
+    """The convolutional network beside a ViT, whose patches of 14 px its maps do not divide."""
 
     OPTIONS: ClassVar[dict[str, Any]] = {"pretrained": False, "low_channels": 8}
+    beside_trunk = PROJECTIONS | {"detail"}
+
+    @pytest.fixture
+    def encoder(self) -> Encoder:
+        encoder = vit_encoder(tiny_vit(patch_size=14, img_size=56), (2, 9), 8, 16, fine_tuning=FineTuning("frozen"))
+        add_detail(encoder, "convolutions", pretrained=False)
+        return encoder
 
     def test_it_comes_before_the_vits_maps_and_rounds_sizes_up(self) -> None:
         encoder = build_encoder(config("vit_small_patch14_dinov2", detail="convolutions", **self.OPTIONS)).eval()

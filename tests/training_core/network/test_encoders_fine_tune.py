@@ -14,6 +14,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from tests.training_core.network.contracts import EncoderContract
 from training_core.base.errors import ConfigError
 from training_core.network.encoders import Encoder, FineTuning, build_encoder, vit_encoder
 from training_core.network.encoders.fine_tune import LoraLinear
@@ -121,6 +122,21 @@ def test_all_or_nothing(make: Callable[..., Encoder], mode: Any) -> None:
         maps = encoder.train().trunk_maps(torch.randn(1, 3, 64, 64))
         assert not any(feature.requires_grad for feature in maps)
         assert not any(module.training for module in encoder.trunk.modules())
+
+
+class TestPartlyTrainedVit(EncoderContract):
+    beside_trunk = frozenset({"proj_low", "proj_high"})
+
+    @pytest.fixture(params=[("last_blocks", "vit_tiny_patch16_224"), *(("lora", n) for n in ROTARY)], ids=str)
+    def encoder(self, request: pytest.FixtureRequest) -> Encoder:
+        mode, name = request.param
+        return vit(FineTuning(mode, last_blocks=2, lora_rank=4), name)
+
+
+class TestPartlyTrainedPyramid(EncoderContract):
+    @pytest.fixture
+    def encoder(self) -> Encoder:
+        return pyramid(FineTuning("last_blocks", last_blocks=1))
 
 
 # --- adapters ---------------------------------------------------------------------------------------------------------

@@ -27,9 +27,10 @@ from tokenizers import models, normalizers, pre_tokenizers, processors, trainers
 from torch import Tensor
 
 import training_core.runs.checkpoint as checkpoints
+from tests.training_core.network.contracts import TextContract
 from training_core.base.errors import ConfigError, WeightsError
 from training_core.network.model import build_model
-from training_core.network.text import build_text
+from training_core.network.text import TextBranch, build_text
 from training_core.network.text.load import _create
 from training_core.network.text.open_clip_tower import OpenClipText
 from training_core.network.text.registry import TOWERS, open_clip_tower
@@ -359,6 +360,12 @@ def branch_of(family: Family, context_tokens: int = 4, classes: Sequence[TissueC
     branch = build_text(config, classes, DIM)
     assert isinstance(branch, OpenClipText)
     return branch
+
+
+class TestTowers(TextContract):
+    @pytest.fixture
+    def text(self, family: Family) -> TextBranch:
+        return branch_of(family)
 
 
 def test_every_published_tower_is_here() -> None:

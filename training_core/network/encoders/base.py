@@ -67,7 +67,18 @@ class Encoder(nn.Module, ABC):
         return self
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """Feature maps of normalised images (B, 3, H, W), fine to coarse."""
+        """Feature maps of normalised images (B, 3, H, W), fine to coarse.
+
+        Raises
+        ------
+        ValueError: the images are not padded to multiples of `multiple_px`.
+        """
+        height, width = images.shape[-2:]
+        if height % self.multiple_px or width % self.multiple_px or not height or not width:
+            raise ValueError(
+                f"the images are {width} x {height} px. Needed: multiples of {self.multiple_px} px. "
+                "Pad them first, as training_core.network.model.UniSemAlign does"
+            )
         trained = any(parameter.requires_grad for parameter in self.trunk.parameters())
         with torch.set_grad_enabled(torch.is_grad_enabled() and trained):
             maps = self.trunk_maps(images)

@@ -1,0 +1,137 @@
+"""Each format keeps the contract of all formats, read by programs that are not ours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import skimage.io
+import tifffile
+import zarr
+from numpy.typing import NDArray
+from PIL import Image
+
+from tests.training_core.export.contract import CLASSES, ExportContract, Mask, MaskFileContract, drawn
+from training_core.export import FORMATS
+from training_core.export.ome_zarr import slide_masks
+from training_core.project import UNLABELED
+
+
+def with_pillow(path: Path) -> NDArray[Any]:
+    with Image.open(path) as image:
+        assert image.mode == "L"
+        return np.asarray(image)
+
+
+class TestPng(MaskFileContract):
+    format, readers = "png", (with_pillow, skimage.io.imread)
+
+
+class TestTiff(MaskFileContract):
+    format, keeps_pixel_size = "tiff", True
+    readers = (with_pillow, tifffile.imread, skimage.io.imread)
+
+    def pixel_size_um(self, path: Path) -> float | None:
+        """By the tags that QuPath and Fiji read."""
+        with tifffile.TiffFile(path) as tiff:
+            tags = tiff.pages[0].tags
+            assert tags["ResolutionUnit"].value == tifffile.RESUNIT.CENTIMETER
+            numerator, denominator = tags["XResolution"].value
+            assert tags["YResolution"].value == (numerator, denominator)
+        return float(1e4 * denominator / numerator)
+
+
+def with_zarr(path: Path) -> NDArray[Any]:
+    return np.asarray(zarr.open_array(path / "labels" / "prediction" / "0", mode="r"))
+
+
+def with_ome_zarr(path: Path) -> NDArray[Any]:
+    io = pytest.importorskip("ome_zarr.io", reason="needs ome-zarr")
+    from ome_zarr.reader import Reader
+
+    _image, labels = [node for node in Reader(io.parse_url(path))() if node.data]
+    return np.asarray(labels.data[0].compute())
+
+
+class TestOmeZarr(ExportContract):
+    """The format of slides, which is written in regions."""
+
+    readers = (with_zarr,)
+    keeps_pixel_size = True
+
+    def write(self, folder: Path, mask: Mask, mpp_um: float | None = None) -> Path:
+        """In two regions, the lower one first."""
+        path, half = folder / "tile.ome.zarr", mask.shape[0] // 2
+        with slide_masks(path, *mask.shape, CLASSES, mpp_um) as masks:
+            masks.write(half, 0, mask[half:], mask[half:] // 2)
+            masks.write(0, 0, mask[:half], mask[:half] // 2)
+        return path
+
+    def legend(self, path: Path) -> dict[int, tuple[str, str]]:
+        """The colours and properties of OME-NGFF's labels."""
+        label = zarr.open_group(path, mode="r")["labels/prediction"].attrs["image-label"]
+        names = {entry["label-value"]: entry["class"] for entry in label["properties"]}
+        colors = {entry["label-value"]: "#" + bytes(entry["rgba"][:3]).hex() for entry in label["colors"]}
+        return {value: (names[value], colors[value]) for value in names.keys() | colors.keys()}
+
+    def unlabelled(self, path: Path) -> int:
+        """The value without a class."""
+        (value,) = set(np.unique(with_zarr(path)).tolist()) - self.legend(path).keys()
+        return int(value)
+
+    def pixel_size_um(self, path: Path) -> float | None:
+        """The scale of the finest level, in the unit of the axes."""
+        (multiscale,) = zarr.open_group(path, mode="r")["labels/prediction"].attrs["multiscales"]
+        assert [axis["unit"] for axis in multiscale["axes"]] == ["micrometer"] * 2
+        rows_um, columns_um = multiscale["datasets"][0]["coordinateTransformations"][0]["scale"]
+        assert rows_um == columns_um
+        return float(rows_um)
+
+    def test_the_reader_of_the_format_itself_reads_it(self, tmp_path: Path) -> None:
+        mask = drawn(64, 96)
+        np.testing.assert_array_equal(with_ome_zarr(self.write(tmp_path / "out", mask)), mask)
+
+
+def test_every_format_has_its_contract() -> None:
+    assert {contract.format for contract in (TestPng, TestTiff)} == set(FORMATS)
+
+
+class TestFaultsAreFound:
+    """What breaks the contract is found by it."""
+
+    @pytest.fixture
+    def contract(self, tmp_path_factory: pytest.TempPathFactory) -> MaskFileContract:
+        contract = TestPng()
+        contract._folder, contract._projects = tmp_path_factory.mktemp("projects"), 0
+        return contract
+
+    def write_with(self, monkeypatch: pytest.MonkeyPatch, change: Any) -> None:
+        whole = FORMATS["png"]
+        monkeypatch.setitem(FORMATS, "png", lambda mask, mpp_um: whole(change(mask), mpp_um))
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            lambda mask: np.where(mask == UNLABELED, 0, mask).astype(np.uint8),
+            lambda mask: np.ascontiguousarray(mask.T),
+            lambda mask: mask[::-1],
+            lambda mask: np.repeat(mask[..., None], 3, axis=2),
+        ],
+        ids=["unlabelled as background", "rows as columns", "upside down", "in colour"],
+    )
+    def test_other_values(
+        self, contract: MaskFileContract, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: Any
+    ) -> None:
+        contract.test_other_programs_read_the_values(tmp_path / "right", 33, 97)
+        self.write_with(monkeypatch, change)
+        with pytest.raises(AssertionError):
+            contract.test_other_programs_read_the_values(tmp_path / "wrong", 33, 97)
+
+    def test_a_value_that_the_legend_does_not_explain(
+        self, contract: MaskFileContract, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        self.write_with(monkeypatch, lambda mask: np.where(mask == 7, 9, mask).astype(np.uint8))
+        with pytest.raises(AssertionError):
+            contract.test_the_legend_explains_the_values(tmp_path)
