@@ -3,38 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from training_core.base.arrays import UNLABELED, ClassIds
+from training_core.base.arrays import UNLABELED, ClassIds, Confidence8
 from training_core.base.errors import writing
 from training_core.class_maps.tile_result import Branch, TileResult
 from training_core.io import write_png
 
 
-def write_overlays(
-    folder: Path,
-    name: str,
+@dataclass(frozen=True)
+class OverlayArrays:
+    """A tile's result as it is written: arrays (H, W) uint8, each named after its file."""
+
+    prediction: ClassIds
+    pseudo_label: ClassIds
+    """`UNLABELED` where the confidence of the fused logits is below the threshold."""
+    confidence: Confidence8
+    """Of `prediction`, 0..255 for 0..1."""
+
+
+def overlay_arrays(
     result: TileResult,
     class_ids: NDArray[np.uint8],
     threshold: float,
     *,
     clean: Callable[[ClassIds], ClassIds] = lambda ids: ids,
-) -> dict[str, Path]:
-    """prediction: class ids; pseudo_label: class ids, 255 below the threshold; confidence: 0..255 for 0..1.
-
-    clean: what is done to the prediction's class ids (H, W) before. Returns the paths by those names. Each file is
-    replaced whole, so a reader never sees half of one.
-    """
+) -> OverlayArrays:
+    """A result in class ids and 8 bits. clean: what is done to the prediction's class ids (H, W)."""
     pseudo_label = np.where(result.fused_confidence >= threshold, class_ids[result.fused], UNLABELED).astype(np.uint8)
-    arrays = {
-        "prediction": clean(class_ids[result.prediction]),
-        "pseudo_label": pseudo_label,
-        "confidence": np.rint(result.confidence * 255).astype(np.uint8),
-    }
-    return _write(folder, name, arrays)
+    return OverlayArrays(
+        clean(class_ids[result.prediction]), pseudo_label, np.rint(result.confidence * 255).astype(np.uint8)
+    )
+
+
+def write_overlays(folder: Path, name: str, arrays: OverlayArrays) -> dict[str, Path]:
+    """NAME.prediction.png, NAME.pseudo_label.png, NAME.confidence.png in `folder`; returns the paths by those kinds.
+
+    Each file is replaced whole, so a reader never sees half of one.
+    """
+    return _write(folder, name, vars(arrays))
 
 
 def write_branches(

@@ -95,7 +95,7 @@ def _check_whole(paths: Sequence[Path], what: str) -> None:
 
 
 def _predict(predictor: Predictor, path: Path, args: argparse.Namespace, cleaning: CleanUp) -> None:
-    from training_core.class_maps.overlay_files import write_branches, write_overlays
+    from training_core.class_maps.overlay_files import overlay_arrays, write_branches, write_overlays
     from training_core.prediction.regions import stream_image
 
     with open_regions(path) as image:
@@ -109,11 +109,7 @@ def _predict(predictor: Predictor, path: Path, args: argparse.Namespace, cleanin
         write_branches(args.out, path.stem, predictor.branches(pixels, mpp_um, args.views), predictor.class_ids)
     result = predictor.predict(pixels, mpp_um, args.views)
     background = background_ids(predictor.classes)
-    write_overlays(
-        args.out,
-        path.stem,
-        result,
-        predictor.class_ids,
-        predictor.threshold,
-        clean=lambda ids: clean_up(ids, cleaning, background),
+    arrays = overlay_arrays(
+        result, predictor.class_ids, predictor.threshold, clean=lambda ids: clean_up(ids, cleaning, background)
     )
+    write_overlays(args.out, path.stem, arrays)

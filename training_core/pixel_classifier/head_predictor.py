@@ -13,7 +13,7 @@ from torch import Tensor
 
 from training_core.base.arrays import UNLABELED
 from training_core.base.errors import ProjectError
-from training_core.class_maps.overlay_files import write_overlays
+from training_core.class_maps.overlay_files import overlay_arrays, write_overlays
 from training_core.class_maps.pixel_scores import Confusion, Scores
 from training_core.class_maps.tile_result import TileResult
 from training_core.data.pixel_size import zoom_to_run
@@ -90,7 +90,7 @@ class HeadPainter:
         confidence, index = self._predict(name).max(0)
         label, sure = index.to(torch.uint8).numpy(), confidence.numpy()
         ids = np.array(self._class_ids, np.uint8)
-        return write_overlays(folder, name, TileResult(label, sure, label, sure), ids, threshold)
+        return write_overlays(folder, name, overlay_arrays(TileResult(label, sure, label, sure), ids, threshold))
 
     def score(self, names: tuple[str, ...]) -> Scores | None:
         """Scores on these tiles' labels, of all the project's classes; None where nothing is labelled."""

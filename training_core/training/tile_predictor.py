@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from training_core.class_maps.overlay_files import write_overlays
+from training_core.class_maps.overlay_files import overlay_arrays, write_overlays
 from training_core.class_maps.pixel_scores import Scores
 from training_core.class_maps.tile_result import TileResult
 from training_core.data.pixel_size import zoom_to_run
@@ -53,7 +53,7 @@ class Reader:
     def write(self, name: str, folder: Path) -> dict[str, Path]:
         """Prediction, pseudo-label and confidence of one tile as PNGs in `folder`."""
         result, ids = self.predict(name), np.array(self._pool.class_ids, np.uint8)
-        return write_overlays(folder, name, result, ids, self._learner.threshold.value)
+        return write_overlays(folder, name, overlay_arrays(result, ids, self._learner.threshold.value))
 
     def measure(
         self, names: Sequence[str], scales: Sequence[float], views: int | None = None

@@ -18,7 +18,7 @@ from torch import Tensor
 
 import training_core.runs.checkpoint as checkpoints
 from training_core.base.errors import CheckpointError, ConfigError, ImageError, ProjectError, StorageError, UserError
-from training_core.class_maps.overlay_files import write_overlays
+from training_core.class_maps.overlay_files import overlay_arrays, write_overlays
 from training_core.class_maps.tile_result import TileResult
 from training_core.io import read_image, read_mask
 from training_core.messages.events import (
@@ -320,7 +320,8 @@ def test_overlays_written_by_hand(tmp_path: Path) -> None:
         fused=np.array([[1, 1], [2, 0]], np.uint8),
         fused_confidence=np.array([[0.69, 0.7], [0.9, 0.1]], np.float32),
     )
-    paths = write_overlays(tmp_path / "new", "tile.1", result, np.array([0, 3, 7], np.uint8), np.float32(0.7).item())
+    arrays = overlay_arrays(result, np.array([0, 3, 7], np.uint8), np.float32(0.7).item())
+    paths = write_overlays(tmp_path / "new", "tile.1", arrays)
     assert {k: p.name for k, p in paths.items()} == {
         k: f"tile.1.{k}.png" for k in ("prediction", "pseudo_label", "confidence")
     }
