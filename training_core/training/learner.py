@@ -18,8 +18,8 @@ from training_core.method.step import StepResult, training_step
 from training_core.network.model import UniSemAlign, placed
 from training_core.prediction import out_of_memory
 from training_core.runs import checkpoint as checkpoints
-from training_core.settings.schema import Config
 from training_core.training.optimizer import build_optimizer, load_optimizer_tensors, optimizer_tensors, set_lr
+from training_core.training.run_settings import RunSettings
 from training_core.training.schedule import lr_factor
 
 _SMALLER = "a smaller encoder (encoder.name), or less of it to train (encoder.fine_tune)"
@@ -28,8 +28,9 @@ _SMALLER = "a smaller encoder (encoder.name), or less of it to train (encoder.fi
 class Learner:
     """One network in training."""
 
-    def __init__(self, model: UniSemAlign, config: Config, n_classes: int, compute: Compute) -> None:
-        self.compute = compute
+    def __init__(self, model: UniSemAlign, settings: RunSettings, n_classes: int, compute: Compute) -> None:
+        self.compute, self._settings = compute, settings
+        config = settings.config
         self.model = placed(model, compute)
         distributed.share_statistics(self.model)
         self.teacher = teacher_of(self.model) if config.teacher.ema_decay > 0 else None
@@ -51,13 +52,14 @@ class Learner:
         """The network that predicts: the teacher where there is one."""
         return self.teacher if self.teacher is not None else self.model
 
-    def learn(self, batch: Batch, config: Config, step: int, progress: float) -> StepResult:
+    def learn(self, batch: Batch, step: int, progress: float) -> StepResult:
         """Losses, gradients, the optimiser, the teacher. step: how many came before; progress: 0..1, for the rate.
 
         Raises
         ------
         ConfigError: the loss is no finite number. MemoryLimitError: memory ran out in the optimiser.
         """
+        config = self._settings.config
         set_lr(self.optimizer, lr_factor(progress, step, config.optimizer))
         self.model.train()
         batch = batch.share(distributed.rank(), distributed.n_processes()).to(self.compute.device)

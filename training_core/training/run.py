@@ -108,7 +108,7 @@ def _train(request: Request, compute: Compute, messenger: Messenger, stack: Exit
     if distributed.is_first():
         stack.enter_context(held(run_dir))
     trainer = Trainer(model, config, pool, split, project, run_dir, compute, messenger, quick)
-    trainer.shown = request.show
+    trainer.overlays.shown = request.show
     if quick:
         quick.share(model.encoder)
     if config.schedule.warm_start and not request.resume:
@@ -143,8 +143,7 @@ def _train(request: Request, compute: Compute, messenger: Messenger, stack: Exit
     if trainer.progress.step:
         messenger.send(Status, message=tr("Looking for the best way to read the network"))
         trainer.load_best(measure=reason == "budget")  # who stops a run does not want to wait
-        if quick:
-            quick.conclude(trainer.progress.best)
+        trainer.overlays.conclude()
         _predict_all(trainer, messenger)
     return _finish(trainer, reason, messenger)
 
@@ -154,7 +153,7 @@ def _go_on_from_the_run_before(trainer: Trainer, classes: Sequence[TissueClass])
     from training_core.training.warm_start import start_from
 
     before, learner = trainer.project.latest_run_id(), trainer.learner
-    earlier = start_from(learner.model, trainer.project, before, trainer.config, classes) if before else None
+    earlier = start_from(learner.model, trainer.project, before, trainer.settings.config, classes) if before else None
     if earlier is not None:
         learner.warm_up_from(earlier)
         if distributed.is_first():
@@ -223,25 +222,25 @@ def _predict_all(trainer: Trainer, messenger: Messenger) -> None:
     order = dict.fromkeys([*split.unlabeled, *(tile.name for tile in project.tiles)])
     names, started = [name for name in order if name not in missing], time.monotonic()
     for done, name in enumerate(names):
-        left_s = trainer.forecast.left_to_predict_s(names[done:], trainer.reader.readout.scale)
+        left_s = trainer.forecast.left_to_predict_s(names[done:], trainer.predictor.readout.scale)
         spent_s = trainer.progress.elapsed_s + time.monotonic() - started
         share = share_done(spent_s, left_s)
         words = tr("Predicting tile {number} of {count}").format(number=done + 1, count=len(names))
         messenger.send(Status, message=words, done=share, eta_s=left_s)
-        paths = trainer.write_prediction(name, trainer.run_dir / "predictions")
+        arrays = trainer.predictor.write(name, trainer.run_dir / "predictions").arrays
         earlier = project.prediction(name, before) if before is not None else None
         add_summary(
             trainer.run_dir,
             summarize(
                 name,
-                read_mask(paths["prediction"]),
-                read_mask(paths["confidence"]),
+                arrays.prediction,
+                arrays.confidence,
                 read_mask(earlier.prediction) if earlier is not None else None,
             ),
         )
         stop, show = messenger.pending()
         if show is not None:
-            trainer.show(show)
+            trainer.overlays.show(show)
         trainer.pause(save=False)
         if stop:
             words = tr("Stopped after predicting {number} of {count} tiles.")

@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from training_core.class_maps.pixel_scores import Scores
 from training_core.settings.schema import OptimizerConfig, ScheduleConfig
+
+
+@dataclass
+class RunProgress:
+    """Where a run stands; one object for all of the run."""
+
+    step: int = 0
+    elapsed_s: float = 0.0
+    scores: Scores | None = None
+    """Of the last validation."""
+    best: Scores | None = None
+    """Of the checkpoint that predicts."""
 
 
 class Budget:

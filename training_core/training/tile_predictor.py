@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 
-from training_core.class_maps.overlay_files import overlay_arrays, write_overlays
+from training_core.class_maps.overlay_files import OverlayArrays, overlay_arrays, write_overlays
 from training_core.class_maps.pixel_scores import Scores
 from training_core.class_maps.tile_result import TileResult
 from training_core.data.pixel_size import zoom_to_run
@@ -16,44 +19,51 @@ from training_core.data.tile_pool import TilePool
 from training_core.prediction import out_of_memory
 from training_core.prediction.calibration import measure_readout, usual_scale
 from training_core.prediction.sliding_window import Readout, predict_image
-from training_core.settings.schema import Config, InferenceConfig
+from training_core.settings.schema import InferenceConfig
 from training_core.training.learner import Learner
+from training_core.training.run_settings import RunSettings
+from training_core.training.time_left import Forecast
 
 Result = TypeVar("Result")
 
 
-class Reader:
-    """Reads the predictor of a `Learner` at the scale and temperature of `readout`.
+@dataclass(frozen=True)
+class WrittenPrediction:
+    """A tile's prediction: what the files hold, and where they are, by the names of the arrays."""
 
-    tell: is told in a sentence where memory runs out. shrunk: is given the smaller windows that are used from then on.
+    arrays: OverlayArrays
+    paths: dict[str, Path]
+
+
+class TilePredictor:
+    """Predicts tiles with the `predictor` of a `Learner`, at the scale and temperature of `readout`.
+
+    forecast: is told how long each prediction took. tell: is told in a sentence where memory runs out.
     """
 
     def __init__(
         self,
         learner: Learner,
         pool: TilePool,
-        config: Config,
+        settings: RunSettings,
+        forecast: Forecast,
         tell: Callable[[str], None],
-        shrunk: Callable[[InferenceConfig], None],
     ) -> None:
-        self._learner, self._pool, self._mpp = learner, pool, config.data.mpp
-        self._inference, self._tell, self._shrunk = config.inference, tell, shrunk
-        self.readout = Readout(scale=usual_scale(config))
+        self._learner, self._pool, self._settings = learner, pool, settings
+        self._forecast, self._tell = forecast, tell
+        self.readout = Readout(scale=usual_scale(settings.config))
 
     def predict(self, name: str) -> TileResult:
         """What the network says of a tile, in as many views as the run has."""
-        learner, image = self._learner, self._pool.image(name)
-        readout = self.readout.zoomed(self._zoom(name))
-        learner.predictor.eval()
-        return self._fitting(
-            lambda inference: predict_image(learner.predictor, image, inference, learner.compute, readout),
-            self._inference,
-        )
+        with self._timed(name):
+            return self._predict(name)
 
-    def write(self, name: str, folder: Path) -> dict[str, Path]:
-        """Prediction, pseudo-label and confidence of one tile as PNGs in `folder`."""
-        result, ids = self.predict(name), np.array(self._pool.class_ids, np.uint8)
-        return write_overlays(folder, name, overlay_arrays(result, ids, self._learner.threshold.value))
+    def write(self, name: str, folder: Path) -> WrittenPrediction:
+        """Prediction, pseudo-label and confidence of one tile, also as PNGs in `folder`."""
+        with self._timed(name):
+            ids = np.array(self._pool.class_ids, np.uint8)
+            arrays = overlay_arrays(self._predict(name), ids, self._learner.threshold.value)
+            return WrittenPrediction(arrays, write_overlays(folder, name, arrays))
 
     def measure(
         self, names: Sequence[str], scales: Sequence[float], views: int | None = None
@@ -66,17 +76,31 @@ class Reader:
             tiles = ((pool.image(name), pool.label(name), self._zoom(name)) for name in names)
             return measure_readout(learner.predictor, tiles, pool.class_ids, inference, learner.compute, scales)
 
-        inference = self._inference
+        inference = self._settings.config.inference
         return self._fitting(measured, inference.model_copy(update={"views": views}) if views else inference)
+
+    def _predict(self, name: str) -> TileResult:
+        learner, image = self._learner, self._pool.image(name)
+        readout = self.readout.zoomed(self._zoom(name))
+        learner.predictor.eval()
+        return self._fitting(
+            lambda inference: predict_image(learner.predictor, image, inference, learner.compute, readout),
+            self._settings.config.inference,
+        )
 
     def _fitting(self, read: Callable[[InferenceConfig], Result], inference: InferenceConfig) -> Result:
         """What `read` gives, with smaller windows from now on where memory does not hold them."""
         result, used = out_of_memory.with_smaller_windows(inference, self._learner.compute.device, read, self._tell)
         if used is not inference:
-            self._inference = self._inference.model_copy(update={"window_px": used.window_px})
-            self._shrunk(self._inference)
+            self._settings.shrink_windows(used.side_px)
         return result
 
     def _zoom(self, name: str) -> float:
         """Pixels at the run's resolution per pixel of the tile."""
-        return zoom_to_run(self._pool.mpp_um(name), self._mpp)
+        return zoom_to_run(self._pool.mpp_um(name), self._settings.config.data.mpp)
+
+    @contextmanager
+    def _timed(self, name: str) -> Iterator[None]:
+        started = time.monotonic()
+        yield
+        self._forecast.predicted(name, self.readout.scale, time.monotonic() - started)

@@ -63,12 +63,16 @@ class Forecast:
 
     def __init__(self, project: Project, split: Split, scored: Sequence[str], config: Config, budget: Budget) -> None:
         """scored: the tiles of each validation."""
-        self._project, self._config, self._budget = project, config, budget
+        self._project, self._split, self._scored = project, split, scored
+        self.restart(config, budget)
+
+    def restart(self, config: Config, budget: Budget) -> None:
+        """The run goes on with these settings: what was timed before tells nothing of them."""
+        self._config, self._budget = config, budget
         self._views, self._scale = config.inference.n_views, usual_scale(config)
-        self._scored_px = self.pixels(scored)
-        self._all_px = self.pixels(tile.name for tile in project.tiles)
-        scales = candidate_scales(config) if split.val else ()
-        self._scales = scales
+        self._scored_px = self.pixels(self._scored)
+        self._all_px = self.pixels(tile.name for tile in self._project.tiles)
+        self._scales = candidate_scales(config) if self._split.val else ()
         self._seconds_per_step: float | None = None
         self._costs = _Costs()
         self._views_timed = False

@@ -1,61 +1,47 @@
 """The training loop: batches in, weights, events and checkpoints out. `run.train` starts it.
 
-What learns is `learner`, what it predicts of the tiles asks `tile_predictor`; this module decides when: steps,
-validations, checkpoints, overlays, the end.
+This module decides when: steps, validations, checkpoints, overlays, the end. What learns is `learner`; what it predicts
+is asked by `validation`, for the curve, and by `overlays`, for the screen, both through `tile_predictor`.
 """
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Generator, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Generator
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Literal
 
-from training_core.base.errors import ImageError, ProjectError, writing
-from training_core.base.i18n import tr
 from training_core.class_maps.pixel_scores import Scores
 from training_core.compute import processes as distributed
 from training_core.compute.device import Compute, peak_gpu_bytes
 from training_core.data.batches import BatchMaker, prefetched
 from training_core.data.tile_pool import TilePool
-from training_core.messages.events import OverlayReady, StepDone, Validated, Warned
+from training_core.messages.events import StepDone, Warned
 from training_core.messages.messenger import Messenger
 from training_core.method.batch import Batch
 from training_core.method.step import StepResult
 from training_core.network.model import UniSemAlign
 from training_core.pixel_classifier.first_overlay import QuickStart
 from training_core.prediction import out_of_memory
-from training_core.prediction.calibration import candidate_scales, read_readout, usual_scale
+from training_core.prediction.calibration import read_readout, usual_scale
 from training_core.project import Project
 from training_core.runs import checkpoint as checkpoints
-from training_core.runs.run_folder import Split, peak_rss_bytes, record_change
-from training_core.settings.schema import Config, InferenceConfig
+from training_core.runs.run_folder import Split, peak_rss_bytes
+from training_core.settings.schema import Config
 from training_core.training import smaller_step as smaller
 from training_core.training.learner import Learner
+from training_core.training.overlays import Overlays
 from training_core.training.pause import wait_while_paused
-from training_core.training.schedule import Budget
-from training_core.training.tile_predictor import Reader
+from training_core.training.run_settings import RunSettings
+from training_core.training.schedule import Budget, RunProgress
+from training_core.training.tile_predictor import TilePredictor
 from training_core.training.time_left import Forecast, share_done
+from training_core.training.validation import Validation, scored_tiles
 
 _FIRST_OVERLAYS = (5, 15, 30)
 """Steps after which the first overlays are made, before the first validation."""
-_MAX_TRAINING_TILES_SCORED = 8
-"""Without validation tiles the curve shows the Dice of at most so many training tiles."""
 _SMALLER_BATCH = "smaller data.labeled_batch, data.unlabeled_batch or data.crop_px; earlier checkpoints are kept"
-
-
-@dataclass
-class RunProgress:
-    """Where a run stands."""
-
-    step: int = 0
-    elapsed_s: float = 0.0
-    scores: Scores | None = None
-    """Of the last validation."""
-    best: Scores | None = None
-    """Of the checkpoint that predicts."""
 
 
 class Trainer:
@@ -75,20 +61,22 @@ class Trainer:
     ) -> None:
         self.compute, self.messenger = compute, messenger
         self.project, self.pool, self.split, self.run_dir = project, pool, split, run_dir
-        self.learner = Learner(model, config, len(pool.class_ids), compute)
         self.progress = RunProgress()
-        self._use(config)
-        self.reader = Reader(self.learner, pool, config, self._warn, self._use_smaller_windows)
-        self.shown: str | None = None
-        self.quick = quick
-        """Paints until the network's overlays are as good; None: the network paints from the start."""
+        self.settings = RunSettings(config, run_dir, self.progress)
+        self.learner = Learner(model, self.settings, len(pool.class_ids), compute)
+        self._make_batches()
+        self.forecast = Forecast(project, split, scored_tiles(split), config, self.budget)
+        self.predictor = TilePredictor(self.learner, pool, self.settings, self.forecast, self._warn)
+        self.validation = Validation(
+            self.predictor, split, run_dir, self.settings, self.progress, self.forecast, messenger
+        )
+        self.overlays = Overlays(self.predictor, run_dir, self.progress, messenger, quick)
 
-    def _use(self, config: Config) -> None:
-        """Go on with these settings, as a run that is resumed with them does."""
-        self.config = config
+    def _make_batches(self) -> None:
+        """Of the sizes that the settings have now."""
+        config = self.settings.config
         self.maker = BatchMaker(self.pool, self.split.labeled, self.split.unlabeled, config)
         self.budget = Budget(config.schedule, self.maker.steps_per_epoch)
-        self.forecast = Forecast(self.project, self.split, self._scored(), config, self.budget)
         distributed.check_divides(config)
         self.batches: Generator[Batch] | None = None
 
@@ -98,18 +86,17 @@ class Trainer:
         validated_at = state.step  # a resumed run's checkpoint of this step is there already
         reason: Literal["budget", "stopped"] = "budget"
         distributed.as_first((self.learner.model, self.learner.teacher))
-        distributed.own_chance(self.config.seed, state.step)
+        distributed.own_chance(self.settings.config.seed, state.step)
         if self.learner.is_warm and not state.step and self.split.val:
             self._keep()  # what the round starts with is the mark that it has to better
-            if self.quick is not None and state.scores is not None:
-                self.quick.measured_again(state.scores)
+            self.overlays.begin_with(state.scores)
         while self.budget.progress(state.step, state.elapsed_s) < 1:
             stop, show = self.messenger.pending()
             if distributed.largest(stop):  # whichever process was told
                 reason = "stopped"
                 break
             if show is not None:
-                self.show(show)
+                self.overlays.show(show)
             if self.messenger.paused:
                 started += self.pause(save=validated_at != state.step)
                 continue
@@ -120,25 +107,17 @@ class Trainer:
             state.elapsed_s = distributed.largest(now - started)
             self.forecast.stepped(now - step_started)
             self._report(result)
-            if state.step % self.config.schedule.validate_every_steps == 0:
+            if state.step % self.settings.config.schedule.validate_every_steps == 0:
                 self._keep()
                 validated_at = state.step
-            if (state.step in _FIRST_OVERLAYS or validated_at == state.step) and self._may_show(validated_at):
-                self.refresh_overlay()
+            if state.step in _FIRST_OVERLAYS or validated_at == state.step:
+                self.overlays.update(is_validated=validated_at == state.step)
         self.close()
         if validated_at != state.step:
             self._keep()
-            if self._may_show(state.step):
-                self.refresh_overlay()
+            self.overlays.update(is_validated=True)
         state.elapsed_s = time.monotonic() - started
         return reason
-
-    def show(self, tile: str) -> None:
-        """From now on the overlays are this tile's; the first one comes at once."""
-        self.shown = tile
-        answered = self.quick is not None and self.quick.show(tile, self.progress.step)
-        if self.progress.step and not answered:
-            self.refresh_overlay()
 
     def pause(self, *, save: bool) -> float:
         """Wait as long as the user wants; returns the seconds. save: the checkpoints do not hold this moment yet."""
@@ -147,7 +126,7 @@ class Trainer:
             if save:
                 self.save(is_best=False)
 
-        return wait_while_paused(self.messenger, self.progress.step, keep, self.show)
+        return wait_while_paused(self.messenger, self.progress.step, keep, self.overlays.show)
 
     def close(self) -> None:
         """End the thread that prepares batches."""
@@ -157,7 +136,7 @@ class Trainer:
     def _keep(self) -> None:
         """Validate and save, which one process does for all."""
         if distributed.is_first():
-            self.save(is_best=self.validate())
+            self.save(is_best=self.validation.score())
 
     def take_step(self) -> StepResult:
         """One step, with smaller batches or crops from now on where memory does not hold it."""
@@ -166,16 +145,11 @@ class Trainer:
                 self.batches = self._batches()
             with out_of_memory.explained("take a training step", _SMALLER_BATCH):
                 return self._learn(next(self.batches))
-        started_with = self.config
         while isinstance(result := self._try_step(), str):
-            config = smaller.smaller_step(self.config, self.learner.model.encoder.multiple_px)
-            if config is None:
-                raise smaller.no_smaller_step(self.config, result)
-            self._warn(smaller.step_changed(self.config, config))
-            self._use(config)
-        if self.config is not started_with:  # only what has worked is written down
-            change = smaller.step_changed(started_with, self.config)
-            record_change(self.run_dir, self.config, self.progress.step, change)
+            self._warn(self.settings.shrink_step(self.learner.model.encoder.multiple_px, result))
+            self._make_batches()
+            self.forecast.restart(self.settings.config, self.budget)
+        self.settings.step_fits()
         return result
 
     def _batches(self) -> Generator[Batch]:
@@ -197,17 +171,11 @@ class Trainer:
         moment.restore()
         return words
 
-    def _may_show(self, validated_at: int) -> bool:
-        state = self.progress
-        return self.quick is None or self.quick.may_show(
-            state.step, state.scores if validated_at == state.step else None
-        )
-
     def _learn(self, batch: Batch) -> StepResult:
         state = self.progress
         # as the released code does, the rate is set after a step from that step's number, so the first two share it
         before = max(0, state.step - 1) if self.budget.total_steps else state.step
-        return self.learner.learn(batch, self.config, state.step, self.budget.progress(before, state.elapsed_s))
+        return self.learner.learn(batch, state.step, self.budget.progress(before, state.elapsed_s))
 
     def _report(self, result: StepResult) -> None:
         state = self.progress
@@ -225,52 +193,6 @@ class Trainer:
             gpu_memory_bytes=peak_gpu_bytes(),
         )
 
-    def validate(self) -> bool:
-        """Score the validation tiles (training tiles where there are none) and tell; True: the best so far."""
-        # the curve is drawn often, and has to be cheap
-        state, scores = self.progress, self._measure((self.reader.readout.scale,), views=1)
-        if self.forecast.wants_views:
-            self._time_views()
-        state.scores = scores
-        value = scores.mdice if scores is not None else None
-        # training Dice only ever says that the network has learned by heart: without validation tiles the last is kept
-        is_best = state.best is None or not self.split.val or (value is not None and value > state.best.mdice)
-        if is_best:
-            state.best = scores
-        values = {
-            "step": state.step,
-            "mdice": value,
-            "mjaccard": scores.mjaccard if scores is not None else None,
-            "dice_by_class": scores.dice if scores is not None else {},
-            "measured_on": "validation" if self.split.val else "training",
-            "is_best": is_best,
-        }
-        self.messenger.send(Validated, **values)
-        with writing(self.run_dir), (self.run_dir / "metrics.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps({**values, "elapsed_s": state.elapsed_s}) + "\n")
-        return is_best
-
-    def _measure(self, scales: Sequence[float], views: int | None = None) -> Scores | None:
-        """Scores at the best of `scales`, where the network is read from now on."""
-        started = time.monotonic()
-        readout, scores = self.reader.measure(self._scored(), scales, views)
-        views = views or self.config.inference.n_views
-        self.forecast.validated(scales, views, time.monotonic() - started)
-        if self.split.val and scores is not None:  # on training tiles it is surer than it has reason to be
-            self.reader.readout = readout
-        return scores
-
-    def _time_views(self) -> None:
-        """Predict a small tile as all are predicted in the end: only then is it known how long that takes."""
-        name = min(self._scored(), key=lambda each: self.forecast.pixels([each]))
-        started = time.monotonic()
-        self.reader.predict(name)
-        self.forecast.predicted(name, self.reader.readout.scale, time.monotonic() - started)
-
-    def _scored(self) -> Sequence[str]:
-        """The tiles that the curve is measured on."""
-        return self.split.val or self.split.labeled[:_MAX_TRAINING_TILES_SCORED]
-
     def save(self, *, is_best: bool) -> None:
         """Write a checkpoint of this moment."""
         state = self.progress
@@ -279,7 +201,7 @@ class Trainer:
             "step": state.step,
             "elapsed_s": state.elapsed_s,
             **self.learner.scalars(),
-            "readout": asdict(self.reader.readout),
+            "readout": asdict(self.predictor.readout),
             "best": asdict(state.best) if state.best else None,
             "mdice": state.scores.mdice if state.scores else None,
             "mjaccard": state.scores.mjaccard if state.scores else None,
@@ -293,9 +215,9 @@ class Trainer:
         self.learner.restore(checkpoint)
         state = checkpoint.state
         # a finished run may have found another scale; the curve goes on at the one it was drawn at
-        self.reader.readout = replace(read_readout(state), scale=usual_scale(self.config))
-        best = Scores.from_json(state["best"]) if state["best"] else None
-        self.progress = RunProgress(step=state["step"], elapsed_s=state["elapsed_s"], best=best)
+        self.predictor.readout = replace(read_readout(state), scale=usual_scale(self.settings.config))
+        self.progress.step, self.progress.elapsed_s = state["step"], state["elapsed_s"]
+        self.progress.best = Scores.from_json(state["best"]) if state["best"] else None
 
     def load_best(self, *, measure: bool) -> None:
         """Put the best checkpoint's weights into the predictor.
@@ -305,37 +227,11 @@ class Trainer:
         checkpoint = checkpoints.open_checkpoint(self.run_dir, "best")
         self.learner.load_predictor(checkpoint)
         state = checkpoint.state
-        self.reader.readout = read_readout(state)
-        if measure and self.split.val:
-            self.progress.best = self._measure(candidate_scales(self.config))
-            if self.reader.readout != read_readout(state):
-                checkpoints.write_state(checkpoint, {**state, "readout": asdict(self.reader.readout)})
-
-    def refresh_overlay(self) -> None:
-        """Predict the tile on screen and tell where its overlays lie; a tile without a picture costs a warning."""
-        if self.shown is None or not distributed.is_first():
-            return
-        try:
-            paths = self.write_prediction(self.shown, self.run_dir / "overlays")
-        except (ImageError, ProjectError) as error:
-            self._warn(tr("Tile {name} cannot be shown: {error}").format(name=self.shown, error=error))
-            self.shown = None
-            return
-        self.messenger.send(
-            OverlayReady, step=self.progress.step, tile=self.shown, **{k: str(p) for k, p in paths.items()}
-        )
-
-    def write_prediction(self, name: str, folder: Path) -> dict[str, Path]:
-        """Prediction, pseudo-label and confidence of one tile as PNGs in `folder`."""
-        started = time.monotonic()
-        paths = self.reader.write(name, folder)
-        self.forecast.predicted(name, self.reader.readout.scale, time.monotonic() - started)
-        return paths
+        self.predictor.readout = read_readout(state)
+        if measure:
+            self.validation.choose_readout()
+            if self.predictor.readout != read_readout(state):
+                checkpoints.write_state(checkpoint, {**state, "readout": asdict(self.predictor.readout)})
 
     def _warn(self, message: str) -> None:
         self.messenger.send(Warned, message=message)
-
-    def _use_smaller_windows(self, inference: InferenceConfig) -> None:
-        self.config = self.config.model_copy(update={"inference": inference})
-        change = f"There was not enough memory to predict in windows of more than {inference.window_px} px."
-        record_change(self.run_dir, self.config, self.progress.step, change)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
@@ -38,6 +39,7 @@ from training_core.messages.messenger import Messenger
 from training_core.prediction.predictor import load_predictor
 from training_core.prediction.sliding_window import predict_image
 from training_core.project import LabelSource, Project, TileState
+from training_core.project.summaries import TileSummary, read_summaries, summarize
 from training_core.runs.run_folder import read_run
 from training_core.settings.schema import Config
 from training_core.training.run import Request, train
@@ -199,6 +201,33 @@ def test_overlays_and_predictions_hold_class_ids(finished: Finished) -> None:
     prediction = project.prediction("u_1")
     assert prediction is not None
     assert prediction.run_id == folder.name
+
+
+def test_summaries_are_those_of_the_written_files(finished: Finished, small_config: MakeConfig, tmp_path: Path) -> None:
+    """To the last digit, also against the run before: as written, class ids and 8 bits of confidence."""
+    shutil.copytree(finished.project.path, tmp_path / "copy")
+    project = Project.open(tmp_path / "copy")
+
+    def summarized(run: str, before: str | None) -> dict[str, TileSummary]:
+        def read(run: str, name: str, kind: str) -> NDArray[np.uint8]:
+            return read_mask(project.runs_dir / run / "predictions" / f"{name}.{kind}.png")
+
+        return {
+            name: summarize(
+                name,
+                read(run, name, "prediction"),
+                read(run, name, "confidence"),
+                read(before, name, "prediction") if before else None,
+            )
+            for name in (tile.name for tile in project.tiles)
+        }
+
+    first = finished.folder.name
+    assert read_summaries(project.path, first) == summarized(first, None)
+    second = Path(Listener().run(project, small_config(schedule={"steps": 1}, seed=1))["run"]).name
+    summaries = read_summaries(project.path, second)
+    assert summaries == summarized(second, first)
+    assert any(summary.changed for summary in summaries.values())
 
 
 def test_predictions_are_the_best_checkpoint_s(finished: Finished) -> None:

@@ -204,13 +204,13 @@ def test_a_run_in_full_swing_goes_on_as_if_resumed_with_less(
 
     learn = Learner.learn
 
-    def failing(self: Learner, batch: Batch, config: Config, step: int, progress: float) -> StepResult:
+    def failing(self: Learner, batch: Batch, step: int, progress: float) -> StepResult:
         if step != 2 or len(batch.images) == 2:
-            return learn(self, batch, config, step, progress)
+            return learn(self, batch, step, progress)
         earliest = next(p for p in self.model.encoder.parameters() if p.requires_grad)
         hook = earliest.register_hook(lambda _gradient: torch.empty(1 << 55, dtype=torch.uint8))
         try:
-            return learn(self, batch, config, step, progress)
+            return learn(self, batch, step, progress)
         finally:
             hook.remove()
 

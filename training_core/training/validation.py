@@ -1,0 +1,89 @@
+"""How good the network is while it trains, told and written down, and how it is best read."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from training_core.base.errors import writing
+from training_core.class_maps.pixel_scores import Scores
+from training_core.messages.events import Validated
+from training_core.messages.messenger import Messenger
+from training_core.prediction.calibration import candidate_scales
+from training_core.runs.run_folder import Split
+from training_core.training.run_settings import RunSettings
+from training_core.training.schedule import RunProgress
+from training_core.training.tile_predictor import TilePredictor
+from training_core.training.time_left import Forecast
+
+_MAX_TRAINING_TILES_SCORED = 8
+"""Without validation tiles the curve shows the Dice of at most so many training tiles."""
+
+
+def scored_tiles(split: Split) -> Sequence[str]:
+    """The tiles that the curve is measured on."""
+    return split.val or split.labeled[:_MAX_TRAINING_TILES_SCORED]
+
+
+class Validation:
+    """Scores the predictor on the validation tiles, or on training tiles where there are none."""
+
+    def __init__(
+        self,
+        predictor: TilePredictor,
+        split: Split,
+        run_dir: Path,
+        settings: RunSettings,
+        progress: RunProgress,
+        forecast: Forecast,
+        messenger: Messenger,
+    ) -> None:
+        self._predictor, self._settings, self._forecast = predictor, settings, forecast
+        self._run_dir, self._progress, self._messenger = run_dir, progress, messenger
+        self._names, self._on_val = scored_tiles(split), bool(split.val)
+
+    def score(self) -> bool:
+        """A point of the curve: measured, told and added to RUN/metrics.jsonl; True: the best so far."""
+        # the curve is drawn often, and has to be cheap
+        state, scores = self._progress, self._measure((self._predictor.readout.scale,), views=1)
+        if self._forecast.wants_views:
+            self._time_views()
+        state.scores = scores
+        value = scores.mdice if scores is not None else None
+        # training Dice only ever says that the network has learned by heart: without validation tiles the last is kept
+        is_best = state.best is None or not self._on_val or (value is not None and value > state.best.mdice)
+        if is_best:
+            state.best = scores
+        values = {
+            "step": state.step,
+            "mdice": value,
+            "mjaccard": scores.mjaccard if scores is not None else None,
+            "dice_by_class": scores.dice if scores is not None else {},
+            "measured_on": "validation" if self._on_val else "training",
+            "is_best": is_best,
+        }
+        self._messenger.send(Validated, **values)
+        with writing(self._run_dir), (self._run_dir / "metrics.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps({**values, "elapsed_s": state.elapsed_s}) + "\n")
+        return is_best
+
+    def choose_readout(self) -> None:
+        """Read the network at the best scale and temperature, from now on; takes as long as a few validations."""
+        if self._on_val:
+            self._progress.best = self._measure(candidate_scales(self._settings.config))
+
+    def _measure(self, scales: Sequence[float], views: int | None = None) -> Scores | None:
+        """Scores at the best of `scales`, where the network is read from now on."""
+        started = time.monotonic()
+        readout, scores = self._predictor.measure(self._names, scales, views)
+        views = views or self._settings.config.inference.n_views
+        self._forecast.validated(scales, views, time.monotonic() - started)
+        if self._on_val and scores is not None:  # on training tiles it is surer than it has reason to be
+            self._predictor.readout = readout
+        return scores
+
+    def _time_views(self) -> None:
+        """Predict a small tile as all are predicted in the end: only then is it known how long that takes."""
+        self._predictor.predict(min(self._names, key=lambda name: self._forecast.pixels([name])))
