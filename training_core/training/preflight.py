@@ -8,7 +8,7 @@ import numpy as np
 
 from training_core.base.arrays import UNLABELED
 from training_core.base.errors import ProjectError
-from training_core.base.i18n import tr
+from training_core.base.i18n import ntr, tr
 from training_core.data.pixel_size import choose_run_mpp, zoom_to_run
 from training_core.project import Project, Tile
 from training_core.project.splits import usable_tiles
@@ -87,7 +87,27 @@ def cautions(project: Project, split: Split, config: Config) -> tuple[str, ...]:
     """Sentences that the user should read before a run with these (settled) settings starts."""
     learned = _painted(project, split.labeled)
     measured = _painted(project, split.val) if split.val else learned
-    return (*_on_pixel_size(usable_tiles(project), config.data.mpp), *_on_classes(project, config, learned, measured))
+    return (
+        *_on_tiles(project, split),
+        *_on_pixel_size(usable_tiles(project), config.data.mpp),
+        *_on_classes(project, config, learned, measured),
+    )
+
+
+def _on_tiles(project: Project, split: Split) -> Iterable[str]:
+    missing = project.missing_images()
+    if missing:
+        words = ntr(
+            "{count} image cannot be found and is left out: {first}.",
+            "{count} images cannot be found and are left out, first {first}.",
+            len(missing),
+        )
+        yield words.format(count=len(missing), first=missing[0])
+    if not split.val:
+        yield tr(
+            "No validation tile: the curve shows the Dice of training tiles, which is too high. "
+            "Set some labelled tiles apart for validation to see how well new tiles will be predicted."
+        )
 
 
 def _on_pixel_size(tiles: Sequence[Tile], run_mpp: float | None) -> Iterable[str]:

@@ -1,0 +1,110 @@
+"""The end of a run: its best weights predict every tile, and a summary says how good they are."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from training_core.base.i18n import tr
+from training_core.compute import processes as distributed
+from training_core.compute.device import peak_gpu_bytes
+from training_core.io import atomic_write, read_mask
+from training_core.messages.events import RunFinished, Status, Warned
+from training_core.project.summaries import TileSummary, add_summary, summarize
+from training_core.runs.run_folder import peak_rss_bytes
+from training_core.training.time_left import share_done
+
+if TYPE_CHECKING:
+    from training_core.training.tile_predictor import WrittenPrediction
+    from training_core.training.trainer import Trainer
+
+
+def finish(trainer: Trainer, reason: str) -> dict[str, Any]:
+    """Predict every tile, and return the summary that is also written to RUN/summary.json.
+
+    reason: why the training ended, "budget" or "stopped". Only the first of several processes has anything to do here;
+    the summary of the others is empty.
+    """
+    if not distributed.is_first():
+        return {}
+    messenger, state = trainer.messenger, trainer.progress
+    if state.step:
+        messenger.send(Status, message=tr("Looking for the best way to read the network"))
+        trainer.load_best(measure=reason == "budget")  # who stops a run does not want to wait
+        trainer.overlays.conclude()
+        _predict_all(trainer)
+    summary = _summary(trainer, reason)
+    if state.step:  # a run stopped before its first step predicts nothing and must not stand for the latest
+        atomic_write(trainer.run_dir / "summary.json", json.dumps(summary, indent=1).encode())
+    messenger.send(
+        RunFinished,
+        run_dir=str(trainer.run_dir),
+        reason=reason,
+        steps=state.step,
+        seconds=state.elapsed_s,
+        mdice=state.best.mdice if state.best else None,
+        mjaccard=state.best.mjaccard if state.best else None,
+    )
+    messenger.close()
+    return summary
+
+
+def _predict_all(trainer: Trainer) -> None:
+    """Every tile; one that the user turns to meanwhile is shown, a stop cuts it short."""
+    messenger, names = trainer.messenger, _names_in_order(trainer)
+    before = trainer.project.latest_run_id()  # this run counts once its summary.json is there
+    before = before if before != trainer.run_dir.name else None  # a finished run that was resumed
+    started = time.monotonic()
+    for done, name in enumerate(names):
+        left_s = trainer.forecast.left_to_predict_s(names[done:], trainer.predictor.readout.scale)
+        spent_s = trainer.progress.elapsed_s + time.monotonic() - started
+        words = tr("Predicting tile {number} of {count}").format(number=done + 1, count=len(names))
+        messenger.send(Status, message=words, done=share_done(spent_s, left_s), eta_s=left_s)
+        written = trainer.predictor.write(name, trainer.run_dir / "predictions")
+        add_summary(trainer.run_dir, _tile_summary(trainer, name, written, before))
+        stop, show = messenger.pending()
+        if show is not None:
+            trainer.overlays.show(show)
+        trainer.pause(save=False)
+        if stop:
+            words = tr("Stopped after predicting {number} of {count} tiles.")
+            messenger.send(Warned, message=words.format(number=done + 1, count=len(names)))
+            return
+
+
+def _names_in_order(trainer: Trainer) -> Sequence[str]:
+    """The tiles whose images are there, the unlabelled ones first."""
+    missing = set(trainer.project.missing_images())
+    order = dict.fromkeys([*trainer.split.unlabeled, *(tile.name for tile in trainer.project.tiles)])
+    return [name for name in order if name not in missing]
+
+
+def _tile_summary(trainer: Trainer, name: str, written: WrittenPrediction, before: str | None) -> TileSummary:
+    """before: the run whose prediction of the tile this one is compared with."""
+    earlier = trainer.project.prediction(name, before) if before is not None else None
+    return summarize(
+        name,
+        written.arrays.prediction,
+        written.arrays.confidence,
+        read_mask(earlier.prediction) if earlier is not None else None,
+    )
+
+
+def _summary(trainer: Trainer, reason: str) -> dict[str, Any]:
+    state, scores = trainer.progress, trainer.progress.best
+    measured = scores is not None and bool(trainer.split.val)
+    return {
+        "spec_version": 1,
+        "run": str(trainer.run_dir),
+        "reason": reason,
+        "steps": state.step,
+        "seconds": round(state.elapsed_s, 2),
+        "val": {"mDice": scores.mdice, "mJaccard": scores.mjaccard} if scores is not None and measured else None,
+        "absent_classes": [c.name for c in trainer.project.classes if scores and measured and c.id in scores.absent],
+        "peak_rss_bytes": peak_rss_bytes(),
+        "peak_gpu_bytes": peak_gpu_bytes(),
+        "device": str(trainer.compute.device),
+        "precision": trainer.compute.precision,
+    }
