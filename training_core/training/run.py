@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
@@ -29,6 +29,7 @@ from training_core.project import Project, TissueClass
 from training_core.project.interrupted_runs import held
 from training_core.project.summaries import add_summary, summarize
 from training_core.runs.run_folder import Split, create_run_folder, peak_rss_bytes, read_run, record_origin
+from training_core.runs.run_records import RunSummary, ValidationScores
 from training_core.settings.form_fields import value_text
 from training_core.settings.schema import Config
 from training_core.training.preflight import cautions, check_ready, settle
@@ -249,24 +250,26 @@ def _predict_all(trainer: Trainer, messenger: Messenger) -> None:
             return
 
 
-def _finish(trainer: Trainer, reason: str, messenger: Messenger) -> dict[str, Any]:
+def _finish(trainer: Trainer, reason: Literal["budget", "stopped"], messenger: Messenger) -> dict[str, Any]:
     state, scores = trainer.progress, trainer.progress.best
     measured = scores is not None and bool(trainer.split.val)
-    summary = {
-        "spec_version": 1,
-        "run": str(trainer.run_dir),
-        "reason": reason,
-        "steps": state.step,
-        "seconds": round(state.elapsed_s, 2),
-        "val": {"mDice": scores.mdice, "mJaccard": scores.mjaccard} if scores is not None and measured else None,
-        "absent_classes": [c.name for c in trainer.project.classes if scores and measured and c.id in scores.absent],
-        "peak_rss_bytes": peak_rss_bytes(),
-        "peak_gpu_bytes": peak_gpu_bytes(),
-        "device": str(trainer.compute.device),
-        "precision": trainer.compute.precision,
-    }
+    val = ValidationScores(mDice=scores.mdice, mJaccard=scores.mjaccard) if scores is not None and measured else None
+    absent = (c.name for c in trainer.project.classes if scores and measured and c.id in scores.absent)
+    summary = RunSummary(
+        spec_version=1,
+        run=str(trainer.run_dir),
+        reason=reason,
+        steps=state.step,
+        seconds=round(state.elapsed_s, 2),
+        val=val,
+        absent_classes=tuple(absent),
+        peak_rss_bytes=peak_rss_bytes(),
+        peak_gpu_bytes=peak_gpu_bytes(),
+        device=str(trainer.compute.device),
+        precision=trainer.compute.precision,
+    )
     if state.step:  # a run stopped before its first step predicts nothing and must not stand for the latest
-        atomic_write(trainer.run_dir / "summary.json", json.dumps(summary, indent=1).encode())
+        atomic_write(trainer.run_dir / "summary.json", summary.encode())
     messenger.send(
         RunFinished,
         run_dir=str(trainer.run_dir),
@@ -277,4 +280,4 @@ def _finish(trainer: Trainer, reason: str, messenger: Messenger) -> dict[str, An
         mjaccard=scores.mjaccard if scores else None,
     )
     messenger.close()
-    return summary
+    return summary.model_dump(mode="json")
