@@ -22,6 +22,7 @@ from training_core.project.class_changes import with_class_added, with_class_cha
 from training_core.project.class_removal import RemovedClass, count_pixels, stage_removal, stage_return
 from training_core.project.classes import check_classes
 from training_core.project.creation import IMAGES_FOLDER, build
+from training_core.project.file_records import FileAnswers, NumberedObjects, Place, SourceFile
 from training_core.project.importing import plan_labels
 from training_core.project.index import INDEX_NAME, Index
 from training_core.project.interrupted_runs import UnfinishedRun, discard_run, unfinished_run
@@ -36,6 +37,7 @@ from training_core.project.labels import (
     stage_label,
     summarize,
 )
+from training_core.project.migration import BACKUPS_FOLDER, Migration, backups
 from training_core.project.records import LabelEdit, LabelSource, Round, Tile, TilePrediction, TileState, TissueClass
 from training_core.project.rejections import (
     REJECTED_FOLDER,
@@ -47,7 +49,7 @@ from training_core.project.rejections import (
 from training_core.project.sources import check_names, find_images, resolve_names
 from training_core.project.store import IndexStore
 from training_core.project.thumbnails import CACHE_FOLDER, thumbnail
-from training_core.project.tile_sources import tile_sources
+from training_core.project.tile_sources import source_files, tile_sources
 
 OWN_FOLDERS = (
     IMAGES_FOLDER,
@@ -57,6 +59,7 @@ OWN_FOLDERS = (
     runs_folder.RUNS_FOLDER,
     runs_folder.ROUNDS_FOLDER,
     CACHE_FOLDER,
+    BACKUPS_FOLDER,
     "truth",
 )
 """Folders whose files belong to the project; nothing else is to be written there."""
@@ -118,12 +121,12 @@ class Project:
                 labeled=labeled,
                 val=val,
             )
-            build(path, name or path.name, checked, sources, plan, progress)
+            build(path, name or path.name, checked, sources, plan, progress, source_files(sources, path))
         return cls.open(path)
 
     @classmethod
     def open(cls, path: Path) -> Project:
-        """Open a project folder (or its project.json).
+        """Open a project folder (or its project.json); one of an older version is brought up to date (`migration`).
 
         Raises
         ------
@@ -131,13 +134,22 @@ class Project:
         """
         folder = path.parent if path.name == INDEX_NAME else path
         project = cls(folder.absolute())
-        project._store.read()
+        project._store.migrate()
         project._store.recover(project._index_labels_again)
         return project
 
     def reload(self) -> None:
         """Read project.json again now."""
         self._store.reload()
+
+    @property
+    def migration(self) -> Migration | None:
+        """What was brought up to date when this project was opened; None: nothing."""
+        return self._store.migration
+
+    def backups(self) -> tuple[Path, ...]:
+        """The project.json of older versions, as they were before they were brought up to date."""
+        return backups(self.path)
 
     # --- what it holds -------------------------------------------------------------------------------------------
 
@@ -200,6 +212,21 @@ class Project:
             needed = f"the {tile.width_px} x {tile.height_px} px it had when the project was made"
             raise ProjectError(given, needed, "put the original file back")
         return image
+
+    def place(self, name: str) -> Place | None:
+        """Where the tile lies on its source file; None: it is a whole file, or nobody knows."""
+        return self.tile(name).place
+
+    def source_file(self, name: str) -> SourceFile | None:
+        """The slide or other file that the tile is a place on; None: it is a whole file."""
+        place = self.place(name)
+        return None if place is None else self._store.read().files[place.file]
+
+    def answers(self, name: str) -> FileAnswers:
+        """How the tile's files are read: its own answers, else those of its source file, else the project's."""
+        project, source = self._store.read().answers, self.source_file(name)
+        shared = project if source is None else source.answers.over(project)
+        return self.tile(name).answers.over(shared)
 
     def missing_images(self) -> tuple[str, ...]:
         """The tiles whose pictures are not where they should be."""
@@ -285,6 +312,16 @@ class Project:
         self.tile(name)
         status = self._store.read().labels.get(name)
         return status is not None and status.accepted
+
+    def is_partly_accepted(self, name: str) -> bool:
+        """Whether only some of the tile's prediction was accepted, and the rest is still to be looked at."""
+        self.tile(name)
+        return name in self._store.read().partly_accepted
+
+    def objects(self, name: str) -> NumberedObjects | None:
+        """The numbered objects of the tile's label; None: its objects are not numbered."""
+        self.tile(name)
+        return self._store.read().objects.get(name)
 
     # --- states and splits ---------------------------------------------------------------------------------------
 
