@@ -29,7 +29,7 @@ class PixelSizeSource(StrEnum):
 
 @dataclass(frozen=True)
 class FilePixelSize:
-    """Micrometers per pixel as a file itself states them, whether they are used or not.
+    """The pixel size in µm/px as a file itself states it, whether it is used or not.
 
     y_um: None where only the width was looked at. stated_in: where in the file, such as "ome_xml" or "tiff_tags".
     """
@@ -106,7 +106,7 @@ class SourceFile:
     """A file, such as a slide, that tiles are places on.
 
     path: absolute; None: not known, in projects of version 1. path_from_project: by it the file is found when project
-    and file moved together. width_px, height_px: of the finest level. mpp_um: the used micrometers per pixel of it.
+    and file moved together. width_px, height_px: of the finest level. mpp_um: the pixel size in µm/px that is used.
     mpp_set_by: who says so. objective: magnification, such as 40. sha256: of its bytes, where it was worth the time.
     """
 

@@ -66,7 +66,7 @@ class Tile:
     """One picture of the project.
 
     path: relative to the project with forward slashes when copied, absolute when referenced.
-    sha256: of the file's bytes. mpp_um: the used micrometers per pixel, None when unknown.
+    sha256: of the file's bytes. mpp_um: the pixel size in µm/px that is used, None when unknown.
     path_from_project: referenced pictures only; found by it when project and pictures moved together.
     mpp_set_by: who says how large its pixels are. file_mpp: what its file states; for a place on a slide the slide's
     own entry in `Index.files` says it. place: where it lies on a slide; None: it is a whole file, or nobody knows.
