@@ -166,6 +166,8 @@ class TilesController:
         self._refresh_recent()
         self._refresh_states()
         self._view.set_tiles(self._session.tile_names(), self._standing_of)
+        if project.migration is not None:
+            self.reporter.info(project.migration.message)
         missing = set(project.missing_images())
         if missing:
             first = sorted(missing)[0]

@@ -1,12 +1,27 @@
-"""What commands share: results as JSON."""
+"""What commands share: opening the project, results as JSON."""
 
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 from training_core.io import atomic_write
+from training_core.project import Project
+
+
+def open_project(path: Path) -> Project:
+    """The project in this folder; says on standard error if it was converted from an older version.
+
+    Raises
+    ------
+    ProjectError: not a project, damaged, or made by a newer version.
+    """
+    project = Project.open(path)
+    if project.migration is not None:
+        print(project.migration.message, file=sys.stderr)
+    return project
 
 
 def write_json(result: dict[str, Any], target: str) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from training_core.cli._arguments import open_project
 from training_core.cli._clean_up_options import add_clean_up, clean_up_of
 from training_core.cli._counter import counted
 from training_core.export import FORMATS, export_masks
-from training_core.project import Project
 
 
 def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -35,7 +35,7 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
 
 def run(args: argparse.Namespace) -> int:
     """Export; returns the exit code."""
-    project, cleaning = Project.open(args.project), clean_up_of(args)
+    project, cleaning = open_project(args.project), clean_up_of(args)
     with counted("Writing masks") as progress:
         written = export_masks(
             project, args.out, format=args.format, content=args.content, cleaning=cleaning, progress=progress

@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 from training_core.base.errors import UserError
+from training_core.cli._arguments import open_project
 from training_core.messages.events import RunFailed
 from training_core.messages.messenger import Messenger, line_writer
-from training_core.project import Project
 from training_core.project.settings import read_settings
 from training_core.settings import files as settings
 from training_core.settings.form_fields import nested
@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     messenger = Messenger(commands=sys.stdin.fileno(), stop_at_end=True)
     messenger.listener = line_writer(sys.stdout, on_closed=messenger.request_stop)
     try:
-        project = Project.open(args.project)
+        project = open_project(args.project)
         own = nested(read_settings(project.path))
         config = settings.load(args.config, settings.merge_settings(args.set), base=own)
         from training_core.pixel_classifier.live import Live  # torch: only when it is needed

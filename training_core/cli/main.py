@@ -13,6 +13,7 @@ from training_core.base.errors import EXIT_INTERRUPTED, EXIT_USER_ERROR, ConfigE
 
 _COMMANDS = (
     "demo", "project", "encoders", "train", "live", "predict", "evaluate", "export", "benchmark", "bench", "verify",
+    "schema",
 )  # fmt: skip
 """In the order of work, which is the order of the help."""
 

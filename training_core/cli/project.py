@@ -10,7 +10,7 @@ from typing import Any
 
 from training_core.base.errors import ProjectError
 from training_core.cli import project_classes
-from training_core.cli._arguments import print_result, write_json
+from training_core.cli._arguments import open_project, print_result, write_json
 from training_core.cli._counter import counted
 from training_core.io.slides import SlideOptions
 from training_core.project import Project, TissueClass, default_classes
@@ -52,7 +52,7 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
 
 def run_discard(args: argparse.Namespace) -> int:
     """Remove a run; returns the exit code."""
-    project = Project.open(args.project)
+    project = open_project(args.project)
     if args.run_id not in project.run_ids():
         known = ", ".join(project.run_ids()) or "none"
         raise ProjectError(f"{project.path} has no run {args.run_id}", f"one of its runs: {known}", "check the name")
@@ -62,7 +62,7 @@ def run_discard(args: argparse.Namespace) -> int:
 
 def run_suggest(args: argparse.Namespace) -> int:
     """Say which tiles to label next; returns the exit code."""
-    suggestions = suggest(Project.open(args.project), args.limit)
+    suggestions = suggest(open_project(args.project), args.limit)
     if args.json:
         write_json({"spec_version": 1, "suggestions": [asdict(s) for s in suggestions]}, args.json)
     if args.json != "-":
@@ -136,7 +136,7 @@ def run_new(args: argparse.Namespace) -> int:
 
 def run_info(args: argparse.Namespace) -> int:
     """Describe a project; returns the exit code."""
-    info = describe(Project.open(args.project))
+    info = describe(open_project(args.project))
     if args.json:
         write_json(info, args.json)
     if args.json != "-":
@@ -190,4 +190,5 @@ def describe(project: Project) -> dict[str, Any]:
         "classes": {c.name: c.id for c in project.classes},
         "prompts": {c.name: c.prompt for c in project.classes},
         "runs": list(project.run_ids()),
+        "backups": [path.relative_to(project.path).as_posix() for path in project.backups()],
     }

@@ -9,7 +9,7 @@ from typing import Any
 
 from training_core.base.arrays import UNLABELED
 from training_core.base.errors import ProjectError
-from training_core.cli._arguments import write_json
+from training_core.cli._arguments import open_project, write_json
 from training_core.cli._counter import counted
 from training_core.project import Project, TissueClass, suggest_prompt
 
@@ -39,7 +39,7 @@ def add_arguments(commands: argparse._SubParsersAction[argparse.ArgumentParser])
 
 def run_classes(args: argparse.Namespace) -> int:
     """List the classes; returns the exit code."""
-    project = Project.open(args.project)
+    project = open_project(args.project)
     with counted("Counting pixels") as progress:
         rows = [_row(project, each, progress) for each in project.classes]
     if args.json:
@@ -52,7 +52,7 @@ def run_classes(args: argparse.Namespace) -> int:
 
 def run_remove(args: argparse.Namespace) -> int:
     """Remove a class; returns the exit code."""
-    project = Project.open(args.project)
+    project = open_project(args.project)
     removed = _named(project, args.name)
     into = None
     if args.unlabel:

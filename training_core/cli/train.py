@@ -15,7 +15,7 @@ from typing import Any
 from training_core.base.errors import CheckpointError, ConfigError, UserError
 from training_core.base.niceness import yield_to_others
 from training_core.base.torchrun import rank_and_size
-from training_core.cli._arguments import print_result, write_json
+from training_core.cli._arguments import open_project, print_result, write_json
 from training_core.messages.events import RunFailed
 from training_core.messages.messenger import Messenger, line_writer
 from training_core.project import Project
@@ -111,7 +111,7 @@ def run(args: argparse.Namespace) -> int:
 def _train(args: argparse.Namespace, messenger: Messenger) -> dict[str, Any]:
     from training_core.training.run import Request, train  # torch: only when it is needed
 
-    project = Project.open(args.project)
+    project = open_project(args.project)
     resume = _run_folder(project, args.resume) if args.resume else None
     own = {} if resume else read_settings(project.path)  # a run that goes on keeps what it was begun with
     config = settings.load(args.config, _settings(args), base=_run_settings(resume) or nested(own))

@@ -21,7 +21,7 @@ from training_core.io import encode_png, read_mask
 from training_core.io.atomic import write_synced
 from training_core.project import LabelSource, Project, Tile, make_classes
 from training_core.project.complete_folder import folder_in_the_making
-from training_core.project.creation import IMAGES_FOLDER, build
+from training_core.project.creation import IMAGES_FOLDER, build, pixel_size_source
 from training_core.project.importing import LabelPlan
 
 TRUTH_FOLDER = "truth"
@@ -137,7 +137,8 @@ def _add(project: Path, name: str, picture: Rgb8, mpp_um: float | None) -> Tile:
     png = encode_png(picture)
     path = f"{IMAGES_FOLDER}/{name}.png"
     _write(project / path, png)
-    return Tile(name, path, picture.shape[1], picture.shape[0], hashlib.sha256(png).hexdigest(), mpp_um)
+    sha256, set_by = hashlib.sha256(png).hexdigest(), pixel_size_source(mpp_um, None)
+    return Tile(name, path, picture.shape[1], picture.shape[0], sha256, mpp_um, mpp_set_by=set_by)
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -4,16 +4,48 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
 
 from training_core.base.arrays import UNLABELED
+from training_core.class_maps.clean_up import CleanUp
 from training_core.project import TissueClass
 
 LEGEND_NAME = "classes.json"
 
 
+class _Entry(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class LegendClass(_Entry):
+    """A class: its value in the masks, its name and its colour (#rrggbb)."""
+
+    value: int
+    name: str
+    color: str
+
+
+class Legend(_Entry):
+    """classes.json beside the masks of an export or of `predict`."""
+
+    spec_version: Literal[1]
+    project: str | None = None
+    """The project's name; of an export only."""
+    content: Literal["labels", "predictions", "merged"] | None = None
+    """What the masks hold; of an export only."""
+    run: str | None = None
+    """The run that predicted."""
+    clean_up: CleanUp | None = None
+    """What was done to the predictions."""
+    not_labelled: int
+    """The value of pixels without a class."""
+    classes: tuple[LegendClass, ...]
+
+
 def legend_bytes(classes: Sequence[TissueClass], **facts: Any) -> bytes:
     """JSON with one entry per class: the mask's value, the class's name and its colour; `facts` come first."""
-    entries = [{"value": c.id, "name": c.name, "color": c.color} for c in classes]
-    legend = {"spec_version": 1, **facts, "not_labelled": UNLABELED, "classes": entries}
-    return json.dumps(legend, indent=1, ensure_ascii=False).encode()
+    entries = tuple(LegendClass(value=c.id, name=c.name, color=c.color) for c in classes)
+    legend = Legend(spec_version=1, **facts, not_labelled=UNLABELED, classes=entries)
+    return json.dumps(legend.model_dump(mode="json", exclude_unset=True), indent=1, ensure_ascii=False).encode()

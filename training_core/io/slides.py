@@ -101,10 +101,13 @@ class Slide:
         self.options = options
         self._slide = open_slide(path)
         try:
+            self.stated_mpp_um = stated_mpp_um(self._slide)
             self.mpp_um = self._resolution()
         except ImageError:
             self.close()
             raise
+        self.objective = _number(self._slide.properties.get("tiffslide.objective-power"))
+        """Magnification, where the file states one."""
         self.width_px, self.height_px = self._slide.dimensions
         self.side_px = options.tile_px * options.tile_mpp_um / self.mpp_um
         """Side of a tile in pixels of the finest level."""
@@ -183,7 +186,7 @@ class Slide:
         return float(mask[top:bottom, left:right].mean())
 
     def _resolution(self) -> float:
-        stated = self.options.mpp_um or stated_mpp_um(self._slide)
+        stated = self.options.mpp_um or self.stated_mpp_um
         if stated is None or not is_credible(stated):
             given = f"{self.path} does not say how large a pixel is"
             if stated is not None:
@@ -258,6 +261,13 @@ def read_level(slide: Any, path: Path, corner: tuple[int, int], level: int, size
     if pixels.shape[2] == 4:
         return over_white(pixels[:, :, :3], pixels[:, :, 3])
     return np.ascontiguousarray(pixels[:, :, :3])
+
+
+def _number(value: Any) -> float | None:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return None
 
 
 def _unreadable(path: Path, cause: Exception) -> ImageError:

@@ -35,8 +35,8 @@ def with_class_changed(
     ProjectError: no such class, the name is taken or empty, or the colour is not "#rrggbb".
     """
     old = class_of(index, class_id)
-    changed = TissueClass(
-        id=class_id,
+    changed = replace(
+        old,
         name=old.name if name is None else name.strip(),
         color=old.color if color is None else color,
         prompt=old.prompt if prompt is None else prompt,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -16,6 +16,7 @@ from training_core.io import read_image
 from training_core.io.atomic import write_synced
 from training_core.io.resolution import file_mpp_um
 from training_core.project.complete_folder import folder_in_the_making
+from training_core.project.file_records import Answers, FileAnswers, FilePixelSize, PixelSizeSource, SourceFile
 from training_core.project.importing import LabelPlan, import_label
 from training_core.project.index import INDEX_NAME, Index, IndexWriter
 from training_core.project.labels import LABELS_FOLDER, now
@@ -60,14 +61,32 @@ class FileSource:
         """Read it once, so that a bad file is found now and not while training; then copy it, or note where it is."""
         height_px, width_px = read_image(self.origin).shape[:2]
         data_sha256 = file_sha256(self.origin)
-        mpp_um = self.mpp_um if self.mpp_um is not None else file_mpp_um(self.origin)
+        stated = file_mpp_um(self.origin)
+        mpp_um = self.mpp_um if self.mpp_um is not None else stated
+        path, relative = f"{IMAGES_FOLDER}/{self.name}{self.origin.suffix.lower()}", None
         if self.reference:
             absolute = self.origin.resolve()
-            relative = relative_to_project(absolute, final)
-            return Tile(self.name, str(absolute), width_px, height_px, data_sha256, mpp_um, relative)
-        path = f"{IMAGES_FOLDER}/{self.name}{self.origin.suffix.lower()}"
-        copy_synced(self.origin, project / path)
-        return Tile(self.name, path, width_px, height_px, data_sha256, mpp_um)
+            path, relative = str(absolute), relative_to_project(absolute, final)
+        else:
+            copy_synced(self.origin, project / path)
+        return Tile(
+            self.name,
+            path,
+            width_px,
+            height_px,
+            data_sha256,
+            mpp_um,
+            relative,
+            mpp_set_by=pixel_size_source(self.mpp_um, stated),
+            file_mpp=None if stated is None else FilePixelSize(stated),
+        )
+
+
+def pixel_size_source(given_um: float | None, stated_um: float | None) -> PixelSizeSource:
+    """Who says how large a pixel is, where the user may have given one for all files, and a file may state its own."""
+    if given_um is not None:
+        return PixelSizeSource.PROJECT
+    return PixelSizeSource.NONE if stated_um is None else PixelSizeSource.FILE
 
 
 def build(
@@ -77,8 +96,11 @@ def build(
     sources: Sequence[TileSource],
     plan: LabelPlan,
     progress: ReportProgress | None = None,
+    files: Mapping[str, SourceFile] | None = None,
 ) -> None:
     """Make the project folder `path`; on any failure nothing of it is left.
+
+    files: the slides that the tiles are places on.
 
     Raises
     ------
@@ -99,11 +121,20 @@ def build(
             if source.name in plan.masks:
                 labels[tile.name] = import_label(folder, tile, plan.masks[source.name], plan.mask_values)
         next_id = max(tissue_class.id for tissue_class in classes) + 1
-        index = Index(name, now(), classes, next_id, tuple(tiles), labels, plan.val)
+        index = Index(
+            name, now(), classes, next_id, tuple(tiles), labels, plan.val, files=files or {}, answers=_answers(plan)
+        )
         with writing(folder):
             write_synced(folder / INDEX_NAME, IndexWriter().encode(index))
         if progress is not None:
             progress(len(sources), len(sources), "done")
+
+
+def _answers(plan: LabelPlan) -> FileAnswers:
+    """What mask values mean is asked once for all masks."""
+    if not plan.masks:
+        return FileAnswers()
+    return FileAnswers(mask=Answers(mask_values={str(value): each for value, each in plan.mask_values.items()}))
 
 
 def file_sha256(path: Path) -> str:

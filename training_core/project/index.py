@@ -10,15 +10,16 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from training_core.base.errors import ProjectError
+from training_core.project.file_records import NO_ANSWERS, FileAnswers, NumberedObjects, SourceFile
+from training_core.project.migration import migrated
 from training_core.project.records import LabelStatus, Tile, TissueClass
 
 INDEX_NAME = "project.json"
-SPEC_VERSION = 1
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,9 @@ class Index:
     next_class_id: what the next class gets; ids of removed classes are never used again, since runs remember them.
     labels: tiles that have (or had) a label. val: the validation split. rejected: run id to tiles whose prediction
     of that run the user rejected as a whole. rejected_areas: what rejected/NAME.png holds, by tile.
+    files: slides and other files that tiles are places on, by a name of their own. answers: how files are read, for all
+    tiles that say nothing else. objects: the numbered objects of labels, by tile. partly_accepted: tiles of which only
+    some of the prediction was accepted, and the rest is still to be looked at.
     """
 
     name: str
@@ -48,7 +52,11 @@ class Index:
     val: tuple[str, ...] = ()
     rejected: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     rejected_areas: Mapping[str, RejectedArea] = field(default_factory=dict)
-    spec_version: int = SPEC_VERSION
+    files: Mapping[str, SourceFile] = field(default_factory=dict)
+    answers: FileAnswers = NO_ANSWERS
+    objects: Mapping[str, NumberedObjects] = field(default_factory=dict)
+    partly_accepted: tuple[str, ...] = ()
+    spec_version: Literal[2] = 2
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True)
 
 
@@ -57,27 +65,52 @@ _tile = TypeAdapter(Tile)
 _class = TypeAdapter(TissueClass)
 _status = TypeAdapter(LabelStatus)
 _area = TypeAdapter(RejectedArea)
+_file = TypeAdapter(SourceFile)
+_answers = TypeAdapter(FileAnswers)
+_objects = TypeAdapter(NumberedObjects)
 
 
-def parse_index(data: bytes, path: Path) -> Index:
-    """The index in these bytes of the file `path`.
+@dataclass(frozen=True)
+class OlderIndex:
+    """The file of an older version: which one, and its bytes."""
+
+    version: int
+    data: bytes
+
+
+def parse_index(data: bytes, path: Path) -> tuple[Index, OlderIndex | None]:
+    """The index in these bytes of the file `path`, and what it was where an older version wrote it.
 
     Raises
     ------
     ProjectError: damaged, inconsistent, or written by a newer version.
     """
+    older = None
     try:
         index = _index.validate_json(data)
     except ValidationError as cause:
-        raise _explain(data, path, cause) from cause
-    if index.spec_version != SPEC_VERSION:
-        raise _newer(path, index.spec_version)
+        found = migrated(data, path)  # here and not before: reading 10,000 tiles twice takes time
+        if found is None:
+            raise _explained(path, cause) from cause
+        version, content = found
+        older = OlderIndex(version, data)
+        try:
+            index = _index.validate_json(content)
+        except ValidationError as second:
+            raise _explained(path, second) from second
+    _check(index, path)
+    return index, older
+
+
+def _check(index: Index, path: Path) -> None:
     names = {tile.name for tile in index.tiles}
-    unknown = (set(index.labels) | set(index.val)) - names
+    unknown = (set(index.labels) | set(index.val) | set(index.objects) | set(index.partly_accepted)) - names
     if unknown or len(names) != len(index.tiles):
         problem = f"names the unknown tile {min(unknown)}" if unknown else "names a tile twice"
         raise _damaged(path, problem)
-    return index
+    missing = {tile.place.file for tile in index.tiles if tile.place is not None} - set(index.files)
+    if missing:
+        raise _damaged(path, f"names the unknown source file {min(missing)}")
 
 
 class IndexWriter:
@@ -92,10 +125,14 @@ class IndexWriter:
         """The bytes of project.json."""
         if index.tiles is not self._tiles:
             self._tiles = index.tiles
-            self._tile_lines = _list(_tile.dump_json(tile) for tile in index.tiles)
+            self._tile_lines = _list(_tile.dump_json(tile, exclude_defaults=True) for tile in index.tiles)
         labels = [self._label_line(name, status) for name, status in index.labels.items()]
         rejected = (_text(run_id) + b": " + _text(names) for run_id, names in index.rejected.items())
         areas = (_text(name) + b": " + _area.dump_json(area) for name, area in index.rejected_areas.items())
+        files = (
+            _text(name) + b": " + _file.dump_json(file, exclude_defaults=True) for name, file in index.files.items()
+        )
+        objects = (_text(name) + b": " + _objects.dump_json(each) for name, each in index.objects.items())
         members = {
             "spec_version": _text(index.spec_version),
             "name": _text(index.name),
@@ -105,6 +142,10 @@ class IndexWriter:
             "val": _text(index.val),
             "rejected": _block(rejected, b"{}"),
             "rejected_areas": _block(areas, b"{}"),
+            "answers": _answers.dump_json(index.answers, exclude_defaults=True),
+            "files": _block(files, b"{}"),
+            "objects": _block(objects, b"{}"),
+            "partly_accepted": _text(index.partly_accepted),
             "labels": _block(labels, b"{}"),
             "tiles": self._tile_lines,
         }
@@ -131,23 +172,10 @@ def _block(lines: Iterable[bytes], brackets: bytes) -> bytes:
     return brackets if not joined else brackets[:1] + b"\n  " + joined + b"\n" + brackets[1:]
 
 
-def _explain(data: bytes, path: Path, cause: ValidationError) -> ProjectError:
-    try:
-        version = json.loads(data)["spec_version"]
-    except (ValueError, KeyError, TypeError):
-        version = None
-    if isinstance(version, int) and version > SPEC_VERSION:
-        return _newer(path, version)
+def _explained(path: Path, cause: ValidationError) -> ProjectError:
     first = cause.errors()[0]
     where = ".".join(str(part) for part in first["loc"])
     return _damaged(path, f"{where + ': ' if where else ''}{first['msg']}")
-
-
-def _newer(path: Path, version: int) -> ProjectError:
-    given = f"{path} has spec_version {version}"
-    return ProjectError(
-        given, f"spec_version {SPEC_VERSION}", "update napari-unisemalign, which made it in a newer version"
-    )
 
 
 def _damaged(path: Path, problem: str) -> ProjectError:

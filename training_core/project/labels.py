@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from training_core.base.arrays import UNLABELED, ClassIds
 from training_core.base.errors import MaskError, ProjectError
+from training_core.base.spec_version import FileFormat
 from training_core.io import encode_png, read_mask
 from training_core.io.atomic import StagedFiles
 from training_core.project.records import LabelEdit, LabelSource, LabelStatus, Tile
@@ -22,13 +23,16 @@ LABELS_FOLDER = "labels"
 
 
 @dataclass(frozen=True)
-class _History:
+class LabelHistory:
+    """The content of labels/NAME.json: the edits of a label, oldest first."""
+
     edits: tuple[LabelEdit, ...]
-    spec_version: int = 1
+    spec_version: Literal[1] = 1
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True)
 
 
-_history = TypeAdapter(_History)
+_history = TypeAdapter(LabelHistory)
+_FORMAT = FileFormat(version=1, error=ProjectError)
 
 
 def label_path(project: Path, name: str) -> Path:
@@ -105,11 +109,13 @@ def read_history(project: Path, name: str) -> tuple[LabelEdit, ...]:
 
     Raises
     ------
-    ProjectError: the file is damaged.
+    ProjectError: the file is damaged, or of a newer version.
     """
     path = history_path(project, name)
     try:
-        return _history.validate_json(path.read_bytes()).edits
+        data = path.read_bytes()
+        _FORMAT.refuse_newer(data, path)
+        return _history.validate_json(data).edits
     except FileNotFoundError:
         return ()
     except (OSError, ValidationError) as cause:
@@ -153,4 +159,4 @@ def stage_label(
 
 def encode_history(edits: tuple[LabelEdit, ...]) -> bytes:
     """The bytes of labels/NAME.json."""
-    return _history.dump_json(_History(edits), indent=1) + b"\n"
+    return _history.dump_json(LabelHistory(edits), indent=1) + b"\n"

@@ -1,42 +1,39 @@
-"""A project folder as an object: pictures, classes, labels, splits, runs and rounds."""
+"""A project folder as an object: images, classes, labels, splits, runs and rounds."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
 from numpy.typing import NDArray
 
-from training_core.base.arrays import UNLABELED, BoolMask, ClassIds, Rgb8
-from training_core.base.errors import ProjectError
+from training_core.base.arrays import BoolMask, ClassIds
 from training_core.base.progress import ReportProgress
-from training_core.io import read_image
 from training_core.io.slides import SlideOptions
 from training_core.project import runs as runs_folder
 from training_core.project import splits
 from training_core.project.accepted import ACCEPTED_FOLDER, read_accepted, stage_accepted
-from training_core.project.class_changes import with_class_added, with_class_changed, with_class_removed
-from training_core.project.class_removal import RemovedClass, count_pixels, stage_removal, stage_return
 from training_core.project.classes import check_classes
 from training_core.project.creation import IMAGES_FOLDER, build
+from training_core.project.file_records import NumberedObjects
 from training_core.project.importing import plan_labels
 from training_core.project.index import INDEX_NAME, Index
-from training_core.project.interrupted_runs import UnfinishedRun, discard_run, unfinished_run
 from training_core.project.labels import (
     LABELS_FOLDER,
     check_label,
     label_path,
     make_edit,
-    now,
     read_history,
     read_label,
     stage_label,
     summarize,
 )
-from training_core.project.records import LabelEdit, LabelSource, Round, Tile, TilePrediction, TileState, TissueClass
+from training_core.project.migration import BACKUPS_FOLDER
+from training_core.project.project_classes import ProjectClasses
+from training_core.project.project_runs import ProjectRuns
+from training_core.project.records import LabelEdit, LabelSource, TileState, TissueClass
 from training_core.project.rejections import (
     REJECTED_FOLDER,
     Rejection,
@@ -45,9 +42,8 @@ from training_core.project.rejections import (
     stage_rejection,
 )
 from training_core.project.sources import check_names, find_images, resolve_names
-from training_core.project.store import IndexStore
-from training_core.project.thumbnails import CACHE_FOLDER, thumbnail
-from training_core.project.tile_sources import tile_sources
+from training_core.project.thumbnails import CACHE_FOLDER
+from training_core.project.tile_sources import source_files, tile_sources
 
 OWN_FOLDERS = (
     IMAGES_FOLDER,
@@ -57,22 +53,18 @@ OWN_FOLDERS = (
     runs_folder.RUNS_FOLDER,
     runs_folder.ROUNDS_FOLDER,
     CACHE_FOLDER,
+    BACKUPS_FOLDER,
     "truth",
 )
 """Folders whose files belong to the project; nothing else is to be written there."""
 
 
-class Project:
+class Project(ProjectClasses, ProjectRuns):
     """One project folder, as docs/architecture.md describes it.
 
     Cheap to ask: everything but pixels is answered from project.json, which is read again when another process has
     changed it. Safe between threads and processes. Open one with `Project.open`, make one with `Project.create`.
     """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._store = IndexStore(path)
-        self._by_name: tuple[tuple[Tile, ...], dict[str, Tile]] = ((), {})
 
     @classmethod
     def create(
@@ -91,12 +83,12 @@ class Project:
         slides: SlideOptions | None = None,
         progress: ReportProgress | None = None,
     ) -> Project:
-        """Make the project folder `path` from files and folders of pictures; complete, or not at all.
+        """Make the project folder `path` from files and folders of images; complete, or not at all.
 
         path: must not exist, or be an empty folder. masks: a folder of masks named like the pictures.
         mask_values: mask value to class id, or to 255 for not labelled (default: class ids as they are).
         labeled: names of the tiles whose masks become labels (default: all that have one). val: names of the
-        validation tiles; they need masks. reference: leave the pictures where they are. mpp_um: micrometers per pixel.
+        validation tiles; they need masks. reference: leave the images where they are. mpp_um: µm/px.
         slides: how whole slides among the pictures are cut into tiles. progress: called with (done, total, text).
 
         Raises
@@ -118,12 +110,12 @@ class Project:
                 labeled=labeled,
                 val=val,
             )
-            build(path, name or path.name, checked, sources, plan, progress)
+            build(path, name or path.name, checked, sources, plan, progress, source_files(sources, path))
         return cls.open(path)
 
     @classmethod
     def open(cls, path: Path) -> Project:
-        """Open a project folder (or its project.json).
+        """Open a project folder (or its project.json); one of an older version is brought up to date (`migration`).
 
         Raises
         ------
@@ -131,88 +123,9 @@ class Project:
         """
         folder = path.parent if path.name == INDEX_NAME else path
         project = cls(folder.absolute())
-        project._store.read()
+        project._store.migrate()
         project._store.recover(project._index_labels_again)
         return project
-
-    def reload(self) -> None:
-        """Read project.json again now."""
-        self._store.reload()
-
-    # --- what it holds -------------------------------------------------------------------------------------------
-
-    @property
-    def name(self) -> str:
-        """The project's name."""
-        return self._store.read().name
-
-    @property
-    def classes(self) -> tuple[TissueClass, ...]:
-        """The classes, in the user's order."""
-        return self._store.read().classes
-
-    @property
-    def tiles(self) -> tuple[Tile, ...]:
-        """The tiles, in the order they were given."""
-        return self._store.read().tiles
-
-    def tile(self, name: str) -> Tile:
-        """The tile of this name.
-
-        Raises
-        ------
-        ProjectError: there is none.
-        """
-        tiles = self.tiles
-        if self._by_name[0] is not tiles:
-            self._by_name = (tiles, {tile.name: tile for tile in tiles})
-        try:
-            return self._by_name[1][name]
-        except KeyError:
-            close = get_close_matches(name, self._by_name[1], n=1)
-            hint = f"did you mean {close[0]}" if close else "check the spelling; a tile is named like its image file"
-            raise ProjectError(f"the project {self.name} has no tile {name}", "the name of a tile", hint) from None
-
-    def image_path(self, name: str) -> Path:
-        """Where the tile's picture lies; a referenced one that moved together with the project is found too."""
-        tile = self.tile(name)
-        path = self.path / tile.path  # an absolute path replaces the left side
-        if tile.path_from_project is not None and not path.exists():
-            moved = self.path / tile.path_from_project
-            if moved.exists():
-                return moved
-        return path
-
-    def image(self, name: str) -> Rgb8:
-        """The tile's picture (H, W, 3).
-
-        Raises
-        ------
-        ProjectError: the file is not where it was, or has another size now. ImageError: it is damaged.
-        """
-        tile, path = self.tile(name), self.image_path(name)
-        if not path.exists():
-            hint = "put the file back, or move the project together with its images"
-            raise ProjectError(f"the image of tile {name} is not at {path}", "the image file", hint)
-        image = read_image(path)
-        if image.shape[:2] != (tile.height_px, tile.width_px):
-            given = f"{path} is {image.shape[1]} x {image.shape[0]} px now"
-            needed = f"the {tile.width_px} x {tile.height_px} px it had when the project was made"
-            raise ProjectError(given, needed, "put the original file back")
-        return image
-
-    def missing_images(self) -> tuple[str, ...]:
-        """The tiles whose pictures are not where they should be."""
-        return tuple(tile.name for tile in self.tiles if not self.image_path(tile.name).exists())
-
-    def thumbnail(self, name: str, size_px: int = 96) -> Rgb8:
-        """The tile as (h, w, 3) with its longer side at most `size_px`; kept in cache/.
-
-        Raises
-        ------
-        ProjectError, ImageError: the picture is missing or damaged.
-        """
-        return thumbnail(self.path, self.tile(name), lambda: self.image(name), size_px)
 
     # --- labels --------------------------------------------------------------------------------------------------
 
@@ -285,6 +198,16 @@ class Project:
         self.tile(name)
         status = self._store.read().labels.get(name)
         return status is not None and status.accepted
+
+    def is_partly_accepted(self, name: str) -> bool:
+        """Whether only some of the tile's prediction was accepted, and the rest is still to be looked at."""
+        self.tile(name)
+        return name in self._store.read().partly_accepted
+
+    def objects(self, name: str) -> NumberedObjects | None:
+        """The numbered objects of the tile's label; None: its objects are not numbered."""
+        self.tile(name)
+        return self._store.read().objects.get(name)
 
     # --- states and splits ---------------------------------------------------------------------------------------
 
@@ -383,116 +306,6 @@ class Project:
         with self._store.update() as change:
             others = tuple(each for each in change.index.val if each != name)
             change.index = dataclasses.replace(change.index, val=(*others, name) if on else others)
-
-    # --- classes -------------------------------------------------------------------------------------------------
-
-    def add_class(self, name: str, color: str | None = None, prompt: str = "") -> TissueClass:
-        """Add a class; its id is one that no class ever had.
-
-        Raises
-        ------
-        ProjectError: the name is taken or empty, the colour is not "#rrggbb", or all 255 ids are used.
-        """
-        with self._store.update() as change:
-            change.index = with_class_added(change.index, name, color, prompt)
-            return change.index.classes[-1]
-
-    def update_class(
-        self, class_id: int, *, name: str | None = None, color: str | None = None, prompt: str | None = None
-    ) -> TissueClass:
-        """Change what a class is called, its colour or its prompt; its id stays.
-
-        Raises
-        ------
-        ProjectError: no such class, the name is taken or empty, or the colour is not "#rrggbb".
-        """
-        with self._store.update() as change:
-            change.index, changed = with_class_changed(change.index, class_id, name, color, prompt)
-            return changed
-
-    def class_pixels(self, class_id: int, progress: ReportProgress | None = None) -> dict[str, int]:
-        """How many pixels are labelled as the class, by the names of the tiles that use it; their labels are read.
-
-        Raises
-        ------
-        ProjectError: no such class. MaskError: a label is damaged.
-        """
-        return count_pixels(self.path, self._store.read(), class_id, progress)
-
-    def remove_class(
-        self, class_id: int, into: int | None = None, progress: ReportProgress | None = None
-    ) -> RemovedClass:
-        """Remove a class; the other classes keep their ids. Returns what `restore_class` needs to bring it back.
-
-        into: what pixels that are labelled as it become: another class's id, or 255 for not labelled. Without it a
-        class that labels use is not removed. All labels are changed, or none.
-
-        Raises
-        ------
-        ProjectError: no such class, the last one, or labels use it (their number is said) and `into` says nothing.
-        MaskError: a label is damaged. StorageError: the disk is full or not writable.
-        """
-        with self._store.update() as change:
-            if into is None:
-                with_class_removed(change.index, class_id)  # raises where a label uses it
-            return stage_removal(change, self.path, class_id, UNLABELED if into is None else into, progress)
-
-    def restore_class(self, removed: RemovedClass, progress: ReportProgress | None = None) -> None:
-        """Bring a removed class back, with its id, its place and its pixels, where they are not labelled anew since.
-
-        Raises
-        ------
-        ProjectError: its name is taken. MaskError: a label is damaged. StorageError: the disk is full or not writable.
-        """
-        with self._store.update() as change:
-            stage_return(change, self.path, removed, progress)
-
-    # --- runs and rounds -----------------------------------------------------------------------------------------
-
-    @property
-    def runs_dir(self) -> Path:
-        """The folder of the training runs; made by the first of them."""
-        return self.path / runs_folder.RUNS_FOLDER
-
-    def run_ids(self) -> tuple[str, ...]:
-        """All runs, oldest first; finished ones have a summary.json."""
-        return runs_folder.run_ids(self.path)
-
-    def latest_run_id(self) -> str | None:
-        """The newest run that has finished."""
-        return runs_folder.latest_run_id(self.path)
-
-    def unfinished_run(self) -> UnfinishedRun | None:
-        """The run that was cut off and can be gone on with, if it is newer than the latest finished one."""
-        return unfinished_run(self.path)
-
-    def discard_run(self, run_id: str) -> None:
-        """Remove a run that no round came of; the run before is the latest again.
-
-        Raises
-        ------
-        ProjectError: it is a round, or is being trained. StorageError: it cannot be removed.
-        """
-        discard_run(self.path, run_id)
-
-    def prediction(self, name: str, run_id: str | None = None) -> TilePrediction | None:
-        """The output of the given (or latest finished) run for a tile, or None."""
-        self.tile(name)
-        chosen = run_id if run_id is not None else self.latest_run_id()
-        return None if chosen is None else runs_folder.find_prediction(self.path, chosen, name)
-
-    def add_round(self, run_id: str) -> int:
-        """Record that this run was trained on the labels as they are; gives the round's number, from 1."""
-        with self._store.update() as change:
-            index, earlier = change.index, self.rounds()
-            number = earlier[-1].number + 1 if earlier else 1
-            labeled = {name: status.edits for name, status in index.labels.items() if status.labeled_pixels}
-            runs_folder.write_round(self.path, Round(number, run_id, now(), labeled, index.val))
-        return number
-
-    def rounds(self) -> tuple[Round, ...]:
-        """The rounds, oldest first."""
-        return runs_folder.read_rounds(self.path)
 
     def _index_labels_again(self, index: Index) -> Index:
         """The index with every label's status taken from its files: after a crash between two renames."""

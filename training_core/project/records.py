@@ -10,6 +10,7 @@ from typing import ClassVar, Literal
 from pydantic import ConfigDict
 
 from training_core.base.arrays import UNLABELED
+from training_core.project.file_records import NO_ANSWERS, FileAnswers, FilePixelSize, PixelSizeSource, Place
 
 MAX_CLASS_ID = UNLABELED - 1
 
@@ -47,12 +48,16 @@ class TileState(StrEnum):
 
 @dataclass(frozen=True)
 class TissueClass:
-    """One class. `id` never changes and is never given to another class; `color` is "#rrggbb"."""
+    """One class. `id` never changes and is never given to another class; `color` is "#rrggbb".
+
+    made_of_objects: whether its areas are separate objects to be counted; None: nobody has said.
+    """
 
     id: int
     name: str
     color: str
     prompt: str = ""
+    made_of_objects: bool | None = None
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
 
@@ -61,8 +66,12 @@ class Tile:
     """One picture of the project.
 
     path: relative to the project with forward slashes when copied, absolute when referenced.
-    sha256: of the file's bytes. mpp_um: micrometers per pixel, None when unknown.
+    sha256: of the file's bytes. mpp_um: the pixel size in µm/px that is used, None when unknown.
     path_from_project: referenced pictures only; found by it when project and pictures moved together.
+    mpp_set_by: who says how large its pixels are. file_mpp: what its file states; for a place on a slide the slide's
+    own entry in `Index.files` says it. place: where it lies on a slide; None: it is a whole file, or nobody knows.
+    answers: how its files are read, where that differs from the project's answers. case: the patient or slide that it
+    belongs to.
     """
 
     name: str
@@ -72,6 +81,11 @@ class Tile:
     sha256: str
     mpp_um: float | None
     path_from_project: str | None = None
+    mpp_set_by: PixelSizeSource = PixelSizeSource.NONE
+    file_mpp: FilePixelSize | None = None
+    place: Place | None = None
+    answers: FileAnswers = NO_ANSWERS
+    case: str | None = None
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
 
@@ -126,5 +140,5 @@ class Round:
     at: str
     labeled: dict[str, int]
     val: tuple[str, ...]
-    spec_version: int = 1
+    spec_version: Literal[1] = 1
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT

@@ -11,6 +11,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from training_core.base.errors import ProjectError
+from training_core.base.spec_version import FileFormat
 from training_core.io import atomic_write
 from training_core.project.records import Round, TilePrediction
 
@@ -20,6 +21,7 @@ _SETTLED_NS = 2_000_000_000
 """A folder that changed within this time may change again under the same time stamp."""
 _KINDS = ("prediction", "pseudo_label", "confidence")
 _round = TypeAdapter(Round)
+_FORMAT = FileFormat(version=1, error=ProjectError)
 
 
 def natural_key(text: str) -> tuple[list[tuple[int, int, str]], str]:
@@ -83,12 +85,14 @@ def read_rounds(project: Path) -> tuple[Round, ...]:
 
     Raises
     ------
-    ProjectError: a file is damaged.
+    ProjectError: a file is damaged, or of a newer version.
     """
     rounds = []
     for path in sorted((project / ROUNDS_FOLDER).glob("*.json"), key=lambda path: natural_key(path.stem)):
         try:
-            rounds.append(_round.validate_json(path.read_bytes()))
+            data = path.read_bytes()
+            _FORMAT.refuse_newer(data, path)
+            rounds.append(_round.validate_json(data))
         except (OSError, ValidationError) as cause:
             given = f"{path} is damaged or cannot be read"
             raise ProjectError(

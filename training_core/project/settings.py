@@ -12,7 +12,7 @@ from typing import Any
 from training_core.base.errors import ConfigError
 from training_core.io import atomic_write
 from training_core.settings.form_fields import flat, nested
-from training_core.settings.schema import Config, resolve
+from training_core.settings.schema import FORMAT, Config, resolve
 
 SETTINGS_NAME = "settings.json"
 
@@ -45,12 +45,15 @@ def write_settings(folder: Path, values: dict[str, Any]) -> dict[str, Any]:
 
     Raises
     ------
-    ConfigError: a value is not allowed. StorageError: the disk is full, read-only or not writable. Nothing is changed.
+    ConfigError: a value is not allowed, or a newer version wrote the settings that are there.
+    StorageError: the disk is full, read-only or not writable. Nothing is changed.
     """
     kept = changed(values)
     path = folder / SETTINGS_NAME
+    if path.is_file():
+        FORMAT.refuse_newer(path.read_bytes(), path)
     if kept:
-        atomic_write(path, json.dumps({"spec_version": 1, **nested(kept)}, indent=1).encode())
+        atomic_write(path, json.dumps({"spec_version": FORMAT.version, **nested(kept)}, indent=1).encode())
     else:
         path.unlink(missing_ok=True)
     return kept

@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from training_core.base.errors import ProjectError, writing
+from training_core.base.errors import ProjectError, StorageError, writing
 from training_core.io.atomic import TEMPORARY_GLOB, StagedFiles, staged_files
-from training_core.project.index import INDEX_NAME, Index, IndexWriter, parse_index
+from training_core.project.index import INDEX_NAME, Index, IndexWriter, OlderIndex, parse_index
+from training_core.project.migration import Migration, backup_path
 
 LOCK_NAME = "project.lock"
 _LOCK_TIMEOUT_S = 30.0
@@ -37,6 +38,10 @@ class IndexStore:
         self._writer = IndexWriter()
         self._index: Index | None = None
         self._signature: tuple[int, int, int] | None = None
+        self._older: OlderIndex | None = None
+        """What an older version wrote, until today's takes its place."""
+        self.migration: Migration | None = None
+        """What was brought up to date since this object was made."""
 
     def read(self) -> Index:
         """The index as it is now; the file is read again only when another process has replaced it.
@@ -47,9 +52,10 @@ class IndexStore:
         """
         with self._reading:
             try:
-                if self._index is None or self._sign() != self._signature:
-                    self._signature = self._sign()
-                    self._index = parse_index(self.path.read_bytes(), self.path)
+                signature = self._sign()
+                if self._index is None or signature != self._signature:
+                    self._index, self._older = parse_index(self.path.read_bytes(), self.path)
+                    self._signature = signature  # last: a file that cannot be read is never taken for a known one
             except OSError as cause:
                 raise self._unreadable(cause) from cause
             return self._index
@@ -65,23 +71,46 @@ class IndexStore:
         """Change the index and label files together, while no other process can.
 
         Every file is on the disk under a temporary name before the first gets its own, so a full disk changes nothing.
-        Other threads may read the index meanwhile; who only reads waits for no disk.
+        Other threads may read the index meanwhile; who only reads waits for no disk. An index of an older version is
+        kept as a backup and becomes one of today's.
 
         Raises
         ------
-        ProjectError: another program holds the lock for longer than 30 seconds.
+        ProjectError: another program holds the lock for longer than 30 seconds, or the index is damaged or newer.
         StorageError: the disk is full, read-only or not writable.
         """
         with self._writing, self._locked(), staged_files() as files:
-            before = self.read()
+            before, older = self.read(), self._older
             transaction = Transaction(before, files)
             yield transaction
-            if transaction.index is not before:
+            migration = self._stage_backup(files, older)
+            if transaction.index is not before or migration is not None:
                 files.add(self.path, self._writer.encode(transaction.index))
             files.commit()
+            self.migration = migration or self.migration
             with self._reading:
-                self._index = transaction.index
+                self._index, self._older = transaction.index, None
                 self._signature = self._sign()
+
+    def migrate(self) -> None:
+        """Bring an index of an older version up to date on the disk; where that is read-only it is read as it is.
+
+        Raises
+        ------
+        ProjectError: damaged, newer, or another program holds the lock for longer than 30 seconds.
+        """
+        self.read()
+        if self._older is not None:
+            with suppress(StorageError), self.update():
+                pass
+
+    def _stage_backup(self, files: StagedFiles, older: OlderIndex | None) -> Migration | None:
+        if older is None:
+            return None
+        path = backup_path(self._folder, older.version, older.data)
+        if not path.exists():
+            files.add(path, older.data)
+        return Migration(older.version, path)
 
     def recover(self, rebuild: Callable[[Index], Index]) -> None:
         """Finish what a crash interrupted: labels newer than the index are indexed again by `rebuild`.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,14 @@ from training_core.base.errors import writing
 from training_core.io import encode_png
 from training_core.io.atomic import write_synced
 from training_core.io.slides import Slide, SlideOptions, SlideTile, is_slide
-from training_core.project.creation import IMAGES_FOLDER, FileSource, TileSource
+from training_core.project.creation import (
+    IMAGES_FOLDER,
+    FileSource,
+    TileSource,
+    pixel_size_source,
+    relative_to_project,
+)
+from training_core.project.file_records import FilePixelSize, Place, SourceFile
 from training_core.project.records import Tile
 
 
@@ -22,6 +29,8 @@ class SlideSource:
 
     slide: Slide
     place: SlideTile
+    file: str
+    """The slide's name in the index."""
 
     @property
     def name(self) -> str:
@@ -41,7 +50,17 @@ class SlideSource:
         with writing(project / path):
             write_synced(project / path, data)
         sha256 = hashlib.sha256(data).hexdigest()
-        return Tile(self.name, path, pixels.shape[1], pixels.shape[0], sha256, self.slide.options.tile_mpp_um)
+        options = self.slide.options
+        return Tile(
+            self.name,
+            path,
+            pixels.shape[1],
+            pixels.shape[0],
+            sha256,
+            options.tile_mpp_um,
+            mpp_set_by=pixel_size_source(options.mpp_um, self.slide.mpp_um),
+            place=Place(self.file, self.place.x_px, self.place.y_px, self.slide.side_px / options.tile_px),
+        )
 
 
 @contextmanager
@@ -56,10 +75,33 @@ def tile_sources(
     """
     with ExitStack() as stack:
         sources: list[TileSource] = []
+        stems: list[str] = []
         for path in images:
             if is_slide(path):
                 slide = stack.enter_context(Slide(path, slides))
-                sources.extend(SlideSource(slide, place) for place in slide.tiles())
+                same, stems = stems.count(path.stem), [*stems, path.stem]
+                name = f"{path.stem}-{same + 1}" if same else path.stem
+                sources.extend(SlideSource(slide, place, name) for place in slide.tiles())
             else:
                 sources.append(FileSource(path, reference, mpp_um))
         yield sources
+
+
+def source_files(sources: Iterable[TileSource], project: Path) -> dict[str, SourceFile]:
+    """The slides among the sources, as the index of the project names them."""
+    slides = {source.file: source.slide for source in sources if isinstance(source, SlideSource)}
+    return {name: _source_file(slide, project) for name, slide in slides.items()}
+
+
+def _source_file(slide: Slide, project: Path) -> SourceFile:
+    path, stated = slide.path.resolve(), slide.stated_mpp_um
+    return SourceFile(
+        str(path),
+        relative_to_project(path, project),
+        slide.width_px,
+        slide.height_px,
+        slide.mpp_um,
+        pixel_size_source(slide.options.mpp_um, slide.mpp_um),
+        None if stated is None else FilePixelSize(stated),
+        slide.objective,
+    )

@@ -23,10 +23,13 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from training_core.base.errors import CheckpointError, writing
+from training_core.base.spec_version import FileFormat
 from training_core.io import atomic_write
 from training_core.io.atomic import sync_folder
 from training_core.network.model import UniSemAlign
 from training_core.network.weight_files import Tensors
+
+STATE_FORMAT = FileFormat(version=1, error=CheckpointError)
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,8 @@ class Checkpoint:
     @property
     def state(self) -> dict[str, Any]:
         """Step, elapsed seconds, threshold, optimiser scalars, validation figures."""
-        return _read_object(self.path / "state.json")
+        path = self.path / "state.json"
+        return STATE_FORMAT.up_to_date(_read_object(path), path)
 
 
 def save(run_dir: Path, model: Tensors, training: Tensors, state: dict[str, Any], *, is_best: bool) -> None:

@@ -18,6 +18,14 @@ from training_core import __version__
 from training_core.base.errors import CheckpointError, writing
 from training_core.io import atomic_write
 from training_core.project import Project, TissueClass
+from training_core.runs.run_records import (
+    Change,
+    Machine,
+    Provenance,
+    TrainedProject,
+    TrainedTiles,
+    read_provenance,
+)
 from training_core.settings.schema import Config, resolve
 
 _LIBRARIES = (
@@ -60,23 +68,23 @@ def create_run_folder(
     with writing(project.runs_dir):
         project.runs_dir.mkdir(parents=True, exist_ok=True)
         run_dir = _fresh_folder(project.runs_dir, now.strftime("%Y%m%d-%H%M%S"))
-    provenance = {
-        "spec_version": 1,
-        "run_id": run_dir.name,
-        "started_at": now.isoformat(timespec="seconds"),
-        "command": list(command),
-        "seed": config.seed,
-        "versions": versions(),
-        "machine": machine(),
-        "project": {"path": str(project.path.resolve()), "name": project.name},
-        "classes": [asdict(c) for c in classes],
-        "tiles": asdict(split),
-        "data_sha256": {name: project.tile(name).sha256 for name in (*split.labeled, *split.unlabeled, *split.val)},
-        "labels_sha256": label_hash,
-    }
+    provenance = Provenance(
+        spec_version=1,
+        run_id=run_dir.name,
+        started_at=now.isoformat(timespec="seconds"),
+        command=tuple(command),
+        seed=config.seed,
+        versions=versions(),
+        machine=Machine(**machine()),
+        project=TrainedProject(path=str(project.path.resolve()), name=project.name),
+        classes=tuple(classes),
+        tiles=TrainedTiles(**asdict(split)),
+        data_sha256={name: project.tile(name).sha256 for name in (*split.labeled, *split.unlabeled, *split.val)},
+        labels_sha256=label_hash,
+    )
     try:
         atomic_write(run_dir / "config.json", config.model_dump_json(indent=1).encode())
-        atomic_write(run_dir / "provenance.json", json.dumps(provenance, indent=1).encode())
+        atomic_write(run_dir / "provenance.json", provenance.encode())
     except BaseException:
         shutil.rmtree(run_dir, ignore_errors=True)
         raise
@@ -91,8 +99,8 @@ def record_change(run_dir: Path, config: Config, step: int, change: str) -> None
     StorageError: the disk is full or not writable.
     """
     path = run_dir / "provenance.json"
-    provenance = json.loads(path.read_text(encoding="utf-8"))
-    provenance.setdefault("changes", []).append({"step": step, "change": change})
+    provenance = read_provenance(path.read_bytes(), path)
+    provenance.setdefault("changes", []).append(Change(step=step, change=change).model_dump())
     atomic_write(run_dir / "config.json", config.model_dump_json(indent=1).encode())
     atomic_write(path, json.dumps(provenance, indent=1).encode())
 
@@ -105,7 +113,7 @@ def record_origin(run_dir: Path, run_id: str) -> None:
     StorageError: the disk is full or not writable.
     """
     path = run_dir / "provenance.json"
-    provenance = json.loads(path.read_text(encoding="utf-8"))
+    provenance = read_provenance(path.read_bytes(), path)
     atomic_write(path, json.dumps({**provenance, "started_from": run_id}, indent=1).encode())
 
 
@@ -114,11 +122,12 @@ def read_run(run_dir: Path) -> tuple[Config, tuple[TissueClass, ...], Split]:
 
     Raises
     ------
-    CheckpointError: the folder is not a run, or is damaged.
+    CheckpointError: the folder is not a run, is damaged, or a newer version wrote it.
     """
+    path = run_dir / "provenance.json"
     try:
         config = json.loads((run_dir / "config.json").read_text(encoding="utf-8"))
-        provenance: dict[str, Any] = json.loads((run_dir / "provenance.json").read_text(encoding="utf-8"))
+        provenance = read_provenance(path.read_bytes(), path)
         classes = tuple(TissueClass(**entry) for entry in provenance["classes"])
         split = Split(**{key: tuple(names) for key, names in provenance["tiles"].items()})
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -14,7 +14,10 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from training_core.base.errors import ConfigError
+from training_core.base.spec_version import FileFormat
 from training_core.settings.variants import VARIANTS, layered
+
+FORMAT = FileFormat(version=1, error=ConfigError)
 
 
 class _Section(BaseModel):
@@ -269,9 +272,10 @@ def resolve(user: dict[str, Any] | None = None, *, source: str = "the configurat
 
     Raises
     ------
-    ConfigError: an unknown key, a wrong type, or a value out of range; names key, value and allowed ones.
+    ConfigError: an unknown key, a wrong type, a value out of range, or settings of a newer version; names key, value
+    and allowed ones.
     """
-    user = _of_earlier_versions(user or {})
+    user = _of_earlier_versions(FORMAT.up_to_date(user or {}, source))
     variant = user.get("variant", "best")
     preset = VARIANTS.get(variant, {}) if isinstance(variant, str) else {}
     merged = layered(preset, user)

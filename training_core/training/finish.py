@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from training_core.base.i18n import tr
 from training_core.compute import processes as distributed
@@ -14,14 +13,18 @@ from training_core.io import atomic_write, read_mask
 from training_core.messages.events import RunFinished, Status, Warned
 from training_core.project.summaries import TileSummary, add_summary, summarize
 from training_core.runs.run_folder import peak_rss_bytes
+from training_core.runs.run_records import RunSummary, ValidationScores
 from training_core.training.time_left import share_done
 
 if TYPE_CHECKING:
     from training_core.training.tile_predictor import WrittenPrediction
     from training_core.training.trainer import Trainer
 
+Reason = Literal["budget", "stopped"]
+"""Why a training ended: its time or steps are used up, or the user stopped it."""
 
-def finish(trainer: Trainer, reason: str) -> dict[str, Any]:
+
+def finish(trainer: Trainer, reason: Reason) -> dict[str, Any]:
     """Predict every tile, and return the summary that is also written to RUN/summary.json.
 
     reason: why the training ended, "budget" or "stopped". Only the first of several processes has anything to do here;
@@ -37,7 +40,7 @@ def finish(trainer: Trainer, reason: str) -> dict[str, Any]:
         _predict_all(trainer)
     summary = _summary(trainer, reason)
     if state.step:  # a run stopped before its first step predicts nothing and must not stand for the latest
-        atomic_write(trainer.run_dir / "summary.json", json.dumps(summary, indent=1).encode())
+        atomic_write(trainer.run_dir / "summary.json", summary.encode())
     messenger.send(
         RunFinished,
         run_dir=str(trainer.run_dir),
@@ -48,7 +51,7 @@ def finish(trainer: Trainer, reason: str) -> dict[str, Any]:
         mjaccard=state.best.mjaccard if state.best else None,
     )
     messenger.close()
-    return summary
+    return summary.model_dump(mode="json")
 
 
 def _predict_all(trainer: Trainer) -> None:
@@ -92,19 +95,21 @@ def _tile_summary(trainer: Trainer, name: str, written: WrittenPrediction, befor
     )
 
 
-def _summary(trainer: Trainer, reason: str) -> dict[str, Any]:
+def _summary(trainer: Trainer, reason: Reason) -> RunSummary:
     state, scores = trainer.progress, trainer.progress.best
     measured = scores is not None and bool(trainer.split.val)
-    return {
-        "spec_version": 1,
-        "run": str(trainer.run_dir),
-        "reason": reason,
-        "steps": state.step,
-        "seconds": round(state.elapsed_s, 2),
-        "val": {"mDice": scores.mdice, "mJaccard": scores.mjaccard} if scores is not None and measured else None,
-        "absent_classes": [c.name for c in trainer.project.classes if scores and measured and c.id in scores.absent],
-        "peak_rss_bytes": peak_rss_bytes(),
-        "peak_gpu_bytes": peak_gpu_bytes(),
-        "device": str(trainer.compute.device),
-        "precision": trainer.compute.precision,
-    }
+    val = ValidationScores(mDice=scores.mdice, mJaccard=scores.mjaccard) if scores is not None and measured else None
+    absent = (c.name for c in trainer.project.classes if scores and measured and c.id in scores.absent)
+    return RunSummary(
+        spec_version=1,
+        run=str(trainer.run_dir),
+        reason=reason,
+        steps=state.step,
+        seconds=round(state.elapsed_s, 2),
+        val=val,
+        absent_classes=tuple(absent),
+        peak_rss_bytes=peak_rss_bytes(),
+        peak_gpu_bytes=peak_gpu_bytes(),
+        device=str(trainer.compute.device),
+        precision=trainer.compute.precision,
+    )

@@ -197,7 +197,7 @@ class Trainer:
         """Write a checkpoint of this moment."""
         state = self.progress
         scalars = {
-            "spec_version": 1,
+            "spec_version": checkpoints.STATE_FORMAT.version,
             "step": state.step,
             "elapsed_s": state.elapsed_s,
             **self.learner.scalars(),

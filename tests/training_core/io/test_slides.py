@@ -15,6 +15,7 @@ from training_core.base.errors import ConfigError, ImageError
 from training_core.cli.main import main
 from training_core.io.slides import Slide, SlideOptions, SlideTile, is_slide
 from training_core.project import Project, default_classes
+from training_core.project.file_records import PixelSizeSource
 
 pytest.importorskip("tiffslide", reason="slides need the extra 'slides'")
 
@@ -95,6 +96,18 @@ def test_slides_become_tiles_of_a_project(slide_path: Path, tmp_path: Path) -> N
     first = project.tiles[0]
     assert first.name.startswith("slide_x00512_y00000") or first.name.startswith("slide_x00511")
     assert (first.width_px, first.height_px, first.mpp_um) == (256, 256, 0.25)
+    place, slide = project.place(first.name), project.source_file(first.name)
+    assert place is not None
+    assert slide is not None
+    assert first.name == f"slide_x{place.x_px:05d}_y{place.y_px:05d}"
+    assert place.scale == pytest.approx(0.25 / MPP_UM, rel=1e-3)
+    assert slide.path == str(slide_path.resolve())
+    assert (project.path / str(slide.path_from_project)).samefile(slide_path)
+    assert (slide.width_px, slide.height_px) == (WIDTH, HEIGHT)
+    assert slide.mpp_um == pytest.approx(MPP_UM, rel=1e-3)
+    assert slide.file_mpp is not None
+    assert slide.file_mpp.x_um == slide.mpp_um
+    assert first.mpp_set_by == slide.mpp_set_by == PixelSizeSource.FILE
     assert project.image(first.name).shape == (256, 256, 3)
 
 
@@ -161,6 +174,7 @@ def test_real_slides_give_tiles_of_tissue(shared_dir: Path, tmp_path: Path, name
         image = project.image(tile.name).astype(int)
         assert image.shape == (512, 512, 3)
         assert tile.mpp_um == 0.5
+        assert tile.mpp_set_by is (PixelSizeSource.PROJECT if given else PixelSizeSource.FILE)
         colored = (image.max(axis=2) - image.min(axis=2)) > 15
         assert colored.mean() > 0.15, tile.name
 

@@ -320,7 +320,7 @@ def test_what_is_no_record_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="not the record"):
         read_record(path)
     path.write_text('{"spec_version": 99, "plan": {}}')
-    with pytest.raises(ConfigError, match="another version"):
+    with pytest.raises(ConfigError, match="newer version"):
         read_record(path)
 
 

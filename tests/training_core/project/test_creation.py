@@ -309,12 +309,16 @@ def test_a_wrong_command_line_is_one_line_and_code_2(command: list[str], capsys:
     assert "--help" in err
 
 
-@pytest.mark.parametrize(("given", "expected"), [(None, 0.25), (0.5, 0.5)])
+@pytest.mark.parametrize(("given", "expected", "set_by"), [(None, 0.25, "file"), (0.5, 0.5, "project")])
 def test_the_pixel_size_is_the_files_own_unless_it_is_given(
-    tmp_path: Path, given: float | None, expected: float
+    tmp_path: Path, given: float | None, expected: float, set_by: str
 ) -> None:
     image = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
     write_tiff(tmp_path / "stated.tif", image, 0.25)
     classes = (TissueClass(0, "stroma", "#112233"), TissueClass(1, "gland", "#445566"))
     project = Project.create(tmp_path / "p", [tmp_path / "stated.tif"], classes=classes, mpp_um=given)
-    assert project.tile("stated").mpp_um == pytest.approx(expected, rel=1e-4)
+    tile = project.tile("stated")
+    assert tile.mpp_um == pytest.approx(expected, rel=1e-4)
+    assert tile.mpp_set_by == set_by
+    assert tile.file_mpp is not None
+    assert tile.file_mpp.x_um == pytest.approx(0.25, rel=1e-4)

@@ -236,9 +236,7 @@ def test_a_crash_while_writing_leaves_the_old_file(tmp_path: Path, monkeypatch: 
     [
         (lambda text: text[: len(text) // 2], "damaged"),
         (
-            lambda text: text.replace('"spec_version": 1', '"spec_version": 2').replace(
-                '"spec_version":1', '"spec_version":2'
-            ),
+            lambda text: text.replace('"spec_version": 2', '"spec_version": 3'),
             "newer",
         ),
         (lambda text: "[]", "damaged"),

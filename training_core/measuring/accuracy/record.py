@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from training_core.base.errors import ConfigError
+from training_core.base.spec_version import FileFormat
 from training_core.io import atomic_write
 
-SPEC_VERSION = 1
+FORMAT = FileFormat(version=1, error=ConfigError)
 RECORD = "record.json"
 CONFIG = "config.json"
 MARKDOWN = "record.md"
@@ -67,18 +68,18 @@ def read_record(path: Path) -> Record:
 
     Raises
     ------
-    ConfigError: missing, damaged, or made by another version.
+    ConfigError: missing, damaged, or made by a newer version.
     """
     try:
         record: Record = json.loads(path.read_text(encoding="utf-8"))
-        known = record["spec_version"] == SPEC_VERSION and isinstance(record["plan"], dict)
+        whole = isinstance(record["plan"], dict)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(
             f"{path} is not the record of a benchmark, or is damaged", f"a {RECORD} of this version", "check the path"
         ) from error
-    if not known:
-        raise ConfigError(f"{path} was made by another version", f"spec_version {SPEC_VERSION}", "run it again")
-    return record
+    if not whole:
+        raise ConfigError(f"{path} is the record of no benchmark", f"a {RECORD} with its plan", "run it again")
+    return FORMAT.up_to_date(record, path)
 
 
 def write_record(out: Path, record: Record) -> None:

@@ -144,7 +144,7 @@ def _new_record(bench: Benchmark, plan: dict[str, Any], hashes: dict[str, list[d
         notes.append("There were no test images: only the validation images were scored, on which the best checkpoint "
                      "was chosen. These figures cannot be set beside published ones.")  # fmt: skip
     return {
-        "spec_version": records.SPEC_VERSION,
+        "spec_version": records.FORMAT.version,
         "label": bench.label,
         "command": bench.command,
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -1,0 +1,137 @@
+"""What the index keeps of the files that tiles come from: pixel size, place on a slide, and how a file is to be read.
+
+Everything has a default that says "not known" or "never asked": a tile that is a whole image file needs none of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from enum import StrEnum
+from typing import ClassVar, Literal
+
+from pydantic import ConfigDict
+
+_STRICT = ConfigDict(extra="forbid", strict=True)
+
+
+class PixelSizeSource(StrEnum):
+    """Who says how large a pixel is."""
+
+    FILE = "file"
+    USER = "user"
+    """Set for this one tile or file."""
+    PROJECT = "project"
+    """Set for all that were added together; also what a project of version 1 had, which did not say by whom."""
+    NONE = "none"
+    """Nobody: it is not known."""
+
+
+@dataclass(frozen=True)
+class FilePixelSize:
+    """The pixel size in µm/px as a file itself states it, whether it is used or not.
+
+    y_um: None where only the width was looked at. stated_in: where in the file, such as "ome_xml" or "tiff_tags".
+    """
+
+    x_um: float
+    y_um: float | None = None
+    stated_in: str | None = None
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a tile lies on a source file of the index.
+
+    file: the key in `Index.files`. x_px, y_px: its upper left corner in pixels of the finest level. scale: how many of
+    those are one pixel of the tile; None: not known, in projects of version 1.
+    """
+
+    file: str
+    x_px: int
+    y_px: int
+    scale: float | None = None
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+
+@dataclass(frozen=True)
+class Answers:
+    """How a file is to be read where programs disagree; None: never asked. A further question is a further field.
+
+    photometric: which end of grey is white. orientation: the pixels as stored, or turned as the file's tag says.
+    used_bits: of a deeper sample, such as 12 of 16. channels: which ones are red, green and blue. grey_values: of grey
+    with 1, 2 or 4 bits, the numbers as stored or spread over 0 to 255. alpha: what becomes of transparency. soft_edges:
+    from which share on a pixel between two mask values belongs to the second. plane: of several pages or planes.
+    mask_holds: what the numbers of a mask are. mask_values: a mask's value, range of values (1-40) or colour (#rrggbb)
+    to class id, or to 255 for not labelled.
+    """
+
+    photometric: Literal["as_stated", "white_is_zero", "black_is_zero"] | None = None
+    orientation: Literal["as_stored", "as_shown"] | None = None
+    used_bits: int | None = None
+    channels: tuple[int, ...] | None = None
+    grey_values: Literal["as_stored", "spread"] | None = None
+    alpha: Literal["over_white", "left_out"] | None = None
+    soft_edges: float | None = None
+    plane: int | None = None
+    mask_holds: Literal["classes", "numbered_objects"] | None = None
+    mask_values: Mapping[str, int] | None = None
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    def over(self, other: Answers) -> Answers:
+        """These answers, and the other's where there is none."""
+        own = {each.name: getattr(self, each.name) for each in fields(self)}
+        return replace(other, **{name: value for name, value in own.items() if value is not None})
+
+
+@dataclass(frozen=True)
+class FileAnswers:
+    """The answers for an image and for its mask."""
+
+    image: Answers = Answers()
+    mask: Answers = Answers()
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    def over(self, other: FileAnswers) -> FileAnswers:
+        """These answers, and the other's where there is none."""
+        return FileAnswers(self.image.over(other.image), self.mask.over(other.mask))
+
+
+NO_ANSWERS = FileAnswers()
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A file, such as a slide, that tiles are places on.
+
+    path: absolute; None: not known, in projects of version 1. path_from_project: by it the file is found when project
+    and file moved together. width_px, height_px: of the finest level. mpp_um: the pixel size in µm/px that is used.
+    mpp_set_by: who says so. objective: magnification, such as 40. sha256: of its bytes, where it was worth the time.
+    """
+
+    path: str | None = None
+    path_from_project: str | None = None
+    width_px: int | None = None
+    height_px: int | None = None
+    mpp_um: float | None = None
+    mpp_set_by: PixelSizeSource = PixelSizeSource.NONE
+    file_mpp: FilePixelSize | None = None
+    objective: float | None = None
+    sha256: str | None = None
+    answers: FileAnswers = NO_ANSWERS
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+
+@dataclass(frozen=True)
+class NumberedObjects:
+    """The numbered objects of a tile's label.
+
+    path: of their image, relative to the project with forward slashes: 16 or 32 bits, of the label's size, 0 where no
+    object is. count: how many there are. highest: the largest number; a new object gets the next one.
+    """
+
+    path: str
+    count: int
+    highest: int
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT

@@ -1,0 +1,60 @@
+"""The runs and rounds of a project, and the predictions that runs left."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from training_core.project import runs as runs_folder
+from training_core.project.interrupted_runs import UnfinishedRun, discard_run, unfinished_run
+from training_core.project.labels import now
+from training_core.project.project_tiles import ProjectTiles
+from training_core.project.records import Round, TilePrediction
+
+
+class ProjectRuns(ProjectTiles):
+    """The part of a `Project` that knows its runs and rounds."""
+
+    @property
+    def runs_dir(self) -> Path:
+        """The folder of the training runs; made by the first of them."""
+        return self.path / runs_folder.RUNS_FOLDER
+
+    def run_ids(self) -> tuple[str, ...]:
+        """All runs, oldest first; finished ones have a summary.json."""
+        return runs_folder.run_ids(self.path)
+
+    def latest_run_id(self) -> str | None:
+        """The newest run that has finished."""
+        return runs_folder.latest_run_id(self.path)
+
+    def unfinished_run(self) -> UnfinishedRun | None:
+        """The run that was cut off and can be continued, if it is newer than the latest finished one."""
+        return unfinished_run(self.path)
+
+    def discard_run(self, run_id: str) -> None:
+        """Remove a run that no round came of; the run before is the latest again.
+
+        Raises
+        ------
+        ProjectError: it is a round, or is being trained. StorageError: it cannot be removed.
+        """
+        discard_run(self.path, run_id)
+
+    def prediction(self, name: str, run_id: str | None = None) -> TilePrediction | None:
+        """The output of the given (or latest finished) run for a tile, or None."""
+        self.tile(name)
+        chosen = run_id if run_id is not None else self.latest_run_id()
+        return None if chosen is None else runs_folder.find_prediction(self.path, chosen, name)
+
+    def add_round(self, run_id: str) -> int:
+        """Record that this run was trained on the labels as they are; gives the round's number, from 1."""
+        with self._store.update() as change:
+            index, earlier = change.index, self.rounds()
+            number = earlier[-1].number + 1 if earlier else 1
+            labeled = {name: status.edits for name, status in index.labels.items() if status.labeled_pixels}
+            runs_folder.write_round(self.path, Round(number, run_id, now(), labeled, index.val))
+        return number
+
+    def rounds(self) -> tuple[Round, ...]:
+        """The rounds, oldest first."""
+        return runs_folder.read_rounds(self.path)

@@ -1,0 +1,125 @@
+"""The tiles of a project: their images, where they come from, and how their files are read."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from pathlib import Path
+
+from training_core.base.arrays import Rgb8
+from training_core.base.errors import ProjectError
+from training_core.io import read_image
+from training_core.project.file_records import FileAnswers, Place, SourceFile
+from training_core.project.migration import Migration, backups
+from training_core.project.records import Tile, TissueClass
+from training_core.project.store import IndexStore
+from training_core.project.thumbnails import thumbnail
+
+
+class ProjectTiles:
+    """The part of a `Project` that answers from project.json and the image files, and changes neither."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._store = IndexStore(path)
+        self._by_name: tuple[tuple[Tile, ...], dict[str, Tile]] = ((), {})
+
+    def reload(self) -> None:
+        """Read project.json again now."""
+        self._store.reload()
+
+    @property
+    def migration(self) -> Migration | None:
+        """What was brought up to date when this project was opened; None: nothing."""
+        return self._store.migration
+
+    def backups(self) -> tuple[Path, ...]:
+        """The project.json of older versions, as they were before they were brought up to date."""
+        return backups(self.path)
+
+    @property
+    def name(self) -> str:
+        """The project's name."""
+        return self._store.read().name
+
+    @property
+    def classes(self) -> tuple[TissueClass, ...]:
+        """The classes, in the user's order."""
+        return self._store.read().classes
+
+    @property
+    def tiles(self) -> tuple[Tile, ...]:
+        """The tiles, in the order they were given."""
+        return self._store.read().tiles
+
+    def tile(self, name: str) -> Tile:
+        """The tile of this name.
+
+        Raises
+        ------
+        ProjectError: there is none.
+        """
+        tiles = self.tiles
+        if self._by_name[0] is not tiles:
+            self._by_name = (tiles, {tile.name: tile for tile in tiles})
+        try:
+            return self._by_name[1][name]
+        except KeyError:
+            close = get_close_matches(name, self._by_name[1], n=1)
+            hint = f"{close[0]}, the closest name" if close else "check the spelling; tiles are named like their image"
+            raise ProjectError(f"the project {self.name} has no tile {name}", "the name of a tile", hint) from None
+
+    def image_path(self, name: str) -> Path:
+        """Where the tile's image lies; a referenced one that moved together with the project is found too."""
+        tile = self.tile(name)
+        path = self.path / tile.path  # an absolute path replaces the left side
+        if tile.path_from_project is not None and not path.exists():
+            moved = self.path / tile.path_from_project
+            if moved.exists():
+                return moved
+        return path
+
+    def image(self, name: str) -> Rgb8:
+        """The tile's image (H, W, 3).
+
+        Raises
+        ------
+        ProjectError: the file is not where it was, or has another size now. ImageError: it is damaged.
+        """
+        tile, path = self.tile(name), self.image_path(name)
+        if not path.exists():
+            hint = "restore the file, or move the project together with its images"
+            raise ProjectError(f"the image of tile {name} is not at {path}", "the image file", hint)
+        image = read_image(path)
+        if image.shape[:2] != (tile.height_px, tile.width_px):
+            given = f"{path} is now {image.shape[1]} x {image.shape[0]} px"
+            needed = f"the {tile.width_px} x {tile.height_px} px it had when the project was created"
+            raise ProjectError(given, needed, "restore the original file")
+        return image
+
+    def place(self, name: str) -> Place | None:
+        """Where the tile lies on its source file; None: it is a whole file, or nobody knows."""
+        return self.tile(name).place
+
+    def source_file(self, name: str) -> SourceFile | None:
+        """The slide or other file that the tile is a place on; None: it is a whole file."""
+        place = self.place(name)
+        return None if place is None else self._store.read().files[place.file]
+
+    def answers(self, name: str) -> FileAnswers:
+        """How the tile's files are read: its own answers, else those of its source file, else the project's."""
+        project, source = self._store.read().answers, self.source_file(name)
+        shared = project if source is None else source.answers.over(project)
+        return self.tile(name).answers.over(shared)
+
+    def missing_images(self) -> tuple[str, ...]:
+        """The tiles whose images are not where they should be."""
+        return tuple(tile.name for tile in self.tiles if not self.image_path(tile.name).exists())
+
+    def thumbnail(self, name: str, size_px: int = 96) -> Rgb8:
+        """The tile as (h, w, 3) with its longer side at most `size_px`; kept in cache/.
+
+        Raises
+        ------
+        ProjectError, ImageError: the picture is missing or damaged.
+        """
+        return thumbnail(self.path, self.tile(name), lambda: self.image(name), size_px)
