@@ -37,7 +37,9 @@ class CleanUp:
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
             if value < 0:
-                raise UserError(f"{name} is {value}", "0 or more pixels", "0 leaves this step of the clean-up out")
+                raise UserError(
+                    f"{name} is {value}", "0 or more pixels", "use 0 to leave out this post-processing step"
+                )
 
     @property
     def is_nothing(self) -> bool:

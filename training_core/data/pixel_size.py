@@ -37,9 +37,10 @@ def check_zoom(what: str, mpp_um: float | None, run_mpp: float | None) -> None:
         assert mpp_um is not None
         assert run_mpp is not None
         raise ImageError(
-            f"{what} has {mpp_um:.4g} um per pixel, and the run works at {run_mpp:.4g}",
-            f"{run_mpp / MAX_ZOOM:.3g} to {run_mpp * MAX_ZOOM:.3g} um per pixel, at most a factor of {MAX_ZOOM:g}",
-            "correct the pixel size if it is wrong, leave the image out, or choose another --set data.mpp for the run",
+            f"{what} has a pixel size of {mpp_um:.4g} µm/px, but the run works at {run_mpp:.4g} µm/px",
+            f"{run_mpp / MAX_ZOOM:.3g} to {run_mpp * MAX_ZOOM:.3g} µm/px, at most a factor of {MAX_ZOOM:g} apart",
+            "correct the pixel size if it is wrong, leave the image out, or choose another pixel size for the "
+            "run (data.mpp)",
         )
 
 

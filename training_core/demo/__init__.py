@@ -72,7 +72,7 @@ def make_demo(
     val = names[-min(_VAL_TILES, tiles - 2) :]
     if not 0 <= painted <= tiles - len(val):
         needed = f"0 to {tiles - len(val)}, because {len(val)} of {tiles} tiles are for validation"
-        raise ProjectError(f"{painted} painted tiles", needed, "--painted 6")
+        raise ProjectError(f"{painted} annotated tiles", needed, "--painted 6")
     class_names, draw = _KINDS[kind]
     sources: list[_DrawnSource | _RealTile]
     sources = [_DrawnSource(name, draw, seed, number) for number, name in enumerate(names)]
@@ -99,7 +99,9 @@ def read_truth(project: Project, name: str) -> ClassIds:
     """
     path = project.path / TRUTH_FOLDER / f"{project.tile(name).name}.png"
     if not path.exists():
-        raise ProjectError(f"tile {name} has no truth in {path.parent}", "a drawn tile of a sample project", "tile_01")
+        raise ProjectError(
+            f"tile {name} has no true classes in {path.parent}", "a tile of the sample project", "tile_01"
+        )
     return read_mask(path)
 
 

@@ -77,11 +77,11 @@ def _tiff_uint8(picture: TiffPicture, path: Path) -> NDArray[np.uint8]:
         return to_uint8(samples, 2**picture.bits - 1)
     if samples.dtype.kind == "f":
         if not (np.isfinite(samples).all() and samples.min() >= 0 and samples.max() <= 1):
-            given = f"{path} holds decimal numbers outside 0 to 1"
+            given = f"{path} has decimal values outside 0 to 1"
             raise ImageError(given, "8-bit or 16-bit colour, or decimals from 0 to 1", "export it as 8-bit RGB")
         scaled = np.rint(samples * 255).astype(np.uint8)
         return scaled
-    raise ImageError(f"{path} holds {samples.dtype} numbers", "8-bit or 16-bit colour", "export it as 8-bit RGB")
+    raise ImageError(f"{path} has {samples.dtype} values", "8-bit or 16-bit colour", "export it as 8-bit RGB")
 
 
 def to_uint8(samples: NDArray[Any], maximum: int) -> NDArray[np.uint8]:

@@ -94,7 +94,7 @@ def picture(series: tifffile.TiffPageSeries, samples: NDArray[Any]) -> TiffPictu
     """Samples of a series, or of a region of it, in its own order of axes, with what they mean."""
     page = series.keyframe
     if samples.ndim != len(series.axes) or not samples.size:
-        raise ValueError("its size and its pixels do not agree")
+        raise ValueError("its size does not match its pixels")
     if series.axes in ("SYX", "CYX"):
         samples = np.moveaxis(samples, 0, -1)
     return TiffPicture(
@@ -111,9 +111,7 @@ def _check_layout(axes: str, shape: tuple[int, ...], path: Path, error: type_of_
     if axes in _LAYOUTS and channels in (3, 4):
         return
     layout = " x ".join(f"{axis}={length}" for axis, length in zip(axes, shape, strict=True))
-    raise error(
-        f"{path} is a stack ({layout})", "one two-dimensional picture", "export one plane as an RGB TIFF or PNG"
-    )
+    raise error(f"{path} is a stack ({layout})", "one two-dimensional image", "export one plane as an RGB TIFF or PNG")
 
 
 def _check_complete(tiff: tifffile.TiffFile, series: tifffile.TiffPageSeries, path: Path) -> None:
@@ -124,9 +122,9 @@ def _check_complete(tiff: tifffile.TiffFile, series: tifffile.TiffPageSeries, pa
             continue
         ends = [offset + count for offset, count in zip(page.dataoffsets, page.databytecounts, strict=False)]
         if ends and max(ends) > file_bytes:
-            raise ValueError(f"it should have {max(ends):,} bytes and has {file_bytes:,}")
+            raise ValueError(f"it has {file_bytes:,} bytes instead of {max(ends):,}")
         if not all(page.databytecounts):
-            raise ValueError("parts of the picture were never written")
+            raise ValueError("parts of the image were never written")
 
 
 def _decodes_to_rgb(page: Any) -> bool:

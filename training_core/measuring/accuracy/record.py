@@ -43,7 +43,7 @@ def open_record(out: Path, plan: dict[str, Any], *, overwrite: bool) -> Record |
         return None
     path = out / RECORD
     if not path.is_file():
-        given = f"{out} is not empty and holds no benchmark"
+        given = f"{out} is not empty and has no benchmark record"
         raise ConfigError(given, "a new or empty folder", "choose another one with --out")
     if overwrite:
         for name in (RECORD, CONFIG, MARKDOWN):
@@ -55,8 +55,8 @@ def open_record(out: Path, plan: dict[str, Any], *, overwrite: bool) -> Record |
     different = [key for key, value in plan.items() if record["plan"].get(key) != value]
     if different:
         raise ConfigError(
-            f"{out} holds the record of a benchmark with other {' and '.join(different)}",
-            "the same command, to go on, or another folder",
+            f"{out} has the record of a benchmark with a different {' and '.join(different)}",
+            "the same command, to continue it, or another folder",
             "choose another folder with --out, or replace that record with --overwrite",
         )
     return record
@@ -74,10 +74,12 @@ def read_record(path: Path) -> Record:
         known = record["spec_version"] == SPEC_VERSION and isinstance(record["plan"], dict)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(
-            f"{path} is not the record of a benchmark, or is damaged", f"a {RECORD} of this version", "check the path"
+            f"{path} is not a benchmark record, or is damaged", f"a {RECORD} of this version", "check the path"
         ) from error
     if not known:
-        raise ConfigError(f"{path} was made by another version", f"spec_version {SPEC_VERSION}", "run it again")
+        raise ConfigError(
+            f"{path} was written by another version", f"spec_version {SPEC_VERSION}", "run the benchmark again"
+        )
     return record
 
 
