@@ -62,7 +62,7 @@ class Live:
         """
         tile: str | None = None
         behind = False
-        self._messenger.send(Status, message=tr("Live: waiting for a stroke."))
+        self._messenger.send(Status, message=tr("Live preview: waiting for a stroke."))
         while True:
             stop, shown = self._messenger.pending() if behind else self._messenger.wait()
             if stop:
@@ -84,12 +84,16 @@ class Live:
             behind = self._painter.fit(tile)
             paths = self._painter.paint(tile, self._folder, self._threshold)
         except (ImageError, MaskError, ProjectError) as error:
-            self._messenger.send(Status, message=tr("Live: {error}").format(error=error))
+            self._messenger.send(Status, message=tr("Live preview: {error}").format(error=error))
             return False
         self._step += 1
         values = {kind: str(path) for kind, path in paths.items()}
         self._messenger.send(OverlayReady, step=self._step, tile=tile, source="live", **values)
         n = self._painter.n_tiles
-        words = ntr("Live: painted from the labels of {n} tile.", "Live: painted from the labels of {n} tiles.", n)
+        words = ntr(
+            "Live preview: updated from the annotations of {n} tile.",
+            "Live preview: updated from the annotations of {n} tiles.",
+            n,
+        )
         self._messenger.send(Status, message=words.format(n=n))
         return behind

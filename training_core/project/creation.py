@@ -93,7 +93,7 @@ def build(
                 (folder / inner).mkdir()
         for number, source in enumerate(sources):
             if progress is not None:
-                progress(number, len(sources), f"adding {source.name}")
+                progress(number, len(sources), f"Adding {source.name}")
             tile = source.store(folder, path)
             tiles.append(tile)
             if source.name in plan.masks:

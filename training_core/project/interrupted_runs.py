@@ -60,10 +60,10 @@ def discard_run(project: Path, run_id: str) -> None:
     folder = project / RUNS_FOLDER / run_id
     if any(entry.run_id == run_id for entry in read_rounds(project)):
         raise ProjectError(
-            f"run {run_id} is a finished round of {project}", "a run that no round came of", "keep it: it is small"
+            f"run {run_id} is a finished round of {project}", "a run that did not finish", "keep it: it is small"
         )
     if is_being_trained(folder):
-        raise ProjectError(f"run {run_id} is being trained", "a run that has ended", "stop the training first")
+        raise ProjectError(f"run {run_id} is still training", "a run that has ended", "stop the training first")
     with writing(folder):
         if folder.is_dir():
             hidden = folder.with_name(f".{run_id}.discarded")  # at once and as a whole: half a run would be offered
@@ -97,7 +97,7 @@ def held(folder: Path) -> Iterator[None]:
         raise CheckpointError(
             f"run {folder.name} is being trained by another process",
             "a run that has stopped",
-            "wait for its end, or stop it there",
+            "wait until it ends, or stop it there",
         ) from error
     try:
         yield

@@ -170,7 +170,7 @@ class Project:
             return self._by_name[1][name]
         except KeyError:
             close = get_close_matches(name, self._by_name[1], n=1)
-            hint = f"did you mean {close[0]}" if close else "check the spelling; a tile is named like its image file"
+            hint = f"{close[0]}, the closest name" if close else "check the spelling; tiles are named like their image"
             raise ProjectError(f"the project {self.name} has no tile {name}", "the name of a tile", hint) from None
 
     def image_path(self, name: str) -> Path:
@@ -192,13 +192,13 @@ class Project:
         """
         tile, path = self.tile(name), self.image_path(name)
         if not path.exists():
-            hint = "put the file back, or move the project together with its images"
+            hint = "restore the file, or move the project together with its images"
             raise ProjectError(f"the image of tile {name} is not at {path}", "the image file", hint)
         image = read_image(path)
         if image.shape[:2] != (tile.height_px, tile.width_px):
-            given = f"{path} is {image.shape[1]} x {image.shape[0]} px now"
-            needed = f"the {tile.width_px} x {tile.height_px} px it had when the project was made"
-            raise ProjectError(given, needed, "put the original file back")
+            given = f"{path} is now {image.shape[1]} x {image.shape[0]} px"
+            needed = f"the {tile.width_px} x {tile.height_px} px it had when the project was created"
+            raise ProjectError(given, needed, "restore the original file")
         return image
 
     def missing_images(self) -> tuple[str, ...]:

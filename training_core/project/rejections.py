@@ -114,7 +114,7 @@ def stage_rejection(change: Transaction, project: Path, tile: Tile, rejection: R
     MaskError: another size than the tile.
     """
     if rejection.values.shape != (tile.height_px, tile.width_px):
-        raise size_error(f"what is rejected of {tile.name}", rejection.values, tile)
+        raise size_error(f"the rejected area of {tile.name}", rejection.values, tile)
     name, pixels = tile.name, int(np.count_nonzero(rejection.values))
     areas = {each: area for each, area in change.index.rejected_areas.items() if each != name}
     if pixels:

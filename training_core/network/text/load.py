@@ -144,7 +144,5 @@ def _check_vocabulary(module: nn.Module, words: Prompts, tower: TextTower, confi
             f"the tokenizer {config.tokenizer_path or 'that was found'} gives token {largest}, "
             f"but {tower.weights.model} has {table.num_embeddings} tokens",
             tower.tokenizer.need.file if tower.tokenizer is not None else "the model's own tokenizer",
-            tower.tokenizer.need.hint
-            if tower.tokenizer is not None
-            else "choose the model that the weights belong to",
+            tower.tokenizer.need.hint if tower.tokenizer is not None else "choose the model that the weights belong to",
         )
