@@ -95,7 +95,7 @@ def _train(request: Request, compute: Compute, messenger: Messenger, stack: Exit
     torch.manual_seed(config.seed)
     messenger.send(Status, message=tr("Loading the encoder"))
     model = build_model(config, classes, encoder=quick.hand_over() if quick else None)
-    messenger.send(Status, message=tr("Reading the labels"))
+    messenger.send(Status, message=tr("Reading labels"))
     class_ids = [c.id for c in classes]
     rejected = tuple(name for name in split.unlabeled if project.rejected_pixels(name))
     known = (*split.labeled, *split.val, *_partly_labeled(project, split))
@@ -141,7 +141,7 @@ def _train(request: Request, compute: Compute, messenger: Messenger, stack: Exit
     if not distributed.is_first():
         return {}
     if trainer.progress.step:
-        messenger.send(Status, message=tr("Looking for the best way to read the network"))
+        messenger.send(Status, message=tr("Choosing prediction settings"))
         trainer.load_best(measure=reason == "budget")  # who stops a run does not want to wait
         if quick:
             quick.conclude(trainer.progress.best)
@@ -159,7 +159,7 @@ def _go_on_from_the_run_before(trainer: Trainer, classes: Sequence[TissueClass])
         learner.warm_up_from(earlier)
         if distributed.is_first():
             record_origin(trainer.run_dir, str(before))
-        trainer.messenger.send(Status, message=tr("Going on from run {run}").format(run=before))
+        trainer.messenger.send(Status, message=tr("Starting from the weights of run {run}").format(run=before))
 
 
 def _partly_labeled(project: Project, split: Split) -> tuple[str, ...]:
@@ -171,8 +171,8 @@ def _warn(project: Project, split: Split, messenger: Messenger) -> None:
     missing = project.missing_images()
     if missing:
         words = ntr(
-            "{count} image cannot be found and is left out: {first}.",
-            "{count} images cannot be found and are left out, first {first}.",
+            "{count} image is missing and left out: {first}.",
+            "{count} images are missing and left out, the first is {first}.",
             len(missing),
         )
         messenger.send(Warned, message=words.format(count=len(missing), first=missing[0]))
@@ -180,8 +180,8 @@ def _warn(project: Project, split: Split, messenger: Messenger) -> None:
         messenger.send(
             Warned,
             message=tr(
-                "No validation tile: the curve shows the Dice of training tiles, which is too high. "
-                "Set some labelled tiles apart for validation to see how well new tiles will be predicted."
+                "No validation tile: the curve shows the Dice of training tiles, which is optimistic. Use some "
+                "annotated tiles for validation to see how well new tiles are predicted."
             ),
         )
 
@@ -189,7 +189,7 @@ def _warn(project: Project, split: Split, messenger: Messenger) -> None:
 def _warn_of_changed_labels(run_dir: Path, pool: TilePool, messenger: Messenger) -> None:
     provenance = json.loads((run_dir / "provenance.json").read_text(encoding="utf-8"))
     if provenance["labels_sha256"] != pool.label_hash():
-        words = tr("The labels have changed since this run started; it goes on with the new ones.")
+        words = tr("The labels have changed since this run started; training continues with the new ones.")
         messenger.send(Warned, message=words)
 
 
@@ -197,9 +197,9 @@ def _check_same_classes(run_dir: Path, classes: Sequence[TissueClass]) -> None:
     trained = read_run(run_dir)[1]
     if [c.id for c in trained] != [c.id for c in classes]:
         raise CheckpointError(
-            f"run {run_dir.name} was trained for {', '.join(c.name for c in trained)}, "
-            f"but the project has {', '.join(c.name for c in classes)} now",
-            "the classes that the run started with",
+            f"run {run_dir.name} was trained for the classes {', '.join(c.name for c in trained)}, but the "
+            f"project now has {', '.join(c.name for c in classes)}",
+            "the classes with which the run started",
             "start a new run",
         )
 
@@ -208,9 +208,9 @@ def _check_budget_left(trainer: Trainer, run_dir: Path) -> None:
     state = trainer.progress
     if trainer.budget.progress(state.step, state.elapsed_s) >= 1:
         raise ConfigError(
-            f"run {run_dir.name} has used its whole budget ({state.step} steps)",
-            "a larger budget to go on with",
-            f"--resume {run_dir.name} --set schedule.steps={2 * state.step}, or --minutes with more minutes in all",
+            f"run {run_dir.name} has used up its training budget ({state.step} steps)",
+            "a larger budget to continue with",
+            f"--resume {run_dir.name} --set schedule.steps={2 * state.step}, or --minutes with more minutes in total",
         )
 
 

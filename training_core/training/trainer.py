@@ -337,5 +337,5 @@ class Trainer:
 
     def _use_smaller_windows(self, inference: InferenceConfig) -> None:
         self.config = self.config.model_copy(update={"inference": inference})
-        change = f"There was not enough memory to predict in windows of more than {inference.window_px} px."
+        change = f"Not enough memory to predict in windows larger than {inference.window_px} px."
         record_change(self.run_dir, self.config, self.progress.step, change)
