@@ -98,10 +98,10 @@ def test_what_is_missing_is_said_in_the_status_and_closing_ends_the_process(wind
     driver.panel.controller.open_project(project.path)
     with driver.watching():
         driver.click(view.live_button)
-        driver.wait(lambda: "no tile is labelled" in view.live_status.text(), "the sentence", 60.0)
+        driver.wait(lambda: "no tile is annotated" in view.live_status.text(), "the sentence", 60.0)
         driver.choose_class(1)
         driver.stroke([(30, 30), (30, 50)], 8)
-        driver.wait(lambda: "all labels are of one class (gland)" in view.live_status.text(), "the sentence", 60.0)
+        driver.wait(lambda: "only gland is annotated" in view.live_status.text(), "the sentence", 60.0)
         driver.choose_class(0)
         driver.stroke([(80, 10), (80, 50)], 8)
         driver.wait(lambda: driver.prediction() is not None, "the overlay", 60.0)

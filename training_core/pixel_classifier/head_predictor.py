@@ -165,7 +165,7 @@ def _check_classes(project: Project, painted: Collection[int]) -> None:
         return
     names = [each.name for each in project.classes if each.id in painted]
     raise ProjectError(
-        f"only the class {names[0]} is annotated" if names else "no tile is annotated for training yet",
+        f"only {names[0]} is annotated" if names else "no tile is annotated for training yet",
         "annotations of at least 2 classes",
         "paint a few strokes of every class, including the background between the structures",
     )

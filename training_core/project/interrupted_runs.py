@@ -63,7 +63,7 @@ def discard_run(project: Path, run_id: str) -> None:
             f"run {run_id} is a finished round of {project}", "a run that did not finish", "keep it: it is small"
         )
     if is_being_trained(folder):
-        raise ProjectError(f"run {run_id} is still training", "a run that has ended", "stop the training first")
+        raise ProjectError(f"run {run_id} is being trained", "a run that has ended", "stop the training first")
     with writing(folder):
         if folder.is_dir():
             hidden = folder.with_name(f".{run_id}.discarded")  # at once and as a whole: half a run would be offered

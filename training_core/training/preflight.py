@@ -46,7 +46,7 @@ def check_ready(project: Project, config: Config) -> Split:
     painted = sorted(_painted(project, labeled))
     if len(painted) < 2:
         by_id = {c.id: c.name for c in project.classes}
-        one = f"only the class {by_id[painted[0]]} is annotated" if painted else "the label files are empty or missing"
+        one = f"only {by_id[painted[0]]} is annotated" if painted else "the label files are empty or missing"
         raise ProjectError(
             one,
             "annotations of at least 2 classes",
@@ -113,13 +113,13 @@ def _on_classes(project: Project, config: Config, learned: set[int], measured: s
         left_out = "" if tissue_class.id in measured else tr(" It is left out of the scores.")
         words = ""
         if tissue_class.id in learned:
-            words = tr("Class {name} is not annotated on any validation tile.") if left_out else ""
+            words = tr("No validation tile has annotations of {name}.") if left_out else ""
         elif tower:
-            words = tr("Class {name} is not annotated yet: it is trained from its text prompt only.")
+            words = tr("Nothing is annotated as {name} yet: the class is trained from its text prompt only.")
         else:
             words = tr(
-                "Class {name} is not annotated yet and will not be predicted: without a text encoder "
-                "(text.encoder) nothing shows what it looks like. Annotate some of it, or remove the class."
+                "Nothing is annotated as {name} yet, and without a text encoder (text.encoder) the class cannot be "
+                "learned: it will not be predicted. Annotate some of it, or remove the class."
             )
         if words:
             yield words.format(name=tissue_class.name) + left_out

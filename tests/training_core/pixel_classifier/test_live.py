@@ -104,10 +104,10 @@ def test_what_is_missing_is_a_sentence_and_the_process_goes_on(
     nothing = np.full_like(truth, 255)
     project.write_label("a_1", nothing, LabelSource.PAINTED)
     process = live(project.path)
-    assert process.next("status").message == "Live: waiting for a stroke."
+    assert process.next("status").message == "Live preview: waiting for a stroke."
     for label, tile, words in (
-        (nothing, "u_1", "no tile is labelled for training yet"),
-        (np.where(truth == 1, truth, 255), "u_1", "all labels are of one class (class 1)"),
+        (nothing, "u_1", "no tile is annotated for training yet"),
+        (np.where(truth == 1, truth, 255), "u_1", "only class 1 is annotated"),
         (truth, "absent", "no tile absent"),
     ):
         project.write_label("a_1", label, LabelSource.PAINTED)
