@@ -119,7 +119,7 @@ def _split(ids: ClassIds, waist_px: int, background: Collection[int]) -> None:
         top = local_maxima(lowered)  # type: ignore[no-untyped-call]
         peaks, _ = ndimage.label(top & area, np.ones((3, 3)))
         pieces = watershed(-depth, peaks, connectivity=2, mask=area)  # type: ignore[no-untyped-call]
-        # its own lines take minutes with diagonals, and those count: whoever labels objects finds the same either way
+        # its own lines take minutes with diagonals, and those count: labelling objects finds the same either way
         beside = ndimage.minimum_filter(np.where(area, pieces, pieces.max() + 1), 3)
         part[area & (beside < pieces)] = line
 

@@ -1,4 +1,4 @@
-"""The clean-up of predictions, as options that `predict` and `export` share."""
+"""Post-processing of predictions, as options that `predict` and `export` share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`demo`: make a sample project."""
+"""`demo`: create a sample project."""
 
 from __future__ import annotations
 

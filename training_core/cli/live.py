@@ -1,4 +1,4 @@
-"""`live`: paint a tile anew after every stroke."""
+"""`live`: update the live preview after every stroke."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`project`: make a project from folders of images, say what is in one, and keep it in order."""
+"""`project`: create a project from images, show its contents and manage it."""
 
 from __future__ import annotations
 

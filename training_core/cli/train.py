@@ -1,4 +1,4 @@
-"""`train`: learn a project's tissue from its labelled and unlabelled tiles."""
+"""`train`: train the network on the annotated and unannotated tiles of a project."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pixel size: which resolution a run works at, and by how much each tile is enlarged to have it. mpp: um per pixel.
+"""Pixel size: which resolution a run works at, and by how much each tile is enlarged to have it. mpp: µm/px.
 
 Training crops take the factor into their random scale (training_core/data/crops.py), prediction into the scale that
 the network reads a tile at, so no pixel is interpolated twice.
@@ -45,7 +45,7 @@ def check_zoom(what: str, mpp_um: float | None, run_mpp: float | None) -> None:
 
 
 def choose_run_mpp(tiles: Sequence[Tile], wanted: float | None) -> float | None:
-    """The run's um per pixel: `wanted`, else the median of the tiles that know theirs (the coarser of two middle ones).
+    """The run's µm/px: `wanted`, else the median of the tiles that know theirs (the coarser of two middle ones).
 
     A median that a tile really has, so that at least its like are not interpolated. None: no tile knows its own.
 

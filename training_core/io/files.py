@@ -18,7 +18,7 @@ type_of_error = type[ImageError] | type[MaskError]
 
 
 class FileKind(StrEnum):
-    """The kinds of picture files that are read."""
+    """The kinds of image files that are read."""
 
     PNG = "PNG"
     TIFF = "TIFF"

@@ -32,7 +32,7 @@ _SATURATION_RANGE = (0.04, 0.1)
 
 @dataclass(frozen=True)
 class SlideOptions:
-    """tile_px: side of a tile. tile_mpp_um: its resolution in micrometers per pixel. mpp_um: the slide's own, when its
+    """tile_px: side of a tile. tile_mpp_um: its resolution in µm/px. mpp_um: the slide's own, when its
     file does not say. min_tissue: least share of tissue in a tile. max_tiles: spread evenly over the slide if more."""
 
     tile_px: int = 512
@@ -83,7 +83,7 @@ def is_slide(path: Path) -> bool:
                 series = tiff.series[0]
                 height_px, width_px = (series.shape[series.axes.index(axis)] for axis in "YX")
                 return len(series.levels) > 1 or height_px * width_px > MAX_PIXELS
-        # Whatever is wrong with the file, reading it as a picture says it better.
+        # Whatever is wrong with the file, reading it as an image says it better.
         except Exception:
             return False
 
@@ -150,7 +150,7 @@ class Slide:
 
     def tissue(self) -> BoolMask:
         """A small overview (h, w) of the slide: True where there is tissue."""
-        from skimage.color import rgb2hsv  # a third of a second that whoever has no slide need not wait
+        from skimage.color import rgb2hsv  # a third of a second that is only spent where there is a slide
         from skimage.filters import threshold_otsu
 
         scale = max(1.0, max(self.width_px, self.height_px) / _OVERVIEW_PX)
@@ -215,7 +215,7 @@ def states_resolution(path: Path) -> bool:
 
 
 def stated_mpp_um(slide: Any) -> float | None:
-    """Micrometers per pixel as an open slide states them, credible or not; None: it states none."""
+    """µm/px as an open slide states them, credible or not; None: it states none."""
     stated = slide.properties.get("tiffslide.mpp-x")
     return float(stated) if stated is not None else None
 

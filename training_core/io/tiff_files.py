@@ -1,4 +1,4 @@
-"""TIFF through tifffile: one picture, whatever its layout, palette, depth or compression."""
+"""TIFF through tifffile: one image, whatever its layout, palette, depth or compression."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class TiffPicture:
 
 
 def load_tiff(path: Path, error: type_of_error) -> TiffPicture:
-    """The first picture of a TIFF, at full resolution.
+    """The first image of a TIFF, at full resolution.
 
     Raises
     ------
@@ -47,7 +47,7 @@ def load_tiff(path: Path, error: type_of_error) -> TiffPicture:
 
 @contextmanager
 def open_tiff(path: Path, error: type_of_error) -> Iterator[tifffile.TiffFile]:
-    """A TIFF whose first picture can be read: its layout and colours are known, and all of its bytes are there.
+    """A TIFF whose first image can be read: its layout and colours are known, and all of its bytes are there.
 
     Raises
     ------
@@ -137,7 +137,7 @@ def _palette(page: Any) -> NDArray[np.uint8] | None:
     if page.photometric != _PHOTOMETRIC.PALETTE or page.colormap is None:
         return None
     colormap = np.asarray(page.colormap, dtype=np.uint32)  # (3, N), 16 bit by the TIFF specification
-    if colormap.max() > 255:  # some writers store 8-bit values all the same
+    if colormap.max() > 255:  # some writers store 8-bit values nevertheless
         colormap = (colormap + 128) // 257
     return colormap.T.astype(np.uint8)
 

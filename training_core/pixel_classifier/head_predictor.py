@@ -1,4 +1,4 @@
-"""Labels in, overlays out: the light head on a project's labelled tiles, refitted when they change."""
+"""Labels in, overlays out: the pixel classifier on a project's labelled tiles, refitted when they change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Live: a resident process that paints a tile anew whenever it is told that the user has painted on it."""
+"""Live preview: a resident process that predicts a tile again after every stroke on it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Live:
-    """Answers `Show` with the overlays of that tile by a light head, fitted on the labels as they are then."""
+    """Answers `Show` with the overlays of that tile by the pixel classifier, trained on the labels as they are then."""
 
     def __init__(self, project: Project, config: Config, messenger: Messenger) -> None:
         """

@@ -38,13 +38,13 @@ class TileSource(Protocol):
         ...
 
     def store(self, project: Path, final: Path) -> Tile:
-        """Check the picture and put it into the folder `project`, which will be moved to `final`."""
+        """Check the image and put it into the folder `project`, which will be moved to `final`."""
         ...
 
 
 @dataclass(frozen=True)
 class FileSource:
-    """A picture file, copied into the project or referenced where it is."""
+    """An image file, copied into the project or referenced where it is."""
 
     origin: Path
     reference: bool

@@ -21,7 +21,7 @@ _LOCK = "run.lock"
 
 @dataclass(frozen=True)
 class UnfinishedRun:
-    """A run that can be gone on with."""
+    """A run that can be continued."""
 
     run_id: str
     started_at: datetime

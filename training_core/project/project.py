@@ -1,4 +1,4 @@
-"""A project folder as an object: pictures, classes, labels, splits, runs and rounds."""
+"""A project folder as an object: images, classes, labels, splits, runs and rounds."""
 
 from __future__ import annotations
 
@@ -91,12 +91,12 @@ class Project:
         slides: SlideOptions | None = None,
         progress: ReportProgress | None = None,
     ) -> Project:
-        """Make the project folder `path` from files and folders of pictures; complete, or not at all.
+        """Make the project folder `path` from files and folders of images; complete, or not at all.
 
         path: must not exist, or be an empty folder. masks: a folder of masks named like the pictures.
         mask_values: mask value to class id, or to 255 for not labelled (default: class ids as they are).
         labeled: names of the tiles whose masks become labels (default: all that have one). val: names of the
-        validation tiles; they need masks. reference: leave the pictures where they are. mpp_um: micrometers per pixel.
+        validation tiles; they need masks. reference: leave the images where they are. mpp_um: µm/px.
         slides: how whole slides among the pictures are cut into tiles. progress: called with (done, total, text).
 
         Raises
@@ -174,7 +174,7 @@ class Project:
             raise ProjectError(f"the project {self.name} has no tile {name}", "the name of a tile", hint) from None
 
     def image_path(self, name: str) -> Path:
-        """Where the tile's picture lies; a referenced one that moved together with the project is found too."""
+        """Where the tile's image lies; a referenced one that moved together with the project is found too."""
         tile = self.tile(name)
         path = self.path / tile.path  # an absolute path replaces the left side
         if tile.path_from_project is not None and not path.exists():
@@ -184,7 +184,7 @@ class Project:
         return path
 
     def image(self, name: str) -> Rgb8:
-        """The tile's picture (H, W, 3).
+        """The tile's image (H, W, 3).
 
         Raises
         ------
@@ -202,7 +202,7 @@ class Project:
         return image
 
     def missing_images(self) -> tuple[str, ...]:
-        """The tiles whose pictures are not where they should be."""
+        """The tiles whose images are not where they should be."""
         return tuple(tile.name for tile in self.tiles if not self.image_path(tile.name).exists())
 
     def thumbnail(self, name: str, size_px: int = 96) -> Rgb8:
@@ -438,7 +438,7 @@ class Project:
             return stage_removal(change, self.path, class_id, UNLABELED if into is None else into, progress)
 
     def restore_class(self, removed: RemovedClass, progress: ReportProgress | None = None) -> None:
-        """Bring a removed class back, with its id, its place and its pixels, where they are not labelled anew since.
+        """Bring a removed class back, with its id, its place and its pixels, where they are not labelled again since.
 
         Raises
         ------
@@ -463,7 +463,7 @@ class Project:
         return runs_folder.latest_run_id(self.path)
 
     def unfinished_run(self) -> UnfinishedRun | None:
-        """The run that was cut off and can be gone on with, if it is newer than the latest finished one."""
+        """The run that was cut off and can be continued, if it is newer than the latest finished one."""
         return unfinished_run(self.path)
 
     def discard_run(self, run_id: str) -> None:

@@ -58,7 +58,7 @@ class TissueClass:
 
 @dataclass(frozen=True)
 class Tile:
-    """One picture of the project.
+    """One image of the project.
 
     path: relative to the project with forward slashes when copied, absolute when referenced.
     sha256: of the file's bytes. mpp_um: micrometers per pixel, None when unknown.

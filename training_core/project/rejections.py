@@ -1,7 +1,7 @@
-"""Where the user said that a prediction is wrong: rejected/NAME.png, which the pseudo-labels of later rounds heed.
+"""Where the user said that a prediction is wrong: rejected/NAME.png, which the pseudo-labels of later rounds leave out.
 
-What is rejected stays so, over any number of rounds, until it is taken back or labelled: a label is a better answer
-than "not this". The index counts the pixels, so that nobody has to open a picture to know.
+What is rejected stays so, over any number of rounds, until it is cleared or labelled: a label is a better answer
+than "not this". The index counts the pixels, so that nobody has to open an image to know.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Finding the pictures and masks of a new project, and their names."""
+"""Finding the images and masks of a new project, and their names."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MASK_SUFFIXES = IMAGE_SUFFIXES
 
 
 def find_images(paths: Sequence[Path]) -> list[Path]:
-    """The picture files that `paths` stand for, each once; a folder stands for the pictures and slides in it.
+    """The image files that `paths` stand for, each once; a folder stands for the images and slides in it.
 
     Folders are not searched below their first level, hidden files are skipped, order is natural (2 before 10).
 
@@ -41,7 +41,7 @@ def find_images(paths: Sequence[Path]) -> list[Path]:
 
 
 def check_names(names: Iterable[tuple[str, Path]]) -> None:
-    """Refuse names that two pictures share, also where only upper and lower case differ, and very long ones.
+    """Refuse names that two images share, also where only upper and lower case differ, and very long ones.
 
     Raises
     ------

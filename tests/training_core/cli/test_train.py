@@ -414,7 +414,7 @@ def test_a_run_without_a_checkpoint_predicts_nothing(
     for name in ("config.json", "provenance.json"):
         (run / name).write_bytes((Path(result["run"]) / name).read_bytes())
     image = str(project.image_path("u_1"))
-    assert "holds no best checkpoint" in fails(capsys, "predict", str(run), image, "-o", str(tmp_path / "out"))
+    assert "has no best checkpoint" in fails(capsys, "predict", str(run), image, "-o", str(tmp_path / "out"))
 
 
 def test_ids_after_a_class_was_removed(

@@ -16,7 +16,7 @@ RECORD = "record.json"
 CONFIG = "config.json"
 MARKDOWN = "record.md"
 DATA = "data"
-"""The drawn tissue, which is drawn before anything else; only the demo has it."""
+"""The synthetic tissue, which is drawn before anything else; only the demo has it."""
 PROJECT = "project"
 LOGS = "logs"
 FIGURES = (
@@ -33,7 +33,7 @@ Record = dict[str, Any]
 
 
 def open_record(out: Path, plan: dict[str, Any], *, overwrite: bool) -> Record | None:
-    """The record to go on with, or None for a new one; with `overwrite`, what an earlier benchmark left is removed.
+    """The record to continue with, or None for a new one; with `overwrite`, what an earlier benchmark left is removed.
 
     Raises
     ------

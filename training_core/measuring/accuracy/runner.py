@@ -159,7 +159,7 @@ def _new_record(bench: Benchmark, plan: dict[str, Any], hashes: dict[str, list[d
 
 
 def _project(bench: Benchmark, out: Path) -> Path:
-    """The project that all seeds train on, made where it is not there yet. Pictures stay where they are."""
+    """The project that all seeds train on, made where it is not there yet. Images stay where they are."""
     path = out / records.PROJECT
     if path.is_dir():
         return path
