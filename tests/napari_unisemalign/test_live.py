@@ -57,7 +57,7 @@ def test_a_stroke_of_the_mouse_is_answered_by_a_new_overlay(window: Any, started
         assert view.live_button.isChecked()
         driver.wait(lambda: driver.prediction() is not None, "the first overlay", 120.0)
         first = driver.prediction()
-        driver.wait(lambda: "labels of 1 tile." in view.live_status.text(), "the status")
+        driver.wait(lambda: "annotations of 1 tile." in view.live_status.text(), "the status")
         assert not driver.session.training.active
         assert not driver.panel.correct.reject_button.isEnabled()
 

@@ -68,7 +68,7 @@ def no_unlabelled_image(make_project: MakeProject, tmp_path: Path) -> Project:
 
 CASES: list[tuple[Any, str, str]] = [
     (no_label, "0 of 5 tiles are annotated", "at least 2 annotated tiles"),
-    (one_labelled_tile, "1 of 5 tiles are labelled", "min_labeled_tiles=1"),
+    (one_labelled_tile, "1 of 5 tiles are annotated", "data.min_labeled_tiles = 1"),
     (only_validation_labelled, "the 2 validation tiles do not count", "at least 2 annotated tiles"),
     (labels_of_one_class, "only class 1 is annotated", "at least 2 classes"),
     (one_class, "the project has 1 class (class 0)", "at least 2 classes"),
@@ -195,7 +195,7 @@ def test_mixed_pixel_sizes_are_settled_said_and_those_unknown_are_named(
     resampled, unknown = notes(project, config)
     assert "0.25 to 0.5 µm/px" in resampled
     assert "works at 0.5 µm/px; 2 of 5 tiles" in resampled
-    assert unknown.endswith("not known: u_2.")
+    assert unknown.endswith("unknown: u_2.")
     assert "works at 0.4 µm/px; 4 of 5 tiles" in notes(project, small_config(data={"mpp": 0.4}))[0]
 
 
