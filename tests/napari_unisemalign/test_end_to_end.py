@@ -99,7 +99,7 @@ def test_label_train_overlay_accept_correct_export_and_train_again(window: Any, 
     np.testing.assert_array_equal(project.label("tile_03"), corrected)
     # a first training this short may end below the quick start, and has to say so; nothing else is said
     assert not panel.messages.text or panel.messages.text.startswith(
-        "The network is not yet as good as the quick start"
+        "The network does not yet score as well as the pixel classifier"
     )
     assert answers.asked == []
     assert "torch" not in sys.modules  # all of it was done by the other process

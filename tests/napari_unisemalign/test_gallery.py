@@ -114,7 +114,10 @@ def test_suggest_shows_where_a_label_would_help_and_why(window: Any, measured: P
     driver.show_tile("tile_02")
     driver.click(tiles.order.suggest_button)
     assert names(driver)[:2] == ["tile_02", "tile_03"]
-    assert line(driver, "tile_02") == f"Unsure about 40% of the tile, mostly where it says {measured.classes[1].name}."
+    assert (
+        line(driver, "tile_02")
+        == f"Low confidence on 40 % of the tile, mostly where it predicts {measured.classes[1].name}."
+    )
     driver.click(tiles.order.suggest_button)
     assert names(driver) == ["tile_01", "tile_02", "tile_03", "tile_04"]
     assert line(driver, "tile_02").startswith("predicted")

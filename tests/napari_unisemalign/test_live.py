@@ -57,7 +57,7 @@ def test_a_stroke_of_the_mouse_is_answered_by_a_new_overlay(window: Any, started
         assert view.live_button.isChecked()
         driver.wait(lambda: driver.prediction() is not None, "the first overlay", 120.0)
         first = driver.prediction()
-        driver.wait(lambda: "labels of 1 tile." in view.live_status.text(), "the status")
+        driver.wait(lambda: "annotations of 1 tile." in view.live_status.text(), "the status")
         assert not driver.session.training.active
         assert not driver.panel.correct.reject_button.isEnabled()
 
@@ -98,10 +98,10 @@ def test_what_is_missing_is_said_in_the_status_and_closing_ends_the_process(wind
     driver.panel.controller.open_project(project.path)
     with driver.watching():
         driver.click(view.live_button)
-        driver.wait(lambda: "no tile is labelled" in view.live_status.text(), "the sentence", 60.0)
+        driver.wait(lambda: "no tile is annotated" in view.live_status.text(), "the sentence", 60.0)
         driver.choose_class(1)
         driver.stroke([(30, 30), (30, 50)], 8)
-        driver.wait(lambda: "all labels are of one class (gland)" in view.live_status.text(), "the sentence", 60.0)
+        driver.wait(lambda: "only gland is annotated" in view.live_status.text(), "the sentence", 60.0)
         driver.choose_class(0)
         driver.stroke([(80, 10), (80, 50)], 8)
         driver.wait(lambda: driver.prediction() is not None, "the overlay", 60.0)

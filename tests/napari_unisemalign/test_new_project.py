@@ -237,7 +237,7 @@ def test_a_real_slide_becomes_a_project_by_the_button(
         note = dialog.mpp_note
 
         def look() -> None:
-            if "does not say how large a pixel is" in note.text():
+            if "has no pixel size (MPP) in its metadata" in note.text():
                 said.append(note.text())
                 dialog.mpp_edit.setText("0.25")
 

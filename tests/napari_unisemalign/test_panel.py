@@ -238,7 +238,7 @@ def test_a_bad_name_is_put_back(window: Any, project: Project) -> None:
     with driver.watching():
         view.table.item(1, 2).setText("background")
     assert view.table.item(1, 2).text() == "gland"
-    assert "name of its own" in driver.panel.messages.text
+    assert "unique name" in driver.panel.messages.text
 
 
 # --- overlays --------------------------------------------------------------------------------------------------------

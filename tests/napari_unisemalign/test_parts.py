@@ -114,7 +114,7 @@ def test_a_branch_that_was_off_says_nothing_and_a_lost_checkpoint_is_told_once(w
     index.write_text(json.dumps({"best": "gone", "last": "gone"}))
     with driver.watching():
         driver.show_tile("tile_04")
-        driver.wait(lambda: "holds no best checkpoint" in driver.panel.messages.text, "the error", WAIT_S)
+        driver.wait(lambda: "has no best checkpoint" in driver.panel.messages.text, "the error", WAIT_S)
         assert words(driver) == "The trained network could not be asked."
         driver.panel.messages.hide()
         driver.pause(0.5)

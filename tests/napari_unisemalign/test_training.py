@@ -88,7 +88,7 @@ def test_what_the_trainer_refuses_is_a_notification(window: Any, project: Projec
         assert not train.minutes_spin.isEnabled()
         assert not driver.panel.tiles.open_button.isEnabled()
         driver.wait(lambda: idle(driver), "the refusal", 90.0)
-    assert "all labels are of one class" in driver.panel.messages.text.lower()
+    assert "only gland is annotated" in driver.panel.messages.text.lower()
     assert "Traceback" not in driver.panel.messages.text
     assert notification_manager.records[-1].severity.value == "error"
     assert "could not go on" in train.status.text()

@@ -87,20 +87,21 @@ def writing(path: Path) -> Iterator[None]:
         reasons = {
             errno.ENOSPC: ("the disk is full", "free some space or choose a folder on another disk"),
             errno.EDQUOT: ("the disk quota is used up", "free some space or choose a folder on another disk"),
-            errno.EROFS: ("the disk is read-only", "choose a folder that can be written"),
+            errno.EROFS: ("the disk is read-only", "choose a writable folder"),
             errno.EACCES: (
-                "writing there is not permitted",
+                "you have no permission to write there",
                 "choose a folder of your own, or ask for write permission",
             ),
-            errno.EPERM: ("writing there is not permitted", "choose a folder of your own, or ask for write permission"),
-            errno.EEXIST: ("a file is where a folder should be", "choose another name"),
-            errno.ENOTDIR: ("a file is where a folder should be", "choose another name"),
-            errno.EISDIR: ("a folder is where a file should be", "choose another name"),
+            errno.EPERM: (
+                "you have no permission to write there",
+                "choose a folder of your own, or ask for write permission",
+            ),
+            errno.EEXIST: ("there is a file where a folder is needed", "choose another name"),
+            errno.ENOTDIR: ("there is a file where a folder is needed", "choose another name"),
+            errno.EISDIR: ("there is a folder where a file is needed", "choose another name"),
             errno.ENAMETOOLONG: ("the name is too long", "choose a shorter name"),
         }
         if error.errno not in reasons:
             raise
         reason, hint = reasons[error.errno]
-        raise StorageError(
-            f"could not write {path}: {reason}", "a folder with free space that you may write", hint
-        ) from error
+        raise StorageError(f"could not write {path}: {reason}", "a writable folder with free space", hint) from error

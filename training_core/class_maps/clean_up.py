@@ -37,7 +37,9 @@ class CleanUp:
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
             if value < 0:
-                raise UserError(f"{name} is {value}", "0 or more pixels", "0 leaves this step of the clean-up out")
+                raise UserError(
+                    f"{name} is {value}", "0 or more pixels", "use 0 to leave out this post-processing step"
+                )
 
     @property
     def is_nothing(self) -> bool:
@@ -117,7 +119,7 @@ def _split(ids: ClassIds, waist_px: int, background: Collection[int]) -> None:
         top = local_maxima(lowered)  # type: ignore[no-untyped-call]
         peaks, _ = ndimage.label(top & area, np.ones((3, 3)))
         pieces = watershed(-depth, peaks, connectivity=2, mask=area)  # type: ignore[no-untyped-call]
-        # its own lines take minutes with diagonals, and those count: whoever labels objects finds the same either way
+        # its own lines take minutes with diagonals, and those count: labelling objects finds the same either way
         beside = ndimage.minimum_filter(np.where(area, pieces, pieces.max() + 1), 3)
         part[area & (beside < pieces)] = line
 

@@ -33,14 +33,40 @@ def write_json(result: dict[str, Any], target: str) -> None:
         atomic_write(Path(target), text.encode())
 
 
+_WORDS = {
+    "labeled": "annotated tiles",
+    "unlabeled": "unannotated tiles",
+    "validation": "validation tiles",
+    "val": "validation",
+    "per_class": "per class",
+    "absent_classes": "classes not scored",
+    "n_images": "images",
+    "seconds": "time",
+    "peak_rss_bytes": "peak memory",
+    "peak_gpu_bytes": "peak GPU memory",
+}
+"""What a key of a result is called for a person, where the key itself does not read well."""
+
+_PERCENT = ("mDice", "mJaccard", "dice", "jaccard")
+
+
 def print_result(result: dict[str, Any]) -> None:
     """A command's result as lines for a person."""
     for key, value in result.items():
-        if isinstance(value, dict):
-            value = ", ".join(f"{k} {_short(v)}" for k, v in value.items())
         if key != "spec_version":
-            print(f"{key.replace('_', ' ')}: {_short(value)}")
+            print(f"{_WORDS.get(key, key.replace('_', ' '))}: {_in_words(key, value)}")
 
 
-def _short(value: Any) -> str:
-    return f"{value:.2f}" if isinstance(value, float) else str(value)
+def _in_words(key: str, value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} ({_in_words(name, each)})" if isinstance(each, dict) else
+                         f"{name} {_in_words(name, each)}" for name, each in value.items())  # fmt: skip
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    if value is None:
+        return "none"
+    if key.endswith("_bytes"):
+        return f"{value / 1e9:.2f} GB"
+    if isinstance(value, float):
+        return f"{value:.2f}" + (" %" if key in _PERCENT else " s" if key == "seconds" else "")
+    return str(value)

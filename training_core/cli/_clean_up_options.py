@@ -1,4 +1,4 @@
-"""The clean-up of predictions, as options that `predict` and `export` share."""
+"""Post-processing of predictions, as options that `predict` and `export` share."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from training_core.class_maps.clean_up import CleanUp
 
 def add_clean_up(parser: argparse.ArgumentParser) -> None:
     """Add the options to a command."""
-    group = parser.add_argument_group("clean-up of predictions, in this order (default: none)")
+    group = parser.add_argument_group("post-processing of predictions, in this order (default: none)")
     for option, text in (
-        ("--smooth", "even out bays and bumps that are narrower than about N pixels"),
-        ("--fill-holes", "fill holes of background of at most N pixels inside an object"),
-        ("--min-object", "give objects of fewer than N pixels to what surrounds them"),
-        ("--split", "separate touching objects where the waist is N or more pixels narrower, on each side, than both"),
+        ("--smooth", "smooth borders: even out bays and bumps narrower than about N px"),
+        ("--fill-holes", "fill holes of background of at most N pixels inside objects"),
+        ("--min-object", "remove objects of fewer than N pixels; what surrounds them takes their place"),
+        ("--split", "separate touching objects where the waist is at least N px narrower than both, on each side"),
     ):
         group.add_argument(option, type=int, default=0, metavar="N", help=text)
 

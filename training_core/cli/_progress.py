@@ -40,9 +40,9 @@ class ProgressDisplay:
                 self._progress.update(self._task, description=message)
             case RunStarted():
                 tiles = f"{event.n_labeled} labelled, {event.n_unlabeled} unlabelled and {event.n_val} validation tiles"
-                self._say(f"Training {event.encoder} on {tiles}, {event.device} in {event.precision}")
+                self._say(f"Training {event.encoder} on {event.device} ({event.precision}): {tiles}")
                 if event.project_settings:
-                    self._say(f"With the project's own settings: {', '.join(event.project_settings)}")
+                    self._say(f"Settings from the project: {', '.join(event.project_settings)}")
                 self._progress.update(self._task, description="Training")
             case StepDone():
                 left = "" if event.eta_s is None else f", {round(event.eta_s)} s left"

@@ -17,32 +17,46 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
     parser = subparsers.add_parser(
         "bench",
         help="measure speed and memory on this machine",
-        description="Measures with warm-up and repeats and gives medians, the peak memory of the process, the machine "
-        "and the versions. Nothing else should run meanwhile.",
+        description="Reports medians over several repeats after a warm-up, the peak memory of the process, the "
+        "machine and the versions. Run nothing else meanwhile.",
     )
     targets = parser.add_subparsers(title="what to measure", metavar="TARGET", required=True)
     step = _add(targets, "step", "one training step")
-    step.add_argument("--preset", choices=("released-vitl",), help="the released code's shapes: ViT-L/16, batch 4 + 4")
-    step.add_argument("--as-released", action="store_true", help="the same the released way: variant released, float32")
-    step.add_argument("--precision", choices=("auto", "float32", "bfloat16"), help="default: what is fast here")
-    step.add_argument("--warm-up", type=int, default=2, metavar="N", help="steps before the first that counts (2)")
-    step.add_argument("--repeats", type=int, default=5, metavar="N", help="steps that count (5)")
+    step.add_argument(
+        "--preset", choices=("released-vitl",), help="the shapes of the released code: ViT-L/16, batch 4 + 4"
+    )
+    step.add_argument(
+        "--as-released", action="store_true", help="compute as the released code does: variant released, float32"
+    )
+    step.add_argument(
+        "--precision",
+        choices=("auto", "float32", "bfloat16"),
+        help="number format (default: auto, the faster one on this machine)",
+    )
+    step.add_argument("--warm-up", type=int, default=2, metavar="N", help="steps before the timed ones (default: 2)")
+    step.add_argument("--repeats", type=int, default=5, metavar="N", help="timed steps (default: 5)")
     step.set_defaults(run=_run_step)
-    overlay = _add(targets, "first-overlay", "the time from Train to the first overlay, in rounds one and two")
-    overlay.add_argument("--repeats", type=int, default=3, metavar="N", help="fresh projects (3)")
+    overlay = _add(
+        targets, "first-overlay", "the time from the start of a training to its first overlay, in rounds 1 and 2"
+    )
+    overlay.add_argument("--repeats", type=int, default=3, metavar="N", help="number of new projects (default: 3)")
     overlay.set_defaults(run=_run_overlay)
-    live = _add(targets, "live", "the time from a stroke to its refreshed overlay, with Live switched on")
-    live.add_argument("--repeats", type=int, default=10, metavar="N", help="strokes that count (10)")
+    live = _add(targets, "live", "the time from a stroke to the updated live preview")
+    live.add_argument("--repeats", type=int, default=10, metavar="N", help="number of timed strokes (default: 10)")
     live.set_defaults(run=_run_live)
-    predict = _add(targets, "predict", "prediction of a large image, beside the bare network")
-    predict.add_argument("--side-px", type=int, default=8192, metavar="N", help="side of the square image (8192)")
-    predict.add_argument("--repeats", type=int, default=3, metavar="N", help="how often (3)")
+    predict = _add(targets, "predict", "prediction of a large image, compared with the bare network")
+    predict.add_argument(
+        "--side-px", type=int, default=8192, metavar="N", help="side of the square image in px (default: 8192)"
+    )
+    predict.add_argument("--repeats", type=int, default=3, metavar="N", help="number of repeats (default: 3)")
     predict.set_defaults(run=_run_predict)
     project = targets.add_parser(
-        "project", help="a project of many tiles", description="Measures opening, listing and suggesting; the slowest."
+        "project",
+        help="a project with many tiles",
+        description="Measures opening it, listing its tiles and suggesting tiles; reports the slowest repeat.",
     )
-    project.add_argument("--tiles", type=int, default=10_000, metavar="N", help="tiles in the project (10000)")
-    project.add_argument("--repeats", type=int, default=3, metavar="N", help="how often (3)")
+    project.add_argument("--tiles", type=int, default=10_000, metavar="N", help="number of tiles (default: 10000)")
+    project.add_argument("--repeats", type=int, default=3, metavar="N", help="number of repeats (default: 3)")
     project.add_argument("--json", metavar="FILE", help="write the result as JSON (- for standard output)")
     project.set_defaults(run=_run_project)
 
@@ -51,8 +65,14 @@ def _add(
     targets: argparse._SubParsersAction[argparse.ArgumentParser], target: str, what: str
 ) -> argparse.ArgumentParser:
     parser = targets.add_parser(target, help=what, description=f"Measures {what}.")
-    parser.add_argument("--encoder", metavar="NAME", help="the encoder, as encoder.name in a configuration")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="one setting; may be repeated")
+    parser.add_argument("--encoder", metavar="NAME", help="encoder (the setting encoder.name)")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="change a setting, such as decoder.name=unet; can be repeated",
+    )
     parser.add_argument("--json", metavar="FILE", help="write the result as JSON (- for standard output)")
     return parser
 

@@ -29,17 +29,20 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
     """Describe the commands to argparse."""
     parser = subparsers.add_parser(
         "benchmark",
-        help="run a published experiment over several seeds, beside the published figures",
-        description="Trains and scores several seeds by the published protocol, each in a process of its own, and "
-        "writes a record (JSON) and a table (Markdown). Started again, it goes on after the last finished seed.",
+        help="run a published experiment with several seeds and compare with the published figures",
+        description="Trains and scores several seeds by the published protocol, each in its own process, and "
+        "writes a record (JSON) and a table (Markdown). Repeat the command to continue after the "
+        "last finished seed.",
     )
     targets = parser.add_subparsers(title="experiments", metavar="EXPERIMENT", required=True)
     for target, what in (("glas", "GlaS: glands of the colon, 85 training and 80 test images"),
                          ("crag", "CRAG: glands of the colon, 173 training and 40 test images")):  # fmt: skip
         _add_options(_add_target(targets, target, what), target)
-    _add_options(_add_target(targets, "demo", "drawn tissue: nothing to download, with its own splits"), "demo")
+    _add_options(_add_target(targets, "demo", "synthetic tissue: nothing to download, with its own splits"), "demo")
     report = targets.add_parser(
-        "report", help="put records together in one document", description="Tables and commands as Markdown."
+        "report",
+        help="write the tables of one or more records to one document",
+        description="Writes tables and commands as Markdown.",
     )
     report.add_argument("records", type=Path, nargs="+", metavar="RECORD", help="record.json files")
     report.add_argument("-o", "--out", type=Path, required=True, metavar="FILE", help="the Markdown file to write")
@@ -51,17 +54,17 @@ def _add_target(
     targets: argparse._SubParsersAction[argparse.ArgumentParser], target: str, what: str
 ) -> argparse.ArgumentParser:
     parser = targets.add_parser(
-        target, help=what, description=f"{what}. Exit code 1: a seed failed; its reason is in the record."
+        target, help=what, description=f"{what}. Exit code 1 means that a seed failed; the record says why."
     )
     if target != "demo":
         parser.add_argument(
             "--data", type=Path, required=True, metavar="DIR",
-            help=f"the data set: images/ and masks/, or as published; the lists of the split in DIR/splits "
-            f"({target}_10_labeled.txt, {target}_10_val.txt)",
+            help="data set folder: images/ and masks/, or the published layout; the lists of the split are in "
+                 f"DIR/splits ({target}_10_labeled.txt, {target}_10_val.txt)",
         )  # fmt: skip
         parser.add_argument(
             "--test", type=Path, metavar="DIR",
-            help="test images, where they are not in the data folder: DIR/images and DIR/masks",
+            help="test images, if they are not in the data folder: DIR/images and DIR/masks",
         )  # fmt: skip
     return parser
 
@@ -69,23 +72,33 @@ def _add_target(
 def _add_options(parser: argparse.ArgumentParser, target: str) -> None:
     parser.add_argument(
         "--ratio", type=int, choices=RATIOS, default=10,
-        help="percent of the training images that are labelled (10); 100: the supervised ceiling",
+        help="percentage of labelled training images (default: 10); 100: the fully supervised upper bound",
     )  # fmt: skip
-    parser.add_argument("--seeds", type=int, default=3, metavar="N", help="run the seeds 0 to N - 1 (3)")
-    parser.add_argument("--encoder", metavar="NAME", help="the encoder, as encoder.name in a configuration")
-    parser.add_argument("--variant", choices=("best", "paper", "released"), help="which defaults (best)")
-    parser.add_argument("--supervised-only", action="store_true", help="labelled images only: the floor")
-    parser.add_argument("--config", type=Path, metavar="FILE", help="a YAML or JSON file with settings")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="one setting; may be repeated")
-    parser.add_argument("--minutes", type=float, metavar="N", help="train each seed for so many minutes")
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), help="where to compute")
+    parser.add_argument("--seeds", type=int, default=3, metavar="N", help="run seeds 0 to N - 1 (default: 3)")
+    parser.add_argument("--encoder", metavar="NAME", help="encoder (the setting encoder.name)")
+    parser.add_argument(
+        "--variant", choices=("best", "paper", "released"), help="set of default settings (default: best)"
+    )
+    parser.add_argument("--supervised-only", action="store_true", help="train on labelled images only: the lower bound")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="YAML or JSON file of settings")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="change a setting, such as schedule.steps=300; can be repeated",
+    )
+    parser.add_argument("--minutes", type=float, metavar="N", help="train each seed for N minutes")
+    parser.add_argument(
+        "--device", choices=("auto", "cpu", "cuda", "mps"), help="device to compute on (default: auto, the fastest)"
+    )
     parser.add_argument(
         "--min-object-um2", type=float, default=0.0, metavar="N",
-        help="predicted objects below this area are specks and not counted as objects (0)",
+        help="do not count predicted objects smaller than N µm² (default: 0)",
     )  # fmt: skip
-    parser.add_argument("--label", metavar="TEXT", help="the row's name in tables (default: from the settings)")
+    parser.add_argument("--label", metavar="TEXT", help="name of the row in tables (default: from the settings)")
     parser.add_argument(
-        "-o", "--out", type=Path, metavar="DIR", help=f"folder of the record (benchmark-{target}-RATIO)"
+        "-o", "--out", type=Path, metavar="DIR", help=f"folder for the record (default: benchmark-{target}-RATIO)"
     )
     parser.add_argument("--overwrite", action="store_true", help="replace the record that is in that folder")
     parser.add_argument("--json", metavar="FILE", help="write the record as JSON (- for standard output)")
@@ -95,7 +108,7 @@ def _add_options(parser: argparse.ArgumentParser, target: str) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run a benchmark; returns the exit code."""
     if args.seeds < 1:
-        raise ConfigError(f"--seeds {args.seeds}", "at least 1 seed, better 3", "--seeds 3")
+        raise ConfigError(f"--seeds {args.seeds}", "at least 1 seed; 3 are recommended", "--seeds 3")
     config = _config(args)  # before torch is loaded and images are looked for
     out = args.out or Path(f"benchmark-{args.target}-{args.ratio}{'-supervised' if args.supervised_only else ''}")
     from training_core.measuring.accuracy.record import MARKDOWN
@@ -119,7 +132,7 @@ def run_report(args: argparse.Namespace) -> int:
     from training_core.measuring.accuracy.report import render
 
     atomic_write(args.out, render([read_record(path) for path in args.records], args.title).encode())
-    print(f"{len(args.records)} records in {args.out}")
+    print(f"Wrote {len(args.records)} records to {args.out}")
     return 0
 
 
@@ -147,7 +160,7 @@ def _benchmark(args: argparse.Namespace, config: Config, out: Path) -> Benchmark
     from training_core.measuring.accuracy.tissue import demo_split, draw_dataset
 
     if args.target == "demo":
-        with counted("Drawing tissue") as progress:
+        with counted("Creating synthetic tissue") as progress:
             dataset = draw_dataset(out / DATA, progress)
         split, source = demo_split(args.ratio)
     else:

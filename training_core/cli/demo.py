@@ -1,4 +1,4 @@
-"""`demo`: make a sample project."""
+"""`demo`: create a sample project."""
 
 from __future__ import annotations
 
@@ -13,23 +13,29 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
     """Describe the command to argparse."""
     parser = subparsers.add_parser(
         "demo",
-        help="make a sample project of drawn tissue to try things on",
-        description="Draws tissue, without any data of anybody's, and makes a project of it. Six tiles are "
-        "labelled for validation; the truth of all drawn tiles lies in DIR/truth, and training never sees it.",
+        help="create a sample project of synthetic tissue",
+        description="Creates a project of synthetic tissue; nothing is downloaded. Six tiles are annotated for "
+        "validation. The true classes of all tiles are in DIR/truth, which training never reads.",
     )
-    parser.add_argument("project", type=Path, metavar="DIR", help="the project folder to make: new, or empty")
-    parser.add_argument("--tiles", type=int, default=42, metavar="N", help="number of drawn tiles (42)")
+    parser.add_argument("project", type=Path, metavar="DIR", help="project folder to create: new or empty")
+    parser.add_argument("--tiles", type=int, default=42, metavar="N", help="number of tiles (default: 42)")
     parser.add_argument(
         "--kind",
         choices=("glands", "compartments"),
         default="glands",
-        help="glands: background and gland, to try things on (default); compartments: seven classes of three scanners "
-        "with mixed pixel sizes, hard to tell by colour, to measure on",
+        help="glands: background and gland, for a first try (default); compartments: seven classes, three "
+        "scanners and mixed pixel sizes, hard to tell apart by colour, for measurements",
     )
     parser.add_argument(
-        "--painted", type=int, default=0, metavar="N", help="paint strokes of every class on the first N tiles (0)"
+        "--painted",
+        type=int,
+        default=0,
+        metavar="N",
+        help="annotate the first N tiles with strokes of every class (default: 0)",
     )
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="another number, another tissue (0)")
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="random seed; each number gives different tissue (default: 0)"
+    )
     parser.add_argument("--json", metavar="FILE", help="write the result as JSON (- for standard output)")
     parser.set_defaults(run=run)
 
@@ -39,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
     from training_core.cli.project import describe
     from training_core.demo import make_demo
 
-    with counted("Drawing tissue") as progress:
+    with counted("Creating synthetic tissue") as progress:
         project = make_demo(
             args.project, seed=args.seed, tiles=args.tiles, kind=args.kind, painted=args.painted, progress=progress
         )

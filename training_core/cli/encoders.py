@@ -17,11 +17,12 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
     parser = subparsers.add_parser(
         "encoders",
         help="list the pretrained encoders: licence, access, whether the weights are on this machine",
-        description="The encoders that encoder.name takes by name; it takes any name that timm knows too. Weights come "
-        "from encoder.weights_path, else from the local cache of the Hugging Face hub, else from the hub.",
+        description="Lists the encoders that the setting encoder.name accepts; it accepts any timm model name "
+        "too. Weights are read from encoder.weights_path, else from the local Hugging Face cache, "
+        "else downloaded from the Hugging Face hub.",
     )
     parser.add_argument(
-        "--json", metavar="FILE", help="write the list to FILE, text encoders too, - for standard output"
+        "--json", metavar="FILE", help="write the list, with the text encoders, as JSON (- for standard output)"
     )
     parser.set_defaults(run=run)
 
@@ -75,7 +76,7 @@ def _text_described(key: str, tower: TextTower) -> dict[str, Any]:
 
 
 def _print_table(encoders: list[dict[str, Any]]) -> None:
-    header = ("encoder.name", "weights here", "patch or stride", "licence", "access")
+    header = ("encoder.name", "weights on disk", "patch or stride", "licence", "access")
     rows = [
         (
             each["key"],

@@ -25,22 +25,30 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
     """Describe the command to argparse."""
     parser = subparsers.add_parser(
         "evaluate",
-        help="score a trained run against masks",
-        description="Predicts every image that has a mask and compares: Dice and Jaccard in percent, from pixel counts "
-        "pooled over all images, means over the classes that the masks hold (background included).",
+        help="score a run against masks",
+        description="Predicts every image that has a mask and compares the two. Dice and Jaccard are in %, "
+        "computed from pixel counts pooled over all images and averaged over the classes in the "
+        "masks, background included.",
     )
-    parser.add_argument("run_folder", type=Path, metavar="RUN", help="the run's folder, under PROJECT/runs")
+    parser.add_argument("run_folder", type=Path, metavar="RUN", help="run folder, in PROJECT/runs")
     parser.add_argument(
         "--images", type=Path, nargs="+", required=True, metavar="PATH", help="images, or folders of images"
     )
-    parser.add_argument("--masks", type=Path, required=True, metavar="DIR", help="masks with the images' names")
     parser.add_argument(
-        "--classes", required=True, metavar="LIST", help='what the mask values mean, e.g. "background=0,gland=255"'
+        "--masks", type=Path, required=True, metavar="DIR", help="folder of masks with the same names as the images"
     )
     parser.add_argument(
-        "--mpp", type=float, metavar="UM", help="um per pixel of the images, where the files do not state it"
+        "--classes",
+        required=True,
+        metavar="LIST",
+        help='classes and their mask values, such as "background=0,gland=255"',
     )
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), help="where to compute")
+    parser.add_argument(
+        "--mpp", type=float, metavar="MPP", help="pixel size of the images in µm/px, if the files do not state it"
+    )
+    parser.add_argument(
+        "--device", choices=("auto", "cpu", "cuda", "mps"), help="device to compute on (default: auto, the fastest)"
+    )
     parser.add_argument("--json", metavar="FILE", help="write the result as JSON (- for standard output)")
     parser.set_defaults(run=run)
 
@@ -71,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
         )
     result = _result(confusion, predictor.classes, len(scored), time.monotonic() - started)
     if len(scored) < len(paths):
-        print(f"Note: {len(paths) - len(scored)} images have no mask and are left out.", file=sys.stderr)
+        print(f"Note: {len(paths) - len(scored)} images have no mask and are not scored.", file=sys.stderr)
     if args.json:
         write_json(result, args.json)
     if args.json != "-":
@@ -92,9 +100,9 @@ def _mask_values(text: str, classes: Sequence[TissueClass]) -> dict[int, int]:
             mapped[value] = index[by_id[class_id]]
         else:
             raise ConfigError(
-                f"--classes names {by_id[class_id]}, which the run does not know",
+                f"--classes has {by_id[class_id]}, which is not a class of the run",
                 f"the run's classes: {', '.join(index)}",
-                f"write unlabelled={value} to leave those pixels out",
+                f"write unlabelled={value} to ignore those pixels",
             )
     return mapped
 
@@ -103,7 +111,9 @@ def _result(confusion: Confusion, classes: Sequence[TissueClass], n_images: int,
     scores = confusion.scores()
     names = {c.id: c.name for c in classes}
     if scores is None:
-        raise ConfigError("no pixel of the masks has a class", "masks with labelled pixels", "check --classes")
+        raise ConfigError(
+            "the masks have no pixel of a class", "masks with labelled pixels", "check the values in --classes"
+        )
     return {
         "mDice": scores.mdice,
         "mJaccard": scores.mjaccard,

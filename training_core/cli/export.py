@@ -16,18 +16,18 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
     parser = subparsers.add_parser(
         "export",
         help="write the masks of a project for other tools",
-        description="Writes one mask per tile into OUT: greyscale, the value of a pixel is its class id, 255 is not "
-        "labelled. OUT/classes.json says which value is which class.",
+        description="Writes one greyscale mask per tile to OUT. The value of a pixel is its class id; 255 means "
+        "unannotated. OUT/classes.json names the classes.",
     )
     parser.add_argument("project", type=Path, metavar="PROJECT", help="the project folder")
-    parser.add_argument("-o", "--out", type=Path, required=True, metavar="OUT", help="the folder to write to")
-    parser.add_argument("--format", choices=tuple(FORMATS), default="png", help="file format (default png)")
+    parser.add_argument("-o", "--out", type=Path, required=True, metavar="OUT", help="output folder")
+    parser.add_argument("--format", choices=tuple(FORMATS), default="png", help="file format (default: png)")
     parser.add_argument(
         "--content",
         choices=("labels", "predictions", "merged"),
         default="labels",
-        help="labels: what was painted and accepted (default); predictions: of the latest training; merged: labels, "
-        "and predictions where nothing is labelled",
+        help="labels: your annotations (default); predictions: those of the latest run; merged: annotations, "
+        "and predictions where there are none",
     )
     add_clean_up(parser)
     parser.set_defaults(run=run)
@@ -40,5 +40,5 @@ def run(args: argparse.Namespace) -> int:
         written = export_masks(
             project, args.out, format=args.format, content=args.content, cleaning=cleaning, progress=progress
         )
-    print(f"{len(written)} masks and classes.json written to {args.out}")
+    print(f"Wrote {len(written)} masks and classes.json to {args.out}")
     return 0

@@ -1,4 +1,4 @@
-"""`live`: paint a tile anew after every stroke."""
+"""`live`: update the live preview after every stroke."""
 
 from __future__ import annotations
 
@@ -19,16 +19,20 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
     """Describe the command to argparse."""
     parser = subparsers.add_parser(
         "live",
-        help="paint a tile anew after every stroke, for the window",
-        description="Reads commands as JSON lines from standard input and writes events as JSON lines to standard "
-        'output: {"command": "show", "tile": "NAME"} fits a light head on all labels of the project as they are then, '
-        'and an overlay_ready event says where the overlays of the tile lie; {"command": "stop"} or the end of the '
-        "input ends it.",
+        help="update the live preview after every stroke (used by the window)",
+        description="Reads commands as JSON lines from standard input and writes events as JSON lines to "
+        'standard output. {"command": "show", "tile": "NAME"} trains the pixel classifier on the '
+        "current labels of the project and predicts the tile; the event overlay_ready names the "
+        'overlay files. {"command": "stop"} or the end of the input ends the process.',
     )
     parser.add_argument("project", type=Path, metavar="PROJECT", help="the project folder")
-    parser.add_argument("--config", type=Path, metavar="FILE", help="a YAML or JSON file with settings")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="YAML or JSON file of settings")
     parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="one setting, e.g. encoder.name=uni"
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="change a setting, such as encoder.name=uni; can be repeated",
     )
     parser.set_defaults(run=run)
 

@@ -6,7 +6,7 @@ import argparse
 import importlib
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from training_core import __version__
 from training_core.base.errors import EXIT_INTERRUPTED, EXIT_USER_ERROR, ConfigError, UserError
@@ -18,8 +18,18 @@ _COMMANDS = (
 """In the order of work, which is the order of the help."""
 
 
+class _Help(argparse.HelpFormatter):
+    """Wraps a description; keeps the lines of examples."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return text if text.startswith("examples:") else super()._fill_text(text, width, indent)
+
+
 class _Parser(argparse.ArgumentParser):
     """A parser whose complaints are errors like all others: one line, with what to try."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"formatter_class": _Help, **options})
 
     def error(self, message: str) -> NoReturn:
         """Raise what argparse found wrong with the command line.
@@ -28,15 +38,16 @@ class _Parser(argparse.ArgumentParser):
         ------
         ConfigError: always.
         """
-        raise ConfigError(message, "a command line as its help describes", f"{self.prog} --help")
+        raise ConfigError(message, "a command line as described in the help", f"{self.prog} --help")
 
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser with every command."""
     parser = _Parser(
         prog="python -m training_core",
-        description="Teach a computer your tissue: make a project from images, label some of it, train on labelled "
-        "and unlabelled tiles together, predict, export. The window does the same on the same folders.",
+        description="Segment tissue from few annotations: create a project from images, annotate some tiles, "
+        "train on annotated and unannotated tiles together, predict and export. The napari window "
+        "works on the same project folders.",
     )
     parser.add_argument("--version", action="version", version=f"napari-unisemalign {__version__}")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)

@@ -28,31 +28,41 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
     """Describe the command to argparse."""
     parser = subparsers.add_parser(
         "predict",
-        help="segment images with a trained run",
-        description="Writes three greyscale PNGs per image: NAME.prediction.png and NAME.pseudo_label.png hold class "
-        "ids (255: not confident enough), NAME.confidence.png 0 to 255 for 0 to 1. classes.json names the ids. "
-        f"A slide, or an image above {STREAM_ABOVE_MPX} megapixels, gives one OME-Zarr folder instead, in memory that "
-        "does not grow with it: NAME.ome.zarr, the confidence with the class ids as its labels. Under torchrun the "
-        "images are shared out over the processes. The clean-up is done to NAME.prediction.png.",
+        help="segment images and slides with a trained run",
+        description="Writes three greyscale PNG files per image: NAME.prediction.png and NAME.pseudo_label.png "
+        "with class ids (255: confidence below the threshold), and NAME.confidence.png, where 0 to "
+        "255 stand for 0 to 100 %. classes.json names the class ids. A slide, or an image above "
+        f"{STREAM_ABOVE_MPX} megapixels, is written as one OME-Zarr folder instead, NAME.ome.zarr: "
+        "the confidence, with the class ids as its labels. Memory is then almost independent of the "
+        "size of the image. Under torchrun the processes share the images. Post-processing changes "
+        "NAME.prediction.png only.",
+        epilog="""\
+examples:
+  python -m training_core predict colon/runs/RUN photos --out predictions
+  python -m training_core predict colon/runs/RUN slide.svs --out predictions
+  python -m training_core predict RUN a.png -o out --mpp 0.5 --min-object 200""",
     )
-    parser.add_argument("run_folder", type=Path, metavar="RUN", help="the run's folder, under PROJECT/runs")
-    parser.add_argument("images", type=Path, nargs="+", metavar="IMAGE", help="image files, or folders of images")
-    parser.add_argument("-o", "--out", type=Path, required=True, metavar="OUT", help="the folder to write to")
+    parser.add_argument("run_folder", type=Path, metavar="RUN", help="run folder, in PROJECT/runs")
+    parser.add_argument("images", type=Path, nargs="+", metavar="IMAGE", help="images, or folders of images")
+    parser.add_argument("-o", "--out", type=Path, required=True, metavar="OUT", help="output folder")
     parser.add_argument(
-        "--mpp", type=float, metavar="UM", help="um per pixel of the images, where the files do not state it"
+        "--mpp", type=float, metavar="MPP", help="pixel size of the images in µm/px, if the files do not state it"
     )
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), help="where to compute")
+    parser.add_argument(
+        "--device", choices=("auto", "cpu", "cuda", "mps"), help="device to compute on (default: auto, the fastest)"
+    )
     parser.add_argument(
         "--views",
         type=int,
         choices=(1, 2, 4, 8),
-        help="predictions averaged per image: of the image, 2 or 4 with quarter turns, 8 of its mirror image too "
-        "(default: the run's inference.views, 4 or, with a ViT, 1; for slides and large images 1)",
+        help="views per image whose predictions are averaged: 1, the image itself; 2 or 4, with quarter turns; "
+        "8, with mirror images too (default: the setting inference.views of the run, which is 4, or 1 with "
+        "a ViT; for slides and large images 1)",
     )
     parser.add_argument(
         "--branches",
         action="store_true",
-        help="also the prediction of each branch alone: NAME.decoder.png, NAME.prototypes.png, NAME.text.png",
+        help="write the prediction of each branch too: NAME.decoder.png, NAME.prototypes.png, NAME.text.png",
     )
     add_clean_up(parser)
     parser.set_defaults(run=run)
@@ -63,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
     paths, cleaning = find_images(args.images), clean_up_of(args)
     check_names((path.stem, path) for path in paths)  # the results are named after the images
     if not cleaning.is_nothing:
-        _check_whole(paths, "the clean-up")  # an object is cleaned as a whole
+        _check_whole(paths, "post-processing")  # an object is cleaned as a whole
     if args.branches:
         _check_whole(paths, "--branches")
     from training_core.prediction.predictor import load_predictor
@@ -74,7 +84,10 @@ def run(args: argparse.Namespace) -> int:
         _predict(predictor, path, args, cleaning)
     if rank == 0:
         atomic_write(args.out / LEGEND_NAME, legend_bytes(predictor.classes, run=args.run_folder.name))
-        print(f"{len(paths)} images predicted into {args.out}" + (f" by {size} processes" if size > 1 else ""))
+        print(
+            f"Wrote the predictions of {len(paths)} images to {args.out}"
+            + (f", with {size} processes" if size > 1 else "")
+        )
     return 0
 
 
@@ -88,9 +101,9 @@ def _check_whole(paths: Sequence[Path], what: str) -> None:
         with open_regions(path) as image:
             if _is_large(image):
                 raise ImageError(
-                    f"{path} is {image.width_px} x {image.height_px} px and predicted window by window",
+                    f"{path} is {image.width_px} x {image.height_px} px and is predicted window by window",
                     f"images of at most {STREAM_ABOVE_MPX} megapixels for {what}",
-                    f"leave {what} out, or cut the image into tiles",
+                    f"leave out {what}, or cut the image into tiles",
                 )
 
 

@@ -1,4 +1,4 @@
-"""`project`: make a project from folders of images, say what is in one, and keep it in order."""
+"""`project`: create a project from images, show its contents and manage it."""
 
 from __future__ import annotations
 
@@ -22,29 +22,34 @@ from training_core.project.suggestions import suggest
 def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Describe the commands to argparse."""
     parser = subparsers.add_parser(
-        "project", help="make a project from folders of images, or say what is in one", description="Project folders."
+        "project",
+        help="create a project from images, show its contents and manage it",
+        description="Creates and manages project folders.",
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_new(commands)
-    info = commands.add_parser("info", help="say what is in a project", description="Tiles, labels, classes and runs.")
+    info = commands.add_parser(
+        "info", help="show what a project contains", description="Shows the number of tiles, the classes and the runs."
+    )
     info.add_argument("project", type=Path, metavar="PROJECT", help="the project folder")
     info.add_argument("--json", metavar="FILE", help="write the result as JSON (- for standard output)")
     info.set_defaults(run=run_info)
     discard = commands.add_parser(
         "discard",
-        help="remove a training that was cut off",
-        description="Removes the folder of a run that no round came of; the run before is the latest again.",
+        help="delete an interrupted run",
+        description="Deletes the folder of a run that did not finish. The run before it becomes the latest again.",
     )
     discard.add_argument("project", type=Path, metavar="PROJECT", help="the project folder")
-    discard.add_argument("run_id", metavar="RUN", help="the run's name under PROJECT/runs")
+    discard.add_argument("run_id", metavar="RUN", help="name of the run in PROJECT/runs")
     discard.set_defaults(run=run_discard)
     suggested = commands.add_parser(
         "suggest",
-        help="say which tiles to label next, and why",
-        description="After a training: the tiles that the network is least sure of. Before the first: spread evenly.",
+        help="rank the tiles to annotate next, with the reason",
+        description="After a training, lists the tiles with the lowest confidence first. Before it, lists tiles "
+        "spread over the project.",
     )
     suggested.add_argument("project", type=Path, metavar="PROJECT", help="the project folder")
-    suggested.add_argument("--limit", type=int, default=20, metavar="N", help="at most so many tiles (20)")
+    suggested.add_argument("--limit", type=int, default=20, metavar="N", help="list at most N tiles (default: 20)")
     suggested.add_argument("--json", metavar="FILE", help="write the result as JSON (- for standard output)")
     suggested.set_defaults(run=run_suggest)
     project_classes.add_arguments(commands)
@@ -55,7 +60,9 @@ def run_discard(args: argparse.Namespace) -> int:
     project = open_project(args.project)
     if args.run_id not in project.run_ids():
         known = ", ".join(project.run_ids()) or "none"
-        raise ProjectError(f"{project.path} has no run {args.run_id}", f"one of its runs: {known}", "check the name")
+        raise ProjectError(
+            f"{project.path} has no run {args.run_id}", f"a run of this project: {known}", "check the name"
+        )
     project.discard_run(args.run_id)
     return 0
 
@@ -69,47 +76,66 @@ def run_suggest(args: argparse.Namespace) -> int:
         for suggestion in suggestions:
             print(f"{suggestion.tile}: {suggestion.reason}")
         if not suggestions:
-            print("Nothing to suggest: every tile has a label, or the network is sure of the others.")
+            print("Nothing to suggest: every tile is annotated or predicted with high confidence.")
     return 0
 
 
 def _add_new(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     new = commands.add_parser(
         "new",
-        help="make a project from images, and masks if there are any",
-        description="Makes the folder DIR from images (PNG, TIFF, JPEG, BMP, or slides, which are cut into tiles). "
-        "Masks are found by the images' names and become labels.",
+        help="create a project from images, with or without masks",
+        description="Creates the project folder DIR from images: PNG, TIFF, JPEG or BMP files, or slides, which "
+        "are cut into tiles. Masks are matched to the images by name and imported as annotations.",
+        epilog="""\
+examples:
+  python -m training_core project new colon --images photos
+  python -m training_core project new colon --images photos --mpp 0.5 \\
+      --masks masks --classes "background=0,gland=255"
+  python -m training_core project new colon --images slides --tile-mpp 0.5""",
     )
-    new.add_argument("project", type=Path, metavar="DIR", help="the project folder to make: new, or empty")
+    new.add_argument("project", type=Path, metavar="DIR", help="project folder to create: new or empty")
     new.add_argument(
-        "--images", type=Path, nargs="+", required=True, metavar="PATH", help="images or folders of images"
+        "--images", type=Path, nargs="+", required=True, metavar="PATH", help="images, or folders of images"
     )
-    new.add_argument("--masks", type=Path, metavar="DIR", help="a folder of masks named like their images")
+    new.add_argument("--masks", type=Path, metavar="DIR", help="folder of masks with the same names as the images")
     new.add_argument(
         "--classes",
         metavar="LIST",
-        help='classes and what they are in the masks, e.g. "background=0,gland=255"; "unlabelled=7" leaves a value '
-        'out, "gland=1-40" is for masks that number their objects; without masks names alone are enough: '
+        help='classes and their mask values, such as "background=0,gland=255"; "unlabelled=7" ignores a value; '
+        '"gland=1-40" is for masks that number their objects; without masks, names are enough: '
         '"background,gland" (default without masks: background and class 1)',
     )
     new.add_argument(
         "--labeled",
         type=Path,
         metavar="LIST",
-        help="a text file with the names of the images whose masks become labels, one a line (default: all that have "
-        "a mask; an empty file: none)",
+        help="text file with the names of the images whose masks are imported, one per line (default: all that "
+        "have a mask; an empty file: none)",
     )
-    new.add_argument("--val", type=Path, metavar="LIST", help="a text file with the names of the validation images")
+    new.add_argument(
+        "--val", type=Path, metavar="LIST", help="text file with the names of the validation images, one per line"
+    )
     new.add_argument("--reference", action="store_true", help="leave the images where they are instead of copying them")
     new.add_argument(
         "--mpp",
         type=float,
-        metavar="UM",
-        help="pixel size of the images in micrometers; for slides only needed when the file does not say",
+        metavar="MPP",
+        help="pixel size of the images in µm/px; for slides, needed only if the file does not state it",
     )
-    new.add_argument("--tile-px", type=int, default=512, metavar="N", help="side of the tiles cut from slides (512)")
-    new.add_argument("--tile-mpp", type=float, default=0.5, metavar="UM", help="their pixel size in micrometers (0.5)")
-    new.add_argument("--max-tiles", type=int, default=500, metavar="N", help="most tiles cut from one slide (500)")
+    slides = new.add_argument_group("tiles of slides")
+    slides.add_argument(
+        "--tile-px", type=int, default=512, metavar="N", help="side of the tiles cut from slides, in px (default: 512)"
+    )
+    slides.add_argument(
+        "--tile-mpp",
+        type=float,
+        default=0.5,
+        metavar="MPP",
+        help="pixel size of these tiles in µm/px (default: 0.5, about 20x)",
+    )
+    slides.add_argument(
+        "--max-tiles", type=int, default=500, metavar="N", help="maximum number of tiles per slide (default: 500)"
+    )
     new.set_defaults(run=run_new)
 
 
@@ -148,10 +174,10 @@ def _classes(args: argparse.Namespace) -> tuple[tuple[TissueClass, ...], Mapping
     if args.classes is not None:
         classes, values = parse_classes(args.classes)
         if args.masks is not None and not values:
-            raise _values_needed(args, f'--classes "{args.classes}" does not say what the mask values mean')
+            raise _values_needed(args, f'--classes "{args.classes}" does not give the mask values')
         return classes, values
     if args.masks is not None:
-        raise _values_needed(args, "there are masks, and nothing says what their values mean")
+        raise _values_needed(args, "masks are given, but not what their values mean")
     return default_classes(), {}
 
 
@@ -159,7 +185,7 @@ def _values_needed(args: argparse.Namespace, given: str) -> ProjectError:
     """Look at the masks and propose a line."""
     counts = inspect_masks(args.masks, args.images).values
     found = ", ".join(str(value) for value in sorted(counts)[:12]) + (", ..." if len(counts) > 12 else "")
-    return ProjectError(f"{given} (the masks hold {found})", "a class for each value", propose_classes(counts))
+    return ProjectError(f"{given} (the masks have {found})", "a class for each value", propose_classes(counts))
 
 
 def _names(path: Path | None) -> list[str] | None:
@@ -170,7 +196,7 @@ def _names(path: Path | None) -> list[str] | None:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise ProjectError(
-            f"the list {path} cannot be read", "a text file with one image name a line", "check the path"
+            f"the list {path} cannot be read", "a text file with one image name per line", "check the path"
         ) from error
     stripped = (line.partition("#")[0].strip() for line in lines)
     return [name for name in stripped if name]

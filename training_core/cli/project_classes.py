@@ -18,22 +18,22 @@ def add_arguments(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     """Describe the commands to argparse."""
     listed = commands.add_parser(
         "classes",
-        help="list the classes, their text prompts and how much is labelled",
-        description="The classes with their prompts; beside a class without one, the prompt that is suggested for it.",
+        help="list the classes with their text prompts and annotated pixels",
+        description="Lists the classes with their text prompts, and a suggested prompt where it differs.",
     )
     listed.add_argument("project", type=Path, metavar="PROJECT", help="the project folder")
     listed.add_argument("--json", metavar="FILE", help="write the result as JSON (- for standard output)")
     listed.set_defaults(run=run_classes)
     remove = commands.add_parser(
         "remove-class",
-        help="remove a class, and say what its labelled pixels become",
-        description="Removes a class. No other class changes its id. Labels keep the change in their history.",
+        help="remove a class and reassign its annotated pixels",
+        description="Removes a class. All other classes keep their ids. The label history records the change.",
     )
     remove.add_argument("project", type=Path, metavar="PROJECT", help="the project folder")
-    remove.add_argument("name", metavar="CLASS", help="the class's name")
+    remove.add_argument("name", metavar="CLASS", help="name of the class")
     fate = remove.add_mutually_exclusive_group()
-    fate.add_argument("--into", metavar="CLASS", help="its pixels become this class")
-    fate.add_argument("--unlabel", action="store_true", help="its pixels become not labelled")
+    fate.add_argument("--into", metavar="CLASS", help="reassign its pixels to this class")
+    fate.add_argument("--unlabel", action="store_true", help="make its pixels unannotated")
     remove.set_defaults(run=run_remove)
 
 
@@ -59,11 +59,11 @@ def run_remove(args: argparse.Namespace) -> int:
         into = UNLABELED
     elif args.into is not None:
         into = _named(project, args.into).id
-    with counted("Changing labels") as progress:
+    with counted("Updating labels") as progress:
         if into is None and (pixels := project.class_pixels(removed.id, progress)):
-            given = f"the class {removed.name} is labelled on {_amount(pixels)}"
-            hint = "add --into CLASS to make them another class, or --unlabel to make them not labelled"
-            raise ProjectError(given, "what these pixels become", hint)
+            given = f"class {removed.name} is annotated on {_amount(pixels)}"
+            hint = "add --into CLASS to reassign them, or --unlabel to make them unannotated"
+            raise ProjectError(given, "a decision about these pixels", hint)
         gone = project.remove_class(removed.id, into, progress)
     print(f"Removed {removed.name} (id {removed.id}); {len(gone.pixels)} labels changed.")
     return 0
@@ -100,6 +100,6 @@ def _named(project: Project, name: str) -> TissueClass:
     if found is None:
         close = get_close_matches(name.casefold(), names, n=1)
         needed = "one of its classes: " + ", ".join(each.name for each in project.classes)
-        hint = f"did you mean {names[close[0]].name}" if close else "check the spelling"
+        hint = f"{names[close[0]].name}, the closest name" if close else "check the spelling"
         raise ProjectError(f"{project.path} has no class {name}", needed, hint)
     return found

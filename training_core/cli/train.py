@@ -1,4 +1,4 @@
-"""`train`: learn a project's tissue from its labelled and unlabelled tiles."""
+"""`train`: train the network on the annotated and unannotated tiles of a project."""
 
 from __future__ import annotations
 
@@ -29,57 +29,77 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
     """Describe the command to argparse."""
     parser = subparsers.add_parser(
         "train",
-        help="learn from the labelled and the unlabelled tiles of a project",
-        description="Trains on the labelled and the unlabelled tiles of a project, scores the validation tiles as it "
-        "goes, and then predicts every tile. Everything is kept in a new folder under PROJECT/runs. The project's own "
-        "settings (PROJECT/settings.json, made in the window) count where --config and --set say nothing.",
+        help="train the network on the annotated and unannotated tiles of a project",
+        description="Trains on the annotated and unannotated tiles of a project, scores the validation tiles "
+        "meanwhile, and then predicts every tile. The run is saved in a new folder in PROJECT/runs. "
+        "Settings given neither with --config nor with --set come from PROJECT/settings.json, which "
+        "the window writes.",
+        epilog="""\
+examples:
+  python -m training_core train colon --preset balanced
+  python -m training_core train colon --minutes 60 --set encoder.name=uni
+  python -m training_core train colon --resume RUN""",
     )
     parser.add_argument("project", type=Path, metavar="PROJECT", help="the project folder")
-    parser.add_argument("--config", type=Path, metavar="FILE", help="a YAML or JSON file with settings")
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="one setting, e.g. schedule.steps=300; may be repeated",
+    parser.add_argument("--supervised-only", action="store_true", help="train on the annotated tiles only")
+    parser.add_argument("--seed", type=int, metavar="N", help="random seed, which makes a run repeatable (default: 0)")
+    _add_time(parser.add_argument_group("training time (default: from the settings)"))
+    _add_settings(parser.add_argument_group("settings"))
+    _add_resume(parser.add_argument_group("interrupted runs"))
+    machine = parser.add_argument_group("computer")
+    machine.add_argument(
+        "--device", choices=("auto", "cpu", "cuda", "mps"), help="device to compute on (default: auto, the fastest)"
     )
-    budget = parser.add_mutually_exclusive_group()
-    budget.add_argument("--minutes", type=float, metavar="N", help="train for so many minutes")
-    budget.add_argument("--epochs", type=int, metavar="N", help="train for so many passes over the unlabelled tiles")
-    minutes = ", ".join(f"{name} {each:g}" for name, each in PRESET_MINUTES.items())
-    budget.add_argument("--preset", choices=tuple(PRESET_MINUTES), help=f"train for so many minutes: {minutes}")
-    parser.add_argument("--seed", type=int, metavar="N", help="number that fixes all chance (default 0)")
-    parser.add_argument(
-        "--device", choices=("auto", "cpu", "cuda", "mps"), help="where to compute (default: the fastest there is)"
+    machine.add_argument(
+        "--background", action="store_true", help="run at low priority, so that other programs stay responsive"
     )
-    parser.add_argument(
-        "--resume", metavar="RUN", help="go on with this run of the project: its name under PROJECT/runs, or its folder"
-    )
-    parser.add_argument(
-        "--keep",
-        action="store_true",
-        help="with --resume: train no further, but predict every tile with the best so far and finish the run",
-    )
-    parser.add_argument("--supervised-only", action="store_true", help="use the labelled tiles only")
-    parser.add_argument("--show", metavar="TILE", help="refresh the overlays of this tile while training")
-    parser.add_argument(
+    output = parser.add_argument_group("output")
+    output.add_argument("--json", metavar="FILE", help="write the result as JSON (- for standard output)")
+    output.add_argument("--show", metavar="TILE", help="update the overlays of this tile during training")
+    output.add_argument(
         "--events",
         choices=("-",),
         help="write events as JSON lines to standard output, read commands from standard input",
     )
-    parser.add_argument(
-        "--background", action="store_true", help="let other programs come first when they want the processor"
-    )
-    parser.add_argument("--json", metavar="FILE", help="write the result as JSON (- for standard output)")
     parser.set_defaults(run=run)
+
+
+def _add_time(group: argparse._ArgumentGroup) -> None:
+    budget = group.add_mutually_exclusive_group()
+    minutes = ", ".join(f"{name} {each:g}" for name, each in PRESET_MINUTES.items())
+    budget.add_argument(
+        "--preset", choices=tuple(PRESET_MINUTES), help=f"train for a preset number of minutes: {minutes}"
+    )
+    budget.add_argument("--minutes", type=float, metavar="N", help="train for N minutes")
+    budget.add_argument("--epochs", type=int, metavar="N", help="train for N passes over the unannotated tiles")
+
+
+def _add_settings(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--config", type=Path, metavar="FILE", help="YAML or JSON file of settings")
+    group.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="change a setting, such as schedule.steps=300; can be repeated",
+    )
+
+
+def _add_resume(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--resume", metavar="RUN", help="resume this run: its name in PROJECT/runs, or its folder")
+    group.add_argument(
+        "--keep",
+        action="store_true",
+        help="with --resume: train no further, but predict every tile with the best checkpoint and finish the run",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Train; returns the exit code."""
     if args.events and args.json == "-":
-        raise ConfigError("--events - and --json - both want standard output", "one of them at a time", "--json FILE")
+        raise ConfigError("--events - and --json - both write to standard output", "only one of them", "--json FILE")
     if args.keep and not args.resume:
-        raise ConfigError("--keep without --resume", "the run whose result is to be kept", "--resume RUN --keep")
+        raise ConfigError("--keep is given without --resume", "the run to finish", "--resume RUN --keep")
     if args.background:
         yield_to_others()
     messenger: Messenger | None = None
@@ -164,7 +184,7 @@ def _run_folder(project: Project, name: str) -> Path:
     if folder.is_dir() and folder.resolve().parent != project.runs_dir.resolve():
         raise CheckpointError(
             f"{folder} is not a run of the project {project.path}",
-            f"a run under {project.runs_dir}",
+            f"a run in {project.runs_dir}",
             f"list the runs with: python -m training_core project info {project.path}",
         )
     return folder

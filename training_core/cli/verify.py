@@ -12,16 +12,16 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
     """Describe the command to argparse."""
     parser = subparsers.add_parser(
         "verify",
-        help="check that variant 'released' reproduces recorded numbers of the released code",
-        description="Replays a recorded run step by step in float32 and prints the largest absolute difference per "
-        "quantity. Exits with 1 when one is above the tolerance.",
+        help="compare variant 'released' with recorded steps of the published code",
+        description="Replays a recorded run step by step in float32 and prints the largest absolute difference "
+        "of each quantity. Exit code 1 means that one exceeds the tolerance.",
     )
-    parser.add_argument("folder", type=Path, metavar="DIR", help="the folder with the recorded run")
+    parser.add_argument("folder", type=Path, metavar="DIR", help="folder of the recorded run")
     parser.add_argument(
-        "--tolerance", type=float, default=1e-4, metavar="X", help="largest difference allowed (default 1e-4)"
+        "--tolerance", type=float, default=1e-4, metavar="X", help="largest difference allowed (default: 1e-4)"
     )
     parser.add_argument(
-        "--device", choices=("auto", "cpu", "cuda", "mps"), default="cpu", help="where to compute (default cpu)"
+        "--device", choices=("auto", "cpu", "cuda", "mps"), default="cpu", help="device to compute on (default: cpu)"
     )
     parser.add_argument("--json", metavar="FILE", help="write the result as JSON (- for standard output)")
     parser.set_defaults(run=run)

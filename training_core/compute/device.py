@@ -42,9 +42,9 @@ def choose_compute(config: RuntimeConfig) -> Compute:
     if not available[name]:
         present = [device for device, there in available.items() if there]
         raise DeviceError(
-            f"device {name} was asked for, but PyTorch {torch.__version__} finds none on this machine",
+            f"device {name} is not available: PyTorch {torch.__version__} finds none on this machine",
             f"one of {', '.join(present)}",
-            "use --device auto, or install the PyTorch build for your graphics card",
+            "choose the device auto, or install the PyTorch build for your graphics card",
         )
     precision = config.precision
     if precision == "auto":

@@ -104,7 +104,7 @@ def check_divides(config: Config) -> None:
     for name, size in batches.items():
         if size % n_processes():
             raise ConfigError(
-                f"data.{name} = {size} is shared by {n_processes()} processes",
+                f"data.{name} = {size} cannot be shared evenly by {n_processes()} processes",
                 f"a multiple of {n_processes()}",
                 f"--set data.{name}={n_processes() * -(-size // n_processes())}",
             )
@@ -196,7 +196,8 @@ def share_statistics(model: nn.Module) -> None:
             module.__class__ = _SharedBatchNorm2d
         elif isinstance(module, nn.modules.batchnorm._BatchNorm):
             raise ConfigError(
-                f"the network holds {type(module).__name__}, whose statistics cannot be shared by processes on a CPU",
+                f"the network contains {type(module).__name__}, whose statistics cannot be shared by processes "
+                "on a CPU",
                 "an encoder with plain batch normalisation",
                 "choose another encoder.name, or start one process, without torchrun",
             )

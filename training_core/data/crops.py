@@ -46,7 +46,7 @@ def weak_view(
 
 @dataclass(frozen=True)
 class Crop:
-    """Where a weak view lies in its tile and how it is turned, to be taken from the picture and its masks alike."""
+    """Where a weak view lies in its tile and how it is turned, to be taken from the image and its masks alike."""
 
     crop_px: int
     side: int

@@ -1,4 +1,4 @@
-"""Pixel size: which resolution a run works at, and by how much each tile is enlarged to have it. mpp: um per pixel.
+"""Pixel size: which resolution a run works at, and by how much each tile is enlarged to have it. mpp: µm/px.
 
 Training crops take the factor into their random scale (training_core/data/crops.py), prediction into the scale that
 the network reads a tile at, so no pixel is interpolated twice.
@@ -37,14 +37,15 @@ def check_zoom(what: str, mpp_um: float | None, run_mpp: float | None) -> None:
         assert mpp_um is not None
         assert run_mpp is not None
         raise ImageError(
-            f"{what} has {mpp_um:.4g} um per pixel, and the run works at {run_mpp:.4g}",
-            f"{run_mpp / MAX_ZOOM:.3g} to {run_mpp * MAX_ZOOM:.3g} um per pixel, at most a factor of {MAX_ZOOM:g}",
-            "correct the pixel size if it is wrong, leave the image out, or choose another --set data.mpp for the run",
+            f"{what} has a pixel size of {mpp_um:.4g} µm/px, but the run works at {run_mpp:.4g} µm/px",
+            f"{run_mpp / MAX_ZOOM:.3g} to {run_mpp * MAX_ZOOM:.3g} µm/px, at most a factor of {MAX_ZOOM:g} apart",
+            "correct the pixel size if it is wrong, leave the image out, or choose another pixel size for the "
+            "run (data.mpp)",
         )
 
 
 def choose_run_mpp(tiles: Sequence[Tile], wanted: float | None) -> float | None:
-    """The run's um per pixel: `wanted`, else the median of the tiles that know theirs (the coarser of two middle ones).
+    """The run's µm/px: `wanted`, else the median of the tiles that know theirs (the coarser of two middle ones).
 
     A median that a tile really has, so that at least its like are not interpolated. None: no tile knows its own.
 

@@ -65,7 +65,7 @@ class TilePool:
         return tuple(int(c) for c in np.flatnonzero(counts) if c != UNLABELED)
 
     def mpp_um(self, name: str) -> float | None:
-        """Micrometers per pixel of the tile; None: unknown."""
+        """µm/px of the tile; None: unknown."""
         return self._project.tile(name).mpp_um
 
     def label_hash(self) -> str:

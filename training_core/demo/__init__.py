@@ -48,14 +48,14 @@ def make_demo(
     painted: int = 0,
     progress: ReportProgress | None = None,
 ) -> Project:
-    """Make a sample project of drawn tissue; with glands there is one real picture besides.
+    """Make a sample project of synthetic tissue; with glands there is one real image besides.
 
     `tiles` tiles, named tile_01 on, each stained, blurred and grown differently; the last six (fewer in a project of
     less than eight) carry labels and validate, all others are unlabelled, but for strokes of every class on the first
     `painted`. Their truth lies apart in truth/NAME.png. The same seed gives the same project, and tile_01 does not
-    depend on how many follow. kind: "glands", 512 px, 0.5 um per px, and the tile real_ihc, scikit-image's
-    immunohistochemistry picture, which has no truth; or "compartments", seven classes from three scanners with tiles
-    of three sizes at 0.5 and 0.25 um per px.
+    depend on how many follow. kind: "glands", 512 px, 0.5 µm/px, and the tile real_ihc, scikit-image's
+    immunohistochemistry image, which has no truth; or "compartments", seven classes from three scanners with tiles
+    of three sizes at 0.5 and 0.25 µm/px.
 
     Raises
     ------
@@ -72,7 +72,7 @@ def make_demo(
     val = names[-min(_VAL_TILES, tiles - 2) :]
     if not 0 <= painted <= tiles - len(val):
         needed = f"0 to {tiles - len(val)}, because {len(val)} of {tiles} tiles are for validation"
-        raise ProjectError(f"{painted} painted tiles", needed, "--painted 6")
+        raise ProjectError(f"{painted} annotated tiles", needed, "--painted 6")
     class_names, draw = _KINDS[kind]
     sources: list[_DrawnSource | _RealTile]
     sources = [_DrawnSource(name, draw, seed, number) for number, name in enumerate(names)]
@@ -99,7 +99,9 @@ def read_truth(project: Project, name: str) -> ClassIds:
     """
     path = project.path / TRUTH_FOLDER / f"{project.tile(name).name}.png"
     if not path.exists():
-        raise ProjectError(f"tile {name} has no truth in {path.parent}", "a drawn tile of a sample project", "tile_01")
+        raise ProjectError(
+            f"tile {name} has no true classes in {path.parent}", "a tile of the sample project", "tile_01"
+        )
     return read_mask(path)
 
 

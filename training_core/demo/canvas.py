@@ -14,7 +14,7 @@ from training_core.demo.drawing import Ellipses, Map, around, scatter, smooth_no
 
 @dataclass(frozen=True)
 class DrawnTile:
-    """A picture (H, W, 3), its truth (H, W) as class ids, and its micrometers per pixel."""
+    """An image (H, W, 3), its truth (H, W) as class ids, and its µm/px."""
 
     picture: Rgb8
     truth: ClassIds

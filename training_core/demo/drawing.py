@@ -15,7 +15,7 @@ Map = NDArray[np.float32]
 
 def smooth_noise(rng: np.random.Generator, shape: tuple[int, int], scale_px: float) -> Map:
     """Noise (H, W) with mean 0 and standard deviation 1 whose blobs are about `scale_px` wide."""
-    # Drawn small and enlarged: a Gaussian of 60 px over the whole picture costs more than everything else together.
+    # Drawn small and enlarged: a Gaussian of 60 px over the whole image costs more than everything else together.
     step = max(1, int(scale_px / 4))
     small = (shape[0] // step + 4, shape[1] // step + 4)
     field: Map = ndimage.gaussian_filter(rng.standard_normal(small, dtype=np.float32), scale_px / step / 2)
@@ -111,7 +111,7 @@ def blob(
 
 
 def around(shape: BoolMask, margin_px: int) -> tuple[slice, slice]:
-    """The part of the picture within `margin_px` of a shape, so that small shapes cost little."""
+    """The part of the image within `margin_px` of a shape, so that small shapes cost little."""
     y, x = (np.flatnonzero(shape.any(axis=axis)) for axis in (1, 0))
     top, left = max(0, int(y[0]) - margin_px), max(0, int(x[0]) - margin_px)
     return slice(top, int(y[-1]) + margin_px + 1), slice(left, int(x[-1]) + margin_px + 1)

@@ -51,7 +51,7 @@ _PENS = ((30, 60, 150), (20, 110, 60), (35, 35, 40))
 
 
 def scan(rng: np.random.Generator, hematoxylin: Map, eosin: Map, scanner: Scanner) -> Rgb8:
-    """The picture (H, W, 3) of these amounts of dye, drawn at `DRAWN_MPP_UM`, in the scanner's own pixels."""
+    """The image (H, W, 3) of these amounts of dye, drawn at `DRAWN_MPP_UM`, in the scanner's own pixels."""
     mean = scanner.staining
     staining = replace(
         mean,

@@ -45,7 +45,7 @@ def draw_staining(rng: np.random.Generator) -> Staining:
 
 
 def photograph(rng: np.random.Generator, hematoxylin: Map, eosin: Map, staining: Staining) -> Rgb8:
-    """The picture (H, W, 3) that these amounts of dye (H, W) give under the microscope."""
+    """The image (H, W, 3) that these amounts of dye (H, W) give under the microscope."""
     dyes = hematoxylin * staining.hematoxylin_amount, eosin * staining.eosin_amount
     # absorbance (H, W, 3)
     absorbance = dyes[0][..., None] * staining.hematoxylin + dyes[1][..., None] * staining.eosin

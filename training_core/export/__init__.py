@@ -55,8 +55,10 @@ def export_masks(
     _check_folder(project, out)
     cleaning = cleaning or CleanUp()
     if content == "labels" and not cleaning.is_nothing:
-        given = "the clean-up is for predictions, and labels are exported as they are"
-        raise ProjectError(given, "predictions, or labels merged with them", "choose that content, or no clean-up")
+        given = "post-processing is for predictions; annotations are exported as they are"
+        raise ProjectError(
+            given, "predictions, or annotations merged with predictions", "choose that content, or no post-processing"
+        )
     written: list[Path] = []
     for done, tile in enumerate(project.tiles, start=1):
         mask = _mask(project, tile.name, content, cleaning)
@@ -111,13 +113,13 @@ def _check_folder(project: Project, out: Path) -> None:
     """An export replaces files of the tiles' names; in labels/ that would be the user's work."""
     home, target = project.path.resolve(), out.resolve()
     if out.exists() and not out.is_dir():
-        raise ProjectError(f"{out} is a file", "a folder to write to", "choose another name")
+        raise ProjectError(f"{out} is a file", "an output folder", "choose another name")
     if target == home or any(target.is_relative_to(home / own) for own in OWN_FOLDERS):
-        raise ProjectError(f"{out} holds the project's own files", "another folder", f"{project.path / 'export'}")
+        raise ProjectError(f"{out} contains the project's own files", "another folder", f"{project.path / 'export'}")
 
 
 def _nothing(project: Project, content: Content) -> ProjectError:
     if content == "labels":
-        return ProjectError("no tile has a label", "a painted or accepted tile", "paint or accept a tile first")
-    given = "the project has no finished training" if project.latest_run_id() is None else "no tile has a prediction"
-    return ProjectError(given, "a tile with a prediction", "train first, or export the labels")
+        return ProjectError("no tile is annotated", "an annotated tile", "paint on a tile or accept a prediction first")
+    given = "the project has no finished run" if project.latest_run_id() is None else "no tile has a prediction"
+    return ProjectError(given, "a tile with a prediction", "train first, or export the annotations")

@@ -7,5 +7,5 @@ from training_core.io import encode_tiff
 
 
 def tiff_bytes(mask: ClassIds, mpp_um: float | None) -> bytes:
-    """The mask (H, W) as a TIFF whose resolution tags hold `mpp_um`, micrometers per pixel, where it is known."""
+    """The mask (H, W) as a TIFF whose resolution tags hold `mpp_um`, µm/px, where it is known."""
     return encode_tiff(mask, mpp_um)

@@ -1,4 +1,4 @@
-"""Reading and writing pictures and masks, by stated rules and atomically. Torch-free."""
+"""Reading and writing images and masks, by stated rules and atomically. Torch-free."""
 
 from training_core.io.atomic import StagedFiles, atomic_write, staged_files
 from training_core.io.encode import encode_png, encode_tiff, write_png, write_tiff

@@ -47,7 +47,7 @@ def write_png(path: Path, array: NDArray[np.uint8]) -> None:
 
 
 def write_tiff(path: Path, array: NDArray[np.uint8], mpp_um: float | None = None) -> None:
-    """Write a (H, W) or (H, W, 3) uint8 array as TIFF, atomically; `mpp_um` in micrometers per pixel.
+    """Write a (H, W) or (H, W, 3) uint8 array as TIFF, atomically; `mpp_um` in µm/px.
 
     Raises
     ------

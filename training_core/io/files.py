@@ -18,7 +18,7 @@ type_of_error = type[ImageError] | type[MaskError]
 
 
 class FileKind(StrEnum):
-    """The kinds of picture files that are read."""
+    """The kinds of image files that are read."""
 
     PNG = "PNG"
     TIFF = "TIFF"
@@ -51,17 +51,17 @@ def file_kind(path: Path, error: type_of_error) -> FileKind:
     except FileNotFoundError as cause:
         raise error(f"there is no file {path}", f"a {what} file", "check the path and the spelling") from cause
     except IsADirectoryError as cause:
-        raise error(f"{path} is a folder", f"a {what} file", "name a file in it") from cause
+        raise error(f"{path} is a folder", f"a {what} file", "choose a file in it") from cause
     except OSError as cause:
         reason = cause.strerror or str(cause)
-        raise error(f"{path} cannot be read ({reason})", "a file that you may read", "check its permissions") from cause
+        raise error(f"{path} cannot be read ({reason})", "a readable file", "check its permissions") from cause
     if not head:
-        raise error(f"{path} is an empty file", f"a {what}", "copy or export the file again, or leave it out")
+        raise error(f"{path} is empty", f"a {what}", "copy or export the file again, or leave it out")
     for signature, kind in _SIGNATURES:
         if head.startswith(signature):
             return kind
     hint = "convert the file to PNG, or leave it out"
-    raise error(f"{path} is not an image that can be read", f"a {what} as PNG, TIFF, JPEG or BMP", hint)
+    raise error(f"{path} is not a readable image", f"a {what} as PNG, TIFF, JPEG or BMP", hint)
 
 
 def check_size(path: Path, height_px: int, width_px: int, error: type_of_error) -> None:
@@ -70,15 +70,15 @@ def check_size(path: Path, height_px: int, width_px: int, error: type_of_error) 
     if min(height_px, width_px) < MIN_SIDE_PX:
         raise error(size, f"at least {MIN_SIDE_PX} px on each side", "export it larger, or leave it out")
     if height_px * width_px > MAX_PIXELS:
-        needed = f"at most {MAX_PIXELS // 1_000_000} million pixels"
-        raise error(size, needed, "give it as a tiled slide (SVS, NDPI, pyramidal TIFF), or cut it into tiles")
+        needed = f"at most {MAX_PIXELS // 1_000_000} megapixels"
+        raise error(size, needed, "convert it to a tiled slide (SVS, NDPI, pyramidal TIFF), or cut it into tiles")
 
 
 def damaged(path: Path, kind: FileKind, error: type_of_error, cause: Exception) -> ImageError | MaskError:
     """The error for a file that starts like an image and cannot be decoded."""
     reason = " ".join(str(cause).split())[:160].strip(" .") or type(cause).__name__
     hint = "copy or export the file again, or leave it out"
-    return error(f"{path} is damaged or cut short ({reason})", f"a complete {kind} file", hint)
+    return error(f"{path} is damaged or incomplete ({reason})", f"a complete {kind} file", hint)
 
 
 def noun(error: type_of_error) -> str:

@@ -1,8 +1,8 @@
-"""Reading a picture of tissue by one stated rule.
+"""Reading an image of tissue by one stated rule.
 
 Rule: the result is 8-bit RGB. Alpha is composited over white (the color of empty glass), palettes are expanded, gray
 is repeated over the three channels, and integers of more bits are scaled so that the largest value of their depth
-(65535 for 16 bit) becomes 255, whatever the picture's own maximum is. Floats must lie in 0 to 1; 1 becomes 255.
+(65535 for 16 bit) becomes 255, whatever the image's own maximum is. Floats must lie in 0 to 1; 1 becomes 255.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from training_core.io.tiff_files import TiffPicture, load_tiff
 
 
 def read_image(path: Path) -> Rgb8:
-    """The picture as (H, W, 3) uint8, by the rule of this module.
+    """The image as (H, W, 3) uint8, by the rule of this module.
 
     Raises
     ------
@@ -46,7 +46,7 @@ def _from_pillow(image: Image.Image) -> Rgb8:
 
 
 def tiff_rgb(picture: TiffPicture, path: Path) -> Rgb8:
-    """A TIFF's picture, or a region of it, as (H, W, 3) uint8.
+    """A TIFF's image, or a region of it, as (H, W, 3) uint8.
 
     Raises
     ------
@@ -77,11 +77,11 @@ def _tiff_uint8(picture: TiffPicture, path: Path) -> NDArray[np.uint8]:
         return to_uint8(samples, 2**picture.bits - 1)
     if samples.dtype.kind == "f":
         if not (np.isfinite(samples).all() and samples.min() >= 0 and samples.max() <= 1):
-            given = f"{path} holds decimal numbers outside 0 to 1"
+            given = f"{path} has decimal values outside 0 to 1"
             raise ImageError(given, "8-bit or 16-bit colour, or decimals from 0 to 1", "export it as 8-bit RGB")
         scaled = np.rint(samples * 255).astype(np.uint8)
         return scaled
-    raise ImageError(f"{path} holds {samples.dtype} numbers", "8-bit or 16-bit colour", "export it as 8-bit RGB")
+    raise ImageError(f"{path} has {samples.dtype} values", "8-bit or 16-bit colour", "export it as 8-bit RGB")
 
 
 def to_uint8(samples: NDArray[Any], maximum: int) -> NDArray[np.uint8]:

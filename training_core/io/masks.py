@@ -28,7 +28,7 @@ def read_mask(path: Path) -> ClassIds:
     """
     kind = file_kind(path, MaskError)
     if kind is FileKind.JPEG:
-        given = f"{path} is a JPEG, which changes the values along every outline"
+        given = f"{path} is a JPEG file, whose compression changes the class values"
         raise MaskError(given, "a mask as PNG, TIFF or BMP", "export the masks again as PNG")
     if kind is FileKind.TIFF:
         picture = load_tiff(path, MaskError)
@@ -53,17 +53,19 @@ def _one_channel(values: NDArray[Any], has_alpha: bool, path: Path) -> NDArray[A
         opaque = np.iinfo(values.dtype).max if values.dtype.kind in "iu" else 1
         if (values[:, :, -1] != opaque).any():
             given = f"{path} has transparent pixels"
-            raise MaskError(given, "one number per pixel, everywhere", "export the mask without transparency")
+            raise MaskError(given, "one value for every pixel", "export the mask without transparency")
         values = values[:, :, :-1]
     if (values != values[:, :, :1]).any():
-        given = f"{path} is a colour picture"
-        raise MaskError(given, "one number per pixel", "export it as a greyscale or palette PNG with a value per class")
+        given = f"{path} is a colour image"
+        raise MaskError(
+            given, "one value per pixel", "export it as a greyscale or palette PNG with one value per class"
+        )
     return values[:, :, 0]
 
 
 def _whole(values: NDArray[Any], path: Path) -> ClassIds:
     low, high = values.min(), values.max()
     if not (low >= 0 and high <= 255) or (values.dtype.kind == "f" and (values != np.rint(values)).any()):
-        given = f"{path} holds values from {low} to {high}"
+        given = f"{path} has values from {low} to {high}"
         raise MaskError(given, "whole numbers from 0 to 255", "export the mask as 8-bit with one value per class")
     return values.astype(np.uint8)

@@ -1,4 +1,4 @@
-"""How large a pixel is, as a picture file says itself: TIFF (ImageJ and OME too), PNG and JPEG."""
+"""How large a pixel is, as an image file says itself: TIFF (ImageJ and OME too), PNG and JPEG."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _OME_SIZE = re.compile(r'PhysicalSizeX="([0-9.eE+-]+)"(?:[^>]*?PhysicalSizeXUnit
 
 
 def file_mpp_um(path: Path) -> float | None:
-    """Micrometers per pixel that the file states; None: it states none, or one that no microscope gives.
+    """µm/px that the file states; None: it states none, or one that no microscope gives.
 
     Raises
     ------
     ImageError: missing, empty, or not a picture file.
     """
     kind = file_kind(path, ImageError)
-    # Whatever else is wrong with the file, reading it as a picture says it better.
+    # Whatever else is wrong with the file, reading it as an image says it better.
     try:
         stated = _tiff_mpp_um(path) if kind is FileKind.TIFF else _pillow_mpp_um(path)
     except Exception:
@@ -35,7 +35,7 @@ def file_mpp_um(path: Path) -> float | None:
 
 
 def is_credible(mpp_um: float | None) -> bool:
-    """Whether a microscope gives so many micrometers per pixel; None, a size that is not known, is not credible."""
+    """Whether a microscope gives this pixel size in µm/px; None, an unknown one, is not credible."""
     low, high = CREDIBLE_MPP_UM
     return mpp_um is not None and low <= mpp_um <= high
 

@@ -32,7 +32,7 @@ _SATURATION_RANGE = (0.04, 0.1)
 
 @dataclass(frozen=True)
 class SlideOptions:
-    """tile_px: side of a tile. tile_mpp_um: its resolution in micrometers per pixel. mpp_um: the slide's own, when its
+    """tile_px: side of a tile. tile_mpp_um: its resolution in µm/px. mpp_um: the slide's own, when its
     file does not say. min_tissue: least share of tissue in a tile. max_tiles: spread evenly over the slide if more."""
 
     tile_px: int = 512
@@ -53,7 +53,7 @@ class SlideOptions:
             ("--tile-px", self.tile_px, MIN_SIDE_PX, 8192),
             ("--tile-mpp", self.tile_mpp_um, low, high),
             ("--mpp", self.mpp_um, low, high),
-            ("the share of tissue", self.min_tissue, 0, 1),
+            ("the minimum share of tissue", self.min_tissue, 0, 1),
             ("--max-tiles", self.max_tiles, 1, 1_000_000),
         )
         for name, value, least, most in checks:
@@ -83,7 +83,7 @@ def is_slide(path: Path) -> bool:
                 series = tiff.series[0]
                 height_px, width_px = (series.shape[series.axes.index(axis)] for axis in "YX")
                 return len(series.levels) > 1 or height_px * width_px > MAX_PIXELS
-        # Whatever is wrong with the file, reading it as a picture says it better.
+        # Whatever is wrong with the file, reading it as an image says it better.
         except Exception:
             return False
 
@@ -132,16 +132,20 @@ class Slide:
         columns, rows = int(self.width_px / self.side_px + 1e-6), int(self.height_px / self.side_px + 1e-6)
         if not (columns and rows):
             room = f"{self.width_px / self.side_px:.2f} x {self.height_px / self.side_px:.2f}"
-            given = f"{self.path} has room for {room} tiles"
-            needed = f"at least one tile of {self.options.tile_px} px at {self.options.tile_mpp_um} um per px"
-            raise ImageError(given, needed, "choose a smaller --tile-px or a smaller --tile-mpp")
+            given = f"{self.path} has room for only {room} tiles"
+            needed = f"at least one tile of {self.options.tile_px} px at {self.options.tile_mpp_um} µm/px"
+            raise ImageError(
+                given, needed, "choose a smaller tile size (--tile-px) or a smaller pixel size (--tile-mpp)"
+            )
         mask = self.tissue()
         corners = [(column * self.side_px, row * self.side_px) for row in range(rows) for column in range(columns)]
         found = [SlideTile(int(x), int(y), self._share(mask, x, y)) for x, y in corners]
         kept = [tile for tile in found if tile.tissue >= self.options.min_tissue]
         if not kept:
-            given = f"no tile of {self.path} has {self.options.min_tissue:.0%} tissue"
-            raise ImageError(given, "a slide with stained tissue", "choose a smaller --tile-px, or leave the slide out")
+            given = f"no tile of {self.path} has {100 * self.options.min_tissue:.0f} % tissue"
+            raise ImageError(
+                given, "a slide with stained tissue", "choose a smaller tile size (--tile-px), or leave the slide out"
+            )
         if len(kept) > self.options.max_tiles:
             chosen = np.linspace(0, len(kept) - 1, self.options.max_tiles).round().astype(int)
             kept = [kept[position] for position in chosen]
@@ -149,7 +153,7 @@ class Slide:
 
     def tissue(self) -> BoolMask:
         """A small overview (h, w) of the slide: True where there is tissue."""
-        from skimage.color import rgb2hsv  # a third of a second that whoever has no slide need not wait
+        from skimage.color import rgb2hsv  # a third of a second that is only spent where there is a slide
         from skimage.filters import threshold_otsu
 
         scale = max(1.0, max(self.width_px, self.height_px) / _OVERVIEW_PX)
@@ -188,11 +192,13 @@ class Slide:
     def _resolution(self) -> float:
         stated = self.options.mpp_um or self.stated_mpp_um
         if stated is None or not is_credible(stated):
-            given = f"{self.path} does not say how large a pixel is"
+            given = f"{self.path} has no pixel size (MPP) in its metadata"
             if stated is not None:
-                given = f"{self.path} says that a pixel is {stated:.4g} um wide, which no microscope gives"
+                given = f"{self.path} states a pixel size of {stated:.4g} µm/px, which no microscope gives"
             raise ImageError(
-                given, "its resolution in um per pixel", "add --mpp, usually 0.25 for a 40x scan and 0.5 for 20x"
+                given,
+                "its pixel size in µm/px",
+                "give the pixel size (--mpp), often 0.25 µm/px for a 40x scan and 0.5 µm/px for 20x",
             )
         return stated
 
@@ -212,7 +218,7 @@ def states_resolution(path: Path) -> bool:
 
 
 def stated_mpp_um(slide: Any) -> float | None:
-    """Micrometers per pixel as an open slide states them, credible or not; None: it states none."""
+    """µm/px as an open slide states them, credible or not; None: it states none."""
     stated = slide.properties.get("tiffslide.mpp-x")
     return float(stated) if stated is not None else None
 

@@ -1,4 +1,4 @@
-"""TIFF through tifffile: one picture, whatever its layout, palette, depth or compression."""
+"""TIFF through tifffile: one image, whatever its layout, palette, depth or compression."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class TiffPicture:
 
 
 def load_tiff(path: Path, error: type_of_error) -> TiffPicture:
-    """The first picture of a TIFF, at full resolution.
+    """The first image of a TIFF, at full resolution.
 
     Raises
     ------
@@ -46,7 +46,7 @@ def load_tiff(path: Path, error: type_of_error) -> TiffPicture:
 
 @contextmanager
 def open_tiff(path: Path, error: type_of_error) -> Iterator[tifffile.TiffFile]:
-    """A TIFF whose first picture can be read: its layout and colours are known, and all of its bytes are there.
+    """A TIFF whose first image can be read: its layout and colours are known, and all of its bytes are there.
 
     Raises
     ------
@@ -88,7 +88,7 @@ def picture(series: tifffile.TiffPageSeries, samples: NDArray[Any]) -> TiffPictu
     """Samples of a series, or of a region of it, in its own order of axes, with what they mean."""
     page = series.keyframe
     if samples.ndim != len(series.axes) or not samples.size:
-        raise ValueError("its size and its pixels do not agree")
+        raise ValueError("its size does not match its pixels")
     if series.axes in ("SYX", "CYX"):
         samples = np.moveaxis(samples, 0, -1)
     return TiffPicture(
@@ -105,9 +105,7 @@ def _check_layout(axes: str, shape: tuple[int, ...], path: Path, error: type_of_
     if axes in _LAYOUTS and channels in (3, 4):
         return
     layout = " x ".join(f"{axis}={length}" for axis, length in zip(axes, shape, strict=True))
-    raise error(
-        f"{path} is a stack ({layout})", "one two-dimensional picture", "export one plane as an RGB TIFF or PNG"
-    )
+    raise error(f"{path} is a stack ({layout})", "one two-dimensional image", "export one plane as an RGB TIFF or PNG")
 
 
 def _check_complete(tiff: tifffile.TiffFile, series: tifffile.TiffPageSeries, path: Path) -> None:
@@ -118,9 +116,9 @@ def _check_complete(tiff: tifffile.TiffFile, series: tifffile.TiffPageSeries, pa
             continue
         ends = [offset + count for offset, count in zip(page.dataoffsets, page.databytecounts, strict=False)]
         if ends and max(ends) > file_bytes:
-            raise ValueError(f"it should have {max(ends):,} bytes and has {file_bytes:,}")
+            raise ValueError(f"it has {file_bytes:,} bytes instead of {max(ends):,}")
         if not all(page.databytecounts):
-            raise ValueError("parts of the picture were never written")
+            raise ValueError("parts of the image were never written")
 
 
 def _decodes_to_rgb(page: Any) -> bool:
@@ -133,7 +131,7 @@ def _palette(page: Any) -> NDArray[np.uint8] | None:
     if page.photometric != _PHOTOMETRIC.PALETTE or page.colormap is None:
         return None
     colormap = np.asarray(page.colormap, dtype=np.uint32)  # (3, N), 16 bit by the TIFF specification
-    if colormap.max() > 255:  # some writers store 8-bit values all the same
+    if colormap.max() > 255:  # some writers store 8-bit values nevertheless
         colormap = (colormap + 128) // 257
     return colormap.T.astype(np.uint8)
 

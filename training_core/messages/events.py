@@ -118,7 +118,7 @@ class OverlayReady(_Event):
     pseudo_label: str
     confidence: str
     source: Literal["network", "earlier_run", "quick_start", "live"] = "network"
-    """Who painted it: the network in training, that of the run before, or the light head on frozen features, at the
+    """What made it: the network in training, that of the previous run, or the pixel classifier, at the
     start of a run or in `live`."""
 
 

@@ -61,7 +61,7 @@ def read_weights(path: Path, need: Need) -> dict[str, Tensor]:
     WeightsError: no such file, an unknown ending, a damaged file, or a file without named tensors.
     """
     if path.is_dir():
-        raise WeightsError(f"{path} is a folder", need.file, f"give the file inside the folder; {need.hint}")
+        raise WeightsError(f"{path} is a folder", need.file, f"choose the file inside the folder; {need.hint}")
     if not path.is_file():
         raise WeightsError(f"there is no file {path}", need.file, f"check the path; {need.hint}")
     if path.suffix.lower() not in ENDINGS:
@@ -69,9 +69,7 @@ def read_weights(path: Path, need: Need) -> dict[str, Tensor]:
     try:
         content = load_file(path) if path.suffix.lower() == ".safetensors" else _torch_load(path)
     except PermissionError as error:
-        raise WeightsError(
-            f"{path} may not be read", f"read permission for {path}", "change its permissions"
-        ) from error
+        raise WeightsError(f"{path} cannot be read", f"read permission for {path}", "change its permissions") from error
     # What torch raises for files that are cut off, are web pages or are something else altogether.
     except (
         SafetensorError,
@@ -177,13 +175,13 @@ def _what_is_wrong(path: Path) -> str:
     if head.startswith(b"version https://git-lfs"):
         return "is a Git LFS pointer, not the weights themselves"
     if head.lstrip().lower().startswith((b"<html", b"<!doctype")):
-        return "is a web page, not weights (a download without access ends like this)"
+        return "is a web page, not weights (typical of a download without access)"
     if path.suffix.lower() in TORCH_ENDINGS and zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
         if any(name.endswith("/constants.pkl") for name in names):
             return "is a TorchScript archive, not a state dict"
-        return "holds Python objects besides tensors and is not opened, because they could run code"
+        return "contains Python objects besides tensors, which could run code, so it is not opened"
     return "is damaged or is not a weight file"
 
 

@@ -1,4 +1,4 @@
-"""A picture through a frozen encoder: its trunk's maps up to stride 16, as float16, in windows of bounded size."""
+"""An image through a frozen encoder: its trunk's maps up to stride 16, as float16, in windows of bounded size."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _STAIN_STRENGTH = 1.0
 
 @dataclass(frozen=True)
 class View:
-    """How a picture is shown to the encoder. zoom: pixels seen per pixel; stain: 0 as it is, else another staining."""
+    """How an image is shown to the encoder. zoom: pixels seen per pixel; stain: 0 as it is, else another staining."""
 
     zoom: float
     stain: int = 0

@@ -41,7 +41,7 @@ class Painted(Enum):
 
 
 def _called(painted: Painted) -> str:
-    return tr("the quick start") if painted is Painted.QUICK_START else tr("the run before")
+    return tr("the pixel classifier") if painted is Painted.QUICK_START else tr("the previous run")
 
 
 class QuickStart:
@@ -75,7 +75,9 @@ class QuickStart:
             self._has_fitted = True
             paths = self._painter.paint(tile, self._folder, self._config.pseudo_label.threshold_start)
         except (ImageError, ProjectError) as error:
-            self._messenger.send(Status, message=tr("No quick start: {error}").format(error=error))
+            self._messenger.send(
+                Status, message=tr("No overlay from the pixel classifier: {error}").format(error=error)
+            )
             return False
         self._shown_by = self._shown_by or Painted.QUICK_START
         values = {kind: str(path) for kind, path in paths.items()}
@@ -102,7 +104,7 @@ class QuickStart:
             return True  # nothing else is on screen
         if not self._val:
             if self._in_charge and step >= STEPS_WITHOUT_VALIDATION:
-                words = tr("after {step} steps; there is no validation tile to compare it on with {shown_by}")
+                words = tr("after {step} steps; without validation tiles it cannot be compared with {shown_by}")
                 self._give_way(words.format(step=step, shown_by=_called(self._shown_by)))
             return not self._in_charge
         if scores is None:
@@ -115,11 +117,14 @@ class QuickStart:
         if better:
             self._bar = scores.mdice
             if self._in_charge:
-                words = tr("validation Dice {own:.1f} % against {bar:.1f} % of {shown_by}")
+                words = tr("validation Dice {own:.1f} %, {bar:.1f} % for {shown_by}")
                 self._give_way(words.format(shown_by=_called(self._shown_by), **figures))
         else:
             what = _called(self._shown_by) if self._in_charge else tr("an earlier step")
-            words = tr("The overlay stays that of {what}: validation Dice {own:.1f} % against {bar:.1f} %.")
+            words = tr(
+                "The overlay still comes from {what}: the network has a validation Dice of {own:.1f} %, "
+                "below {bar:.1f} %."
+            )
             self._messenger.send(Status, message=words.format(what=what, **figures))
         return better
 
@@ -134,8 +139,8 @@ class QuickStart:
             return
         if self._in_charge and best.mdice < self._bar:
             words = tr(
-                "The network is not yet as good as {shown_by}: validation Dice {own:.1f} % against {bar:.1f} %. "
-                "The predictions are the network's; train longer for better ones."
+                "The network does not yet score as well as {shown_by}: validation Dice {own:.1f} % against "
+                "{bar:.1f} %. The predictions come from the network; train longer to improve them."
             )
             said = words.format(shown_by=_called(self._shown_by), own=best.mdice, bar=self._bar)
             self._messenger.send(Warned, message=said)
@@ -155,7 +160,7 @@ class QuickStart:
 
     def _give_way(self, why: str) -> None:
         self._in_charge = False
-        self._messenger.send(Status, message=tr("From now on the overlay is the network's: {why}.").format(why=why))
+        self._messenger.send(Status, message=tr("The overlay now comes from the network: {why}.").format(why=why))
 
     def _encoder(self) -> Encoder:
         if self._pretrained is None:

@@ -1,4 +1,4 @@
-"""The light head: a small network per pixel on frozen features, trained in a fraction of a second on labelled pixels.
+"""The pixel classifier: a small network per pixel on frozen features, trained in well under a second.
 
 Its first layer is linear in the features, so it is applied to each map at the map's own resolution, and only its few
 outputs are brought to the finer grid.
@@ -28,8 +28,8 @@ GRID_PX = 4
 
 @one_thread()
 def sample(views: Sequence[Features], pixels: NDArray[np.intp], size: tuple[int, int]) -> Tensor:
-    """Features (N, D) float16 at `pixels` (N, 2: row, column) of a picture of `size` (height, width)."""
-    places = (torch.from_numpy(pixels).float() + 0.5) / torch.tensor(size) * 2  # 0 to 2 over the picture
+    """Features (N, D) float16 at `pixels` (N, 2: row, column) of an image of `size` (height, width)."""
+    places = (torch.from_numpy(pixels).float() + 0.5) / torch.tensor(size) * 2  # 0 to 2 over the image
     found = []
     for features in views:
         grid = (places * torch.tensor(features.extent) - 1).flip(-1)[None, None]
@@ -38,7 +38,7 @@ def sample(views: Sequence[Features], pixels: NDArray[np.intp], size: tuple[int,
 
 
 class LightHead:
-    """Features to class indices 0..C-1. Fitted anew each time; the same samples give the same head."""
+    """Features to class indices 0..C-1. Fitted again each time; the same samples give the same head."""
 
     def __init__(self, samples: Sequence[Tensor]) -> None:
         """samples: features (N, D) of each class; every class counts the same, however many it has."""
@@ -75,7 +75,7 @@ class LightHead:
     @one_thread()
     @torch.no_grad()
     def probabilities(self, views: Sequence[Features], size: tuple[int, int]) -> Tensor:
-        """(C, H, W) float32 of a picture of `size` (height, width)."""
+        """(C, H, W) float32 of an image of `size` (height, width)."""
         weight = self._first.weight * self._scale
         hidden = (self._first.bias - weight @ self._mean)[:, None, None]
         rows, columns = (torch.linspace(0, 2, 2 * -(-side // GRID_PX) + 1)[1::2] for side in size)

@@ -1,4 +1,4 @@
-"""Labels in, overlays out: the light head on a project's labelled tiles, refitted when they change."""
+"""Labels in, overlays out: the pixel classifier on a project's labelled tiles, refitted when they change."""
 
 from __future__ import annotations
 
@@ -165,7 +165,7 @@ def _check_classes(project: Project, painted: Collection[int]) -> None:
         return
     names = [each.name for each in project.classes if each.id in painted]
     raise ProjectError(
-        f"all labels are of one class ({names[0]})" if names else "no tile is labelled for training yet",
-        "labels of at least 2 classes, so that there is something to tell apart",
-        "paint a few strokes of every class, for example of the background between the structures too",
+        f"only {names[0]} is annotated" if names else "no tile is annotated for training yet",
+        "annotations of at least 2 classes",
+        "paint a few strokes of every class, including the background between the structures",
     )

@@ -1,4 +1,4 @@
-"""Live: a resident process that paints a tile anew whenever it is told that the user has painted on it."""
+"""Live preview: a resident process that predicts a tile again after every stroke on it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Live:
-    """Answers `Show` with the overlays of that tile by a light head, fitted on the labels as they are then."""
+    """Answers `Show` with the overlays of that tile by the pixel classifier, trained on the labels as they are then."""
 
     def __init__(self, project: Project, config: Config, messenger: Messenger) -> None:
         """
@@ -62,7 +62,7 @@ class Live:
         """
         tile: str | None = None
         behind = False
-        self._messenger.send(Status, message=tr("Live: waiting for a stroke."))
+        self._messenger.send(Status, message=tr("Live preview: waiting for a stroke."))
         while True:
             stop, shown = self._messenger.pending() if behind else self._messenger.wait()
             if stop:
@@ -84,12 +84,16 @@ class Live:
             behind = self._painter.fit(tile)
             paths = self._painter.paint(tile, self._folder, self._threshold)
         except (ImageError, MaskError, ProjectError) as error:
-            self._messenger.send(Status, message=tr("Live: {error}").format(error=error))
+            self._messenger.send(Status, message=tr("Live preview: {error}").format(error=error))
             return False
         self._step += 1
         values = {kind: str(path) for kind, path in paths.items()}
         self._messenger.send(OverlayReady, step=self._step, tile=tile, source="live", **values)
         n = self._painter.n_tiles
-        words = ntr("Live: painted from the labels of {n} tile.", "Live: painted from the labels of {n} tiles.", n)
+        words = ntr(
+            "Live preview: updated from the annotations of {n} tile.",
+            "Live preview: updated from the annotations of {n} tiles.",
+            n,
+        )
         self._messenger.send(Status, message=words.format(n=n))
         return behind

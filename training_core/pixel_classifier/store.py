@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from training_core.network.encoders import Encoder
 
 _VERSION = 1
-"""Of what the files hold: another one when the same picture gives other maps."""
+"""Of what the files hold: another one when the same image gives other maps."""
 _MEMORY_BYTES = 512 << 20
 
 

@@ -88,14 +88,14 @@ def with_smaller_windows(
         window = config.side_px
         if window <= MIN_WINDOW_PX:
             raise MemoryLimitError(
-                f"there is not enough memory to predict, even in windows of {window} px",
+                f"there is not enough memory to predict, even with windows of {window} px",
                 "memory for one window and for the class probabilities of the whole image",
                 "close other programs, cut the image into smaller ones or predict on a machine with more memory",
             )
         config = config.model_copy(update={"window_px": max(MIN_WINDOW_PX, window // 2)})
         words = tr(
-            "There was not enough memory to predict in windows of {before} px, so windows of {now} px are used; "
-            "borders may differ a little. Close other programs to have the larger ones again."
+            "Not enough memory for windows of {before} px: windows of {now} px are used instead, so borders may "
+            "differ slightly. Close other programs to use larger windows again."
         )
         tell(words.format(before=window, now=config.window_px))
 

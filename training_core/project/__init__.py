@@ -1,4 +1,4 @@
-"""The project folder: pictures, classes, labels, splits, rounds and runs. Torch-free."""
+"""The project folder: images, classes, labels, splits, rounds and runs. Torch-free."""
 
 from training_core.base.arrays import UNLABELED
 from training_core.project.classes import (

@@ -56,8 +56,10 @@ def with_class_removed(index: Index, class_id: int) -> Index:
     users = [name for name, status in index.labels.items() if class_id in status.class_ids]
     if users:
         tiles = "1 tile" if len(users) == 1 else f"{len(users)} tiles"
-        given = f"the class {removed.name} is used in the labels of {tiles} (first: {users[0]})"
-        raise ProjectError(given, "a class without labelled pixels", "paint them over first, or rename the class")
+        given = f"class {removed.name} is annotated on {tiles} (first: {users[0]})"
+        raise ProjectError(
+            given, "a class without annotated pixels", "paint over these pixels first, or rename the class"
+        )
     return replace(index, classes=check_classes([known for known in index.classes if known.id != class_id]))
 
 

@@ -98,7 +98,7 @@ def stage_removal(
         given = f"the pixels of {removed.name} cannot become class {into}"
         names = ", ".join(f"{each.id} {each.name}" for each in rest)
         raise ProjectError(
-            given, f"another class of the project ({names}), or 255, not labelled", "choose one of these"
+            given, f"another class of the project ({names}), or 255 for unannotated", "choose one of these"
         )
     pixels, labels = {}, dict(index.labels)
     for tile in _told(users(index, class_id), progress):

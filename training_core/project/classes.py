@@ -62,20 +62,24 @@ def check_classes(classes: Sequence[TissueClass]) -> tuple[TissueClass, ...]:
     ProjectError: one of these does not hold.
     """
     if not classes:
-        raise ProjectError("there is no class", "at least one class, better two", "name them: background,gland")
+        raise ProjectError(
+            "no class is given",
+            "at least one class; two or more are recommended",
+            "name the classes, such as background,gland",
+        )
     ids: set[int] = set()
     names: set[str] = set()
     for tissue_class in classes:
         if tissue_class.id in ids or not 0 <= tissue_class.id <= MAX_CLASS_ID:
             given = f"class {tissue_class.name} has the id {tissue_class.id}"
-            raise ProjectError(given, f"an id of its own from 0 to {MAX_CLASS_ID}", "give it another id")
+            raise ProjectError(given, f"a unique id from 0 to {MAX_CLASS_ID}", "give it another id")
         name = tissue_class.name.strip().casefold()
         if not name or name in names:
             given = f"there are two classes named {tissue_class.name}" if name else "a class has no name"
-            raise ProjectError(given, "a name of its own for each class", "choose another name")
+            raise ProjectError(given, "a unique name for each class", "choose another name")
         if not re.fullmatch(r"#[0-9a-fA-F]{6}", tissue_class.color):
             given = f"class {tissue_class.name} has the colour {tissue_class.color}"
-            raise ProjectError(given, "a colour like #009e73", "choose a colour in that form")
+            raise ProjectError(given, "a colour such as #009e73", "choose a colour in this form")
         ids.add(tissue_class.id)
         names.add(name)
     return tuple(classes)
@@ -106,7 +110,7 @@ def parse_classes(text: str) -> tuple[tuple[TissueClass, ...], dict[int, int]]:
         for number in _numbers(value, entry) if equals else ():
             if values.setdefault(number, class_id) != class_id:
                 given = f"--classes gives the mask value {number} two meanings"
-                raise ProjectError(given, "one class for each mask value", "take one of them out")
+                raise ProjectError(given, "one class for each mask value", "remove one of them")
     return make_classes(list(names)), values
 
 

@@ -22,7 +22,7 @@ def folder_in_the_making(path: Path) -> Iterator[Path]:
     which cannot be replaced. project.json comes last, so what is there before it is no project yet.
     """
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        given = f"{path} is there already" + ("" if path.is_dir() else " and is a file")
+        given = f"{path} already exists" + ("" if path.is_dir() else " and is a file")
         raise ProjectError(given, "a new or empty folder", "choose another name, or open that project")
     exists = path.exists()
     made_parents = [] if exists else _make_parents(path.parent)

@@ -39,13 +39,13 @@ class TileSource(Protocol):
         ...
 
     def store(self, project: Path, final: Path) -> Tile:
-        """Check the picture and put it into the folder `project`, which will be moved to `final`."""
+        """Check the image and put it into the folder `project`, which will be moved to `final`."""
         ...
 
 
 @dataclass(frozen=True)
 class FileSource:
-    """A picture file, copied into the project or referenced where it is."""
+    """An image file, copied into the project or referenced where it is."""
 
     origin: Path
     reference: bool
@@ -115,7 +115,7 @@ def build(
                 (folder / inner).mkdir()
         for number, source in enumerate(sources):
             if progress is not None:
-                progress(number, len(sources), f"adding {source.name}")
+                progress(number, len(sources), f"Adding {source.name}")
             tile = source.store(folder, path)
             tiles.append(tile)
             if source.name in plan.masks:

@@ -53,13 +53,16 @@ def plan_labels(
     labeled_names = None if labeled is None else resolve_names(labeled, names, "the list of labelled images")
     both = [name for name in val_names if name in set(labeled_names or ())]
     if both:
-        given = f"{', '.join(both[:3])} {'is' if len(both) == 1 else 'are'} in the labelled and in the validation list"
-        raise ProjectError(given, "each image in one list at most", "take it out of one of the lists")
+        given = (
+            f"{', '.join(both[:3])} {'is' if len(both) == 1 else 'are'} in the list of labelled and in the "
+            "list of validation images"
+        )
+        raise ProjectError(given, "each image in at most one list", "remove it from one of the lists")
     values = mask_values if mask_values is not None else {c.id: c.id for c in classes} | {UNLABELED: UNLABELED}
     needed = (*(labeled_names or ()), *val_names)
     if masks is None:
         if needed:
-            given = f"{needed[0]} is in a list of images with labels, and there is no folder of masks"
+            given = f"{needed[0]} is in a list of annotated images, but no folder of masks is given"
             raise ProjectError(given, "masks for the listed images", "add --masks DIR, or leave the lists out")
         return LabelPlan({}, values, ())
     found = find_masks(masks, names)
@@ -84,10 +87,10 @@ def map_mask(path: Path, mask: ClassIds, mask_values: Mapping[int, int]) -> Clas
     for value, count in value_counts(mask).items():
         if value not in mask_values:
             known = ", ".join(str(known) for known in sorted(mask_values))
-            hint = f'name it in --classes, for example "other={value}", or "unlabelled={value}" to leave it unlabelled'
+            hint = f'give it a class in --classes, such as "other={value}", or ignore it: "unlabelled={value}"'
             raise MaskError(
                 f"mask {path} holds the value {value} ({count:,} px), which no class has",
-                f"only values that --classes names ({known})",
+                f"only the values given in --classes ({known})",
                 hint,
             )
     mapped: ClassIds = table[mask]

@@ -180,5 +180,5 @@ def _explained(path: Path, cause: ValidationError) -> ProjectError:
 
 def _damaged(path: Path, problem: str) -> ProjectError:
     given = f"{path} is damaged ({problem})"
-    hint = "put back a copy of project.json from a backup; images and labels beside it are not affected"
-    return ProjectError(given, "the index that napari-unisemalign wrote", hint)
+    hint = "restore project.json from a backup; images and labels are not affected"
+    return ProjectError(given, "an index written by napari-unisemalign", hint)

@@ -17,7 +17,7 @@ from training_core.project.sources import check_names, find_images, find_masks
 
 @dataclass(frozen=True)
 class FoundImages:
-    """images, slides: the files of each kind. mpp_um: what the first image states, um per pixel; None: nothing.
+    """images, slides: the files of each kind. mpp_um: what the first image states, µm/px; None: nothing.
 
     unsized: the slides that do not say how large a pixel is, which they must be told.
     """

@@ -21,7 +21,7 @@ _LOCK = "run.lock"
 
 @dataclass(frozen=True)
 class UnfinishedRun:
-    """A run that can be gone on with."""
+    """A run that can be continued."""
 
     run_id: str
     started_at: datetime
@@ -60,7 +60,7 @@ def discard_run(project: Path, run_id: str) -> None:
     folder = project / RUNS_FOLDER / run_id
     if any(entry.run_id == run_id for entry in read_rounds(project)):
         raise ProjectError(
-            f"run {run_id} is a finished round of {project}", "a run that no round came of", "keep it: it is small"
+            f"run {run_id} is a finished round of {project}", "a run that did not finish", "keep it: it is small"
         )
     if is_being_trained(folder):
         raise ProjectError(f"run {run_id} is being trained", "a run that has ended", "stop the training first")
@@ -97,7 +97,7 @@ def held(folder: Path) -> Iterator[None]:
         raise CheckpointError(
             f"run {folder.name} is being trained by another process",
             "a run that has stopped",
-            "wait for its end, or stop it there",
+            "wait until it ends, or stop it there",
         ) from error
     try:
         yield

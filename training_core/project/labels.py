@@ -76,14 +76,14 @@ def check_label(tile: Tile, label: NDArray[Any], class_ids: Collection[int]) -> 
     if label.ndim != 2 or label.shape != (tile.height_px, tile.width_px):
         raise size_error(f"the label of {tile.name}", label, tile)
     if label.dtype.kind not in "iu":
-        given = f"the label of {tile.name} holds {label.dtype} numbers"
+        given = f"the label of {tile.name} has {label.dtype} values"
         raise MaskError(given, "whole numbers", "convert it to class ids")
     for value, count in value_counts(label).items():
         if value not in class_ids and value != UNLABELED:
-            given = f"the label of {tile.name} holds the value {value} ({count:,} px), which no class has"
+            given = f"the label of {tile.name} has the value {value} ({count:,} px), which no class has"
             ids = ", ".join(str(class_id) for class_id in sorted(class_ids))
             raise MaskError(
-                given, f"class ids ({ids}) and {UNLABELED} for not labelled", "add a class, or paint it over"
+                given, f"class ids ({ids}), or {UNLABELED} for unannotated", "add the class, or paint over these pixels"
             )
     return label.astype(np.uint8)
 
@@ -120,8 +120,8 @@ def read_history(project: Path, name: str) -> tuple[LabelEdit, ...]:
         return ()
     except (OSError, ValidationError) as cause:
         given = f"{path} is damaged or cannot be read"
-        hint = "move that file away: the label itself is kept, only its history starts anew"
-        raise ProjectError(given, "the list of edits that napari-unisemalign wrote", hint) from cause
+        hint = "move that file away: the label itself is kept, only its history starts again"
+        raise ProjectError(given, "a label history written by napari-unisemalign", hint) from cause
 
 
 def now() -> str:

@@ -1,7 +1,7 @@
 """Text prompts for common tissue words, in the words that pathology language models were trained on.
 
-A class's prompt goes to the text branch (docs/text.md). CONCH and its kind learned from captions of H&E pictures, so a
-prompt names the picture and the tissue. Torch-free: the window and the command line show what is suggested here.
+A class's prompt goes to the text branch (docs/text.md). CONCH and its kind learned from captions of H&E images, so a
+prompt names the image and the tissue. Torch-free: the window and the command line show what is suggested here.
 """
 
 from __future__ import annotations

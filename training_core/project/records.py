@@ -63,7 +63,7 @@ class TissueClass:
 
 @dataclass(frozen=True)
 class Tile:
-    """One picture of the project.
+    """One image of the project.
 
     path: relative to the project with forward slashes when copied, absolute when referenced.
     sha256: of the file's bytes. mpp_um: the pixel size in µm/px that is used, None when unknown.

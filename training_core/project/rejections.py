@@ -1,7 +1,7 @@
-"""Where the user said that a prediction is wrong: rejected/NAME.png, which the pseudo-labels of later rounds heed.
+"""Where the user said that a prediction is wrong: rejected/NAME.png, which the pseudo-labels of later rounds leave out.
 
-What is rejected stays so, over any number of rounds, until it is taken back or labelled: a label is a better answer
-than "not this". The index counts the pixels, so that nobody has to open a picture to know.
+What is rejected stays so, over any number of rounds, until it is cleared or labelled: a label is a better answer
+than "not this". The index counts the pixels, so that nobody has to open an image to know.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ def stage_rejection(change: Transaction, project: Path, tile: Tile, rejection: R
     MaskError: another size than the tile.
     """
     if rejection.values.shape != (tile.height_px, tile.width_px):
-        raise size_error(f"what is rejected of {tile.name}", rejection.values, tile)
+        raise size_error(f"the rejected area of {tile.name}", rejection.values, tile)
     name, pixels = tile.name, int(np.count_nonzero(rejection.values))
     areas = {each: area for each, area in change.index.rejected_areas.items() if each != name}
     if pixels:

@@ -96,7 +96,9 @@ def read_rounds(project: Path) -> tuple[Round, ...]:
         except (OSError, ValidationError) as cause:
             given = f"{path} is damaged or cannot be read"
             raise ProjectError(
-                given, "the record of a round", "move that file away; labels and runs are kept"
+                given,
+                "a record of a round, written by napari-unisemalign",
+                "move that file away; labels and runs are kept",
             ) from cause
     return tuple(rounds)
 

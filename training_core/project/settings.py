@@ -31,10 +31,10 @@ def read_settings(folder: Path) -> dict[str, Any]:
         return {}
     except (OSError, ValueError) as error:
         raise ConfigError(
-            f"{path} cannot be read ({error})", "settings as JSON", "delete the file to go back to the defaults"
+            f"{path} cannot be read ({error})", "settings as JSON", "delete the file to restore the defaults"
         ) from error
     if not isinstance(values, dict):
-        raise ConfigError(f"{path} holds no settings", "sections with keys and values", "delete the file")
+        raise ConfigError(f"{path} has no settings", "sections with keys and values", "delete the file")
     resolve(values, source=str(path))
     values.pop("spec_version", None)
     return flat(values)

@@ -1,4 +1,4 @@
-"""Finding the pictures and masks of a new project, and their names."""
+"""Finding the images and masks of a new project, and their names."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MASK_SUFFIXES = IMAGE_SUFFIXES
 
 
 def find_images(paths: Sequence[Path]) -> list[Path]:
-    """The picture files that `paths` stand for, each once; a folder stands for the pictures and slides in it.
+    """The image files that `paths` stand for, each once; a folder stands for the images and slides in it.
 
     Folders are not searched below their first level, hidden files are skipped, order is natural (2 before 10).
 
@@ -33,13 +33,15 @@ def find_images(paths: Sequence[Path]) -> list[Path]:
             found.append(path)
     if not found:
         given = "no image was given"
-        raise ImageError(given, "files or folders with PNG, TIFF, JPEG or BMP images", "name them after --images")
+        raise ImageError(
+            given, "files or folders with PNG, TIFF, JPEG or BMP images", "choose images, or list them after --images"
+        )
     unique = {path.absolute(): path for path in found}
     return list(unique.values())
 
 
 def check_names(names: Iterable[tuple[str, Path]]) -> None:
-    """Refuse names that two pictures share, also where only upper and lower case differ, and very long ones.
+    """Refuse names that two images share, also where only upper and lower case differ, and very long ones.
 
     Raises
     ------
@@ -49,8 +51,8 @@ def check_names(names: Iterable[tuple[str, Path]]) -> None:
     for name, path in names:
         other = seen.setdefault(name.casefold(), path)
         if other is not path:
-            given = f"{other} and {path} would both be called {name}"
-            raise ImageError(given, "a file name of its own for each image", "rename one of them, or leave one out")
+            given = f"{other} and {path} would both be named {name}"
+            raise ImageError(given, "a unique file name for each image", "rename one of them, or leave one out")
         if len(name.encode()) > _MAX_NAME_BYTES:
             given = f"the name of {path} is {len(name.encode())} bytes long"
             raise ImageError(given, f"at most {_MAX_NAME_BYTES} bytes", "shorten the file name")
@@ -79,7 +81,9 @@ def find_masks(folder: Path, names: Iterable[str]) -> dict[str, Path]:
     if not masks:
         example = get_close_matches(first, by_stem, n=1, cutoff=0.0) or sorted(by_stem)
         given = f"no mask in {folder} has the name of an image (the image is {first}, a mask is {example[0]})"
-        raise MaskError(given, "masks named like their images", f"rename the masks, for example to {first}.png")
+        raise MaskError(
+            given, "masks with the same names as the images", f"rename the masks, for example to {first}.png"
+        )
     return masks
 
 
@@ -104,7 +108,7 @@ def resolve_names(listed: Iterable[str], names: Sequence[str], what: str) -> tup
     if unknown:
         shown = ", ".join(unknown[:3]) + (f" and {len(unknown) - 3} more" if len(unknown) > 3 else "")
         close = get_close_matches(unknown[0], names, n=1)
-        hint = f"did you mean {close[0]}" if close else "check the spelling, or add those images"
+        hint = f"{close[0]}, the closest name" if close else "check the spelling, or add those images"
         raise ProjectError(f"{what} has names without an image: {shown}", "names of the project's images", hint)
     return tuple(resolved)
 
@@ -121,5 +125,5 @@ def _files_in(folder: Path, suffixes: frozenset[str], error: type[ImageError] | 
     files = [path for path in entries if path.suffix.lower() in suffixes and path.is_file()]
     if not files:
         given = f"the folder {folder} has no {noun} file"
-        raise error(given, "PNG, TIFF, JPEG or BMP files", "check the path; folders inside it are not searched")
+        raise error(given, "PNG, TIFF, JPEG or BMP files", "check the path; subfolders are not searched")
     return sorted(files, key=lambda path: natural_key(path.name))

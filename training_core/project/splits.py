@@ -61,6 +61,6 @@ def state_of(index: Index, name: str, predicted_by: str | None) -> TileState:
 
 
 def usable_tiles(project: Project) -> list[Tile]:
-    """The tiles whose pictures are there: all of them are predicted, whatever they are used for in training."""
+    """The tiles whose images are there: all of them are predicted, whatever they are used for in training."""
     missing = set(project.missing_images())
     return [tile for tile in project.tiles if tile.name not in missing]

@@ -133,8 +133,10 @@ class IndexStore:
             with writing(self._folder):
                 self._lock.acquire()
         except Timeout as cause:
-            given = f"another program has been writing to {self._folder} for {_LOCK_TIMEOUT_S:.0f} seconds"
-            raise ProjectError(given, "one writer at a time", "close the other window or wait for its run") from cause
+            given = f"another program has been writing to {self._folder} for {_LOCK_TIMEOUT_S:.0f} s"
+            raise ProjectError(
+                given, "one writer at a time", "close the other window, or wait until its run has ended"
+            ) from cause
         try:
             yield
         finally:
@@ -147,7 +149,7 @@ class IndexStore:
     def _unreadable(self, cause: OSError) -> ProjectError:
         if isinstance(cause, FileNotFoundError | NotADirectoryError):
             given = f"{self._folder} is not a project: it has no {INDEX_NAME}"
-            hint = "check the path, or make a project with: python -m training_core project new DIR --images PATH"
+            hint = "check the path, or create a project with: python -m training_core project new DIR --images PATH"
             return ProjectError(given, "a project folder", hint)
         given = f"{self.path} cannot be read ({cause.strerror or cause})"
         return ProjectError(given, "a project folder that you may read", "check the permissions of the folder")

@@ -40,7 +40,7 @@ def suggest(project: Project, limit: int = 20) -> list[Suggestion]:
 
 def _spread(names: Sequence[str], limit: int) -> list[Suggestion]:
     step = max(1, len(names) // limit)
-    reason = "No training yet: start with tiles from all over the project."
+    reason = "Not trained yet: start with tiles spread over the project."
     return [Suggestion(name, reason) for name in names[::step][:limit]]
 
 
@@ -62,5 +62,5 @@ def _unsure(summaries: Sequence[TileSummary], class_names: Mapping[int, str], li
 
 def _because(summary: TileSummary, class_id: int, class_names: Mapping[int, str]) -> Suggestion:
     name = class_names.get(class_id)
-    where = f", mostly where it says {name}" if name is not None else ""
-    return Suggestion(summary.tile, f"Unsure about {summary.unsure_share:.0%} of the tile{where}.")
+    where = f", mostly where it predicts {name}" if name is not None else ""
+    return Suggestion(summary.tile, f"Low confidence on {100 * summary.unsure_share:.0f} % of the tile{where}.")

@@ -1,4 +1,4 @@
-"""What a run found in each tile, in one file: lists of 10,000 tiles must not open 30,000 pictures."""
+"""What a run found in each tile, in one file: lists of 10,000 tiles must not open 30,000 images."""
 
 from __future__ import annotations
 

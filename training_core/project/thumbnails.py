@@ -1,4 +1,4 @@
-"""Small pictures for the tile list, kept in cache/ under the picture's hash, so that they never go stale."""
+"""Small images for the tile list, kept in cache/ under the image's hash, so that they never go stale."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def thumbnail(project: Path, tile: Tile, image: Callable[[], Rgb8], size_px: int
     try:
         write_png(path, small)
     except StorageError:
-        return small  # a full or read-only disk costs the cache, not the picture
+        return small  # a full or read-only disk costs the cache, not the image
     return small
 
 

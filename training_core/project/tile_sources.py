@@ -1,4 +1,4 @@
-"""What becomes a tile of a new project: picture files, and places on slides."""
+"""What becomes a tile of a new project: image files, and places on slides."""
 
 from __future__ import annotations
 

@@ -100,9 +100,9 @@ def open_checkpoint(run_dir: Path, which: str = "best") -> Checkpoint:
     name = _index(run_dir).get(which)
     if name is None or not (run_dir / "checkpoints" / name / "model.safetensors").is_file():
         raise CheckpointError(
-            f"{run_dir} holds no {which} checkpoint",
+            f"{run_dir} has no {which} checkpoint",
             "a run folder with checkpoints/index.json and the checkpoint that it names",
-            "name a run that has trained at least to its first validation, or train again",
+            "choose a run that has reached its first validation, or train again",
         )
     return Checkpoint(run_dir / "checkpoints" / name)
 
@@ -165,7 +165,7 @@ def _read(path: Path) -> Tensors:
 
 
 def _damaged(path: Path) -> CheckpointError:
-    return CheckpointError(f"{path} is missing or damaged", "a whole checkpoint", "use another run, or train again")
+    return CheckpointError(f"{path} is missing or damaged", "a complete checkpoint", "use another run, or train again")
 
 
 def _index(run_dir: Path) -> dict[str, str]:

@@ -35,7 +35,7 @@ def parse_setting(text: str) -> dict[str, Any]:
         parsed: Any = yaml.safe_load(value)
     except yaml.YAMLError as error:
         raise ConfigError(
-            f"--set {text} has a value that is not readable",
+            f"--set {text} has an unreadable value",
             "a number, text, true, false or a list",
             "put quotes around text",
         ) from error
@@ -62,7 +62,7 @@ def _read(path: Path) -> dict[str, Any]:
         raise ConfigError(
             f"there is no file {path}",
             "a YAML or JSON configuration",
-            "check the path, or leave --config out for the defaults",
+            "check the path, or omit --config to use the defaults",
         ) from error
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(
@@ -74,7 +74,7 @@ def _read(path: Path) -> dict[str, Any]:
         return {}
     if not isinstance(values, dict):
         raise ConfigError(
-            f"{path} holds a {type(values).__name__}",
+            f"{path} contains a {type(values).__name__}",
             "sections with keys and values",
             "compare it with the config.json of a run folder",
         )

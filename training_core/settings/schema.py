@@ -30,28 +30,36 @@ class EncoderConfig(_Section):
 
     name: str = Field(
         "efficientnet_lite0",
-        description="a name that `python -m training_core encoders` lists, or any that timm knows",
+        description="a name listed by `python -m training_core encoders`, or any timm model name",
     )
     weights_path: str | None = Field(
-        None, description="local weights (.safetensors, .pth, .bin); None: the default source"
+        None, description="local weight file (.safetensors, .pth, .bin); None: the default source"
     )
     pretrained: bool = Field(True, description="False: random weights, for tests and benchmarks")
-    offline: bool = Field(False, description="True: never ask the network for weights")
+    offline: bool = Field(False, description="True: never download weights")
     fine_tune: Literal["frozen", "last_blocks", "lora", "whole"] | None = Field(
-        None, description="what of the encoder is trained; None: nothing of a ViT, the whole of a pyramid"
+        None,
+        description="what is trained of the encoder; None: nothing of a ViT, all of an encoder with a "
+        "pyramid of feature maps",
     )
-    last_blocks: int = Field(2, ge=1, description="fine_tune = last_blocks: how many ViT blocks or pyramid stages")
-    lora_rank: int = Field(8, ge=1, description="fine_tune = lora: rank of the adapters in a ViT's attention layers")
+    last_blocks: int = Field(2, ge=1, description="for fine_tune = last_blocks: number of ViT blocks or pyramid stages")
+    lora_rank: int = Field(
+        8, ge=1, description="for fine_tune = lora: rank of the adapters in the attention layers of a ViT"
+    )
     taps: tuple[int, int] | None = Field(
-        None, description="ViT only: 0-based blocks whose tokens are the low and high features; None: the encoder's own"
+        None,
+        description="ViT only: blocks, counted from 0, whose tokens are the low and high features; None: "
+        "the encoder's default",
     )
-    low_channels: int = Field(256, ge=1, description="ViT only: width of the low features after their 1x1 projection")
+    low_channels: int = Field(
+        256, ge=1, description="ViT only: channels of the low features after their 1x1 projection"
+    )
     high_channels: int | None = Field(
-        None, ge=1, description="ViT only: width of the high features; None: 256 with detail, else 2048"
+        None, ge=1, description="ViT only: channels of the high features; None: 256 with detail, else 2048"
     )
     detail: Literal["efficientnet_lite0", "convolutions", "none"] = Field(
         "efficientnet_lite0",
-        description="ViT only: what is trained beside it for detail finer than its patch; the bundled network up to "
+        description="ViT only: trained beside it for detail finer than its patches: the bundled network up to "
         "stride 16, or three convolutions",
     )
 
@@ -60,61 +68,75 @@ class TextConfig(_Section):
     """Where the class text vectors come from."""
 
     encoder: Literal["learned", "conch", "biomedclip", "plip", "quiltnet_b32", "quiltnet_b16", "open_clip"] = Field(
-        "learned", description="learned vectors, or a frozen text tower: a published model's or any of open_clip's"
+        "learned", description="learned vectors, or a frozen text encoder: a published one, or any of open_clip"
     )
-    model_name: str = Field("ViT-B-32", description="open_clip only: the model's name there")
+    model_name: str = Field("ViT-B-32", description="open_clip only: name of the model")
     pretrained: str | None = Field(
-        None, description="open_clip only: which of its published weights, such as laion2b_s34b_b79k"
+        None, description="open_clip only: name of the published weights, such as laion2b_s34b_b79k"
     )
-    weights_path: str | None = Field(None, description="local weights; None: the hub's local cache, else the hub")
+    weights_path: str | None = Field(
+        None, description="local weight file; None: the local Hugging Face cache, else a download"
+    )
     tokenizer_path: str | None = Field(
-        None, description="conch, biomedclip: local tokenizer JSON; None: the conch package, the hub"
+        None,
+        description="conch, biomedclip: local tokenizer file (JSON); None: from the conch package or the "
+        "Hugging Face hub",
     )
-    offline: bool = Field(False, description="True: never ask the hub")
-    context_tokens: int = Field(4, ge=0, le=8, description="learnable context vectors per class (CoOp)")
+    offline: bool = Field(False, description="True: never download weights")
+    context_tokens: int = Field(4, ge=0, le=8, description="learned context vectors per class (CoOp)")
 
 
 class DecoderConfig(_Section):
     """What turns feature maps into class logits."""
 
     name: Literal["auto", "deeplabv3plus", "unet"] = Field(
-        "auto", description="auto: unet where the encoder publishes a pyramid, else deeplabv3plus"
+        "auto", description="auto: unet if the encoder has a pyramid of feature maps, else deeplabv3plus"
     )
-    dilations: tuple[int, int, int] = Field((12, 24, 36), description="deeplabv3plus: rates of the atrous convolutions")
+    dilations: tuple[int, int, int] = Field(
+        (12, 24, 36), description="deeplabv3plus: dilation rates of the atrous convolutions"
+    )
 
 
 class AlignmentConfig(_Section):
     """The shared space of pixels, prototypes and text, and how their similarities are fused."""
 
-    embedding_dim: int = Field(256, ge=8, description="D, width of the space shared by pixels, prototypes and text")
+    embedding_dim: int = Field(
+        256, ge=8, description="D, the dimension of the space shared by pixels, prototypes and text"
+    )
     use_prototypes: bool = Field(True, description="compare pixels with a prototype per class")
     use_text: bool = Field(True, description="compare pixels with a text vector per class")
-    loss: Literal["mse", "cosine", "kl", "none"] = Field("mse", description="pulls prototypes and text together")
+    loss: Literal["mse", "cosine", "kl", "none"] = Field(
+        "mse", description="loss that draws prototypes and text vectors together"
+    )
     prototype_weight: float = Field(0.1, ge=0, description="weight of the prototype similarities in the fused logits")
     text_weight: float = Field(0.1, ge=0, description="weight of the text similarities in the fused logits")
     fusion: Literal["fixed", "learned"] = Field(
-        "fixed", description="learned: both weights from every pixel's embedding, starting at the fixed ones"
+        "fixed",
+        description="fixed weights, or weights learned from the embedding of each pixel, starting at the fixed ones",
     )
-    logit_scale: float = Field(1.0, gt=0, description="factor on the cosines before the softmax of their loss")
+    logit_scale: float = Field(
+        1.0, gt=0, description="factor on the cosine similarities before the softmax of their loss"
+    )
     upsample: Literal["cosines", "features"] = Field(
-        "cosines", description="what is brought to full resolution; features: the released code"
+        "cosines",
+        description="what is upsampled to full resolution: cosine similarities, or features, as in the released code",
     )
 
 
 class LossConfig(_Section):
     """Weights of the terms of the objective (docs/method.md)."""
 
-    labeled: float = Field(1.0, ge=0, description="weight of the labelled tiles")
-    hard: float = Field(0.5, ge=0, description="weight of the classes that the pseudo-labels name")
-    soft: float = Field(0.25, ge=0, description="weight of the pseudo-labels' probabilities")
-    perturbed: float = Field(0.25, ge=0, description="weight of the pseudo-labels where features are disturbed")
-    alignment: float = Field(1.0, ge=0, description="weight of the prototype, text and alignment terms")
+    labeled: float = Field(1.0, ge=0, description="weight of the loss on labelled tiles")
+    hard: float = Field(0.5, ge=0, description="weight of the loss on the classes of the pseudo-labels")
+    soft: float = Field(0.25, ge=0, description="weight of the loss on the class probabilities of the pseudo-labels")
+    perturbed: float = Field(0.25, ge=0, description="weight of the loss on pseudo-labels with perturbed features")
+    alignment: float = Field(1.0, ge=0, description="weight of the prototype, text and alignment losses")
     balance: float | None = Field(
         None,
         ge=0,
         le=1,
-        description="labelled terms: 0, every pixel counts the same; 1, every class; None: 1 where crops are balanced "
-        "(data.balance_classes)",
+        description="class balance in the loss on labelled tiles: 0, each pixel counts equally; 1, each class; "
+        "None: 1 if crops are balanced (data.balance_classes)",
     )
 
 
@@ -122,25 +144,27 @@ class PseudoLabelConfig(_Section):
     """How the unlabelled tiles get their targets."""
 
     enabled: bool = Field(True, description="False: train on the labelled tiles only")
-    hard_target: Literal["weak", "strong"] = Field("weak", description="whose fused argmax is the hard target")
+    hard_target: Literal["weak", "strong"] = Field("weak", description="view whose fused prediction is the hard target")
     mix_partner: Literal["batch", "own"] = Field(
-        "batch", description="CutMix partners: the batch rolled by one, or tiles of their own"
+        "batch", description="CutMix partners: the next image of the batch, or other tiles"
     )
     threshold: Literal["class_max", "mean", "per_class", "fixed"] = Field(
-        "class_max", description="what moves the threshold: the classes' largest or mean confidences, or nothing"
+        "class_max",
+        description="how the threshold adapts: to the largest or the mean confidence of the "
+        "classes, separately per class, or not at all",
     )
     threshold_start: float = Field(
-        0.7, ge=0, le=1, description="confidence from which a pseudo-label counts, at the start"
+        0.7, ge=0, le=1, description="confidence from which a pixel enters the pseudo-label, at the start of training"
     )
-    threshold_momentum: float = Field(0.999, ge=0, le=1, description="how slowly the threshold moves; 1: not at all")
+    threshold_momentum: float = Field(0.999, ge=0, le=1, description="how slowly the threshold adapts; 1: not at all")
 
 
 class AugmentConfig(_Section):
     """How the views of a tile are varied."""
 
-    scale_min: float = Field(0.4, gt=0, description="smallest magnification of a crop, 1: as it is")
-    scale_max: float = Field(1.2, gt=0, description="largest magnification of a crop")
-    rotate: bool = Field(True, description="quarter turns and vertical flips besides the horizontal flip")
+    scale_min: float = Field(0.4, gt=0, description="smallest scale of a crop; 1: unchanged")
+    scale_max: float = Field(1.2, gt=0, description="largest scale of a crop; 1: unchanged")
+    rotate: bool = Field(True, description="quarter turns and vertical flips, in addition to horizontal flips")
     color_jitter_labeled: float = Field(
         0.0, ge=0, le=1, description="strength of colour jitter on labelled tiles, 0 to 1"
     )
@@ -152,51 +176,65 @@ class AugmentConfig(_Section):
 class OptimizerConfig(_Section):
     """Optimiser and learning rates."""
 
-    name: Literal["sgd", "adamw"] = Field("adamw", description="how weights are updated")
+    name: Literal["sgd", "adamw"] = Field("adamw", description="optimisation algorithm")
     encoder_lr: float = Field(5e-4, gt=0, description="learning rate of the encoder")
-    lr: float = Field(1e-3, gt=0, description="learning rate of all the rest")
-    momentum: float = Field(0.9, ge=0, lt=1, description="sgd only: how much of the last step goes into the next")
-    weight_decay: float = Field(1e-4, ge=0, description="how strongly weights are drawn to 0")
-    poly_power: float = Field(0.9, gt=0, description="how the learning rate falls: (1 - progress) to this power")
-    warmup_steps: int = Field(0, ge=0, description="steps over which the learning rate rises at the start")
+    lr: float = Field(1e-3, gt=0, description="learning rate of everything else")
+    momentum: float = Field(
+        0.9, ge=0, lt=1, description="sgd only: share of the previous update that is added to the next"
+    )
+    weight_decay: float = Field(1e-4, ge=0, description="strength of the weight decay")
+    poly_power: float = Field(0.9, gt=0, description="decay of the learning rate: (1 - progress) to this power")
+    warmup_steps: int = Field(0, ge=0, description="steps over which the learning rate rises at the start of training")
 
 
 class ScheduleConfig(_Section):
     """How long to train: minutes before epochs before steps, whichever is set first."""
 
-    steps: int = Field(400, ge=1, description="updates of the network")
-    epochs: int | None = Field(None, ge=1, description="passes over the unlabelled tiles (labelled ones without them)")
-    minutes: float | None = Field(None, gt=0, description="how long; the time that is chosen beside Start goes before")
-    validate_every_steps: int = Field(50, ge=1, description="steps from one validation to the next")
+    steps: int = Field(400, ge=1, description="updates of the weights")
+    epochs: int | None = Field(
+        None, ge=1, description="passes over the unlabelled tiles, or over the labelled ones if there are no others"
+    )
+    minutes: float | None = Field(
+        None, gt=0, description="training time in minutes; a time chosen beside Start overrides it"
+    )
+    validate_every_steps: int = Field(50, ge=1, description="steps between two validations")
     warm_start: bool = Field(
-        True, description="start from the best weights of the project's latest finished run, where it has this network"
+        True, description="start from the best weights of the project's latest finished run, if it has the same network"
     )
     quick_start: bool = Field(
-        True, description="the first overlays come from a light head on frozen features, until the network is as good"
+        True, description="show the first overlays from the pixel classifier, until the network scores as well"
     )
 
 
 class DataConfig(_Section):
     """Crops and batches."""
 
-    crop_px: int = Field(256, ge=32, description="side of the squares that are cut out of tiles")
-    labeled_batch: int = Field(4, ge=1, description="labelled crops in a step")
-    unlabeled_batch: int = Field(4, ge=1, description="unlabelled crops in a step")
-    min_labeled_tiles: int = Field(2, ge=1, description="with fewer labelled tiles no training starts")
+    crop_px: int = Field(256, ge=32, description="side of the square crops, in px")
+    labeled_batch: int = Field(4, ge=1, description="labelled crops per step")
+    unlabeled_batch: int = Field(4, ge=1, description="unlabelled crops per step")
+    min_labeled_tiles: int = Field(2, ge=1, description="smallest number of labelled tiles with which training starts")
     mpp: float | None = Field(
-        None, ge=0.02, le=20, description="um per px that tiles are resampled to; None: the median of the tiles' own"
+        None,
+        ge=0.02,
+        le=20,
+        description="pixel size in µm/px that tiles are resampled to; None: the median of the tiles",
     )
     balance_classes: bool | None = Field(
         None,
-        description="labelled crops lie over each class equally often; None: where there are more than two classes "
-        "or partial labels",
+        description="sample labelled crops so that each class occurs equally often; None: with more than two "
+        "classes or partial labels",
     )
 
 
 class TeacherConfig(_Section):
     """The moving average of the network that makes pseudo-labels and predicts."""
 
-    ema_decay: float = Field(0.99, ge=0, lt=1, description="0: the student is its own teacher, as in the paper")
+    ema_decay: float = Field(
+        0.99,
+        ge=0,
+        lt=1,
+        description="how slowly the teacher follows the network; 0: the network is its own teacher, as in the paper",
+    )
 
 
 WINDOW_PX = 1024
@@ -209,16 +247,24 @@ class InferenceConfig(_Section):
     """The sliding window."""
 
     window_px: int | None = Field(
-        None, ge=32, description="side of the window; None: 1024, for a ViT, whose attention grows with its square, 512"
+        None,
+        ge=32,
+        description="side of the sliding window, in px; None: 1024, or 512 for a ViT, whose "
+        "attention slows down with larger windows",
     )
-    stride_fraction: float = Field(0.75, gt=0, le=1, description="step of the sliding window as a share of the window")
+    stride_fraction: float = Field(
+        0.75, gt=0, le=1, description="step of the sliding window, as a fraction of its side"
+    )
     scale: float | None = Field(
-        None, gt=0, le=4, description="images are resampled by this first; None: what is best on the validation tiles"
+        None,
+        gt=0,
+        le=4,
+        description="prediction scale, by which images are resampled; None: the best one on the validation tiles",
     )
     views: Literal[1, 2, 4, 8] | None = Field(
         None,
-        description="predictions averaged: of the image, 2 or 4 with quarter turns, 8 of its mirror image too; "
-        "None: 4, for a ViT, whose passes are dear, 1",
+        description="views averaged per image: 2 or 4 with quarter turns, 8 with mirror images too; None: 4, or "
+        "1 for a ViT, which is slower",
     )
 
     @property
@@ -236,10 +282,10 @@ class RuntimeConfig(_Section):
     """Where and in which precision to compute."""
 
     device: Literal["auto", "cpu", "cuda", "mps"] = Field(
-        "auto", description="cuda: an NVIDIA card, mps: an Apple one; auto: the fastest there is"
+        "auto", description="cuda: NVIDIA GPU; mps: Apple GPU; auto: the fastest available"
     )
     precision: Literal["auto", "float32", "bfloat16"] = Field(
-        "auto", description="bfloat16: faster and smaller where the device has it; auto: where it pays"
+        "auto", description="bfloat16: faster, with less memory, where supported; auto: where it is faster"
     )
 
 
@@ -249,9 +295,9 @@ class Config(_Section):
     spec_version: Literal[1] = 1
     variant: Literal["best", "paper", "released"] = Field(
         "best",
-        description="our best, the paper as written, or the code its authors released: what all else is by default",
+        description="set of default settings: our best, the paper as written, or the code released by its authors",
     )
-    seed: int = Field(0, ge=0, lt=2**63, description="the number that fixes all chance")
+    seed: int = Field(0, ge=0, lt=2**63, description="random seed, which makes a run repeatable")
     encoder: EncoderConfig = EncoderConfig()
     text: TextConfig = TextConfig()
     decoder: DecoderConfig = DecoderConfig()
@@ -285,7 +331,7 @@ def resolve(user: dict[str, Any] | None = None, *, source: str = "the configurat
         raise _explain(error, source) from error
     except (TypeError, ValueError) as error:
         raise ConfigError(
-            f"{source} holds a value that is not plain data ({error})",
+            f"{source} has a value that is not plain data ({error})",
             "numbers, text, true or false, lists",
             "remove it",
         ) from error
@@ -324,7 +370,7 @@ def _check_together(config: Config, source: str) -> None:
         needed, hint = "at least 2 images in a pass, for batch normalisation", "set data.labeled_batch = 2"
     elif augment.scale_min > augment.scale_max:
         given = f"augment.scale_min = {augment.scale_min} and augment.scale_max = {augment.scale_max}"
-        needed, hint = "a scale_min that is not above scale_max", "exchange the two"
+        needed, hint = "a scale_min that is not above scale_max", "swap the two"
     else:
         return
     raise ConfigError(f"{source} has {given}", needed, hint)
@@ -337,7 +383,7 @@ def _explain(error: ValidationError, source: str) -> ConfigError:
     if first["type"] == "extra_forbidden":
         allowed = sorted(_section_at(location[:-1]).model_fields)
         close = difflib.get_close_matches(location[-1], allowed, n=1)
-        hint = f"did you mean {close[0]}" if close else "remove the key"
+        hint = f"{close[0]}, the closest name" if close else "remove the key"
         return ConfigError(
             f"{source} has the unknown key {key} = {first['input']!r}", f"one of {', '.join(allowed)}", hint
         )

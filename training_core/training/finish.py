@@ -34,7 +34,7 @@ def finish(trainer: Trainer, reason: Reason) -> dict[str, Any]:
         return {}
     messenger, state = trainer.messenger, trainer.progress
     if state.step:
-        messenger.send(Status, message=tr("Looking for the best way to read the network"))
+        messenger.send(Status, message=tr("Choosing prediction settings"))
         trainer.load_best(measure=reason == "budget")  # who stops a run does not want to wait
         trainer.overlays.conclude()
         _predict_all(trainer)

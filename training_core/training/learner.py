@@ -22,7 +22,7 @@ from training_core.training.optimizer import build_optimizer, load_optimizer_ten
 from training_core.training.run_settings import RunSettings
 from training_core.training.schedule import lr_factor
 
-_SMALLER = "a smaller encoder (encoder.name), or less of it to train (encoder.fine_tune)"
+_SMALLER = "a smaller encoder (encoder.name), or train less of it (encoder.fine_tune)"
 
 
 class Learner:
@@ -74,9 +74,9 @@ class Learner:
             self.optimizer.step()
         if not bool(torch.isfinite(result.total.detach())):
             raise ConfigError(
-                f"the loss of step {step + 1} is no finite number",
+                f"the loss of step {step + 1} is not a finite number",
                 "a training that does not diverge",
-                "lower optimizer.lr and optimizer.encoder_lr; checkpoints of earlier steps are kept",
+                "lower optimizer.lr and optimizer.encoder_lr; earlier checkpoints are kept",
             )
         if self.teacher is not None:
             _follow(self.teacher, self.model, config.teacher.ema_decay, None if self.is_warm else step)

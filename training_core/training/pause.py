@@ -21,7 +21,7 @@ def wait_while_paused(messenger: Messenger, step: int, save: Callable[[], None],
         return 0.0
     if distributed.n_processes() > 1:
         messenger.paused = False
-        words = tr("A training in several processes cannot be paused. Stop it and resume it later.")
+        words = tr("Training in several processes cannot be paused. Stop it and resume it later.")
         messenger.send(Warned, message=words)
         return 0.0
     started = time.monotonic()

@@ -31,32 +31,32 @@ def check_ready(project: Project, config: Config) -> Split:
         names = ", ".join(c.name for c in project.classes) or "none"
         raise ProjectError(
             f"the project has {len(project.classes)} class ({names})",
-            "at least 2 classes, so that there is something to tell apart",
-            "add a class, for example one named background",
+            "at least 2 classes to tell apart",
+            "add a class, such as background",
         )
     least = config.data.min_labeled_tiles
     if len(labeled) < least:
         raise ProjectError(
-            f"{len(labeled)} of {len(project.tiles)} tiles are labelled for training"
+            f"{len(labeled)} of {len(project.tiles)} tiles are annotated for training"
             + (f" (the {len(val)} validation tiles do not count)" if val else ""),
-            f"at least {least} labelled tiles",
+            f"at least {least} annotated tiles",
             "paint a few strokes of every class on more tiles"
-            + (", or train on one with --set data.min_labeled_tiles=1" if labeled else ""),
+            + (", or train on one tile (data.min_labeled_tiles = 1)" if labeled else ""),
         )
     painted = sorted(_painted(project, labeled))
     if len(painted) < 2:
         by_id = {c.id: c.name for c in project.classes}
-        one = f"all labels are of one class ({by_id[painted[0]]})" if painted else "the label files are empty or gone"
+        one = f"only {by_id[painted[0]]} is annotated" if painted else "the label files are empty or missing"
         raise ProjectError(
             one,
-            "labels of at least 2 classes, so that there is something to tell apart",
-            "paint some of another class too, for example the background between the structures",
+            "annotations of at least 2 classes",
+            "annotate another class too, for example the background between the structures",
         )
     if config.pseudo_label.enabled and not unlabeled:
         raise ProjectError(
-            "the project has no unlabelled tile, and semi-supervised training learns from those too",
-            "at least 1 tile that is neither labelled nor rejected to the last pixel, and not for validation",
-            "add images, take back a rejection, or train on the labelled tiles only (--supervised-only; in the window: "
+            "the project has no unannotated tile, which semi-supervised training also learns from",
+            "at least 1 tile that is neither annotated nor entirely rejected, and not for validation",
+            "add images, clear a rejection, or train on annotated tiles only (--supervised-only; in the window: "
             "Labelled tiles only)",
         )
     return Split(labeled, unlabeled if config.pseudo_label.enabled else (), val)
@@ -98,15 +98,15 @@ def _on_tiles(project: Project, split: Split) -> Iterable[str]:
     missing = project.missing_images()
     if missing:
         words = ntr(
-            "{count} image cannot be found and is left out: {first}.",
-            "{count} images cannot be found and are left out, first {first}.",
+            "{count} image is missing and left out: {first}.",
+            "{count} images are missing and left out, the first is {first}.",
             len(missing),
         )
         yield words.format(count=len(missing), first=missing[0])
     if not split.val:
         yield tr(
-            "No validation tile: the curve shows the Dice of training tiles, which is too high. "
-            "Set some labelled tiles apart for validation to see how well new tiles will be predicted."
+            "No validation tile: the curve shows the Dice of training tiles, which is optimistic. Use some "
+            "annotated tiles for validation to see how well new tiles are predicted."
         )
 
 
@@ -117,13 +117,13 @@ def _on_pixel_size(tiles: Sequence[Tile], run_mpp: float | None) -> Iterable[str
     sizes = [tile.mpp_um for tile in tiles if tile.mpp_um is not None]
     span = tr(" to ").join(f"{size:.3g}" for size in dict.fromkeys((min(sizes), max(sizes))))
     yield tr(
-        "The tiles have {span} um per pixel. "
-        "This run works at {run_mpp:.3g}, to which {resampled} of {tiles} tiles are resampled; predictions "
-        "are in each tile's own pixels. Another resolution: --set data.mpp=..."
+        "Pixel sizes of the tiles: {span} µm/px. The run works at {run_mpp:.3g} µm/px; {resampled} of {tiles} "
+        "tiles are resampled. Predictions have the pixels of their tile. Set data.mpp to choose another pixel "
+        "size."
     ).format(span=span, run_mpp=run_mpp, resampled=len(resampled), tiles=len(tiles))
     unknown = [tile.name for tile in tiles if tile.mpp_um is None]
     if unknown:
-        words = tr("Used without resampling, because the pixel size is not known: {names}.")
+        words = tr("Used without resampling, because the pixel size is unknown: {names}.")
         yield words.format(names=_listed(unknown))
 
 
@@ -133,13 +133,13 @@ def _on_classes(project: Project, config: Config, learned: set[int], measured: s
         left_out = "" if tissue_class.id in measured else tr(" It is left out of the scores.")
         words = ""
         if tissue_class.id in learned:
-            words = tr("No validation tile has a label of class {name}.") if left_out else ""
+            words = tr("No validation tile has annotations of {name}.") if left_out else ""
         elif tower:
-            words = tr("Class {name} has no label yet: it is trained from its prompt only.")
+            words = tr("Nothing is annotated as {name} yet: the class is trained from its text prompt only.")
         else:
             words = tr(
-                "Class {name} has no label yet: without a text model (text.encoder) nothing says what it looks like, "
-                "so it will not be predicted. Paint some of it, or remove the class."
+                "Nothing is annotated as {name} yet, and without a text encoder (text.encoder) the class cannot be "
+                "learned: it will not be predicted. Annotate some of it, or remove the class."
             )
         if words:
             yield words.format(name=tissue_class.name) + left_out

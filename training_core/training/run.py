@@ -124,7 +124,7 @@ def _built(plan: Plan, compute: Compute, messenger: Messenger, quick: QuickStart
     torch.manual_seed(config.seed)
     messenger.send(Status, message=tr("Loading the encoder"))
     model = build_model(config, plan.classes, encoder=quick.hand_over() if quick else None)
-    messenger.send(Status, message=tr("Reading the labels"))
+    messenger.send(Status, message=tr("Reading labels"))
     pool = _tile_pool(plan)
     run_dir = request.resume
     if run_dir is None and distributed.is_first():
@@ -182,7 +182,7 @@ def _restore(plan: Plan, trainer: Trainer) -> None:
         atomic_write(trainer.run_dir / "config.json", plan.config.model_dump_json(indent=1).encode())
     provenance = json.loads((trainer.run_dir / "provenance.json").read_text(encoding="utf-8"))
     if provenance["labels_sha256"] != trainer.pool.label_hash():
-        words = tr("The labels have changed since this run started; it goes on with the new ones.")
+        words = tr("The labels have changed since this run started; training continues with the new ones.")
         trainer.messenger.send(Warned, message=words)
 
 
@@ -196,16 +196,16 @@ def _go_on_from_the_run_before(plan: Plan, trainer: Trainer) -> None:
         learner.warm_up_from(earlier)
         if distributed.is_first():
             record_origin(trainer.run_dir, str(before))
-        trainer.messenger.send(Status, message=tr("Going on from run {run}").format(run=before))
+        trainer.messenger.send(Status, message=tr("Starting from the weights of run {run}").format(run=before))
 
 
 def _check_same_classes(run_dir: Path, classes: Sequence[TissueClass]) -> None:
     trained = read_run(run_dir)[1]
     if [c.id for c in trained] != [c.id for c in classes]:
         raise CheckpointError(
-            f"run {run_dir.name} was trained for {', '.join(c.name for c in trained)}, "
-            f"but the project has {', '.join(c.name for c in classes)} now",
-            "the classes that the run started with",
+            f"run {run_dir.name} was trained for the classes {', '.join(c.name for c in trained)}, but the "
+            f"project now has {', '.join(c.name for c in classes)}",
+            "the classes with which the run started",
             "start a new run",
         )
 
@@ -214,7 +214,7 @@ def _check_budget_left(trainer: Trainer) -> None:
     state, run_dir = trainer.progress, trainer.run_dir
     if trainer.budget.progress(state.step, state.elapsed_s) >= 1:
         raise ConfigError(
-            f"run {run_dir.name} has used its whole budget ({state.step} steps)",
-            "a larger budget to go on with",
-            f"--resume {run_dir.name} --set schedule.steps={2 * state.step}, or --minutes with more minutes in all",
+            f"run {run_dir.name} has used up its training budget ({state.step} steps)",
+            "a larger budget to continue with",
+            f"--resume {run_dir.name} --set schedule.steps={2 * state.step}, or --minutes with more minutes in total",
         )

@@ -53,7 +53,7 @@ class RunSettings:
         """Windows of this side have worked, and are used from now on."""
         inference = self._config.inference.model_copy(update={"window_px": window_px})
         self._config = self._config.model_copy(update={"inference": inference})
-        self._record(f"There was not enough memory to predict in windows of more than {window_px} px.")
+        self._record(f"Not enough memory to predict in windows larger than {window_px} px.")
 
     def _record(self, change: str) -> None:
         record_change(self._run_dir, self._config, self._progress.step, change)

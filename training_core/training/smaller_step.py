@@ -84,10 +84,10 @@ def step_changed(before: Config, after: Config) -> str:
     old, new, both = before.data, after.data, after.pseudo_label.enabled
     changes = []
     if (old.labeled_batch, old.unlabeled_batch) != (new.labeled_batch, new.unlabeled_batch):
-        words = tr("{now} labelled crops a step instead of {then}")
+        words = tr("{now} labelled crops per step instead of {then}")
         if both:
             words = tr(
-                "{now} labelled and {now_unlabeled} unlabelled crops a step instead of {then} and {then_unlabeled}"
+                "{now} labelled and {now_unlabeled} unlabelled crops per step instead of {then} and {then_unlabeled}"
             )
         changes.append(
             words.format(
@@ -100,8 +100,8 @@ def step_changed(before: Config, after: Config) -> str:
     if old.crop_px != new.crop_px:
         changes.append(tr("crops of {now} instead of {then} px").format(now=new.crop_px, then=old.crop_px))
     return tr(
-        "There was not enough memory for a training step, so it goes on with {changes}; nothing that "
-        "was learned is lost. Close other programs before the next run, or choose a smaller encoder."
+        "Not enough memory for a training step: training continues with {changes}, and nothing learned so far "
+        "is lost. Close other programs before the next run, or choose a smaller encoder."
     ).format(changes=tr(" and ").join(changes))
 
 
@@ -113,5 +113,5 @@ def no_smaller_step(config: Config, words: str) -> MemoryLimitError:
         f"{data.crop_px} px ({words.splitlines()[0][:200]})",
         "memory for one training step",
         "close other programs, choose a smaller encoder (encoder.name) or train on a machine with more memory; "
-        "checkpoints of earlier steps are kept",
+        "earlier checkpoints are kept",
     )

@@ -169,7 +169,7 @@ def test_labels_are_not_cleaned_and_numbers_are_checked(
     project = make_project()
     command = ["export", str(project.path), "-o", str(tmp_path / "out")]
     assert main([*command, "--min-object", "20"]) == 2
-    assert "labels are exported as they are" in capsys.readouterr().err
+    assert "annotations are exported as they are" in capsys.readouterr().err
     assert main([*command, "--content", "merged", "--split", "-2"]) == 2
     assert "split_px is -2" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()

@@ -145,7 +145,7 @@ def test_torchrun_shares_out_the_images(run_folder: Path, tmp_path: Path) -> Non
         env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("3 images predicted") == 1
+    assert done.stdout.count("predictions of 3 images") == 1
     assert len(list((tmp_path / "out").glob("*.prediction.png"))) == 3
     assert read_mask(tmp_path / "out" / "image_1.prediction.png").shape == (65, 80)
 
@@ -187,7 +187,7 @@ def test_the_parts_say_what_their_own_logits_say(
     assert (found[Branch.TEXT] != found[Branch.PROTOTYPES]).any()
     monkeypatch.setattr(predict, "STREAM_ABOVE_MPX", 0.005)
     assert main([*command[:4], str(tmp_path / "large"), "--branches"]) == 2
-    assert "leave --branches out" in capsys.readouterr().err
+    assert "leave out --branches" in capsys.readouterr().err
 
 
 def test_a_branch_that_is_off_has_no_part(tmp_path: Path, tiny_model: Callable[..., UniSemAlign]) -> None:

@@ -289,7 +289,7 @@ def test_resume_on_the_command_line(
     run = Path(result["run"])
     before = files(project.path)
     error = fails(capsys, "train", str(project.path), "--resume", run.name)
-    assert "whole budget (30 steps)" in error
+    assert "training budget (30 steps)" in error
     assert "schedule.steps=60" in error
     assert files(project.path) == before
     assert main(["train", str(project.path), "--resume", run.name, "--set", "schedule.steps=31", "--json", "-"]) == 0
@@ -348,14 +348,14 @@ def test_what_evaluate_refuses(
     assert "the value 7" in fails(capsys, *evaluate(trained, classes="class 0=0,class 3=3"))
     assert "stroma" in fails(capsys, *evaluate(trained, classes="class 0=0,class 3=3,stroma=7"))
     only = "unlabelled=0,unlabelled=3,unlabelled=7,class 0=1"
-    assert "no pixel of the masks has a class" in fails(capsys, *evaluate(trained, classes=only))
+    assert "the masks have no pixel of a class" in fails(capsys, *evaluate(trained, classes=only))
     _, result, _, folder = trained
     small = tmp_path / "masks"
     small.mkdir()
     Image.fromarray(np.zeros((40, 40), np.uint8)).save(small / "a_1.png")
     arguments = ["evaluate", result["run"], "--images", str(folder / "images"), "--masks", str(small)]
     assert "is 40 x 40 px" in fails(capsys, *arguments, "--classes", CLASSES)
-    assert "a folder is where a file should be" in fails(capsys, *evaluate(trained, "--json", str(tmp_path)))
+    assert "there is a folder where a file is needed" in fails(capsys, *evaluate(trained, "--json", str(tmp_path)))
     arguments[1] = str(tmp_path)
     assert "is not a run folder" in fails(capsys, *arguments, "--classes", CLASSES)
 
@@ -399,7 +399,7 @@ def test_what_predict_refuses(
     assert "absent.png" in fails(capsys, "predict", result["run"], str(tmp_path / "absent.png"), *out)
     assert "is not a run folder" in fails(capsys, "predict", str(tmp_path), image, *out)
     (tmp_path / "file").write_text("")
-    assert "a file is where a folder should be" in fails(
+    assert "there is a file where a folder is needed" in fails(
         capsys, "predict", result["run"], image, "-o", str(tmp_path / "file")
     )
     assert not (tmp_path / "out").exists()
@@ -414,7 +414,7 @@ def test_a_run_without_a_checkpoint_predicts_nothing(
     for name in ("config.json", "provenance.json"):
         (run / name).write_bytes((Path(result["run"]) / name).read_bytes())
     image = str(project.image_path("u_1"))
-    assert "holds no best checkpoint" in fails(capsys, "predict", str(run), image, "-o", str(tmp_path / "out"))
+    assert "has no best checkpoint" in fails(capsys, "predict", str(run), image, "-o", str(tmp_path / "out"))
 
 
 def test_ids_after_a_class_was_removed(

@@ -163,7 +163,7 @@ def test_the_command_line(runs: Runs, small_settings: Path) -> None:
     images = runs.project.path.parent / "images"
     predicted = start(2, "predict", run, images, "-o", runs.folder / "out", module=True)
     assert predicted.returncode == 0, predicted.stderr
-    assert re.findall(r"(\d+) images predicted .* by 2 processes", predicted.stdout) == ["9"]
+    assert re.findall(r"Wrote the predictions of (\d+) images .*, with 2 processes", predicted.stdout) == ["9"]
     assert len(list((runs.folder / "out").glob("*.prediction.png"))) == 9
 
 
@@ -172,7 +172,7 @@ def test_a_batch_that_cannot_be_shared_is_refused(runs: Runs, small_settings: Pa
     arguments = ("train", runs.project.path, "--config", small_settings, "--set", "data.labeled_batch=3")
     ended = start(2, *arguments, module=True)
     assert ended.returncode != 0
-    assert "data.labeled_batch = 3 is shared by 2 processes. Needed: a multiple of 2" in ended.stderr
+    assert "data.labeled_batch = 3 cannot be shared evenly by 2 processes. Needed: a multiple of 2" in ended.stderr
     assert set(runs.project.runs_dir.iterdir()) == before
 
 

@@ -274,7 +274,9 @@ def test_the_run_s_pixel_size_is_the_user_s_else_the_coarser_median() -> None:
 
 
 def test_pixel_sizes_too_far_apart_are_refused_by_name() -> None:
-    with pytest.raises(ImageError, match=r"tile far has 4 um per pixel, and the run works at 0\.5.*0\.1 to 2\.5"):
+    with pytest.raises(
+        ImageError, match=r"tile far has a pixel size of 4 µm/px, but the run works at 0\.5 µm/px.*0\.1 to 2\.5"
+    ):
         choose_run_mpp([tile(0.5), tile(0.5), tile(4.0, "far")], None)
     with pytest.raises(ImageError, match="tile near"):
         choose_run_mpp([tile(0.05, "near")], 0.5)

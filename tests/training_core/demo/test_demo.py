@@ -175,7 +175,7 @@ def test_strokes_fit_into_small_places() -> None:
 def test_the_command_makes_compartments_with_painted_tiles(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = ["demo", str(tmp_path / "d"), "--kind", "compartments", "--tiles", "4"]
     assert main([*command, "--painted", "3"]) == 2
-    assert "3 painted tiles" in capsys.readouterr().err
+    assert "3 annotated tiles" in capsys.readouterr().err
     assert not (tmp_path / "d").exists()
     assert main([*command, "--painted", "2"]) == 0
     assert len(Project.open(tmp_path / "d").labeled_names()) == 2

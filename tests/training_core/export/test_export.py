@@ -80,7 +80,7 @@ def test_the_projects_own_folders_are_never_exported_into(make_project: MakeProj
     project = make_project()
     before = (project.path / "labels" / "a_1.png").read_bytes()
     for own in (project.path, project.path / "labels", project.path / "images" / "masks"):
-        with pytest.raises(ProjectError, match="holds the project's own files"):
+        with pytest.raises(ProjectError, match="contains the project's own files"):
             export_masks(project, own)
     assert (project.path / "labels" / "a_1.png").read_bytes() == before
     assert not (project.path / "classes.json").exists()

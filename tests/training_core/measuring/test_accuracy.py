@@ -231,7 +231,7 @@ def test_failed_seeds_are_recorded_and_overwritten_when_asked(
     assert main([*command[:-1], out, "--seeds", "2", "--set", "data.min_labeled_tiles=50"]) == 1
     record = read_record(tmp_path / "out" / "record.json")
     assert [entry["status"] for entry in record["seeds"]] == ["failed", "failed"]
-    assert "at least 50 labelled tiles" in record["seeds"][1]["error"]
+    assert "at least 50 annotated tiles" in record["seeds"][1]["error"]
     assert record["summary"] == {}
     assert "seed 0 failed" in (tmp_path / "out" / "record.md").read_text()
     assert "Seed 1 failed" in capsys.readouterr().err
@@ -317,7 +317,7 @@ def test_documented_results_have_the_words_of_the_report(path: Path) -> None:
 
 def test_what_is_no_record_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "record.json"
-    with pytest.raises(ConfigError, match="not the record"):
+    with pytest.raises(ConfigError, match="not a benchmark record"):
         read_record(path)
     path.write_text('{"spec_version": 99, "plan": {}}')
     with pytest.raises(ConfigError, match="newer version"):

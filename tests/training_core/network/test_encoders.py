@@ -134,7 +134,10 @@ class TestBundled(EncoderContract):
         for wrong, said in [
             ({"x.weight": torch.ones(2, 3)}, "f has 1 tensors.*Needed: 3 tensors"),
             (right | {"y.bias": torch.ones(4)}, "y.bias of shape 4.*shape 3"),
-            ({k: right[k] for k in ("x.weight", "y.running_mean", "y.bias")}, "y.running_mean in the place of b.bias"),
+            (
+                {k: right[k] for k in ("x.weight", "y.running_mean", "y.bias")},
+                "y.running_mean where b.bias is expected",
+            ),
         ]:
             with pytest.raises(WeightsError, match=said):
                 by_position(wrong, names, Path("f"), NEED)
@@ -172,7 +175,7 @@ class TestTimmPyramid(EncoderContract):
 
     @pytest.mark.parametrize("name", ["swin_tiny_patch4_window7_224", "beit_base_patch16_224", "visformer_tiny"])
     def test_networks_without_a_pyramid(self, name: str) -> None:
-        with pytest.raises(ConfigError, match=f"{name}, from which timm gives no pyramid.*resnet101"):
+        with pytest.raises(ConfigError, match=f"{name}, for which timm gives no pyramid.*resnet101"):
             build_encoder(config(name, pretrained=False))
 
 

@@ -498,7 +498,7 @@ class TestWhatIsMissing:
             branch_of(family)
         (tmp_path / "packages" / "conch").mkdir()
         importlib.invalidate_caches()
-        with pytest.raises(WeightsError, match=rf"another package of that name.*{needed}"):
+        with pytest.raises(WeightsError, match=rf"another package of the same name.*{needed}"):
             branch_of(family)
         given = replace(family, config={**family.config, "tokenizer_path": str(tmp_path / "tokenizer.json")})
         assert branch_of(given)().shape == (3, DIM)

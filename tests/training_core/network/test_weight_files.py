@@ -165,7 +165,7 @@ def test_truncated_files(tmp_path: Path, ending: str, zipped: bool) -> None:
         (torch.zeros(1), "holds a Tensor, not a state dict"),
         ({"epoch": 3, "lr": 0.1}, "holds no named tensors (it has epoch, lr)"),
         ({}, "it has nothing"),
-        ({"state_dict": {"a": Unsafe()}}, "is not opened, because they could run code"),
+        ({"state_dict": {"a": Unsafe()}}, "which could run code, so it is not opened"),
     ],
 )
 def test_files_without_a_state_dict(tmp_path: Path, content: Any, said: str) -> None:

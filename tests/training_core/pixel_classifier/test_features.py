@@ -291,11 +291,11 @@ def test_what_the_labels_lack_is_said(make_project: MakeProject) -> None:
     labels = {name: project.label(name) for name in ("a_1", "a_2")}
     for name, label in labels.items():
         project.write_label(name, np.where(label == 1, label, 255), LabelSource.PAINTED)
-    with pytest.raises(ProjectError, match=r"all labels are of one class \(class 1\)"):
+    with pytest.raises(ProjectError, match=r"only class 1 is annotated"):
         painter_of(project).fit("u_1")
     for name, label in labels.items():
         project.write_label(name, np.full_like(label, 255), LabelSource.PAINTED)
-    with pytest.raises(ProjectError, match="no tile is labelled for training yet"):
+    with pytest.raises(ProjectError, match="no tile is annotated for training yet"):
         painter_of(project).fit("u_1")
 
 

@@ -88,10 +88,14 @@ def test_the_shown_tile_is_painted_before_training_and_stays_while_the_network_i
     prediction = read_mask(Path(overlay.prediction))
     assert set(np.unique(prediction)) == {0, 3}
     assert (prediction == read_mask(tmp_path / "masks" / "u_1.png")).mean() > 0.8
-    stays = [text for text in said(events) if text.startswith("The overlay stays that of the quick start: validation")]
+    stays = [
+        text
+        for text in said(events)
+        if text.startswith("The overlay still comes from the pixel classifier: the network has a validation")
+    ]
     assert len(stays) == len(of(Validated, events)) == 2
     warnings = [event.message for event in of(Warned, events)]
-    assert sum("The network is not yet as good as the quick start" in text for text in warnings) == 1
+    assert sum("The network does not yet score as well as the pixel classifier" in text for text in warnings) == 1
     (run_dir,) = project.runs_dir.iterdir()
     assert not (run_dir / "overlays").exists()
 
@@ -147,7 +151,9 @@ def test_a_missing_picture_costs_the_quick_start_not_the_run(
     project = make_project(unlabeled=3)
     project.image_path("u_3").unlink()
     events = run(project, quick(small_config, steps=1), show="u_3")
-    assert any(text.startswith("No quick start: ") and "u_3 is not at" in text for text in said(events))
+    assert any(
+        text.startswith("No overlay from the pixel classifier: ") and "u_3 is not at" in text for text in said(events)
+    )
     assert not of(OverlayReady, events)
 
 
@@ -185,11 +191,14 @@ def test_the_network_takes_over_when_it_is_as_good_and_stays_as_good(make_projec
     assert judge._bar is not None
     assert judge.show("u_2", 60)  # still the head's business
     assert judge.may_show(100, scores(judge._bar))
-    assert said(events)[-1].startswith("From now on the overlay is the network's: validation Dice ")
+    assert said(events)[-1].startswith("The overlay now comes from the network: validation Dice ")
     assert not judge.show("u_1", 110)
     assert judge.may_show(150, scores(99.0))
     assert not judge.may_show(200, scores(98.0))
-    assert said(events)[-1] == "The overlay stays that of an earlier step: validation Dice 98.0 % against 99.0 %."
+    assert (
+        said(events)[-1]
+        == "The overlay still comes from an earlier step: the network has a validation Dice of 98.0 %, below 99.0 %."
+    )
     judge.conclude(scores(98.0))
     assert not of(Warned, events)
 
@@ -199,7 +208,7 @@ def test_without_validation_tiles_the_network_takes_over_after_some_steps(make_p
     assert judge.show("u_1", 0)
     assert not judge.may_show(50, scores(99.0))  # training Dice says nothing
     assert judge.may_show(STEPS_WITHOUT_VALIDATION, None)
-    assert "there is no validation tile" in said(events)[-1]
+    assert "without validation tiles" in said(events)[-1]
     assert not judge.show("u_2", STEPS_WITHOUT_VALIDATION + 1)
     assert judge.may_show(STEPS_WITHOUT_VALIDATION + 50, scores(1.0))
 
@@ -211,7 +220,7 @@ def test_with_nothing_painted_there_is_nothing_to_judge(make_project: MakeProjec
         project.write_label(name, np.where(label == 1, 1, 255), LabelSource.PAINTED)
     judge, events = started(project)
     assert not judge.show("u_1", 0)
-    assert "all labels are of one class" in said(events)[-1]
+    assert "only class 1 is annotated" in said(events)[-1]
     assert judge.may_show(5, None)
     assert judge.may_show(50, scores(1.0))
     assert not judge.show("u_1", 51)
@@ -265,7 +274,7 @@ def test_round_two_goes_on_showing_round_one_until_the_network_is_as_good(
     bar = summary["val"]["mDice"]
     assert not second.may_show(5, None)
     assert not second.may_show(50, scores(bar - 1))
-    assert said(events)[-1].startswith("The overlay stays that of the run before: validation")
+    assert said(events)[-1].startswith("The overlay still comes from the previous run: the network has a validation")
     assert second.may_show(100, scores(bar + 1))
 
 

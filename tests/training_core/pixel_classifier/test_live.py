@@ -79,14 +79,14 @@ def test_every_stroke_is_answered(live: Callable[..., Live], make_project: MakeP
     assert Path(first.prediction) == project.path / "cache" / "live" / "u_1.prediction.png"
     before = read_mask(Path(first.prediction))
     assert set(np.unique(before)) == {0, 3}
-    assert "labels of 2 tiles" in process.next("status").message
+    assert "annotations of 2 tiles" in process.next("status").message
     assert process.show("u_2").tile == "u_2"
 
     label = np.full((96, 96), 255, np.uint8)
     label[30:60] = np.where(before[30:60] == 3, 0, 3)  # the user knows better
     project.write_label("u_1", label, LabelSource.PAINTED)
     answer = process.show("u_1")
-    assert "labels of 3 tiles" in process.next("status").message
+    assert "annotations of 3 tiles" in process.next("status").message
     after = read_mask(Path(answer.prediction))
     assert (after != before).mean() > 0.1
     assert (after[30:60] == label[30:60]).mean() > (before[30:60] == label[30:60]).mean()
@@ -104,10 +104,10 @@ def test_what_is_missing_is_a_sentence_and_the_process_goes_on(
     nothing = np.full_like(truth, 255)
     project.write_label("a_1", nothing, LabelSource.PAINTED)
     process = live(project.path)
-    assert process.next("status").message == "Live: waiting for a stroke."
+    assert process.next("status").message == "Live preview: waiting for a stroke."
     for label, tile, words in (
-        (nothing, "u_1", "no tile is labelled for training yet"),
-        (np.where(truth == 1, truth, 255), "u_1", "all labels are of one class (class 1)"),
+        (nothing, "u_1", "no tile is annotated for training yet"),
+        (np.where(truth == 1, truth, 255), "u_1", "only class 1 is annotated"),
         (truth, "absent", "no tile absent"),
     ):
         project.write_label("a_1", label, LabelSource.PAINTED)

@@ -239,7 +239,7 @@ def test_a_full_disk_is_said_and_leaves_nothing(
 
 def test_a_pixel_size_far_from_the_runs_is_refused(tiny_model: TinyModel, tmp_path: Path) -> None:
     write_tiled(tmp_path / "a.tif", 300, 300)
-    with pytest.raises(ImageError, match="um per pixel"):
+    with pytest.raises(ImageError, match="µm/px"):
         stream_image(predictor_of(tiny_model(3).eval()), tmp_path / "a.tif", tmp_path / "o.ome.zarr", mpp_um=10.0)
     assert not (tmp_path / "o.ome.zarr").exists()
 

@@ -105,7 +105,7 @@ def test_the_command_asks_what_the_pixels_become(project: Project, capsys: pytes
     assert main(["project", "remove-class", path, "Stroma"]) == 2
     assert "2 tiles, 1,920 pixels" in capsys.readouterr().err
     assert main(["project", "remove-class", path, "strom", "--unlabel"]) == 2
-    assert "did you mean stroma" in capsys.readouterr().err
+    assert "Try: stroma, the closest name" in capsys.readouterr().err
     assert main(["project", "remove-class", path, "stroma", "--into", "class 1"]) == 0
     assert "2 labels changed" in capsys.readouterr().out
     assert (Project.open(project.path).label("u_1")[20:30] == 1).all()

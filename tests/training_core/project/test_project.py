@@ -178,7 +178,7 @@ def test_referenced_images_move_along_or_are_named(tmp_path: Path, make_project:
     assert again.image("u_1").shape == (96, 96, 3)
     (there / "images" / "u_1.png").unlink()
     assert again.missing_images() == ("u_1",)
-    with pytest.raises(ProjectError, match="put the file back"):
+    with pytest.raises(ProjectError, match="restore the file"):
         again.image("u_1")
 
 

@@ -68,7 +68,7 @@ def test_train_has_them_says_so_and_other_settings_go_before(
     config, started = trained(project)
     assert (config["data"]["crop_px"], config["schedule"]["steps"]) == (64, 2)
     assert set(started["project_settings"]) >= {"data.crop_px = 64", "schedule.quick_start = false"}
-    assert "With the project's own settings: data.crop_px = 64, " in capsys.readouterr().err
+    assert "Settings from the project: data.crop_px = 64, " in capsys.readouterr().err
     file = tmp_path / "more.yaml"
     file.write_text("{data: {crop_px: 48}, alignment: {embedding_dim: 24}}")
     config, started = trained(project, "--config", str(file), "--set", "data.crop_px=32")

@@ -70,7 +70,8 @@ def test_the_least_sure_tiles_come_first_and_the_classes_in_doubt_take_turns(pro
     )
     assert [s.tile for s in suggest(project)] == ["tile_01", "real_ihc", "tile_02"]
     assert (
-        suggest(project)[1].reason == f"Unsure about 20% of the tile, mostly where it says {project.classes[1].name}."
+        suggest(project)[1].reason
+        == f"Low confidence on 20 % of the tile, mostly where it predicts {project.classes[1].name}."
     )
     project.write_label("tile_01", np.zeros((512, 512), np.uint8), LabelSource.PAINTED)
     assert [s.tile for s in suggest(project)] == ["tile_02", "real_ihc"]

@@ -164,11 +164,11 @@ def test_a_state_that_is_no_object_is_damage(tmp_path: Path) -> None:
 
 
 def test_no_checkpoint_yet(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="holds no best checkpoint"):
+    with pytest.raises(CheckpointError, match="has no best checkpoint"):
         checkpoints.open_checkpoint(tmp_path)
     save(tmp_path, 1)
     shutil.rmtree(tmp_path / "checkpoints" / "step_000001")
-    with pytest.raises(CheckpointError, match="holds no last checkpoint"):
+    with pytest.raises(CheckpointError, match="has no last checkpoint"):
         checkpoints.open_checkpoint(tmp_path, "last")
 
 

@@ -70,8 +70,8 @@ def test_an_unknown_key_is_named_with_its_value_the_allowed_ones_and_the_nearest
     text = message(resolve, {"optimizer": {"learning_rate": 0.1}})
     assert "optimizer.learning_rate = 0.1" in text
     assert "encoder_lr, lr, momentum" in text
-    assert "did you mean seed" in message(resolve, {"sed": 3})
-    assert "did you mean validate_every_steps" in message(resolve, {"schedule": {"validate_every_step": 3}})
+    assert "seed, the closest name" in message(resolve, {"sed": 3})
+    assert "validate_every_steps, the closest name" in message(resolve, {"schedule": {"validate_every_step": 3}})
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,11 @@ def test_a_variant_s_epochs_give_way_to_steps() -> None:
 def test_files_that_are_no_configuration(tmp_path: Path) -> None:
     assert "there is no file" in message(load, tmp_path / "absent.yaml")
     bad = tmp_path / "bad.yaml"
-    for content, says in ((b"a: [1", "not readable"), (b"\xff\xfe\x00", "not readable"), (b"[1, 2]", "holds a list")):
+    for content, says in (
+        (b"a: [1", "not readable"),
+        (b"\xff\xfe\x00", "not readable"),
+        (b"[1, 2]", "contains a list"),
+    ):
         bad.write_bytes(content)
         assert says in message(load, bad)
     bad.write_text("schedule: {stepps: 3}")

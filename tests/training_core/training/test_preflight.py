@@ -67,12 +67,12 @@ def no_unlabelled_image(make_project: MakeProject, tmp_path: Path) -> Project:
 
 
 CASES: list[tuple[Any, str, str]] = [
-    (no_label, "0 of 5 tiles are labelled", "at least 2 labelled tiles"),
-    (one_labelled_tile, "1 of 5 tiles are labelled", "min_labeled_tiles=1"),
-    (only_validation_labelled, "the 2 validation tiles do not count", "at least 2 labelled tiles"),
-    (labels_of_one_class, "all labels are of one class (class 1)", "at least 2 classes"),
+    (no_label, "0 of 5 tiles are annotated", "at least 2 annotated tiles"),
+    (one_labelled_tile, "1 of 5 tiles are annotated", "data.min_labeled_tiles = 1"),
+    (only_validation_labelled, "the 2 validation tiles do not count", "at least 2 annotated tiles"),
+    (labels_of_one_class, "only class 1 is annotated", "at least 2 classes"),
     (one_class, "the project has 1 class (class 0)", "at least 2 classes"),
-    (no_unlabelled_image, "no unlabelled tile", "--supervised-only"),
+    (no_unlabelled_image, "no unannotated tile", "--supervised-only"),
 ]
 
 
@@ -137,7 +137,7 @@ def test_label_files_that_are_gone_are_an_error_not_a_crash(
         path = project.path / "labels" / f"{name}.png"
         assert read_mask(path).shape == (96, 96)
         path.unlink()
-    with pytest.raises(ProjectError, match="the label files are empty or gone"):
+    with pytest.raises(ProjectError, match="the label files are empty or missing"):
         check_ready(project, small_config())
 
 
@@ -193,10 +193,10 @@ def test_mixed_pixel_sizes_are_settled_said_and_those_unknown_are_named(
     config = small_config()
     assert settle(project, check_ready(project, config), config).data.mpp == 0.5
     resampled, unknown = notes(project, config)
-    assert "0.25 to 0.5 um per pixel" in resampled
-    assert "works at 0.5, to which 2 of 5 tiles" in resampled
-    assert unknown.endswith("not known: u_2.")
-    assert "works at 0.4, to which 4 of 5 tiles" in notes(project, small_config(data={"mpp": 0.4}))[0]
+    assert "0.25 to 0.5 µm/px" in resampled
+    assert "works at 0.5 µm/px; 2 of 5 tiles" in resampled
+    assert unknown.endswith("unknown: u_2.")
+    assert "works at 0.4 µm/px; 4 of 5 tiles" in notes(project, small_config(data={"mpp": 0.4}))[0]
 
 
 def test_equal_and_unknown_pixel_sizes_need_no_words(
@@ -217,7 +217,7 @@ def test_a_pixel_size_too_far_from_the_others_ends_before_anything_is_written(
     project = with_mpp(make_project(), a_1=0.5, a_2=0.5, u_1=0.5, u_2=8.0)
     before = contents(project.path)
     assert main(["train", str(project.path), "--config", str(small_settings)]) == 2
-    assert "tile u_2 has 8 um per pixel" in capsys.readouterr().err
+    assert "tile u_2 has a pixel size of 8 µm/px" in capsys.readouterr().err
     assert contents(project.path) == before
     config = small_config()
     with pytest.raises(ImageError, match="u_2"):
@@ -228,23 +228,24 @@ def test_a_class_without_labels_is_allowed_and_named(make_project: MakeProject, 
     project = make_project()
     project.add_class("necrosis")
     (learned,) = notes(project, small_config())
-    assert "Class necrosis has no label yet" in learned
-    assert "without a text model" in learned
+    assert "Nothing is annotated as necrosis yet" in learned
+    assert "without a text encoder" in learned
     assert learned.endswith("left out of the scores.")
     tower = {"encoder": "open_clip", "weights_path": "tower.safetensors"}
     (prompted,) = notes(project, small_config(text=tower))
     assert prompted == (
-        "Class necrosis has no label yet: it is trained from its prompt only. It is left out of the scores."
+        "Nothing is annotated as necrosis yet: the class is trained from its text prompt only. "
+        "It is left out of the scores."
     )
     (unused,) = notes(project, small_config(text=tower, alignment={"use_text": False}))
-    assert "without a text model" in unused
+    assert "without a text encoder" in unused
 
 
 def test_a_class_that_validation_lacks_or_training_lacks_is_told_apart(
     make_project: MakeProject, small_config: MakeConfig
 ) -> None:
     project = make_project(ids=(0, 1, 2), val=1)
-    for names, expected in ((["v_1"], ["No validation tile has a label of class class 2."]), (["a_1", "a_2"], [])):
+    for names, expected in ((["v_1"], ["No validation tile has annotations of class 2."]), (["a_1", "a_2"], [])):
         for name in names:
             label = project.label(name)
             label[label == 2] = 255
@@ -255,5 +256,5 @@ def test_a_class_that_validation_lacks_or_training_lacks_is_told_apart(
     label[0, 0] = 2
     project.write_label("v_1", label, LabelSource.PAINTED)
     (learned,) = notes(project, small_config())
-    assert "Class class 2 has no label yet" in learned
+    assert "Nothing is annotated as class 2 yet" in learned
     assert "left out" not in learned  # it is measured, on the validation tile

@@ -255,7 +255,7 @@ def test_an_image_of_another_pixel_size_is_read_at_the_runs(finished: Finished) 
     assert result.prediction.shape == image.shape[:2]
     assert np.array_equal(result.confidence, expected.confidence)
     assert not np.array_equal(result.confidence, predictor.predict(image).confidence)
-    with pytest.raises(ImageError, match=r"has 5 um per pixel, and the run works at 0\.5"):
+    with pytest.raises(ImageError, match=r"has a pixel size of 5 µm/px, but the run works at 0\.5"):
         predictor.predict(image, 5.0)
 
 
@@ -468,7 +468,7 @@ def test_resumes_that_cannot_be(make_project: MakeProject, small_config: MakeCon
     longer = {"steps": 4, "validate_every_steps": 2}
     before = snapshot(project.path)
     for changed, error, says in (
-        (config, ConfigError, "whole budget"),
+        (config, ConfigError, "training budget"),
         (small_config(schedule=longer, alignment={"embedding_dim": 24}), CheckpointError, "does not fit"),
         (small_config(schedule=longer, decoder={"name": "deeplabv3plus"}), CheckpointError, "does not fit"),
     ):
@@ -676,7 +676,7 @@ def test_a_run_that_diverges_says_so(make_project: MakeProject, small_config: Ma
     """With a rate that no network survives; what was learned before stays."""
     config = small_config(optimizer={"name": "sgd", "lr": 1e18, "encoder_lr": 1e18}, schedule={"steps": 50})
     listener = Listener()
-    with pytest.raises(UserError, match=r"no finite number.*optimizer\.lr"):
+    with pytest.raises(UserError, match=r"not a finite number.*optimizer\.lr"):
         listener.run(make_project(), config)
     assert all(np.isfinite(v) for event in listener.of(StepDone) for v in event.losses.values())
 

@@ -91,7 +91,9 @@ def test_training_goes_on_with_less_and_says_so(squeezed: Squeezed) -> None:
     ended = squeezed.ended
     assert ended.code == 0, ended.error
     warned = [event.message for event in ended.of(Warned)]
-    assert "4 labelled and 4 unlabelled crops a step instead of 8 and 8; nothing that was learned is lost" in warned[0]
+    assert (
+        "4 labelled and 4 unlabelled crops per step instead of 8 and 8, and nothing learned so far is lost" in warned[0]
+    )
     assert "Close other programs" in warned[0]
     assert [event.step for event in ended.of(StepDone)] == [1, 2, 3]
     assert ended.of(RunFinished)[0].steps == 3
@@ -150,7 +152,7 @@ def test_prediction_takes_smaller_windows(squeezed: Squeezed, tmp_path: Path) ->
     with_all = load_predictor(squeezed.run).predict(pixels).confidence
     ended = limited("predict", squeezed.run, 220, tmp_path / "image.npy", tmp_path / "out.npy")
     assert ended.code == 0, ended.error
-    assert "not enough memory to predict in windows of 1024 px, so windows of 512 px are used" in ended.error
+    assert "Not enough memory for windows of 1024 px: windows of 512 px are used instead" in ended.error
     assert int(ended.out) <= 512
     confidence = np.load(tmp_path / "out.npy")
     assert confidence.shape == (1024, 1024)
@@ -167,7 +169,7 @@ def test_a_slide_is_begun_anew_with_smaller_windows(squeezed: Squeezed, tmp_path
     tifffile.imwrite(tmp_path / "slide.tif", pixels, photometric="rgb", tile=(256, 256))
     ended = limited("stream", squeezed.run, 220, tmp_path / "slide.tif", tmp_path / "slide.ome.zarr")
     assert ended.code == 0, ended.error
-    assert "not enough memory to predict in windows of 1024 px, so windows of 512 px are used" in ended.error
+    assert "Not enough memory for windows of 1024 px: windows of 512 px are used instead" in ended.error
     assert int(ended.out) <= 512
     level = zarr.open_array(tmp_path / "slide.ome.zarr" / "0", mode="r")
     assert level.shape[-2:] == (1024, 1024)

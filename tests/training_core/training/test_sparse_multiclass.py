@@ -124,7 +124,7 @@ def test_sparse_strokes_of_many_classes_teach_more_than_chance(trained: Trained)
 @pytest.mark.slow
 def test_the_class_without_labels_is_warned_of_and_left_out_of_the_scores(trained: Trained) -> None:
     (warning,) = [message for message in trained.warnings if "necrosis" in message]
-    assert "no label yet" in warning
+    assert "Nothing is annotated as necrosis yet" in warning
     assert "left out of the scores" in warning
     assert trained.summary["absent_classes"] == ["necrosis"]
     (last,) = [json.loads(line) for line in (trained.run / "metrics.jsonl").read_text().splitlines()]
@@ -137,7 +137,7 @@ def test_the_run_records_the_pixel_size_and_predicts_in_each_tile_s_own(trained:
     config = json.loads((trained.run / "config.json").read_text())
     assert config["data"]["mpp"] == 0.5
     assert config["data"]["balance_classes"] is True
-    assert any("0.25 to 0.5 um per pixel" in message for message in trained.warnings)
+    assert any("0.25 to 0.5 µm/px" in message for message in trained.warnings)
     for tile in trained.project.tiles:
         prediction = read_mask(trained.run / "predictions" / f"{tile.name}.prediction.png")
         assert prediction.shape == (tile.height_px, tile.width_px)

@@ -60,7 +60,9 @@ def test_the_second_round_starts_where_the_first_ended(make_project: MakeProject
     second = run(project, config)
 
     assert provenance(second)["started_from"] == run_dir(first).name
-    assert f"Going on from run {run_dir(first).name}" in [e.message for e in second if isinstance(e, Status)]
+    assert f"Starting from the weights of run {run_dir(first).name}" in [
+        e.message for e in second if isinstance(e, Status)
+    ]
     start, best = validated(second)[0], next(e for e in reversed(validated(first)) if e.is_best)
     assert start.step == 0
     assert start.mdice == pytest.approx(best.mdice)

@@ -93,7 +93,7 @@ def check_masks(items: Sequence[Item], what: str) -> None:
     """
     for item in items:
         if item.mask is None:
-            raise MaskError(f"{item.image} is {what} and has no mask", "a mask with the image's name", LAYOUTS)
+            raise MaskError(f"{item.image} is {what} without a mask", "a mask with the same name as the image", LAYOUTS)
 
 
 def _first_with_images(folders: Sequence[Path], named: Path) -> list[Item]:

@@ -17,7 +17,7 @@ RECORD = "record.json"
 CONFIG = "config.json"
 MARKDOWN = "record.md"
 DATA = "data"
-"""The drawn tissue, which is drawn before anything else; only the demo has it."""
+"""The synthetic tissue, which is drawn before anything else; only the demo has it."""
 PROJECT = "project"
 LOGS = "logs"
 FIGURES = (
@@ -34,7 +34,7 @@ Record = dict[str, Any]
 
 
 def open_record(out: Path, plan: dict[str, Any], *, overwrite: bool) -> Record | None:
-    """The record to go on with, or None for a new one; with `overwrite`, what an earlier benchmark left is removed.
+    """The record to continue with, or None for a new one; with `overwrite`, what an earlier benchmark left is removed.
 
     Raises
     ------
@@ -44,7 +44,7 @@ def open_record(out: Path, plan: dict[str, Any], *, overwrite: bool) -> Record |
         return None
     path = out / RECORD
     if not path.is_file():
-        given = f"{out} is not empty and holds no benchmark"
+        given = f"{out} is not empty and has no benchmark record"
         raise ConfigError(given, "a new or empty folder", "choose another one with --out")
     if overwrite:
         for name in (RECORD, CONFIG, MARKDOWN):
@@ -56,8 +56,8 @@ def open_record(out: Path, plan: dict[str, Any], *, overwrite: bool) -> Record |
     different = [key for key, value in plan.items() if record["plan"].get(key) != value]
     if different:
         raise ConfigError(
-            f"{out} holds the record of a benchmark with other {' and '.join(different)}",
-            "the same command, to go on, or another folder",
+            f"{out} has the record of a benchmark with a different {' and '.join(different)}",
+            "the same command, to continue it, or another folder",
             "choose another folder with --out, or replace that record with --overwrite",
         )
     return record
@@ -75,10 +75,10 @@ def read_record(path: Path) -> Record:
         whole = isinstance(record["plan"], dict)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(
-            f"{path} is not the record of a benchmark, or is damaged", f"a {RECORD} of this version", "check the path"
+            f"{path} is not a benchmark record, or is damaged", f"a {RECORD} of this version", "check the path"
         ) from error
     if not whole:
-        raise ConfigError(f"{path} is the record of no benchmark", f"a {RECORD} with its plan", "run it again")
+        raise ConfigError(f"{path} is not a benchmark record", f"a {RECORD} with its plan", "run the benchmark again")
     return FORMAT.up_to_date(record, path)
 
 

@@ -94,7 +94,7 @@ def run_benchmark(bench: Benchmark, seeds: int, out: Path, display: Display, *, 
             entry = {"seed": seed, "status": "new"}
             record["seeds"].append(entry)
         if entry["status"] == "done":
-            display.say(f"Seed {seed} is done already.")
+            display.say(f"Seed {seed} is already done.")
             continue
         display.say(f"Seed {seed} ({seed + 1} of {seeds})")
         _run_seed(bench, project, entry, out, display, save=lambda: records.write_record(out, record))
@@ -141,8 +141,8 @@ def _plan(bench: Benchmark, hashes: dict[str, list[dict[str, str | None]]]) -> d
 def _new_record(bench: Benchmark, plan: dict[str, Any], hashes: dict[str, list[dict[str, str | None]]]) -> Record:
     notes = [departure(bench.dataset.target, bench.ratio, bench.split)]
     if not bench.dataset.test:
-        notes.append("There were no test images: only the validation images were scored, on which the best checkpoint "
-                     "was chosen. These figures cannot be set beside published ones.")  # fmt: skip
+        notes.append("There are no test images. The validation images were scored, on which the best checkpoint "
+                     "was chosen: do not compare these figures with published ones.")  # fmt: skip
     return {
         "spec_version": records.FORMAT.version,
         "label": bench.label,
@@ -159,7 +159,7 @@ def _new_record(bench: Benchmark, plan: dict[str, Any], hashes: dict[str, list[d
 
 
 def _project(bench: Benchmark, out: Path) -> Path:
-    """The project that all seeds train on, made where it is not there yet. Pictures stay where they are."""
+    """The project that all seeds train on, made where it is not there yet. Images stay where they are."""
     path = out / records.PROJECT
     if path.is_dir():
         return path

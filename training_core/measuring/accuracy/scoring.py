@@ -74,7 +74,7 @@ class _SetScore:
     def as_json(self) -> dict[str, Any]:
         scores, objects, names = self._confusion.scores(), self._objects.scores(), self._names
         if scores is None:
-            raise MaskError("the masks of a set hold no labelled pixel", "masks with classes", "check the masks")
+            raise MaskError("the masks of a set have no labelled pixel", "masks with classes", "check the masks")
         return {
             "mDice": scores.mdice,
             "mJaccard": scores.mjaccard,
@@ -96,7 +96,7 @@ def _measure(predictor: Predictor, dataset: Dataset, item: Item, min_object_um2:
         raise MaskError(
             f"mask {item.mask} is {mask.shape[1]} x {mask.shape[0]} px",
             f"the size of its image, {image.shape[1]} x {image.shape[0]} px",
-            "take both from the same source",
+            "use an image and a mask from the same source",
         )
     truth = map_mask(item.mask, mask, dataset.mask_values)
     started = time.monotonic()

@@ -54,7 +54,10 @@ def departure(target: str, ratio: int, split: Split) -> str | None:
     sizes = (len(split.labeled), len(split.unlabeled), len(split.val))
     if published is None or sizes == published:
         return None
-    return f"The split has {_sizes(sizes)} images, the published one {_sizes(published)}: not the published experiment."
+    return (
+        f"The split has {_sizes(sizes)} images, the published one {_sizes(published)}: this is not the "
+        "published experiment."
+    )
 
 
 def _sizes(sizes: tuple[int, int, int]) -> str:
@@ -83,7 +86,7 @@ def _read(path: Path, names: Sequence[str]) -> tuple[str, ...]:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise ProjectError(
-            f"the list {path} cannot be read", "a text file with one image name a line", "check the file"
+            f"the list {path} cannot be read", "a text file with one image name per line", "check the file"
         ) from error
     return resolve_names([line.strip() for line in lines if line.strip()], names, f"the list {path}")
 
@@ -93,7 +96,7 @@ def _check_apart(split: Split, folder: Path) -> None:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         given = f"the lists in {folder} have {twice[0]} in two of them"
-        raise ProjectError(given, "each image in one list", "take it out of one of them")
+        raise ProjectError(given, "each image in one list only", "remove it from one of them")
 
 
 def _missing(target: str, folder: Path, ratio: int) -> ProjectError:
@@ -101,6 +104,6 @@ def _missing(target: str, folder: Path, ratio: int) -> ProjectError:
     files = " and ".join(f"{target}_{10 if ratio == 100 else ratio}_{kind}.txt" for kind in kinds)
     return ProjectError(
         f"{folder} does not hold the lists of the published split",
-        f"{files} there, each with one image name a line (train_17)",
-        "take the names from the code that the paper's authors released",
+        f"{files} there, each with one image name per line (train_17)",
+        "copy the names from the code released by the authors of the paper",
     )

@@ -1,4 +1,4 @@
-"""Drawn tissue of seven classes as a data set with its own splits: everybody can run the benchmark without any data.
+"""Synthetic tissue of seven classes with its own splits: anyone can run the benchmark without downloading data.
 
 Tiles of three scanners, three sizes and two pixel sizes, which each file states itself.
 """

@@ -76,4 +76,4 @@ def _ask(commands: IO[str], events: IO[str], tile: str) -> None:
 
 
 def _no_answer(why: str) -> ConfigError:
-    return ConfigError(f"the live process gave no overlay: {why}", "a process that answers", "other --set")
+    return ConfigError(f"the live preview gave no overlay: {why}", "a process that answers", "other settings (--set)")

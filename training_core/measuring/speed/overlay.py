@@ -82,7 +82,9 @@ def _until_overlay(project: Project, tile: str, settings: list[str]) -> tuple[fl
 
 
 def _no_overlay(why: str) -> ConfigError:
-    return ConfigError(f"the training ended before its first overlay: {why}", "a training that starts", "other --set")
+    return ConfigError(
+        f"the training ended before its first overlay: {why}", "a training that starts", "other settings (--set)"
+    )
 
 
 def _mdice(project: Project, tile: str, prediction: Path) -> float:

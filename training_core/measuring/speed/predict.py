@@ -90,7 +90,7 @@ def _bare_seconds(predictor: Predictor, side: int) -> float:
 
 
 def _write_image(path: Path, side_px: int) -> None:
-    """A tiled TIFF of drawn tissue, never whole in memory."""
+    """A tiled TIFF of synthetic tissue, never whole in memory."""
     tiles = [draw_glands(0, number).picture for number in range(4)]
 
     def content() -> Iterator[Rgb8]:

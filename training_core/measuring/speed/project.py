@@ -43,7 +43,7 @@ def _times(path: Path, repeats: int, when: str) -> dict[str, float]:
 
 
 def _make(path: Path, count: int) -> None:
-    """A project whose pictures are links to one file: only their number matters here."""
+    """A project whose images are links to one file: only their number matters here."""
     (path / "images").mkdir(parents=True)
     first = path / "images" / "first.png"
     write_png(first, np.full((_SIDE_PX, _SIDE_PX, 3), 200, np.uint8))

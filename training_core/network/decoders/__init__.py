@@ -27,7 +27,7 @@ def build_decoder(config: DecoderConfig, channels: Sequence[int], strides: Seque
     if not is_pyramid:
         raise ConfigError(
             f"decoder.name = 'unet' with an encoder of {len(channels)} feature maps",
-            "an encoder with at least 3 feature maps of falling resolution",
+            "an encoder with at least 3 feature maps of decreasing resolution",
             "set decoder.name=deeplabv3plus, which every encoder supports",
         )
     return UNet(channels, strides, n_classes)

@@ -41,7 +41,7 @@ def build_encoder(config: EncoderConfig) -> Encoder:
     if config.weights_path is not None and not config.pretrained:
         raise ConfigError(
             "the configuration has both encoder.weights_path and encoder.pretrained = false (random weights)",
-            "one of them",
+            "only one of them",
             "remove encoder.pretrained to load the file",
         )
     path = Path(config.weights_path).expanduser() if config.weights_path is not None else None

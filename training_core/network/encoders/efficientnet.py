@@ -46,7 +46,7 @@ def by_position(
     for (name, target), (own_name, tensor) in zip(names.items(), weights.items(), strict=True):
         check_shape(own_name, tensor, target, path, need)
         if name.rpartition(".")[2] != own_name.rpartition(".")[2]:  # a weight is never a running mean of the same size
-            raise WeightsError(f"{path} has {own_name} in the place of {name}", need.file, need.hint)
+            raise WeightsError(f"{path} has {own_name} where {name} is expected", need.file, need.hint)
     return dict(zip(names, weights.values(), strict=True))
 
 
@@ -127,7 +127,7 @@ def _keeps_its_word(encoder: PyramidEncoder) -> bool:
 
 def _no_pyramid(name: str) -> ConfigError:
     return ConfigError(
-        f"the configuration has encoder.name = {name}, from which timm gives no pyramid of feature maps",
+        f"the configuration has encoder.name = {name}, for which timm gives no pyramid of feature maps",
         "efficientnet_lite0, uni, a timm VisionTransformer, or a timm model with maps of growing stride",
         "encoder.name = resnet101 or another convolutional network",
     )

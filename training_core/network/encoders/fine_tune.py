@@ -84,8 +84,8 @@ def add_adapters(trunk: nn.Module, rank: int) -> None:
     ]
     if not layers:
         raise ConfigError(
-            "the configuration has encoder.fine_tune = lora, and an encoder without attention layers",
-            "a vision transformer, whose attention layers take the adapters",
+            "the configuration has encoder.fine_tune = lora for an encoder without attention layers",
+            "a vision transformer (ViT), whose attention layers get the adapters",
             "encoder.fine_tune = last_blocks",
         )
     for parent, name, linear in layers:

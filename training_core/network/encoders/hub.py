@@ -39,7 +39,7 @@ class HubSource:
     @property
     def access(self) -> str:
         """Who may download, as a listing says it."""
-        return f"gated: {self.page}" if self.gated else "open" if self.repo else "a file of your own"
+        return f"gated: {self.page}" if self.gated else "open" if self.repo else "your own file"
 
     @property
     def file(self) -> str:
@@ -82,8 +82,8 @@ class HubSource:
             raise WeightsError(
                 f"the weights of {self.repo} are not on this machine, and offline mode is on",
                 self.need.file,
-                f"where there is a network, {self.need.hint}; or copy the folder {cached} of another machine's hub "
-                f"cache into {constants.HF_HUB_CACHE}",
+                f"with internet access, {self.need.hint}; or copy the folder {cached} from the hub cache of "
+                f"another computer into {constants.HF_HUB_CACHE}",
             )
         for name in self.files:
             try:
@@ -109,7 +109,7 @@ def timm_source(name: str) -> HubSource:
 
 def _reason(repo: str, error: Exception) -> str:
     if isinstance(error, GatedRepoError):
-        return f"{_PAGE}/{repo} refused access ({_status(error)}): it is open only to accounts that were granted access"
+        return f"{_PAGE}/{repo} refused access ({_status(error)}): it is open only to accounts with granted access"
     if isinstance(error, RepositoryNotFoundError):
         return f"{_PAGE}/{repo} does not exist or is open only to signed-in accounts ({_status(error)})"
     if isinstance(error, HfHubHTTPError):

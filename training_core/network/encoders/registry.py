@@ -37,7 +37,7 @@ class EncoderSpec:
 
     key: the name in the configuration. license: of the weights, as their publisher names it. cell_px: a ViT's patch
     or a pyramid's finest stride, None where only building it would tell. taps: 0-based blocks of a ViT whose tokens
-    are the low and the high features. mpp_um: the resolutions in um per px that the publisher states for the
+    are the low and the high features. mpp_um: the resolutions in µm/px that the publisher states for the
     pretraining; empty where none is stated. options: beside the name, what timm.create_model needs.
     """
 

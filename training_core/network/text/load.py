@@ -45,7 +45,7 @@ def load_tower_text(config: TextConfig, classes: Sequence[NamedClass], dim: int)
     tower = _tower(config)
     if tower.uses_transformers and importlib.util.find_spec("transformers") is None:
         raise WeightsError(
-            f"the text side of {tower.weights.model} needs the transformers package, which is not installed",
+            f"the text encoder of {tower.weights.model} needs the transformers package, which is not installed",
             "the transformers package",
             'pip install "napari-unisemalign[text]", or another text.encoder',
         )
@@ -79,15 +79,15 @@ def _tower(config: TextConfig) -> TextTower:
             tags = open_clip.list_pretrained_tags_by_model(config.model_name)
             raise WeightsError(
                 "text.encoder is open_clip, but neither text.weights_path nor text.pretrained is given",
-                f"weights of {config.model_name}: a local file, or which of those on the hub",
+                f"weights of {config.model_name}: a local file, or the name of published weights",
                 f"set text.weights_path to an open_clip checkpoint of {config.model_name} (open_clip_model.safetensors "
                 "or open_clip_pytorch_model.bin)"
-                + (f", or text.pretrained to one of {', '.join(tags)}, to take it from the hub" if tags else ""),
+                + (f", or text.pretrained to one of {', '.join(tags)}, to download them from the hub" if tags else ""),
             )
     if config.tokenizer_path is not None and tower.tokenizer is None:
         raise ConfigError(
             f"the configuration has text.tokenizer_path = {config.tokenizer_path}",
-            f"no such path: open_clip brings the tokenizer of {tower.weights.model}",
+            f"no tokenizer path: open_clip includes the tokenizer of {tower.weights.model}",
             "remove text.tokenizer_path",
         )
     return tower
@@ -112,9 +112,9 @@ def _tokenizer(tower: TextTower, config: TextConfig) -> Tokenizer:
     # As with weights: errors of several libraries, and one way out.
     except Exception as error:
         raise WeightsError(
-            f"the tokenizer of {tower.weights.model} could not be had ({type(error).__name__})",
-            f"the tokenizer {name} of the Hugging Face hub in its local cache, or a network",
-            f"run `hf download {name} --include '*.json' --include '*.model' --include '*.txt'` with a network",
+            f"the tokenizer of {tower.weights.model} could not be loaded ({type(error).__name__})",
+            f"the tokenizer {name} in the local Hugging Face cache, or internet access",
+            f"run `hf download {name} --include '*.json' --include '*.model' --include '*.txt'` with internet access",
         ) from error
     return transformers_tokenizer(found)
 
@@ -144,5 +144,5 @@ def _check_vocabulary(module: nn.Module, words: Prompts, tower: TextTower, confi
             f"the tokenizer {config.tokenizer_path or 'that was found'} gives token {largest}, "
             f"but {tower.weights.model} has {table.num_embeddings} tokens",
             tower.tokenizer.need.file if tower.tokenizer is not None else "the model's own tokenizer",
-            tower.tokenizer.need.hint if tower.tokenizer is not None else "choose the model of the weights",
+            tower.tokenizer.need.hint if tower.tokenizer is not None else "choose the model that the weights belong to",
         )

@@ -39,7 +39,7 @@ class TextFile(HubSource):
             return Need(f"a file with the {self.holds} of {self.model}", f"set {self.setting} to the file")
         by_hand = f"download {self.file} from {self.page} and set {self.setting} to the file"
         if self.setting is None:
-            by_hand = f"run `hf download {self.repo} {self.file}` where there is a network"
+            by_hand = f"run `hf download {self.repo} {self.file}` with internet access"
         access = f"request access at {self.page}, then sign in (`hf auth login` or HF_TOKEN), or "
         hint = access + by_hand if self.gated else by_hand
         return Need(f"{self.file}, the {self.holds} of {self.model}, from {self.page}", hint)
@@ -76,7 +76,7 @@ class PackagedFile:
         for folder in (spec.submodule_search_locations or ()) if spec is not None else ():
             if (file := Path(folder) / self.path).is_file():
                 return file
-        what = "is not installed" if spec is None else f"has no {self.path}: it is another package of that name"
+        what = "is not installed" if spec is None else f"has no {self.path}: it is another package of the same name"
         raise WeightsError(f"the Python package {self.module} {what}", self.need.file, self.need.hint)
 
 

@@ -103,7 +103,7 @@ def prompts(tokenizer: Tokenizer, classes: Sequence[NamedClass], places: int, co
     if len(tokenizer.encode(f"{_PLACE} {_PLACE}")) != 2:
         raise WeightsError(
             f"the tokenizer does not give one token for the word {_PLACE}",
-            "the text model's own tokenizer, in whose vocabulary common words are",
+            "the text model's own tokenizer, whose vocabulary has common words",
             "correct or remove text.tokenizer_path",
         )
     marks = len(tokenizer.before) + len(tokenizer.after)
