@@ -6,8 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from napari_unisemalign.actions import ACTIONS, Action, Menu
-from napari_unisemalign.commands import PLUGIN, function_name
+from napari_unisemalign.actions import ACTIONS, PLUGIN, Action, Menu, function_name
 from napari_unisemalign.shortcuts import SECTION
 from training_core.io import atomic_write
 from training_core.io.slides import SLIDE_SUFFIXES

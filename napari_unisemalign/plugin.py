@@ -11,6 +11,7 @@ from qtpy.QtCore import QTimer
 
 from napari_unisemalign.controller import Controller
 from napari_unisemalign.controllers.drops import may_become_project, project_folder
+from napari_unisemalign.handlers import perform
 from napari_unisemalign.layers import SAMPLE_KEY, class_colormap, to_layer
 from napari_unisemalign.user_folders import sample_folder
 from napari_unisemalign.widgets.panel import Panel
@@ -28,7 +29,11 @@ class UniSemAlign(Panel):
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__()
-        self.controller = Controller(napari_viewer, self)
+        self.controller = Controller(napari_viewer, self, self.perform)
+
+    def perform(self, action_id: str) -> bool:
+        """Do this of `ACTIONS`, or say why it is not possible now; returns whether it was done."""
+        return perform(action_id, self.controller)
 
 
 def panel_in(viewer: Viewer) -> UniSemAlign:
