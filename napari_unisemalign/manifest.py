@@ -50,7 +50,7 @@ def text() -> str:
 
 def _entry_points() -> list[dict[str, str]]:
     named = (
-        ("panel", "Label, train, correct", "UniSemAlign"),
+        ("panel", "Label, train, correct", "UniSemAlignPanel"),
         ("read_project", "Open a UniSemAlign project folder", "get_reader"),
         ("sample", "Open the UniSemAlign sample project", "sample"),
     )

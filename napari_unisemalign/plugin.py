@@ -24,7 +24,7 @@ NO_LAYERS: list[Any] = [(None,)]
 """How a reader says that it has read the path and has no layer to add."""
 
 
-class UniSemAlign(Panel):
+class UniSemAlignPanel(Panel):
     """The dock widget."""
 
     def __init__(self, napari_viewer: Viewer) -> None:
@@ -36,12 +36,12 @@ class UniSemAlign(Panel):
         return perform(action_id, self.controller)
 
 
-def panel_in(viewer: Viewer) -> UniSemAlign:
+def panel_in(viewer: Viewer) -> UniSemAlignPanel:
     """The panel docked in this viewer; docked now where there is none."""
     for widget in viewer.window.dock_widgets.values():
-        if isinstance(widget, UniSemAlign):
+        if isinstance(widget, UniSemAlignPanel):
             return widget
-    panel = UniSemAlign(viewer)
+    panel = UniSemAlignPanel(viewer)
     viewer.window.add_dock_widget(panel, name=DOCK_NAME, area="right").show()
     return panel
 

@@ -73,7 +73,7 @@ def test_opening_a_project_folder_opens_the_panel(
     viewer = make_napari_viewer(show=True)
     for _ in range(2):
         viewer.open(str(project.path), plugin="napari-unisemalign")
-    panels = [each for each in viewer.window.dock_widgets.values() if isinstance(each, plugin.UniSemAlign)]
+    panels = [each for each in viewer.window.dock_widgets.values() if isinstance(each, plugin.UniSemAlignPanel)]
     assert len(panels) == 1
     assert panels[0].controller.session.project.path == project.path
     assert {TILE, LABELS} <= {layer.name for layer in viewer.layers}
