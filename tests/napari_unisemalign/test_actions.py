@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+import pytest
 from napari.utils.notifications import notification_manager
 from npe2 import PluginManifest
 from qtpy.QtCore import Qt
@@ -14,6 +15,8 @@ from napari_unisemalign import manifest
 from napari_unisemalign.actions import ACTIONS, BY_ID, Menu
 from napari_unisemalign.handlers import HANDLERS
 from training_core.project import Project
+
+pytestmark = pytest.mark.binding
 
 
 def press(viewer: Any, key: Qt.Key, modifier: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> None:

@@ -18,6 +18,8 @@ from napari_unisemalign.shortcuts import Shortcuts, canonical
 from training_core.base.errors import ConfigError
 from training_core.project import Project
 
+pytestmark = pytest.mark.binding
+
 ALT = Qt.KeyboardModifier.AltModifier
 NONE = Qt.KeyboardModifier.NoModifier
 

@@ -21,6 +21,8 @@ from napari_unisemalign.widgets.new_project import NewProjectDialog
 from training_core.io import write_png
 from training_core.project import UNLABELED, Project
 
+pytestmark = pytest.mark.binding
+
 
 @pytest.fixture
 def images(project: Project) -> Path:

@@ -296,6 +296,7 @@ def test_a_damaged_overlay_is_a_notification(window: Any, predicted_project: Pro
 # --- the look --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.binding
 @pytest.mark.parametrize("theme", ["dark", "light"])
 def test_nothing_is_cut_off(window: Any, predicted_project: Project, theme: str) -> None:
     viewer, driver, _answers = window

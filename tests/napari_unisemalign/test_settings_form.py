@@ -19,6 +19,8 @@ from training_core.project.settings import SETTINGS_NAME, read_settings
 from training_core.settings.form_fields import flat
 from training_core.settings.schema import Config
 
+pytestmark = pytest.mark.binding
+
 
 @pytest.fixture
 def form(window: Any, project: Project) -> Any:

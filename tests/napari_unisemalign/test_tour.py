@@ -13,6 +13,8 @@ from napari_unisemalign.controllers.tiles import TilesController
 from napari_unisemalign.controllers.tour import STOPS
 from training_core.project import Project
 
+pytestmark = pytest.mark.binding
+
 
 def click(button: Any) -> None:
     assert button.isEnabled()
