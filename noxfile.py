@@ -20,6 +20,7 @@ VENV = ROOT / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
 RUN_OUTPUT = ROOT / "run-output"
 WINDOW_TESTS = "tests/napari_unisemalign"
+OTHER_BINDINGS = ("pyqt6", "pyside6")  # beside PyQt5, the default; PySide6 is the one in napari's own bundle
 
 # What a bare Debian 12 lacks for Qt 5, Qt 6 and OpenGL: a virtual display, Mesa, Qt's xcb libraries, a font.
 # Checked there with ldd: what Qt's wheels still miss beside these belongs to sound, Wayland and GTK.
@@ -74,15 +75,28 @@ def run(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def tests(session: nox.Session) -> None:
-    """All tests on PyQt5, then the window's tests again on PyQt6. Arguments go to pytest: nox -s tests -- -k export."""
+    """All tests on PyQt5; of the window's, those marked `binding` also on PyQt6 and PySide6.
+
+    Arguments go to pytest: nox -s tests -- -k export.
+    """
     install_system_packages(session)
     install(session, "pyqt5", "slides", "test")
     # Two runs, as the trainer and the window are two processes: Triton crashes when it is loaded after Mesa's OpenGL.
     whole_files = ("--dist", "loadfile")  # what a file's tests share, such as a trained run, is made once
     run_pytest(session, "pyqt5", "tests", f"--ignore={WINDOW_TESTS}", *whole_files)
     run_pytest(session, "pyqt5", WINDOW_TESTS, "--dist", "worksteal")
-    install(session, "pyqt6")
-    run_pytest(session, "pyqt6", WINDOW_TESTS, "--dist", "worksteal")
+    for binding in OTHER_BINDINGS:
+        install(session, binding)
+        run_pytest(session, binding, WINDOW_TESTS, "-m", "binding", "--dist", "worksteal")
+
+
+@nox.session(venv_backend="none")
+def bindings(session: nox.Session) -> None:
+    """All of the window's tests on PyQt6 and on PySide6, every night: each takes as long as on PyQt5."""
+    install_system_packages(session)
+    install(session, "slides", "test", *OTHER_BINDINGS)
+    for binding in OTHER_BINDINGS:
+        run_pytest(session, binding, WINDOW_TESTS, "--dist", "worksteal")
 
 
 @nox.session(venv_backend="none")
@@ -144,7 +158,7 @@ def run_pytest(session: nox.Session, binding: str, *arguments: str) -> None:
 
 
 def qt_environment(binding: str) -> dict[str, str]:
-    """With two bindings in one environment, qtpy has to be told which."""
+    """With several bindings in one environment, qtpy has to be told which."""
     return {"QT_API": binding}
 
 

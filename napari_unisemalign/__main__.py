@@ -82,11 +82,12 @@ def _open(args: argparse.Namespace) -> int:
     import napari
 
     from napari_unisemalign.plugin import panel_in
+    from napari_unisemalign.viewer import open_viewer
     from training_core.project import Project
 
     if args.command == "open" and args.project is not None:
         Project.open(args.project)  # a wrong path is told here, before a window opens
-    viewer = napari.Viewer()
+    viewer = open_viewer()
     controller = panel_in(viewer).controller
     if args.command == "sample":
         controller.open_sample(args.project.absolute() if args.project else None)

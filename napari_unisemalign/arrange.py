@@ -22,7 +22,7 @@ class Sort(StrEnum):
     SUGGESTED = "suggested"
 
 
-class Show(StrEnum):
+class TileFilter(StrEnum):
     """Which tiles are shown."""
 
     ALL = "all"
@@ -83,7 +83,7 @@ def gather(project: Project) -> dict[str, TileFacts]:
 def arrange(
     tiles: Iterable[TileFacts],
     sort: Sort = Sort.PROJECT,
-    show: Show = Show.ALL,
+    show: TileFilter = TileFilter.ALL,
     search: str = "",
     suggested: Iterable[str] = (),
 ) -> tuple[str, ...]:
@@ -103,21 +103,21 @@ def arrange(
     return tuple(tile.name for tile in (sorted(chosen, key=key) if key else chosen))
 
 
-def _belongs(tile: TileFacts, show: Show, ranks: Mapping[str, int]) -> bool:
+def _belongs(tile: TileFacts, show: TileFilter, ranks: Mapping[str, int]) -> bool:
     match show:
-        case Show.ALL:
+        case TileFilter.ALL:
             return True
-        case Show.NOT_LABELED:
+        case TileFilter.NOT_LABELED:
             return not tile.is_labeled
-        case Show.LABELED:
+        case TileFilter.LABELED:
             return tile.is_labeled
-        case Show.PARTLY:
+        case TileFilter.PARTLY:
             return tile.is_labeled and not tile.is_full
-        case Show.ACCEPTED:
+        case TileFilter.ACCEPTED:
             return tile.state is TileState.ACCEPTED
-        case Show.REJECTED:
+        case TileFilter.REJECTED:
             return tile.is_rejected
-        case Show.SUGGESTED:
+        case TileFilter.SUGGESTED:
             return tile.name in ranks
 
 

@@ -10,8 +10,6 @@ from qtpy.QtCore import QEventLoop, QObject, Qt, QThread, Signal
 
 from training_core.base.errors import UserError
 
-Progress = Callable[[float, str], None]
-
 
 class Cancelled(Exception):
     """Raised by work, in its thread, that is not wanted any longer; nobody hears of it but `always`."""

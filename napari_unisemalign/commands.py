@@ -10,15 +10,7 @@ from functools import partial
 
 from napari.viewer import current_viewer
 
-from napari_unisemalign.actions import BY_ID, perform
-
-PLUGIN = "napari-unisemalign"
-"""The plugin's name in its manifest."""
-
-
-def function_name(action_id: str) -> str:
-    """The name that stands for an action in this module."""
-    return action_id.replace("-", "_")
+from napari_unisemalign.actions import BY_ID, function_name
 
 
 def run(action_id: str) -> None:
@@ -27,7 +19,7 @@ def run(action_id: str) -> None:
 
     viewer = current_viewer()
     if viewer is not None:
-        perform(BY_ID[action_id], panel_in(viewer).controller)
+        panel_in(viewer).perform(action_id)
 
 
 _functions: dict[str, Callable[[], None]] = {function_name(each): partial(run, each) for each in BY_ID}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,13 +44,13 @@ if TYPE_CHECKING:
 class Controller:
     """One window's session, layers and controllers.
 
-    The types are spelled out because the actions, which one of the controllers imports, refer to them.
     The order matters: on a new tile, its labels are watched before its overlays are read and the buttons are set.
     """
 
-    def __init__(self, viewer: Viewer, panel: Panel) -> None:
+    def __init__(self, viewer: Viewer, panel: Panel, perform: Callable[[str], object]) -> None:
+        """perform: does the action of this id in this window."""
         thumbnails = Background(panel)
-        self.context: Context = Context(
+        self.context = Context(
             viewer=viewer,
             panel=panel,
             session=Session(),
@@ -61,29 +62,27 @@ class Controller:
             pictures=Pictures(thumbnails),
         )
         panel.messages.details_clicked.connect(lambda details: self.context.dialogs.show_details(details))
-        self.labels: LabelsController = LabelsController(self.context)
-        self.classes: ClassesController = ClassesController(self.context)
-        self.tiles: TilesController = TilesController(self.context, self.labels)
+        self.labels = LabelsController(self.context)
+        self.classes = ClassesController(self.context)
+        self.tiles = TilesController(self.context, self.labels)
         self.drops = DropsController(self.context, self.tiles)
-        self.gallery: GalleryController = GalleryController(self.context)
-        self.overlays: OverlaysController = OverlaysController(self.context)
-        self.parts: PartsController = PartsController(self.context, self.overlays)
-        self.undo: UndoController = UndoController(self.context, self.labels, self.tiles)
+        self.gallery = GalleryController(self.context)
+        self.overlays = OverlaysController(self.context)
+        self.parts = PartsController(self.context, self.overlays)
+        self.undo = UndoController(self.context, self.labels, self.tiles)
         self.brush = BrushController(self.context)
-        self.painting: PaintingController = PaintingController(self.context, self.labels, self.undo)
+        self.painting = PaintingController(self.context, self.labels, self.undo)
         self.class_removal = ClassRemovalController(self.context, self.labels, self.undo)
-        self.correction: CorrectionController = CorrectionController(
-            self.context, self.labels, self.tiles, self.overlays, self.undo
-        )
-        self.training: TrainingController = TrainingController(self.context, self.labels)
-        self.chart: ChartController = ChartController(self.context)
+        self.correction = CorrectionController(self.context, self.labels, self.tiles, self.overlays, self.undo)
+        self.training = TrainingController(self.context, self.labels)
+        self.chart = ChartController(self.context)
         self.settings = SettingsController(self.context)
-        self.run_controls: RunControls = RunControls(self.context, self.labels, self.training)
-        self.live: LiveController = LiveController(self.context, self.labels)
-        self.export: ExportController = ExportController(self.context, self.labels)
-        self.guide: GuideController = GuideController(self.context, self.tiles)
-        self.tour: TourController = TourController(self.context, self.tiles)
-        self.keys: KeysController = KeysController(self)
+        self.run_controls = RunControls(self.context, self.labels, self.training)
+        self.live = LiveController(self.context, self.labels)
+        self.export = ExportController(self.context, self.labels)
+        self.guide = GuideController(self.context, self.tiles)
+        self.tour = TourController(self.context, self.tiles)
+        self.keys = KeysController(self.context, self.classes, perform)
         self.closing = ClosingController(self.context, self.labels, self.training, (self.live, self.parts))
 
     @property

@@ -16,7 +16,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_unisemalign.controllers.new_project import NewProjectForm
+from napari_unisemalign.new_project_form import NewProjectForm
 from napari_unisemalign.widgets.details import DetailsDialog
 from napari_unisemalign.widgets.new_project import NewProject, NewProjectDialog
 from napari_unisemalign.widgets.remove_class import ClassUse, RemoveClassDialog

@@ -23,13 +23,13 @@ from qtpy.QtWidgets import QAbstractButton, QWidget
 from scipy import ndimage
 
 from napari_unisemalign.layers import PREDICTION, U8, Mask
-from napari_unisemalign.plugin import UniSemAlign
+from napari_unisemalign.plugin import UniSemAlignPanel
 from training_core.project import UNLABELED, Project
 
 if TYPE_CHECKING:
     from napari import Viewer
 
-Point = tuple[float, float]
+StrokePoint = tuple[float, float]
 POLL_MS = 30
 
 
@@ -40,7 +40,7 @@ class DriveError(RuntimeError):
 class Driver:
     """Hands and eyes for one window."""
 
-    def __init__(self, viewer: Viewer, panel: UniSemAlign) -> None:
+    def __init__(self, viewer: Viewer, panel: UniSemAlignPanel) -> None:
         self.viewer, self.panel = viewer, panel
         self.session, self.layers = panel.controller.session, panel.controller.layers
         self._errors: list[BaseException] = []
@@ -127,7 +127,7 @@ class Driver:
         _click_in(table.viewport(), table.visualItemRect(table.item(row, 2)))
         self.wait(lambda: self.session.class_id == class_id, f"class {class_id} to be chosen")
 
-    def stroke(self, points: Sequence[Point], brush_px: int) -> None:
+    def stroke(self, points: Sequence[StrokePoint], brush_px: int) -> None:
         """One stroke of the brush through (row, column) points with the chosen class, as one undo step."""
         layer = self.layers.labels
         if layer is None:
@@ -250,10 +250,10 @@ class Driver:
             raise self._errors.pop(0)
 
 
-def strokes_inside(area: Mask, count: int, brush_px: int, length_px: int) -> list[list[Point]]:
+def strokes_inside(area: Mask, count: int, brush_px: int, length_px: int) -> list[list[StrokePoint]]:
     """Strokes that stay inside an area, (H, W) bool: along its middle, apart from each other."""
     room = ndimage.distance_transform_edt(np.pad(area, 1))[1:-1, 1:-1]
-    strokes: list[list[Point]] = []
+    strokes: list[list[StrokePoint]] = []
     free = room.copy()
     while len(strokes) < count and free.max() > brush_px / 2 + 1:
         start = np.unravel_index(int(np.argmax(free)), free.shape)
@@ -265,12 +265,12 @@ def strokes_inside(area: Mask, count: int, brush_px: int, length_px: int) -> lis
     return strokes
 
 
-def mistakes(label: U8, truth: U8, count: int) -> list[tuple[list[Point], int]]:
+def mistakes(label: U8, truth: U8, count: int) -> list[tuple[list[StrokePoint], int]]:
     """Strokes over the largest areas where a labelled pixel has another class than the truth, with the true class.
 
     Where there is none, a dab at the border of two true classes, as wide as the brush: borders are a matter of opinion.
     """
-    found: list[tuple[int, list[Point], int]] = []
+    found: list[tuple[int, list[StrokePoint], int]] = []
     wrong = (label != UNLABELED) & (label != truth)
     if not wrong.any():
         inside = ndimage.minimum_filter(truth, 3) != ndimage.maximum_filter(truth, 3)
@@ -286,19 +286,19 @@ def mistakes(label: U8, truth: U8, count: int) -> list[tuple[list[Point], int]]:
     return [(points, class_id) for _, points, class_id in found[:count]]
 
 
-def _first_pixel(area: Mask) -> Point:
+def _first_pixel(area: Mask) -> StrokePoint:
     row, column = np.argwhere(area)[0]
     return float(row), float(column)
 
 
-def _walk(room: npt.NDArray[np.float64], start: tuple[int, int], margin: float, length_px: int) -> list[Point]:
+def _walk(room: npt.NDArray[np.float64], start: tuple[int, int], margin: float, length_px: int) -> list[StrokePoint]:
     """From `start` step by step where there is most room ahead, turning as little as possible."""
     angles = np.linspace(0, 2 * np.pi, 32, endpoint=False)
-    points: list[Point] = [(float(start[0]), float(start[1]))]
+    points: list[StrokePoint] = [(float(start[0]), float(start[1]))]
     heading: float | None = None
     step = 4.0
     for _ in range(int(length_px / step)):
-        best: tuple[float, float, Point] | None = None
+        best: tuple[float, float, StrokePoint] | None = None
         for angle in angles:
             turn = 0.0 if heading is None else abs(np.angle(np.exp(1j * (angle - heading))))
             ahead = (points[-1][0] + step * np.sin(angle), points[-1][1] + step * np.cos(angle))

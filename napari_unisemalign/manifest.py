@@ -6,8 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from napari_unisemalign.actions import ACTIONS, Action, Menu
-from napari_unisemalign.commands import PLUGIN, function_name
+from napari_unisemalign.actions import ACTIONS, PLUGIN, Action, Menu, function_name
 from napari_unisemalign.shortcuts import SECTION
 from training_core.io import atomic_write
 from training_core.io.slides import SLIDE_SUFFIXES
@@ -51,7 +50,7 @@ def text() -> str:
 
 def _entry_points() -> list[dict[str, str]]:
     named = (
-        ("panel", "Label, train, correct", "UniSemAlign"),
+        ("panel", "Label, train, correct", "UniSemAlignPanel"),
         ("read_project", "Open a UniSemAlign project folder", "get_reader"),
         ("sample", "Open the UniSemAlign sample project", "sample"),
     )

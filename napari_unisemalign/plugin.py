@@ -11,6 +11,7 @@ from qtpy.QtCore import QTimer
 
 from napari_unisemalign.controller import Controller
 from napari_unisemalign.controllers.drops import may_become_project, project_folder
+from napari_unisemalign.handlers import perform
 from napari_unisemalign.layers import SAMPLE_KEY, class_colormap, to_layer
 from napari_unisemalign.user_folders import sample_folder
 from napari_unisemalign.widgets.panel import Panel
@@ -23,20 +24,24 @@ NO_LAYERS: list[Any] = [(None,)]
 """How a reader says that it has read the path and has no layer to add."""
 
 
-class UniSemAlign(Panel):
+class UniSemAlignPanel(Panel):
     """The dock widget."""
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__()
-        self.controller = Controller(napari_viewer, self)
+        self.controller = Controller(napari_viewer, self, self.perform)
+
+    def perform(self, action_id: str) -> bool:
+        """Do this of `ACTIONS`, or say why it is not possible now; returns whether it was done."""
+        return perform(action_id, self.controller)
 
 
-def panel_in(viewer: Viewer) -> UniSemAlign:
+def panel_in(viewer: Viewer) -> UniSemAlignPanel:
     """The panel docked in this viewer; docked now where there is none."""
     for widget in viewer.window.dock_widgets.values():
-        if isinstance(widget, UniSemAlign):
+        if isinstance(widget, UniSemAlignPanel):
             return widget
-    panel = UniSemAlign(viewer)
+    panel = UniSemAlignPanel(viewer)
     viewer.window.add_dock_widget(panel, name=DOCK_NAME, area="right").show()
     return panel
 

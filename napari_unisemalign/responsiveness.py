@@ -31,7 +31,7 @@ OVERLAY_TIMEOUT_S = 300.0
 
 
 @dataclass(frozen=True)
-class Figures:
+class ResponsivenessFigures:
     """What was measured. p50_ms, p99_ms, max_ms: lateness of a 10 ms timer. late: how often it was more than 50 ms.
 
     own_p99_ms, own_max_ms: how long the window's thread itself computed between two ticks. Where it is much less than
@@ -54,7 +54,7 @@ class Figures:
     """The ten worst: ms, what the script did, and, where asked for, the calls that were seen."""
 
 
-def responsiveness(folder: Path, seconds: float, say: Say, *, with_causes: bool = False) -> Figures:
+def responsiveness(folder: Path, seconds: float, say: Say, *, with_causes: bool = False) -> ResponsivenessFigures:
     """Train on the sample project in `folder` and, for `seconds`, change tiles, paint and toggle overlays meanwhile.
 
     Raises
@@ -86,12 +86,12 @@ def responsiveness(folder: Path, seconds: float, say: Say, *, with_causes: bool 
         return _figures(watch, seconds, overlay_s[0], trained, actions)  # closing the window ends the training
 
 
-def write(figures: Figures, path: Path) -> None:
+def write(figures: ResponsivenessFigures, path: Path) -> None:
     """Write the figures as JSON."""
     atomic_write(path, (json.dumps(asdict(figures), indent=1) + "\n").encode())
 
 
-def in_words(figures: Figures) -> str:
+def in_words(figures: ResponsivenessFigures) -> str:
     """One line for a terminal."""
     return (
         f"late by {figures.p99_ms:.0f} ms at the 99th percentile, {figures.max_ms:.0f} ms at worst "
@@ -156,9 +156,9 @@ def _toggle_overlay(driver: Driver) -> None:
         layer.visible = not layer.visible
 
 
-def _figures(watch: Lateness, seconds: float, overlay_s: float, trained: int, actions: int) -> Figures:
+def _figures(watch: Lateness, seconds: float, overlay_s: float, trained: int, actions: int) -> ResponsivenessFigures:
     worst = sorted(watch.late, key=lambda each: -each.ms)[:10]
-    return Figures(
+    return ResponsivenessFigures(
         p50_ms=round(watch.percentile_ms(50), 1),
         p99_ms=round(watch.percentile_ms(99), 1),
         max_ms=round(watch.percentile_ms(100), 1),

@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import napari
 import numpy as np
 
 from napari_unisemalign.driver import DriveError, Driver
 from napari_unisemalign.plugin import panel_in
+from napari_unisemalign.viewer import open_viewer
 from training_core.demo import read_truth
 from training_core.project import Project, TileState
 
@@ -89,7 +89,7 @@ def worth_a_picture(driver: Driver) -> bool:
 @contextmanager
 def window() -> Iterator[Driver]:
     """A shown window with the panel docked; an exception in one of its slots is raised here."""
-    viewer = napari.Viewer(show=True)
+    viewer = open_viewer()
     try:
         viewer.window.resize(*WINDOW_PX)
         driver = Driver(viewer, panel_in(viewer))

@@ -7,9 +7,9 @@ from typing import Any
 
 from napari.settings import get_plugin_settings
 from napari.utils.key_bindings import coerce_keybinding
+from qtpy.QtGui import QKeySequence
 
-from napari_unisemalign.actions import ACTIONS, BY_ID, Action
-from napari_unisemalign.commands import PLUGIN, function_name
+from napari_unisemalign.actions import ACTIONS, BY_ID, PLUGIN, Action, function_name
 from training_core.base.errors import ConfigError
 from training_core.base.i18n import tr
 
@@ -21,6 +21,13 @@ def canonical(key: str) -> str:
     """A key as napari writes it ("Alt-T" becomes "Alt+T"); empty for none, and for what napari knows no key for."""
     written = str(coerce_keybinding(key.strip())) if key.strip() else ""
     return "" if written.endswith("+") else written
+
+
+def shown(key: str) -> str:
+    """A key as this system writes it."""
+    return QKeySequence(key.replace("PageUp", "PgUp").replace("PageDown", "PgDown")).toString(
+        QKeySequence.SequenceFormat.NativeText
+    )
 
 
 class Shortcuts:

@@ -48,7 +48,7 @@ class Start:
 
 
 @dataclass(frozen=True)
-class Figures:
+class StartupFigures:
     """Medians over the starts, and the smallest and largest."""
 
     import_s: float
@@ -60,7 +60,7 @@ class Figures:
     repeats: int
 
 
-def startup(repeats: int) -> Figures:
+def startup(repeats: int) -> StartupFigures:
     """Start `repeats` processes after one that is not counted, which fills the disk's cache.
 
     Raises
@@ -69,7 +69,7 @@ def startup(repeats: int) -> Figures:
     """
     starts = [_in_a_process() for _ in range(repeats + 1)][1:]
     imports, panels = [each.import_s for each in starts], [each.panel_s for each in starts]
-    return Figures(
+    return StartupFigures(
         import_s=statistics.median(imports),
         import_s_max=max(imports),
         panel_s=statistics.median(panels),
@@ -80,7 +80,7 @@ def startup(repeats: int) -> Figures:
     )
 
 
-def in_words(figures: Figures) -> str:
+def in_words(figures: StartupFigures) -> str:
     """One line for a terminal."""
     return (
         f"import napari_unisemalign: {figures.import_s:.3f} s; showing the panel: {figures.panel_s:.2f} s "
@@ -89,7 +89,7 @@ def in_words(figures: Figures) -> str:
     )
 
 
-def write(figures: Figures, path: Path) -> None:
+def write(figures: StartupFigures, path: Path) -> None:
     """Write the figures as JSON."""
     atomic_write(path, (json.dumps(asdict(figures), indent=1) + "\n").encode())
 

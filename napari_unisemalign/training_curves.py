@@ -13,7 +13,7 @@ from training_core.project import Project, TissueClass
 MAX_POINTS = 2000
 """Of one curve; a longer one loses every second point of its past, which no screen could show."""
 
-Point = tuple[float, float]
+CurvePoint = tuple[float, float]
 """Elapsed seconds, value."""
 
 
@@ -21,20 +21,20 @@ Point = tuple[float, float]
 class Curves:
     """The curves of one training. Dice, threshold and the share of confident pixels are in percent."""
 
-    losses: dict[str, list[Point]] = field(default_factory=dict)
+    losses: dict[str, list[CurvePoint]] = field(default_factory=dict)
     """By the names of `StepDone.losses`; "total" is the weighted sum."""
-    dice: list[Point] = field(default_factory=list)
+    dice: list[CurvePoint] = field(default_factory=list)
     """The mean over the classes."""
-    dice_by_class: dict[int, list[Point]] = field(default_factory=dict)
+    dice_by_class: dict[int, list[CurvePoint]] = field(default_factory=dict)
     dice_measured_on: str = "validation"
-    threshold: list[Point] = field(default_factory=list)
-    confident: list[Point] = field(default_factory=list)
+    threshold: list[CurvePoint] = field(default_factory=list)
+    confident: list[CurvePoint] = field(default_factory=list)
     _before_s: float = 0.0
     """A run that was resumed counts its seconds anew; this much came before."""
     _last_s: float = 0.0
 
     @property
-    def loss(self) -> list[Point]:
+    def loss(self) -> list[CurvePoint]:
         """The total loss."""
         return self.losses.get("total", [])
 
@@ -78,7 +78,7 @@ class Past:
     curves: Curves
 
 
-def _append(points: list[Point], now: float, value: float) -> None:
+def _append(points: list[CurvePoint], now: float, value: float) -> None:
     points.append((now, value))
     if len(points) > MAX_POINTS:
         del points[1:-1:2]

@@ -25,7 +25,7 @@ _FAST = 1  # zlib's level: a stroke must not wait for the last byte
 
 
 @dataclass(frozen=True)
-class Step:
+class LabelStep:
     """One change of one tile's label."""
 
     tile: str
@@ -101,7 +101,7 @@ class ClassStep:
         return self.removed.size_bytes
 
 
-AnyStep = Step | RejectionStep | ClassStep
+AnyStep = LabelStep | RejectionStep | ClassStep
 
 
 class UndoStack:
@@ -137,7 +137,7 @@ class UndoStack:
             return
         accepted = self._is_accepted(tile) if was_accepted is None else was_accepted
         old, new = (zlib.compress(label[box].tobytes(), _FAST) for label in (before, after))
-        self._add(Step(tile, what, before.shape, box, old, new, was_accepted=accepted))
+        self._add(LabelStep(tile, what, before.shape, box, old, new, was_accepted=accepted))
 
     def record_rejection(self, tile: str, before: Rejection, after: Rejection, what: str) -> None:
         """Remember that what is rejected of a tile changes, before or after it is written."""
@@ -172,12 +172,12 @@ class UndoStack:
     def undo(self) -> AnyStep | None:
         """Move the newest step to those that can be redone and return it; None where there is none.
 
-        The caller changes the label, with `Step.undone`, and its state, to `Step.was_accepted`.
+        The caller changes the label, with `LabelStep.undone`, and its state, to `LabelStep.was_accepted`.
         """
         if not self._done:
             return None
         step = self._done.pop()
-        if isinstance(step, Step):
+        if isinstance(step, LabelStep):
             step = replace(step, is_accepted=self._is_accepted(step.tile))
         self._undone.append(step)
         self.changed.emit()

@@ -9,7 +9,7 @@ from napari.layers.base import ActionType
 
 from napari_unisemalign import availability
 from napari_unisemalign.controllers.context import Context
-from napari_unisemalign.controllers.pointing import Point, Pointer
+from napari_unisemalign.controllers.pointing import Pixel, Pointer
 from napari_unisemalign.controllers.preview import Wish
 from napari_unisemalign.layers import AREA, LABELS, ROLE_KEY
 from napari_unisemalign.notify import guarded
@@ -84,11 +84,11 @@ class AreaTools:
         self._show(None)
 
     @guarded
-    def _on_click(self, point: Point) -> None:
+    def _on_click(self, point: Pixel) -> None:
         if self.pointing is not None:
             self._do(self.pointing, point, "component")
 
-    def _on_hover(self, point: Point) -> None:
+    def _on_hover(self, point: Pixel) -> None:
         if self.pointing is not None:
             self._show((self.pointing, point))
 

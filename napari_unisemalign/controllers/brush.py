@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from napari_unisemalign.controllers.context import Context
-from napari_unisemalign.controllers.keys import shown
 from napari_unisemalign.layers import LABELS, ROLE_KEY
-from napari_unisemalign.shortcuts import Shortcuts
+from napari_unisemalign.shortcuts import Shortcuts, shown
 from training_core.base.i18n import tr
 
 

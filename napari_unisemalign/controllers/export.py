@@ -21,7 +21,7 @@ class ExportController:
         self._context, self._labels = context, labels
         self._session, self.reporter = context.session, context.reporter
         self._view = context.panel.export
-        self._busy = False
+        self._busy, self._outcome = False, ""
         self._view.export_clicked.connect(self.export)
         self._view.browse_clicked.connect(self.browse)
         self._view.content_changed.connect(self._refresh)
@@ -64,24 +64,25 @@ class ExportController:
         words = tr("Wrote {count} masks and the list of classes to {folder}")
         if is_cleaned:
             words = tr("Wrote {count} masks, cleaned up as set in step 4, and the list of classes to {folder}")
-        self._view.set_hint(words.format(count=len(masks), folder=folder))
+        self._outcome = words.format(count=len(masks), folder=folder)
+        self._refresh()
 
     def _on_project(self, project: Project | None) -> None:
         self._view.set_folder(str(project.path / "export") if project else "")
-        self._view.set_hint("")
+        self._outcome = ""
         self._refresh()
 
     def _set_busy(self, busy: bool) -> None:
         self._busy = busy
-        self._view.set_hint(tr("Writing masks …") if busy else "")
+        if busy:
+            self._outcome = ""
         self._refresh()
 
     def _refresh(self, _change: object = None) -> None:
-        reason = availability.why_not_export(self._session, self._view.content)
         if self._busy:
-            reason = tr("Masks are being written.")
-        self._view.set_available(reason)
-        if reason and not self._busy:
-            self._view.set_hint(reason)
-        elif self._view.hint.text().endswith(".") and not self._busy:
-            self._view.set_hint("")
+            self._view.set_available(tr("Masks are being written."))
+            self._view.set_hint(tr("Writing masks …"))
+        else:
+            reason = availability.why_not_export(self._session, self._view.content)
+            self._view.set_available(reason)
+            self._view.set_hint(reason or self._outcome)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from qtpy.QtCore import QTimer
 
-from napari_unisemalign.arrange import Show, TileFacts, arrange, gather
+from napari_unisemalign.arrange import TileFacts, TileFilter, arrange, gather
 from napari_unisemalign.background import Background
 from napari_unisemalign.controllers.context import Context
 from napari_unisemalign.widgets.tile_list import TileDetails
@@ -18,7 +18,7 @@ GATHER_DELAY_MS = 200
 
 
 @dataclass(frozen=True)
-class _Known:
+class _ProjectFacts:
     """What was read of a project in the background."""
 
     facts: dict[str, TileFacts]
@@ -32,7 +32,7 @@ class GalleryController:
     def __init__(self, context: Context) -> None:
         self._session, self._view, self._reporter = context.session, context.panel.tiles, context.reporter
         self._background = Background(context.panel)
-        self._known = _Known({}, {})
+        self._known = _ProjectFacts({}, {})
         self._gathering = False
         self._later = QTimer(context.panel)
         self._later.setSingleShot(True)
@@ -51,7 +51,7 @@ class GalleryController:
         return not self._later.isActive() and not self._gathering
 
     def _on_project(self, project: Project | None) -> None:
-        self._known = _Known({}, {})
+        self._known = _ProjectFacts({}, {})
         if project is not None:
             self._later.start(0)
 
@@ -65,7 +65,7 @@ class GalleryController:
             return
         self._gathering = True
 
-        def done(known: _Known) -> None:
+        def done(known: _ProjectFacts) -> None:
             if self._session.project is project:
                 self._known = known
                 self._show_details()
@@ -98,8 +98,8 @@ class GalleryController:
         session.set_listed(names)
 
 
-def _read(project: Project) -> _Known:
-    return _Known(gather(project), {each.tile: each.reason for each in suggest(project)})
+def _read(project: Project) -> _ProjectFacts:
+    return _ProjectFacts(gather(project), {each.tile: each.reason for each in suggest(project)})
 
 
 def _details(facts: TileFacts, colors: dict[int, str], reason: str) -> TileDetails:
@@ -114,9 +114,9 @@ def _details(facts: TileFacts, colors: dict[int, str], reason: str) -> TileDetai
     return TileDetails(tuple(words), mix, reason)
 
 
-def _why_none(shown: Show, search: str) -> str:
+def _why_none(shown: TileFilter, search: str) -> str:
     if search.strip():
         return tr("No tile here has this name. Clear the search, or show all tiles.")
-    if shown is Show.SUGGESTED:
+    if shown is TileFilter.SUGGESTED:
         return tr("There is nothing to suggest: every tile is labelled, or the model is sure of the others.")
     return tr("No tile is in this state. Choose “All tiles” to see the others.")

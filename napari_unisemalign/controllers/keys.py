@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from napari.settings import get_settings
 from napari.utils.action_manager import action_manager
-from qtpy.QtGui import QKeySequence
 
-from napari_unisemalign.actions import ACTIONS, PAINTING_KEYS, Action, paint_action_id, perform
+from napari_unisemalign.actions import ACTIONS, PAINTING_KEYS, paint_action_id
+from napari_unisemalign.controllers.classes import ClassesController
+from napari_unisemalign.controllers.context import Context
 from napari_unisemalign.layers import ROLE_KEY
 from napari_unisemalign.notify import in_lines
-from napari_unisemalign.shortcuts import Shortcuts, canonical
+from napari_unisemalign.shortcuts import Shortcuts, canonical, shown
 from napari_unisemalign.widgets.keys import KeyRow, KeysDialog
 from training_core.base.errors import UserError
 from training_core.base.i18n import tr
-
-if TYPE_CHECKING:
-    from napari_unisemalign.controller import Controller
 
 NAPARI_ACTIONS = (
     "napari:hold_for_pan_zoom",
@@ -31,15 +29,16 @@ NAPARI_ACTIONS = (
     "napari:reset_view",
     "napari:toggle_selected_visibility",
 )
-"""What a painter needs of napari's own keys."""
+"""What somebody who paints needs of napari's own keys."""
 
 
 class KeysController:
     """Keys on the viewer and on each of our layers, whose own keys, such as 1 to 7, would win otherwise."""
 
-    def __init__(self, window: Controller) -> None:
-        self._window = window
-        self._viewer, self._reporter = window.context.viewer, window.context.reporter
+    def __init__(self, context: Context, classes: ClassesController, perform: Callable[[str], object]) -> None:
+        """perform: does the action of this id, or says why it is not possible now."""
+        self._viewer, self._reporter, self._panel = context.viewer, context.reporter, context.panel
+        self._classes, self._perform = classes, perform
         self._dialog: KeysDialog | None = None
         self._shortcuts = Shortcuts()
         self._keys, problems = self._shortcuts.keys()
@@ -53,7 +52,7 @@ class KeysController:
     def show(self) -> None:
         """Show the sheet of keys."""
         if self._dialog is None:
-            dialog = KeysDialog(self._window.context.panel)
+            dialog = KeysDialog(self._panel)
             dialog.key_wanted.connect(self._assign)
             dialog.reset_wanted.connect(self._reset)
             dialog.destroyed.connect(self._on_closed)
@@ -102,9 +101,7 @@ class KeysController:
             self._reporter.warning("\n".join(problems))
 
     def _tell_classes(self) -> None:
-        self._window.classes.set_keys(
-            [shown(self._keys[paint_action_id(index)]) for index in range(len(PAINTING_KEYS))]
-        )
+        self._classes.set_keys([shown(self._keys[paint_action_id(index)]) for index in range(len(PAINTING_KEYS))])
 
     def _our_layers(self) -> list[Any]:
         return [layer for layer in self._viewer.layers if ROLE_KEY in layer.metadata]
@@ -116,11 +113,11 @@ class KeysController:
     def _bind(self, provider: Any) -> None:
         for action in ACTIONS:
             if self._keys[action.id]:
-                provider.bind_key(self._keys[action.id], self._pressed(action), overwrite=True)
+                provider.bind_key(self._keys[action.id], self._pressed(action.id), overwrite=True)
 
-    def _pressed(self, action: Action) -> Callable[[Any], None]:
+    def _pressed(self, action_id: str) -> Callable[[Any], None]:
         def press(_provider: Any) -> None:
-            perform(action, self._window)
+            self._perform(action_id)
 
         return press
 
@@ -129,13 +126,6 @@ class KeysController:
         ours = [KeyRow(action.id, action.title, shown(self._keys[action.id])) for action in ACTIONS]
         taken = set(self._keys.values())
         self._dialog.set_rows([*ours, *(row for row in _napari_rows(taken) if row.key)])
-
-
-def shown(key: str) -> str:
-    """A key as this system writes it."""
-    return QKeySequence(key.replace("PageUp", "PgUp").replace("PageDown", "PgDown")).toString(
-        QKeySequence.SequenceFormat.NativeText
-    )
 
 
 def _napari_rows(taken: set[str]) -> list[KeyRow]:

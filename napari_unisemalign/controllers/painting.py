@@ -10,7 +10,7 @@ from napari_unisemalign.controllers.undo import UndoController
 from napari_unisemalign.layers import PREDICTION, U8, Mask
 from napari_unisemalign.notify import guarded
 from napari_unisemalign.smart import filled, grown, snapped
-from napari_unisemalign.undo import Step
+from napari_unisemalign.undo import LabelStep
 from training_core.base.i18n import tr
 
 
@@ -60,7 +60,7 @@ class PaintingController:
     def why_no_stroke(self) -> str:
         """Why there is no last stroke to help with; empty when there is one."""
         step = self._session.undo.next_undo
-        if self._session.tile is None or not isinstance(step, Step) or step.tile != self._session.tile:
+        if self._session.tile is None or not isinstance(step, LabelStep) or step.tile != self._session.tile:
             return tr("Paint something on this tile first: this helps with the last stroke.")
         return ""
 
@@ -77,7 +77,7 @@ class PaintingController:
     def _change(self, change: Callable[[U8, Mask], U8], what: str, nothing: str) -> None:
         self._undo.catch_up()
         step, label = self._session.undo.next_undo, self._layers.label()
-        if self.why_no_stroke() or label is None or not isinstance(step, Step):
+        if self.why_no_stroke() or label is None or not isinstance(step, LabelStep):
             return
         changed = change(label, step.where())
         if (changed == label).all():

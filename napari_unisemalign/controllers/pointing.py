@@ -11,13 +11,13 @@ if TYPE_CHECKING:
     from napari import Viewer
 
 CLICK_TOLERANCE_PX = 4
-Point = tuple[int, int]
+Pixel = tuple[int, int]
 
 
 class Pointer:
     """Listens to the canvas between `start` and `stop`. Points are (row, column) of the tile."""
 
-    def __init__(self, viewer: Viewer, clicked: Callable[[Point], None], moved: Callable[[Point], None]) -> None:
+    def __init__(self, viewer: Viewer, clicked: Callable[[Pixel], None], moved: Callable[[Pixel], None]) -> None:
         self._viewer, self._clicked, self._moved = viewer, clicked, moved
         self.active = False
 
@@ -48,5 +48,5 @@ class Pointer:
         self._moved(_point(event.position))
 
 
-def _point(position: Any) -> Point:
+def _point(position: Any) -> Pixel:
     return round(float(position[-2])), round(float(position[-1]))

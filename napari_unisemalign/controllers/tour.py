@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Stop:
+class TourStop:
     """One stop: what is said, and which part of the panel is meant."""
 
     title: str
@@ -28,7 +28,7 @@ class Stop:
 
 
 STOPS = (
-    Stop(
+    TourStop(
         tr("Tiles"),
         tr(
             "These are the tiles of the project. A click shows one. The dot says how far it is: unlabelled, labelled, "
@@ -36,7 +36,7 @@ STOPS = (
         ),
         lambda panel: panel.tiles.list,
     ),
-    Stop(
+    TourStop(
         tr("Paint"),
         tr(
             "Choose a class, here or with its number key, and paint over the tile with the left mouse button. A few "
@@ -44,7 +44,7 @@ STOPS = (
         ),
         lambda panel: panel.classes.table,
     ),
-    Stop(
+    TourStop(
         tr("Train"),
         tr(
             "The model learns from your strokes and from the tiles without any. Go on working meanwhile: the first "
@@ -52,12 +52,12 @@ STOPS = (
         ),
         lambda panel: panel.train.start_button,
     ),
-    Stop(
+    TourStop(
         tr("What goes on"),
         tr("Here you always see what happens, on which device and how long it takes, or what to do next."),
         lambda panel: panel.status,
     ),
-    Stop(
+    TourStop(
         tr("Look"),
         tr(
             "Each map of the model has a switch and an opacity. The prediction is what it would label; the confidence "
@@ -65,7 +65,7 @@ STOPS = (
         ),
         lambda panel: panel.overlays.switches[PREDICTION],
     ),
-    Stop(
+    TourStop(
         tr("Accept or correct"),
         tr(
             "Accept what is right, reject what is wrong, or paint over it. Only what you accept becomes a label. Then "
@@ -73,7 +73,7 @@ STOPS = (
         ),
         lambda panel: panel.correct.accept_tile_button,
     ),
-    Stop(
+    TourStop(
         tr("Export"),
         tr(
             "Write the masks when you are content. F1 lists all keys. This tour is in napari's menu under File, "
@@ -113,7 +113,7 @@ class TourController:
         self._panel.spotlight.point_at(None)
 
     @property
-    def stop(self) -> Stop | None:
+    def stop(self) -> TourStop | None:
         """The stop that is shown; None while there is no tour."""
         return None if self._index is None else STOPS[self._index]
 

@@ -15,7 +15,7 @@ from napari_unisemalign.controllers.labels import LabelsController
 from napari_unisemalign.controllers.tiles import TilesController
 from napari_unisemalign.layers import LABELS, ROLE_KEY, U8
 from napari_unisemalign.notify import guarded
-from napari_unisemalign.undo import AnyStep, ClassStep, RejectionStep, Step
+from napari_unisemalign.undo import AnyStep, ClassStep, LabelStep, RejectionStep
 from training_core.base.i18n import tr
 from training_core.project import UNLABELED
 from training_core.project.class_removal import RemovedClass
@@ -89,7 +89,7 @@ class UndoController:
             self._bring_back(step.removed)
         elif step is not None and self._shown(step, tr("Taken back on {tile}: {what}.")):
             undone = self._stack.undo()
-            if isinstance(undone, Step):
+            if isinstance(undone, LabelStep):
                 self._write_label(undone, undone.undone, undone.was_accepted)
             elif isinstance(undone, RejectionStep):
                 self._write_rejection(undone.tile, undone.before)
@@ -103,7 +103,7 @@ class UndoController:
             self._remove_again(step.removed)
         elif step is not None and self._shown(step, tr("Made again on {tile}: {what}.")):
             self._stack.redo()
-            if isinstance(step, Step):
+            if isinstance(step, LabelStep):
                 self._write_label(step, step.redone, step.is_accepted)
             elif isinstance(step, RejectionStep):
                 self._write_rejection(step.tile, step.after)
@@ -116,7 +116,7 @@ class UndoController:
         """Why nothing can be made again; empty when something can."""
         return "" if self._stack.next_redo else tr("Nothing was taken back that could be made again.")
 
-    def _shown(self, step: Step | RejectionStep, words: str) -> bool:
+    def _shown(self, step: LabelStep | RejectionStep, words: str) -> bool:
         """Put the step's tile on the screen; False where that is not possible, and an error says why."""
         if step.tile == self._session.tile:
             return True
@@ -126,7 +126,7 @@ class UndoController:
         self.reporter.info(words.format(tile=step.tile, what=step.what))
         return True
 
-    def _write_label(self, step: Step, changed: Callable[[U8], U8], accepted: bool) -> None:
+    def _write_label(self, step: LabelStep, changed: Callable[[U8], U8], accepted: bool) -> None:
         label = self._layers.label()
         if label is None:
             return

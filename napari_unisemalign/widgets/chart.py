@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from training_core.base.i18n import tr
 
-Point = tuple[float, float]
+ChartPoint = tuple[float, float]
 HEIGHT_PX = 130
 
 
@@ -23,7 +23,7 @@ class Series:
 
     name: str
     color: str | None
-    points: Sequence[Point]
+    points: Sequence[ChartPoint]
     faint: bool = False
     """Of an earlier round: dashed and pale."""
     dots: bool = False
@@ -144,7 +144,7 @@ class ChartView(QWidget):
             for position in positions:
                 painter.drawEllipse(position, 2.2, 2.2)
 
-    def _place(self, plot: QRectF, point: Point) -> QPointF:
+    def _place(self, plot: QRectF, point: ChartPoint) -> QPointF:
         (first, last), (bottom, top) = self._times(), self._values()
         right = (point[0] - first) / max(last - first, 1e-9)
         up = min(max((point[1] - bottom) / (top - bottom), 0.0), 1.0)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from qtpy.QtCore import QEvent, QObject, Qt, Signal
-from qtpy.QtWidgets import QAbstractSpinBox, QCheckBox, QComboBox, QGridLayout, QPushButton, QSpinBox, QWidget
+from qtpy.QtWidgets import QCheckBox, QComboBox, QGridLayout, QPushButton, QSpinBox, QWidget
 
 from napari_unisemalign.session import OverlaySource
 from napari_unisemalign.widgets.common import Hint, body_layout, caption, primary, row, set_available
 from training_core.base.i18n import tr
 
 _BY_KEYBOARD = (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason, Qt.FocusReason.ShortcutFocusReason)
+
+
+_NO_BUTTONS = "QSpinBox::up-button, QSpinBox::down-button { width: 0; }"
+"""Not ButtonSymbols.NoButtons: with it, Qt 6.11.3 and napari's style sheet leave no room for the number."""
 
 
 class CorrectView(QWidget):
@@ -49,7 +53,7 @@ class CorrectView(QWidget):
         self.confidence_spin.setRange(1, 100)
         self.confidence_spin.setValue(90)
         self.confidence_spin.setSuffix(tr(" %"))
-        self.confidence_spin.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)
+        self.confidence_spin.setStyleSheet(_NO_BUTTONS)
         self.confidence_spin.setAccessibleName(tr("Confidence from which on to accept"))
         self.accept_sure_button = self._button(tr("Accept"), tr("Accept from this confidence on"))
         self.undo_button = self._button(tr("Undo"), tr("Undo"))

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QGridLayout, QLineEdit, QPushButton, QWidget
 
 from napari_unisemalign.widgets.common import Hint, body_layout, caption, set_available
 from training_core.base.i18n import tr
+from training_core.export import FORMATS, Content
 
-Content = Literal["labels", "predictions", "merged"]
-Format = Literal["png", "tiff"]
 CONTENTS: dict[Content, str] = {
     "labels": tr("Labels (painted and accepted)"),
     "predictions": tr("Predictions (latest training)"),
     "merged": tr("Labels, and predictions elsewhere"),
 }
-FORMATS: dict[Format, str] = {"png": "PNG", "tiff": "TIFF"}
 
 
 class ExportView(QWidget):
@@ -33,8 +29,8 @@ class ExportView(QWidget):
         for content, text in CONTENTS.items():
             self.content_combo.addItem(text, content)
         self.format_combo = QComboBox(self)
-        for file_format, text in FORMATS.items():
-            self.format_combo.addItem(text, file_format)
+        for ending, file_format in FORMATS.items():
+            self.format_combo.addItem(file_format.title, ending)
         self.folder_edit = QLineEdit(self)
         self.folder_edit.setPlaceholderText(tr("Folder for the masks"))
         self.browse_button = QPushButton(tr("Choose …"), self)
@@ -66,10 +62,9 @@ class ExportView(QWidget):
         return content
 
     @property
-    def format(self) -> Format:
-        """The masks' file format."""
-        file_format: Format = self.format_combo.currentData()
-        return file_format
+    def format(self) -> str:
+        """The masks' file ending."""
+        return str(self.format_combo.currentData())
 
     @property
     def folder(self) -> str:

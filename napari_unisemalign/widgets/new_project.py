@@ -1,4 +1,4 @@
-"""The form for a new project: a view; `controllers/new_project.py` checks what is filled in."""
+"""The form for a new project: a view; `new_project_form.py` checks what is filled in."""
 
 from __future__ import annotations
 

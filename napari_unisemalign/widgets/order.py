@@ -5,20 +5,20 @@ from __future__ import annotations
 from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import QComboBox, QLineEdit, QPushButton, QWidget
 
-from napari_unisemalign.arrange import Show, Sort
+from napari_unisemalign.arrange import Sort, TileFilter
 from napari_unisemalign.widgets.common import Hint, body_layout, row
 from training_core.base.i18n import tr
 
 TYPING_PAUSE_MS = 200
 
 SHOWN = (
-    (Show.ALL, tr("All tiles")),
-    (Show.NOT_LABELED, tr("Not labelled")),
-    (Show.PARTLY, tr("Partly labelled")),
-    (Show.LABELED, tr("Labelled")),
-    (Show.ACCEPTED, tr("Accepted")),
-    (Show.REJECTED, tr("Rejected")),
-    (Show.SUGGESTED, tr("Suggested")),
+    (TileFilter.ALL, tr("All tiles")),
+    (TileFilter.NOT_LABELED, tr("Not labelled")),
+    (TileFilter.PARTLY, tr("Partly labelled")),
+    (TileFilter.LABELED, tr("Labelled")),
+    (TileFilter.ACCEPTED, tr("Accepted")),
+    (TileFilter.REJECTED, tr("Rejected")),
+    (TileFilter.SUGGESTED, tr("Suggested")),
 )
 SORTED = (
     (Sort.PROJECT, tr("project order")),
@@ -65,9 +65,9 @@ class OrderView(QWidget):
         self.suggest_button.clicked.connect(self._on_suggest)
 
     @property
-    def shown(self) -> Show:
+    def shown(self) -> TileFilter:
         """Which tiles to show."""
-        return Show(self.show_combo.currentData())
+        return TileFilter(self.show_combo.currentData())
 
     @property
     def sorting(self) -> Sort:
@@ -81,7 +81,7 @@ class OrderView(QWidget):
 
     def reset(self) -> None:
         """All tiles in the project's order, without telling anybody."""
-        self._choose(Show.ALL, Sort.PROJECT)
+        self._choose(TileFilter.ALL, Sort.PROJECT)
         self.search_edit.blockSignals(True)
         self.search_edit.clear()
         self.search_edit.blockSignals(False)
@@ -93,22 +93,22 @@ class OrderView(QWidget):
         self.hint.set_text(text)
 
     def _on_chosen(self, _index: int) -> None:
-        self.suggest_button.setChecked(self.shown is Show.SUGGESTED)
+        self.suggest_button.setChecked(self.shown is TileFilter.SUGGESTED)
         self.changed.emit()
 
     def _on_suggest(self, on: bool) -> None:
-        self._choose(*((Show.SUGGESTED, Sort.SUGGESTED) if on else (Show.ALL, Sort.PROJECT)))
+        self._choose(*((TileFilter.SUGGESTED, Sort.SUGGESTED) if on else (TileFilter.ALL, Sort.PROJECT)))
         self.changed.emit()
 
-    def _choose(self, shown: Show, sorting: Sort) -> None:
+    def _choose(self, shown: TileFilter, sorting: Sort) -> None:
         for combo, value in ((self.show_combo, shown), (self.sort_combo, sorting)):
             combo.blockSignals(True)
             combo.setCurrentIndex(combo.findData(value))
             combo.blockSignals(False)
-        self.suggest_button.setChecked(shown is Show.SUGGESTED)
+        self.suggest_button.setChecked(shown is TileFilter.SUGGESTED)
 
 
-def _combo(choices: tuple[tuple[Show | Sort, str], ...], name: str, parent: QWidget) -> QComboBox:
+def _combo(choices: tuple[tuple[TileFilter | Sort, str], ...], name: str, parent: QWidget) -> QComboBox:
     combo = QComboBox(parent)
     for value, words in choices:
         combo.addItem(words, value)

@@ -1,40 +1,82 @@
-"""One setting of the advanced form: its name, a field to change it, what it is for, and what is wrong with it."""
+"""One setting of the advanced form: its name, magicgui's widget for it, what it is for, and what is wrong with it."""
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
-from qtpy.QtCore import QSignalBlocker, Qt, Signal
-from qtpy.QtGui import QWheelEvent
-from qtpy.QtWidgets import QCheckBox, QComboBox, QGridLayout, QLabel, QLineEdit, QPushButton, QSizePolicy, QWidget
+from magicgui.widgets import ComboBox, create_widget
+from qtpy.QtCore import QEvent, QObject, QSignalBlocker, Qt, Signal
+from qtpy.QtGui import QShowEvent
+from qtpy.QtWidgets import (
+    QAbstractSpinBox,
+    QComboBox,
+    QDoubleSpinBox,
+    QGridLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QSizePolicy,
+    QWidget,
+)
 
 from napari_unisemalign.widgets.common import FLUSH_STYLE, SPACING, Hint
 from training_core.base.i18n import tr
 from training_core.settings.form_fields import Setting, value_text
 
-_WORDS = (("None:", tr("left empty:")), ("False:", tr("off:")), ("True:", tr("on:")))
+FINEST = 1e-11
+"""No value of a setting is rounded to less, and an excluded limit (above 0) lies this far outside."""
+NO_LIMIT = sys.float_info.max
+
+_WORDS = (("None:", tr("automatic:")), ("False:", tr("off:")), ("True:", tr("on:")))
+_TITLES = {"mpp": tr("Pixel size"), "lr": tr("Learning rate"), "encoder_lr": tr("Encoder learning rate")}
 _PROBLEM_STYLE = f"{FLUSH_STYLE} border-left: 3px solid #d9534f; padding-left: 6px;"
 _FIELD_PX = 170
+_LEAVING = (QEvent.Type.FocusOut, QEvent.Type.Hide, QEvent.Type.ActivationChange, QEvent.Type.WindowDeactivate)
+_ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
 
 
-class CalmCombo(QComboBox):
-    """A list that a turn of the wheel over the form scrolls past, not through, and that takes any width."""
+class _Choice(ComboBox):
+    """A list whose None has a name."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.setMinimumContentsLength(8)
+    null_string = tr("automatic")
 
-    def wheelEvent(self, event: QWheelEvent | None) -> None:  # noqa: D102
-        if event is not None and not self.hasFocus():
-            event.ignore()
-        else:
-            super().wheelEvent(event)
+
+def make_widget(setting: Setting, parent: QWidget) -> Any:
+    """magicgui's widget for the type of a setting, with its range, choices and tooltip.
+
+    Lists of numbers are typed: magicgui's editor of tuples has no None and is too wide. An encoder's name is chosen
+    from a list that comes later.
+    """
+    annotation, kind = str if setting.kind == "numbers" else setting.annotation, setting.kind
+    options: dict[str, Any] = {"parent": parent, "tooltip": described(setting)}
+    if kind in ("whole number", "number"):
+        least, most = limits_of(setting)
+        options |= {"min": least, "max": most, "step": FINEST if kind == "number" else 1}
+    elif kind == "choice" or (kind == "flag" and setting.optional):
+        choices = setting.choices or ((tr("on"), True), (tr("off"), False))
+        options |= {"widget_type": _Choice, "choices": choices, "nullable": setting.optional}
+    elif setting.key == "encoder.name":
+        options |= {"widget_type": _Choice}
+    widget: Any = create_widget(annotation=annotation, options=options)
+    if "step" in options:
+        widget.step = None  # adaptive; the step above has set the decimals
+    return widget
+
+
+def limits_of(setting: Setting) -> tuple[float, float]:
+    """The least and the greatest value of a number."""
+    given, beyond = setting.limits, FINEST if setting.kind == "number" else 1
+    least = given.get("ge", given.get("gt", -NO_LIMIT) + beyond)
+    return least, given.get("le", given.get("lt", NO_LIMIT) - beyond)
 
 
 class SettingRow(QWidget):
-    """A row of the form; shows what it is told to, and says what the user wants."""
+    """A row of the form; shows what it is told to, and says what the user wants.
+
+    What is typed goes to the model as it is, so that the model's own message explains a refusal: a spin box would
+    silently put the nearest value it knows in its place. The wheel scrolls the panel unless the field has the focus.
+    """
 
     edited = Signal(object, object)
     """Setting, and the value chosen, or the text typed (str) where it must be read first."""
@@ -44,14 +86,17 @@ class SettingRow(QWidget):
     def __init__(self, setting: Setting, title: str = "", parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setting = setting
-        self._shown: Any = None
-        title = title or tr(setting.name.replace("_", " "))
+        self._text = ""
+        title = title or _TITLES.get(setting.name) or tr(_title(setting.name))
         self.name_label = QLabel(title, self)
         self.name_label.setWordWrap(True)
         self.name_label.setToolTip(setting.key)
-        self.field = self._make_field()
-        self.field.setAccessibleName(title)
-        self.field.setToolTip(setting.key)
+        self.widget = make_widget(setting, self)
+        self.field = self._prepared(self.widget.native, title)
+        is_line = isinstance(self.field, QLineEdit)
+        self.line: QLineEdit | None = self.field if is_line else self.field.findChild(QLineEdit)
+        if not is_line:
+            self.widget.changed.connect(self._take_value)
         self.name_label.setBuddy(self.field)
         self.reset_button = QPushButton(tr("Reset"), self)
         self.reset_button.setToolTip(tr("Back to the default"))
@@ -67,6 +112,7 @@ class SettingRow(QWidget):
         layout.setHorizontalSpacing(SPACING)
         layout.setVerticalSpacing(2)
         layout.setColumnStretch(0, 1)
+        layout.setColumnMinimumWidth(1, _FIELD_PX)  # napari's style lets spin boxes be narrower than is asked for
         layout.addWidget(self.name_label, 0, 0)
         layout.addWidget(self.field, 0, 1)
         layout.addWidget(self.reset_button, 0, 2)
@@ -75,17 +121,17 @@ class SettingRow(QWidget):
 
     def show_value(self, value: Any, default: Any, *, is_changed: bool) -> None:
         """Show this value; a field to type in is empty at the default, which it shows in grey."""
-        self._shown = value
-        field = self.field
-        with QSignalBlocker(field):
-            if isinstance(field, QCheckBox):
-                field.setChecked(bool(value))
-            elif isinstance(field, QComboBox):
-                field.setCurrentIndex(field.findData(value))
-            elif isinstance(field, QLineEdit):
-                field.setText(value_text(value) if is_changed else "")
-                field.setPlaceholderText(value_text(default) or tr("automatic"))
-        self._mark(is_changed)
+        with self.widget.changed.blocked():
+            if isinstance(self.field, QAbstractSpinBox):
+                start = max(1, self.widget.min)  # for the arrows, where the value is None
+                self.field.setValue(start if value is None else value)
+            elif self.line is None:
+                self.widget.value = value
+        if self.line is not None:
+            self.line.setPlaceholderText(value_text(default) or tr("automatic"))
+            self._write(value_text(value) if is_changed else "")
+        self.name_label.setStyleSheet(f"{FLUSH_STYLE} font-weight: {700 if is_changed else 400};")
+        self.reset_button.setVisible(is_changed)
 
     def set_problem(self, text: str) -> None:
         """Say why what was typed is not taken; an empty text: it is."""
@@ -93,48 +139,62 @@ class SettingRow(QWidget):
 
     def finish_editing(self) -> None:
         """Take what is typed and not left yet."""
-        if isinstance(self.field, QLineEdit):
-            self._take_text()
-
-    def _mark(self, is_changed: bool) -> None:
-        weight = 700 if is_changed else 400
-        self.name_label.setStyleSheet(f"{FLUSH_STYLE} font-weight: {weight};")
-        self.reset_button.setVisible(is_changed)
-
-    def _make_field(self) -> QWidget:
-        setting = self.setting
-        if setting.kind == "choice" or (setting.kind == "flag" and setting.optional):
-            field: QWidget = self._make_list(setting)
-        elif setting.kind == "flag":
-            field = QCheckBox(self)
-            field.clicked.connect(lambda checked: self.edited.emit(setting, checked))
+        if self.line is None or not self.line.isModified():  # leaving an untouched field is no answer
+            return
+        self._write(self.line.text())
+        text = self._text.strip()
+        if text:
+            self._take_text(text)
         else:
-            field = QLineEdit(self)
-            field.editingFinished.connect(self._take_text)
+            self.reset_clicked.emit(self.setting)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: D102
+        if event.type() == QEvent.Type.Wheel and not self.field.hasFocus():
+            event.ignore()
+            return True
+        if event.type() == QEvent.Type.KeyPress and self.line is not None and event.key() in _ENTER:
+            self.finish_editing()
+            return True
+        is_popup = event.type() == QEvent.Type.FocusOut and event.reason() == Qt.FocusReason.PopupFocusReason
+        if event.type() in _LEAVING and not is_popup:
+            self.finish_editing()
+        return bool(super().eventFilter(watched, event))
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: D102
+        super().showEvent(event)
+        if self.line is not None and not self.line.isModified():
+            self._write(self._text)  # a spin box that comes to light puts its own words there
+
+    def _prepared(self, field: Any, title: str) -> Any:
+        field.setAccessibleName(title)
         field.setFixedWidth(_FIELD_PX)
+        field.setFocusPolicy(Qt.FocusPolicy.StrongFocus)  # none by the wheel
+        field.installEventFilter(self)
+        if isinstance(field, QAbstractSpinBox):
+            field.setKeyboardTracking(False)
+        if isinstance(field, QDoubleSpinBox):
+            field.findChild(QLineEdit).setValidator(None)  # it knows no 2e-3
+        if isinstance(field, QComboBox):
+            field.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         return field
 
-    def _make_list(self, setting: Setting) -> CalmCombo:
-        combo = CalmCombo(self)
-        choices = setting.choices or (True, False)
-        names = {True: tr("on"), False: tr("off")} if setting.kind == "flag" else {}
-        if setting.optional:
-            combo.addItem(tr("automatic"), None)
-        for choice in choices:
-            combo.addItem(names.get(choice, str(choice)), choice)
-        combo.activated.connect(lambda index: self.edited.emit(setting, combo.itemData(index)))
-        return combo
+    def _write(self, text: str) -> None:
+        """Put a text in the field that neither it nor a spin box around it takes for typed."""
+        assert self.line is not None
+        self._text = text
+        with QSignalBlocker(self.line), self.widget.changed.blocked():
+            if isinstance(self.field, QAbstractSpinBox):
+                self.field.setValue(self.field.value())
+            self.line.setText(text)
 
-    def _take_text(self) -> None:
-        field = self.field
-        assert isinstance(field, QLineEdit)
-        if field.isModified():  # leaving an untouched field is no answer
-            field.setModified(False)
-            text = field.text().strip()
-            if text:
-                self.edited.emit(self.setting, text)
-            else:
-                self.reset_clicked.emit(self.setting)
+    def _take_value(self, value: Any) -> None:
+        """Chosen from a list, ticked, or stepped to with the arrows."""
+        if isinstance(self.field, QAbstractSpinBox):
+            self._write(value_text(value))
+        self.edited.emit(self.setting, value)
+
+    def _take_text(self, text: str) -> None:
+        self.edited.emit(self.setting, text)
 
 
 class EncoderRow(SettingRow):
@@ -143,6 +203,7 @@ class EncoderRow(SettingRow):
     def __init__(self, setting: Setting, title: str, parent: QWidget | None = None) -> None:
         super().__init__(setting, title, parent)
         self._about: dict[str, str] = {}
+        self._shown = ""
         self.about = QLabel(self)
         self.about.setWordWrap(True)
         self.about.setTextFormat(Qt.TextFormat.RichText)
@@ -153,77 +214,48 @@ class EncoderRow(SettingRow):
         self.layout().replaceWidget(self.description, self.about)
         self.description.hide()
 
-    def _make_field(self) -> QWidget:
-        if self.setting.kind == "choice":
-            return super()._make_field()
-        combo = CalmCombo(self)
-        combo.setEditable(True)  # any name that timm knows is one too
-        combo.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
-        combo.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
-        combo.setFixedWidth(_FIELD_PX)
-        combo.activated.connect(self._take_chosen)
-        line = combo.lineEdit()
-        assert line is not None
-        line.editingFinished.connect(self._take_typed)
-        return combo
+    def _prepared(self, field: Any, title: str) -> Any:
+        if self.setting.kind == "text":
+            field.setEditable(True)  # any name that timm knows is one too
+            field.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
+            field.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        return super()._prepared(field, title)
 
     def show_value(self, value: Any, default: Any, *, is_changed: bool) -> None:
         """Show this name and what is known of it."""
         super().show_value(value, default, is_changed=is_changed)
-        field = self.field
-        if isinstance(field, QComboBox) and field.isEditable():
-            with QSignalBlocker(field):
-                field.setEditText(str(value))
-        self._tell(str(value))
-
-    def finish_editing(self) -> None:
-        """Take the name that is typed and not left yet."""
-        if isinstance(self.field, QComboBox) and self.field.isEditable():
-            self._take_typed()
+        self._shown = str(value)
+        self._show_name()
 
     def set_known(self, about: dict[str, str], short: dict[str, str]) -> None:
         """What is known of the encoders, by name: rich text for below the field, and a few words for the list."""
         self._about = about
-        field = self.field
-        assert isinstance(field, QComboBox)
-        with QSignalBlocker(field):
-            for key, words in short.items():
-                index = field.findData(key)
-                if index < 0:
-                    field.addItem(words, key)
-                else:
-                    field.setItemText(index, words)
-            if field.isEditable():
-                field.setEditText(str(self._shown))
-        view = field.view()
-        if view is not None:
-            view.setMinimumWidth(view.sizeHintForColumn(0) + 24)
-        self._tell(str(self._shown))
+        with self.widget.changed.blocked():
+            self.widget.choices = [(short.get(key, key), key) for key in self.setting.choices or short]
+        view = self.field.view()
+        view.setMinimumWidth(view.sizeHintForColumn(0) + 24)
+        self._show_name()
 
-    def _take_chosen(self, index: int) -> None:
-        field = self.field
-        assert isinstance(field, QComboBox)
-        self._choose(str(field.itemData(index)))
-
-    def _take_typed(self) -> None:
-        field = self.field
-        assert isinstance(field, QComboBox)
-        self._choose(field.currentText().strip())
-
-    def _choose(self, name: str) -> None:
-        field = self.field
-        assert isinstance(field, QComboBox)
-        index = field.findText(name)
-        name = field.itemData(index) if index >= 0 else name
-        if name and name != self._shown:
-            self.edited.emit(self.setting, name)
-        elif not name:
-            self.reset_clicked.emit(self.setting)
-
-    def _tell(self, name: str) -> None:
+    def _show_name(self) -> None:
+        with self.widget.changed.blocked():
+            self.field.setCurrentIndex(self.field.findData(self._shown))
+        if self.line is not None:
+            self._write(self._shown)
         if self._about:
             unknown = tr("Not in the list: it is looked up by this name (timm) when the training starts.")
-            self.about.setText(self._about.get(name, unknown))
+            self.about.setText(self._about.get(self._shown, unknown))
+
+    def _take_text(self, text: str) -> None:
+        index = self.field.findText(text)
+        name = self.field.itemData(index) if index >= 0 else text
+        if name != self._shown:
+            self.edited.emit(self.setting, name)
+
+
+def _title(name: str) -> str:
+    """A setting's name as words: "labeled_batch" is "Labelled batch", "crop_px" is "Crop (px)"."""
+    words = name.replace("_", " ").replace("labeled", "labelled").replace("color", "colour").capitalize()
+    return f"{words[:-3]} (px)" if words.endswith(" px") else words
 
 
 def described(setting: Setting) -> str:

@@ -19,7 +19,7 @@ QToolButton:focus {{ background-color: rgba(128, 128, 128, 110); }}
 """
 
 
-class Step(QWidget):
+class StepSection(QWidget):
     """One step: a header with a number, a title and how far it is, and the body under it."""
 
     header_clicked = Signal(object)
@@ -94,7 +94,9 @@ class Steps(QWidget):
 
     def __init__(self, steps: Sequence[tuple[str, QWidget]], parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.steps = tuple(Step(number, title, body, self) for number, (title, body) in enumerate(steps, start=1))
+        self.steps = tuple(
+            StepSection(number, title, body, self) for number, (title, body) in enumerate(steps, start=1)
+        )
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(4, 0, 4, 0)
         self._layout.setSpacing(4)
@@ -115,13 +117,13 @@ class Steps(QWidget):
                     QWidget.setTabOrder(former, part)
                     former = part
 
-    def open_only(self, opened: Step) -> None:
+    def open_only(self, opened: StepSection) -> None:
         """Open this step and fold the others away."""
         for step in self.steps:
             step.set_open(step is opened)
         self._share_height()
 
-    def _on_header(self, step: Step) -> None:
+    def _on_header(self, step: StepSection) -> None:
         """Clicked, so its check mark has changed already."""
         if not step.is_open:
             step.set_open(False)

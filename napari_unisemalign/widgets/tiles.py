@@ -10,7 +10,7 @@ from qtpy.QtCore import QItemSelectionModel, QModelIndex, QPoint, Qt, Signal
 from qtpy.QtGui import QAction
 from qtpy.QtWidgets import QAbstractItemView, QListView, QMenu, QPushButton, QWidget
 
-from napari_unisemalign.arrange import Show
+from napari_unisemalign.arrange import TileFilter
 from napari_unisemalign.widgets.common import FLUSH_STYLE, ElidedLabel, Hint, body_layout, row
 from napari_unisemalign.widgets.order import OrderView
 from napari_unisemalign.widgets.recent import RecentList
@@ -111,7 +111,7 @@ class TilesView(QWidget):
 
     def set_order(self, names: Sequence[str]) -> None:
         """Show these of the tiles, in this order."""
-        self.model.set_order(names, suggesting=self.order.shown is Show.SUGGESTED)
+        self.model.set_order(names, suggesting=self.order.shown is TileFilter.SUGGESTED)
 
     def set_details(self, details: Mapping[str, TileDetails]) -> None:
         """What the rows say besides the state."""

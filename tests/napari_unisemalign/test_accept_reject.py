@@ -77,6 +77,7 @@ def gland_of(truth: np.ndarray) -> tuple[int, int, np.ndarray]:
 # --- before: preview and count ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.binding
 def test_pointing_at_a_button_shows_and_counts_what_it_would_do(
     window: Any, predicted_project: Project, truths: Any
 ) -> None:
@@ -116,6 +117,7 @@ def test_a_tile_without_a_prediction_has_a_preview_of_its_own(
     assert "9,216 pixels" not in driver.panel.correct.preview.text()
 
 
+@pytest.mark.binding
 def test_the_tab_key_previews_too(window: Any, predicted_project: Project) -> None:
     _viewer, driver, _answers = window
     driver.panel.controller.open_project(predicted_project.path)
@@ -128,6 +130,7 @@ def test_the_tab_key_previews_too(window: Any, predicted_project: Project) -> No
     assert not (driver.label() == 255).any()
 
 
+@pytest.mark.binding
 def test_the_area_under_the_mouse_is_shown_before_the_click(
     window: Any, predicted_project: Project, truths: Any
 ) -> None:
@@ -149,6 +152,7 @@ def test_the_area_under_the_mouse_is_shown_before_the_click(
     assert not (marks(driver) == ACCEPT).any()
 
 
+@pytest.mark.binding
 def test_a_drawn_area_is_counted_as_soon_as_it_is_closed(window: Any, predicted_project: Project) -> None:
     viewer, driver, _answers = window
     driver.panel.controller.open_project(predicted_project.path)
@@ -166,6 +170,7 @@ def test_a_drawn_area_is_counted_as_soon_as_it_is_closed(window: Any, predicted_
     assert not marks(driver).any()
 
 
+@pytest.mark.binding
 def test_all_from_a_confidence_on_is_counted_and_accepted(window: Any, predicted_project: Project, truths: Any) -> None:
     confidence = np.full((96, 96), 100, np.uint8)
     confidence[:30], confidence[30:40] = 255, 204  # 100 % and 80 %

@@ -5,14 +5,18 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+import pytest
 from napari.utils.notifications import notification_manager
 from npe2 import PluginManifest
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
 from napari_unisemalign import manifest
-from napari_unisemalign.actions import ACTIONS, BY_ID, Menu, perform
+from napari_unisemalign.actions import ACTIONS, BY_ID, Menu
+from napari_unisemalign.handlers import HANDLERS
 from training_core.project import Project
+
+pytestmark = pytest.mark.binding
 
 
 def press(viewer: Any, key: Qt.Key, modifier: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> None:
@@ -42,12 +46,16 @@ def test_ids_titles_and_keys_are_used_once() -> None:
     assert not any(each.title.endswith(".") for each in ACTIONS)
 
 
+def test_every_action_has_its_handler() -> None:
+    assert set(HANDLERS) == set(BY_ID)
+
+
 def test_without_a_project_every_action_but_opening_one_says_why_not(window: Any) -> None:
     _viewer, driver, _answers = window
     controller = driver.panel.controller
-    possible = {each.id for each in ACTIONS if not each.why_not(controller)}
+    possible = {each.id for each in ACTIONS if not HANDLERS[each.id].why_not(controller)}
     assert possible == {each.id for each in ACTIONS if each.menu is Menu.PROJECT}
-    assert not perform(BY_ID["start-training"], controller)
+    assert not driver.panel.perform("start-training")
     assert notification_manager.records[-1].message.startswith("Open a project")
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from napari_unisemalign.arrange import Show, Sort, TileFacts, arrange, gather
+from napari_unisemalign.arrange import Sort, TileFacts, TileFilter, arrange, gather
 from training_core.project import LabelSource, Project, TileState
 from training_core.project.summaries import TileSummary, add_summary
 
@@ -35,16 +35,16 @@ def test_sorting(sort: Sort, names: list[str]) -> None:
 @pytest.mark.parametrize(
     ("show", "names"),
     [
-        (Show.ALL, ["tile_10", "Tile_2", "node_1", "node_3"]),
-        (Show.NOT_LABELED, ["tile_10", "node_1"]),
-        (Show.LABELED, ["Tile_2", "node_3"]),
-        (Show.PARTLY, ["Tile_2"]),
-        (Show.ACCEPTED, ["node_3"]),
-        (Show.REJECTED, ["node_1"]),
-        (Show.SUGGESTED, ["tile_10"]),
+        (TileFilter.ALL, ["tile_10", "Tile_2", "node_1", "node_3"]),
+        (TileFilter.NOT_LABELED, ["tile_10", "node_1"]),
+        (TileFilter.LABELED, ["Tile_2", "node_3"]),
+        (TileFilter.PARTLY, ["Tile_2"]),
+        (TileFilter.ACCEPTED, ["node_3"]),
+        (TileFilter.REJECTED, ["node_1"]),
+        (TileFilter.SUGGESTED, ["tile_10"]),
     ],
 )
-def test_filtering(show: Show, names: list[str]) -> None:
+def test_filtering(show: TileFilter, names: list[str]) -> None:
     assert list(arrange(TILES, show=show, suggested=("tile_10",))) == names
 
 

@@ -8,6 +8,8 @@ import pytest
 from napari_unisemalign.background import Background, run_while_painting
 from training_core.base.errors import ImageError
 
+pytestmark = pytest.mark.binding
+
 
 @pytest.fixture
 def background(qtbot: Any) -> Any:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from qtpy.QtCore import QPoint
 from qtpy.QtTest import QTest
 
@@ -16,6 +17,8 @@ from napari_unisemalign.training_curves import Curves, read_past
 from napari_unisemalign.widgets.training_chart import Plot
 from training_core.messages.events import Event, RunStarted, StepDone, Validated
 from training_core.project import LabelSource, Project
+
+pytestmark = pytest.mark.binding
 
 
 def events(run_id: str, dice: float, *, steps: int = 4) -> list[Event]:

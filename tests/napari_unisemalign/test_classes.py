@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QLineEdit
 
 from napari_unisemalign.widgets.classes import NAME, PROMPT
 from training_core.project import Project
+
+pytestmark = pytest.mark.binding
 
 
 def type_over(driver: Any, row: int, column: int, text: str, end: Qt.Key = Qt.Key.Key_Return) -> str:

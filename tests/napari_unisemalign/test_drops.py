@@ -17,6 +17,8 @@ from napari_unisemalign import plugin
 from napari_unisemalign.layers import LABELS
 from training_core.project import Project
 
+pytestmark = pytest.mark.binding
+
 
 def drop(widget: QWidget, *paths: Path) -> None:
     """Drop files on a widget, as a file manager does."""

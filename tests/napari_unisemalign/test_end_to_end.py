@@ -19,6 +19,8 @@ from training_core.demo import read_truth
 from training_core.io import read_mask
 from training_core.project import LabelSource, Project, TileState
 
+pytestmark = pytest.mark.binding
+
 MINUTES = 0.5
 
 

@@ -10,7 +10,7 @@ from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
-from napari_unisemalign.arrange import Show, Sort
+from napari_unisemalign.arrange import Sort, TileFilter
 from napari_unisemalign.widgets.tile_list import LINE_ROLE, MIX_ROLE, Standing
 from napari_unisemalign.widgets.tiles import TilesView
 from training_core.project import Project
@@ -84,7 +84,7 @@ def test_next_and_previous_follow_the_order_of_the_list(window: Any, measured: P
 def test_a_tile_that_no_longer_belongs_stays_until_another_is_shown(window: Any, measured: Project) -> None:
     _viewer, driver, _answers = window
     tiles = opened(driver, measured)
-    choose(tiles.order.show_combo, Show.NOT_LABELED)
+    choose(tiles.order.show_combo, TileFilter.NOT_LABELED)
     driver.show_tile("tile_02")
     driver.choose_class(1)
     driver.stroke([(30, 30)], 8)

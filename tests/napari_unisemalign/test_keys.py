@@ -13,11 +13,12 @@ from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
 from napari_unisemalign import manifest
-from napari_unisemalign.actions import ACTIONS, BY_ID
-from napari_unisemalign.commands import PLUGIN
+from napari_unisemalign.actions import ACTIONS, BY_ID, PLUGIN
 from napari_unisemalign.shortcuts import Shortcuts, canonical
 from training_core.base.errors import ConfigError
 from training_core.project import Project
+
+pytestmark = pytest.mark.binding
 
 ALT = Qt.KeyboardModifier.AltModifier
 NONE = Qt.KeyboardModifier.NoModifier

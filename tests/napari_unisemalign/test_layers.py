@@ -20,6 +20,8 @@ from napari_unisemalign.layers import (
 )
 from training_core.project import UNLABELED, TissueClass, make_classes
 
+pytestmark = pytest.mark.binding
+
 CLASSES = make_classes(("background", "gland"))
 
 

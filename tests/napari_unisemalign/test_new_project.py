@@ -13,13 +13,15 @@ from qtpy.QtCore import Qt, QTimer
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
-from napari_unisemalign.controllers.new_project import NewProjectForm
 from napari_unisemalign.dialogs import Dialogs
 from napari_unisemalign.layers import TILE
+from napari_unisemalign.new_project_form import NewProjectForm
 from napari_unisemalign.widgets.mask_values import CLASS
 from napari_unisemalign.widgets.new_project import NewProjectDialog
 from training_core.io import write_png
 from training_core.project import UNLABELED, Project
+
+pytestmark = pytest.mark.binding
 
 
 @pytest.fixture

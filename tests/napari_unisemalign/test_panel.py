@@ -17,6 +17,7 @@ from qtpy.QtWidgets import QAbstractSpinBox, QLabel, QWidget
 from napari_unisemalign.layers import LABELS, PREDICTION, TILE
 from napari_unisemalign.widgets.new_project import NewProject
 from napari_unisemalign.widgets.tile_list import STATE_ROLE
+from training_core.export import CONTENTS, FORMATS
 from training_core.io import read_mask
 from training_core.project import LabelSource, Project, make_classes
 
@@ -295,6 +296,7 @@ def test_a_damaged_overlay_is_a_notification(window: Any, predicted_project: Pro
 # --- the look --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.binding
 @pytest.mark.parametrize("theme", ["dark", "light"])
 def test_nothing_is_cut_off(window: Any, predicted_project: Project, theme: str) -> None:
     viewer, driver, _answers = window
@@ -335,3 +337,17 @@ def test_export_writes_the_labels_on_screen(window: Any, project: Project, tmp_p
     np.testing.assert_array_equal(read_mask(paths[0]), driver.label())
     assert (tmp_path / "masks" / "classes.json").exists()
     assert "1 masks" in driver.panel.export.hint.text()
+    view = driver.panel.export
+    view.content_combo.setCurrentIndex(view.content_combo.findData("predictions"))
+    assert "no predictions yet" in view.hint.text()
+    assert not view.export_button.isEnabled()
+    view.content_combo.setCurrentIndex(view.content_combo.findData("labels"))
+    driver.session.states_changed.emit()
+    assert "1 masks" in view.hint.text()
+
+
+def test_the_window_offers_every_export_format_and_content(window: Any) -> None:
+    view = window[1].panel.export
+    formats = {view.format_combo.itemData(index) for index in range(view.format_combo.count())}
+    contents = {view.content_combo.itemData(index) for index in range(view.content_combo.count())}
+    assert (formats, contents) == (set(FORMATS), set(CONTENTS))

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from napari.utils._proxies import PublicOnlyProxy
 from npe2 import PluginManager, PluginManifest
+from qtpy import API, QT5
 from qtpy.QtCore import QTimer
 
 import napari_unisemalign
@@ -72,7 +73,7 @@ def test_opening_a_project_folder_opens_the_panel(
     viewer = make_napari_viewer(show=True)
     for _ in range(2):
         viewer.open(str(project.path), plugin="napari-unisemalign")
-    panels = [each for each in viewer.window.dock_widgets.values() if isinstance(each, plugin.UniSemAlign)]
+    panels = [each for each in viewer.window.dock_widgets.values() if isinstance(each, plugin.UniSemAlignPanel)]
     assert len(panels) == 1
     assert panels[0].controller.session.project.path == project.path
     assert {TILE, LABELS} <= {layer.name for layer in viewer.layers}
@@ -159,3 +160,37 @@ def test_the_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> Non
         command_line.main(["--help"])
     text = capsys.readouterr().out
     assert all(command in text for command in command_line.COMMANDS)
+
+
+START = """
+import sys
+import napari
+from napari.utils.notifications import notification_manager
+from qtpy.QtTest import QTest
+
+def run():  # in place of waiting for a user
+    QTest.qWait(200)
+    print(*(each.message for each in notification_manager.records), sep="\\n")
+    napari.current_viewer().close()
+
+napari.run = run
+{start}
+"""
+
+
+def notices(start: str, home: Path) -> str:
+    """What a napari that starts like this has told its user."""
+    environment = {**os.environ, "HOME": str(home), "QT_API": API}
+    command = [sys.executable, "-c", START.format(start=start)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=200, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.mark.skipif(not QT5, reason="napari has nothing to say about the other bindings")
+def test_our_own_start_is_silent_about_pyqt5_and_napari_s_is_not(tmp_path: Path) -> None:
+    told = notices("napari.Viewer(); run()", tmp_path / "home_1")
+    assert "PyQt5 backend is deprecated" in told
+    told = notices("from napari_unisemalign.__main__ import main; sys.exit(main([]))", tmp_path / "home_2")
+    assert "PyQt5" not in told
+    assert "Qt6" not in told

@@ -9,6 +9,8 @@ import pytest
 from napari_unisemalign.process import Ending, TrainerProcess, train_command
 from training_core.messages.events import Event, RunFailed, RunStarted, Show, Status, Stop
 
+pytestmark = pytest.mark.binding
+
 STARTED = (
     "from training_core.messages.events import *; import sys, os, time\n"
     "def say(e): print(e.model_dump_json(), flush=True)\n"

@@ -8,13 +8,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from qtpy.QtCore import Qt
+from magicgui import widgets
+from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
+from qtpy.QtGui import QWheelEvent
 from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QAbstractSpinBox, QApplication, QScrollArea, QWidget
 
 from training_core.project import LabelSource, Project
 from training_core.project.settings import SETTINGS_NAME, read_settings
 from training_core.settings.form_fields import flat
 from training_core.settings.schema import Config
+
+pytestmark = pytest.mark.binding
 
 
 @pytest.fixture
@@ -52,6 +57,158 @@ def test_every_field_of_the_model_is_in_the_form(window: Any, form: Any) -> None
     assert "torch" not in sys.modules
 
 
+def fields_of_the_schema() -> dict[str, dict[str, Any]]:
+    """The JSON schema of every field that can be set, by key, with `optional` for those that may be null."""
+    schema = Config.model_json_schema()
+    found: dict[str, dict[str, Any]] = {}
+    for name, field in schema["properties"].items():
+        section = schema["$defs"].get(str(field.get("$ref", "")).rpartition("/")[2])
+        inner = (
+            {name: field} if section is None else {f"{name}.{key}": each for key, each in section["properties"].items()}
+        )
+        for key, each in inner.items():
+            kinds = [kind for kind in each.get("anyOf", [each]) if kind.get("type") != "null"]
+            found[key] = {**kinds[0], "optional": "anyOf" in each, "description": each.get("description", "")}
+    del found["spec_version"]
+    return found
+
+
+def widget_of(field: dict[str, Any]) -> type:
+    """The widget of magicgui that a field of the schema asks for."""
+    if "enum" in field or (field["type"] == "boolean" and field["optional"]):
+        return widgets.ComboBox
+    kinds = {"boolean": widgets.CheckBox, "integer": widgets.SpinBox, "number": widgets.FloatSpinBox}
+    return kinds.get(field["type"], widgets.LineEdit)
+
+
+def test_every_field_has_magicgui_s_widget_with_the_schema_s_range_choices_and_tooltip(window: Any, form: Any) -> None:
+    for fold in form.folds.values():
+        press(window[1], fold.header)
+    fields = fields_of_the_schema()
+    assert set(form.rows) == set(fields)
+    for key, field in fields.items():
+        widget, kind = form.rows[key].widget, widget_of(field)
+        if key == "encoder.name":  # any name that timm knows
+            assert isinstance(widget, widgets.ComboBox)
+            assert widget.native.isEditable()
+            continue
+        assert isinstance(widget, kind), key
+        assert field["description"].partition("None:")[0].partition("True:")[0].partition("False:")[0] in widget.tooltip
+        if kind is widgets.ComboBox:
+            values = field.get("enum", [True, False])
+            assert list(widget.choices) == ([None, *values] if field["optional"] else values), key
+        if kind in (widgets.SpinBox, widgets.FloatSpinBox):
+            beyond = 1 if kind is widgets.SpinBox else 1e-11
+            least = field.get("minimum", field.get("exclusiveMinimum", -sys.float_info.max) + beyond)
+            most = field.get("maximum", field.get("exclusiveMaximum", sys.float_info.max) - beyond)
+            assert (widget.min, widget.max) == pytest.approx((least, most), rel=1e-15, abs=1e-15), key
+            assert ("minimum" in field) == (widget.min == field.get("minimum")), key
+
+
+@pytest.mark.parametrize(
+    "key", ["data.crop_px", "losses.hard", "alignment.loss", "data.balance_classes", "encoder.name"]
+)
+def test_the_wheel_scrolls_the_panel_and_changes_nothing(window: Any, form: Any, project: Project, key: str) -> None:
+    driver = window[1]
+    section = key.partition(".")[0]
+    if section in form.folds and key not in form.rows:
+        press(driver, form.folds[section].header)
+    row = form.rows[key]
+    driver.reveal(row.field)
+    area = row.parentWidget()
+    while not isinstance(area, QScrollArea):
+        area = area.parentWidget()
+    bar, before = area.verticalScrollBar(), row.widget.value
+    for turn in (120, -120):
+        place = bar.value()
+        target = row.line or row.field
+        turn_wheel(target, turn)
+        driver.pause(0.05)
+        assert bar.value() != place
+        assert not row.field.hasFocus()
+    assert row.widget.value == before
+    assert read_settings(project.path) == {}
+    if isinstance(row.field, QAbstractSpinBox):
+        row.window().activateWindow()
+        driver.reveal(row.field)
+        driver.click(row.field)
+        driver.wait(row.field.hasFocus, "the focus", 10.0)
+        turn_wheel(row.field, 120)  # now it is for the field
+        assert row.widget.value > before
+        assert read_settings(project.path) == {key: row.widget.value}
+
+
+def turn_wheel(target: QWidget, turn: int) -> None:
+    """As Qt hands on a turn of the real wheel: to the widget under the mouse, then up until one takes it."""
+    while not target.isWindow():
+        middle = target.rect().center()
+        event = QWheelEvent(
+            QPointF(middle),
+            QPointF(target.mapToGlobal(middle)),
+            QPoint(),
+            QPoint(0, turn),
+            Qt.MouseButton.NoButton,
+            Qt.KeyboardModifier.NoModifier,
+            Qt.ScrollPhase.NoScrollPhase,
+            False,
+        )
+        QApplication.sendEvent(target, event)
+        if event.isAccepted():
+            return
+        target = target.parentWidget()
+
+
+def test_arrows_stop_at_the_bounds_and_start_from_automatic(window: Any, form: Any, project: Project) -> None:
+    driver = window[1]
+    press(driver, form.folds["inference"].header)
+    press(driver, form.folds["losses"].header)
+    scale, hard = form.rows["inference.scale"], form.rows["losses.hard"]
+    assert (scale.line.text(), scale.line.placeholderText()) == ("", "automatic")
+    scale.field.stepUp()
+    assert read_settings(project.path) == {"inference.scale": 1.1}
+    assert scale.line.text() == "1.1"
+    hard.field.stepBy(-1000)
+    assert read_settings(project.path) == {"inference.scale": 1.1, "losses.hard": 0.0}
+    press(driver, scale.reset_button)
+    assert (scale.line.text(), scale.line.placeholderText()) == ("", "automatic")
+    press(driver, form.folds["losses"].header)
+    press(driver, form.folds["losses"].header)
+    assert hard.line.text() == "0"
+
+
+def test_what_is_refused_stays_as_it_was_typed(window: Any, form: Any, project: Project) -> None:
+    driver = window[1]
+    type_in(driver, form, "inference.stride_fraction", "1.5")
+    row = form.rows["inference.stride_fraction"]
+    assert "less than or equal to 1" in row.problem.text()
+    form.search.setFocus()
+    QApplication.sendEvent(row.field, QEvent(QEvent.Type.ActivationChange))
+    driver.pause(0.1)
+    assert row.line.text() == "1.5"
+    assert row.problem.isVisible()
+    assert read_settings(project.path) == {}
+    type_in(driver, form, "inference.stride_fraction", "5e-1")
+    assert read_settings(project.path) == {"inference.stride_fraction": 0.5}
+    assert row.line.text() == "0.5"
+
+
+def test_lists_and_ticks(window: Any, form: Any, project: Project) -> None:
+    driver = window[1]
+    for section in ("data", "alignment", "encoder"):
+        press(driver, form.folds[section].header)
+    rows = form.rows
+    rows["data.balance_classes"].widget.value = False
+    rows["alignment.loss"].widget.value = "cosine"
+    driver.reveal(rows["encoder.offline"].field)
+    QTest.mouseClick(rows["encoder.offline"].field, Qt.MouseButton.LeftButton, pos=QPoint(8, 8))
+    kept = {"data.balance_classes": False, "alignment.loss": "cosine", "encoder.offline": True}
+    assert read_settings(project.path) == kept
+    rows["data.balance_classes"].widget.value = None
+    type_in(driver, form, "encoder.taps", "3, 8")
+    del kept["data.balance_classes"]
+    assert read_settings(project.path) == {**kept, "encoder.taps": [3, 8]}
+
+
 def test_a_value_is_kept_shown_as_changed_and_reset(window: Any, form: Any, project: Project) -> None:
     driver = window[1]
     type_in(driver, form, "data.crop_px", "64")
@@ -62,7 +219,7 @@ def test_a_value_is_kept_shown_as_changed_and_reset(window: Any, form: Any, proj
     press(driver, row.reset_button)
     assert not (project.path / SETTINGS_NAME).exists()
     assert not row.reset_button.isVisible()
-    assert (row.field.text(), row.field.placeholderText()) == ("", "256")
+    assert (row.line.text(), row.line.placeholderText()) == ("", "256")
     type_in(driver, form, "data.crop_px", "256")
     assert read_settings(project.path) == {}
 
@@ -112,6 +269,7 @@ def test_a_really_started_training_has_the_value(window: Any, project: Project, 
     press(driver, form.header)
     type_in(driver, form, "data.crop_px", "64")
     type_in(driver, form, "alignment.embedding_dim", "32")
+    type_in(driver, form, "optimizer.lr", "2e-3")
     with driver.watching():
         driver.start_training(5.0)
         driver.wait(lambda: driver.session.training.run_id is not None, "the run to start", 120.0)
@@ -120,8 +278,9 @@ def test_a_really_started_training_has_the_value(window: Any, project: Project, 
         driver.wait(lambda: not driver.session.training.active, "the end", 120.0)
     config = json.loads((run / "config.json").read_text())
     assert (config["data"]["crop_px"], config["alignment"]["embedding_dim"]) == (64, 32)
+    assert config["optimizer"]["lr"] == 0.002
     started = json.loads((run / "events.jsonl").read_text().splitlines()[0])
-    assert started["project_settings"] == ["data.crop_px = 64", "alignment.embedding_dim = 32"]
+    assert started["project_settings"] == ["data.crop_px = 64", "alignment.embedding_dim = 32", "optimizer.lr = 0.002"]
 
 
 def test_what_is_typed_counts_when_a_key_starts_the_training(

@@ -9,10 +9,11 @@ import pytest
 from qtpy.QtCore import QPoint, QRect, Qt
 from qtpy.QtTest import QTest
 
-from napari_unisemalign.actions import BY_ID, perform
 from napari_unisemalign.controllers.tiles import TilesController
 from napari_unisemalign.controllers.tour import STOPS
 from training_core.project import Project
+
+pytestmark = pytest.mark.binding
 
 
 def click(button: Any) -> None:
@@ -35,7 +36,7 @@ def test_the_tour_points_at_the_real_parts_one_after_the_other(window: Any, proj
     _viewer, driver, _answers = window
     panel = driver.panel
     panel.controller.open_project(project.path)
-    assert perform(BY_ID["tour"], panel.controller)
+    assert panel.perform("tour")
     for number, stop in enumerate(STOPS, start=1):
         target = stop.target(panel)
         driver.wait(lambda target=target: points_at(panel, target), f"the frame at stop {number}")

@@ -10,7 +10,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
 from napari_unisemalign.layers import TILE
-from napari_unisemalign.undo import Step, UndoStack
+from napari_unisemalign.undo import LabelStep, UndoStack
 from training_core.project import Project, TileState
 
 CTRL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
@@ -33,7 +33,7 @@ def test_a_step_changes_only_what_it_changed() -> None:
     stack.record("a", empty, first, "one")
     stack.record("a", first, second, "two")
     step = stack.undo()
-    assert isinstance(step, Step)
+    assert isinstance(step, LabelStep)
     assert step.what == "two"
     np.testing.assert_array_equal(step.undone(second), first)
     elsewhere = second.copy()
@@ -42,7 +42,7 @@ def test_a_step_changes_only_what_it_changed() -> None:
     assert undone[60, 2] == 255
     assert undone[60, 3] == 0
     again = stack.redo()
-    assert isinstance(again, Step)
+    assert isinstance(again, LabelStep)
     np.testing.assert_array_equal(again.redone(first), second)
     assert stack.next_redo is None
 

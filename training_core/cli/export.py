@@ -8,7 +8,7 @@ from pathlib import Path
 from training_core.cli._arguments import open_project
 from training_core.cli._clean_up_options import add_clean_up, clean_up_of
 from training_core.cli._counter import counted
-from training_core.export import FORMATS, export_masks
+from training_core.export import CONTENTS, FORMATS, export_masks
 
 
 def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -24,7 +24,7 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
     parser.add_argument("--format", choices=tuple(FORMATS), default="png", help="file format (default: png)")
     parser.add_argument(
         "--content",
-        choices=("labels", "predictions", "merged"),
+        choices=CONTENTS,
         default="labels",
         help="labels: your annotations (default); predictions: those of the latest run; merged: annotations, "
         "and predictions where there are none",

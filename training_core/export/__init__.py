@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -23,26 +23,36 @@ from training_core.project.labels import size_error
 from training_core.project.project import OWN_FOLDERS
 
 Content = Literal["labels", "predictions", "merged"]
+CONTENTS: tuple[Content, ...] = get_args(Content)
 
-FORMATS: dict[str, Callable[[ClassIds, float | None], bytes]] = {"png": png_bytes, "tiff": tiff_bytes}
-"""File ending to what makes the file's bytes from a mask (H, W) uint8 and its pixel size in micrometers, if known."""
+
+@dataclass(frozen=True)
+class ExportFormat:
+    """title: as people write it. encode: mask (H, W) and micrometers per pixel, if known, to the file's bytes."""
+
+    title: str
+    encode: Callable[[ClassIds, float | None], bytes]
+
+
+FORMATS = {"png": ExportFormat("PNG", png_bytes), "tiff": ExportFormat("TIFF", tiff_bytes)}
+"""By file ending: the one list, which the command line and the window ask for."""
 
 
 def export_masks(
     project: Project,
     out: Path,
     *,
-    format: Literal["png", "tiff"] = "png",
+    format: str = "png",
     content: Content = "labels",
     cleaning: CleanUp | None = None,
     progress: ReportProgress | None = None,
 ) -> list[Path]:
-    """Write OUT/NAME.png (or .tiff) per tile, single-channel uint8 class ids with 255 for "not labelled".
+    """Write OUT/NAME.FORMAT per tile, single-channel uint8 class ids with 255 for "not labelled".
 
-    content: labels (what was painted and accepted; tiles without any are skipped), predictions (of the latest run), or
-    merged (labels, and the prediction where nothing is labelled or rejected). cleaning: applied to the predictions,
-    never to labels. OUT/classes.json says which value is which class, and what was cleaned. Files of these names are
-    replaced, others in OUT stay. Returns the masks' paths.
+    format: a file ending of FORMATS. content: labels (what was painted and accepted; tiles without any are skipped),
+    predictions (of the latest run), or merged (labels, and the prediction where nothing is labelled or rejected).
+    cleaning: applied to the predictions, never to labels. OUT/classes.json says which value is which class, and what
+    was cleaned. Files of these names are replaced, others in OUT stay. Returns the masks' paths.
 
     Raises
     ------
@@ -51,7 +61,7 @@ def export_masks(
     MaskError: a label or prediction is damaged. StorageError: the disk is full or not writable.
     """
     _check_choice("format", format, tuple(FORMATS))
-    _check_choice("content", content, get_args(Content))
+    _check_choice("content", content, CONTENTS)
     _check_folder(project, out)
     cleaning = cleaning or CleanUp()
     if content == "labels" and not cleaning.is_nothing:
@@ -66,7 +76,7 @@ def export_masks(
             continue
         path = out / f"{tile.name}.{format}"
         with staged_files() as files:
-            files.add(path, FORMATS[format](mask, tile.mpp_um))
+            files.add(path, FORMATS[format].encode(mask, tile.mpp_um))
         written.append(path)
         if progress is not None:
             progress(done, len(project.tiles), tile.name)

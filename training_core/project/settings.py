@@ -65,7 +65,7 @@ def defaults(values: dict[str, Any]) -> dict[str, Any]:
     return by_key(resolve({} if variant is None else {"variant": variant}))
 
 
-def changed(values: dict[str, Any], *, source: str = "the settings") -> dict[str, Any]:
+def changed(values: dict[str, Any], *, source: str = "the form") -> dict[str, Any]:
     """Of these settings, by key, those that differ from the default.
 
     Raises

@@ -16,27 +16,40 @@ from training_core.settings.schema import Config
 FieldKind = Literal["flag", "choice", "whole number", "number", "text", "numbers"]
 
 _BOUNDS = {"ge": "at least {}", "gt": "above {}", "le": "at most {}", "lt": "below {}"}
-_NUMBERS: dict[type, FieldKind] = {bool: "flag", int: "whole number", float: "number", str: "text"}
+_KINDS: dict[type, FieldKind] = {bool: "flag", int: "whole number", float: "number", str: "text"}
 
 
 @dataclass(frozen=True)
 class Setting:
     """One field of the configuration.
 
-    key: as in `--set KEY=VALUE`. section: the key's first part, empty at the top. choices: what a choice can be.
-    length: how many numbers `numbers` takes. optional: None is a value too, and leaves it to the program.
-    bounds: in words, such as "at least 1".
+    key: as in `--set KEY=VALUE`. section: the key's first part, empty at the top. annotation: its type, without None.
+    optional: None is a value too, and leaves it to the program. limits: pydantic's ge, gt, le and lt.
     """
 
     key: str
     section: str
     name: str
     description: str
-    kind: FieldKind
+    annotation: Any
     optional: bool
-    choices: tuple[Any, ...] = ()
-    length: int = 0
-    bounds: str = ""
+    limits: dict[str, float]
+
+    @property
+    def kind(self) -> FieldKind:
+        """What can be typed or chosen."""
+        origin = get_origin(self.annotation)
+        return "choice" if origin is Literal else "numbers" if origin is tuple else _KINDS[self.annotation]
+
+    @property
+    def choices(self) -> tuple[Any, ...]:
+        """What a choice can be; empty for the other kinds."""
+        return get_args(self.annotation) if self.kind == "choice" else ()
+
+    @property
+    def bounds(self) -> str:
+        """The limits in words, such as "at least 1"."""
+        return ", ".join(_BOUNDS[word].format(value_text(limit)) for word, limit in self.limits.items())
 
 
 def all_settings() -> tuple[Setting, ...]:
@@ -109,31 +122,16 @@ def _fields(model: type[BaseModel], section: str = "") -> Iterator[Setting]:
 
 
 def _setting(name: str, field: FieldInfo, section: str) -> Setting:
-    kinds = _members(field.annotation)
-    (annotation,) = (each for each in kinds if each is not type(None))
-    origin, arguments = get_origin(annotation), get_args(annotation)
-    if origin is Literal:
-        kind: FieldKind = "choice"
-    elif origin is tuple:
-        kind = "numbers"
-    else:
-        kind = _NUMBERS[annotation]
-    limits = (
-        _BOUNDS[word].format(value_text(getattr(each, word)))
-        for each in field.metadata
-        for word in _BOUNDS
-        if hasattr(each, word)
-    )
+    members = _members(field.annotation)
+    (annotation,) = (each for each in members if each is not type(None))
     return Setting(
         key=f"{section}.{name}" if section else name,
         section=section,
         name=name,
         description=field.description or "",
-        kind=kind,
-        optional=len(kinds) > 1,
-        choices=arguments if origin is Literal else (),
-        length=len(arguments) if origin is tuple else 0,
-        bounds=", ".join(limits),
+        annotation=annotation,
+        optional=len(members) > 1,
+        limits={word: getattr(each, word) for each in field.metadata for word in _BOUNDS if hasattr(each, word)},
     )
 
 

@@ -137,7 +137,7 @@ class MaskFileContract(ExportContract):
         Image.fromarray(np.zeros((*mask.shape, 3), np.uint8)).save(home / "tile.png")
         project = Project.create(home / "project", [home / "tile.png"], classes=CLASSES, mpp_um=mpp_um)
         project.write_label("tile", mask, LabelSource.PAINTED)
-        (path,) = export_masks(project, folder, format=self.format)  # type: ignore[arg-type]
+        (path,) = export_masks(project, folder, format=self.format)
         assert path == folder / f"tile.{self.format}"
         return path
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +110,8 @@ class TestFaultsAreFound:
 
     def write_with(self, monkeypatch: pytest.MonkeyPatch, change: Any) -> None:
         whole = FORMATS["png"]
-        monkeypatch.setitem(FORMATS, "png", lambda mask, mpp_um: whole(change(mask), mpp_um))
+        changed = replace(whole, encode=lambda mask, mpp_um: whole.encode(change(mask), mpp_um))
+        monkeypatch.setitem(FORMATS, "png", changed)
 
     @pytest.mark.parametrize(
         "change",

@@ -31,11 +31,12 @@ def test_the_default_survives_being_typed(key: str) -> None:
 
 
 def test_kinds_choices_and_bounds_are_the_model_s() -> None:
-    assert SETTINGS["encoder.taps"].length == 2
+    assert SETTINGS["encoder.taps"].annotation == tuple[int, int]
     assert SETTINGS["encoder.taps"].optional
     assert SETTINGS["decoder.dilations"].kind == "numbers"
     assert SETTINGS["inference.views"].choices == (1, 2, 4, 8)
     assert SETTINGS["encoder.pretrained"].kind == "flag"
+    assert SETTINGS["data.crop_px"].limits == {"ge": 32}
     assert SETTINGS["data.crop_px"].bounds == "at least 32"
     assert SETTINGS["optimizer.momentum"].bounds == "at least 0, below 1"
 

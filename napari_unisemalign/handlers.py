@@ -1,0 +1,118 @@
+"""What each action runs, and why it cannot run now: `actions.py` by id, for the controllers of one window.
+
+A button for the same thing calls the same method.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from napari_unisemalign import availability
+from napari_unisemalign.actions import PAINTING_KEYS, paint_action_id
+from napari_unisemalign.controller import Controller
+from napari_unisemalign.review import Deed
+from napari_unisemalign.session import Session
+from training_core.base.i18n import tr
+
+Reason = Callable[[Controller], str | None]
+
+
+@dataclass(frozen=True)
+class Handler:
+    """What runs, and what may be in the way."""
+
+    why_not: Reason
+    """A sentence why it is not possible now; None or empty when it is. Asked often, so it must be quick."""
+    run: Callable[[Controller], None]
+
+
+def perform(action_id: str, window: Controller) -> bool:
+    """Do it, or say why it is not possible now; returns whether it was done."""
+    handler = HANDLERS[action_id]
+    reason = handler.why_not(window)
+    if reason:
+        window.context.reporter.info(reason)
+        return False
+    handler.run(window)
+    return True
+
+
+def _always(_window: Controller) -> None:
+    return None
+
+
+def _no_project(window: Controller) -> str:
+    return "" if window.session.project is not None else availability.NO_PROJECT
+
+
+def _no_neighbor(window: Controller, step: int) -> str:
+    if _no_project(window) or window.session.neighbor(step) is not None:
+        return _no_project(window)
+    return tr("This is the last tile of the list.") if step > 0 else tr("This is the first tile of the list.")
+
+
+def _no_class(window: Controller, index: int) -> str:
+    if _no_project(window) or index < len(window.session.classes()):
+        return _no_project(window)
+    return tr("There is no class number {number}: add one in step 2.").format(number=index + 1)
+
+
+def _in_session(reason: Callable[[Session], str | None]) -> Reason:
+    return lambda window: reason(window.session)
+
+
+def _paint_with(index: int) -> Handler:
+    return Handler(
+        lambda window: _no_class(window, index),
+        lambda window: window.classes.paint_with(window.session.classes()[index].id),
+    )
+
+
+def _no_stroke(window: Controller) -> str | None:
+    return window.painting.why_no_stroke()
+
+
+def _no_stroke_or_prediction(window: Controller) -> str | None:
+    return window.painting.why_no_stroke() or window.painting.why_no_prediction()
+
+
+_no_switch = _in_session(availability.why_not_switch_project)
+_no_accept = _in_session(availability.why_not_accept)
+_no_reject = _in_session(availability.why_not_reject)
+_no_stop = _in_session(availability.why_not_stop)
+
+HANDLERS: dict[str, Handler] = {
+    "open-project": Handler(_no_switch, lambda window: window.tiles.choose_project()),
+    "new-project": Handler(_no_switch, lambda window: window.tiles.make_project()),
+    "open-sample": Handler(_no_switch, lambda window: window.tiles.open_sample()),
+    "tour": Handler(_always, lambda window: window.tour.start()),
+    "show-keys": Handler(_always, lambda window: window.keys.show()),
+    "previous-tile": Handler(lambda window: _no_neighbor(window, -1), lambda window: window.tiles.previous()),
+    "next-tile": Handler(lambda window: _no_neighbor(window, 1), lambda window: window.tiles.next()),
+    **{paint_action_id(index): _paint_with(index) for index in range(len(PAINTING_KEYS))},
+    "erase": Handler(_no_project, lambda window: window.layers.activate_labels("erase")),
+    "undo": Handler(lambda window: window.undo.why_not_undo(), lambda window: window.undo.undo()),
+    "redo": Handler(lambda window: window.undo.why_not_redo(), lambda window: window.undo.redo()),
+    "fill-outline": Handler(_no_stroke, lambda window: window.painting.fill()),
+    "grow-stroke": Handler(_no_stroke_or_prediction, lambda window: window.painting.grow()),
+    "snap-stroke": Handler(_no_stroke_or_prediction, lambda window: window.painting.snap()),
+    "start-training": Handler(_in_session(availability.why_not_train), lambda window: window.training.start()),
+    "stop-training": Handler(_no_stop, lambda window: window.training.stop()),
+    "pause-training": Handler(
+        _in_session(availability.why_not_pause), lambda window: window.run_controls.pause_or_resume()
+    ),
+    "discard-training": Handler(_no_stop, lambda window: window.run_controls.discard()),
+    "flicker-overlays": Handler(
+        _in_session(availability.why_no_overlays), lambda window: window.overlays.flicker.toggle()
+    ),
+    "accept-tile": Handler(_no_accept, lambda window: window.correction.accept_tile()),
+    "reject-tile": Handler(_no_reject, lambda window: window.correction.reject()),
+    "accept-by-click": Handler(_no_accept, lambda window: window.correction.areas.toggle_pointing(Deed.ACCEPT)),
+    "reject-by-click": Handler(_no_reject, lambda window: window.correction.areas.toggle_pointing(Deed.REJECT)),
+    "draw-area": Handler(_no_accept, lambda window: window.correction.areas.toggle_drawing()),
+    "take-back-rejections": Handler(
+        _in_session(availability.why_not_take_back), lambda window: window.correction.take_back()
+    ),
+    "next-to-review": Handler(_in_session(availability.why_no_next), lambda window: window.correction.show_next()),
+}
