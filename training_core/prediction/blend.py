@@ -19,7 +19,7 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
-class Part:
+class FinishedBlock:
     """Finished values (C, h, w); `rows` and `columns` of the image are newly complete.
 
     They begin at `origin`, which lies `margin` pixels before rows and columns where there is something before them.
@@ -43,7 +43,7 @@ def ramps(length: int, window: int, starts: Sequence[int]) -> list[Tensor]:
 
 
 class RollingBlend:
-    """Sums over a grid of windows of h x w pixels, given row by row from the left; each gives the part it completes."""
+    """Sums over a grid of windows of h x w pixels, given row by row from the left; each completes a block."""
 
     def __init__(
         self, size: tuple[int, int], window: int, rows: Sequence[int], columns: Sequence[int], margin: int = 0
@@ -56,7 +56,7 @@ class RollingBlend:
         """Sums of the rows that the next row of windows goes on with: read from the left, replaced right behind."""
         self._left: Tensor | None = None
 
-    def add(self, row: int, column: int, values: Tensor) -> Part:
+    def add(self, row: int, column: int, values: Tensor) -> FinishedBlock:
         """Add the values (C, h, w) of a window, which this call may change."""
         top, left = self._rows[row], self._columns[column]
         device = values.device
@@ -71,7 +71,7 @@ class RollingBlend:
         column_end = self._columns[column + 1] if column + 1 < len(self._columns) else self._width
         self._keep(sums, row, origin, row_end, column_end)
         finished = sums[:, : row_end - origin[0], : column_end - origin[1]]
-        return Part(finished, origin, (top, row_end), (left, column_end))
+        return FinishedBlock(finished, origin, (top, row_end), (left, column_end))
 
     def _take_over(self, sums: Tensor, row: int, column: int, origin: tuple[int, int]) -> None:
         """Add what the windows above and to the left left behind. The ones to the left have seen those above."""

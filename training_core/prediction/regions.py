@@ -23,7 +23,7 @@ from training_core.data.pixel_size import check_zoom, zoom_to_run
 from training_core.export.ome_zarr import slide_masks
 from training_core.io.regions import Regions, open_regions
 from training_core.network.model import UniSemAlign
-from training_core.prediction.blend import Part, RollingBlend
+from training_core.prediction.blend import FinishedBlock, RollingBlend
 from training_core.prediction.predictor import Predictor
 from training_core.prediction.resampling import Axis, enlarge, shrink
 from training_core.prediction.sliding_window import Readout, resampled_size, window_starts
@@ -217,7 +217,9 @@ def _as_seen(windows: Sequence[Window], pixels: list[Pixels], grid: Grid, comput
     return torch.stack(seen).permute(0, 3, 1, 2)
 
 
-def _finished(part: Part, grid: Grid, temperature: float, ids: Tensor) -> tuple[int, int, Pixels, Pixels] | None:
+def _finished(
+    part: FinishedBlock, grid: Grid, temperature: float, ids: Tensor
+) -> tuple[int, int, Pixels, Pixels] | None:
     """Corner, class ids and confidence of the image's pixels that a part completes; None: there are none."""
     values = part.values
     (top, bottom), (left, right) = part.rows, part.columns
