@@ -54,7 +54,7 @@ def class_and_confidence(weights: Tensor, temperature: float = 1.0) -> tuple[Ten
     weights: (C, h, w), probabilities of the classes up to a factor.
     """
     if temperature != 1:
-        weights = weights.clamp(min=_LEAST).pow_(1 / temperature)
+        weights = weights.clamp(min=_LEAST).log_().div_(temperature).exp_()
     highest, label = weights.max(0)
     return label.to(torch.uint8), highest / weights.sum(0)
 

@@ -67,7 +67,8 @@ def shrink(pixels: Tensor, origin: tuple[int, int], axes: tuple[Axis, Axis], win
     pixels: part of the image (H, W, C) uint8 whose corner is `origin` and which holds what both axes need.
     """
     top, left, bottom, right = window
-    return _combine(pixels.float().div_(255), origin, axes[0].taps(top, bottom), axes[1].taps(left, right))
+    down = _combine_rows(pixels.float().div_(255), origin[0], *axes[0].taps(top, bottom))
+    return _combine_rows(down.transpose(0, 1).contiguous(), origin[1], *axes[1].taps(left, right)).transpose(0, 1)
 
 
 def enlarge(values: Tensor, origin: tuple[int, int], axes: tuple[Axis, Axis], region: Box) -> Tensor:
@@ -76,19 +77,13 @@ def enlarge(values: Tensor, origin: tuple[int, int], axes: tuple[Axis, Axis], re
     values: part (C, h, w) of the resampled image whose corner is `origin`.
     """
     top, left, bottom, right = region
-    rows, columns = axes[0].back_taps(top, bottom), axes[1].back_taps(left, right)
-    return _combine(values.permute(1, 2, 0).contiguous(), origin, rows, columns).permute(2, 0, 1).contiguous()
-
-
-def _combine(
-    values: Tensor, origin: tuple[int, int], rows: tuple[Tensor, Tensor], columns: tuple[Tensor, Tensor]
-) -> Tensor:
-    """(h, w, C) of (H, W, C). Whole rows are gathered, columns as the rows of the transpose: that is fastest."""
-    across = _combine_rows(values, origin[0], *rows).transpose(0, 1).contiguous()
-    return _combine_rows(across, origin[1], *columns).transpose(0, 1)
+    across = _combine_rows(values.permute(2, 0, 1).contiguous(), origin[1], *axes[1].back_taps(left, right))
+    down = _combine_rows(across.permute(2, 1, 0).contiguous(), origin[0], *axes[0].back_taps(top, bottom))
+    return down.permute(1, 0, 2)
 
 
 def _combine_rows(values: Tensor, origin: int, index: Tensor, weight: Tensor) -> Tensor:
+    """(n, ...) of (H, ...): whole rows are gathered, columns as the rows of the transpose, which is fastest."""
     # taps past the last one have weight 0 and may lie outside the part
     index, weight = (index - origin).clamp(max=len(values) - 1).to(values.device), weight.to(values.device)
     shares = weight[:, :, None, None]
