@@ -44,6 +44,18 @@ class Regions(ABC):
         """
 
 
+class ArrayRegions(Regions):
+    """A picture (H, W, 3) that is in memory."""
+
+    def __init__(self, pixels: Rgb8) -> None:
+        super().__init__(Path("array"), pixels.shape[0], pixels.shape[1], None)
+        self._pixels = pixels
+
+    def read(self, top: int, left: int, bottom: int, right: int) -> Rgb8:
+        """As `Regions.read`."""
+        return self._pixels[top:bottom, left:right]
+
+
 @contextmanager
 def open_regions(path: Path) -> Iterator[Regions]:
     """The picture, open for as long as the block runs; no pixel is decoded before `read`.

@@ -19,8 +19,8 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
-class Part:
-    """Finished values (C, h, w); `rows` and `columns` of the image are newly complete.
+class FinishedBlock:
+    """Finished values (..., h, w); `rows` and `columns` of the image are newly complete.
 
     They begin at `origin`, which lies `margin` pixels before rows and columns where there is something before them.
     """
@@ -43,7 +43,7 @@ def ramps(length: int, window: int, starts: Sequence[int]) -> list[Tensor]:
 
 
 class RollingBlend:
-    """Sums over a grid of windows of h x w pixels, given row by row from the left; each gives the part it completes."""
+    """Sums over a grid of windows, given row by row from the left; each gives the block that it completes."""
 
     def __init__(
         self, size: tuple[int, int], window: int, rows: Sequence[int], columns: Sequence[int], margin: int = 0
@@ -52,12 +52,15 @@ class RollingBlend:
         self._window = min(window, size[0]), min(window, size[1])
         self._rows, self._columns, self._margin = rows, columns, margin
         self._row_ramps, self._column_ramps = ramps(size[0], window, rows), ramps(size[1], window, columns)
+        self._next = 0
         self._band: Tensor | None = None
         """Sums of the rows that the next row of windows goes on with: read from the left, replaced right behind."""
         self._left: Tensor | None = None
 
-    def add(self, row: int, column: int, values: Tensor) -> Part:
-        """Add the values (C, h, w) of a window, which this call may change."""
+    def add(self, values: Tensor) -> FinishedBlock:
+        """Add the values (..., h, w) of the next window, which this call may change."""
+        row, column = divmod(self._next, len(self._columns))
+        self._next += 1
         top, left = self._rows[row], self._columns[column]
         device = values.device
         weight = self._row_ramps[row].to(device)[:, None] * self._column_ramps[column].to(device)
@@ -70,29 +73,29 @@ class RollingBlend:
         row_end = self._rows[row + 1] if row + 1 < len(self._rows) else self._height
         column_end = self._columns[column + 1] if column + 1 < len(self._columns) else self._width
         self._keep(sums, row, origin, row_end, column_end)
-        finished = sums[:, : row_end - origin[0], : column_end - origin[1]]
-        return Part(finished, origin, (top, row_end), (left, column_end))
+        finished = sums[..., : row_end - origin[0], : column_end - origin[1]]
+        return FinishedBlock(finished, origin, (top, row_end), (left, column_end))
 
     def _take_over(self, sums: Tensor, row: int, column: int, origin: tuple[int, int]) -> None:
         """Add what the windows above and to the left left behind. The ones to the left have seen those above."""
         seen = 0
         if self._left is not None:
             seen = self._columns[column - 1] + self._window[1]
-            sums[:, :, : self._left.shape[2]] += self._left
+            sums[..., : self._left.shape[-1]] += self._left
         if self._band is not None and row:
             height, end = self._shared_rows(row), self._columns[column] + self._window[1]
-            sums[:, :height, max(0, seen - origin[1]) :] += self._band[:, :height, seen:end]
+            sums[..., :height, max(0, seen - origin[1]) :] += self._band[..., :height, seen:end]
 
     def _keep(self, sums: Tensor, row: int, origin: tuple[int, int], row_end: int, column_end: int) -> None:
         self._left = None
         if column_end < self._width:
-            self._left = sums[:, :, column_end - self._margin - origin[1] :].clone()
+            self._left = sums[..., column_end - self._margin - origin[1] :].clone()
         if row_end < self._height:
             if self._band is None:
                 most = max(self._shared_rows(index) for index in range(1, len(self._rows)))
-                self._band = sums.new_zeros(sums.shape[0], most, self._width)
-            rest = sums[:, row_end - self._margin - origin[0] :, : column_end - origin[1]]
-            self._band[:, : self._shared_rows(row + 1), origin[1] : column_end] = rest
+                self._band = sums.new_zeros(*sums.shape[:-2], most, self._width)
+            rest = sums[..., row_end - self._margin - origin[0] :, : column_end - origin[1]]
+            self._band[..., : self._shared_rows(row + 1), origin[1] : column_end] = rest
 
     def _shared_rows(self, row: int) -> int:
         """Rows, with the margin, that a row of windows has from the one above."""

@@ -1,33 +1,62 @@
-"""How a trained network is best read, measured on the validation tiles: at which scale, and with which temperature."""
+"""Calibration: at which scale the network sees an image, and which temperature makes its confidence honest.
+
+Last stop on the way from an image to class ids (see `sliding_window`). `measure_readout` finds scale and temperature on
+the validation tiles.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from training_core.base.arrays import UNLABELED, ClassIds
+from training_core.base.arrays import UNLABELED, ClassIds, Rgb8
 from training_core.class_maps.pixel_scores import Confusion, Scores
-from training_core.compute.device import Compute
-from training_core.network.model import UniSemAlign
-from training_core.prediction.sliding_window import Readout, predict_probabilities
-from training_core.settings.schema import Config, InferenceConfig
+from training_core.settings.schema import Config
 
 _SCALES = tuple(2 ** (i / 4) for i in range(-8, 9))
 _MARGIN = 1.2
 """The ends of the range that training shows are seen too rarely to be read at."""
 _PIXELS_PER_TILE = 20_000
 """As many of a tile's pixels are enough to fit one number."""
+_LEAST = 1e-12
+"""Probabilities below this count as this: one that is rounded to 0 would make a label impossible."""
 _TEMPERATURES = torch.logspace(math.log10(0.5), math.log10(4), 61)
 
-LabeledTile = tuple[NDArray[np.uint8], NDArray[np.uint8], float]
-"""Image (H, W, 3), class indices (H, W) with 255 where not labelled, factor to the run's mpp."""
+LabeledTile = tuple[Rgb8, ClassIds, float]
+"""Image, class indices, factor to the run's mpp."""
+
+
+@dataclass(frozen=True)
+class Readout:
+    """How the network's answer is read, as the validation tiles say is best.
+
+    scale: the image is resampled by this factor before the network sees it. temperature: log-probabilities are divided
+    by it, so that the confidence says how often the prediction is right (Guo et al. 2017, arXiv 1706.04599).
+    """
+
+    scale: float = 1.0
+    temperature: float = 1.0
+
+    def zoomed(self, zoom: float) -> Readout:
+        """For an image that has 1 / zoom as many pixels per micrometer as the run works at."""
+        return replace(self, scale=self.scale * zoom)
+
+
+def class_and_confidence(weights: Tensor, temperature: float = 1.0) -> tuple[Tensor, Tensor]:
+    """The class (h, w) uint8 with the most weight, and its probability (h, w) at this temperature.
+
+    weights: (C, h, w), probabilities of the classes up to a factor.
+    """
+    if temperature != 1:
+        weights = weights.clamp(min=_LEAST).log_().div_(temperature).exp_()
+    highest, label = weights.max(0)
+    return label.to(torch.uint8), highest / weights.sum(0)
 
 
 @dataclass
@@ -44,28 +73,25 @@ class _Trial:
         self.confusion.add(label, decoder.argmax(0).to(torch.uint8).numpy())
         labeled = torch.from_numpy(np.flatnonzero(label != UNLABELED))
         chosen = labeled[:: max(1, len(labeled) // _PIXELS_PER_TILE)]
-        self.log_probabilities.append(decoder.flatten(1)[:, chosen].T.clamp(min=1e-12).log())
+        self.log_probabilities.append(decoder.flatten(1)[:, chosen].T.clamp(min=_LEAST).log())
         self.labels.append(torch.from_numpy(label.reshape(-1))[chosen].long())
 
 
 def measure_readout(
-    model: UniSemAlign,
+    predict: Callable[[Rgb8, float], Tensor],
     tiles: Iterable[LabeledTile],
     class_ids: tuple[int, ...],
-    config: InferenceConfig,
-    compute: Compute,
     scales: Sequence[float],
 ) -> tuple[Readout, Scores | None]:
     """Of `scales` the one with the best mDice on `tiles`, the temperature with the best likelihood, the scores there.
 
-    A model in evaluation mode.
+    predict(image, scale): the decoder's class probabilities (C, H, W), on the CPU, before any temperature.
     """
     trials = [_Trial(scale, Confusion(class_ids), [], []) for scale in scales]
     for image, label, to_run_mpp in tiles:
         for trial in trials:
-            scale = trial.scale * to_run_mpp
-            trial.add(predict_probabilities(model, image, config, compute, scale)[0], label)
-    best = max(trials, key=_mdice)
+            trial.add(predict(image, trial.scale * to_run_mpp), label)
+    best = max(trials, key=lambda trial: scores.mdice if (scores := trial.confusion.scores()) else 0.0)
     temperature = fit_temperature(torch.cat(best.log_probabilities), torch.cat(best.labels))
     return Readout(best.scale, temperature), best.confusion.scores()
 
@@ -104,8 +130,3 @@ def fit_temperature(log_probabilities: Tensor, labels: Tensor) -> float:
         torch.nn.functional.cross_entropy(log_probabilities / temperature, labels) for temperature in _TEMPERATURES
     ]
     return float(_TEMPERATURES[int(torch.stack(losses).argmin())])
-
-
-def _mdice(trial: _Trial) -> float:
-    scores = trial.confusion.scores()
-    return scores.mdice if scores is not None else 0.0

@@ -11,15 +11,16 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from training_core.base.arrays import ClassIds, Rgb8
 from training_core.class_maps.tile_result import Branch, TileResult
 from training_core.compute.device import Compute, choose_compute
 from training_core.compute.processes import own_device
 from training_core.data.pixel_size import check_zoom, zoom_to_run
 from training_core.network.fold_batchnorm import fold
 from training_core.network.model import UniSemAlign, build_model, placed
-from training_core.prediction.calibration import read_readout
+from training_core.prediction.calibration import Readout, read_readout
 from training_core.prediction.out_of_memory import with_smaller_windows
-from training_core.prediction.sliding_window import Readout, predict_branches, predict_image
+from training_core.prediction.sliding_window import predict_branches, predict_image
 from training_core.project import TissueClass
 from training_core.runs import checkpoint as checkpoints
 from training_core.runs.run_folder import read_run
@@ -42,7 +43,7 @@ class Predictor:
     threshold: float
     readout: Readout
 
-    def predict(self, image: NDArray[np.uint8], mpp_um: float | None = None, views: int | None = None) -> TileResult:
+    def predict(self, image: Rgb8, mpp_um: float | None = None, views: int | None = None) -> TileResult:
         """Result of an RGB image (H, W, 3) uint8, in class indices; `class_ids` turns them into ids.
 
         mpp_um: its micrometers per pixel, where they are known; it is resampled to what the run works at.
@@ -52,42 +53,47 @@ class Predictor:
         ------
         ImageError: the pixel size is too far from the run's. MemoryLimitError: no window is small enough.
         """
-        readout, config = self._seen(mpp_um, views)
         return self.fitting(
-            config, lambda inference: predict_image(self.model, image, inference, self.compute, readout)
+            lambda inference, readout: predict_image(self.model, image, inference, self.compute, readout),
+            mpp_um,
+            views=views,
         )
 
-    def branches(
-        self, image: NDArray[np.uint8], mpp_um: float | None = None, views: int | None = None
-    ) -> dict[Branch, NDArray[np.uint8]]:
+    def branches(self, image: Rgb8, mpp_um: float | None = None, views: int | None = None) -> dict[Branch, ClassIds]:
         """What the decoder, the prototypes and the text each say of an image, as `predict`: class indices (H, W).
 
         Raises
         ------
         As `predict`.
         """
-        readout, config = self._seen(mpp_um, views)
         return self.fitting(
-            config, lambda inference: predict_branches(self.model, image, inference, self.compute, readout.scale)
+            lambda inference, readout: predict_branches(self.model, image, inference, self.compute, readout.scale),
+            mpp_um,
+            views=views,
         )
 
-    def _seen(self, mpp_um: float | None, views: int | None) -> tuple[Readout, InferenceConfig]:
-        check_zoom("the image", mpp_um, self.config.data.mpp)
-        readout = self.readout.zoomed(zoom_to_run(mpp_um, self.config.data.mpp))
-        config = self.config.inference
-        return readout, config if views is None else config.model_copy(update={"views": views})
+    def fitting(
+        self,
+        work: Callable[[InferenceConfig, Readout], Result],
+        mpp_um: float | None,
+        what: str = "the image",
+        **changes: float | None,
+    ) -> Result:
+        """What `work` gives for an image of this pixel size with the largest window that fits in memory; that is kept.
 
-    def fitting(self, inference: InferenceConfig, work: Callable[[InferenceConfig], Result]) -> Result:
-        """What `work` gives with these settings, or with the largest window that fits in memory, which is kept.
+        changes: to the run's inference settings, for this image alone; None: no change.
 
         Raises
         ------
-        MemoryLimitError: no window is small enough. Whatever `work` raises.
+        As `predict`, with `what` for the image. Whatever `work` raises.
         """
+        check_zoom(what, mpp_um, self.config.data.mpp)
+        readout = self.readout.zoomed(zoom_to_run(mpp_um, self.config.data.mpp))
+        update = {name: value for name, value in changes.items() if value is not None}
         result, used = with_smaller_windows(
-            inference,
+            self.config.inference.model_copy(update=update),
             self.compute.device,
-            work,
+            lambda inference: work(inference, readout),
             lambda message: warnings.warn(message, RuntimeWarning, stacklevel=5),
         )
         kept = self.config.inference.model_copy(update={"window_px": used.window_px})

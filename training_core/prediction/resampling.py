@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from math import ceil, floor
 
 import torch
 from torch import Tensor
+
+Box = tuple[int, int, int, int]
+"""(top, left, bottom, right)"""
 
 
 @dataclass(frozen=True)
@@ -42,14 +46,9 @@ class Axis:
 
     def done(self, n_final: int) -> int:
         """How many of the image's pixels can be interpolated back from the first n_final resampled ones."""
-        if n_final >= self.n_out:
-            return self.n_in
         if self.n_in == self.n_out:
             return n_final
-        count = min(self.n_in, max(0, ceil((n_final + 0.5) * self.ratio) + 1))
-        while count and self._upper(count - 1) >= n_final:
-            count -= 1
-        return count
+        return bisect_left(range(self.n_in), n_final, key=self._upper)
 
     def back_taps(self, start: int, stop: int) -> tuple[Tensor, Tensor]:
         """For the image's pixels start to stop: the two resampled ones around each (n, 2), and their weights (n, 2)."""
@@ -62,38 +61,29 @@ class Axis:
         return min(int(max(0.0, (position + 0.5) / self.ratio - 0.5)) + 1, self.n_out - 1)
 
 
-def shrink(
-    pixels: Tensor, origin: tuple[int, int], axes: tuple[Axis, Axis], window: tuple[int, int, int, int]
-) -> Tensor:
-    """The window (top, left, bottom, right) of the resampled image, (h, w, C) 0..1 float, antialiased.
+def shrink(pixels: Tensor, origin: tuple[int, int], axes: tuple[Axis, Axis], window: Box) -> Tensor:
+    """The window of the resampled image, (h, w, C) 0..1 float, antialiased.
 
     pixels: part of the image (H, W, C) uint8 whose corner is `origin` and which holds what both axes need.
     """
     top, left, bottom, right = window
-    return _combine(pixels.float().div_(255), origin, axes[0].taps(top, bottom), axes[1].taps(left, right))
+    down = _combine_rows(pixels.float().div_(255), origin[0], *axes[0].taps(top, bottom))
+    return _combine_rows(down.transpose(0, 1).contiguous(), origin[1], *axes[1].taps(left, right)).transpose(0, 1)
 
 
-def enlarge(
-    values: Tensor, origin: tuple[int, int], axes: tuple[Axis, Axis], region: tuple[int, int, int, int]
-) -> Tensor:
-    """The region (top, left, bottom, right) of the image, (C, h, w), by bilinear interpolation.
+def enlarge(values: Tensor, origin: tuple[int, int], axes: tuple[Axis, Axis], region: Box) -> Tensor:
+    """The region of the image, (C, h, w), by bilinear interpolation.
 
     values: part (C, h, w) of the resampled image whose corner is `origin`.
     """
     top, left, bottom, right = region
-    rows, columns = axes[0].back_taps(top, bottom), axes[1].back_taps(left, right)
-    return _combine(values.permute(1, 2, 0).contiguous(), origin, rows, columns).permute(2, 0, 1).contiguous()
-
-
-def _combine(
-    values: Tensor, origin: tuple[int, int], rows: tuple[Tensor, Tensor], columns: tuple[Tensor, Tensor]
-) -> Tensor:
-    """(h, w, C) of (H, W, C). Whole rows are gathered, columns as the rows of the transpose: that is fastest."""
-    across = _combine_rows(values, origin[0], *rows).transpose(0, 1).contiguous()
-    return _combine_rows(across, origin[1], *columns).transpose(0, 1)
+    across = _combine_rows(values.permute(2, 0, 1).contiguous(), origin[1], *axes[1].back_taps(left, right))
+    down = _combine_rows(across.permute(2, 1, 0).contiguous(), origin[0], *axes[0].back_taps(top, bottom))
+    return down.permute(1, 0, 2)
 
 
 def _combine_rows(values: Tensor, origin: int, index: Tensor, weight: Tensor) -> Tensor:
+    """(n, ...) of (H, ...): whole rows are gathered, columns as the rows of the transpose, which is fastest."""
     # taps past the last one have weight 0 and may lie outside the part
     index, weight = (index - origin).clamp(max=len(values) - 1).to(values.device), weight.to(values.device)
     shares = weight[:, :, None, None]

@@ -1,132 +1,185 @@
-"""From an image to class probabilities: a sliding window, its softmax blended over the overlaps.
+"""From an image to class ids and confidence, window by window. Whatever is predicted goes this way:
+
+image -> windows (here; `resampling`) -> views (`views`: the network's softmax, averaged over turns and mirror images)
+-> blend (`blend`: overlaps added up) -> the image's own pixels (`resampling`) -> calibration (`calibration`:
+temperature) -> class ids and confidence.
+
+`predict_regions` goes as far as the image's pixels and gives each region as it is finished. An image in memory is those
+regions put together (`predict_image`), a slide is those regions written to a file (`regions.stream_image`).
 
 Source: UniSemAlign (arXiv 2604.09169), evaluation: window 256, stride two thirds, softmax summed, argmax.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import cast
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice, product
+from math import ceil
+from typing import TypeVar
 
 import numpy as np
 import torch
-import torch.nn.functional as F
-from numpy.typing import NDArray
 from torch import Tensor
 
-from training_core.base.arrays import MIN_SIDE_PX
+from training_core.base.arrays import MIN_SIDE_PX, ClassIds, Rgb8
 from training_core.class_maps.tile_result import Branch, TileResult
 from training_core.compute.device import Compute
-from training_core.network.model import Output, UniSemAlign
+from training_core.io.regions import ArrayRegions, Regions
+from training_core.network.model import UniSemAlign
+from training_core.prediction import views
+from training_core.prediction.blend import FinishedBlock, RollingBlend
+from training_core.prediction.calibration import Readout, class_and_confidence
+from training_core.prediction.resampling import Axis, Box, enlarge, shrink
 from training_core.settings.schema import InferenceConfig
 
-Pixels = NDArray[np.uint8]
+Progress = Callable[[int, int], None]
+"""progress(windows done, of how many)"""
+PredictedRegion = tuple[int, int, Sequence[Tensor]]
+"""Top and left of finished pixels and, for each kind of logits, the weights of the classes there (C, h, w):
+probabilities up to rounding, which `calibration.class_and_confidence` takes care of."""
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+_WINDOWS_AT_ONCE = {"cpu": 1, "mps": 4, "cuda": 8}
+"""How many pass through the network at a time; more make a CPU slower, and fewer leave a GPU waiting. Not more of
+smaller windows: those are taken where memory is short."""
+_BATCHES_AHEAD = 2
 
 
 @dataclass(frozen=True)
-class Readout:
-    """How the network's answer is read, as the validation tiles say is best.
+class Grid:
+    """The windows of an image: its axes, where the rows and columns of windows begin, and their side."""
 
-    scale: the image is resampled by this factor before the network sees it. temperature: log-probabilities are divided
-    by it, so that the confidence says how often the prediction is right (Guo et al. 2017, arXiv 1706.04599).
-    """
+    axes: tuple[Axis, Axis]
+    rows: tuple[int, ...]
+    columns: tuple[int, ...]
+    side: int
 
-    scale: float = 1.0
-    temperature: float = 1.0
+    @property
+    def is_resampled(self) -> bool:
+        """Whether the network sees another size than the image has."""
+        return any(axis.n_in != axis.n_out for axis in self.axes)
 
-    def zoomed(self, zoom: float) -> Readout:
-        """For an image that has 1 / zoom as many pixels per micrometer as the run works at."""
-        return replace(self, scale=self.scale * zoom)
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width that the network sees."""
+        return self.axes[0].n_out, self.axes[1].n_out
+
+    def windows(self) -> Iterator[Box]:
+        """Row by row, from the left, as the network sees them."""
+        for top, left in product(self.rows, self.columns):
+            yield top, left, min(top + self.side, self.size[0]), min(left + self.side, self.size[1])
+
+    def needed(self, window: Box) -> Box:
+        """The region of the image that a window is made of."""
+        if not self.is_resampled:
+            return window
+        top, left, bottom, right = window
+        (y0, y1), (x0, x1) = self.axes[0].needed(top, bottom), self.axes[1].needed(left, right)
+        return y0, x0, y1, x1
 
 
 def predict_image(
-    model: UniSemAlign, image: Pixels, config: InferenceConfig, compute: Compute, readout: Readout = Readout()
+    model: UniSemAlign, image: Rgb8, config: InferenceConfig, compute: Compute, readout: Readout = Readout()
 ) -> TileResult:
-    """Prediction of an RGB image (H, W, 3) uint8 by a model in evaluation mode, on the image's own pixel grid."""
-    decoder, fused = predict_probabilities(model, image, config, compute, readout.scale)
-    prediction, confidence = _argmax((decoder.clamp(min=1e-12).log() / readout.temperature).softmax(0))
-    fused_label, fused_confidence = _argmax(fused)
-    return TileResult(prediction, confidence, fused_label, fused_confidence)
+    """Prediction of an image in memory by a model in evaluation mode, on the image's own pixel grid."""
+    regions = predict_regions(
+        model, ArrayRegions(image), config, compute, readout.scale, views.decoder_and_fused_logits
+    )
+
+    def maps(decoder: Tensor, fused: Tensor) -> Sequence[Tensor]:
+        return *class_and_confidence(decoder, readout.temperature), *class_and_confidence(fused)
+
+    return TileResult(*(each.numpy() for each in _put_together(image, regions, maps)))
 
 
 def predict_branches(
-    model: UniSemAlign, image: Pixels, config: InferenceConfig, compute: Compute, scale: float = 1.0
-) -> dict[Branch, Pixels]:
-    """Class indices (H, W) uint8 that each part of the fused logits says alone; a branch that is off is left out."""
-    found: tuple[Branch, ...] = ()
-
-    def logits(output: Output) -> Sequence[Tensor]:
-        nonlocal found
-        similar = model.similarities(output)
-        maps = {Branch.DECODER: output.logits, Branch.PROTOTYPES: similar.prototype, Branch.TEXT: similar.text}
-        there = {part: each for part, each in maps.items() if each is not None}
-        found = tuple(there)
-        return tuple(there.values())
-
-    probabilities = predict_probabilities(model, image, config, compute, scale, logits)
-    return {part: _argmax(each)[0] for part, each in zip(found, probabilities, strict=True)}
+    model: UniSemAlign, image: Rgb8, config: InferenceConfig, compute: Compute, scale: float = 1.0
+) -> dict[Branch, ClassIds]:
+    """Class indices (H, W) that each term of the fused logits says alone; a branch that is off is left out."""
+    regions = predict_regions(model, ArrayRegions(image), config, compute, scale, views.branch_logits)
+    whole = _put_together(image, regions, lambda *weights: [class_and_confidence(each)[0] for each in weights])
+    return {branch: each.numpy() for branch, each in zip(views.branches(model), whole, strict=True)}
 
 
-Logits = Callable[[Output], Sequence[Tensor]]
-"""Of what the model says: K logits, (B, C, H, W) each."""
+def predict_probabilities(
+    model: UniSemAlign, image: Rgb8, config: InferenceConfig, compute: Compute, scale: float = 1.0
+) -> Tensor:
+    """The decoder's class probabilities (C, H, W), on the CPU, before any temperature."""
+    regions = predict_regions(model, ArrayRegions(image), config, compute, scale)
+    return _put_together(image, regions, lambda weights: [weights / weights.sum(0)])[0]
 
 
 @torch.inference_mode()
-def predict_probabilities(
+def _put_together(
+    image: Rgb8, regions: Iterable[PredictedRegion], maps: Callable[..., Sequence[Tensor]]
+) -> list[Tensor]:
+    """What `maps` makes of each region's weights, (..., h, w): whole, on the CPU."""
+    whole: list[Tensor] = []
+    for top, left, weights in regions:
+        found = maps(*weights)
+        whole = whole or [torch.empty((*each.shape[:-2], *image.shape[:2]), dtype=each.dtype) for each in found]
+        for into, each in zip(whole, found, strict=True):
+            into[..., top : top + each.shape[-2], left : left + each.shape[-1]].copy_(each)
+    return whole
+
+
+@torch.inference_mode()
+def predict_regions(
     model: UniSemAlign,
-    image: Pixels,
+    image: Regions,
     config: InferenceConfig,
     compute: Compute,
     scale: float = 1.0,
-    logits: Logits | None = None,
-) -> Tensor:
-    """Class probabilities (K, C, H, W), on the CPU, of these logits; by default of the decoder's and the fused ones."""
-    wanted = logits or (lambda output: (output.logits, model.fused(output)))
-    pixels = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None]
-    size = (pixels.shape[-2], pixels.shape[-1])
-    if scale != 1:
-        height, width = resampled_size(size, scale)
-        pixels = F.interpolate(pixels.float() / 255, size=(height, width), mode="bilinear", antialias=True)
-    sums: Tensor | None = None
-    for top, left, bottom, right in _windows(pixels.shape[-2], pixels.shape[-1], config):
-        window = pixels[:, :, top:bottom, left:right].to(compute.device)
-        answer = _over_views(model, window, wanted, config.n_views, compute).cpu()
-        sums = torch.zeros(*answer.shape[:2], *pixels.shape[-2:]) if sums is None else sums
-        sums[:, :, top:bottom, left:right] += _blend_weight(bottom - top, right - left) * answer
-    assert sums is not None
-    probabilities = sums / sums.sum(1, keepdim=True)
-    if scale != 1:
-        probabilities = F.interpolate(probabilities, size=size, mode="bilinear", align_corners=False)
-    return probabilities
+    logits: views.Logits = views.decoder_logits,
+    progress: Progress | None = None,
+) -> Iterator[PredictedRegion]:
+    """The regions of an open image as they are finished, each pixel once, on the device of a model in evaluation mode.
+
+    Nothing is held that is as large as the image, but for a band as wide as it.
+
+    Raises
+    ------
+    Whatever reading raises.
+    """
+    grid = make_grid((image.height_px, image.width_px), scale, config)
+    blend = RollingBlend(grid.size, grid.side, grid.rows, grid.columns, margin=int(grid.is_resampled))
+    windows, done = grid.windows(), 0
+    batches = iter(lambda: tuple(islice(windows, _WINDOWS_AT_ONCE[compute.device.type])), ())
+
+    def read(batch: Sequence[Box]) -> list[tuple[Box, Rgb8]]:
+        return [(window, image.read(*grid.needed(window))) for window in batch]
+
+    for batch in in_a_thread(read, batches, _BATCHES_AHEAD):
+        seen = torch.stack([_as_seen(*each, grid, compute) for each in batch]).permute(0, 3, 1, 2)
+        for values in views.view_probabilities(model, seen, config.n_views, compute, logits):
+            if (region := _on_the_image(blend.add(values), grid)) is not None:
+                yield region
+        done += len(batch)
+        if progress is not None:
+            progress(done, len(grid.rows) * len(grid.columns))
 
 
-def _over_views(model: UniSemAlign, window: Tensor, logits: Logits, views: int, compute: Compute) -> Tensor:
-    """Mean softmax over the window's first `views` quarter turns, then those of its mirror image, (K, C, h, w)."""
-    total: Tensor | None = None
-    for view in range(views):
-        mirrored, turns = divmod(view, 4)
-        seen = torch.rot90(window.flip(-1) if mirrored else window, turns, (-2, -1))
-        answer = torch.rot90(_probabilities(model, seen, logits, compute), -turns, (-2, -1))
-        answer = answer.flip(-1) if mirrored else answer
-        total = answer if total is None else total + answer
-    assert total is not None
-    return total / views
+def in_a_thread(work: Callable[[Item], Result], items: Iterable[Item], n_ahead: int) -> Iterator[Result]:
+    """`work` of each item, in order, by another thread, which may be `n_ahead` items ahead of what is asked for."""
+    ahead: deque[Future[Result]] = deque()
+    with ThreadPoolExecutor(1) as thread:
+        for item in items:
+            ahead.append(thread.submit(work, item))
+            if len(ahead) > n_ahead:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
 
 
-def _probabilities(model: UniSemAlign, window: Tensor, logits: Logits, compute: Compute) -> Tensor:
-    """Softmax (K, C, h, w) of the logits of a window (1, 3, h, w)."""
-    with compute.autocast():
-        wanted = logits(model(model.normalize(window).to(memory_format=torch.channels_last)))
-    return torch.cat([each.float().softmax(1) for each in wanted])
-
-
-def _windows(height: int, width: int, config: InferenceConfig) -> Iterator[tuple[int, int, int, int]]:
-    """Windows that cover the image evenly, neighbours at most a stride apart: (top, left, bottom, right)."""
-    side = config.side_px
-    for top in window_starts(height, side, config.stride_fraction):
-        for left in window_starts(width, side, config.stride_fraction):
-            yield top, left, min(top + side, height), min(left + side, width)
+def make_grid(size: tuple[int, int], scale: float, config: InferenceConfig) -> Grid:
+    """The windows of an image (height, width) that is resampled by `scale`."""
+    seen, side = resampled_size(size, scale), config.side_px
+    rows, columns = (tuple(window_starts(length, side, config.stride_fraction)) for length in seen)
+    return Grid((Axis(size[0], seen[0]), Axis(size[1], seen[1])), rows, columns, side)
 
 
 def resampled_size(size: tuple[int, int], scale: float) -> tuple[int, int]:
@@ -140,20 +193,25 @@ def window_starts(length: int, window: int, stride_fraction: float) -> list[int]
     span = length - window
     if span <= 0:
         return [0]
-    steps = int(np.ceil(span / (window * stride_fraction)))
+    steps = ceil(span / (window * stride_fraction))
     return [round(i * span / steps) for i in range(steps + 1)]
 
 
-def _blend_weight(height: int, width: int) -> Tensor:
-    """(h, w) weights that fall linearly to the window's edge, so that neighbours meet without a seam."""
-
-    def ramp(length: int) -> Tensor:
-        position = torch.arange(length) + 0.5
-        return torch.minimum(position, length - position) / (length / 2)
-
-    return ramp(height)[:, None] * ramp(width)[None, :]
+def _as_seen(window: Box, pixels: Rgb8, grid: Grid, compute: Compute) -> Tensor:
+    """A window (h, w, 3) as the network sees it, on its device."""
+    values = torch.from_numpy(np.ascontiguousarray(pixels)).to(compute.device)
+    top, left, _, _ = grid.needed(window)
+    return shrink(values, (top, left), grid.axes, window) if grid.is_resampled else values
 
 
-def _argmax(probabilities: Tensor) -> tuple[Pixels, NDArray[np.float32]]:
-    confidence, label = probabilities.max(0)
-    return cast(Pixels, label.to(torch.uint8).numpy()), cast("NDArray[np.float32]", confidence.numpy())
+def _on_the_image(block: FinishedBlock, grid: Grid) -> PredictedRegion | None:
+    """The image's pixels that a block completes; None: there are none."""
+    (top, bottom), (left, right) = block.rows, block.columns
+    if not grid.is_resampled:
+        return top, left, tuple(block.values)
+    rows, columns = grid.axes
+    top, bottom = rows.done(top), rows.done(bottom)
+    left, right = columns.done(left), columns.done(right)
+    if top == bottom or left == right:
+        return None
+    return top, left, [enlarge(each, block.origin, grid.axes, (top, left, bottom, right)) for each in block.values]

@@ -10,15 +10,17 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
+from torch import Tensor
 
+from training_core.base.arrays import Rgb8
 from training_core.class_maps.overlay_files import OverlayArrays, overlay_arrays, write_overlays
 from training_core.class_maps.pixel_scores import Scores
 from training_core.class_maps.tile_result import TileResult
 from training_core.data.pixel_size import zoom_to_run
 from training_core.data.tile_pool import TilePool
 from training_core.prediction import out_of_memory
-from training_core.prediction.calibration import measure_readout, usual_scale
-from training_core.prediction.sliding_window import Readout, predict_image
+from training_core.prediction.calibration import Readout, measure_readout, usual_scale
+from training_core.prediction.sliding_window import predict_image, predict_probabilities
 from training_core.settings.schema import InferenceConfig
 from training_core.training.learner import Learner
 from training_core.training.run_settings import RunSettings
@@ -74,7 +76,11 @@ class TilePredictor:
 
         def measured(inference: InferenceConfig) -> tuple[Readout, Scores | None]:
             tiles = ((pool.image(name), pool.label(name), self._zoom(name)) for name in names)
-            return measure_readout(learner.predictor, tiles, pool.class_ids, inference, learner.compute, scales)
+
+            def probabilities(image: Rgb8, scale: float) -> Tensor:
+                return predict_probabilities(learner.predictor, image, inference, learner.compute, scale)
+
+            return measure_readout(probabilities, tiles, pool.class_ids, scales)
 
         inference = self._settings.config.inference
         return self._fitting(measured, inference.model_copy(update={"views": views}) if views else inference)

@@ -11,19 +11,21 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from training_core.base.arrays import Rgb8
 from training_core.class_maps.pixel_scores import Confusion
 from training_core.compute.device import Compute
 from training_core.network.encoders import Encoder
 from training_core.network.model import UniSemAlign
 from training_core.prediction.calibration import (
     LabeledTile,
+    Readout,
     candidate_scales,
     fit_temperature,
     measure_readout,
     read_readout,
     usual_scale,
 )
-from training_core.prediction.sliding_window import Readout
+from training_core.prediction.sliding_window import predict_probabilities
 from training_core.settings.schema import AlignmentConfig, resolve
 
 CPU = Compute(torch.device("cpu"), "float32")
@@ -70,7 +72,11 @@ def tile(seed: int = 0) -> tuple[NDArray[np.uint8], NDArray[np.uint8], float]:
 
 def measured(decoder: nn.Module, *tiles: LabeledTile, ids: tuple[int, int] = (0, 1), scale: float | None = None) -> Any:
     settings = resolve({"augment": {"scale_min": 0.4, "scale_max": 1.2}, "inference": {"scale": scale, "views": 1}})
-    return measure_readout(network(decoder), tiles, ids, settings.inference, CPU, candidate_scales(settings))
+
+    def predict(image: Rgb8, scale: float) -> Tensor:
+        return predict_probabilities(network(decoder), image, settings.inference, CPU, scale)
+
+    return measure_readout(predict, tiles, ids, candidate_scales(settings))
 
 
 @pytest.mark.parametrize(("width", "scale"), [(96, 1.0), (68, 1 / 2**0.5), (48, 0.5)])

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -15,7 +16,8 @@ from training_core.compute.device import Compute
 from training_core.network.encoders import Encoder
 from training_core.network.model import UniSemAlign
 from training_core.network.text import LearnedText
-from training_core.prediction.sliding_window import Readout, predict_image, predict_probabilities
+from training_core.prediction.calibration import Readout
+from training_core.prediction.sliding_window import predict_image, predict_probabilities
 from training_core.settings.schema import AlignmentConfig, InferenceConfig
 
 CPU = Compute(torch.device("cpu"), "float32")
@@ -145,6 +147,62 @@ def test_overlaps_are_blended_linearly_towards_the_edge() -> None:
         assert set(result.prediction[:, x].tolist()) == {int(share < 0.5)}
 
 
+def by_definition(
+    model: UniSemAlign, image: NDArray[np.uint8], config: InferenceConfig, readout: Readout
+) -> tuple[Tensor, Tensor]:
+    """Probabilities (C, H, W) of the decoder, at the temperature, and of the fused logits, all in memory."""
+    pixels = torch.from_numpy(image).permute(2, 0, 1)[None].float() / 255
+    size = [max(32, round(side * readout.scale)) for side in image.shape[:2]]
+    if readout.scale != 1:
+        pixels = F.interpolate(pixels, size=size, mode="bilinear", antialias=True)
+    side, starts = config.side_px, []
+    for length in size:
+        steps = int(np.ceil(max(0, length - side) / (side * config.stride_fraction)))
+        starts.append([round(i * (length - side) / steps) for i in range(steps + 1)] if steps else [0])
+    sums, weights = torch.zeros(2, model.n_classes, *size), torch.zeros(*size)
+    for top in starts[0]:
+        for left in starts[1]:
+            window = pixels[..., top : top + side, left : left + side]
+            place = slice(top, top + window.shape[-2]), slice(left, left + window.shape[-1])
+            y, x = (torch.arange(n) + 0.5 for n in window.shape[-2:])
+            weight = torch.minimum(y, len(y) - y)[:, None] * torch.minimum(x, len(x) - x)
+            for view in range(config.n_views):
+                seen = torch.rot90(window.flip(-1) if view >= 4 else window, view % 4, (-2, -1))
+                output = model(model.normalize(seen))
+                both = torch.cat([each.softmax(1) for each in (output.logits, model.fused(output))])
+                both = torch.rot90(both, -(view % 4), (-2, -1))
+                sums[:, :, *place] += weight * (both.flip(-1) if view >= 4 else both) / config.n_views
+            weights[place] += weight
+    blended = sums / weights
+    if readout.scale != 1:
+        blended = F.interpolate(blended, size=image.shape[:2], mode="bilinear", align_corners=False)
+    return (blended[0].log() / readout.temperature).softmax(0), blended[1] / blended[1].sum(0)
+
+
+@pytest.mark.parametrize("size", [(150, 91), (64, 64), (33, 47)])
+@pytest.mark.parametrize("scale", [1.0, 0.5, 0.73, 1.5])
+@pytest.mark.parametrize(("stride", "views", "temperature"), [(2 / 3, 1, 1.0), (0.4, 2, 1.7), (0.75, 8, 0.6)])
+def test_prediction_is_what_its_definition_says(
+    tiny_model: Callable[..., UniSemAlign], size: tuple[int, int], scale: float, stride: float, views: Any,
+    temperature: float,
+) -> None:  # fmt: skip
+    model, image = tiny_model(3).eval(), picture(*size)
+    model.decoder.register_forward_hook(lambda _, inputs, logits: 20 * logits)  # else all confidences are about 1/3
+    config = InferenceConfig(window_px=64, stride_fraction=stride, views=views)
+    result = predict_image(model, image, config, CPU, Readout(scale, temperature))
+    with torch.inference_mode():
+        decoder, fused = by_definition(model, image, config, Readout(scale, temperature))
+    for expected, label, confidence in (
+        (decoder, result.prediction, result.confidence),
+        (fused, result.fused, result.fused_confidence),
+    ):
+        np.testing.assert_allclose(confidence, expected.max(0).values.numpy(), atol=1e-5)
+        first, second = expected.topk(2, dim=0).values
+        clear = (first - second > 1e-5).numpy()  # what is as likely as another class by rounding may fall either way
+        assert clear.mean() > 0.99
+        np.testing.assert_array_equal(label[clear], expected.argmax(0).numpy()[clear])
+
+
 @pytest.mark.parametrize("size", [(33, 47), (96, 70), (32, 32)])
 def test_a_real_network_on_any_size(tiny_model: Callable[..., UniSemAlign], size: tuple[int, int]) -> None:
     model = tiny_model(5).eval()
@@ -189,12 +247,12 @@ def test_views_are_averaged(tiny_model: Callable[..., UniSemAlign], views: int) 
     one = InferenceConfig(window_px=64, stride_fraction=1.0, views=1)
     expected = np.zeros((64, 48, C))
     for there, back in zip(changes, undo, strict=True):
-        answer = predict_probabilities(model, np.ascontiguousarray(there(image)), one, CPU)[0]
+        answer = predict_probabilities(model, np.ascontiguousarray(there(image)), one, CPU)
         expected += back(answer.permute(1, 2, 0).numpy())
     several = InferenceConfig(window_px=64, stride_fraction=1.0, views=views)
-    ours = predict_probabilities(model, image, several, CPU)[0].permute(1, 2, 0).numpy()
+    ours = predict_probabilities(model, image, several, CPU).permute(1, 2, 0).numpy()
     np.testing.assert_allclose(ours, expected / views, atol=1e-5)
-    assert not np.allclose(ours, predict_probabilities(model, image, one, CPU)[0].permute(1, 2, 0).numpy(), atol=1e-4)
+    assert not np.allclose(ours, predict_probabilities(model, image, one, CPU).permute(1, 2, 0).numpy(), atol=1e-4)
 
 
 def test_scale_shows_the_network_a_resampled_image_and_answers_on_the_images_grid(pointwise: UniSemAlign) -> None:
@@ -215,7 +273,7 @@ def test_scale_shows_the_network_a_resampled_image_and_answers_on_the_images_gri
 def test_temperature_changes_the_confidence_of_the_prediction_and_nothing_else(pointwise: UniSemAlign) -> None:
     image, config = picture(64, 64), InferenceConfig(window_px=64)
     plain, softer = (predict_image(pointwise, image, config, CPU, Readout(temperature=t)) for t in (1.0, 2.0))
-    decoder = predict_probabilities(pointwise, image, config, CPU)[0]
+    decoder = predict_probabilities(pointwise, image, config, CPU)
     expected = decoder.sqrt() / decoder.sqrt().sum(0)
     np.testing.assert_allclose(softer.confidence, expected.max(0).values.numpy(), atol=1e-5)
     assert np.array_equal(plain.prediction, softer.prediction)

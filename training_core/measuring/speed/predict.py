@@ -20,9 +20,11 @@ from training_core.measuring.speed.measure import record, spread, timed
 from training_core.network.encoders import completed
 from training_core.network.fold_batchnorm import fold
 from training_core.network.model import build_model, placed
+from training_core.prediction.calibration import Readout
 from training_core.prediction.predictor import Predictor
-from training_core.prediction.regions import STREAM_STRIDE_FRACTION, make_grid, stream_image, window_probabilities
-from training_core.prediction.sliding_window import Readout
+from training_core.prediction.regions import STREAM_STRIDE_FRACTION, stream_image
+from training_core.prediction.sliding_window import make_grid
+from training_core.prediction.views import view_probabilities
 from training_core.project import make_classes
 from training_core.settings.schema import Config
 
@@ -42,7 +44,7 @@ def bench_predict(config: Config, *, side_px: int, repeats: int) -> dict[str, An
     side = predictor.config.inference.side_px
     grid_config = predictor.config.inference.model_copy(update={"stride_fraction": STREAM_STRIDE_FRACTION})
     windows = list(make_grid((side_px, side_px), 1.0, grid_config).windows())
-    network_px = sum((bottom - top) * (right - left) for top, left, bottom, right in (w.box for w in windows))
+    network_px = sum((bottom - top) * (right - left) for top, left, bottom, right in windows)
     whole, bare, folded = [], [], []
     with tempfile.TemporaryDirectory() as folder:
         image = Path(folder) / "image.tif"
@@ -84,7 +86,7 @@ def _bare_seconds(predictor: Predictor, side: int) -> float:
     window = torch.rand(1, 3, side, side, device=predictor.compute.device)
 
     def one() -> None:
-        window_probabilities(predictor.model, window, 1, predictor.compute).cpu()
+        view_probabilities(predictor.model, window, 1, predictor.compute).cpu()
 
     return sorted(timed(one, warm_up=1, repeats=5))[2]
 
