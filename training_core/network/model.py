@@ -17,7 +17,7 @@ from training_core.compute.device import Compute
 from training_core.network.alignment import FusionWeights, PixelEmbedding, Prototypes, Similarities, fuse, similarities
 from training_core.network.decoders import build_decoder
 from training_core.network.decoders.layers import high_index
-from training_core.network.encoders import Encoder, build_encoder, filled_in
+from training_core.network.encoders import Encoder, build_encoder, filled_in, is_external
 from training_core.network.text import NamedClass, build_text
 from training_core.settings.schema import AlignmentConfig, Config
 
@@ -149,14 +149,14 @@ def build_model(
     WeightsError: weights are missing or do not fit. ConfigError: the parts do not go together.
     """
     encoder_config = filled_in(config.encoder)
-    is_external = encoder_config.pretrained and encoder_config.fine_tune == "frozen"
-    if from_checkpoint and not is_external:
+    external = is_external(encoder_config)
+    if from_checkpoint and not external:
         encoder_config = encoder_config.model_copy(update={"pretrained": False, "weights_path": None})
     encoder = build_encoder(encoder_config) if encoder is None else encoder
     decoder = build_decoder(config.decoder, encoder.channels, encoder.strides, len(classes))
     text = build_text(config.text, classes, config.alignment.embedding_dim) if config.alignment.use_text else None
     model = UniSemAlign(encoder, decoder, n_classes=len(classes), alignment=config.alignment, text=text)
-    model.encoder_is_external = is_external
+    model.encoder_is_external = external
     return model
 
 

@@ -13,7 +13,7 @@ from training_core.settings.schema import EncoderConfig
 
 
 def weights_identity(config: EncoderConfig, notes: Path) -> str | None:
-    """A text that differs for different weights or taps; None for random weights, which never come again.
+    """A text that differs for different weights or taps; None where no file has them (random, registered encoder).
 
     notes: a folder that remembers where an encoder's default weights lie; safe to delete.
 
@@ -31,10 +31,12 @@ def weights_identity(config: EncoderConfig, notes: Path) -> str | None:
     noted = _noted(note)
     if noted is not None and noted.is_file():
         return asked + _state(noted)
-    path = _default_weights(config)
+    default = _default_weights(config)
+    if default is None:
+        return None
     with suppress(StorageError):  # a full or read-only disk costs a second at the next start
-        atomic_write(note, json.dumps({"weights": str(path)}).encode())
-    return asked + _state(path)
+        atomic_write(note, json.dumps({"weights": str(default)}).encode())
+    return asked + _state(default)
 
 
 def _state(path: Path) -> str:
@@ -42,10 +44,11 @@ def _state(path: Path) -> str:
     return f" {path.name} {status.st_size} {status.st_mtime_ns}"
 
 
-def _default_weights(config: EncoderConfig) -> Path:
+def _default_weights(config: EncoderConfig) -> Path | None:
     from training_core.network.encoders.registry import find_spec  # timm
 
-    return find_spec(config.name).source.fetch(offline=config.offline)
+    spec = find_spec(config.name)
+    return None if spec.make is not None else spec.source.fetch(offline=config.offline)
 
 
 def _noted(note: Path) -> Path | None:

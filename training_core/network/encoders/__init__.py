@@ -12,6 +12,7 @@ from training_core.network.encoders.base import Encoder
 from training_core.network.encoders.conv_detail import add_detail
 from training_core.network.encoders.efficientnet import load_pyramid
 from training_core.network.encoders.fine_tune import FineTuning
+from training_core.network.encoders.registered import build_registered, register_encoder
 from training_core.network.encoders.registry import completed, filled_in, find_spec
 from training_core.network.encoders.vit import VitEncoder, load_vit, vit_encoder
 from training_core.settings.schema import EncoderConfig
@@ -24,6 +25,8 @@ __all__ = [
     "completed",
     "filled_in",
     "fine_tuning_of",
+    "is_external",
+    "register_encoder",
     "vit_encoder",
 ]
 
@@ -47,6 +50,8 @@ def build_encoder(config: EncoderConfig) -> Encoder:
     path = Path(config.weights_path).expanduser() if config.weights_path is not None else None
     spec, config = find_spec(config.name), filled_in(config)
     fine_tuning = fine_tuning_of(config)
+    if spec.make is not None:
+        return build_registered(spec, path, fine_tuning)
     if config.taps is None or spec.family == "pyramid":
         return load_pyramid(
             spec, weights_path=path, pretrained=config.pretrained, offline=config.offline, fine_tuning=fine_tuning
@@ -64,6 +69,17 @@ def build_encoder(config: EncoderConfig) -> Encoder:
     )
     add_detail(encoder, config.detail, pretrained=config.pretrained)
     return encoder
+
+
+def is_external(config: EncoderConfig) -> bool:
+    """Whether checkpoints leave this encoder out: it is frozen, and its published weights can be read again.
+
+    Raises
+    ------
+    ConfigError: an unknown encoder.
+    """
+    frozen = filled_in(config).fine_tune == "frozen"
+    return config.pretrained and frozen and find_spec(config.name).make is None
 
 
 def fine_tuning_of(config: EncoderConfig) -> FineTuning:

@@ -7,7 +7,7 @@ To add one: an entry in `_ENTRIES` and a row in docs/encoders.md.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Literal
@@ -18,7 +18,7 @@ from timm.layers.mlp import SwiGLUPacked
 from timm.models import is_model_in_modules
 
 from training_core.base.errors import ConfigError
-from training_core.network.encoders.base import IMAGENET_MEAN, IMAGENET_STD, RGB, timm_normalization
+from training_core.network.encoders.base import IMAGENET_MEAN, IMAGENET_STD, RGB, Encoder, timm_normalization
 from training_core.network.encoders.from_package import PackageSource
 from training_core.network.encoders.hub import HubSource, timm_source
 from training_core.settings.schema import Config, EncoderConfig
@@ -53,6 +53,8 @@ class EncoderSpec:
     taps: Taps | None = None
     mpp_um: tuple[float, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
+    make: Callable[[], Encoder] | None = None
+    """Of a registered encoder (`register_encoder`): what builds it."""
 
 
 def default_taps(depth: int) -> Taps:
@@ -228,13 +230,17 @@ def _timm_spec(name: str) -> EncoderSpec:
     return EncoderSpec(name, name, license, "vit", name, source, patch, mean=mean, std=std, taps=taps)
 
 
-def _check_known(name: str) -> None:
+def is_known_to_timm(name: str) -> bool:
+    """Whether timm has a model of this name."""
     try:
         timm.get_pretrained_cfg(name)  # refuses an unknown tag, as in resnet101.nobody
-        known = timm.is_model(name)
+        return bool(timm.is_model(name))
     except RuntimeError:
-        known = False
-    if known:
+        return False
+
+
+def _check_known(name: str) -> None:
+    if is_known_to_timm(name):
         return
     close = difflib.get_close_matches(name, [*REGISTRY, *timm.list_models()], n=3)
     raise ConfigError(
