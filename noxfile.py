@@ -57,7 +57,7 @@ SCHEMAS = {
 }
 
 nox.needs_version = ">=2024.10.9"
-nox.options.sessions = ["lint", "tests", "build"]
+nox.options.sessions = ["lint", "tests", "docs", "build"]
 
 
 @nox.session(venv_backend="none")
@@ -114,6 +114,18 @@ def lint(session: nox.Session) -> None:
         # CITATION.cff is YAML, which its ending does not say
         command = ("--builtin-schema", schema, "--force-filetype", "yaml", *files)
         session.run(str(PYTHON), "-m", "check_jsonschema", *command)
+
+
+@nox.session(venv_backend="none")
+def docs(session: nox.Session) -> None:
+    """Build the documentation site into build/docs and run its notebooks; a warning is an error."""
+    install(session, "docs")
+    # Nothing is kept from an earlier build: Sphinx warns only of pages that it reads again.
+    target = ROOT / "build" / "docs"
+    shutil.rmtree(target, ignore_errors=True)
+    strict = ("-W", "--keep-going", "-n", "-q", "-E")
+    session.run(str(PYTHON), "-m", "sphinx", *strict, "-d", str(ROOT / "build" / "doctrees"), "docs", str(target))
+    session.log(f"Open {target / 'index.html'}")
 
 
 @nox.session(venv_backend="venv")
