@@ -34,20 +34,25 @@ extensions = [
     "reference_tables",
 ]
 exclude_patterns = ["_ext"]
+default_role = "code"  # what docstrings have in single backquotes
 html_theme = "furo"
 html_title = project
 html_copy_source = False
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 
 OTHER_PACKAGES = (
     "abc", "annotated_types", "argparse", "collections", "contextlib", "datetime", "enum", "numpy", "pathlib", "PIL",
     "psygnal", "pydantic", "threading", "tifffile", "tiffslide", "timm", "tokenizers", "torch", "types", "typing",
-    "zarr", "FieldInfo", "NDArray", "NoneType",
+    "zarr", "FieldInfo", "NDArray", "NoneType", "np",
 )  # fmt: skip
 # No intersphinx: it downloads other projects' indexes on every build, and this one must build without a network.
 nitpicky = True
 nitpick_ignore_regex = [
     # Names of other packages, for the same reason.
     (r"py:.*", rf"({'|'.join(OTHER_PACKAGES)})(\..*)?"),
+    # The value of an alias is shown as it is written, and cut at its first comma.
+    (r"py:class", r"dict\[str"),
     # Private base classes and type variables have no entry of their own.
     (r"py:.*", r"training_core\..*\.(_\w+|Item|Result)"),
 ]
@@ -59,8 +64,8 @@ myst_heading_anchors = 3
 
 # Notebooks are kept as text without outputs and run here; what they write to standard error is a warning too.
 nb_execution_mode = "force"
-nb_execution_raise_on_error = True
-nb_execution_timeout = 120
+nb_execution_show_tb = True  # a cell that fails is a warning, which fails the build
+nb_execution_timeout = 600  # seconds a cell; on two free cores the slowest takes less than half a minute
 nb_output_stderr = "warn"
 nb_merge_streams = True
 

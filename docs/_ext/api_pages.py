@@ -54,18 +54,18 @@ def write_pages(app: Sphinx) -> None:
 
 
 def _index(packages: list[str]) -> str:
-    rows = [f"   * - :doc:`{name}`\n     - {_summary(name)}" for name in packages]
+    rows = [f"   * - :doc:`{_short(name)} <{name}>`\n     - {_summary(name)}" for name in packages]
     hidden = "\n".join(f"   {name}" for name in packages)
     about = (
-        "Made from the docstrings. What stands here may change between minor versions as long as the version starts "
-        "with 0; the command line and the files of a project change less."
+        f"The packages of ``{PACKAGE}``, made from the docstrings. What stands here may change between minor versions "
+        "as long as the version starts with 0; the command line and the files of a project change less."
     )
     table = ".. list-table::\n   :widths: 35 65\n\n" + "\n".join(rows)
     return f"{_heading('API', '=')}\n{about}\n\n{table}\n\n.. toctree::\n   :hidden:\n\n{hidden}\n"
 
 
 def _page(package: str, modules: list[str]) -> str:
-    blocks = [_heading(package, "="), f".. automodule:: {package}\n   :members:\n   :ignore-module-all:\n"]
+    blocks = [_heading(_short(package), "="), f".. automodule:: {package}\n   :members:\n   :ignore-module-all:\n"]
     for module in modules:
         blocks += [_heading(module.rpartition(".")[2], "-"), f".. automodule:: {module}\n   :members:\n"]
     return "\n".join(blocks)
@@ -73,6 +73,10 @@ def _page(package: str, modules: list[str]) -> str:
 
 def _dotted(path: Path, root: Path) -> str:
     return ".".join((PACKAGE, *path.relative_to(root).parts))
+
+
+def _short(name: str) -> str:
+    return name.removeprefix(f"{PACKAGE}.")
 
 
 def _heading(text: str, line: str) -> str:
@@ -91,7 +95,7 @@ def _document_module(app: Sphinx, what: str, name: str, obj: Any, options: Any, 
     members = [(each, getattr(getattr(obj, each), "__module__", name)) for each in names]
     given = [f":py:obj:`{each} <{module}.{each}>`" for each, module in members if module.startswith(f"{name}.")]
     if given:
-        lines += ["", f"Import from here: {', '.join(given)}."]
+        lines += ["", f"Defined in its modules, and imported from here: {', '.join(given)}."]
 
 
 def _document_model(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:

@@ -19,7 +19,7 @@ from training_core.settings.variants import VARIANTS
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
-os.environ["COLUMNS"] = "100"  # argparse wraps a command's usage line to this
+os.environ["COLUMNS"] = "84"  # argparse wraps a command's usage line to this
 
 
 def commands() -> str:
@@ -89,12 +89,12 @@ def _argument(action: argparse.Action) -> tuple[str, str] | None:
 
 def _section(name: str, about: str, rows: Sequence[Setting], defaults: dict[str, dict[str, Any]]) -> str:
     heading = f"## {name}\n\n{_escaped(about)}" if name else "## Top level"
-    header = ("setting", "type", *(f"default: {variant}" for variant in defaults), "what it is")
+    header = ("setting", "type", "default", "what it is")
     table = [
         (
             f"`{row.key}`",
             _type_text(row),
-            *(_value(values.get(row.key)) for values in defaults.values()),
+            _defaults({variant: _value(values.get(row.key)) for variant, values in defaults.items()}),
             _escaped(row.description),
         )
         for row in rows
@@ -107,6 +107,13 @@ def _type_text(setting: Setting) -> str:
     if setting.choices:
         kind = ", ".join(f"`{value_text(each)}`" for each in setting.choices)
     return ", ".join(filter(None, [kind, setting.bounds]))
+
+
+def _defaults(by_variant: dict[str, str]) -> str:
+    """One value where the variants agree."""
+    if len(set(by_variant.values())) == 1:
+        return next(iter(by_variant.values()))
+    return "<br>".join(f"{variant}: {value}" for variant, value in by_variant.items())
 
 
 def _value(value: Any) -> str:
