@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 PACKAGE = training_core.__name__
 FOLDER = Path("reference") / "api"
+_ARRAY = re.compile(r"~?numpy\.ndarray\[tuple\[(?:~?typing\.)?Any, \.\.\.\], ~?numpy\.dtype\[([^\[\]]+)\]\]")
+"""What NDArray[...] is short for."""
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
@@ -31,7 +34,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("autodoc-process-docstring", _document_module)
     app.connect("autodoc-process-docstring", _document_model)
     app.connect("autodoc-process-docstring", _keep_colon, priority=400)  # before napoleon
-    app.connect("autodoc-process-signature", _shorten_model)
+    app.connect("autodoc-process-signature", _shorten_signature)
     return {"parallel_read_safe": True}
 
 
@@ -105,11 +108,17 @@ def _document_model(app: Sphinx, what: str, name: str, obj: Any, options: Any, l
         lines += ["", *(f":ivar {key}: {text}" for key, text in described.items())]
 
 
-def _shorten_model(
+def _shorten_signature(
     app: Sphinx, what: str, name: str, obj: Any, options: Any, signature: str | None, returns: str | None
-) -> tuple[str, None] | None:
-    """A model is made from keywords, its fields; with their bounds they would fill a screen."""
-    return (f"({', '.join(('*', *obj.model_fields))})", None) if _is_model(obj) and obj.model_fields else None
+) -> tuple[str | None, str | None]:
+    """A model is made from keywords, its fields; with their bounds they would fill a screen. Arrays: as written."""
+    if _is_model(obj) and obj.model_fields:
+        return f"({', '.join(('*', *obj.model_fields))})", None
+    return _arrays_as_written(signature), _arrays_as_written(returns)
+
+
+def _arrays_as_written(text: str | None) -> str | None:
+    return None if text is None else _ARRAY.sub(r"NDArray[\1]", text)
 
 
 def _keep_colon(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
