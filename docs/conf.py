@@ -53,8 +53,8 @@ nitpick_ignore_regex = [
     (r"py:.*", rf"({'|'.join(OTHER_PACKAGES)})(\..*)?"),
     # The value of an alias is shown as it is written, and cut at its first comma.
     (r"py:class", r"dict\[str"),
-    # Private base classes and type variables have no entry of their own.
-    (r"py:.*", r"training_core\..*\.(_\w+|Item|Result)"),
+    # Private base classes have no entry of their own.
+    (r"py:.*", r"training_core\..*\._\w+"),
 ]
 keep_warnings = True
 show_warning_types = True

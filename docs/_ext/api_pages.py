@@ -10,8 +10,9 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel
 from sphinx.ext.napoleon import NumpyDocstring
@@ -35,6 +36,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("autodoc-process-docstring", _document_model)
     app.connect("autodoc-process-docstring", _keep_colon, priority=400)  # before napoleon
     app.connect("autodoc-process-signature", _shorten_signature)
+    app.connect("missing-reference", _leave_type_variable)
     return {"parallel_read_safe": True}
 
 
@@ -126,6 +128,13 @@ def _keep_colon(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines
     if what in ("attribute", "data", "property"):
         parsed = NumpyDocstring(list(lines), app.config, app, "method", name, obj, options)
         lines[:] = ["..", "", *parsed.lines()]  # an empty comment, in which no colon can follow
+
+
+def _leave_type_variable(app: Sphinx, env: Any, node: Any, content: Any) -> Any:
+    """A type variable has no entry to link to; its name stays as text."""
+    module, _, name = str(node.get("reftarget", "")).rpartition(".")
+    known = sys.modules.get(module) if module.startswith(f"{PACKAGE}.") else None
+    return content if isinstance(getattr(known, name, None), TypeVar) else None
 
 
 def _is_model(obj: Any) -> bool:
