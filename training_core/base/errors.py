@@ -23,9 +23,12 @@ class UserError(Exception):
 
     Parameters
     ----------
-    given: what was given, as a sentence without a final full stop ("mask a.png is 10 x 12 px").
-    needed: what is needed ("a mask of the image's size, 512 x 512 px").
-    hint: what to try ("export the mask again at full resolution").
+    given
+        What was given, as a sentence without a final full stop ("mask a.png is 10 x 12 px").
+    needed
+        What is needed ("a mask of the image's size, 512 x 512 px").
+    hint
+        What to try ("export the mask again at full resolution").
     """
 
     def __init__(self, given: str, needed: str, hint: str) -> None:
@@ -79,7 +82,8 @@ def writing(path: Path) -> Iterator[None]:
 
     Raises
     ------
-    StorageError: the disk is full, read-only, or the folder may not be written.
+    StorageError
+        The disk is full, read-only, or the folder may not be written.
     """
     try:
         yield

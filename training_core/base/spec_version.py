@@ -21,9 +21,16 @@ Migration = Callable[[Content], Content]
 
 @dataclass(frozen=True)
 class FileFormat:
-    """One kind of file. version: the one that is written. error: what is raised for a file of another version.
+    """One kind of file.
 
-    migrations: what makes the content of the next version from that of each earlier one.
+    Attributes
+    ----------
+    version
+        The one that is written.
+    error
+        What is raised for a file of another version.
+    migrations
+        What makes the content of the next version from that of each earlier one.
     """
 
     version: int
@@ -35,7 +42,8 @@ class FileFormat:
 
         Raises
         ------
-        UserError: of the format's own kind; it was written by a newer version, or says no version at all.
+        UserError
+            Of the format's own kind; it was written by a newer version, or says no version at all.
         """
         version = content.get(KEY, 1)
         if isinstance(version, int) and not isinstance(version, bool) and version > self.version:
@@ -52,7 +60,8 @@ class FileFormat:
 
         Raises
         ------
-        UserError: of the format's own kind; it was written by a newer version, or says no version at all.
+        UserError
+            Of the format's own kind; it was written by a newer version, or says no version at all.
         """
         for version in range(self.version_of(content, source), self.version):
             content = {**self.migrations[version](content), KEY: version + 1}
@@ -63,7 +72,8 @@ class FileFormat:
 
         Raises
         ------
-        UserError: of the format's own kind; it was written by a newer version.
+        UserError
+            Of the format's own kind; it was written by a newer version.
         """
         try:
             content = json.loads(data)

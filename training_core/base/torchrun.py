@@ -13,7 +13,8 @@ def rank_and_size(environment: Mapping[str, str] = os.environ) -> tuple[int, int
 
     Raises
     ------
-    ConfigError: only one of the two is set, or they do not fit.
+    ConfigError
+        Only one of the two is set, or they do not fit.
     """
     rank, size = environment.get("RANK"), environment.get("WORLD_SIZE")
     if rank is None and size is None:

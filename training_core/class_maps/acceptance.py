@@ -37,9 +37,19 @@ class Amount:
 def acceptance(ids: ClassIds, where: BoolMask, label: ClassIds, accepted: ClassIds, *, replace: bool) -> Acceptance:
     """What accepting `ids` in `where` would do.
 
-    ids: (H, W) class ids, 255 where there is nothing to accept. where: (H, W), the pixels in question. label: (H, W) as
-    it is. accepted: (H, W) class ids accepted earlier (`Project.accepted`); what still has them may always be replaced,
-    since nobody painted it. replace: painted labels too.
+    Parameters
+    ----------
+    ids
+        (H, W) class ids, 255 where there is nothing to accept.
+    where
+        (H, W), the pixels in question.
+    label
+        (H, W), the label as it is now.
+    accepted
+        (H, W) class ids accepted earlier (`Project.accepted`); what still has them may always be replaced, since
+        nobody painted it.
+    replace
+        Whether painted labels may be replaced too.
     """
     differs = where & (ids != UNLABELED) & (ids != label)
     painted = differs & (label != UNLABELED) & (label != accepted)

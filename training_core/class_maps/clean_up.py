@@ -20,13 +20,22 @@ from training_core.base.errors import UserError
 class CleanUp:
     """What to do, in this order; 0 leaves a step out.
 
-    smooth_px: bays and bumps narrower than about this are evened out. max_hole_px: holes of background of at most so
-    many pixels inside an object are filled. min_object_px: objects of fewer pixels go to what surrounds them. split_px:
-    objects that touch are separated where the waist is at least so many pixels narrower, on each side, than both.
+    Attributes
+    ----------
+    smooth_px
+        Bays and bumps narrower than about this are evened out.
+    max_hole_px
+        Holes of background of at most so many pixels inside an object are filled.
+    min_object_px
+        Objects of fewer pixels are removed; what surrounds them takes their place.
+    split_px
+        Objects that touch are separated where the waist is at least so many pixels narrower, on each side, than
+        both.
 
     Raises
     ------
-    UserError: a negative number.
+    UserError
+        A negative number.
     """
 
     smooth_px: int = 0
@@ -50,8 +59,12 @@ class CleanUp:
 def clean_up(ids: ClassIds, what: CleanUp, background: Collection[int] = ()) -> ClassIds:
     """A cleaned copy of class ids (H, W); pixels of 255, left open, are kept open or filled as holes.
 
-    background: the classes that are no objects. Objects are separated by a line of background where there is exactly
-    one such class, else of 255.
+    Objects are separated by a line of background where there is exactly one such class, else of 255.
+
+    Parameters
+    ----------
+    background
+        The classes that are no objects.
     """
     cleaned = ids.copy()
     if what.smooth_px:

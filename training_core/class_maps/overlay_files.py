@@ -33,7 +33,13 @@ def overlay_arrays(
     *,
     clean: Callable[[ClassIds], ClassIds] = lambda ids: ids,
 ) -> OverlayArrays:
-    """A result in class ids and 8 bits. clean: what is done to the prediction's class ids (H, W)."""
+    """A result in class ids and 8 bits.
+
+    Parameters
+    ----------
+    clean
+        What is done to the prediction's class ids (H, W).
+    """
     pseudo_label = np.where(result.fused_confidence >= threshold, class_ids[result.fused], UNLABELED).astype(np.uint8)
     return OverlayArrays(
         clean(class_ids[result.prediction]), pseudo_label, np.rint(result.confidence * 255).astype(np.uint8)

@@ -16,7 +16,8 @@ def open_project(path: Path) -> Project:
 
     Raises
     ------
-    ProjectError: not a project, damaged, or made by a newer version.
+    ProjectError
+        Not a project, damaged, or made by a newer version.
     """
     project = Project.open(path)
     if project.migration is not None:

@@ -24,7 +24,8 @@ def clean_up_of(args: argparse.Namespace) -> CleanUp:
 
     Raises
     ------
-    UserError: a negative number.
+    UserError
+        A negative number.
     """
     return CleanUp(
         smooth_px=args.smooth, max_hole_px=args.fill_holes, min_object_px=args.min_object, split_px=args.split

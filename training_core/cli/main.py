@@ -36,7 +36,8 @@ class _Parser(argparse.ArgumentParser):
 
         Raises
         ------
-        ConfigError: always.
+        ConfigError
+            Always.
         """
         raise ConfigError(message, "a command line as described in the help", f"{self.prog} --help")
 

@@ -33,7 +33,8 @@ def choose_compute(config: RuntimeConfig) -> Compute:
 
     Raises
     ------
-    DeviceError: this machine does not have the device.
+    DeviceError
+        This machine does not have the device.
     """
     available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     name = config.device

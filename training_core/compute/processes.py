@@ -37,7 +37,8 @@ def joined(compute: Compute) -> Iterator[Compute]:
 
     Raises
     ------
-    DeviceError: there are more processes than GPUs, or the device knows no other processes.
+    DeviceError
+        There are more processes than GPUs, or the device knows no other processes.
     """
     if rank_and_size()[1] == 1:
         yield compute
@@ -55,7 +56,8 @@ def own_device(compute: Compute) -> Compute:
 
     Raises
     ------
-    DeviceError: there are more processes than GPUs, or the device knows no other processes.
+    DeviceError
+        There are more processes than GPUs, or the device knows no other processes.
     """
     if rank_and_size()[1] == 1 or compute.device.type == "cpu":
         return compute
@@ -96,7 +98,8 @@ def check_divides(config: Config) -> None:
 
     Raises
     ------
-    ConfigError: a batch that cannot be divided evenly.
+    ConfigError
+        A batch that cannot be divided evenly.
     """
     batches = {"labeled_batch": config.data.labeled_batch}
     if config.pseudo_label.enabled:
@@ -182,7 +185,8 @@ def share_statistics(model: nn.Module) -> None:
 
     Raises
     ------
-    ConfigError: a kind of batch normalisation that is not known here.
+    ConfigError
+        A kind of batch normalisation that is not known here.
     """
     if n_processes() == 1:
         return

@@ -123,8 +123,11 @@ def _unzipped(views: Sequence[tuple[Tensor, Tensor]]) -> tuple[list[Tensor], lis
 def prefetched(maker: BatchMaker, first_step: int, *, for_gpu: bool = False) -> Generator[Batch]:
     """Batches from `first_step` on, in order, made in threads while those before them are trained on.
 
-    for_gpu: several at a time, as a GPU takes them faster than one thread makes them, in pinned memory for CUDA. A
-    CPU has other work, so there one is made ahead.
+    Parameters
+    ----------
+    for_gpu
+        Whether several batches are made at a time, in pinned memory for CUDA, because a GPU takes them faster than
+        one thread makes them. Otherwise one is made ahead, since a CPU has other work.
     """
     workers = min(_GPU_WORKERS, os.cpu_count() or 1) if for_gpu else 1
     pin = for_gpu and torch.cuda.is_available()

@@ -35,10 +35,18 @@ def weak_view(
 ) -> tuple[Tensor, Tensor]:
     """A random crop: image (3, crop, crop) float 0..1 and label (crop, crop) uint8, alike transformed.
 
-    Beyond the tile's edge the tissue is mirrored, label and all, so no black frame is learned. over_class: the crop is
-    placed over a pixel with this label; without it, over_label: where only a part of the tile is labelled, over a
-    labelled pixel of a class drawn evenly. zoom: pixels at the run's resolution per pixel of the tile; it is part of
-    the crop's scale, so nothing is interpolated twice.
+    Beyond the tile's edge the tissue is mirrored, label and all, so no black frame is learned.
+
+    Parameters
+    ----------
+    over_class
+        The crop is placed over a pixel with this label.
+    over_label
+        Without `over_class`, and where only a part of the tile is labelled, it is placed over a labelled pixel of a
+        class drawn evenly.
+    zoom
+        Pixels at the run's resolution per pixel of the tile; it is part of the crop's scale, so nothing is
+        interpolated twice.
     """
     crop = Crop.drawn(label, crop_px, config, rng, over_label=over_label, over_class=over_class, zoom=zoom)
     return crop.image(image), crop.mask(label)

@@ -27,11 +27,17 @@ def zoom_to_run(mpp_um: float | None, run_mpp: float | None) -> float:
 
 
 def check_zoom(what: str, mpp_um: float | None, run_mpp: float | None) -> None:
-    """Refuse pixel sizes that are too far apart. what: the tile or file, as the message should call it.
+    """Refuse pixel sizes that are too far apart.
+
+    Parameters
+    ----------
+    what
+        The tile or file, as the message should call it.
 
     Raises
     ------
-    ImageError: names it, its pixel size and the run's.
+    ImageError
+        Names it, its pixel size and the run's.
     """
     if not 1 / MAX_ZOOM <= zoom_to_run(mpp_um, run_mpp) <= MAX_ZOOM:
         assert mpp_um is not None
@@ -51,7 +57,8 @@ def choose_run_mpp(tiles: Sequence[Tile], wanted: float | None) -> float | None:
 
     Raises
     ------
-    ImageError: a tile that is too far from it.
+    ImageError
+        A tile that is too far from it.
     """
     known = [tile.mpp_um for tile in tiles if tile.mpp_um is not None]
     run_mpp = wanted if wanted is not None or not known else median_high(known)

@@ -23,8 +23,12 @@ def in_passes(items: Sequence[Item], position: int, seed: Sequence[int]) -> Item
 class ClassBalance:
     """Crops over every labelled class equally often, and for each class over every tile that holds it.
 
-    tiles: the class indices that each labelled tile holds. In any n crops in a row, n the number of labelled classes,
-    beginning at a multiple of n, each class is meant once.
+    In any n crops in a row, n the number of labelled classes, beginning at a multiple of n, each class is meant once.
+
+    Parameters
+    ----------
+    tiles
+        The class indices that each labelled tile holds.
     """
 
     def __init__(self, tiles: Mapping[str, Sequence[int]], seed: int) -> None:

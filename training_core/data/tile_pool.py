@@ -17,8 +17,12 @@ class TilePool:
     """Images (H, W, 3) and class-index labels (H, W) of a project, both uint8.
 
     The labels are read when the pool is made, so that strokes painted while training runs belong to the next round.
-    Class ids become indices 0..C-1 in the order of `class_ids`; 255 stays "not labelled". rejected: the tiles of which
-    the user rejected something.
+    Class ids become indices 0..C-1 in the order of `class_ids`; 255 stays "not labelled".
+
+    Parameters
+    ----------
+    rejected
+        The tiles of which the user rejected something.
     """
 
     def __init__(

@@ -53,15 +53,21 @@ def make_demo(
     `tiles` tiles, named tile_01 on, each stained, blurred and grown differently; the last six (fewer in a project of
     less than eight) carry labels and validate, all others are unlabelled, but for strokes of every class on the first
     `painted`. Their truth lies apart in truth/NAME.png. The same seed gives the same project, and tile_01 does not
-    depend on how many follow. kind: "glands", 512 px, 0.5 µm/px, and the tile real_ihc, scikit-image's
-    immunohistochemistry image, which has no truth; or "compartments", seven classes from three scanners with tiles
-    of three sizes at 0.5 and 0.25 µm/px.
+    depend on how many follow.
+
+    Parameters
+    ----------
+    kind
+        "glands", 512 px, 0.5 µm/px, and the tile real_ihc, scikit-image's immunohistochemistry image, which has no
+        truth; or "compartments", seven classes from three scanners with tiles of three sizes at 0.5 and 0.25 µm/px.
 
     Raises
     ------
-    ProjectError: fewer than 3 tiles, a negative seed, more painted tiles than are not for validation, or `path` is
-        there and not an empty folder.
-    StorageError: the disk is full or not writable; nothing is left behind.
+    ProjectError
+        Fewer than 3 tiles, a negative seed, more painted tiles than are not for validation, or `path` is there and
+        not an empty folder.
+    StorageError
+        The disk is full or not writable; nothing is left behind.
     """
     if tiles < 3 or seed < 0:
         raise ProjectError(
@@ -95,7 +101,10 @@ def read_truth(project: Project, name: str) -> ClassIds:
 
     Raises
     ------
-    ProjectError: the tile has none. MaskError: the file is damaged.
+    ProjectError
+        The tile has none.
+    MaskError
+        The file is damaged.
     """
     path = project.path / TRUTH_FOLDER / f"{project.tile(name).name}.png"
     if not path.exists():

@@ -120,7 +120,12 @@ def around(shape: BoolMask, margin_px: int) -> tuple[slice, slice]:
 def place_outlines(rng: np.random.Generator, blocked: BoolMask, size: float, *, wanted: int, gap_px: int) -> BoolMask:
     """Up to `wanted` outlines of glands that touch neither `blocked` (H, W) nor each other, as one mask (H, W).
 
-    size: 1 for radii of 34 to 96 px. Each is cut by the plane of the section, and by the tile's edge, in its own way.
+    Each is cut by the plane of the section, and by the tile's edge, in its own way.
+
+    Parameters
+    ----------
+    size
+        Scale of the outlines; 1 gives radii of 34 to 96 px.
     """
     blocked, outlines = blocked.copy(), np.zeros_like(blocked)
     for _ in range(wanted * 8):

@@ -21,7 +21,15 @@ DRAWN_MPP_UM = 0.5
 
 @dataclass(frozen=True)
 class Scanner:
-    """tile_px: height and width of its tiles. staining: what its laboratory's tiles look like on average."""
+    """A scanner and the laboratory in front of it.
+
+    Attributes
+    ----------
+    tile_px
+        Height and width of its tiles.
+    staining
+        What its laboratory's tiles look like on average.
+    """
 
     mpp_um: float
     tile_px: tuple[int, int]

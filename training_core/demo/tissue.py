@@ -88,7 +88,10 @@ def _stroma_cells(rng: np.random.Generator, canvas: Canvas, size: float) -> None
 def fill_glands(rng: np.random.Generator, canvas: Canvas, size: float, dyes: tuple[float, float] | None = None) -> None:
     """Fill the outlines: epithelium with nuclei and mucus, and the lumen.
 
-    dyes: eosin and hematoxylin of the cytoplasm; None: drawn.
+    Parameters
+    ----------
+    dyes
+        Eosin and hematoxylin of the cytoplasm; None draws them.
     """
     shape = canvas.glands.shape
     depth = ndimage.distance_transform_edt(canvas.glands).astype(np.float32)

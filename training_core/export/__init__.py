@@ -28,7 +28,15 @@ CONTENTS: tuple[Content, ...] = get_args(Content)
 
 @dataclass(frozen=True)
 class ExportFormat:
-    """title: as people write it. encode: mask (H, W) and micrometers per pixel, if known, to the file's bytes."""
+    """A file format for masks.
+
+    Attributes
+    ----------
+    title
+        As people write it.
+    encode
+        Mask (H, W) and micrometers per pixel, if known, to the file's bytes.
+    """
 
     title: str
     encode: Callable[[ClassIds, float | None], bytes]
@@ -49,16 +57,28 @@ def export_masks(
 ) -> list[Path]:
     """Write OUT/NAME.FORMAT per tile, single-channel uint8 class ids with 255 for "not labelled".
 
-    format: a file ending of FORMATS. content: labels (what was painted and accepted; tiles without any are skipped),
-    predictions (of the latest run), or merged (labels, and the prediction where nothing is labelled or rejected).
-    cleaning: applied to the predictions, never to labels. OUT/classes.json says which value is which class, and what
-    was cleaned. Files of these names are replaced, others in OUT stay. Returns the masks' paths.
+    OUT/classes.json says which value is which class, and what was cleaned. Files of these names are replaced, others in
+    OUT stay. Returns the masks' paths.
+
+    Parameters
+    ----------
+    format
+        A file ending of FORMATS.
+    content
+        labels (what was painted and accepted; tiles without any are skipped), predictions (of the latest run), or
+        merged (labels, and the prediction where nothing is labelled or rejected).
+    cleaning
+        What is cleaned up in predictions; labels are never changed.
 
     Raises
     ------
-    ProjectError: there is nothing to export, an unknown format or content, labels that are to be cleaned, or OUT holds
-    the project's own files.
-    MaskError: a label or prediction is damaged. StorageError: the disk is full or not writable.
+    ProjectError
+        There is nothing to export, an unknown format or content, labels that are to be cleaned, or OUT holds the
+        project's own files.
+    MaskError
+        A label or prediction is damaged.
+    StorageError
+        The disk is full or not writable.
     """
     _check_choice("format", format, tuple(FORMATS))
     _check_choice("content", content, CONTENTS)

@@ -39,7 +39,8 @@ class SlideMasks:
 
         Raises
         ------
-        StorageError: the disk is full.
+        StorageError
+            The disk is full.
         """
         rows, columns = slice(top, top + labels.shape[0]), slice(left, left + labels.shape[1])
         with writing(Path(str(self._root.store_path))):
@@ -77,11 +78,17 @@ def slide_masks(
 ) -> Iterator[SlideMasks]:
     """`SlideMasks` that take the name `path` (NAME.ome.zarr) when the block ends, and vanish when it raises.
 
-    mpp_um: micrometers per pixel, where known. An older folder of that name is replaced.
+    An older folder of that name is replaced.
+
+    Parameters
+    ----------
+    mpp_um
+        Micrometers per pixel, where known.
 
     Raises
     ------
-    StorageError: the disk is full, read-only or not writable; an older folder is untouched.
+    StorageError
+        The disk is full, read-only or not writable; an older folder is untouched.
     """
     temporary = path.parent / f".{secrets.token_hex(8)}.tmp"
     try:

@@ -33,7 +33,8 @@ class StagedFiles:
 
         Raises
         ------
-        StorageError: the disk is full, read-only or not writable; nothing has changed.
+        StorageError
+            The disk is full, read-only or not writable; nothing has changed.
         """
         temporary = path.parent / f".{secrets.token_hex(8)}.tmp"
         self._files.append((temporary, path))
@@ -75,7 +76,8 @@ def atomic_write(path: Path, data: bytes) -> None:
 
     Raises
     ------
-    StorageError: the disk is full, read-only or not writable; the old file is untouched.
+    StorageError
+        The disk is full, read-only or not writable; the old file is untouched.
     """
     with staged_files() as staged:
         staged.add(path, data)

@@ -41,7 +41,8 @@ def write_png(path: Path, array: NDArray[np.uint8]) -> None:
 
     Raises
     ------
-    StorageError: the disk is full, read-only or not writable.
+    StorageError
+        The disk is full, read-only or not writable.
     """
     atomic_write(path, encode_png(array))
 
@@ -51,7 +52,8 @@ def write_tiff(path: Path, array: NDArray[np.uint8], mpp_um: float | None = None
 
     Raises
     ------
-    StorageError: the disk is full, read-only or not writable.
+    StorageError
+        The disk is full, read-only or not writable.
     """
     atomic_write(path, encode_tiff(array, mpp_um))
 

@@ -42,7 +42,8 @@ def file_kind(path: Path, error: type_of_error) -> FileKind:
 
     Raises
     ------
-    ImageError or MaskError (as given): missing, a folder, not readable, empty, or another kind of file.
+    ImageError, MaskError
+        Missing, a folder, not readable, empty, or another kind of file; `error` says which of the two.
     """
     what = noun(error)
     try:

@@ -26,8 +26,9 @@ def read_image(path: Path) -> Rgb8:
 
     Raises
     ------
-    ImageError: missing, empty, cut short, not PNG, TIFF, JPEG or BMP, below 32 px on a side, above 400 million
-        pixels, a stack, or values that the rule does not cover.
+    ImageError
+        Missing, empty, cut short, not PNG, TIFF, JPEG or BMP, below 32 px on a side, above 400 million pixels, a
+        stack, or values that the rule does not cover.
     """
     kind = file_kind(path, ImageError)
     if kind is FileKind.TIFF:
@@ -50,7 +51,8 @@ def tiff_rgb(picture: TiffPicture, path: Path) -> Rgb8:
 
     Raises
     ------
-    ImageError: values that the rule does not cover.
+    ImageError
+        Values that the rule does not cover.
     """
     if picture.palette is not None:
         expanded: NDArray[np.uint8] = picture.palette[picture.samples]

@@ -23,8 +23,9 @@ def read_mask(path: Path) -> ClassIds:
 
     Raises
     ------
-    MaskError: missing, empty, cut short, not an image, JPEG (it changes values), real colors, half-transparent
-        pixels, values outside 0 to 255 or not whole.
+    MaskError
+        Missing, empty, cut short, not an image, JPEG (it changes values), real colors, half-transparent pixels,
+        values outside 0 to 255 or not whole.
     """
     kind = file_kind(path, MaskError)
     if kind is FileKind.JPEG:

@@ -28,7 +28,8 @@ def load_pillow(path: Path, kind: FileKind, error: type_of_error) -> Image.Image
 
     Raises
     ------
-    ImageError or MaskError (as given): damaged, cut short, too small or too large.
+    ImageError, MaskError
+        Damaged, cut short, too small or too large; `error` says which of the two.
     """
     with _opened(path, kind, error) as image:
         try:
@@ -43,7 +44,8 @@ def pillow_size(path: Path, kind: FileKind, error: type_of_error) -> tuple[int, 
 
     Raises
     ------
-    ImageError or MaskError (as given): damaged, too small or too large.
+    ImageError, MaskError
+        Damaged, too small or too large; `error` says which of the two.
     """
     with _opened(path, kind, error) as image:
         return image.height, image.width

@@ -40,7 +40,8 @@ class Regions(ABC):
 
         Raises
         ------
-        ImageError: the file is damaged there, or cannot be read in parts and is too large to be read whole.
+        ImageError
+            The file is damaged there, or cannot be read in parts and is too large to be read whole.
         """
 
 
@@ -62,7 +63,8 @@ def open_regions(path: Path) -> Iterator[Regions]:
 
     Raises
     ------
-    ImageError: missing, damaged, not a picture, below 32 px on a side, or above 400 million pixels and not tiled.
+    ImageError
+        Missing, damaged, not a picture, below 32 px on a side, or above 400 million pixels and not tiled.
     """
     if is_slide(path):
         slide = open_slide(path)

@@ -23,7 +23,8 @@ def file_mpp_um(path: Path) -> float | None:
 
     Raises
     ------
-    ImageError: missing, empty, or not a picture file.
+    ImageError
+        Missing, empty, or not a picture file.
     """
     kind = file_kind(path, ImageError)
     # Whatever else is wrong with the file, reading it as an image says it better.

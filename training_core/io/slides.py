@@ -32,8 +32,21 @@ _SATURATION_RANGE = (0.04, 0.1)
 
 @dataclass(frozen=True)
 class SlideOptions:
-    """tile_px: side of a tile. tile_mpp_um: its resolution in µm/px. mpp_um: the slide's own, when its
-    file does not say. min_tissue: least share of tissue in a tile. max_tiles: spread evenly over the slide if more."""
+    """How a slide is cut into tiles.
+
+    Attributes
+    ----------
+    tile_px
+        Side of a tile in pixels.
+    tile_mpp_um
+        Resolution of a tile in µm/px.
+    mpp_um
+        The slide's own resolution, where its file does not state it.
+    min_tissue
+        Least share of tissue in a tile, 0 to 1.
+    max_tiles
+        Most tiles of a slide; if it has more, they are spread evenly over it.
+    """
 
     tile_px: int = 512
     tile_mpp_um: float = 0.5
@@ -46,7 +59,8 @@ class SlideOptions:
 
         Raises
         ------
-        ConfigError: names the value and its range.
+        ConfigError
+            Names the value and its range.
         """
         low, high = CREDIBLE_MPP_UM
         checks = (
@@ -93,7 +107,8 @@ class Slide:
 
     Raises
     ------
-    ImageError: tiffslide is not installed, it cannot open the file, or the file does not say its resolution.
+    ImageError
+        Tiffslide is not installed, it cannot open the file, or the file does not say its resolution.
     """
 
     def __init__(self, path: Path, options: SlideOptions) -> None:
@@ -127,7 +142,8 @@ class Slide:
 
         Raises
         ------
-        ImageError: the slide is smaller than one tile, has no tissue, or is damaged.
+        ImageError
+            The slide is smaller than one tile, has no tissue, or is damaged.
         """
         columns, rows = int(self.width_px / self.side_px + 1e-6), int(self.height_px / self.side_px + 1e-6)
         if not (columns and rows):
@@ -172,7 +188,8 @@ class Slide:
 
         Raises
         ------
-        ImageError: the slide is damaged there.
+        ImageError
+            The slide is damaged there.
         """
         level = self._slide.get_best_level_for_downsample(max(1.0, self.side_px / self.options.tile_px))
         side_px = max(1, round(self.side_px / self._slide.level_downsamples[level]))
@@ -208,7 +225,8 @@ def states_resolution(path: Path) -> bool:
 
     Raises
     ------
-    ImageError: tiffslide is not installed, or cannot open the file.
+    ImageError
+        Tiffslide is not installed, or cannot open the file.
     """
     slide = open_slide(path)
     try:
@@ -228,7 +246,8 @@ def open_slide(path: Path) -> Any:
 
     Raises
     ------
-    ImageError: tiffslide is not installed, or cannot open the file.
+    ImageError
+        Tiffslide is not installed, or cannot open the file.
     """
     try:
         import tiffslide
@@ -248,11 +267,19 @@ def open_slide(path: Path) -> Any:
 
 
 def read_level(slide: Any, path: Path, corner: tuple[int, int], level: int, size: tuple[int, int]) -> Rgb8:
-    """Pixels (h, w, 3) of a level of an open slide. corner: x, y in pixels of the finest level; size: w, h.
+    """Pixels (h, w, 3) of a level of an open slide.
+
+    Parameters
+    ----------
+    corner
+        x, y in pixels of the finest level.
+    size
+        Width and height of the region in pixels of the level.
 
     Raises
     ------
-    ImageError: the slide is damaged there.
+    ImageError
+        The slide is damaged there.
     """
     with quiet("tifffile"), quiet("tiffslide"):
         try:

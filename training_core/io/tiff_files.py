@@ -21,7 +21,17 @@ _LAYOUTS = ("YX", "YXS", "SYX", "CYX")
 
 @dataclass(frozen=True)
 class TiffPicture:
-    """samples: (H, W) or (H, W, S). palette: (N, 3) uint8 when the samples are indices. bits: significant ones."""
+    """The samples of a TIFF, and what they mean.
+
+    Attributes
+    ----------
+    samples
+        (H, W) or (H, W, S).
+    palette
+        (N, 3) uint8 when the samples are indices.
+    bits
+        Significant bits of a sample.
+    """
 
     samples: NDArray[Any]
     palette: NDArray[np.uint8] | None
@@ -36,7 +46,8 @@ def load_tiff(path: Path, error: type_of_error) -> TiffPicture:
 
     Raises
     ------
-    ImageError or MaskError (as given): damaged, cut short, a stack, an unknown colour model, wrong size.
+    ImageError, MaskError
+        Damaged, cut short, a stack, an unknown colour model, wrong size; `error` says which of the two.
     """
     with open_tiff(path, error) as tiff, decoding(path, error):
         series = tiff.series[0]
@@ -50,7 +61,8 @@ def open_tiff(path: Path, error: type_of_error) -> Iterator[tifffile.TiffFile]:
 
     Raises
     ------
-    ImageError or MaskError (as given): as `load_tiff`, but for the size.
+    ImageError, MaskError
+        As `load_tiff`, but for the size; `error` says which of the two.
     """
     with ExitStack() as stack:
         with decoding(path, error):

@@ -50,7 +50,10 @@ def verify(folder: Path, device: str = "cpu") -> Differences:
 
     Raises
     ------
-    CheckpointError: a file of the folder is missing or damaged. DeviceError: this machine does not have the device.
+    CheckpointError
+        A file of the folder is missing or damaged.
+    DeviceError
+        This machine does not have the device.
     """
     compute = choose_compute(RuntimeConfig.model_validate({"device": device, "precision": "float32"}))
     config, n_classes = read_released_config(folder / "cfg.yaml")

@@ -20,7 +20,12 @@ Listener = Callable[[Event], None]
 class Messenger:
     """Stamps events with run id and time, writes them to RUN/events.jsonl and hands them to a listener.
 
-    commands: the file descriptor that command lines come from. stop_at_end: its end counts as `Stop`.
+    Parameters
+    ----------
+    commands
+        The file descriptor that command lines come from.
+    stop_at_end
+        Whether the end of the commands counts as `Stop`.
     """
 
     def __init__(

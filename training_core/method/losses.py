@@ -31,8 +31,11 @@ def labeled_cross_entropy(logits: Tensor, label: Tensor, weight: Tensor | None =
 def class_weights(label: Tensor, n_classes: int, balance: float) -> Tensor | None:
     """(C,) weights for `labeled_cross_entropy` from the classes' shares s of the batch: (s + 0.01) ** -balance.
 
-    balance: 0, every pixel counts the same (None); 1, every class, but those below about one percent, of which a few
-    pixels would else outweigh everything.
+    Parameters
+    ----------
+    balance
+        0 (gives None): every pixel counts the same. 1: every class does, except those below about one percent, of
+        which a few pixels would otherwise outweigh everything.
     """
     if not balance:
         return None

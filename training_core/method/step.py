@@ -30,7 +30,15 @@ from training_core.settings.schema import Config
 
 @dataclass(frozen=True)
 class StepResult:
-    """total: the scalar to minimise; losses: every term, unweighted, by name."""
+    """What one training step gives.
+
+    Attributes
+    ----------
+    total
+        The scalar to minimise.
+    losses
+        Every term, unweighted, by name.
+    """
 
     total: Tensor
     losses: dict[str, Tensor]

@@ -51,8 +51,11 @@ def similarities(
 ) -> Similarities:
     """Cosines of the embedded pixels (B, D, h, w) with the class vectors (C, D), at `size` (H, W).
 
-    features_first: upsample the features, then normalise (the released code). Otherwise normalise, multiply and
-    upsample the C cosines, as the paper's shapes say; that is D / C times less memory.
+    Parameters
+    ----------
+    features_first
+        Whether to upsample the features and then normalise them (the released code). Otherwise the C cosines are
+        upsampled, as the paper's shapes say, which takes D / C times less memory.
     """
     if features_first:
         embedding = F.interpolate(embedding, size=size, mode="bilinear", align_corners=True)

@@ -26,8 +26,14 @@ from training_core.settings.schema import AlignmentConfig, Config
 class Output:
     """What one pass gives.
 
-    logits S_dl (B, C, H, W); embedding (B, D, h, w), not normalised; perturbed: S_dl of the rows asked for, from
-    features with half their channels dropped.
+    Attributes
+    ----------
+    logits
+        S_dl (B, C, H, W).
+    embedding
+        (B, D, h, w), not normalised.
+    perturbed
+        S_dl of the rows asked for, from features with half their channels dropped.
     """
 
     logits: Tensor
@@ -141,12 +147,19 @@ def build_model(
 ) -> UniSemAlign:
     """The network that `config` describes, for these classes, with the encoder's (and text tower's) own weights.
 
-    from_checkpoint: a checkpoint will be loaded into it, so weights that are in there are not asked for.
-    encoder: the one of `config`, where it was built already.
+    Parameters
+    ----------
+    from_checkpoint
+        Whether a checkpoint will be loaded into it, so that weights which are in there are not asked for.
+    encoder
+        The encoder of `config`, where it was built already.
 
     Raises
     ------
-    WeightsError: weights are missing or do not fit. ConfigError: the parts do not go together.
+    WeightsError
+        Weights are missing or do not fit.
+    ConfigError
+        The parts do not go together.
     """
     encoder_config = filled_in(config.encoder)
     external = is_external(encoder_config)

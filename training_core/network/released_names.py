@@ -35,7 +35,8 @@ def our_names(tensors: Tensors) -> Tensors:
 
     Raises
     ------
-    CheckpointError: a name that the released model does not have.
+    CheckpointError
+        A name that the released model does not have.
     """
     renamed = {}
     for name, tensor in tensors.items():
@@ -56,7 +57,8 @@ def read_released_config(path: Path) -> tuple[Config, int]:
 
     Raises
     ------
-    CheckpointError: the file is missing or is not such a configuration.
+    CheckpointError
+        The file is missing or is not such a configuration.
     """
     try:
         released: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -90,7 +92,8 @@ def build_released(config: Config, n_classes: int, tensors: Tensors) -> UniSemAl
 
     Raises
     ------
-    CheckpointError: the tensors do not fit together.
+    CheckpointError
+        The tensors do not fit together.
     """
     try:
         width = tensors["encoder.trunk.pos_embed"].shape[-1]
@@ -133,7 +136,10 @@ def load_released(model: UniSemAlign, tensors: Tensors) -> None:
 
     Raises
     ------
-    KeyError: a tensor of the encoder, decoder or pixel embedding is missing. RuntimeError: a shape differs.
+    KeyError
+        A tensor of the encoder, decoder or pixel embedding is missing.
+    RuntimeError
+        A shape differs.
     """
     parts = ("encoder.", "decoder.", "embedding.")
     expected = [name for name in model.state_dict() if name.startswith(parts)]

@@ -58,7 +58,8 @@ def read_weights(path: Path, need: Need) -> dict[str, Tensor]:
 
     Raises
     ------
-    WeightsError: no such file, an unknown ending, a damaged file, or a file without named tensors.
+    WeightsError
+        No such file, an unknown ending, a damaged file, or a file without named tensors.
     """
     if path.is_dir():
         raise WeightsError(f"{path} is a folder", need.file, f"choose the file inside the folder; {need.hint}")
@@ -111,7 +112,8 @@ def load_weights(module: nn.Module, weights: Mapping[str, Tensor], path: Path, n
 
     Raises
     ------
-    WeightsError: a tensor is missing or has another shape; the module is unchanged.
+    WeightsError
+        A tensor is missing or has another shape; the module is unchanged.
     """
     expected: dict[str, Tensor] = module.state_dict()
     fitting = {}

@@ -31,7 +31,15 @@ _STAIN_STRENGTH = 1.0
 
 @dataclass(frozen=True)
 class View:
-    """How an image is shown to the encoder. zoom: pixels seen per pixel; stain: 0 as it is, else another staining."""
+    """How an image is shown to the encoder.
+
+    Attributes
+    ----------
+    zoom
+        Pixels that the encoder sees per pixel of the image.
+    stain
+        0 for the image as it is, another number for another staining.
+    """
 
     zoom: float
     stain: int = 0
@@ -39,9 +47,14 @@ class View:
 
 @dataclass(frozen=True)
 class Features:
-    """maps: (c, h, w) float16 each, on the CPU, fine to coarse.
+    """An encoder's maps of one image.
 
-    extent: height and width of the picture as shares of the maps', which the encoder's padding makes larger.
+    Attributes
+    ----------
+    maps
+        (c, h, w) float16 each, on the CPU, fine to coarse.
+    extent
+        Height and width of the picture as shares of the maps', which the encoder's padding makes larger.
     """
 
     maps: tuple[Tensor, ...]

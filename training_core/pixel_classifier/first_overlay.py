@@ -98,7 +98,13 @@ class QuickStart:
         return True
 
     def may_show(self, step: int, scores: Scores | None) -> bool:
-        """Whether the network's overlay may be shown after `step`. scores: of the validation just made, else None."""
+        """Whether the network's overlay may be shown after `step`.
+
+        Parameters
+        ----------
+        scores
+            Scores of the validation just made, else None.
+        """
         if self._shown_by is None:
             self._in_charge = self._in_charge and scores is None
             return True  # nothing else is on screen

@@ -41,7 +41,13 @@ class LightHead:
     """Features to class indices 0..C-1. Fitted again each time; the same samples give the same head."""
 
     def __init__(self, samples: Sequence[Tensor]) -> None:
-        """samples: features (N, D) of each class; every class counts the same, however many it has."""
+        """Fit the head.
+
+        Parameters
+        ----------
+        samples
+            Features (N, D) of each class; every class counts the same, however many it has.
+        """
         all_samples = torch.cat(list(samples)).float()
         deviation, self._mean = torch.std_mean(all_samples, 0)
         self._scale = 1 / (deviation + 1e-3)

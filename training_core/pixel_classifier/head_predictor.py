@@ -66,7 +66,8 @@ class HeadPainter:
 
         Raises
         ------
-        ProjectError: fewer than two classes are painted; says what is.
+        ProjectError
+            Fewer than two classes are painted; says what is.
         """
         before = {name: each.label_state for name, each in self._samples.items()}
         waiting = self._collect(shown)
@@ -86,7 +87,13 @@ class HeadPainter:
             self._views(name, stain)
 
     def paint(self, name: str, folder: Path, threshold: float) -> dict[str, Path]:
-        """The overlays of a tile as PNGs in `folder`, by the names of `write_overlays`. threshold: of pseudo-labels."""
+        """The overlays of a tile as PNGs in `folder`, by the names of `write_overlays`.
+
+        Parameters
+        ----------
+        threshold
+            Of pseudo-labels.
+        """
         confidence, index = self._predict(name).max(0)
         label, sure = index.to(torch.uint8).numpy(), confidence.numpy()
         ids = np.array(self._class_ids, np.uint8)

@@ -28,11 +28,14 @@ class Live:
     """Answers `Show` with the overlays of that tile by the pixel classifier, trained on the labels as they are then."""
 
     def __init__(self, project: Project, config: Config, messenger: Messenger) -> None:
-        """
+        """Choose the device and the pixel size.
+
         Raises
         ------
-        DeviceError: this machine does not have the device asked for.
-        ImageError: tiles whose pixel sizes are too far apart.
+        DeviceError
+            This machine does not have the device asked for.
+        ImageError
+            Tiles whose pixel sizes are too far apart.
         """
         mpp = choose_run_mpp(usable_tiles(project), config.data.mpp)
         config = config.model_copy(update={"data": config.data.model_copy(update={"mpp": mpp})})
@@ -58,7 +61,8 @@ class Live:
 
         Raises
         ------
-        WeightsError: the encoder's weights are missing.
+        WeightsError
+            The encoder's weights are missing.
         """
         tile: str | None = None
         behind = False

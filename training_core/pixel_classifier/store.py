@@ -28,7 +28,10 @@ _MEMORY_BYTES = 512 << 20
 class FeatureStore:
     """Features of a project's tiles by one pretrained encoder, never by one that was trained.
 
-    encoder: gives the encoder with its pretrained weights on `compute`'s device; called when it is first needed.
+    Parameters
+    ----------
+    encoder
+        Gives the encoder with its pretrained weights on `compute`'s device; called when it is first needed.
     """
 
     def __init__(
@@ -44,7 +47,10 @@ class FeatureStore:
 
         Raises
         ------
-        ProjectError, ImageError: the picture is missing or damaged. WeightsError: the encoder's weights are.
+        ProjectError, ImageError
+            The picture is missing or damaged.
+        WeightsError
+            The encoder's weights are.
         """
         key = self._key(name, view)
         kept = self._memory.get(key)

@@ -15,11 +15,17 @@ from training_core.settings.schema import EncoderConfig
 def weights_identity(config: EncoderConfig, notes: Path) -> str | None:
     """A text that differs for different weights or taps; None where no file has them (random, registered encoder).
 
-    notes: a folder that remembers where an encoder's default weights lie; safe to delete.
+    Parameters
+    ----------
+    notes
+        A folder that remembers where an encoder's default weights lie; safe to delete.
 
     Raises
     ------
-    ConfigError: an unknown encoder. WeightsError: the weights are not there and cannot be fetched.
+    ConfigError
+        An unknown encoder.
+    WeightsError
+        The weights are not there and cannot be fetched.
     """
     if not config.pretrained:
         return None

@@ -36,8 +36,13 @@ LabeledTile = tuple[Rgb8, ClassIds, float]
 class Readout:
     """How the network's answer is read, as the validation tiles say is best.
 
-    scale: the image is resampled by this factor before the network sees it. temperature: log-probabilities are divided
-    by it, so that the confidence says how often the prediction is right (Guo et al. 2017, arXiv 1706.04599).
+    Attributes
+    ----------
+    scale
+        The image is resampled by this factor before the network sees it.
+    temperature
+        log-probabilities are divided by it, so that the confidence says how often the prediction is right (Guo et
+        al. 2017, arXiv 1706.04599).
     """
 
     scale: float = 1.0
@@ -51,7 +56,10 @@ class Readout:
 def class_and_confidence(weights: Tensor, temperature: float = 1.0) -> tuple[Tensor, Tensor]:
     """The class (h, w) uint8 with the most weight, and its probability (h, w) at this temperature.
 
-    weights: (C, h, w), probabilities of the classes up to a factor.
+    Parameters
+    ----------
+    weights
+        (C, h, w), probabilities of the classes up to a factor.
     """
     if temperature != 1:
         weights = weights.clamp(min=_LEAST).log_().div_(temperature).exp_()

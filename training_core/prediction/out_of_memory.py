@@ -71,11 +71,15 @@ def with_smaller_windows(
 ) -> tuple[Result, InferenceConfig]:
     """What `predict` gives with the window of `config`, or with the largest half, quarter, ... that fits, and that one.
 
-    tell: is told of every change in a sentence.
+    Parameters
+    ----------
+    tell
+        Called with a sentence for every change.
 
     Raises
     ------
-    MemoryLimitError: the smallest window does not fit either.
+    MemoryLimitError
+        The smallest window does not fit either.
     """
     while True:
         try:
@@ -106,7 +110,8 @@ def explained(what: str, hint: str = "close other programs or use a machine with
 
     Raises
     ------
-    MemoryLimitError: memory ran out inside.
+    MemoryLimitError
+        Memory ran out inside.
     """
     try:
         yield

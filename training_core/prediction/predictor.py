@@ -46,12 +46,19 @@ class Predictor:
     def predict(self, image: Rgb8, mpp_um: float | None = None, views: int | None = None) -> TileResult:
         """Result of an RGB image (H, W, 3) uint8, in class indices; `class_ids` turns them into ids.
 
-        mpp_um: its micrometers per pixel, where they are known; it is resampled to what the run works at.
-        views: predictions averaged; None: the run's inference.views.
+        Parameters
+        ----------
+        mpp_um
+            Pixel size in µm/px of the image, where known; it is resampled to the run's.
+        views
+            How many predictions are averaged; None for the run's `inference.views`.
 
         Raises
         ------
-        ImageError: the pixel size is too far from the run's. MemoryLimitError: no window is small enough.
+        ImageError
+            The pixel size is too far from the run's.
+        MemoryLimitError
+            No window is small enough.
         """
         return self.fitting(
             lambda inference, readout: predict_image(self.model, image, inference, self.compute, readout),
@@ -62,9 +69,7 @@ class Predictor:
     def branches(self, image: Rgb8, mpp_um: float | None = None, views: int | None = None) -> dict[Branch, ClassIds]:
         """What the decoder, the prototypes and the text each say of an image, as `predict`: class indices (H, W).
 
-        Raises
-        ------
-        As `predict`.
+        It raises what `predict` raises.
         """
         return self.fitting(
             lambda inference, readout: predict_branches(self.model, image, inference, self.compute, readout.scale),
@@ -81,7 +86,10 @@ class Predictor:
     ) -> Result:
         """What `work` gives for an image of this pixel size with the largest window that fits in memory; that is kept.
 
-        changes: to the run's inference settings, for this image alone; None: no change.
+        Parameters
+        ----------
+        changes
+            To the run's inference settings, for this image alone; None: no change.
 
         Raises
         ------
@@ -111,7 +119,12 @@ def load_predictor(run_dir: Path, device: str | None = None) -> Predictor:
 
     Raises
     ------
-    CheckpointError, WeightsError, DeviceError.
+    CheckpointError
+        The folder is not a run, or is damaged.
+    WeightsError
+        The encoder's own weights are missing.
+    DeviceError
+        This machine does not have the device.
     """
     config, classes, _ = read_run(run_dir)
     checkpoint = checkpoints.open_checkpoint(run_dir, "best")

@@ -37,15 +37,25 @@ def stream_image(
 ) -> int:
     """Predict an image or slide into the folder `out_path` (NAME.ome.zarr); returns how many pixels it has.
 
-    mpp_um: its micrometers per pixel, where the file does not state it. views: as inference.views. stride_fraction:
-    step of the windows as a share of them; None: the run's inference.stride_fraction. Where memory runs out, the
-    image is begun anew with smaller windows, and a warning says so.
+    Where memory runs out, the image is begun anew with smaller windows, and a warning says so.
+
+    Parameters
+    ----------
+    mpp_um
+        Pixel size in µm/px of the image, where its file does not state it.
+    views
+        How many predictions are averaged, as in `inference.views`.
+    stride_fraction
+        Step of the windows as a share of their side; None for the run's `inference.stride_fraction`.
 
     Raises
     ------
-    ImageError: the file cannot be read, is too large and not tiled, or its pixel size is too far from the run's.
-    MemoryLimitError: no window is small enough.
-    StorageError: the disk is full or not writable; an older result is untouched.
+    ImageError
+        The file cannot be read, is too large and not tiled, or its pixel size is too far from the run's.
+    MemoryLimitError
+        No window is small enough.
+    StorageError
+        The disk is full or not writable; an older result is untouched.
     """
     with open_regions(path) as image:
         mpp_um = mpp_um if mpp_um is not None else image.mpp_um

@@ -64,7 +64,10 @@ class Axis:
 def shrink(pixels: Tensor, origin: tuple[int, int], axes: tuple[Axis, Axis], window: Box) -> Tensor:
     """The window of the resampled image, (h, w, C) 0..1 float, antialiased.
 
-    pixels: part of the image (H, W, C) uint8 whose corner is `origin` and which holds what both axes need.
+    Parameters
+    ----------
+    pixels
+        Part of the image (H, W, C) uint8 whose corner is `origin` and which holds what both axes need.
     """
     top, left, bottom, right = window
     down = _combine_rows(pixels.float().div_(255), origin[0], *axes[0].taps(top, bottom))
@@ -74,7 +77,10 @@ def shrink(pixels: Tensor, origin: tuple[int, int], axes: tuple[Axis, Axis], win
 def enlarge(values: Tensor, origin: tuple[int, int], axes: tuple[Axis, Axis], region: Box) -> Tensor:
     """The region of the image, (C, h, w), by bilinear interpolation.
 
-    values: part (C, h, w) of the resampled image whose corner is `origin`.
+    Parameters
+    ----------
+    values
+        Part (C, h, w) of the resampled image whose corner is `origin`.
     """
     top, left, bottom, right = region
     across = _combine_rows(values.permute(2, 0, 1).contiguous(), origin[1], *axes[1].back_taps(left, right))

@@ -1,4 +1,6 @@
-"""From an image to class ids and confidence, window by window. Whatever is predicted goes this way:
+"""From an image to class ids and confidence, window by window.
+
+Whatever is predicted goes this way:
 
 image -> windows (here; `resampling`) -> views (`views`: the network's softmax, averaged over turns and mirror images)
 -> blend (`blend`: overlaps added up) -> the image's own pixels (`resampling`) -> calibration (`calibration`:

@@ -33,7 +33,8 @@ def read_accepted(project: Path, tile: Tile) -> ClassIds:
 
     Raises
     ------
-    MaskError: the file is damaged or has another size than the tile.
+    MaskError
+        The file is damaged or has another size than the tile.
     """
     path = accepted_path(project, tile.name)
     if not path.exists():

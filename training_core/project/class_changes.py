@@ -16,7 +16,8 @@ def with_class_added(index: Index, name: str, color: str | None, prompt: str) ->
 
     Raises
     ------
-    ProjectError: the name is taken or empty, the colour is not "#rrggbb", or all 255 ids are used.
+    ProjectError
+        The name is taken or empty, the colour is not "#rrggbb", or all 255 ids are used.
     """
     if index.next_class_id > MAX_CLASS_ID:
         raise ProjectError("all 255 class ids have been used", "a free class id", "rename a class instead")
@@ -32,7 +33,8 @@ def with_class_changed(
 
     Raises
     ------
-    ProjectError: no such class, the name is taken or empty, or the colour is not "#rrggbb".
+    ProjectError
+        No such class, the name is taken or empty, or the colour is not "#rrggbb".
     """
     old = class_of(index, class_id)
     changed = replace(
@@ -50,7 +52,8 @@ def with_class_removed(index: Index, class_id: int) -> Index:
 
     Raises
     ------
-    ProjectError: no such class, the last one, or labels use it (their number is said).
+    ProjectError
+        No such class, the last one, or labels use it (their number is said).
     """
     removed = class_of(index, class_id)
     users = [name for name, status in index.labels.items() if class_id in status.class_ids]
@@ -68,7 +71,8 @@ def class_of(index: Index, class_id: int) -> TissueClass:
 
     Raises
     ------
-    ProjectError: there is none.
+    ProjectError
+        There is none.
     """
     for tissue_class in index.classes:
         if tissue_class.id == class_id:

@@ -28,7 +28,13 @@ _FAST = 1
 
 @dataclass(frozen=True)
 class TakenPixels:
-    """Where a removed class was on one tile. accepted: whether the tile's label counted as accepted before."""
+    """Where a removed class was on one tile.
+
+    Attributes
+    ----------
+    accepted
+        Whether the tile's label counted as accepted before.
+    """
 
     packed: bytes
     shape: tuple[int, int]
@@ -50,7 +56,10 @@ class TakenPixels:
 class RemovedClass:
     """All that it takes to bring a class back: itself, its place in the list, and its pixels by tile.
 
-    into: what its pixels are now, another class's id or 255 for not labelled.
+    Attributes
+    ----------
+    into
+        What its pixels are now, another class's id or 255 for not labelled.
     """
 
     tissue_class: TissueClass
@@ -75,7 +84,10 @@ def count_pixels(project: Path, index: Index, class_id: int, progress: ReportPro
 
     Raises
     ------
-    ProjectError: no such class. MaskError: a label is damaged.
+    ProjectError
+        No such class.
+    MaskError
+        A label is damaged.
     """
     class_of(index, class_id)
     tiles = _told(users(index, class_id), progress)
@@ -89,8 +101,10 @@ def stage_removal(
 
     Raises
     ------
-    ProjectError: no such class, the last one, or `into` is neither another class nor 255.
-    MaskError: a label is damaged.
+    ProjectError
+        No such class, the last one, or `into` is neither another class nor 255.
+    MaskError
+        A label is damaged.
     """
     index, removed = change.index, class_of(change.index, class_id)
     rest = check_classes([each for each in index.classes if each.id != class_id])
@@ -116,7 +130,10 @@ def stage_return(change: Transaction, project: Path, removed: RemovedClass, prog
 
     Raises
     ------
-    ProjectError: its name is taken. MaskError: a label is damaged.
+    ProjectError
+        Its name is taken.
+    MaskError
+        A label is damaged.
     """
     classes, labels = list(change.index.classes), dict(change.index.labels)
     classes.insert(removed.place, removed.tissue_class)

@@ -33,7 +33,8 @@ def make_classes(names: Sequence[str]) -> tuple[TissueClass, ...]:
 
     Raises
     ------
-    ProjectError: no name, an empty name, a name twice, or more than 255 names.
+    ProjectError
+        No name, an empty name, a name twice, or more than 255 names.
     """
     classes: list[TissueClass] = []
     for class_id, name in enumerate(names):
@@ -59,7 +60,8 @@ def check_classes(classes: Sequence[TissueClass]) -> tuple[TissueClass, ...]:
 
     Raises
     ------
-    ProjectError: one of these does not hold.
+    ProjectError
+        One of these does not hold.
     """
     if not classes:
         raise ProjectError(
@@ -94,7 +96,8 @@ def parse_classes(text: str) -> tuple[tuple[TissueClass, ...], dict[int, int]]:
 
     Raises
     ------
-    ProjectError: not in that form, a value that is no number, or a value with two meanings.
+    ProjectError
+        Not in that form, a value that is no number, or a value with two meanings.
     """
     names: dict[str, int] = {}
     values: dict[int, int] = {}
@@ -136,7 +139,10 @@ class MaskValue:
 def propose_values(values: Mapping[int, int], names: Sequence[str] = ()) -> tuple[MaskValue, ...]:
     """What the values found in masks (value to number of pixels) may mean, for the user to edit.
 
-    names: of the classes, the background first; those that are missing become class 1, class 2 ...
+    Parameters
+    ----------
+    names
+        Names of the classes, the background first; those that are missing become class 1, class 2, ...
     """
     found = sorted(values)
     ranges = [(value, value) for value in found]
@@ -159,7 +165,8 @@ def classes_of_values(values: Sequence[MaskValue]) -> tuple[tuple[TissueClass, .
 
     Raises
     ------
-    ProjectError: no row has a name, or more than 255 have.
+    ProjectError
+        No row has a name, or more than 255 have.
     """
     names = list(dict.fromkeys(each.name for each in values if each.name))
     ids = {name: class_id for class_id, name in enumerate(names)} | {"": UNLABELED}

@@ -100,12 +100,19 @@ def build(
 ) -> None:
     """Make the project folder `path`; on any failure nothing of it is left.
 
-    files: the slides that the tiles are places on.
+    Parameters
+    ----------
+    files
+        The slides that the tiles are places on.
 
     Raises
     ------
-    ProjectError: `path` is there and not an empty folder. ImageError, MaskError: a bad file, by name.
-    StorageError: the disk is full or not writable.
+    ProjectError
+        `path` is there and not an empty folder.
+    ImageError, MaskError
+        A bad file, by name.
+    StorageError
+        The disk is full or not writable.
     """
     tiles: list[Tile] = []
     labels: dict[str, LabelStatus] = {}
@@ -156,7 +163,8 @@ def copy_synced(origin: Path, target: Path) -> None:
 
     Raises
     ------
-    StorageError: the disk is full or not writable.
+    StorageError
+        The disk is full or not writable.
     """
     with origin.open("rb") as source, writing(target):
         target.parent.mkdir(exist_ok=True)

@@ -31,7 +31,12 @@ class PixelSizeSource(StrEnum):
 class FilePixelSize:
     """The pixel size in µm/px as a file itself states it, whether it is used or not.
 
-    y_um: None where only the width was looked at. stated_in: where in the file, such as "ome_xml" or "tiff_tags".
+    Attributes
+    ----------
+    y_um
+        None where only the width was looked at.
+    stated_in
+        Where in the file, such as "ome_xml" or "tiff_tags".
     """
 
     x_um: float
@@ -44,8 +49,16 @@ class FilePixelSize:
 class Place:
     """Where a tile lies on a source file of the index.
 
-    file: the key in `Index.files`. x_px, y_px: its upper left corner in pixels of the finest level. scale: how many of
-    those are one pixel of the tile; None: not known, in projects of version 1.
+    Attributes
+    ----------
+    file
+        The key in `Index.files`.
+    x_px
+        Its upper left corner in pixels of the finest level.
+    y_px
+        Its upper left corner in pixels of the finest level.
+    scale
+        How many of those are one pixel of the tile; None: not known, in projects of version 1.
     """
 
     file: str
@@ -59,12 +72,28 @@ class Place:
 class Answers:
     """How a file is to be read where programs disagree; None: never asked. A further question is a further field.
 
-    photometric: which end of grey is white. orientation: the pixels as stored, or turned as the file's tag says.
-    used_bits: of a deeper sample, such as 12 of 16. channels: which ones are red, green and blue. grey_values: of grey
-    with 1, 2 or 4 bits, the numbers as stored or spread over 0 to 255. alpha: what becomes of transparency. soft_edges:
-    from which share on a pixel between two mask values belongs to the second. plane: of several pages or planes.
-    mask_holds: what the numbers of a mask are. mask_values: a mask's value, range of values (1-40) or colour (#rrggbb)
-    to class id, or to 255 for not labelled.
+    Attributes
+    ----------
+    photometric
+        Which end of grey is white.
+    orientation
+        The pixels as stored, or turned as the file's tag says.
+    used_bits
+        Of a deeper sample, such as 12 of 16.
+    channels
+        Which ones are red, green and blue.
+    grey_values
+        Of grey with 1, 2 or 4 bits, the numbers as stored or spread over 0 to 255.
+    alpha
+        What becomes of transparency.
+    soft_edges
+        From which share on a pixel between two mask values belongs to the second.
+    plane
+        Of several pages or planes.
+    mask_holds
+        What the numbers of a mask are.
+    mask_values
+        A mask's value, range of values (1-40) or colour (#rrggbb) to class id, or to 255 for not labelled.
     """
 
     photometric: Literal["as_stated", "white_is_zero", "black_is_zero"] | None = None
@@ -105,9 +134,24 @@ NO_ANSWERS = FileAnswers()
 class SourceFile:
     """A file, such as a slide, that tiles are places on.
 
-    path: absolute; None: not known, in projects of version 1. path_from_project: by it the file is found when project
-    and file moved together. width_px, height_px: of the finest level. mpp_um: the pixel size in µm/px that is used.
-    mpp_set_by: who says so. objective: magnification, such as 40. sha256: of its bytes, where it was worth the time.
+    Attributes
+    ----------
+    path
+        Absolute; None: not known, in projects of version 1.
+    path_from_project
+        By it the file is found when project and file moved together.
+    width_px
+        Of the finest level.
+    height_px
+        Of the finest level.
+    mpp_um
+        The pixel size in µm/px that is used.
+    mpp_set_by
+        Who says so.
+    objective
+        Magnification, such as 40.
+    sha256
+        Of its bytes, where it was worth the time.
     """
 
     path: str | None = None
@@ -127,8 +171,15 @@ class SourceFile:
 class NumberedObjects:
     """The numbered objects of a tile's label.
 
-    path: of their image, relative to the project with forward slashes: 16 or 32 bits, of the label's size, 0 where no
-    object is. count: how many there are. highest: the largest number; a new object gets the next one.
+    Attributes
+    ----------
+    path
+        Of their image, relative to the project with forward slashes: 16 or 32 bits, of the label's size, 0 where no
+        object is.
+    count
+        How many there are.
+    highest
+        The largest number; a new object gets the next one.
     """
 
     path: str

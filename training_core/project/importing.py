@@ -27,7 +27,13 @@ from training_core.project.sources import find_masks, resolve_names
 
 @dataclass(frozen=True)
 class LabelPlan:
-    """Which tiles get a label from which mask. mask_values: mask value to class id, or to 255 for not labelled."""
+    """Which tiles get a label from which mask.
+
+    Attributes
+    ----------
+    mask_values
+        Mask value to class id, or to 255 for not labelled.
+    """
 
     masks: Mapping[str, Path]
     mask_values: Mapping[int, int]
@@ -47,7 +53,10 @@ def plan_labels(
 
     Raises
     ------
-    ProjectError: an unknown name, or a name in both lists. MaskError: a listed tile without a mask.
+    ProjectError
+        An unknown name, or a name in both lists.
+    MaskError
+        A listed tile without a mask.
     """
     val_names = resolve_names(val, names, "the validation list")
     labeled_names = None if labeled is None else resolve_names(labeled, names, "the list of labelled images")
@@ -79,7 +88,8 @@ def map_mask(path: Path, mask: ClassIds, mask_values: Mapping[int, int]) -> Clas
 
     Raises
     ------
-    MaskError: a value that is not in `mask_values`.
+    MaskError
+        A value that is not in `mask_values`.
     """
     table = np.zeros(256, dtype=np.uint8)
     for value, class_id in mask_values.items():
@@ -102,7 +112,8 @@ def import_label(project: Path, tile: Tile, path: Path, mask_values: Mapping[int
 
     Raises
     ------
-    MaskError: a damaged mask, another size than the tile, or values that no class has.
+    MaskError
+        A damaged mask, another size than the tile, or values that no class has.
     """
     mask = read_mask(path)
     if mask.shape != (tile.height_px, tile.width_px):
@@ -118,7 +129,8 @@ def write_label_files(project: Path, name: str, label: ClassIds, history: bytes)
 
     Raises
     ------
-    StorageError: the disk is full or not writable.
+    StorageError
+        The disk is full or not writable.
     """
     for path, data in ((label_path(project, name), encode_png(label)), (history_path(project, name), history)):
         with writing(path):

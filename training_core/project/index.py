@@ -24,7 +24,13 @@ INDEX_NAME = "project.json"
 
 @dataclass(frozen=True)
 class RejectedArea:
-    """How many pixels of a tile are rejected, whenever that was. run_id: the last run of which some were rejected."""
+    """How many pixels of a tile are rejected, whenever that was.
+
+    Attributes
+    ----------
+    run_id
+        The last run of which some were rejected.
+    """
 
     pixels: int
     run_id: str | None
@@ -35,12 +41,26 @@ class RejectedArea:
 class Index:
     """The content of project.json.
 
-    next_class_id: what the next class gets; ids of removed classes are never used again, since runs remember them.
-    labels: tiles that have (or had) a label. val: the validation split. rejected: run id to tiles whose prediction
-    of that run the user rejected as a whole. rejected_areas: what rejected/NAME.png holds, by tile.
-    files: slides and other files that tiles are places on, by a name of their own. answers: how files are read, for all
-    tiles that say nothing else. objects: the numbered objects of labels, by tile. partly_accepted: tiles of which only
-    some of the prediction was accepted, and the rest is still to be looked at.
+    Attributes
+    ----------
+    next_class_id
+        What the next class gets; ids of removed classes are never used again, since runs remember them.
+    labels
+        Tiles that have (or had) a label.
+    val
+        The validation split.
+    rejected
+        Run id to tiles whose prediction of that run the user rejected as a whole.
+    rejected_areas
+        What rejected/NAME.png holds, by tile.
+    files
+        Slides and other files that tiles are places on, by a name of their own.
+    answers
+        How files are read, for all tiles that say nothing else.
+    objects
+        The numbered objects of labels, by tile.
+    partly_accepted
+        Tiles of which only some of the prediction was accepted, and the rest is still to be looked at.
     """
 
     name: str
@@ -83,7 +103,8 @@ def parse_index(data: bytes, path: Path) -> tuple[Index, OlderIndex | None]:
 
     Raises
     ------
-    ProjectError: damaged, inconsistent, or written by a newer version.
+    ProjectError
+        Damaged, inconsistent, or written by a newer version.
     """
     older = None
     try:

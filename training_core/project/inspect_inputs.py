@@ -17,9 +17,18 @@ from training_core.project.sources import check_names, find_images, find_masks
 
 @dataclass(frozen=True)
 class FoundImages:
-    """images, slides: the files of each kind. mpp_um: what the first image states, µm/px; None: nothing.
+    """What lies in a folder of images.
 
-    unsized: the slides that do not say how large a pixel is, which they must be told.
+    Attributes
+    ----------
+    images
+        Image files.
+    slides
+        Files of whole slides.
+    mpp_um
+        Pixel size in µm/px that the first image states; None where it states nothing.
+    unsized
+        The slides that do not say how large a pixel is, which they must be told.
     """
 
     images: tuple[Path, ...]
@@ -30,7 +39,15 @@ class FoundImages:
 
 @dataclass(frozen=True)
 class FoundMasks:
-    """matched: how many images have a mask. values: mask value to number of pixels in all of them."""
+    """Masks that were found.
+
+    Attributes
+    ----------
+    matched
+        How many images have a mask.
+    values
+        Mask value to number of pixels in all of them.
+    """
 
     matched: int
     values: dict[int, int]
@@ -41,8 +58,9 @@ def inspect_images(paths: Sequence[Path]) -> FoundImages:
 
     Raises
     ------
-    ImageError: a path that does not exist, a folder without a usable file, two images of one name, or a slide that
-        cannot be opened.
+    ImageError
+        A path that does not exist, a folder without a usable file, two images of one name, or a slide that cannot
+        be opened.
     """
     files = find_images(paths)
     check_names((path.stem, path) for path in files)
@@ -57,7 +75,10 @@ def inspect_masks(folder: Path, images: Sequence[Path], progress: ReportProgress
 
     Raises
     ------
-    MaskError: no folder, no mask that fits an image, or a damaged one. ImageError: as `inspect_images`.
+    MaskError
+        No folder, no mask that fits an image, or a damaged one.
+    ImageError
+        As `inspect_images`.
     """
     masks = find_masks(folder, [path.stem for path in find_images(images)])
     counts: Counter[int] = Counter()

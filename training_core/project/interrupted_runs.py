@@ -55,7 +55,10 @@ def discard_run(project: Path, run_id: str) -> None:
 
     Raises
     ------
-    ProjectError: a round was recorded for it, or a process trains it. StorageError: it cannot be removed.
+    ProjectError
+        A round was recorded for it, or a process trains it.
+    StorageError
+        It cannot be removed.
     """
     folder = project / RUNS_FOLDER / run_id
     if any(entry.run_id == run_id for entry in read_rounds(project)):
@@ -88,7 +91,8 @@ def held(folder: Path) -> Iterator[None]:
 
     Raises
     ------
-    CheckpointError: another process trains it.
+    CheckpointError
+        Another process trains it.
     """
     lock = FileLock(folder / _LOCK, timeout=0)
     try:

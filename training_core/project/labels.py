@@ -55,7 +55,8 @@ def read_label(project: Path, tile: Tile) -> ClassIds:
 
     Raises
     ------
-    MaskError: the file is damaged or has another size than the tile.
+    MaskError
+        The file is damaged or has another size than the tile.
     """
     path = label_path(project, tile.name)
     if not path.exists():
@@ -71,7 +72,8 @@ def check_label(tile: Tile, label: NDArray[Any], class_ids: Collection[int]) -> 
 
     Raises
     ------
-    MaskError: another size, another type, or values that no class has.
+    MaskError
+        Another size, another type, or values that no class has.
     """
     if label.ndim != 2 or label.shape != (tile.height_px, tile.width_px):
         raise size_error(f"the label of {tile.name}", label, tile)
@@ -109,7 +111,8 @@ def read_history(project: Path, name: str) -> tuple[LabelEdit, ...]:
 
     Raises
     ------
-    ProjectError: the file is damaged, or of a newer version.
+    ProjectError
+        The file is damaged, or of a newer version.
     """
     path = history_path(project, name)
     try:

@@ -22,7 +22,13 @@ _PLACE = re.compile(r"(?P<file>.+)_x(?P<x>\d{5,})_y(?P<y>\d{5,})")
 
 @dataclass(frozen=True)
 class Migration:
-    """A project that was brought up to date. backup: its index as it was before."""
+    """A project that was brought up to date.
+
+    Attributes
+    ----------
+    backup
+        Its index as it was before.
+    """
 
     version: int
     backup: Path
@@ -58,7 +64,8 @@ def migrated(data: bytes, path: Path) -> tuple[int, bytes] | None:
 
     Raises
     ------
-    ProjectError: it was written by a newer version.
+    ProjectError
+        It was written by a newer version.
     """
     try:
         content = json.loads(data)

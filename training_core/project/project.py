@@ -85,15 +85,31 @@ class Project(ProjectClasses, ProjectRuns):
     ) -> Project:
         """Make the project folder `path` from files and folders of images; complete, or not at all.
 
-        path: must not exist, or be an empty folder. masks: a folder of masks named like the pictures.
-        mask_values: mask value to class id, or to 255 for not labelled (default: class ids as they are).
-        labeled: names of the tiles whose masks become labels (default: all that have one). val: names of the
-        validation tiles; they need masks. reference: leave the images where they are. mpp_um: µm/px.
-        slides: how whole slides among the pictures are cut into tiles. progress: called with (done, total, text).
+        Parameters
+        ----------
+        path
+            Must not exist, or be an empty folder.
+        masks
+            A folder of masks named like the pictures.
+        mask_values
+            Mask value to class id, or to 255 for not labelled (default: class ids as they are).
+        labeled
+            Names of the tiles whose masks become labels (default: all that have one).
+        val
+            Names of the validation tiles; they need masks.
+        reference
+            Whether the images stay where they are.
+        mpp_um
+            Pixel size in µm/px of the images.
+        slides
+            How whole slides among the pictures are cut into tiles.
+        progress
+            Called with (done, total, text).
 
         Raises
         ------
-        ProjectError, ImageError, MaskError, StorageError: nothing is left behind.
+        ProjectError, ImageError, MaskError, StorageError
+            Nothing is left behind.
         """
         path = path.absolute()
         checked = check_classes(classes)
@@ -119,7 +135,8 @@ class Project(ProjectClasses, ProjectRuns):
 
         Raises
         ------
-        ProjectError: not a project, damaged, or made by a newer version.
+        ProjectError
+            Not a project, damaged, or made by a newer version.
         """
         folder = path.parent if path.name == INDEX_NAME else path
         project = cls(folder.absolute())
@@ -134,7 +151,8 @@ class Project(ProjectClasses, ProjectRuns):
 
         Raises
         ------
-        MaskError: the file is damaged.
+        MaskError
+            The file is damaged.
         """
         return read_label(self.path, self.tile(name))
 
@@ -168,12 +186,17 @@ class Project(ProjectClasses, ProjectRuns):
     ) -> None:
         """Replace the tile's label (H, W) and record who did it; all of it is written, or nothing.
 
-        accepted: for undo and redo, whether the label that comes back counted as accepted (`is_accepted`).
+        Parameters
+        ----------
+        accepted
+            For undo and redo, whether the label that comes back counted as accepted (`is_accepted`).
 
         Raises
         ------
-        MaskError: another size than the tile, or a value that is neither a class id nor 255.
-        StorageError: the disk is full or not writable; the old label is untouched.
+        MaskError
+            Another size than the tile, or a value that is neither a class id nor 255.
+        StorageError
+            The disk is full or not writable; the old label is untouched.
         """
         tile = self.tile(name)
         with self._store.update() as change:
@@ -189,7 +212,8 @@ class Project(ProjectClasses, ProjectRuns):
 
         Raises
         ------
-        MaskError: the file is damaged.
+        MaskError
+            The file is damaged.
         """
         return read_accepted(self.path, self.tile(name))
 
@@ -232,7 +256,10 @@ class Project(ProjectClasses, ProjectRuns):
 
         Raises
         ------
-        MaskError: what was rejected before cannot be read. StorageError: the disk is full or not writable.
+        MaskError
+            What was rejected before cannot be read.
+        StorageError
+            The disk is full or not writable.
         """
         self._change_rejection(name, lambda before: before.with_tile(run_id))
 
@@ -241,7 +268,10 @@ class Project(ProjectClasses, ProjectRuns):
 
         Raises
         ------
-        MaskError: another size than the tile. StorageError: the disk is full or not writable.
+        MaskError
+            Another size than the tile.
+        StorageError
+            The disk is full or not writable.
         """
         self._change_rejection(name, lambda before: before.with_area(where, run_id))
 
@@ -250,7 +280,8 @@ class Project(ProjectClasses, ProjectRuns):
 
         Raises
         ------
-        MaskError: the file is damaged.
+        MaskError
+            The file is damaged.
         """
         return read_rejection(self.path, self._store.read(), self.tile(name))
 
@@ -259,7 +290,10 @@ class Project(ProjectClasses, ProjectRuns):
 
         Raises
         ------
-        MaskError: another size than the tile. StorageError: the disk is full or not writable.
+        MaskError
+            Another size than the tile.
+        StorageError
+            The disk is full or not writable.
         """
         self._change_rejection(name, lambda _before: rejection)
 
@@ -294,7 +328,8 @@ class Project(ProjectClasses, ProjectRuns):
 
         Raises
         ------
-        ProjectError: a name that no tile has.
+        ProjectError
+            A name that no tile has.
         """
         with self._store.update() as change:
             known = [tile.name for tile in change.index.tiles]

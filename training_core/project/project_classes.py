@@ -18,7 +18,8 @@ class ProjectClasses(ProjectTiles):
 
         Raises
         ------
-        ProjectError: the name is taken or empty, the colour is not "#rrggbb", or all 255 ids are used.
+        ProjectError
+            The name is taken or empty, the colour is not "#rrggbb", or all 255 ids are used.
         """
         with self._store.update() as change:
             change.index = with_class_added(change.index, name, color, prompt)
@@ -31,7 +32,8 @@ class ProjectClasses(ProjectTiles):
 
         Raises
         ------
-        ProjectError: no such class, the name is taken or empty, or the colour is not "#rrggbb".
+        ProjectError
+            No such class, the name is taken or empty, or the colour is not "#rrggbb".
         """
         with self._store.update() as change:
             change.index, changed = with_class_changed(change.index, class_id, name, color, prompt)
@@ -42,7 +44,10 @@ class ProjectClasses(ProjectTiles):
 
         Raises
         ------
-        ProjectError: no such class. MaskError: a label is damaged.
+        ProjectError
+            No such class.
+        MaskError
+            A label is damaged.
         """
         return count_pixels(self.path, self._store.read(), class_id, progress)
 
@@ -51,13 +56,22 @@ class ProjectClasses(ProjectTiles):
     ) -> RemovedClass:
         """Remove a class; the other classes keep their ids. Returns what `restore_class` needs to bring it back.
 
-        into: what pixels that are labelled as it become: another class's id, or 255 for not labelled. Without it a
-        class that labels use is not removed. All labels are changed, or none.
+        All labels are changed, or none.
+
+        Parameters
+        ----------
+        into
+            What pixels that are labelled as it become: another class's id, or 255 for not labelled. Without it a
+            class that labels use is not removed.
 
         Raises
         ------
-        ProjectError: no such class, the last one, or labels use it (their number is said) and `into` says nothing.
-        MaskError: a label is damaged. StorageError: the disk is full or not writable.
+        ProjectError
+            No such class, the last one, or labels use it (their number is said) and `into` says nothing.
+        MaskError
+            A label is damaged.
+        StorageError
+            The disk is full or not writable.
         """
         with self._store.update() as change:
             if into is None:
@@ -69,7 +83,12 @@ class ProjectClasses(ProjectTiles):
 
         Raises
         ------
-        ProjectError: its name is taken. MaskError: a label is damaged. StorageError: the disk is full or not writable.
+        ProjectError
+            Its name is taken.
+        MaskError
+            A label is damaged.
+        StorageError
+            The disk is full or not writable.
         """
         with self._store.update() as change:
             stage_return(change, self.path, removed, progress)

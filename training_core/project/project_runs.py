@@ -36,7 +36,10 @@ class ProjectRuns(ProjectTiles):
 
         Raises
         ------
-        ProjectError: it is a round, or is being trained. StorageError: it cannot be removed.
+        ProjectError
+            It is a round, or is being trained.
+        StorageError
+            It cannot be removed.
         """
         discard_run(self.path, run_id)
 

@@ -56,7 +56,8 @@ class ProjectTiles:
 
         Raises
         ------
-        ProjectError: there is none.
+        ProjectError
+            There is none.
         """
         tiles = self.tiles
         if self._by_name[0] is not tiles:
@@ -83,7 +84,10 @@ class ProjectTiles:
 
         Raises
         ------
-        ProjectError: the file is not where it was, or has another size now. ImageError: it is damaged.
+        ProjectError
+            The file is not where it was, or has another size now.
+        ImageError
+            It is damaged.
         """
         tile, path = self.tile(name), self.image_path(name)
         if not path.exists():
@@ -120,6 +124,7 @@ class ProjectTiles:
 
         Raises
         ------
-        ProjectError, ImageError: the picture is missing or damaged.
+        ProjectError, ImageError
+            The picture is missing or damaged.
         """
         return thumbnail(self.path, self.tile(name), lambda: self.image(name), size_px)

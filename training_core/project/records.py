@@ -50,7 +50,10 @@ class TileState(StrEnum):
 class TissueClass:
     """One class. `id` never changes and is never given to another class; `color` is "#rrggbb".
 
-    made_of_objects: whether its areas are separate objects to be counted; None: nobody has said.
+    Attributes
+    ----------
+    made_of_objects
+        Whether its areas are separate objects to be counted; None: nobody has said.
     """
 
     id: int
@@ -65,13 +68,26 @@ class TissueClass:
 class Tile:
     """One image of the project.
 
-    path: relative to the project with forward slashes when copied, absolute when referenced.
-    sha256: of the file's bytes. mpp_um: the pixel size in µm/px that is used, None when unknown.
-    path_from_project: referenced pictures only; found by it when project and pictures moved together.
-    mpp_set_by: who says how large its pixels are. file_mpp: what its file states; for a place on a slide the slide's
-    own entry in `Index.files` says it. place: where it lies on a slide; None: it is a whole file, or nobody knows.
-    answers: how its files are read, where that differs from the project's answers. case: the patient or slide that it
-    belongs to.
+    Attributes
+    ----------
+    path
+        Relative to the project with forward slashes when copied, absolute when referenced.
+    sha256
+        Hash of the file's bytes.
+    mpp_um
+        The pixel size in µm/px that is used, None when unknown.
+    path_from_project
+        Of referenced images only: the path that finds them when project and images moved together.
+    mpp_set_by
+        Who says how large its pixels are.
+    file_mpp
+        What its file states; for a place on a slide the slide's own entry in `Index.files` says it.
+    place
+        Where it lies on a slide; None: it is a whole file, or nobody knows.
+    answers
+        How its files are read, where that differs from the project's answers.
+    case
+        The patient or slide that it belongs to.
     """
 
     name: str
@@ -93,7 +109,10 @@ class Tile:
 class LabelEdit:
     """One change of a tile's label. `at` is ISO time; `labeled_pixels` counts them after the change.
 
-    accepted: of an undo only: whether the label that it brought back counted as accepted.
+    Attributes
+    ----------
+    accepted
+        Of an undo only: whether the label that it brought back counted as accepted.
     """
 
     source: LabelSource
@@ -109,8 +128,12 @@ class LabelEdit:
 class LabelStatus:
     """What the index says about a tile's label, so that nobody has to open the label to know.
 
-    accepted: a prediction or pseudo-label was accepted since the label was last empty.
-    class_ids: the classes with at least one pixel.
+    Attributes
+    ----------
+    accepted
+        Whether a prediction or pseudo-label was accepted since the label was last empty.
+    class_ids
+        The classes with at least one pixel.
     """
 
     labeled_pixels: int

@@ -29,8 +29,14 @@ BEFORE, NOW = 128, 255
 class Rejection:
     """All that is rejected of a tile, to be put back by an undo.
 
-    values: (H, W) uint8, 0 where nothing is rejected, else `BEFORE` or `NOW`. run_id: the run of `NOW`. hidden: the
-    runs whose prediction of the tile is rejected as a whole and no longer shown.
+    Attributes
+    ----------
+    values
+        (H, W) uint8, 0 where nothing is rejected, else `BEFORE` or `NOW`.
+    run_id
+        The run of `NOW`.
+    hidden
+        The runs whose prediction of the tile is rejected as a whole and no longer shown.
     """
 
     values: NDArray[np.uint8]
@@ -77,7 +83,8 @@ def read_rejection(project: Path, index: Index, tile: Tile) -> Rejection:
 
     Raises
     ------
-    MaskError: the file is damaged or has another size than the tile.
+    MaskError
+        The file is damaged or has another size than the tile.
     """
     hidden = tuple(run_id for run_id, names in index.rejected.items() if tile.name in names)
     area = index.rejected_areas.get(tile.name)
@@ -95,7 +102,8 @@ def index_again(project: Path, index: Index) -> dict[str, RejectedArea]:
 
     Raises
     ------
-    MaskError: a file is damaged.
+    MaskError
+        A file is damaged.
     """
     areas = {}
     for tile in index.tiles:
@@ -111,7 +119,8 @@ def stage_rejection(change: Transaction, project: Path, tile: Tile, rejection: R
 
     Raises
     ------
-    MaskError: another size than the tile.
+    MaskError
+        Another size than the tile.
     """
     if rejection.values.shape != (tile.height_px, tile.width_px):
         raise size_error(f"the rejected area of {tile.name}", rejection.values, tile)

@@ -85,7 +85,8 @@ def read_rounds(project: Path) -> tuple[Round, ...]:
 
     Raises
     ------
-    ProjectError: a file is damaged, or of a newer version.
+    ProjectError
+        A file is damaged, or of a newer version.
     """
     rounds = []
     for path in sorted((project / ROUNDS_FOLDER).glob("*.json"), key=lambda path: natural_key(path.stem)):
@@ -108,7 +109,8 @@ def write_round(project: Path, entry: Round) -> None:
 
     Raises
     ------
-    StorageError: the disk is full, read-only or not writable.
+    StorageError
+        The disk is full, read-only or not writable.
     """
     path = project / ROUNDS_FOLDER / f"{entry.number:03d}.json"
     atomic_write(path, _round.dump_json(entry, indent=1) + b"\n")

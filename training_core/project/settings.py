@@ -22,7 +22,8 @@ def read_settings(folder: Path) -> dict[str, Any]:
 
     Raises
     ------
-    ConfigError: the file is damaged, or holds what the configuration does not allow.
+    ConfigError
+        The file is damaged, or holds what the configuration does not allow.
     """
     path = folder / SETTINGS_NAME
     try:
@@ -45,8 +46,10 @@ def write_settings(folder: Path, values: dict[str, Any]) -> dict[str, Any]:
 
     Raises
     ------
-    ConfigError: a value is not allowed, or a newer version wrote the settings that are there.
-    StorageError: the disk is full, read-only or not writable. Nothing is changed.
+    ConfigError
+        A value is not allowed, or a newer version wrote the settings that are there.
+    StorageError
+        The disk is full, read-only or not writable. Nothing is changed.
     """
     kept = changed(values)
     path = folder / SETTINGS_NAME
@@ -70,7 +73,8 @@ def changed(values: dict[str, Any], *, source: str = "the form") -> dict[str, An
 
     Raises
     ------
-    ConfigError: a value is not allowed; says so of `source`.
+    ConfigError
+        A value is not allowed; says so of `source`.
     """
     resolved = by_key(resolve(nested(values), source=source))
     usual = {**defaults(values), "variant": Config().variant}

@@ -23,7 +23,8 @@ def find_images(paths: Sequence[Path]) -> list[Path]:
 
     Raises
     ------
-    ImageError: a path that does not exist, or a folder without a usable file.
+    ImageError
+        A path that does not exist, or a folder without a usable file.
     """
     found: list[Path] = []
     for path in paths:
@@ -45,7 +46,8 @@ def check_names(names: Iterable[tuple[str, Path]]) -> None:
 
     Raises
     ------
-    ImageError: names the two files.
+    ImageError
+        Names the two files.
     """
     seen: dict[str, Path] = {}
     for name, path in names:
@@ -63,7 +65,8 @@ def find_masks(folder: Path, names: Iterable[str]) -> dict[str, Path]:
 
     Raises
     ------
-    MaskError: the folder is missing or empty, two masks for one image, or no mask fits any image.
+    MaskError
+        The folder is missing or empty, two masks for one image, or no mask fits any image.
     """
     by_stem: dict[str, list[Path]] = {}
     for path in _files_in(folder, _MASK_SUFFIXES, MaskError):
@@ -92,7 +95,8 @@ def resolve_names(listed: Iterable[str], names: Sequence[str], what: str) -> tup
 
     Raises
     ------
-    ProjectError: a name that no tile has (the first three are named).
+    ProjectError
+        A name that no tile has (the first three are named).
     """
     known = set(names)
     resolved: dict[str, None] = {}

@@ -48,7 +48,8 @@ class IndexStore:
 
         Raises
         ------
-        ProjectError: missing, not readable, damaged, or of a newer version.
+        ProjectError
+            Missing, not readable, damaged, or of a newer version.
         """
         with self._reading:
             try:
@@ -76,8 +77,10 @@ class IndexStore:
 
         Raises
         ------
-        ProjectError: another program holds the lock for longer than 30 seconds, or the index is damaged or newer.
-        StorageError: the disk is full, read-only or not writable.
+        ProjectError
+            Another program holds the lock for longer than 30 seconds, or the index is damaged or newer.
+        StorageError
+            The disk is full, read-only or not writable.
         """
         with self._writing, self._locked(), staged_files() as files:
             before, older = self.read(), self._older
@@ -97,7 +100,8 @@ class IndexStore:
 
         Raises
         ------
-        ProjectError: damaged, newer, or another program holds the lock for longer than 30 seconds.
+        ProjectError
+            Damaged, newer, or another program holds the lock for longer than 30 seconds.
         """
         self.read()
         if self._older is not None:

@@ -22,8 +22,14 @@ UNSURE_BELOW = 0.75
 class TileSummary:
     """A tile's prediction in numbers; shares are of all its pixels, 0..1, by class id.
 
-    confidence: the mean. unsure: pixels with a confidence under `UNSURE_BELOW`, by the class predicted there. changed:
-    pixels whose class differs from what the run before predicted; None: there was none.
+    Attributes
+    ----------
+    confidence
+        The mean of all pixels.
+    unsure
+        Pixels with a confidence under `UNSURE_BELOW`, by the class predicted there.
+    changed
+        Pixels whose class differs from what the run before predicted; None: there was none.
     """
 
     tile: str
@@ -65,7 +71,8 @@ def add_summary(run_dir: Path, summary: TileSummary) -> None:
 
     Raises
     ------
-    StorageError: the disk is full or not writable.
+    StorageError
+        The disk is full or not writable.
     """
     with writing(run_dir), (run_dir / SUMMARIES_NAME).open("ab") as file:
         file.write(_summary.dump_json(summary) + b"\n")

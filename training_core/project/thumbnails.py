@@ -21,7 +21,8 @@ def thumbnail(project: Path, tile: Tile, image: Callable[[], Rgb8], size_px: int
 
     Raises
     ------
-    ImageError, ProjectError: the picture is missing or damaged.
+    ImageError, ProjectError
+        The picture is missing or damaged.
     """
     path = project / CACHE_FOLDER / f"{tile.sha256[:32]}_{size_px}.png"
     cached = _read_cached(path)

@@ -71,7 +71,8 @@ def tile_sources(
 
     Raises
     ------
-    ImageError: a slide cannot be used.
+    ImageError
+        A slide cannot be used.
     """
     with ExitStack() as stack:
         sources: list[TileSource] = []

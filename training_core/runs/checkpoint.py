@@ -60,7 +60,8 @@ def save(run_dir: Path, model: Tensors, training: Tensors, state: dict[str, Any]
 
     Raises
     ------
-    StorageError: the disk is full or not writable; the earlier checkpoints stay.
+    StorageError
+        The disk is full or not writable; the earlier checkpoints stay.
     """
     folder = run_dir / "checkpoints"
     name = f"step_{state['step']:06d}"
@@ -95,7 +96,8 @@ def open_checkpoint(run_dir: Path, which: str = "best") -> Checkpoint:
 
     Raises
     ------
-    CheckpointError: there is none, or its files are gone.
+    CheckpointError
+        There is none, or its files are gone.
     """
     name = _index(run_dir).get(which)
     if name is None or not (run_dir / "checkpoints" / name / "model.safetensors").is_file():
@@ -112,7 +114,8 @@ def write_state(checkpoint: Checkpoint, state: dict[str, Any]) -> None:
 
     Raises
     ------
-    StorageError: the disk is full or not writable; the earlier figures stay.
+    StorageError
+        The disk is full or not writable; the earlier figures stay.
     """
     with writing(checkpoint.path):
         atomic_write(checkpoint.path / "state.json", json.dumps(state, indent=1).encode())
@@ -129,7 +132,8 @@ def load_tensors(model: UniSemAlign, tensors: Tensors, source: Path) -> None:
 
     Raises
     ------
-    CheckpointError: names or shapes do not fit the model.
+    CheckpointError
+        Names or shapes do not fit the model.
     """
     expected = {name: t.shape for name, t in model.state_dict().items() if name not in _left_out(model)}
     given = {name: t.shape for name, t in tensors.items()}

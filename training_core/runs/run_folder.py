@@ -62,7 +62,8 @@ def create_run_folder(
 
     Raises
     ------
-    StorageError: the disk is full or not writable; nothing of the folder is left.
+    StorageError
+        The disk is full or not writable; nothing of the folder is left.
     """
     now = datetime.now(UTC)
     with writing(project.runs_dir):
@@ -96,7 +97,8 @@ def record_change(run_dir: Path, config: Config, step: int, change: str) -> None
 
     Raises
     ------
-    StorageError: the disk is full or not writable.
+    StorageError
+        The disk is full or not writable.
     """
     path = run_dir / "provenance.json"
     provenance = read_provenance(path.read_bytes(), path)
@@ -110,7 +112,8 @@ def record_origin(run_dir: Path, run_id: str) -> None:
 
     Raises
     ------
-    StorageError: the disk is full or not writable.
+    StorageError
+        The disk is full or not writable.
     """
     path = run_dir / "provenance.json"
     provenance = read_provenance(path.read_bytes(), path)
@@ -122,7 +125,8 @@ def read_run(run_dir: Path) -> tuple[Config, tuple[TissueClass, ...], Split]:
 
     Raises
     ------
-    CheckpointError: the folder is not a run, is damaged, or a newer version wrote it.
+    CheckpointError
+        The folder is not a run, is damaged, or a newer version wrote it.
     """
     path = run_dir / "provenance.json"
     try:
@@ -168,7 +172,10 @@ def _processor() -> str:
 def peak_rss_bytes(*, of_children: bool = False) -> int | None:
     """The largest resident set of this process so far.
 
-    of_children: of the largest of its children that have ended; None on Windows, which does not say.
+    Parameters
+    ----------
+    of_children
+        Whether the largest of its children that have ended is meant; gives None on Windows, which does not say.
     """
     if sys.platform == "win32":
         import psutil

@@ -74,7 +74,13 @@ class TrainedTiles(_Record):
 
 
 class Change(_Record):
-    """A smaller batch, crop or window, since memory ran out. step: from which step on."""
+    """A smaller batch, crop or window, since memory ran out.
+
+    Attributes
+    ----------
+    step
+        From which step on.
+    """
 
     step: int
     change: str
@@ -107,7 +113,10 @@ def read_provenance(data: bytes, source: Any) -> dict[str, Any]:
 
     Raises
     ------
-    CheckpointError: of a newer version. ValueError: damaged.
+    CheckpointError
+        Of a newer version.
+    ValueError
+        Damaged.
     """
     content = json.loads(data)
     if not isinstance(content, dict):

@@ -20,7 +20,8 @@ def load(
 
     Raises
     ------
-    ConfigError: the file is missing or unreadable, or a value is not allowed.
+    ConfigError
+        The file is missing or unreadable, or a value is not allowed.
     """
     values = layered(base or {}, _read(path) if path is not None else {})
     return resolve(layered(values, settings or {}), source=str(path) if path else "the configuration")

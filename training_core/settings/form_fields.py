@@ -23,8 +23,18 @@ _KINDS: dict[type, FieldKind] = {bool: "flag", int: "whole number", float: "numb
 class Setting:
     """One field of the configuration.
 
-    key: as in `--set KEY=VALUE`. section: the key's first part, empty at the top. annotation: its type, without None.
-    optional: None is a value too, and leaves it to the program. limits: pydantic's ge, gt, le and lt.
+    Attributes
+    ----------
+    key
+        As in `--set KEY=VALUE`.
+    section
+        The key's first part, empty at the top.
+    annotation
+        Its type, without None.
+    optional
+        Whether None is a value too, and leaves the choice to the program.
+    limits
+        Pydantic's ge, gt, le and lt.
     """
 
     key: str
@@ -89,7 +99,8 @@ def parse_value(setting: Setting, text: str) -> Any:
 
     Raises
     ------
-    ConfigError: it is no number, text or list at all.
+    ConfigError
+        It is no number, text or list at all.
     """
     if setting.kind == "text":
         return text

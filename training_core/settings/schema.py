@@ -318,8 +318,9 @@ def resolve(user: dict[str, Any] | None = None, *, source: str = "the configurat
 
     Raises
     ------
-    ConfigError: an unknown key, a wrong type, a value out of range, or settings of a newer version; names key, value
-    and allowed ones.
+    ConfigError
+        An unknown key, a wrong type, a value out of range, or settings of a newer version; names key, value and
+        allowed ones.
     """
     user = _of_earlier_versions(FORMAT.up_to_date(user or {}, source))
     variant = user.get("variant", "best")

@@ -27,8 +27,11 @@ Reason = Literal["budget", "stopped"]
 def finish(trainer: Trainer, reason: Reason) -> dict[str, Any]:
     """Predict every tile, and return the summary that is also written to RUN/summary.json.
 
-    reason: why the training ended, "budget" or "stopped". Only the first of several processes has anything to do here;
-    the summary of the others is empty.
+    Parameters
+    ----------
+    reason
+        Why the training ended, "budget" or "stopped". Only the first of several processes has anything to do here;
+        the summary of the others is empty.
     """
     if not distributed.is_first():
         return {}
@@ -85,7 +88,7 @@ def _names_in_order(trainer: Trainer) -> Sequence[str]:
 
 
 def _tile_summary(trainer: Trainer, name: str, written: WrittenPrediction, before: str | None) -> TileSummary:
-    """before: the run whose prediction of the tile this one is compared with."""
+    """What tiles.jsonl says of a tile, compared with its prediction by the run `before`."""
     earlier = trainer.project.prediction(name, before) if before is not None else None
     return summarize(
         name,

@@ -53,11 +53,21 @@ class Learner:
         return self.teacher if self.teacher is not None else self.model
 
     def learn(self, batch: Batch, step: int, progress: float) -> StepResult:
-        """Losses, gradients, the optimiser, the teacher. step: how many came before; progress: 0..1, for the rate.
+        """Losses, gradients, the optimiser, the teacher.
+
+        Parameters
+        ----------
+        step
+            How many steps came before.
+        progress
+            Share of the training that is done, 0..1, for the learning rate.
 
         Raises
         ------
-        ConfigError: the loss is no finite number. MemoryLimitError: memory ran out in the optimiser.
+        ConfigError
+            The loss is no finite number.
+        MemoryLimitError
+            Memory ran out in the optimiser.
         """
         config = self._settings.config
         set_lr(self.optimizer, lr_factor(progress, step, config.optimizer))
@@ -106,7 +116,8 @@ class Learner:
 
         Raises
         ------
-        CheckpointError: it does not fit this network.
+        CheckpointError
+            It does not fit this network.
         """
         training, state = checkpoint.training, checkpoint.state
         checkpoints.load_tensors(self.predictor, checkpoint.model, checkpoint.path)
@@ -123,7 +134,8 @@ class Learner:
 
         Raises
         ------
-        CheckpointError: it does not fit this network.
+        CheckpointError
+            It does not fit this network.
         """
         checkpoints.load_tensors(self.predictor, checkpoint.model, checkpoint.path)
         self.threshold.value = checkpoint.state["threshold"]
@@ -142,8 +154,12 @@ def teacher_of(model: UniSemAlign) -> UniSemAlign:
 def _follow(teacher: UniSemAlign, student: UniSemAlign, decay: float, step: int | None) -> None:
     """teacher <- d teacher + (1 - d) student, with a smaller d in the first steps; buffers are copied.
 
-    step: how many came before; None: the student was no beginner. Source: Tarvainen and Valpola 2017
-    (arXiv 1703.01780).
+    Source: Tarvainen and Valpola 2017 (arXiv 1703.01780).
+
+    Parameters
+    ----------
+    step
+        How many steps came before; None: the student was no beginner.
     """
     if step is not None:
         decay = min(decay, (1 + step) / (10 + step))

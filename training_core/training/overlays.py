@@ -18,7 +18,10 @@ from training_core.training.tile_predictor import TilePredictor
 class Overlays:
     """Of one tile at a time; None `shown`: the user looks at none.
 
-    quick: makes the overlays until the network's are as good; None: the network makes them from the start.
+    Parameters
+    ----------
+    quick
+        Makes the overlays until the network's are as good; None: the network makes them from the start.
     """
 
     def __init__(
@@ -46,7 +49,13 @@ class Overlays:
             self._quick.measured_again(scores)
 
     def update(self, *, is_validated: bool) -> None:
-        """Make the network's overlay, unless what is on screen is better. is_validated: this step has been scored."""
+        """Make the network's overlay, unless what is on screen is better.
+
+        Parameters
+        ----------
+        is_validated
+            This step has been scored.
+        """
         state = self._progress
         if self._quick is None or self._quick.may_show(state.step, state.scores if is_validated else None):
             self._refresh()

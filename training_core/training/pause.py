@@ -14,8 +14,14 @@ from training_core.messages.messenger import Messenger
 def wait_while_paused(messenger: Messenger, step: int, save: Callable[[], None], show: Callable[[str], None]) -> float:
     """Save and wait until the run may go on or is to stop; a stop stays pending. Returns the seconds waited.
 
-    save: called once, so that a machine that is switched off meanwhile loses nothing. show: paints the tile to which
-    the user has turned. Several processes cannot wait for one of them, and are told so.
+    Several processes cannot wait for one of them, and are told so.
+
+    Parameters
+    ----------
+    save
+        Called once, so that a machine that is switched off meanwhile loses nothing.
+    show
+        Called with the tile to which the user has turned, to paint it.
     """
     if not messenger.paused:
         return 0.0

@@ -21,7 +21,8 @@ def check_ready(project: Project, config: Config) -> Split:
 
     Raises
     ------
-    ProjectError: too few classes, labelled tiles, labelled classes or unlabelled tiles; says what is there.
+    ProjectError
+        Too few classes, labelled tiles, labelled classes or unlabelled tiles; says what is there.
     """
     missing = set(project.missing_images())
     labeled = tuple(name for name in project.labeled_names() if name not in missing)
@@ -71,7 +72,8 @@ def settle(project: Project, split: Split, config: Config) -> Config:
 
     Raises
     ------
-    ImageError: a tile whose pixel size is too far from the run's.
+    ImageError
+        A tile whose pixel size is too far from the run's.
     """
     data, losses = config.data, config.losses
     balance = data.balance_classes

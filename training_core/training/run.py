@@ -71,7 +71,8 @@ def train(request: Request, messenger: Messenger) -> dict[str, Any]:
 
     Raises
     ------
-    UserError: whatever the user can mend; see the error's own message.
+    UserError
+        Whatever the user can mend; see the error's own message.
     """
     with distributed.joined(choose_compute(request.config.runtime)) as compute:
         messenger.muted = not distributed.is_first()

@@ -32,11 +32,17 @@ class RunSettings:
     def shrink_step(self, multiple_px: int, words: str) -> str:
         """Smaller batches, or smaller crops, for the next try of a step; returns the sentence that tells of it.
 
-        multiple_px: as in `smaller_step`. words: those of the error that memory ran out with.
+        Parameters
+        ----------
+        multiple_px
+            As in `smaller_step`.
+        words
+            Those of the error that memory ran out with.
 
         Raises
         ------
-        MemoryLimitError: nothing is left to make smaller.
+        MemoryLimitError
+            Nothing is left to make smaller.
         """
         before, config = self._config, smaller_step(self._config, multiple_px)
         if config is None:

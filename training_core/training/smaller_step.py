@@ -62,8 +62,13 @@ class Moment:
 def smaller_step(config: Config, multiple_px: int) -> Config | None:
     """The configuration with half the batch, or where that is as small as the method allows, a crop of 3/4.
 
-    multiple_px: what the encoder divides the crop's sides by. A pass of batch normalisation needs two images, and
-    CutMix a partner. None: nothing is left to make smaller.
+    A pass of batch normalisation needs two images, and CutMix a partner. Returns None where nothing is left to make
+    smaller.
+
+    Parameters
+    ----------
+    multiple_px
+        What the encoder divides the crop's sides by.
     """
     data, labels = config.data, config.pseudo_label
     alone = labels.enabled and config.teacher.ema_decay > 0 and labels.mix_partner == "own"
@@ -106,7 +111,13 @@ def step_changed(before: Config, after: Config) -> str:
 
 
 def no_smaller_step(config: Config, words: str) -> MemoryLimitError:
-    """Even the smallest step did not fit; words: those of the library that asked for memory."""
+    """Even the smallest step did not fit.
+
+    Parameters
+    ----------
+    words
+        What the library said that asked for memory.
+    """
     data = config.data
     return MemoryLimitError(
         f"there is not enough memory for a training step, even of {data.labeled_batch} labelled crops of "

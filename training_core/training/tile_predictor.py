@@ -40,7 +40,12 @@ class WrittenPrediction:
 class TilePredictor:
     """Predicts tiles with the `predictor` of a `Learner`, at the scale and temperature of `readout`.
 
-    forecast: is told how long each prediction took. tell: is told in a sentence where memory runs out.
+    Parameters
+    ----------
+    forecast
+        Is told how long each prediction took.
+    tell
+        Is told in a sentence where memory runs out.
     """
 
     def __init__(
@@ -70,7 +75,13 @@ class TilePredictor:
     def measure(
         self, names: Sequence[str], scales: Sequence[float], views: int | None = None
     ) -> tuple[Readout, Scores | None]:
-        """The best of `scales` on these labelled tiles, and the scores there. views: None for the run's own."""
+        """The best of `scales` on these labelled tiles, and the scores there.
+
+        Parameters
+        ----------
+        views
+            None for the run's own.
+        """
         learner, pool = self._learner, self._pool
         learner.predictor.eval()
 

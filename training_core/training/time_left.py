@@ -30,8 +30,10 @@ prediction has been timed."""
 
 
 class _Costs:
-    """Seconds of a prediction: so much for a pixel that passes through the network, in each view and at each scale, and
-    so much for a pixel of the image, however many views there are: resampling, blending, scoring.
+    """Seconds of a prediction, as two prices of a pixel.
+
+    One is paid for each pixel that passes through the network, in each view and at each scale; the other for each pixel
+    of the image, whatever the number of views: resampling, blending, scoring.
 
     Least squares over what was timed, the latest counting most. Where only one number of views was timed the two cannot
     be told apart, and all of it is laid on the network; `Forecast.wants_views` asks for another.
@@ -62,7 +64,13 @@ class Forecast:
     """Counts in pixels, of which one costs about the same wherever it comes from."""
 
     def __init__(self, project: Project, split: Split, scored: Sequence[str], config: Config, budget: Budget) -> None:
-        """scored: the tiles of each validation."""
+        """Begin without any measurement.
+
+        Parameters
+        ----------
+        scored
+            The tiles of each validation.
+        """
         self._project, self._split, self._scored = project, split, scored
         self.restart(config, budget)
 

@@ -120,7 +120,13 @@ class Trainer:
         return reason
 
     def pause(self, *, save: bool) -> float:
-        """Wait as long as the user wants; returns the seconds. save: the checkpoints do not hold this moment yet."""
+        """Wait as long as the user wants; returns the seconds.
+
+        Parameters
+        ----------
+        save
+            Whether to save first, because the checkpoints do not hold this moment yet.
+        """
 
         def keep() -> None:
             if save:
@@ -222,7 +228,10 @@ class Trainer:
     def load_best(self, *, measure: bool) -> None:
         """Put the best checkpoint's weights into the predictor.
 
-        measure: find and record how they are best read, which takes as long as a few validations.
+        Parameters
+        ----------
+        measure
+            Whether to find and record how they are best read, which takes as long as a few validations.
         """
         checkpoint = checkpoints.open_checkpoint(self.run_dir, "best")
         self.learner.load_predictor(checkpoint)

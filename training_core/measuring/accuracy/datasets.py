@@ -32,8 +32,14 @@ class Item:
 class Dataset:
     """Images to train on, images to test on (there may be none), and what the masks' values mean.
 
-    mask_values: mask value to class id. mpp_um: of all images; None: each file states its own. object_class: the class
-    whose objects are scored one by one; None: no class has objects.
+    Attributes
+    ----------
+    mask_values
+        Mask value to class id.
+    mpp_um
+        Pixel size in µm/px of all images; None where each file states its own.
+    object_class
+        The class whose objects are scored one by one; None: no class has objects.
     """
 
     target: str
@@ -47,7 +53,15 @@ class Dataset:
 
 @dataclass(frozen=True)
 class _Known:
-    """test_folders: where test images lie; test_names: how their names start where they lie among the others."""
+    """How a data set is laid out when it is downloaded.
+
+    Attributes
+    ----------
+    test_folders
+        Where test images lie.
+    test_names
+        How their names start where they lie among the others.
+    """
 
     mpp_um: float
     test_folders: tuple[str, ...]
@@ -65,7 +79,10 @@ def find_dataset(target: str, data: Path, test: Path | None = None) -> Dataset:
 
     Raises
     ------
-    ImageError: no images in a known layout. MaskError: a test image without a mask.
+    ImageError
+        No images in a known layout.
+    MaskError
+        A test image without a mask.
     """
     known = _KNOWN[target]
     found = _first_with_images((data, data / "train", *sorted(data.glob("Warwick*"))), data)
@@ -89,7 +106,8 @@ def check_masks(items: Sequence[Item], what: str) -> None:
 
     Raises
     ------
-    MaskError: names the first one.
+    MaskError
+        Names the first one.
     """
     for item in items:
         if item.mask is None:

@@ -11,7 +11,13 @@ SOURCES = (UNISEMALIGN, CODIR)
 
 @dataclass(frozen=True)
 class Published:
-    """One row of a paper's table. ratio: percent of the training images that are labelled."""
+    """One row of a paper's table.
+
+    Attributes
+    ----------
+    ratio
+        Percent of the training images that are labelled.
+    """
 
     target: str
     ratio: int

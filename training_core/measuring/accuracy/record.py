@@ -38,7 +38,8 @@ def open_record(out: Path, plan: dict[str, Any], *, overwrite: bool) -> Record |
 
     Raises
     ------
-    ConfigError: `out` holds something else, or a benchmark with another plan.
+    ConfigError
+        `out` holds something else, or a benchmark with another plan.
     """
     if not out.exists() or all(entry.name == DATA for entry in out.iterdir()):
         return None
@@ -68,7 +69,8 @@ def read_record(path: Path) -> Record:
 
     Raises
     ------
-    ConfigError: missing, damaged, or made by a newer version.
+    ConfigError
+        Missing, damaged, or made by a newer version.
     """
     try:
         record: Record = json.loads(path.read_text(encoding="utf-8"))

@@ -33,7 +33,15 @@ from training_core.settings.schema import Config
 
 @dataclass(frozen=True)
 class Benchmark:
-    """What to run. config: of every seed, but for the seed itself. command: as the user typed it."""
+    """What to run.
+
+    Attributes
+    ----------
+    config
+        The settings of every seed, except the seed itself.
+    command
+        The command line, as the user typed it.
+    """
 
     dataset: Dataset
     split: Split
@@ -65,7 +73,13 @@ class Benchmark:
 
 @dataclass(frozen=True)
 class Display:
-    """How progress is shown. training: a context that gives the listener of one seed's events."""
+    """How progress is shown.
+
+    Attributes
+    ----------
+    training
+        A context that gives the listener of one seed's events.
+    """
 
     say: Callable[[str], None]
     training: Callable[[], AbstractContextManager[Callable[[Event], None]]]
@@ -79,7 +93,10 @@ def run_benchmark(bench: Benchmark, seeds: int, out: Path, display: Display, *, 
 
     Raises
     ------
-    ConfigError: `out` holds something else. ImageError, MaskError, StorageError: bad files, no space.
+    ConfigError
+        `out` holds something else.
+    ImageError, MaskError, StorageError
+        Bad files, no space.
     """
     check_masks([item for item in bench.items() if item.name in {*bench.split.labeled, *bench.split.val}], "labelled")
     hashes = {"train": file_hashes(bench.items()), "test": file_hashes(bench.dataset.test)}

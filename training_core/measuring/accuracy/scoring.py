@@ -30,11 +30,15 @@ def score_sets(
 ) -> dict[str, dict[str, Any]]:
     """Figures of each set of images, by the set's name. An image that is in several sets is predicted once.
 
-    min_object_um2: predicted objects below this area are specks and do not count as objects; pixel scores keep them.
+    Parameters
+    ----------
+    min_object_um2
+        Predicted objects below this area are specks and do not count as objects; pixel scores keep them.
 
     Raises
     ------
-    ImageError, MaskError: a file is damaged, or a mask does not fit its image.
+    ImageError, MaskError
+        A file is damaged, or a mask does not fit its image.
     """
     scores = {name: _SetScore(predictor, dataset) for name in sets}
     items = {item.image: item for members in sets.values() for item in members}

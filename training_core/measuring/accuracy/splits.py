@@ -27,7 +27,8 @@ def read_split(target: str, names: Sequence[str], data: Path, ratio: int) -> tup
 
     Raises
     ------
-    ProjectError: lists are missing, name unknown images, or overlap.
+    ProjectError
+        Lists are missing, name unknown images, or overlap.
     """
     folder = data / FOLDER
     val_list = _first_existing(folder / f"{target}_{of}_val.txt" for of in ((ratio,) if ratio < 100 else (100, 10, 20)))

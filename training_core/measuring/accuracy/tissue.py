@@ -30,7 +30,8 @@ def draw_dataset(folder: Path, progress: ReportProgress | None = None) -> Datase
 
     Raises
     ------
-    StorageError: the disk is full or not writable.
+    StorageError
+        The disk is full or not writable.
     """
     legend = folder / _LEGEND  # written last
     if not legend.is_file():

@@ -20,11 +20,17 @@ class SeedFailed(Exception):
 def train_seed(project: Path, config: Path, seed: int, log: Path, listener: Callable[[Event], None]) -> dict[str, Any]:
     """The run's summary.json and settings, and wall_s: the seconds of the whole process, with start and predictions.
 
-    log: what the process writes to standard error. listener: called with each of its events.
+    Parameters
+    ----------
+    log
+        What the process writes to standard error.
+    listener
+        Called with each of its events.
 
     Raises
     ------
-    SeedFailed: it failed, or was stopped before its budget was used.
+    SeedFailed
+        It failed, or was stopped before its budget was used.
     """
     command = [sys.executable, "-m", "training_core", "train", str(project)]
     command += ["--config", str(config), "--seed", str(seed), "--events", "-"]

@@ -26,7 +26,11 @@ def bench_live(settings: list[str], *, repeats: int) -> dict[str, Any]:
     """Seconds from a stroke to its overlay, as the window's Live button has it: the label is saved, then asked for.
 
     A tile of 512 px among 22, of which 2 are painted. The first answer is given apart: the process starts for it.
-    settings: as --set takes them.
+
+    Parameters
+    ----------
+    settings
+        Nested settings, as `merge_settings` makes them of --set.
     """
     options = [option for setting in settings for option in ("--set", setting)]
     with tempfile.TemporaryDirectory() as folder:

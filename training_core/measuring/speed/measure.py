@@ -37,7 +37,10 @@ def spread(name: str, values: list[float]) -> dict[str, Any]:
 def record(target: str, figures: dict[str, Any], *, in_a_child: bool = False) -> dict[str, Any]:
     """A target's figures with peak memory, versions, machine and commit.
 
-    in_a_child: the work was done by another process, which has ended; its peak memory is meant.
+    Parameters
+    ----------
+    in_a_child
+        Whether the work was done by another process, which has ended and whose peak memory is meant.
     """
     peaks = {"peak_rss_bytes": peak_rss_bytes(of_children=in_a_child), "peak_gpu_bytes": peak_gpu_bytes()}
     return {"spec_version": 1, "bench": target, **figures, **peaks, **environment()}

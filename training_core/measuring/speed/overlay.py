@@ -28,7 +28,11 @@ def bench_first_overlay(settings: list[str], *, repeats: int) -> dict[str, Any]:
     """Seconds to the first overlay of round one and of round two, and its mDice in percent on the drawn truth.
 
     22 tiles of 512 px, 2 of them painted with strokes, none for validation; a fresh project for each repeat.
-    settings: as --set takes them.
+
+    Parameters
+    ----------
+    settings
+        Nested settings, as `merge_settings` makes them of --set.
     """
     rounds: tuple[list[float], list[float]] = ([], [])
     scores: tuple[list[float], list[float]] = ([], [])

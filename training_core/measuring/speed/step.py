@@ -46,7 +46,10 @@ _LABELED = 4
 def bench_step(config: Config, *, as_released: bool, warm_up: int, repeats: int) -> dict[str, Any]:
     """Seconds per step of training (loading, all passes, optimiser, teacher) with this configuration.
 
-    as_released: every block of a ViT runs, also those that nothing reads, in PyTorch's own memory layout.
+    Parameters
+    ----------
+    as_released
+        Whether every block of a ViT runs, also those that nothing reads, in PyTorch's own memory layout.
     """
     config = completed(config)
     with tempfile.TemporaryDirectory() as folder:

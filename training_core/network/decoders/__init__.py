@@ -19,7 +19,8 @@ def build_decoder(config: DecoderConfig, channels: Sequence[int], strides: Seque
 
     Raises
     ------
-    ConfigError: the decoder cannot work on such features.
+    ConfigError
+        The decoder cannot work on such features.
     """
     is_pyramid = len(channels) >= 3
     if config.name == "deeplabv3plus" or (config.name == "auto" and not is_pyramid):

@@ -39,7 +39,10 @@ def build_encoder(config: EncoderConfig) -> Encoder:
 
     Raises
     ------
-    ConfigError: an unknown encoder, or taps that it does not have. WeightsError: weights are missing or do not fit.
+    ConfigError
+        An unknown encoder, or taps that it does not have.
+    WeightsError
+        Weights are missing or do not fit.
     """
     if config.weights_path is not None and not config.pretrained:
         raise ConfigError(
@@ -76,7 +79,8 @@ def is_external(config: EncoderConfig) -> bool:
 
     Raises
     ------
-    ConfigError: an unknown encoder.
+    ConfigError
+        An unknown encoder.
     """
     frozen = filled_in(config).fine_tune == "frozen"
     return config.pretrained and frozen and find_spec(config.name).make is None
@@ -87,7 +91,8 @@ def fine_tuning_of(config: EncoderConfig) -> FineTuning:
 
     Raises
     ------
-    ConfigError: an unknown encoder.
+    ConfigError
+        An unknown encoder.
     """
     mode = filled_in(config).fine_tune
     assert mode is not None  # filled in

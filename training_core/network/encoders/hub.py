@@ -22,8 +22,16 @@ _PAGE = "https://huggingface.co"
 class HubSource:
     """Where a model's weights are published.
 
-    model: what to call it; repo: the hub's OWNER/NAME, None where there is none; files: the first that exists is
-    taken; gated: only accounts that were granted access may download.
+    Attributes
+    ----------
+    model
+        What to call it.
+    repo
+        The hub's OWNER/NAME, None where there is none.
+    files
+        The first that exists is taken.
+    gated
+        Only accounts that were granted access may download.
     """
 
     model: str
@@ -71,7 +79,8 @@ class HubSource:
 
         Raises
         ------
-        WeightsError: there is no repository or no file, access is refused, or the hub cannot or may not be reached.
+        WeightsError
+            There is no repository or no file, access is refused, or the hub cannot or may not be reached.
         """
         if self.repo is None:
             raise WeightsError(f"{self.model} is not on a model hub", self.need.file, self.need.hint)

@@ -35,10 +35,20 @@ Taps = tuple[int, int]
 class EncoderSpec:
     """One pretrained network: what to know before it is chosen, and how to build and fill it.
 
-    key: the name in the configuration. license: of the weights, as their publisher names it. cell_px: a ViT's patch
-    or a pyramid's finest stride, None where only building it would tell. taps: 0-based blocks of a ViT whose tokens
-    are the low and the high features. mpp_um: the resolutions in µm/px that the publisher states for the
-    pretraining; empty where none is stated. options: beside the name, what timm.create_model needs.
+    Attributes
+    ----------
+    key
+        The name in the configuration.
+    license
+        Licence of the weights, as their publisher names it.
+    cell_px
+        A ViT's patch or a pyramid's finest stride, None where only building it would tell.
+    taps
+        0-based blocks of a ViT whose tokens are the low and the high features.
+    mpp_um
+        The resolutions in µm/px that the publisher states for the pretraining; empty where none is stated.
+    options
+        What `timm.create_model` needs beside the name.
     """
 
     key: str
@@ -183,18 +193,22 @@ def find_spec(name: str) -> EncoderSpec:
 
     Raises
     ------
-    ConfigError: neither knows the name; close ones are suggested.
+    ConfigError
+        Neither knows the name; close ones are suggested.
     """
     return REGISTRY[name] if name in REGISTRY else _timm_spec(name)
 
 
 def filled_in(config: EncoderConfig) -> EncoderConfig:
-    """`config` with what it leaves to the encoder: fine_tune (a ViT is frozen, a pyramid trained), a ViT's taps, and
+    """`config` with what it leaves to the encoder.
+
+    That is fine_tune (a ViT is frozen, a pyramid trained), a ViT's taps, and
     its projections' widths (the paper's 2048 for the high features serve DeepLabV3+; with `detail` 256 do).
 
     Raises
     ------
-    ConfigError: an unknown encoder.
+    ConfigError
+        An unknown encoder.
     """
     spec = find_spec(config.name)
     usual = "frozen" if spec.family == "vit" else "whole"

@@ -41,7 +41,10 @@ def from_transformers(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
     Raises
     ------
-    KeyError: a query without its key and value. RuntimeError: tensors that do not go together.
+    KeyError
+        A query without its key and value.
+    RuntimeError
+        Tensors that do not go together.
     """
     mark = next((name for name in weights if name.endswith(_MARK)), None)
     if mark is None:

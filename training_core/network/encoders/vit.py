@@ -79,12 +79,19 @@ def vit_encoder(
 ) -> VitEncoder:
     """An encoder out of a timm ViT made with dynamic_img_size=True; the model is cut after the deeper tap.
 
-    taps: 0-based blocks whose tokens are the low and the high features. mean, std: None takes the model's own.
-    fine_tuning: None trains the whole ViT.
+    Parameters
+    ----------
+    taps
+        0-based blocks whose tokens are the low and the high features.
+    mean, std
+        None takes the model's own.
+    fine_tuning
+        None trains the whole ViT.
 
     Raises
     ------
-    ConfigError: the taps are not two increasing blocks of this model.
+    ConfigError
+        The taps are not two increasing blocks of this model.
     """
     check_taps(taps, len(model.blocks))
     model.prune_intermediate_layers(list(taps), prune_norm=True, prune_head=True)
@@ -122,7 +129,10 @@ def load_vit(
 
     Raises
     ------
-    ConfigError: taps that this model does not have. WeightsError: weights that are missing or do not fit.
+    ConfigError
+        Taps that this model does not have.
+    WeightsError
+        Weights that are missing or do not fit.
     """
     # On the meta device weights that come from a file cost no memory and no initialisation. Eva computes buffers that
     # no file holds (rotary positions) while it is built, so it cannot be built there.

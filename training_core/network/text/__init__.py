@@ -20,8 +20,10 @@ def build_text(config: TextConfig, classes: Sequence[NamedClass], dim: int) -> T
 
     Raises
     ------
-    ConfigError: an unknown model, or a prompt that is too long. WeightsError: weights, tokenizer or a package are
-    missing, or do not fit.
+    ConfigError
+        An unknown model, or a prompt that is too long.
+    WeightsError
+        Weights, tokenizer or a package are missing, or do not fit.
     """
     if config.encoder == "learned":
         return LearnedText(len(classes), dim)

@@ -39,8 +39,10 @@ def load_tower_text(config: TextConfig, classes: Sequence[NamedClass], dim: int)
 
     Raises
     ------
-    ConfigError: an unknown model, settings that do not go together, a prompt that is too long. WeightsError: weights,
-    tokenizer or a package are missing, access is refused, or the files do not fit.
+    ConfigError
+        An unknown model, settings that do not go together, a prompt that is too long.
+    WeightsError
+        Weights, tokenizer or a package are missing, access is refused, or the files do not fit.
     """
     tower = _tower(config)
     if tower.uses_transformers and importlib.util.find_spec("transformers") is None:

@@ -25,8 +25,13 @@ _OPEN_CLIP_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin"
 class TextFile(HubSource):
     """A file on the hub that a text tower needs.
 
-    setting: the key of the configuration that takes a local file instead, None where only the hub's local cache is
-    looked at; holds: what the file is.
+    Attributes
+    ----------
+    setting
+        The key of the configuration that takes a local file instead, None where only the hub's local cache is
+        looked at.
+    holds
+        What the file is.
     """
 
     setting: str | None = "text.weights_path"
@@ -49,7 +54,14 @@ class TextFile(HubSource):
 class PackagedFile:
     """A tokenizer file inside an installed Python package, which need not be importable as a whole.
 
-    module: the package's module; path: below its folder; install: what to give to pip.
+    Attributes
+    ----------
+    module
+        The package's module.
+    path
+        Path of the file below the package's folder.
+    install
+        What to give to pip.
     """
 
     model: str
@@ -70,7 +82,8 @@ class PackagedFile:
 
         Raises
         ------
-        WeightsError: the package is not installed, or it is another one of that name.
+        WeightsError
+            The package is not installed, or it is another one of that name.
         """
         spec = importlib.util.find_spec(self.module)
         for folder in (spec.submodule_search_locations or ()) if spec is not None else ():
@@ -84,9 +97,15 @@ class PackagedFile:
 class TextTower:
     """A text tower: where its files are and how it is built.
 
-    config: open_clip's model configuration (embed_dim, quick_gelu, text_cfg); tokenizer: a tokenizers JSON file, None:
-    the one that open_clip has for `model_name`; transformer: the transformers configuration of a tower that is built by
-    that package, where it need not be fetched from the hub.
+    Attributes
+    ----------
+    config
+        open_clip's model configuration (embed_dim, quick_gelu, text_cfg).
+    tokenizer
+        A tokenizers JSON file; None for the one that open_clip has for `model_name`.
+    transformer
+        The transformers configuration of a tower that is built by that package, where it need not be fetched from
+        the hub.
     """
 
     weights: TextFile
@@ -188,7 +207,8 @@ def open_clip_tower(model_name: str, tag: str | None) -> TextTower:
 
     Raises
     ------
-    ConfigError: open_clip has no such model, or no such weights for it.
+    ConfigError
+        open_clip has no such model, or no such weights for it.
     """
     names = open_clip.list_models()
     if model_name not in names:

@@ -22,7 +22,19 @@ _PLACE = "a"  # a word of one token in any vocabulary; its embedding is never us
 
 @dataclass(frozen=True)
 class Tokenizer:
-    """encode: words to ids, without special tokens; before, after: the special tokens around them; pad: what fills."""
+    """A tower's tokenizer.
+
+    Attributes
+    ----------
+    encode
+        Words to ids, without special tokens.
+    before
+        The special tokens before the words.
+    after
+        The special tokens after the words.
+    pad
+        The token that fills a row.
+    """
 
     encode: Callable[[str], list[int]]
     before: tuple[int, ...]
@@ -32,9 +44,18 @@ class Tokenizer:
 
 @dataclass(frozen=True)
 class Prompts:
-    """ids (C, L): special tokens, M places, words, special tokens, padding.
+    """The classes' prompts as tokens.
 
-    start: the column of the first place; places: M; used: columns up to the last one that is not padding everywhere.
+    Attributes
+    ----------
+    ids
+        (C, L), special tokens, M places, words, special tokens, padding.
+    start
+        The column of the first place.
+    places
+        M, the number of places.
+    used
+        Number of columns up to the last one that is not padding everywhere.
     """
 
     ids: Tensor
@@ -66,7 +87,8 @@ def json_tokenizer(path: Path, need: Need) -> Tokenizer:
 
     Raises
     ------
-    WeightsError: no such file, not a tokenizer, or the library is not installed.
+    WeightsError
+        No such file, not a tokenizer, or the library is not installed.
     """
     try:
         from tokenizers import Tokenizer as Library
@@ -98,7 +120,10 @@ def prompts(tokenizer: Tokenizer, classes: Sequence[NamedClass], places: int, co
 
     Raises
     ------
-    ConfigError: a class's words do not fit; names the class. WeightsError: the tokenizer has no words.
+    ConfigError
+        A class's words do not fit; names the class.
+    WeightsError
+        The tokenizer has no words.
     """
     if len(tokenizer.encode(f"{_PLACE} {_PLACE}")) != 2:
         raise WeightsError(
