@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 from qtpy.compat import isalive
-from qtpy.QtCore import QPoint, QRect, Qt
+from qtpy.QtCore import QEventLoop, QPoint, QRect, Qt, QTimer
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QAbstractButton, QWidget
 from scipy import ndimage
@@ -35,6 +35,13 @@ POLL_MS = 30
 
 class DriveError(RuntimeError):
     """The window did not do what it should have done."""
+
+
+def let_qt_work(milliseconds: int) -> None:
+    """What QTest.qWait does; but in PySide6 that holds back every other thread of Python meanwhile."""
+    loop = QEventLoop()
+    QTimer.singleShot(milliseconds, loop.quit)
+    loop.exec()
 
 
 class Driver:
@@ -73,12 +80,12 @@ class Driver:
             if time.monotonic() > deadline:
                 said = self.panel.messages.text or self.panel.train.status.text()
                 raise DriveError(f"waited {timeout_s:.0f} s for {what} in vain; the panel says: {said}")
-            QTest.qWait(POLL_MS)
+            let_qt_work(POLL_MS)
         self._raise_errors()
 
     def pause(self, seconds: float) -> None:
         """Let Qt work for a while."""
-        QTest.qWait(round(1000 * seconds))
+        let_qt_work(round(1000 * seconds))
 
     # --- what a hand does ----------------------------------------------------------------------------------------
 
@@ -107,7 +114,7 @@ class Driver:
         step = self.panel.sections[number - 1]
         if not step.is_open:
             QTest.mouseClick(step.header, Qt.MouseButton.LeftButton)
-        QTest.qWait(1)  # the layout must know the places of what came to light
+        let_qt_work(1)  # the layout must know the places of what came to light
 
     def show_tile(self, name: str) -> None:
         """Click a tile in the list."""
@@ -136,7 +143,7 @@ class Driver:
         with layer.block_history():
             for point in points:
                 layer.paint(point, layer.selected_label)
-        QTest.qWait(1)
+        let_qt_work(1)
 
     def paint_strokes(self, truth: U8, strokes_per_class: int = 3, brush_px: int = 14, length_px: int = 90) -> None:
         """Paint a few strokes of every class inside its true area, (H, W) class ids."""
@@ -197,7 +204,7 @@ class Driver:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.close_notifications()
         self.layers.activate_labels("pan_zoom")  # no brush in the corner where no mouse is
-        QTest.qWait(200)
+        let_qt_work(200)
         self.viewer.screenshot(str(path), canvas_only=False, flash=False)
         return path
 

@@ -14,7 +14,7 @@ import numpy as np
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 
-from napari_unisemalign.driver import Driver
+from napari_unisemalign.driver import Driver, let_qt_work
 from napari_unisemalign.lateness import LATE_MS, Lateness
 from napari_unisemalign.layers import PREDICTION
 from napari_unisemalign.scenarios import Say, tiles_to_paint, window
@@ -121,7 +121,7 @@ def _use(driver: Driver, watch: Lateness, seconds: float) -> int:
         watch.doing = doing
         act()
         watch.doing = f"after: {doing}"
-        QTest.qWait(REST_MS)
+        let_qt_work(REST_MS)
     raise AssertionError("the script has no end")
 
 
@@ -146,7 +146,7 @@ def _stroke(driver: Driver, turn: int) -> None:
     QTest.mousePress(canvas, Qt.MouseButton.LeftButton, pos=middle)
     for move in range(1, MOVES_PER_STROKE + 1):
         QTest.mouseMove(canvas, middle + step * move)
-        QTest.qWait(MOVE_MS)
+        let_qt_work(MOVE_MS)
     QTest.mouseRelease(canvas, Qt.MouseButton.LeftButton, pos=middle + step * MOVES_PER_STROKE)
 
 
