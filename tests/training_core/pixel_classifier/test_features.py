@@ -129,7 +129,7 @@ def test_windows_give_what_the_whole_picture_gives(tiny_model: Callable[..., Any
     whole = encode_image(encoder, image, View(1.0), CPU)
     assert [each.shape for each in whole.maps] == [(8, 76, 104), (12, 38, 52), (16, 19, 26)]
     assert whole.extent == (150 / 152, 203 / 208)
-    monkeypatch.setattr(encode, "_WINDOW_PX", 64)
+    monkeypatch.setattr(encode, "WINDOW_PX", 64)
     for one, other in zip(encode_image(encoder, image, View(1.0), CPU).maps, whole.maps, strict=True):
         torch.testing.assert_close(one, other, atol=2e-3, rtol=2e-3)
 
