@@ -214,7 +214,7 @@ def test_another_plan_does_not_touch_the_record(
 ) -> None:
     before = (Path(command[-1]) / "record.json").read_bytes()
     assert main([*command, "--seeds", "2", "--set", "schedule.steps=4"]) == 2
-    assert "other settings" in capsys.readouterr().err
+    assert "different settings" in capsys.readouterr().err
     assert (Path(command[-1]) / "record.json").read_bytes() == before
 
 

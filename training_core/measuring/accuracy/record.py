@@ -57,7 +57,7 @@ def open_record(out: Path, plan: dict[str, Any], *, overwrite: bool) -> Record |
     different = [key for key, value in plan.items() if record["plan"].get(key) != value]
     if different:
         raise ConfigError(
-            f"{out} has the record of a benchmark with a different {' and '.join(different)}",
+            f"{out} has the record of a benchmark with different {' and '.join(different)}",
             "the same command, to continue it, or another folder",
             "choose another folder with --out, or replace that record with --overwrite",
         )
