@@ -61,7 +61,7 @@ class TrainView(QWidget):
         layout.addWidget(self.advanced)
         self.start_button.clicked.connect(lambda: self.start_clicked.emit())
         self.stop_button.clicked.connect(lambda: self.stop_clicked.emit())
-        self.live_button.clicked.connect(self.live_toggled.emit)  # by the user only
+        self.live_button.clicked.connect(lambda on: self.live_toggled.emit(on))  # by the user only
         self.set_progress(0.0, None, active=False)
 
     @property

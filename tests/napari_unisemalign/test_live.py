@@ -47,6 +47,7 @@ def mouse_stroke(viewer: Any, start: tuple[float, float], end: tuple[float, floa
     QTest.mouseRelease(canvas, Qt.MouseButton.LeftButton, pos=last)
 
 
+@pytest.mark.binding  # a checkable button whose state is handed on
 def test_a_stroke_of_the_mouse_is_answered_by_a_new_overlay(window: Any, started_project: Project) -> None:
     viewer, driver, _answers = window
     project = started_project
