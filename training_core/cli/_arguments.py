@@ -55,7 +55,11 @@ def print_result(result: dict[str, Any]) -> None:
     """A command's result as lines for a person."""
     for key, value in result.items():
         if key != "spec_version":
-            print(f"{_WORDS.get(key, key.replace('_', ' '))}: {_in_words(key, value)}")
+            print(f"{_name(key)}: {_in_words(key, value)}")
+
+
+def _name(key: str) -> str:
+    return _WORDS.get(key, key.replace("_", " "))
 
 
 def _in_words(key: str, value: Any) -> str:

@@ -69,21 +69,21 @@ def create_run_folder(
     with writing(project.runs_dir):
         project.runs_dir.mkdir(parents=True, exist_ok=True)
         run_dir = _fresh_folder(project.runs_dir, now.strftime("%Y%m%d-%H%M%S"))
-    provenance = Provenance(
-        spec_version=1,
-        run_id=run_dir.name,
-        started_at=now.isoformat(timespec="seconds"),
-        command=tuple(command),
-        seed=config.seed,
-        versions=versions(),
-        machine=Machine(**machine()),
-        project=TrainedProject(path=str(project.path.resolve()), name=project.name),
-        classes=tuple(classes),
-        tiles=TrainedTiles(**asdict(split)),
-        data_sha256={name: project.tile(name).sha256 for name in (*split.labeled, *split.unlabeled, *split.val)},
-        labels_sha256=label_hash,
-    )
     try:
+        provenance = Provenance(
+            spec_version=1,
+            run_id=run_dir.name,
+            started_at=now.isoformat(timespec="seconds"),
+            command=tuple(command),
+            seed=config.seed,
+            versions=versions(),
+            machine=Machine(**machine()),
+            project=TrainedProject(path=str(project.path.resolve()), name=project.name),
+            classes=tuple(classes),
+            tiles=TrainedTiles(**asdict(split)),
+            data_sha256={name: project.tile(name).sha256 for name in (*split.labeled, *split.unlabeled, *split.val)},
+            labels_sha256=label_hash,
+        )
         atomic_write(run_dir / "config.json", config.model_dump_json(indent=1).encode())
         atomic_write(run_dir / "provenance.json", provenance.encode())
     except BaseException:

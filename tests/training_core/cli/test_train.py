@@ -219,7 +219,7 @@ def test_a_user_s_error_is_an_event_one_line_and_exit_code_two(make_project: Mak
     events = list(process.events())
     code, error = process.end()
     assert code == 2
-    assert error.startswith("error: 1 of 4 tiles are labelled")
+    assert error.startswith("error: 1 of 4 tiles are annotated for training")
     assert error.count("\n") == 1
     assert events[-1].kind == "run_failed"
     failed: Any = events[-1]
@@ -276,7 +276,7 @@ def test_a_device_that_is_not_there(
     project = make_project()
     before = files(project.path)
     error = fails(capsys, "train", str(project.path), "--config", str(small_settings), "--device", "cuda")
-    assert "device cuda was asked for" in error
+    assert "device cuda is not available" in error
     assert "one of cpu" in error
     assert files(project.path) == before
 

@@ -156,7 +156,7 @@ def test_the_command_line(runs: Runs, small_settings: Path) -> None:
     assert ended.returncode == 0, ended.stderr
     (run,) = set(runs.project.runs_dir.iterdir()) - before
     assert json.loads(out.read_text()) == json.loads((run / "summary.json").read_text())
-    assert ended.stdout.count("seconds:") == 1
+    assert ended.stdout.count("\ntime: ") == 1
     assert len(of(run, StepDone)) == 3
     assert of(run, OverlayReady)[-1].tile == "u_2"
     # prediction: every process its share of the images

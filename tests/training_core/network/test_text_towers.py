@@ -544,7 +544,7 @@ class TestWhatIsMissing:
             open_clip.add_model_config(tmp_path / "toy-other.json")
             return replace(family, config={**family.config, "model_name": "toy-other", "offline": True})
 
-        said = r"tokenizer of toy-other could not be had.*hf download nobody/nothing --include"
+        said = r"tokenizer of toy-other could not be loaded.*hf download nobody/nothing --include"
         with pytest.raises(WeightsError, match=said):
             branch_of(other(hf_tokenizer_name="nobody/nothing"))
         said = (
@@ -567,7 +567,10 @@ class TestWhatIsMissing:
     ("settings", "said"),
     [
         ({"encoder": "conch", "pretrained": "openai"}, r"text\.pretrained = openai and text\.encoder = conch"),
-        ({"encoder": "plip", "tokenizer_path": "a.json"}, r"brings the tokenizer of PLIP.*remove text\.tokenizer_path"),
+        (
+            {"encoder": "plip", "tokenizer_path": "a.json"},
+            r"no tokenizer path: open_clip includes the tokenizer of PLIP.*remove text\.tokenizer_path",
+        ),
         ({"encoder": "open_clip", "pretrained": "laion"}, r"no weights for ViT-B-32.*laion2b_e16"),
     ],
 )

@@ -159,7 +159,7 @@ def test_prediction_takes_smaller_windows(squeezed: Squeezed, tmp_path: Path) ->
     assert np.abs(confidence - with_all).mean() < 0.02
     ended = limited("predict", squeezed.run, 12, tmp_path / "image.npy", tmp_path / "none.npy")
     assert ended.code == 1
-    assert "not enough memory to predict, even in windows of 256 px" in ended.error
+    assert "not enough memory to predict, even with windows of 256 px" in ended.error
     assert not (tmp_path / "none.npy").exists()
 
 
