@@ -59,11 +59,13 @@ class Messenger:
         if self.muted:
             return
         event = event_type(run_id=self._run_id, elapsed_s=round(time.monotonic() - self._started, 3), **values)
-        if self.listener is not None:  # first, so that it also hears that the disk is full
-            self.listener(event)
-        if self._file is not None:
-            with writing(Path(self._file.name)):
-                self._file.write(event.model_dump_json().encode() + b"\n")
+        try:  # kept before it is told: what the listener knows is still there after a crash
+            if self._file is not None:
+                with writing(Path(self._file.name)):
+                    self._file.write(event.model_dump_json().encode() + b"\n")
+        finally:  # a full disk too: the listener hears of it by this event or the next
+            if self.listener is not None:
+                self.listener(event)
 
     def request_stop(self) -> None:
         """As if the user had pressed Stop; safe to call from a signal handler."""

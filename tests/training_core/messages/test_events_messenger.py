@@ -175,3 +175,14 @@ def test_a_full_disk_is_told_to_the_listener_all_the_same(tmp_path: Path) -> Non
         messenger.send(RunFailed, message=str(failure))
     messenger.close()
     assert [type(event) for event in heard][-1] is RunFailed
+
+
+def test_what_the_listener_knows_is_in_the_folder_already(tmp_path: Path) -> None:
+    """A trainer that is killed between the two leaves no point in the window's chart that the run does not have."""
+    kept: list[bytes] = []
+    messenger = Messenger(lambda event: kept.append((tmp_path / "events.jsonl").read_bytes()))
+    messenger.open_run(tmp_path)
+    messenger.send(Status, message="one")
+    messenger.send(Status, message="two")
+    messenger.close()
+    assert [lines.count(b"\n") for lines in kept] == [1, 2]
