@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from training_core.cli.main import build_parser
 from training_core.settings.form_fields import Setting, all_settings, flat, section_descriptions, value_text
@@ -103,7 +103,7 @@ def _section(name: str, about: str, rows: Sequence[Setting], defaults: dict[str,
 
 
 def _type_text(setting: Setting) -> str:
-    kind = f"{setting.length} numbers" if setting.kind == "numbers" else setting.kind
+    kind = f"{len(get_args(setting.annotation))} numbers" if setting.kind == "numbers" else setting.kind
     if setting.choices:
         kind = ", ".join(f"`{value_text(each)}`" for each in setting.choices)
     return ", ".join(filter(None, [kind, setting.bounds]))
