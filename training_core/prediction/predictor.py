@@ -93,7 +93,10 @@ class Predictor:
 
         Raises
         ------
-        As `predict`, with `what` for the image. Whatever `work` raises.
+        ImageError
+            The pixel size of `what` is too far from the run's.
+        MemoryLimitError
+            No window is small enough.
         """
         check_zoom(what, mpp_um, self.config.data.mpp)
         readout = self.readout.zoomed(zoom_to_run(mpp_um, self.config.data.mpp))

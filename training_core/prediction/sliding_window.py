@@ -141,11 +141,7 @@ def predict_regions(
 ) -> Iterator[PredictedRegion]:
     """The regions of an open image as they are finished, each pixel once, on the device of a model in evaluation mode.
 
-    Nothing is held that is as large as the image, but for a band as wide as it.
-
-    Raises
-    ------
-    Whatever reading raises.
+    Nothing is held that is as large as the image, but for a band as wide as it. What reading raises goes through.
     """
     grid = make_grid((image.height_px, image.width_px), scale, config)
     blend = RollingBlend(grid.size, grid.side, grid.rows, grid.columns, margin=int(grid.is_resampled))
