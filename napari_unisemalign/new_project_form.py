@@ -98,7 +98,7 @@ class NewProjectForm:
         unsized = self._images.unsized if self._images is not None else ()
         if not text and unsized:
             raise UserError(
-                tr("The slide {slide} does not say how large a pixel is").format(slide=unsized[0].name),
+                tr("The slide {slide} has no pixel size (MPP) in its metadata").format(slide=unsized[0].name),
                 tr("its µm per pixel"),
                 tr("type it here: usually 0.25 for a 40x scan and 0.5 for 20x"),
             )

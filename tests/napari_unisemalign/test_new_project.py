@@ -108,7 +108,7 @@ def test_the_values_of_masks_become_classes(form: NewProjectForm, settle: Settle
         ("images_edit", "/nowhere", "images_note", "/nowhere"),
         ("masks_edit", "/nowhere", "masks_note", "/nowhere"),
         ("classes_edit", "gland, Gland", "classes_note", "two classes named Gland"),
-        ("classes_edit", " , ", "classes_note", "no class"),
+        ("classes_edit", " , ", "classes_note", "No class is given"),
         ("mpp_edit", "40x", "mpp_note", "The pixel size is “40x”"),
         ("mpp_edit", "250", "mpp_note", "The pixel size is “250”"),
         ("folder_edit", "", "folder_note", "No project folder"),
