@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 StrokePoint = tuple[float, float]
 POLL_MS = 30
+PATIENCE_S = 900.0
+"""What says that something hangs, on a busy machine too: the training process gives way to every other."""
 
 
 class DriveError(RuntimeError):
@@ -183,7 +185,7 @@ class Driver:
         """Wait until the strokes have been saved by themselves."""
         self.wait(lambda: not self.panel.controller.labels.unsaved_names(), "the strokes to be saved")
 
-    def wait_for_new_overlay(self, former: U8 | None, timeout_s: float = 300.0) -> U8:
+    def wait_for_new_overlay(self, former: U8 | None, timeout_s: float = PATIENCE_S) -> U8:
         """Wait until the prediction layer shows something else while training runs."""
 
         def changed() -> bool:
@@ -223,7 +225,7 @@ class Driver:
     def open_sample(self, folder: Path) -> Project:
         """Open the sample project in `folder`; it is made there the first time."""
         self.panel.controller.open_sample(folder)
-        self.wait(lambda: self.session.project is not None, "the sample project to be made and opened", 300.0)
+        self.wait(lambda: self.session.project is not None, "the sample project to be made and opened", PATIENCE_S)
         assert self.session.project is not None
         return self.session.project
 
@@ -236,7 +238,7 @@ class Driver:
 
     def wait_trained(self, minutes: float) -> str:
         """Wait until the process has ended; returns its run id."""
-        self.wait(lambda: not self.session.training.active, "the training to end", 60 * minutes + 300.0)
+        self.wait(lambda: not self.session.training.active, "the training to end", 60 * minutes + PATIENCE_S)
         training = self.session.training
         if not training.finished or training.run_id is None:
             raise DriveError(f"training failed: {training.message} {self.panel.messages.text}")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_unisemalign.driver import DriveError, Driver
+from napari_unisemalign.driver import PATIENCE_S, DriveError, Driver
 from napari_unisemalign.plugin import panel_in
 from napari_unisemalign.viewer import open_viewer
 from training_core.demo import read_truth
@@ -50,7 +50,7 @@ def drive(folder: Path, minutes: float, say: Say) -> Driven:
         driver.start_training(minutes)
         driver.wait_for_new_overlay(former)
         say(f"The first overlay of {shown} is on the screen while training runs")
-        driver.wait(lambda: worth_a_picture(driver), "the training to get on", 60 * minutes + 120.0)
+        wait_worth_a_picture(driver, minutes)
         driver.open_step(3)
         during = driver.screenshot(pictures / "training.png")
         driver.wait_trained(minutes)
@@ -80,10 +80,14 @@ def accept_and_correct(driver: Driver, project: Project, name: str) -> None:
         raise DriveError(f"the correction of {name} changed nothing")
 
 
-def worth_a_picture(driver: Driver) -> bool:
-    """There is a curve to see, or training will soon be over."""
-    training = driver.session.training
-    return len(driver.session.curves.dice) >= 3 or training.progress >= 0.8 or not training.active
+def wait_worth_a_picture(driver: Driver, minutes: float) -> None:
+    """Wait until there is a curve to see, or training will soon be over."""
+
+    def worth_a_picture() -> bool:
+        training = driver.session.training
+        return len(driver.session.curves.dice) >= 3 or training.progress >= 0.8 or not training.active
+
+    driver.wait(worth_a_picture, "the training to get on", 60 * minutes + PATIENCE_S)
 
 
 @contextmanager

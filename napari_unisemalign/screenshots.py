@@ -19,8 +19,8 @@ from napari_unisemalign.scenarios import (
     accept_and_correct,
     tile_to_review,
     tiles_to_paint,
+    wait_worth_a_picture,
     window,
-    worth_a_picture,
 )
 from training_core.demo import read_truth
 
@@ -100,7 +100,7 @@ def _walk(driver: Driver, workplace: Path, minutes: float, take: Callable[[State
     driver.open_step(1)
     driver.show_tile(shown)
     driver.start_training(minutes)
-    driver.wait(lambda: worth_a_picture(driver), "the training to get on", 60 * minutes + 120.0)
+    wait_worth_a_picture(driver, minutes)
     driver.open_step(3)
     take(State.TRAINING)
     driver.wait_trained(minutes)

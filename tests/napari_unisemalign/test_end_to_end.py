@@ -25,7 +25,7 @@ MINUTES = 0.5
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(2000)
 def test_label_train_overlay_accept_correct_export_and_train_again(window: Any, tmp_path: Any) -> None:
     viewer, driver, answers = window
     panel = driver.panel
