@@ -7,7 +7,6 @@ and the run folder records the resolved values, so a run never depends on what a
 
 from __future__ import annotations
 
-import difflib
 import json
 from typing import Any, Literal
 
@@ -15,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from training_core.base.errors import ConfigError
 from training_core.base.spec_version import FileFormat
+from training_core.settings.explain import explain
 from training_core.settings.variants import VARIANTS, layered
 
 FORMAT = FileFormat(version=1, error=ConfigError)
@@ -329,7 +329,7 @@ def resolve(user: dict[str, Any] | None = None, *, source: str = "the configurat
     try:
         config = Config.model_validate_json(json.dumps(merged))
     except ValidationError as error:
-        raise _explain(error, source) from error
+        raise explain(error, Config, source) from error
     except (TypeError, ValueError) as error:
         raise ConfigError(
             f"{source} has a value that is not plain data ({error})",
@@ -375,28 +375,3 @@ def _check_together(config: Config, source: str) -> None:
     else:
         return
     raise ConfigError(f"{source} has {given}", needed, hint)
-
-
-def _explain(error: ValidationError, source: str) -> ConfigError:
-    first = error.errors()[0]
-    location = [str(part) for part in first["loc"]]
-    key = ".".join(location)
-    if first["type"] == "extra_forbidden":
-        allowed = sorted(_section_at(location[:-1]).model_fields)
-        close = difflib.get_close_matches(location[-1], allowed, n=1)
-        hint = f"{close[0]}, the closest name" if close else "remove the key"
-        return ConfigError(
-            f"{source} has the unknown key {key} = {first['input']!r}", f"one of {', '.join(allowed)}", hint
-        )
-    needed = first["msg"].removeprefix("Input should be ")
-    return ConfigError(f"{source} has {key} = {first['input']!r}", needed, f"correct {key}")
-
-
-def _section_at(location: list[str]) -> type[BaseModel]:
-    section: type[BaseModel] = Config
-    for part in location:
-        annotation = section.model_fields[part].annotation
-        assert isinstance(annotation, type)
-        assert issubclass(annotation, BaseModel)
-        section = annotation
-    return section
