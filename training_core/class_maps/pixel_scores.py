@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,6 +47,20 @@ class Confusion:
         counted = truth < n
         pairs = truth[counted].astype(np.int64) * n + prediction[counted]
         self.counts += np.bincount(pairs, minlength=n * n).reshape(n, n)
+
+    def by_name(self, names: Mapping[int, str]) -> dict[str, dict[str, int]]:
+        """The counts by class name, for a result: of each true class the pixels by predicted class.
+
+        Parameters
+        ----------
+        names
+            By class id.
+        """
+        called = [names[c] for c in self.class_ids]
+        return {
+            true: {predicted: int(count) for predicted, count in zip(called, row, strict=True)}
+            for true, row in zip(called, self.counts, strict=True)
+        }
 
     def scores(self) -> Scores | None:
         """None when no pixel was counted."""

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import argparse
-import shlex
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from training_core.base.errors import ConfigError
+from training_core.cli import benchmark_folder
 from training_core.cli._arguments import write_json
+from training_core.cli._benchmark_options import (
+    add_options,
+    annotator_of,
+    check_options,
+    command_of,
+    display,
+    label_of,
+    load_settings,
+    print_summary,
+    strokes_suffix,
+)
 from training_core.cli._counter import counted
-from training_core.cli._progress import ProgressDisplay
 from training_core.io import atomic_write
-from training_core.messages.events import Event
-from training_core.settings import files as settings
 
 if TYPE_CHECKING:
-    from training_core.measuring.accuracy.runner import Benchmark
+    from training_core.measuring.accuracy.plan import Benchmark
     from training_core.settings.schema import Config
 
 RATIOS = (10, 20, 100)
@@ -39,6 +43,7 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
                          ("crag", "CRAG: glands of the colon, 173 training and 40 test images")):  # fmt: skip
         _add_options(_add_target(targets, target, what), target)
     _add_options(_add_target(targets, "demo", "synthetic tissue: nothing to download, with its own splits"), "demo")
+    benchmark_folder.add_target(targets)
     report = targets.add_parser(
         "report",
         help="write the tables of one or more records to one document",
@@ -74,55 +79,28 @@ def _add_options(parser: argparse.ArgumentParser, target: str) -> None:
         "--ratio", type=int, choices=RATIOS, default=10,
         help="percentage of labelled training images (default: 10); 100: the fully supervised upper bound",
     )  # fmt: skip
-    parser.add_argument("--seeds", type=int, default=3, metavar="N", help="run seeds 0 to N - 1 (default: 3)")
-    parser.add_argument("--encoder", metavar="NAME", help="encoder (the setting encoder.name)")
-    parser.add_argument(
-        "--variant", choices=("best", "paper", "released"), help="set of default settings (default: best)"
-    )
     parser.add_argument("--supervised-only", action="store_true", help="train on labelled images only: the lower bound")
-    parser.add_argument("--config", type=Path, metavar="FILE", help="YAML or JSON file of settings")
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="change a setting, such as schedule.steps=300; can be repeated",
-    )
-    parser.add_argument("--minutes", type=float, metavar="N", help="train each seed for N minutes")
-    parser.add_argument(
-        "--device", choices=("auto", "cpu", "cuda", "mps"), help="device to compute on (default: auto, the fastest)"
-    )
-    parser.add_argument(
-        "--min-object-um2", type=float, default=0.0, metavar="N",
-        help="do not count predicted objects smaller than N µm² (default: 0)",
-    )  # fmt: skip
-    parser.add_argument("--label", metavar="TEXT", help="name of the row in tables (default: from the settings)")
-    parser.add_argument(
-        "-o", "--out", type=Path, metavar="DIR", help=f"folder for the record (default: benchmark-{target}-RATIO)"
-    )
-    parser.add_argument("--overwrite", action="store_true", help="replace the record that is in that folder")
-    parser.add_argument("--json", metavar="FILE", help="write the record as JSON (- for standard output)")
+    add_options(parser, f"benchmark-{target}-RATIO")
     parser.set_defaults(run=run, target=target)
 
 
 def run(args: argparse.Namespace) -> int:
     """Run a benchmark; returns the exit code."""
-    if args.seeds < 1:
-        raise ConfigError(f"--seeds {args.seeds}", "at least 1 seed; 3 are recommended", "--seeds 3")
+    check_options(args)
     config = _config(args)  # before torch is loaded and images are looked for
-    out = args.out or Path(f"benchmark-{args.target}-{args.ratio}{'-supervised' if args.supervised_only else ''}")
+    supervised = "-supervised" if args.supervised_only else ""
+    out = args.out or Path(f"benchmark-{args.target}-{args.ratio}{supervised}{strokes_suffix(args)}")
     from training_core.measuring.accuracy.record import MARKDOWN
     from training_core.measuring.accuracy.report import render
-    from training_core.measuring.accuracy.runner import Display, run_benchmark
+    from training_core.measuring.accuracy.runner import run_benchmark
 
     bench = _benchmark(args, config, out)
-    display = Display(lambda line: print(line, file=sys.stderr, flush=True), _training, counted)
-    record = run_benchmark(bench, args.seeds, out, display, overwrite=args.overwrite)
+    record = run_benchmark(bench, args.seeds, out, display(), overwrite=args.overwrite)
     atomic_write(out / MARKDOWN, render([record]).encode())
     if args.json:
         write_json(record, args.json)
     if args.json != "-":
-        _print_summary(record, out)
+        print_summary(record, out)
     return 1 if any(entry["status"] != "done" for entry in record["seeds"]) else 0
 
 
@@ -137,25 +115,13 @@ def run_report(args: argparse.Namespace) -> int:
 
 
 def _config(args: argparse.Namespace) -> Config:
-    texts = []
-    if args.variant:
-        texts.append(f"variant={args.variant}")
-    if args.encoder:
-        texts.append(f"encoder.name={args.encoder}")
-    if args.minutes is not None:
-        texts.append(f"schedule.minutes={args.minutes}")
-    if args.device:
-        texts.append(f"runtime.device={args.device}")
-    if args.supervised_only or args.ratio == 100:
-        texts.append("pseudo_label.enabled=false")
-    alone = "schedule.warm_start=false"  # the seeds share a project, and none may start from another's weights
-    return settings.load(args.config, settings.merge_settings([*texts, *args.set, alone]))
+    return load_settings(args, labeled_only=args.supervised_only or args.ratio == 100)
 
 
 def _benchmark(args: argparse.Namespace, config: Config, out: Path) -> Benchmark:
     from training_core.measuring.accuracy.datasets import find_dataset
+    from training_core.measuring.accuracy.plan import Benchmark
     from training_core.measuring.accuracy.record import DATA
-    from training_core.measuring.accuracy.runner import Benchmark
     from training_core.measuring.accuracy.splits import read_split
     from training_core.measuring.accuracy.tissue import demo_split, draw_dataset
 
@@ -167,36 +133,13 @@ def _benchmark(args: argparse.Namespace, config: Config, out: Path) -> Benchmark
         dataset = find_dataset(args.target, args.data, args.test)
         split, source = read_split(args.target, [item.name for item in dataset.train], args.data, args.ratio)
     supervised = not config.pseudo_label.enabled
-    label = args.label or _label(args, config)
-    command = shlex.join(["python", "-m", "training_core", *args.given])
-    return Benchmark(dataset, split, source, args.ratio, supervised, config, label, command, args.min_object_um2)
-
-
-def _label(args: argparse.Namespace, config: Config) -> str:
-    parts = [config.variant, config.encoder.name, *args.set]
-    if args.config:
-        parts.append(args.config.name)
-    if not config.pseudo_label.enabled and args.ratio < 100:
-        parts.append("labelled images only")
-    return ", ".join(parts)
-
-
-@contextmanager
-def _training() -> Iterator[Callable[[Event], None]]:
-    with ProgressDisplay() as display:
-        yield display.listen
-
-
-def _print_summary(record: dict[str, Any], out: Path) -> None:
-    from training_core.measuring.accuracy.record import FIGURES
-
-    for name, figures in record["summary"].get("sets", {}).items():
-        texts = [f"{key} {figures[key]['mean']:.3f}" + _spread(figures[key]["sd"]) for key in FIGURES if key in figures]
-        print(f"{name} ({figures['n_images']} images, {record['summary']['n_seeds']} seeds): {', '.join(texts)}")
-    for note in record["notes"]:
-        print(f"Note: {note}")
-    print(f"record: {out / 'record.json'}, table: {out / 'record.md'}")
-
-
-def _spread(sd: float | None) -> str:
-    return "" if sd is None else f" ± {sd:.3f}"
+    label = label_of(args, config)
+    if supervised and args.ratio < 100 and not args.label:
+        label += ", labelled images only"
+    annotator = annotator_of(args)
+    if annotator is not None and not args.label:
+        label += f", {annotator.title}"
+    return Benchmark(
+        dataset, split, source, args.ratio, supervised, config, label, command_of(args), args.min_object_um2,
+        annotator=annotator,
+    )  # fmt: skip

@@ -38,17 +38,24 @@ class Dataset:
         Mask value to class id.
     mpp_um
         Pixel size in µm/px of all images; None where each file states its own.
-    object_class
-        The class whose objects are scored one by one; None: no class has objects.
+    object_classes
+        The classes whose objects are scored one by one, and whether a mask's values number them (else they are the
+        connected areas).
+    name
+        Of a user's own data set.
+    judged
+        The classes whose mean Dice is the figure that counts; None: all.
     """
 
     target: str
     classes: tuple[TissueClass, ...]
     mask_values: Mapping[int, int]
     mpp_um: float | None
-    object_class: int | None
+    object_classes: Mapping[int, bool]
     train: tuple[Item, ...]
     test: tuple[Item, ...]
+    name: str = ""
+    judged: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -98,7 +105,7 @@ def find_dataset(target: str, data: Path, test: Path | None = None) -> Dataset:
     check_masks(tested, "a test image")
     gland = 1
     values = {0: 0} | dict.fromkeys(range(1, 256), gland)
-    return Dataset(target, make_classes(("background", "gland")), values, known.mpp_um, gland, train, tested)
+    return Dataset(target, make_classes(("background", "gland")), values, known.mpp_um, {gland: True}, train, tested)
 
 
 def check_masks(items: Sequence[Item], what: str) -> None:

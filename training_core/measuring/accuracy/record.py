@@ -8,6 +8,8 @@ import statistics
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from training_core.base.errors import ConfigError
 from training_core.base.spec_version import FileFormat
 from training_core.io import atomic_write
@@ -23,6 +25,7 @@ LOGS = "logs"
 FIGURES = (
     "mDice",
     "mJaccard",
+    "judged_dice",
     "object_f1",
     "object_dice",
     "object_hausdorff_px",
@@ -109,14 +112,34 @@ def summarize(record: Record) -> dict[str, Any]:
 
 
 def _of_set(scores: list[dict[str, Any]]) -> dict[str, Any]:
-    names = [name for name in FIGURES if all(score[name] is not None for score in scores)]
+    names = [name for name in FIGURES if all(score.get(name) is not None for score in scores)]
     classes = list(scores[0]["per_class"])
     return {
         "n_images": scores[0]["n_images"],
         **{name: _mean_and_sd([score[name] for score in scores]) for name in names},
+        "dice_per_image": _per_image(scores),
+        "dice_pooled_over_seeds": _pooled(scores),
         "dice_by_class": {c: _mean_and_sd([score["per_class"][c]["dice"] for score in scores]) for c in classes},
         "absent_classes": scores[0]["absent_classes"],
     }
+
+
+def _per_image(scores: list[dict[str, Any]]) -> dict[str, dict[str, float | None]]:
+    """Of each class the mean over the images that have it; nothing in a record of an earlier version."""
+    if not all("per_image" in score for score in scores):
+        return {}
+    return {c: _mean_and_sd([score["per_image"][c]["dice"] for score in scores]) for c in scores[0]["per_image"]}
+
+
+def _pooled(scores: list[dict[str, Any]]) -> dict[str, float]:
+    """Of each class the Dice of all seeds' pixels together; nothing in a record of an earlier version."""
+    if not all("confusion" in score for score in scores):
+        return {}
+    names = list(scores[0]["confusion"])
+    each = [[[score["confusion"][t][p] for p in names] for t in names] for score in scores]
+    counts = np.array(each, np.int64).sum(axis=0)
+    sizes = counts.sum(0) + counts.sum(1)
+    return {c: 200 * int(counts[i, i]) / int(sizes[i]) for i, c in enumerate(names) if counts[i].sum()}
 
 
 def _mean_and_sd(values: list[float]) -> dict[str, float | None]:

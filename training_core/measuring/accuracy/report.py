@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from training_core.measuring.accuracy.choices import ARMS
+from training_core.measuring.accuracy.comparison import comparisons, render_comparisons
+from training_core.measuring.accuracy.error_report import render_errors
+from training_core.measuring.accuracy.markdown import figure, table
 from training_core.measuring.accuracy.published import ROWS, SOURCES
 from training_core.measuring.accuracy.record import Record, done
 
@@ -41,11 +45,19 @@ def render(records: Sequence[Record], title: str = "Results") -> str:
         if ours:
             ours.sort(key=lambda record: (record["plan"]["ratio"], not record["plan"]["supervised_only"]))
             parts.append(_data_set(target, name, ours))
+    own = [record for record in records if record["plan"]["target"] not in TITLES]
+    for name in dict.fromkeys(record["plan"]["dataset"]["name"] for record in own):
+        ours = [record for record in own if record["plan"]["dataset"]["name"] == name]
+        ours.sort(key=lambda record: (record["plan"]["fold"] or 0, ARMS.index(record["plan"]["arm"])))
+        parts.append(_data_set("folder", name, ours))
     return "\n".join(parts)
 
 
 def _data_set(target: str, title: str, records: list[Record]) -> str:
     parts = [f"## {title}\n"]
+    compared = comparisons(records)
+    if compared:
+        parts.append(render_comparisons(compared))
     tested = [record for record in records if "test" in record["summary"].get("sets", {})]
     published = any(row.target == target for row in ROWS)
     if tested or published:
@@ -59,8 +71,9 @@ def _data_set(target: str, title: str, records: list[Record]) -> str:
     for name in ("testA", "testB", "validation"):
         if any(name in record["summary"].get("sets", {}) for record in records):
             parts.append(f"### {_set_title(name)}\n\n{_table(None, records, name)}")
-    if len(records[0]["classes"]) > 2:
+    if len(records[0]["classes"]) > 2 or compared:
         parts.append(_class_tables(records))
+    parts.extend(filter(None, [render_errors(records)]))
     parts.append("### Commands\n")
     parts.extend(_details(number, record) for number, record in enumerate(records, 1))
     return "\n".join(parts)
@@ -73,7 +86,9 @@ def _set_title(name: str) -> str:
 
 
 def _table(target: str | None, records: Sequence[Record], name: str) -> str:
-    head = ["labels", "method", *(title for _, title, _ in _COLUMNS), "seeds", "training s", "peak GB"]
+    judged = any("judged_dice" in record["summary"].get("sets", {}).get(name, {}) for record in records)
+    columns = ([("judged_dice", "judged classes Dice %", 2)] if judged else []) + list(_COLUMNS)
+    head = ["labels", "method", *(title for _, title, _ in columns), "seeds", "training s", "peak GB"]
     rows: list[tuple[int, int, list[str]]] = []
     for row in ROWS:
         if row.target == target:
@@ -82,21 +97,34 @@ def _table(target: str | None, records: Sequence[Record], name: str) -> str:
     for number, record in enumerate(records, 1):
         summary, ratio = record["summary"], record["plan"]["ratio"]
         if name in summary.get("sets", {}):
-            figures = [_figure(summary["sets"][name].get(key), digits) for key, _, digits in _COLUMNS]
-            costs = [_figure(summary["training_s"], 0), _figure(summary["peak_memory_gb"], 2)]
-            cells = [f"{ratio} %", f"**{number}. {record['label']}**", *figures, str(summary["n_seeds"]), *costs]
-            rows.append((ratio, number, cells))
-    return _markdown(head, [cells for _, _, cells in sorted(rows, key=lambda row: row[:2])])
+            figures = [figure(summary["sets"][name].get(key), digits) for key, _, digits in columns]
+            costs = [figure(summary["training_s"], 0), figure(summary["peak_memory_gb"], 2)]
+            labels = f"{ratio} %" if ratio is not None else f"{len(record['plan']['split']['labeled'])} images"
+            cells = [labels, f"**{number}. {record['label']}**", *figures, str(summary["n_seeds"]), *costs]
+            rows.append((ratio or 0, number, cells))
+    return table(head, [cells for _, _, cells in sorted(rows, key=lambda row: row[:2])])
 
 
 def _class_tables(records: Sequence[Record]) -> str:
+    pooled = _class_table(records, "dice_by_class")
+    parts = [f"### Dice per class, %\n\nFrom pixel counts pooled over the images.\n\n{pooled}"]
+    if any(
+        figures.get("dice_per_image") for record in records for figures in record["summary"].get("sets", {}).values()
+    ):
+        about = "Mean over the images that have the class, each with its own Dice."
+        parts.append(f"### Dice per class and image, %\n\n{about}\n\n{_class_table(records, 'dice_per_image')}")
+    return "\n".join(parts)
+
+
+def _class_table(records: Sequence[Record], key: str) -> str:
     names = [c["name"] for c in records[0]["classes"]]
     rows = []
     for number, record in enumerate(records, 1):
         for set_name, figures in record["summary"].get("sets", {}).items():
-            dice = [_figure(figures["dice_by_class"].get(name), 2) or "no pixel" for name in names]
-            rows.append([f"{number}. {record['label']}", set_name, *dice])
-    return f"### Dice per class, %\n\n{_markdown(['method', 'images', *names], rows)}"
+            if figures.get(key):
+                dice = [figure(figures[key].get(name), 2) or "no pixel" for name in names]
+                rows.append([f"{number}. {record['label']}", set_name, *dice])
+    return table(["method", "images", *names], rows)
 
 
 def _details(number: int, record: Record) -> str:
@@ -108,6 +136,7 @@ def _details(number: int, record: Record) -> str:
         f"{number}. **{record['label']}**: `{record['command']}`",
         f"   - {sizes}, {len(record['files']['test'])} test images ({record['split_source']})",
     ]
+    lines.extend(_annotated(record))
     if plan["min_object_um2"]:
         lines.append(f"   - predicted objects smaller than {plan['min_object_um2']:g} µm² are not counted")
     entries = done(record)
@@ -119,6 +148,16 @@ def _details(number: int, record: Record) -> str:
     lines.extend(f"   - seed {e['seed']} {e['status']}: {_first_line(e)}" for e in record["seeds"] if e not in entries)
     lines.extend(f"   - {note}" for note in record["notes"])
     return "\n".join(lines) + "\n"
+
+
+def _annotated(record: Record) -> list[str]:
+    annotation = record.get("annotation")
+    if annotation is None or annotation["habit"] is None:
+        return []
+    share = (
+        f"{annotation['habit']}, seed {annotation['seed']}, {100 * annotation['labeled_share']:.2f} % of their pixels"
+    )
+    return [f"   - labelled images painted by a simulated annotator: {share}"]
 
 
 def _first_line(entry: dict[str, Any]) -> str:
@@ -134,15 +173,3 @@ def _where(environment: dict[str, Any]) -> str:
     hardware += f"{machine['processor']}, {machine['cores']} cores, {environment['threads']['torch']} threads"
     libraries = ", ".join(f"{name} {versions[name]}" for name in ("torch", "timm", "numpy"))
     return f"{code}; Python {versions['python']}, {libraries}; {hardware}; {machine['system'].split('-')[0]}"
-
-
-def _figure(value: dict[str, float | None] | None, digits: int) -> str:
-    if value is None:
-        return ""
-    sd = value["sd"]
-    return f"{value['mean']:.{digits}f}" + ("" if sd is None else f" ± {sd:.{digits}f}")
-
-
-def _markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    cells = [[cell.replace("|", "\\|") for cell in row] for row in (head, ["---"] * len(head), *rows)]
-    return "\n".join(f"| {' | '.join(row)} |" for row in cells) + "\n"

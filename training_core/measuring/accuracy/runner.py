@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import re
-import tempfile
 import traceback
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -15,60 +13,18 @@ from typing import Any
 
 from training_core.base.errors import UserError
 from training_core.base.progress import ReportProgress
-from training_core.io import atomic_write, encode_png, read_mask
+from training_core.io import atomic_write
 from training_core.measuring.accuracy import record as records
-from training_core.measuring.accuracy.datasets import Dataset, Item, check_masks
-from training_core.measuring.accuracy.provenance import digest, environment, file_hashes
+from training_core.measuring.accuracy.bench_project import describe_annotation, make_project, read_labels
+from training_core.measuring.accuracy.datasets import check_masks
+from training_core.measuring.accuracy.plan import Benchmark, make_plan
+from training_core.measuring.accuracy.provenance import environment, file_hashes
 from training_core.measuring.accuracy.record import Record
-from training_core.measuring.accuracy.scoring import score_sets
+from training_core.measuring.accuracy.scoring import score_sets, score_unpainted
 from training_core.measuring.accuracy.splits import departure
 from training_core.measuring.accuracy.training import SeedFailed, train_seed
 from training_core.messages.events import Event
 from training_core.prediction.predictor import load_predictor
-from training_core.project import Project
-from training_core.project.importing import map_mask
-from training_core.runs.run_folder import Split
-from training_core.settings.schema import Config
-
-
-@dataclass(frozen=True)
-class Benchmark:
-    """What to run.
-
-    Attributes
-    ----------
-    config
-        The settings of every seed, except the seed itself.
-    command
-        The command line, as the user typed it.
-    """
-
-    dataset: Dataset
-    split: Split
-    split_source: str
-    ratio: int
-    supervised_only: bool
-    config: Config
-    label: str
-    command: str
-    min_object_um2: float = 0.0
-
-    def sets(self) -> dict[str, tuple[Item, ...]]:
-        """What is scored: the test images, GlaS's two parts of them, and the validation images."""
-        test = self.dataset.test
-        parts = {}
-        for part in ("testA", "testB"):
-            members = tuple(item for item in test if re.match(part, item.name, re.IGNORECASE))
-            if members and len(members) < len(test):
-                parts[part] = members
-        val = set(self.split.val)
-        validation = tuple(item for item in self.dataset.train if item.name in val)
-        return {**({"test": test} if test else {}), **parts, "validation": validation}
-
-    def items(self) -> tuple[Item, ...]:
-        """The training images that take part."""
-        names = {*self.split.labeled, *self.split.unlabeled, *self.split.val}
-        return tuple(item for item in self.dataset.train if item.name in names)
 
 
 @dataclass(frozen=True)
@@ -100,10 +56,13 @@ def run_benchmark(bench: Benchmark, seeds: int, out: Path, display: Display, *, 
     """
     check_masks([item for item in bench.items() if item.name in {*bench.split.labeled, *bench.split.val}], "labelled")
     hashes = {"train": file_hashes(bench.items()), "test": file_hashes(bench.dataset.test)}
-    plan = _plan(bench, hashes)
+    plan = make_plan(bench, hashes)
     record = records.open_record(out, plan, overwrite=overwrite) or _new_record(bench, plan, hashes)
     records.write_record(out, record)  # first: it marks the folder as a benchmark's
-    project = _project(bench, out)
+    project = make_project(bench, out / records.PROJECT)
+    if "annotation" not in record:
+        _note_annotation(bench, record, project)
+        records.write_record(out, record)
     atomic_write(out / records.CONFIG, bench.config.model_dump_json(indent=1).encode())
     for seed in range(seeds):
         entry = next((entry for entry in record["seeds"] if entry["seed"] == seed), None)
@@ -134,6 +93,8 @@ def _run_seed(
         predictor = load_predictor(Path(entry["train"]["run"]))
         with display.counting("Scoring") as progress:
             entry["scores"] = score_sets(predictor, bench.dataset, bench.sets(), bench.min_object_um2, progress)
+            if bench.annotator is not None:
+                entry["unpainted"] = score_unpainted(predictor, bench.dataset, read_labels(bench, project), progress)
         entry["status"] = "done"
     except Exception as error:  # recorded and told; the other seeds go on, and the command ends with 1
         told = isinstance(error, UserError | SeedFailed)
@@ -142,21 +103,17 @@ def _run_seed(
     save()
 
 
-def _plan(bench: Benchmark, hashes: dict[str, list[dict[str, str | None]]]) -> dict[str, Any]:
-    """What must be the same for two seeds to belong to one record, as JSON."""
-    return {
-        "target": bench.dataset.target,
-        "ratio": bench.ratio,
-        "supervised_only": bench.supervised_only,
-        "settings": bench.config.model_dump(mode="json", exclude={"seed"}),
-        "split": {key: list(names) for key, names in dataclasses.asdict(bench.split).items()},
-        "data_sha256": {name: digest(files) for name, files in hashes.items()},
-        "min_object_um2": bench.min_object_um2,
-    }
+def _note_annotation(bench: Benchmark, record: Record, project: Path) -> None:
+    """Put what is annotated into the record, with a note where a class cannot be learned from it."""
+    annotation = describe_annotation(bench, read_labels(bench, project))
+    record["annotation"] = annotation
+    missing = [name for name, count in annotation["images_by_class"].items() if not count]
+    if missing:
+        record["notes"].append(f"No labelled image has a pixel of {', '.join(missing)}: it cannot be learned.")
 
 
 def _new_record(bench: Benchmark, plan: dict[str, Any], hashes: dict[str, list[dict[str, str | None]]]) -> Record:
-    notes = [departure(bench.dataset.target, bench.ratio, bench.split)]
+    notes = [departure(bench.dataset.target, bench.ratio, bench.split), *bench.notes]
     if not bench.dataset.test:
         notes.append("There are no test images. The validation images were scored, on which the best checkpoint "
                      "was chosen: do not compare these figures with published ones.")  # fmt: skip
@@ -173,29 +130,3 @@ def _new_record(bench: Benchmark, plan: dict[str, Any], hashes: dict[str, list[d
         "notes": [note for note in notes if note],
         "seeds": [],
     }
-
-
-def _project(bench: Benchmark, out: Path) -> Path:
-    """The project that all seeds train on, made where it is not there yet. Images stay where they are."""
-    path = out / records.PROJECT
-    if path.is_dir():
-        return path
-    needed = {*bench.split.labeled, *bench.split.val}
-    with tempfile.TemporaryDirectory(dir=out) as masks:
-        for item in bench.items():
-            if item.name in needed:
-                assert item.mask is not None  # checked by run_benchmark
-                label = map_mask(item.mask, read_mask(item.mask), bench.dataset.mask_values)
-                atomic_write(Path(masks) / f"{item.name}.png", encode_png(label))
-        Project.create(
-            path,
-            [item.image for item in bench.items()],
-            classes=bench.dataset.classes,
-            masks=Path(masks),
-            labeled=bench.split.labeled,
-            val=bench.split.val,
-            name=bench.dataset.target,
-            reference=True,
-            mpp_um=bench.dataset.mpp_um,
-        )
-    return path

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from training_core.class_maps.tile_result import TileResult
 from training_core.io import read_image, read_mask
 from training_core.io.resolution import file_mpp_um
 from training_core.measuring.accuracy.datasets import Dataset, Item
+from training_core.measuring.accuracy.error_map import ErrorMap, border_distance, stroke_distance
 from training_core.prediction.predictor import Predictor
 from training_core.project.importing import map_mask
 
@@ -52,48 +54,120 @@ def score_sets(
     return {name: score.as_json() for name, score in scores.items()}
 
 
-class _Measured:
-    """One image: truth and prediction in class indices, and what its objects count."""
+def score_unpainted(
+    predictor: Predictor,
+    dataset: Dataset,
+    painted: Mapping[str, ClassIds],
+    progress: ReportProgress | None = None,
+) -> dict[str, Any]:
+    """Errors on the pixels of painted images that nobody painted, by distance to a border and to a stroke.
 
-    def __init__(self, truth: ClassIds, result: TileResult, objects: ObjectCounts, seconds: float) -> None:
+    Parameters
+    ----------
+    painted
+        What was painted on each image, by its name: class ids (H, W), or `UNLABELED`.
+
+    Raises
+    ------
+    ImageError, MaskError
+        A file is damaged, or a mask does not fit its image.
+    """
+    borders, strokes = (ErrorMap(len(predictor.classes)) for _ in range(2))
+    items = [item for item in dataset.train if item.name in painted]
+    for number, item in enumerate(items):
+        if progress is not None:
+            progress(number, len(items), f"Scoring {item.name}")
+        _, truth, result, _, _ = _predict(predictor, dataset, item)
+        covered = painted[item.name] != UNLABELED
+        indices = _indices(predictor)[truth]
+        borders.add(indices, result.prediction, border_distance(truth), ~covered)
+        strokes.add(indices, result.prediction, stroke_distance(covered), ~covered)
+    names = {c.id: c.name for c in dataset.classes}
+    ordered = [names[c.id] for c in predictor.classes]
+    return {
+        "n_images": len(items),
+        "errors_by_border_distance": borders.as_json(ordered),
+        "errors_by_stroke_distance": strokes.as_json(ordered),
+    }
+
+
+class _Measured:
+    """One image: truth and prediction in class indices, its counts, its errors by distance, its objects."""
+
+    def __init__(
+        self, predictor: Predictor, truth: ClassIds, result: TileResult, objects: ObjectCounts, seconds: float
+    ) -> None:
         self.truth, self.result, self.objects, self.seconds = truth, result, objects, seconds
+        self.confusion = Confusion([c.id for c in predictor.classes])
+        self.confusion.add(truth, result.prediction)
+        self.errors = ErrorMap(len(predictor.classes))
+        self.errors.add(truth, result.prediction, border_distance(truth))
 
 
 class _SetScore:
     def __init__(self, predictor: Predictor, dataset: Dataset) -> None:
         self._confusion = Confusion([c.id for c in predictor.classes])
         self._calibration = Calibration()
+        self._errors = ErrorMap(len(predictor.classes))
         self._objects = ObjectCounts()
         self._names = {c.id: c.name for c in dataset.classes}
+        self._judged = dataset.judged
+        self._dice: dict[int, list[float]] = {c.id: [] for c in predictor.classes}  # of each image
         self._n_images = 0
         self._seconds = 0.0
 
     def add(self, image: _Measured) -> None:
-        self._confusion.add(image.truth, image.result.prediction)
+        self._confusion.counts += image.confusion.counts
         self._calibration.add(image.truth, image.result.prediction, image.result.confidence)
+        self._errors += image.errors
         self._objects += image.objects
         self._n_images += 1
         self._seconds += image.seconds
+        scores = image.confusion.scores()
+        for class_id, dice in scores.dice.items() if scores is not None else ():
+            self._dice[class_id].append(dice)
 
     def as_json(self) -> dict[str, Any]:
         scores, objects, names = self._confusion.scores(), self._objects.scores(), self._names
         if scores is None:
             raise MaskError("the masks of a set have no labelled pixel", "masks with classes", "check the masks")
+        judged = [scores.dice[c] for c in self._judged or () if c in scores.dice]
         return {
             "mDice": scores.mdice,
             "mJaccard": scores.mjaccard,
+            "judged_dice": fmean(judged) if judged else None,
             "object_f1": objects.f1 if objects else None,
             "object_dice": objects.dice if objects else None,
             "object_hausdorff_px": objects.hausdorff_px if objects else None,
             "expected_calibration_error": self._calibration.expected_calibration_error(),
             "per_class": {names[c]: {"dice": scores.dice[c], "jaccard": scores.jaccard[c]} for c in scores.dice},
+            "per_image": {
+                names[c]: {"dice": fmean(dice), "n_images": len(dice)} for c, dice in self._dice.items() if dice
+            },
             "absent_classes": [names[c] for c in scores.absent],
+            "confusion": self._confusion.by_name(names),
+            "errors_by_border_distance": self._errors.as_json([names[c] for c in self._confusion.class_ids]),
             "n_images": self._n_images,
             "predicting_s": round(self._seconds, 2),
         }
 
 
 def _measure(predictor: Predictor, dataset: Dataset, item: Item, min_object_um2: float) -> _Measured:
+    mask, truth, result, mpp_um, seconds = _predict(predictor, dataset, item)
+    objects = ObjectCounts()
+    for class_id, numbered in dataset.object_classes.items():
+        predicted = predictor.class_ids[result.prediction] == class_id
+        min_px = min_object_um2 / mpp_um**2 if mpp_um is not None else 0.0
+        of_class = truth == class_id
+        true = true_objects(mask, of_class) if numbered else connected_objects(of_class)
+        objects += compare_objects(true, connected_objects(predicted, min_px))
+    return _Measured(predictor, _indices(predictor)[truth], result, objects, seconds)
+
+
+def _predict(
+    predictor: Predictor, dataset: Dataset, item: Item
+) -> tuple[ClassIds, ClassIds, TileResult, float | None, float]:
+    """The mask as it is, the truth in class ids, the prediction in class indices, pixel size, seconds."""
     assert item.mask is not None  # datasets.check_masks
     image, mask = read_image(item.image), read_mask(item.mask)
     if mask.shape != image.shape[:2]:
@@ -106,14 +180,11 @@ def _measure(predictor: Predictor, dataset: Dataset, item: Item, min_object_um2:
     started = time.monotonic()
     mpp_um = dataset.mpp_um if dataset.mpp_um is not None else file_mpp_um(item.image)
     result = predictor.predict(image, mpp_um)
-    seconds = time.monotonic() - started
+    return mask, truth, result, mpp_um, time.monotonic() - started
+
+
+def _indices(predictor: Predictor) -> ClassIds:
+    """(256,) class id to class index."""
     to_index = np.full(256, UNLABELED, np.uint8)
     to_index[predictor.class_ids] = np.arange(len(predictor.class_ids))
-    objects = ObjectCounts()
-    if dataset.object_class is not None:
-        predicted = predictor.class_ids[result.prediction] == dataset.object_class
-        min_px = min_object_um2 / mpp_um**2 if mpp_um is not None else 0.0
-        objects = compare_objects(
-            true_objects(mask, truth == dataset.object_class), connected_objects(predicted, min_px)
-        )
-    return _Measured(to_index[truth], result, objects, seconds)
+    return to_index

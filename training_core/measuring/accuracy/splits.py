@@ -37,21 +37,21 @@ def read_split(target: str, names: Sequence[str], data: Path, ratio: int) -> tup
         if target == "crag":
             return _draw(names, ratio)
         raise _missing(target, folder, ratio)
-    val = _read(val_list, names)
+    val = read_list(val_list, names)
     if ratio == 100:
         labeled = tuple(name for name in names if name not in set(val))
         return Split(labeled, (), val), f"validation images from {val_list.name}, all others labelled"
-    labeled = _read(labeled_list, names)
+    labeled = read_list(labeled_list, names)
     unlabeled_list = folder / f"{target}_{ratio}_unlabeled.txt"
     others = tuple(name for name in names if name not in {*val, *labeled})
-    split = Split(labeled, _read(unlabeled_list, names) if unlabeled_list.is_file() else others, val)
-    _check_apart(split, folder)
+    split = Split(labeled, read_list(unlabeled_list, names) if unlabeled_list.is_file() else others, val)
+    check_apart([*split.labeled, *split.unlabeled, *split.val], folder)
     return split, f"lists {target}_{ratio}_*.txt"
 
 
-def departure(target: str, ratio: int, split: Split) -> str | None:
+def departure(target: str, ratio: int | None, split: Split) -> str | None:
     """A sentence where the split has other sizes than the published one."""
-    published = SPLITS.get((target, ratio))
+    published = SPLITS.get((target, ratio)) if ratio is not None else None
     sizes = (len(split.labeled), len(split.unlabeled), len(split.val))
     if published is None or sizes == published:
         return None
@@ -82,7 +82,14 @@ def _first_existing(paths: Iterable[Path]) -> Path | None:
     return next((path for path in paths if path.is_file()), None)
 
 
-def _read(path: Path, names: Sequence[str]) -> tuple[str, ...]:
+def read_list(path: Path, names: Sequence[str]) -> tuple[str, ...]:
+    """The names in a list, each of which must be one of `names`.
+
+    Raises
+    ------
+    ProjectError
+        The file cannot be read, or has an unknown name.
+    """
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -92,8 +99,14 @@ def _read(path: Path, names: Sequence[str]) -> tuple[str, ...]:
     return resolve_names([line.strip() for line in lines if line.strip()], names, f"the list {path}")
 
 
-def _check_apart(split: Split, folder: Path) -> None:
-    names = [*split.labeled, *split.unlabeled, *split.val]
+def check_apart(names: Sequence[str], folder: Path) -> None:
+    """Refuse an image that is in two lists.
+
+    Raises
+    ------
+    ProjectError
+        Names the first one.
+    """
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         given = f"the lists in {folder} have {twice[0]} in two of them"

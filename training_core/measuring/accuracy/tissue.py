@@ -42,7 +42,7 @@ def draw_dataset(folder: Path, progress: ReportProgress | None = None) -> Datase
     train, test = (
         tuple(item for item in items if item.name.startswith("test") == testing) for testing in (False, True)
     )
-    return Dataset("demo", classes, values, None, None, train, test)
+    return Dataset("demo", classes, values, None, {}, train, test)
 
 
 def demo_split(ratio: int) -> tuple[Split, str]:
