@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -151,6 +152,9 @@ def test_provenance(first: dict[str, Any], data: Path) -> None:
     assert {"torch", "timm", "numpy", "scipy", "napari-unisemalign"} <= set(seed["environment"]["versions"])
     assert seed["environment"]["machine"]["processor"]
     assert seed["environment"]["threads"]["OMP_NUM_THREADS"] == "1"
+    git = ["git", "-C", str(DOCS.parent), "rev-parse", "HEAD"]
+    commit = subprocess.run(git, capture_output=True, text=True, check=True).stdout.strip()
+    assert seed["environment"]["git"]["commit"] == commit
     assert [entry["name"] for entry in first["files"]["train"]] == names_of(6)
     assert all(len(entry["mask_sha256"]) == 64 for entry in first["files"]["test"])
     assert first["command"].startswith("python -m training_core benchmark glas --data ")

@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import training_core
 from training_core.measuring.accuracy.datasets import Item
 from training_core.project.creation import file_sha256
 from training_core.runs.run_folder import machine, versions
@@ -46,7 +47,7 @@ def digest(hashes: Sequence[dict[str, str | None]]) -> str:
 
 def _git() -> dict[str, Any] | None:
     """Commit of the repository that this package lies in; None for an installed package."""
-    package = Path(__file__).resolve().parents[1]
+    package = Path(training_core.__file__).resolve().parent
     git = shutil.which("git")
     if git is None or not (package.parent / ".git").exists():
         return None
