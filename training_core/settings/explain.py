@@ -12,8 +12,9 @@ from training_core.base.errors import ConfigError
 
 
 def explain(error: ValidationError, model: type[BaseModel], source: str) -> ConfigError:
-    """The first fault of `source`, which should have been a `model`."""
-    first = error.errors()[0]
+    """The first fault of `source`, which should have been a `model`; an unknown key first, as it may be a missing one."""
+    faults = error.errors()
+    first = next((fault for fault in faults if fault["type"] == "extra_forbidden"), faults[0])
     location = first["loc"]
     key = ".".join(str(part) for part in location)
     if first["type"] == "extra_forbidden":

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from jsonschema import Draft202012Validator
 
 from training_core.cli.main import main
@@ -24,6 +25,7 @@ from training_core.project.settings import write_settings
 from training_core.settings.schema import Config
 from training_core.training.run import Request, train
 
+DATASET = Path(__file__).parents[3] / "docs" / "how-to" / "benchmark-your-data.md"
 ARCHITECTURE = Path(__file__).parents[3] / "docs" / "architecture.md"
 
 
@@ -203,6 +205,7 @@ def contents(whole: Whole) -> dict[str, list[Any]]:
     commands = [Show(tile="tile_01"), Pause(), Resume(), Stop()]
     return {
         **{kind: [json.loads(path.read_bytes()) for path in paths] for kind, paths in files.items()},
+        "dataset": [yaml.safe_load(DATASET.read_text(encoding="utf-8").partition("```yaml\n")[2].partition("```")[0])],
         **{kind: [json.loads(line) for line in path.read_bytes().splitlines()] for kind, path in lines.items()},
         "command": [json.loads(command.model_dump_json()) for command in commands],
     }

@@ -113,6 +113,11 @@ def _pick(groups: Groups, count: int, what: str, notes: list[str]) -> tuple[tupl
             picked.extend(group)
         else:
             others.append(group)
+    if count and not picked:
+        given = f"draw asks for {count} {what} images, and every group of images has more"
+        raise ConfigError(
+            given, "counts that whole groups fit into", "raise the counts of draw, or choose a finer group"
+        )
     if len(picked) < count:
         notes.append(f"The draw has {len(picked)} {what} images rather than {count}, because groups stay together.")
     return tuple(picked), others
