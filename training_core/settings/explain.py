@@ -12,7 +12,7 @@ from training_core.base.errors import ConfigError
 
 
 def explain(error: ValidationError, model: type[BaseModel], source: str) -> ConfigError:
-    """The first fault of `source`, which should have been a `model`; an unknown key first, as it may be a missing one."""
+    """The first fault of `source`, which should have been a `model`; an unknown key first: it may be a missing one."""
     faults = error.errors()
     first = next((fault for fault in faults if fault["type"] == "extra_forbidden"), faults[0])
     location = first["loc"]

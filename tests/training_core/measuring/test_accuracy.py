@@ -14,15 +14,19 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from training_core.base.arrays import UNLABELED
 from training_core.base.errors import ConfigError, ImageError, MaskError, ProjectError
 from training_core.cli.main import main
+from training_core.io import read_mask
 from training_core.io.resolution import file_mpp_um
 from training_core.measuring.accuracy import tissue
+from training_core.measuring.accuracy.annotators import Annotator
 from training_core.measuring.accuracy.datasets import find_dataset
 from training_core.measuring.accuracy.published import ROWS
 from training_core.measuring.accuracy.record import read_record
 from training_core.measuring.accuracy.report import render
 from training_core.measuring.accuracy.splits import departure, read_split
+from training_core.project import Project
 
 Pixels = NDArray[np.uint8]
 SMALL = {
@@ -213,6 +217,26 @@ def test_a_seed_that_fails_costs_the_others_nothing(second: dict[str, Any], comm
     assert record["summary"] == second["summary"]
 
 
+def test_only_what_an_annotator_paints_is_trained_on(command: list[str], data: Path, tmp_path: Path) -> None:
+    """As the project and the record say it; the training itself is refused, for it has no 50 tiles."""
+    out = tmp_path / "out"
+    more = ["--strokes", "dots", "--strokes-seed", "2", "--seeds", "1", "--set", "data.min_labeled_tiles=50"]
+    assert main([*command[:-1], str(out), *more]) == 1
+    record = read_record(out / "record.json")
+    assert record["plan"]["strokes"] == {"habit": "dots", "seed": 2}
+    masks = {name: (read_mask(data / "masks" / f"{name}.png") > 0).astype(np.uint8) for name in SPLIT["labeled"]}
+    expected = Annotator("dots", 2).paint(masks)
+    project = Project.open(out / "project")
+    for name, painted in expected.items():
+        assert np.array_equal(project.label(name), painted)
+    for name in SPLIT["val"]:
+        assert (project.label(name) != UNLABELED).all()
+    share = np.mean([painted != UNLABELED for painted in expected.values()])
+    assert 0.01 < share < 0.5
+    assert record["annotation"]["labeled_share"] == pytest.approx(share)
+    assert f"dots, seed 2, {100 * share:.2f} % of their pixels" in (out / "record.md").read_text()
+
+
 def test_another_plan_does_not_touch_the_record(
     second: dict[str, Any], command: list[str], data: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -303,7 +327,9 @@ def test_report_of_several_records(second: dict[str, Any], command: list[str], t
     assert text.index("**1. the floor**") < text.index(f"**2. {second['label']}**") < text.index("| 20 % |")
     assert "`python -m floor`" in text
     assert second["command"] in text
-    assert len({line.count("|") for line in lines}) == 1  # every row has every column
+    tables = [part.splitlines() for part in text.split("\n\n") if part.startswith("|")]
+    assert sum(map(len, tables)) == len(lines)
+    assert all(len({line.count("|") for line in table}) == 1 for table in tables)  # every row has every column
 
 
 def test_every_published_row_is_in_the_report(second: dict[str, Any]) -> None:

@@ -81,6 +81,8 @@ def _split(names: Sequence[str], described: DatasetFile, base: Path, fold: int |
     if described.lists is not None and fold is None:
         return _listed(names, described.lists, base)
     assert draw is not None  # read_dataset_file
+    if fold is None and described.test_images is not None:  # folds are for when those are not there
+        draw = draw.model_copy(update={"folds": None})
     return draw_split(names, draw, fold)
 
 
