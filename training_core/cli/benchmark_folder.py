@@ -49,7 +49,7 @@ def add_target(targets: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
              "or without --data to the file",
     )  # fmt: skip
     parser.add_argument(
-        "--arms", nargs="+", choices=ARMS, default=list(ARMS), metavar="ARM",
+        "--arms", nargs="+", choices=ARMS, metavar="ARM",
         help="which to train (default: all three): labels (labels alone), unlabelled (with the unlabelled images), "
              "all (all images labelled, with their full masks)",
     )  # fmt: skip
@@ -88,7 +88,7 @@ def _benchmarks(args: argparse.Namespace) -> tuple[dict[Arm, Benchmark], Path]:
     """The benchmark of each arm, and the folder for their records."""
     if args.data is None and args.dataset is None:
         raise ConfigError("neither --data nor --dataset", "the folder of a data set", "--data DIR")
-    configs = {arm: load_settings(args, labeled_only=arm != "unlabelled") for arm in ARMS if arm in args.arms}
+    configs = {arm: load_settings(args, labeled_only=arm != "unlabelled") for arm in ARMS if arm in (args.arms or ARMS)}
     from training_core.measuring.accuracy.arms import arm_benchmarks
     from training_core.measuring.accuracy.dataset_file import read_dataset_file
     from training_core.measuring.accuracy.folder import folder_dataset
