@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,6 +48,20 @@ class Confusion:
         pairs = truth[counted].astype(np.int64) * n + prediction[counted]
         self.counts += np.bincount(pairs, minlength=n * n).reshape(n, n)
 
+    def by_name(self, names: Mapping[int, str]) -> dict[str, dict[str, int]]:
+        """The counts by class name, for a result: of each true class the pixels by predicted class.
+
+        Parameters
+        ----------
+        names
+            By class id.
+        """
+        called = [names[c] for c in self.class_ids]
+        return {
+            true: {predicted: int(count) for predicted, count in zip(called, row, strict=True)}
+            for true, row in zip(called, self.counts, strict=True)
+        }
+
     def scores(self) -> Scores | None:
         """None when no pixel was counted."""
         true, predicted, both = self.counts.sum(1), self.counts.sum(0), np.diag(self.counts)
@@ -64,6 +78,15 @@ class Confusion:
             jaccard={c: float(v) for c, v in jaccard.items()},
             absent=absent,
         )
+
+
+def percent_of_truth(by_name: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, float]]:
+    """Of each true class the percentage by predicted class; nothing for a class without a true pixel."""
+    totals = {true: sum(row.values()) for true, row in by_name.items()}
+    return {
+        true: {predicted: 100 * count / totals[true] for predicted, count in row.items()} if totals[true] else {}
+        for true, row in by_name.items()
+    }
 
 
 class Calibration:

@@ -102,8 +102,7 @@ def summarize(record: Record) -> dict[str, Any]:
         return {}
     sets = {name: _of_set([entry["scores"][name] for entry in entries]) for name in entries[0]["scores"]}
     costs = {
-        name: _mean_and_sd([entry["train"][key] * factor for entry in entries])
-        for name, (key, factor) in _COSTS.items()
+        name: mean_and_sd([entry["train"][key] * factor for entry in entries]) for name, (key, factor) in _COSTS.items()
     }
     return {"n_seeds": len(entries), **costs, "sets": sets}
 
@@ -113,11 +112,12 @@ def _of_set(scores: list[dict[str, Any]]) -> dict[str, Any]:
     classes = list(scores[0]["per_class"])
     return {
         "n_images": scores[0]["n_images"],
-        **{name: _mean_and_sd([score[name] for score in scores]) for name in names},
-        "dice_by_class": {c: _mean_and_sd([score["per_class"][c]["dice"] for score in scores]) for c in classes},
+        **{name: mean_and_sd([score[name] for score in scores]) for name in names},
+        "dice_by_class": {c: mean_and_sd([score["per_class"][c]["dice"] for score in scores]) for c in classes},
         "absent_classes": scores[0]["absent_classes"],
     }
 
 
-def _mean_and_sd(values: list[float]) -> dict[str, float | None]:
+def mean_and_sd(values: list[float]) -> dict[str, float | None]:
+    """Mean and sample standard deviation; None for one value."""
     return {"mean": statistics.fmean(values), "sd": statistics.stdev(values) if len(values) > 1 else None}

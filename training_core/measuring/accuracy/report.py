@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from training_core.class_maps.pixel_scores import percent_of_truth
 from training_core.measuring.accuracy.published import ROWS, SOURCES
-from training_core.measuring.accuracy.record import Record, done
+from training_core.measuring.accuracy.record import Record, done, mean_and_sd
 
 TITLES = {"glas": "GlaS", "crag": "CRAG", "demo": "Synthetic tissue"}
 _COLUMNS = (
@@ -61,9 +62,10 @@ def _data_set(target: str, title: str, records: list[Record]) -> str:
             parts.append(f"### {_set_title(name)}\n\n{_table(None, records, name)}")
     if len(records[0]["classes"]) > 2:
         parts.append(_class_tables(records))
+    parts.append(_confusion_tables(records))
     parts.append("### Commands\n")
     parts.extend(_details(number, record) for number, record in enumerate(records, 1))
-    return "\n".join(parts)
+    return "\n".join(part for part in parts if part)
 
 
 def _set_title(name: str) -> str:
@@ -99,6 +101,42 @@ def _class_tables(records: Sequence[Record]) -> str:
     return f"### Dice per class, %\n\n{_markdown(['method', 'images', *names], rows)}"
 
 
+def _confusion_tables(records: Sequence[Record]) -> str:
+    """Which class is predicted as which, on the test images or, without any, on the validation images."""
+    names = [c["name"] for c in records[0]["classes"]]
+    rows: list[list[str]] = []
+    without: list[str] = []
+    for number, record in enumerate(records, 1):
+        if (entries := done(record)) and all("confusion" in entry["scores"][_main_set(entry)] for entry in entries):
+            rows.extend([f"{number}. {record['label']}", *cells] for cells in _confusion_rows(entries, names))
+        elif entries:
+            without.append(f"{number}. {record['label']}")
+    if not rows:
+        return ""
+    head = ["method", "images", "mask", *(f"predicted {name}" for name in names)]
+    left_out = f"\nScored by an earlier version, which counted none: {'; '.join(without)}.\n" if without else ""
+    title = "### Confusion matrix, % of the pixels that the masks give each class"
+    return f"{title}\n\n{_markdown(head, rows)}{left_out}"
+
+
+def _confusion_rows(entries: Sequence[dict[str, Any]], names: Sequence[str]) -> list[list[str]]:
+    """The rows of one record: the set of images, the class of the mask, a figure per predicted class."""
+    which = _main_set(entries[0])
+    seeds = [percent_of_truth(entry["scores"][which]["confusion"]) for entry in entries]
+    rows = []
+    for true in names:
+        figures = ["no pixel"] * len(names)
+        if seeds[0].get(true):  # the masks are the same for every seed
+            figures = [_figure(mean_and_sd([shares[true][predicted] for shares in seeds]), 2) for predicted in names]
+        rows.append([which, true, *figures])
+    return rows
+
+
+def _main_set(entry: dict[str, Any]) -> str:
+    """The set of images whose figures stand for a seed."""
+    return "test" if "test" in entry["scores"] else "validation"
+
+
 def _details(number: int, record: Record) -> str:
     plan, split = record["plan"], record["plan"]["split"]
     sizes = f"{len(split['labeled'])} labelled, {len(split['unlabeled'])} unlabelled, {len(split['val'])} validation"
@@ -112,7 +150,7 @@ def _details(number: int, record: Record) -> str:
         lines.append(f"   - predicted objects smaller than {plan['min_object_um2']:g} µm² are not counted")
     entries = done(record)
     if entries:
-        best = "test" if "test" in entries[0]["scores"] else "validation"
+        best = _main_set(entries[0])
         each = ", ".join(f"{entry['seed']}: {entry['scores'][best]['mDice']:.2f}" for entry in entries)
         lines.append(f"   - mDice on the {best} images by seed: {each}")
         lines.extend(f"   - {line}" for line in dict.fromkeys(_where(entry["environment"]) for entry in entries))

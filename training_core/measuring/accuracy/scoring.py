@@ -88,6 +88,7 @@ class _SetScore:
             "expected_calibration_error": self._calibration.expected_calibration_error(),
             "per_class": {names[c]: {"dice": scores.dice[c], "jaccard": scores.jaccard[c]} for c in scores.dice},
             "absent_classes": [names[c] for c in scores.absent],
+            "confusion": self._confusion.by_name(names),
             "n_images": self._n_images,
             "predicting_s": round(self._seconds, 2),
         }
