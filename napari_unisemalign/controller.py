@@ -12,6 +12,7 @@ from napari_unisemalign.controllers.chart import ChartController
 from napari_unisemalign.controllers.class_removal import ClassRemovalController
 from napari_unisemalign.controllers.classes import ClassesController
 from napari_unisemalign.controllers.closing import ClosingController
+from napari_unisemalign.controllers.confusion import ConfusionController
 from napari_unisemalign.controllers.context import Context
 from napari_unisemalign.controllers.correction import CorrectionController
 from napari_unisemalign.controllers.drops import DropsController
@@ -76,6 +77,7 @@ class Controller:
         self.correction = CorrectionController(self.context, self.labels, self.tiles, self.overlays, self.undo)
         self.training = TrainingController(self.context, self.labels)
         self.chart = ChartController(self.context)
+        self.confusion = ConfusionController(self.context, self.tiles, self.overlays)
         self.settings = SettingsController(self.context)
         self.run_controls = RunControls(self.context, self.labels, self.training)
         self.live = LiveController(self.context, self.labels)

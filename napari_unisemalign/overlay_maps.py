@@ -5,6 +5,7 @@ All maps are (H, W) uint8: class ids with 255 where nothing is said, or confiden
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -18,10 +19,27 @@ from training_core.project import UNLABELED, Project, TissueClass
 
 
 class Comparison(StrEnum):
-    """What the fourth overlay shows."""
+    """What the fourth overlay shows; CONFUSION: one cell of the confusion matrix."""
 
     DISAGREEMENT = "disagreement"
     CHANGES = "changes"
+    CONFUSION = "confusion"
+
+
+@dataclass(frozen=True)
+class Confused:
+    """One cell of the confusion matrix, by class ids: what is annotated as `truth` and predicted as `predicted`."""
+
+    truth: int
+    predicted: int
+    counted: Mapping[str, int]
+    """The pixels on each tile when the training ended."""
+
+    def title(self, classes: Sequence[TissueClass]) -> str:
+        """Such as "lumen predicted as stroma"."""
+        names = {each.id: each.name for each in classes}
+        words = tr("{truth} predicted as {predicted}")
+        return words.format(truth=names.get(self.truth, ""), predicted=names.get(self.predicted, ""))
 
 
 @dataclass(frozen=True)
@@ -76,11 +94,17 @@ def _former(project: Project, tile: str, run_id: str, shape: tuple[int, ...]) ->
 
 
 def compose(
-    maps: Maps, label: U8 | None, below: float, comparison: Comparison, classes: tuple[TissueClass, ...]
+    maps: Maps,
+    label: U8 | None,
+    below: float,
+    comparison: Comparison,
+    classes: tuple[TissueClass, ...],
+    confused: tuple[Confused, str] | None = None,
 ) -> Picture:
     """Leave open what is less sure than `below` (0 to 1), and mark what differs.
 
     label: (H, W) class ids of the tile's label as it is on screen; None or of another size: nothing to compare with.
+    confused: what `Comparison.CONFUSION` marks, and the name of the tile.
     """
     unsure = maps.confidence < round(255 * below)
     prediction, pseudo_label = maps.prediction.copy(), maps.pseudo_label.copy()
@@ -88,11 +112,12 @@ def compose(
     pseudo_label[unsure] = UNLABELED
     if label is not None and label.shape != prediction.shape:
         label = None
-    marked, words = (
-        _disagreement(prediction, label, classes)
-        if comparison is Comparison.DISAGREEMENT
-        else _changes(maps.prediction, maps.former, classes)
-    )
+    if comparison is Comparison.CHANGES:
+        marked, words = _changes(maps.prediction, maps.former, classes)
+    elif comparison is Comparison.CONFUSION and confused is not None:
+        marked, words = _confusion(maps.prediction, label, *confused, classes)
+    else:
+        marked, words = _disagreement(prediction, label, classes)
     if below > 0:
         share = tr("{percent} of the pixels are left open.").format(percent=_percent(unsure.mean()))
         words = f"{words} {share}"
@@ -113,6 +138,23 @@ def _disagreement(prediction: U8, label: U8 | None, classes: tuple[TissueClass, 
     words = tr("The prediction differs from {count} of {total} labelled pixels ({percent}){most}.")
     most = _most_often(label[differs], prediction[differs], classes, tr(", most often {new} where you labelled {old}"))
     return differs, words.format(count=f"{count:,}", total=f"{total:,}", percent=_percent(count / total), most=most)
+
+
+def _confusion(
+    prediction: U8, label: U8 | None, confused: Confused, tile: str, classes: tuple[TissueClass, ...]
+) -> tuple[Mask, str]:
+    """Where one class is annotated and a certain other one predicted, at whatever confidence, as the matrix counts."""
+    differs = np.zeros(prediction.shape, bool)
+    if label is not None:
+        differs = (label == confused.truth) & (prediction == confused.predicted)
+    count, counted = int(np.count_nonzero(differs)), confused.counted.get(tile, 0)
+    words = tr("Marked on {tile}: {title}, {count} px.")
+    if count != counted:
+        words = tr(
+            "Marked on {tile}: {title}, {count} px. When the training ended it was {counted} px: the annotation or the "
+            "prediction has changed since."
+        )
+    return differs, words.format(tile=tile, title=confused.title(classes), count=f"{count:,}", counted=f"{counted:,}")
 
 
 def _changes(prediction: U8, former: U8 | None, classes: tuple[TissueClass, ...]) -> tuple[Mask, str]:

@@ -28,8 +28,9 @@ from napari_unisemalign.layers import (
     U8,
 )
 from napari_unisemalign.notify import guarded
-from napari_unisemalign.overlay_maps import Maps, Picture, compose, read_maps
+from napari_unisemalign.overlay_maps import Comparison, Confused, Maps, Picture, compose, read_maps
 from training_core.base.errors import UserError
+from training_core.base.i18n import tr
 
 SLIDER_MS = 30
 """A drag of the slider is answered this often."""
@@ -52,6 +53,9 @@ class OverlaysController:
         self._work: Callable[[], tuple[Maps, Picture]] | None = None
         """What the thread does now, and what `settle` would do itself."""
         self._maps: Maps | None = None
+        self._confused: Confused | None = None
+        """What is marked of the confusion matrix; None: nothing."""
+        self._marked_words = ""
         self._turns: list[Callable[[], None]] = []
         self._turn_timer = self._timer(context, self._take_turn)
         self._slider_timer = self._timer(context, self._compose)
@@ -95,6 +99,27 @@ class OverlaysController:
     def shown_pseudo_label(self, tile: str) -> U8 | None:
         """The same of the fused pseudo-label."""
         return self._shown(tile, PSEUDO_LABEL)
+
+    def mark_confusion(self, confused: Confused | None) -> None:
+        """Mark a cell of the confusion matrix on this tile and those that follow, until something else is chosen."""
+        if confused is None and self._confused is None:
+            return
+        self._confused = confused
+        self._view.set_confusion(confused.title(self._session.classes()) if confused is not None else "")
+        if confused is not None:
+            self._view.set_overlay(COMPARISON, True, OPACITY[COMPARISON])
+            self._set_visible(COMPARISON, True)
+        self._compose()
+
+    def confusion_words(self) -> str:
+        """What is marked of the confusion matrix on the tile on screen, or why nothing is."""
+        if self._confused is None or self._session.tile is None:
+            return ""
+        if self._session.overlays(self._session.tile) is None:
+            return tr("Nothing is marked: this tile has no prediction, or it was rejected.")
+        if self._view.comparison is not Comparison.CONFUSION or not self._view.switches[COMPARISON].isChecked():
+            return ""
+        return self._marked_words
 
     @property
     def pending(self) -> bool:
@@ -158,12 +183,13 @@ class OverlaysController:
     def _request(self, read: Callable[[], Maps]) -> None:
         label, classes = self._layers.label(), self._session.classes()
         below, comparison = self._view.below, self._view.comparison
+        confused = (self._confused, self._session.tile or "") if self._confused is not None else None
         self._number += 1
         number = self._number
 
         def work() -> tuple[Maps, Picture]:
             maps = read()
-            return maps, compose(maps, label, below, comparison, classes)
+            return maps, compose(maps, label, below, comparison, classes, confused)
 
         def done(answer: tuple[Maps, Picture]) -> None:
             if number == self._number:
@@ -187,6 +213,7 @@ class OverlaysController:
     def _show(self, maps: Maps, picture: Picture) -> None:
         self._clear_timer.stop()
         self._maps = maps
+        self._marked_words = picture.words
         self._view.set_words(picture.words)
         values = (
             (PREDICTION, picture.prediction),

@@ -164,6 +164,19 @@ class OverlaysView(QWidget):
         """The confidence, 0 to 1, below which pixels are left open."""
         return self.below_slider.value() / 100
 
+    def set_confusion(self, words: str) -> None:
+        """Offer to mark a cell of the confusion matrix, and choose that; no words: take the offer away."""
+        combo = self.comparison_combo
+        place = combo.findData(Comparison.CONFUSION)
+        if place >= 0:
+            combo.removeItem(place)
+        if words:
+            widest = max(combo.fontMetrics().horizontalAdvance(combo.itemText(row)) for row in range(combo.count()))
+            short = combo.fontMetrics().elidedText(words, Qt.TextElideMode.ElideMiddle, widest)
+            combo.addItem(short, Comparison.CONFUSION)  # a longer one would widen the whole panel
+            combo.setItemData(combo.count() - 1, words, Qt.ItemDataRole.ToolTipRole)
+            combo.setCurrentIndex(combo.count() - 1)
+
     def set_overlay(self, role: str, visible: bool, opacity: float) -> None:
         """Show how a layer is shown, without telling anybody."""
         self._setting = True

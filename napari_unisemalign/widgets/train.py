@@ -7,6 +7,7 @@ from qtpy.QtWidgets import QCheckBox, QProgressBar, QPushButton, QWidget
 
 from napari_unisemalign.widgets.chart import duration
 from napari_unisemalign.widgets.common import Hint, body_layout, caption, primary, row, set_available
+from napari_unisemalign.widgets.confusion import ConfusionView
 from napari_unisemalign.widgets.settings_form import SettingsForm
 from napari_unisemalign.widgets.train_controls import TrainControls
 from napari_unisemalign.widgets.train_time import TrainTime
@@ -20,7 +21,7 @@ LIVE_TIP = tr(
 
 
 class TrainView(QWidget):
-    """How long, start and stop, progress and time left, the chart."""
+    """How long, start and stop, progress and time left, the chart, the confusion matrix."""
 
     start_clicked = Signal()
     stop_clicked = Signal()
@@ -47,6 +48,7 @@ class TrainView(QWidget):
         self.time_left = caption("", self)
         self.status = Hint("", self)
         self.chart = TrainingChart(self)
+        self.confusion = ConfusionView(self)
         self.advanced = SettingsForm(self)
         layout = body_layout(self)
         layout.addWidget(self.time)
@@ -58,6 +60,7 @@ class TrainView(QWidget):
         layout.addWidget(self.time_left)
         layout.addWidget(self.status)
         layout.addWidget(self.chart)
+        layout.addWidget(self.confusion)
         layout.addWidget(self.advanced)
         self.start_button.clicked.connect(lambda: self.start_clicked.emit())
         self.stop_button.clicked.connect(lambda: self.stop_clicked.emit())

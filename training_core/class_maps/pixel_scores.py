@@ -80,6 +80,15 @@ class Confusion:
         )
 
 
+def percent_of_truth(by_name: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, float]]:
+    """Of each true class the percentage by predicted class; nothing for a class without a true pixel."""
+    totals = {true: sum(row.values()) for true, row in by_name.items()}
+    return {
+        true: {predicted: 100 * count / totals[true] for predicted, count in row.items()} if totals[true] else {}
+        for true, row in by_name.items()
+    }
+
+
 class Calibration:
     """How well confidences tell the share of right pixels: counts in equal-width bins, summed over images.
 

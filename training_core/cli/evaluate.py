@@ -13,6 +13,7 @@ from training_core.base.arrays import UNLABELED
 from training_core.base.errors import ConfigError, MaskError
 from training_core.class_maps.pixel_scores import Confusion
 from training_core.cli._arguments import print_result, write_json
+from training_core.cli._confusion_table import print_confusion
 from training_core.io import read_image, read_mask
 from training_core.io.resolution import file_mpp_um
 from training_core.project import TissueClass
@@ -28,7 +29,7 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
         help="score a run against masks",
         description="Predicts every image that has a mask and compares the two. Dice and Jaccard are in %, "
         "computed from pixel counts pooled over all images and averaged over the classes in the "
-        "masks, background included.",
+        "masks, background included. The confusion matrix says which classes are mistaken for which.",
     )
     parser.add_argument("run_folder", type=Path, metavar="RUN", help="run folder, in PROJECT/runs")
     parser.add_argument(
@@ -83,7 +84,8 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         write_json(result, args.json)
     if args.json != "-":
-        print_result(result)
+        print_result({key: value for key, value in result.items() if key != "confusion"})
+        print_confusion(result["confusion"])
     return 0
 
 
@@ -119,6 +121,7 @@ def _result(confusion: Confusion, classes: Sequence[TissueClass], n_images: int,
         "mJaccard": scores.mjaccard,
         "per_class": {names[c]: {"dice": scores.dice[c], "jaccard": scores.jaccard[c]} for c in scores.dice},
         "absent_classes": [names[c] for c in scores.absent],
+        "confusion": confusion.by_name(names),
         "n_images": n_images,
         "seconds": round(seconds, 2),
     }

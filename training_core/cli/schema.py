@@ -18,8 +18,8 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
         "schema",
         help="write JSON Schemas of all files, for other programs",
         description="Writes one JSON Schema (draft 2020-12) per kind of file into DIR: settings, project.json, the "
-        "history of a label, rounds, events, commands, provenance and summary of a run, classes.json and "
-        "dataset.yaml.",
+        "history of a label, rounds, events, commands, provenance, summary and confusion matrix of a run, "
+        "classes.json and dataset.yaml.",
     )
     parser.add_argument("folder", type=Path, metavar="DIR", help="the folder to write to; made if it is not there")
     parser.set_defaults(run=run)
@@ -38,6 +38,7 @@ def schemas() -> dict[str, dict[str, Any]]:
     """The schema of each kind of file, by name; of JSON Lines files, of one line."""
     from pydantic import TypeAdapter
 
+    from training_core.class_maps.confusion_file import RunConfusion
     from training_core.export.legend import Legend
     from training_core.measuring.accuracy.dataset_file import DatasetFile
     from training_core.messages.events import Command, Event
@@ -57,6 +58,7 @@ def schemas() -> dict[str, dict[str, Any]]:
         "command": (Command, "one line of the input of train --events - and live"),
         "run_provenance": (Provenance, "provenance.json of a run"),
         "run_summary": (RunSummary, "summary.json of a run, and what train --json writes"),
+        "run_confusion": (RunConfusion, "confusion.json of a run"),
         "run_tile": (TileSummary, "one line of a run's tiles.jsonl"),
         "dataset": (DatasetFile, "dataset.yaml of benchmark folder"),
         "export_legend": (Legend, "classes.json beside exported and predicted masks"),

@@ -6,13 +6,17 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+
 from training_core.base.i18n import tr
+from training_core.class_maps.confusion_file import run_confusion, write_confusion
+from training_core.class_maps.pixel_scores import Confusion
 from training_core.compute import processes as distributed
 from training_core.compute.device import peak_gpu_bytes
 from training_core.io import atomic_write, read_mask
 from training_core.messages.events import RunFinished, Status, Warned
 from training_core.project.summaries import TileSummary, add_summary, summarize
-from training_core.runs.run_folder import peak_rss_bytes
+from training_core.runs.run_folder import peak_rss_bytes, read_run
 from training_core.runs.run_records import RunSummary, ValidationScores
 from training_core.training.time_left import share_done
 
@@ -40,7 +44,7 @@ def finish(trainer: Trainer, reason: Reason) -> dict[str, Any]:
         messenger.send(Status, message=tr("Choosing prediction settings"))
         trainer.load_best(measure=reason == "budget")  # who stops a run does not want to wait
         trainer.overlays.conclude()
-        _predict_all(trainer)
+        _keep_confusion(trainer, _predict_all(trainer))
     summary = _summary(trainer, reason)
     if state.step:  # a run stopped before its first step predicts nothing and must not stand for the latest
         atomic_write(trainer.run_dir / "summary.json", summary.encode())
@@ -57,11 +61,15 @@ def finish(trainer: Trainer, reason: Reason) -> dict[str, Any]:
     return summary.model_dump(mode="json")
 
 
-def _predict_all(trainer: Trainer) -> None:
-    """Every tile; one that the user turns to meanwhile is shown, a stop cuts it short."""
+def _predict_all(trainer: Trainer) -> dict[str, Confusion]:
+    """Every tile; one that the user turns to meanwhile is shown, a stop cuts it short.
+
+    Returns what the predictions of the validation tiles mistake for what, by tile.
+    """
     messenger, names = trainer.messenger, _names_in_order(trainer)
     before = trainer.project.latest_run_id()  # this run counts once its summary.json is there
     before = before if before != trainer.run_dir.name else None  # a finished run that was resumed
+    confusions: dict[str, Confusion] = {}
     started = time.monotonic()
     for done, name in enumerate(names):
         left_s = trainer.forecast.left_to_predict_s(names[done:], trainer.predictor.readout.scale)
@@ -70,6 +78,8 @@ def _predict_all(trainer: Trainer) -> None:
         messenger.send(Status, message=words, done=share_done(spent_s, left_s), eta_s=left_s)
         written = trainer.predictor.write(name, trainer.run_dir / "predictions")
         add_summary(trainer.run_dir, _tile_summary(trainer, name, written, before))
+        if name in trainer.split.val:
+            confusions[name] = _confusion(trainer, name, written)
         stop, show = messenger.pending()
         if show is not None:
             trainer.overlays.show(show)
@@ -77,7 +87,33 @@ def _predict_all(trainer: Trainer) -> None:
         if stop:
             words = tr("Stopped after predicting {number} of {count} tiles.")
             messenger.send(Warned, message=words.format(number=done + 1, count=len(names)))
-            return
+            break
+    return confusions
+
+
+def _confusion(trainer: Trainer, name: str, written: WrittenPrediction) -> Confusion:
+    """Of a validation tile's annotation, as it was when the run started, with its written prediction."""
+    ids = trainer.pool.class_ids
+    to_index = np.zeros(256, np.uint8)
+    to_index[list(ids)] = np.arange(len(ids))
+    confusion = Confusion(ids)
+    confusion.add(trainer.pool.label(name), to_index[written.arrays.prediction])
+    return confusion
+
+
+def _keep_confusion(trainer: Trainer, tiles: dict[str, Confusion]) -> None:
+    """Write RUN/confusion.json; where it covers every validation tile, the run's score is that of the same pixels."""
+    split = trainer.split
+    if not split.val:
+        return
+    missing = [name for name in split.val if name not in tiles]
+    _config, classes, _split = read_run(trainer.run_dir)  # the classes as they were when the run started
+    write_confusion(trainer.run_dir, run_confusion(classes, tiles, missing))
+    if not missing:  # a run that was stopped did not measure the best weights as it predicts with them
+        whole = Confusion(trainer.pool.class_ids)
+        for each in tiles.values():
+            whole.counts += each.counts
+        trainer.progress.best = whole.scores()
 
 
 def _names_in_order(trainer: Trainer) -> Sequence[str]:

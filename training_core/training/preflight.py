@@ -107,8 +107,8 @@ def _on_tiles(project: Project, split: Split) -> Iterable[str]:
         yield words.format(count=len(missing), first=missing[0])
     if not split.val:
         yield tr(
-            "No validation tile: the curve shows the Dice of training tiles, which is optimistic. Use some "
-            "annotated tiles for validation to see how well new tiles are predicted."
+            "No validation tile: the curve shows the Dice of training tiles, which is optimistic, and there is no "
+            "confusion matrix. Use some annotated tiles for validation to see how well new tiles are predicted."
         )
 
 

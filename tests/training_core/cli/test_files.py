@@ -199,6 +199,7 @@ def contents(whole: Whole) -> dict[str, list[Any]]:
         "round": sorted(project.glob("rounds/*.json")),
         "run_provenance": [run / "provenance.json"],
         "run_summary": [run / "summary.json"],
+        "run_confusion": [run / "confusion.json"],
         "export_legend": [whole.out / "classes.json", *project.glob("cache/parts/*/*/classes.json")],
     }
     lines = {"event": run / "events.jsonl", "run_tile": run / "tiles.jsonl"}

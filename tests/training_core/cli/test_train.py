@@ -331,6 +331,26 @@ def test_evaluate(
     assert result["mDice"] == pytest.approx(np.mean(list(dice.values())))
     assert result["mJaccard"] == pytest.approx(np.mean(list(jaccard.values())))
     assert result["mDice"] > 60
+    assert result["confusion"] == {
+        f"class {c}": {f"class {p}": int(((truth == c) & (found == p)).sum()) for p in IDS} for c in IDS
+    }
+
+
+def test_evaluate_prints_the_confusion_matrix(
+    trained: tuple[Project, dict[str, Any], str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "result.json"
+    arguments = evaluate(trained, "--json", str(path), classes="class 0=0,class 3=3,unlabelled=7")
+    assert main(arguments) == 0
+    counts = json.loads(path.read_text())["confusion"]
+    lines = capsys.readouterr().out.splitlines()
+    assert not any(line.startswith("confusion:") for line in lines)
+    (start,) = [number for number, line in enumerate(lines) if line.startswith("confusion matrix, in %")]
+    table = [[cell.strip() for cell in line.split("  ") if cell.strip()] for line in lines[start + 1 : start + 5]]
+    assert table[0] == ["mask", "class 0", "class 3", "class 7", "pixels"]
+    row = list(counts["class 3"].values())
+    assert table[2] == ["class 3", *(f"{100 * each / sum(row):.1f}" for each in row), f"{sum(row):,}"]
+    assert table[3] == ["class 7", "-", "-", "-", "0"]  # no pixel in the masks
 
 
 def test_evaluate_with_unlabelled_values_and_absent_classes(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import shutil
 import subprocess
@@ -141,7 +142,7 @@ def test_the_figures_are_those_of_evaluate(first: dict[str, Any], data: Path, tm
     assert main(["evaluate", run, *folders, "--classes", "background=0,gland=1-255", "--json", str(result)]) == 0
     evaluated = json.loads(result.read_text())
     scores = first["seeds"][0]["scores"]["test"]
-    for key in ("mDice", "mJaccard", "per_class", "n_images"):
+    for key in ("mDice", "mJaccard", "per_class", "confusion", "n_images"):
         assert scores[key] == evaluated[key], key
 
 
@@ -330,6 +331,42 @@ def test_report_of_several_records(second: dict[str, Any], command: list[str], t
     tables = [part.splitlines() for part in text.split("\n\n") if part.startswith("|")]
     assert sum(map(len, tables)) == len(lines)
     assert all(len({line.count("|") for line in table}) == 1 for table in tables)  # every row has every column
+
+
+def confusion_lines(text: str) -> list[list[str]]:
+    """The cells of the report's confusion matrices, without the head."""
+    table = text.partition("### Confusion matrix")[2].partition("\n### ")[0]
+    rows = [line.strip("| ").split(" | ") for line in table.splitlines() if line.startswith("|")]
+    return rows[2:]
+
+
+def test_the_report_has_a_confusion_matrix_in_percent_of_the_mask_s_class(second: dict[str, Any]) -> None:
+    """Of two seeds: 100 px of gland each, 20 and 40 of them called background."""
+    record = copy.deepcopy(second)
+    for seed, wrong in zip(record["seeds"], (20, 40), strict=True):
+        assert set(seed["scores"]["test"]["confusion"]) == {"background", "gland"}  # as it was scored
+        seed["scores"]["test"]["confusion"] = {
+            "background": {"background": 900, "gland": 0}, "gland": {"background": wrong, "gland": 100 - wrong},
+        }  # fmt: skip
+    label = f"1. {record['label']}"
+    assert confusion_lines(render([record])) == [
+        [label, "test", "background", "100.00 ± 0.00", "0.00 ± 0.00"],
+        [label, "test", "gland", "30.00 ± 14.14", "70.00 ± 14.14"],  # sd of 20 and 40: 20 / sqrt(2)
+    ]
+    for seed in record["seeds"]:
+        seed["scores"]["test"]["confusion"]["gland"] = {"background": 0, "gland": 0}
+    assert confusion_lines(render([record]))[1] == [label, "test", "gland", "no pixel", "no pixel"]
+
+
+def test_records_of_an_earlier_version_have_no_confusion_matrix_and_are_named(second: dict[str, Any]) -> None:
+    earlier = copy.deepcopy(second)
+    earlier["label"] = "the earlier one"
+    for seed in earlier["seeds"]:
+        del seed["scores"]["test"]["confusion"]
+    assert "Confusion matrix" not in render([earlier])
+    text = render([second, earlier])
+    assert len(confusion_lines(text)) == 2
+    assert "Scored by an earlier version, which counted none: 2. the earlier one." in text
 
 
 def test_every_published_row_is_in_the_report(second: dict[str, Any]) -> None:

@@ -122,7 +122,7 @@ def test_a_run_from_start_to_end(finished: Finished) -> None:
     # the folder
     assert {entry.name for entry in folder.iterdir()} == {
         "config.json", "provenance.json", "events.jsonl", "metrics.jsonl", "checkpoints", "overlays", "predictions",
-        "summary.json", "tiles.jsonl",
+        "summary.json", "tiles.jsonl", "confusion.json",
     }  # fmt: skip
     config, classes, split = read_run(folder)
     assert config.data.crop_px == 64
@@ -141,6 +141,29 @@ def test_a_run_from_start_to_end(finished: Finished) -> None:
     assert project.state("u_1") == TileState.PREDICTED
     assert not list(project.path.rglob("*.tmp"))
     assert not list(project.path.rglob("*.partial"))
+
+
+def test_the_confusion_matrix_is_that_of_the_written_predictions(finished: Finished) -> None:
+    record = json.loads((finished.folder / "confusion.json").read_text())
+    assert record["classes"] == [{"id": i, "name": f"class {i}"} for i in (0, 3, 7)]
+    assert [each["tile"] for each in record["tiles"]] == ["v_1"]
+    assert record["not_predicted"] == []
+    with Image.open(finished.folder / "predictions" / "v_1.prediction.png") as image:
+        prediction = np.array(image)
+    truth = finished.project.label("v_1")
+    expected = [[int(((truth == true) & (prediction == said)).sum()) for said in (0, 3, 7)] for true in (0, 3, 7)]
+    assert record["counts"] == record["tiles"][0]["counts"] == expected
+    assert finished.summary["val"] == pytest.approx(means_of(expected))  # one figure, the same pixels
+
+
+def means_of(counts: list[list[int]]) -> dict[str, float]:
+    """mDice and mJaccard in percent of a confusion matrix whose every class has a true pixel."""
+    dice, jaccard = [], []
+    for i in range(len(counts)):
+        both, true, said = counts[i][i], sum(counts[i]), sum(row[i] for row in counts)
+        dice.append(200 * both / (true + said))
+        jaccard.append(100 * both / (true + said - both))
+    return {"mDice": sum(dice) / len(dice), "mJaccard": sum(jaccard) / len(jaccard)}
 
 
 def test_events_in_order_and_kept(finished: Finished) -> None:
@@ -301,6 +324,8 @@ def test_without_validation_tiles_the_last_is_kept_and_said_to_be_training_dice(
     assert summary["val"] is None
     run = Path(summary["run"])
     assert checkpoints.open_checkpoint(run, "best").state["step"] == 3
+    assert not (run / "confusion.json").exists()
+    assert any("there is no confusion matrix" in event.message for event in listener.of(Warned))
 
 
 def test_a_partly_labelled_tile_is_in_both_sets_and_its_label_is_known(
@@ -506,6 +531,10 @@ def test_stop_ends_after_the_step_and_keeps_everything(make_project: MakeProject
     assert checkpoints.open_checkpoint(run, "last").state["step"] == 1
     assert len(list((run / "predictions").glob("*.prediction.png"))) == 5
     assert listener.of(RunFinished)[0].reason == "stopped"
+    # the score is that of the predictions as they are written, not of the quicker ones that drew the curve
+    counts = json.loads((run / "confusion.json").read_text())["counts"]
+    assert summary["val"] == pytest.approx(means_of(counts))
+    assert listener.of(RunFinished)[0].mdice == summary["val"]["mDice"]
 
 
 def test_a_run_stopped_before_its_first_step_does_not_hide_the_one_before(
@@ -536,6 +565,10 @@ def test_a_second_stop_cuts_the_predictions_short(make_project: MakeProject, sma
     names = {file.name.split(".")[0] for file in (Path(summary["run"]) / "predictions").iterdir()}
     assert names == {"u_1", "u_2"}  # the unlabelled ones come first
     assert any("2 of 5" in event.message for event in listener.of(Warned))
+    record = json.loads((Path(summary["run"]) / "confusion.json").read_text())
+    assert (record["tiles"], record["not_predicted"]) == ([], ["v_1"])
+    assert record["counts"] == [[0, 0], [0, 0]]
+    assert summary["val"] is not None  # as the curve had it
 
 
 def test_a_run_of_minutes_ends_in_time(make_project: MakeProject, small_config: MakeConfig) -> None:

@@ -105,8 +105,7 @@ def summarize(record: Record) -> dict[str, Any]:
         return {}
     sets = {name: _of_set([entry["scores"][name] for entry in entries]) for name in entries[0]["scores"]}
     costs = {
-        name: _mean_and_sd([entry["train"][key] * factor for entry in entries])
-        for name, (key, factor) in _COSTS.items()
+        name: mean_and_sd([entry["train"][key] * factor for entry in entries]) for name, (key, factor) in _COSTS.items()
     }
     return {"n_seeds": len(entries), **costs, "sets": sets}
 
@@ -116,10 +115,10 @@ def _of_set(scores: list[dict[str, Any]]) -> dict[str, Any]:
     classes = list(scores[0]["per_class"])
     return {
         "n_images": scores[0]["n_images"],
-        **{name: _mean_and_sd([score[name] for score in scores]) for name in names},
+        **{name: mean_and_sd([score[name] for score in scores]) for name in names},
         "dice_per_image": _per_image(scores),
         "dice_pooled_over_seeds": _pooled(scores),
-        "dice_by_class": {c: _mean_and_sd([score["per_class"][c]["dice"] for score in scores]) for c in classes},
+        "dice_by_class": {c: mean_and_sd([score["per_class"][c]["dice"] for score in scores]) for c in classes},
         "absent_classes": scores[0]["absent_classes"],
     }
 
@@ -128,7 +127,7 @@ def _per_image(scores: list[dict[str, Any]]) -> dict[str, dict[str, float | None
     """Of each class the mean over the images that have it; nothing in a record of an earlier version."""
     if not all("per_image" in score for score in scores):
         return {}
-    return {c: _mean_and_sd([score["per_image"][c]["dice"] for score in scores]) for c in scores[0]["per_image"]}
+    return {c: mean_and_sd([score["per_image"][c]["dice"] for score in scores]) for c in scores[0]["per_image"]}
 
 
 def _pooled(scores: list[dict[str, Any]]) -> dict[str, float]:
@@ -142,5 +141,11 @@ def _pooled(scores: list[dict[str, Any]]) -> dict[str, float]:
     return {c: 200 * int(counts[i, i]) / int(sizes[i]) for i, c in enumerate(names) if counts[i].sum()}
 
 
-def _mean_and_sd(values: list[float]) -> dict[str, float | None]:
+def mean_and_sd(values: list[float]) -> dict[str, float | None]:
+    """Mean and sample standard deviation; None for one value."""
     return {"mean": statistics.fmean(values), "sd": statistics.stdev(values) if len(values) > 1 else None}
+
+
+def main_set(entry: dict[str, Any]) -> str:
+    """The set of images whose figures stand for a seed."""
+    return "test" if "test" in entry["scores"] else "validation"

@@ -7,10 +7,11 @@ from typing import Any
 
 from training_core.measuring.accuracy.choices import ARMS
 from training_core.measuring.accuracy.comparison import comparisons, render_comparisons
+from training_core.measuring.accuracy.confusion_report import render_confusion
 from training_core.measuring.accuracy.error_report import render_errors
 from training_core.measuring.accuracy.markdown import figure, table
 from training_core.measuring.accuracy.published import ROWS, SOURCES
-from training_core.measuring.accuracy.record import Record, done
+from training_core.measuring.accuracy.record import Record, done, main_set
 
 TITLES = {"glas": "GlaS", "crag": "CRAG", "demo": "Synthetic tissue"}
 _COLUMNS = (
@@ -73,10 +74,11 @@ def _data_set(target: str, title: str, records: list[Record]) -> str:
             parts.append(f"### {_set_title(name)}\n\n{_table(None, records, name)}")
     if len(records[0]["classes"]) > 2 or compared:
         parts.append(_class_tables(records))
-    parts.extend(filter(None, [render_errors(records)]))
+    parts.append(render_errors(records))
+    parts.append(render_confusion(records))
     parts.append("### Commands\n")
     parts.extend(_details(number, record) for number, record in enumerate(records, 1))
-    return "\n".join(parts)
+    return "\n".join(part for part in parts if part)
 
 
 def _set_title(name: str) -> str:
@@ -141,7 +143,7 @@ def _details(number: int, record: Record) -> str:
         lines.append(f"   - predicted objects smaller than {plan['min_object_um2']:g} µm² are not counted")
     entries = done(record)
     if entries:
-        best = "test" if "test" in entries[0]["scores"] else "validation"
+        best = main_set(entries[0])
         each = ", ".join(f"{entry['seed']}: {entry['scores'][best]['mDice']:.2f}" for entry in entries)
         lines.append(f"   - mDice on the {best} images by seed: {each}")
         lines.extend(f"   - {line}" for line in dict.fromkeys(_where(entry["environment"]) for entry in entries))
