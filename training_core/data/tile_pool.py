@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from training_core.base.arrays import UNLABELED, ClassIds, Rgb8
+from training_core.base.arrays import UNLABELED, BoolMask, ClassIds, Rgb8
 from training_core.base.memory_cache import MemoryCache
 from training_core.project import Project
 
@@ -23,6 +23,8 @@ class TilePool:
     ----------
     rejected
         The tiles of which the user rejected something.
+    held_out
+        Where annotations (H, W) are not trained on, by tile: `label` has 255 there, `scored_label` nothing else.
     """
 
     def __init__(
@@ -33,6 +35,7 @@ class TilePool:
         max_bytes: int = 2 << 30,
         *,
         rejected: Sequence[str] = (),
+        held_out: Mapping[str, BoolMask] | None = None,
     ) -> None:
         self.class_ids = tuple(class_ids)
         """As they were when the run started, whatever the window does to the project's classes."""
@@ -40,12 +43,17 @@ class TilePool:
         self._images: MemoryCache[str, Rgb8] = MemoryCache(max_bytes)
         to_index = np.full(256, UNLABELED, np.uint8)
         to_index[list(class_ids)] = np.arange(len(class_ids))
+        self._to_id = np.full(256, UNLABELED, np.uint8)
+        self._to_id[: len(class_ids)] = class_ids
         self._labels = {name: to_index[project.label(name)] for name in labeled}
+        held_out = held_out or {}
+        self._trained = {name: _only(self._labels[name], ~where) for name, where in held_out.items()}
+        self._held_out = {name: _only(self._labels[name], where) for name, where in held_out.items()}
         self._rejected = {name: project.rejection(name).where.view(np.uint8) for name in rejected}
         for name, where in self._rejected.items():
             if name in self._labels:
                 # a label is known to be right, whatever was rejected before it
-                where[self._labels[name] != UNLABELED] = 0
+                where[self.label(name) != UNLABELED] = 0
 
     def image(self, name: str) -> Rgb8:
         """(H, W, 3) uint8; the least recently used images leave when memory runs out."""
@@ -55,8 +63,20 @@ class TilePool:
 
     def label(self, name: str) -> ClassIds:
         """(H, W) uint8 class indices, 255 where not labelled."""
-        label = self._labels.get(name)
+        label = self._trained.get(name, self._labels.get(name))
         return label if label is not None else np.full(self.image(name).shape[:2], UNLABELED, np.uint8)
+
+    def label_ids(self, name: str) -> ClassIds:
+        """The label in class ids (H, W), 255 where not labelled."""
+        return self._to_id[self.label(name)]
+
+    def scored_ids(self, name: str) -> ClassIds:
+        """`scored_label` in class ids."""
+        return self._to_id[self.scored_label(name)]
+
+    def scored_label(self, name: str) -> ClassIds:
+        """The same, of what predictions are compared with: what is held out, or where nothing is, the label."""
+        return self._held_out[name] if self._held_out else self.label(name)
 
     def rejected(self, name: str) -> NDArray[np.uint8]:
         """(H, W) uint8: 1 where no pseudo-label may be learned from, because the user rejected what was guessed."""
@@ -82,3 +102,7 @@ class TilePool:
             digest.update(b"rejected" + name.encode())
             digest.update(self._rejected[name].tobytes())
         return digest.hexdigest()
+
+
+def _only(label: ClassIds, where: BoolMask) -> ClassIds:
+    return np.where(where, label, UNLABELED).astype(np.uint8)

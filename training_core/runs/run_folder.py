@@ -7,7 +7,7 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from training_core import __version__
+from training_core.base.arrays import ClassIds
 from training_core.base.errors import CheckpointError, writing
 from training_core.io import atomic_write
 from training_core.project import Project, TissueClass
+from training_core.runs.held_out_files import write_held_out
 from training_core.runs.run_records import (
     Change,
     Machine,
@@ -57,8 +59,14 @@ def create_run_folder(
     split: Split,
     label_hash: str,
     command: Sequence[str],
+    held_out: Mapping[str, ClassIds] | None = None,
 ) -> Path:
     """A new folder under PROJECT/runs with config.json and provenance.json.
+
+    Parameters
+    ----------
+    held_out
+        The annotations (H, W) that are not trained on, by tile: class ids, 255 elsewhere.
 
     Raises
     ------
@@ -86,6 +94,7 @@ def create_run_folder(
         )
         atomic_write(run_dir / "config.json", config.model_dump_json(indent=1).encode())
         atomic_write(run_dir / "provenance.json", provenance.encode())
+        write_held_out(run_dir, held_out or {})
     except BaseException:
         shutil.rmtree(run_dir, ignore_errors=True)
         raise

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from training_core.base.errors import CheckpointError
 from training_core.base.spec_version import FileFormat
 from training_core.project import TissueClass
+from training_core.project.prediction_source import PredictionSource
 
 FORMAT = FileFormat(version=1, error=CheckpointError)
 """Of both files."""
@@ -48,6 +49,8 @@ class RunSummary(_Record):
     peak_gpu_bytes: int | None
     device: str
     precision: str
+    predictions: PredictionSource = PredictionSource()
+    """Who made the predictions of the tiles; `val` is their score."""
 
 
 class Machine(_Record):
