@@ -259,11 +259,11 @@ class Session:
             case Resumed():
                 self._set_training(replace(training, message=tr("Training goes on.")))
             case Validated(mdice=float() as mdice):
-                words = (
-                    tr("Validation Dice {dice:.1f} % after {step} steps{best}.")
-                    if event.measured_on == "validation"
-                    else tr("Dice on labelled tiles {dice:.1f} % after {step} steps{best}.")
-                )
+                words = {
+                    "validation": tr("Validation Dice {dice:.1f} % after {step} steps{best}."),
+                    "held_out": tr("Dice on held-out annotations {dice:.1f} % after {step} steps."),
+                    "training": tr("Dice on labelled tiles {dice:.1f} % after {step} steps{best}."),
+                }[event.measured_on]
                 best = tr(", the best so far") if event.is_best else ""
                 message = words.format(dice=mdice, step=event.step, best=best)
                 self._set_training(replace(training, message=message))

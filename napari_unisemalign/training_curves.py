@@ -7,11 +7,18 @@ import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from training_core.messages.events import Event, StepDone, Validated, parse_event
+from training_core.messages.events import Event, MeasuredOn, StepDone, Validated, parse_event
 from training_core.project import Project, TissueClass
 
 MAX_POINTS = 2000
 """Of one curve; a longer one loses every second point of its past, which no screen could show."""
+
+MEASURED_ON: dict[MeasuredOn, str] = {
+    "validation": "validation tiles",
+    "held_out": "held-out annotations",
+    "training": "training tiles",
+}
+"""What the table calls them."""
 
 CurvePoint = tuple[float, float]
 """Elapsed seconds, value."""
@@ -26,7 +33,7 @@ class Curves:
     dice: list[CurvePoint] = field(default_factory=list)
     """The mean over the classes."""
     dice_by_class: dict[int, list[CurvePoint]] = field(default_factory=dict)
-    dice_measured_on: str = "validation"
+    dice_measured_on: MeasuredOn = "validation"
     threshold: list[CurvePoint] = field(default_factory=list)
     confident: list[CurvePoint] = field(default_factory=list)
     _before_s: float = 0.0
@@ -117,7 +124,7 @@ def as_csv(rounds: Iterable[tuple[str, Curves]], classes: Sequence[TissueClass])
         by_class = {f"Dice %, {names.get(key, f'class {key}')}": each for key, each in curves.dice_by_class.items()}
         losses = {f"loss, {key}": each for key, each in curves.losses.items()}
         columns = {
-            f"mean Dice %, {curves.dice_measured_on} tiles": curves.dice,
+            f"mean Dice %, {MEASURED_ON[curves.dice_measured_on]}": curves.dice,
             **by_class,
             **losses,
             "threshold %": curves.threshold,

@@ -150,6 +150,11 @@ def _note(plot: Plot, curves: Curves) -> str:
             "No validation tile: this is the Dice of tiles that the model learned from, which is too high. Right-click "
             "labelled tiles in step 1 to set some apart."
         )
+    if plot is Plot.DICE and curves.dice_measured_on == "held_out":
+        return tr(
+            "No validation tile: this is the Dice on annotations that are held out from training. Right-click labelled "
+            "tiles in step 1 to set some apart, and all other annotations are trained on."
+        )
     if plot is Plot.PSEUDO_LABELS and not curves.threshold:
         return tr("This training uses labelled tiles only: there are no pseudo-labels.")
     return ""

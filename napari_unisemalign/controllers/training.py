@@ -173,9 +173,16 @@ def _outcome(finished: RunFinished, curves: Curves, waiting: int) -> str:
     )
     score = ""
     if finished.mdice is not None:
-        is_validation = curves.dice_measured_on == "validation"
-        score = tr(", validation Dice {dice:.1f} %") if is_validation else tr(", training Dice {dice:.1f} %")
+        score = {
+            "validation": tr(", validation Dice {dice:.1f} %"),
+            "held_out": tr(", {dice:.1f} % Dice on held-out annotations"),
+            "training": tr(", training Dice {dice:.1f} %"),
+        }[curves.dice_measured_on]
     said = words.format(steps=finished.steps, score=score.format(dice=finished.mdice))
+    if finished.predictions_by == "pixel_classifier":
+        said = f"{said} {tr('The predictions come from the pixel classifier, which is still better.')}"
+    elif finished.predictions_by == "previous_run":
+        said = f"{said} {tr('The predictions are those of the previous run, which are still better.')}"
     if not waiting:
         return said
     todo = ntr("{count} tile waits for review in step 4.", "{count} tiles wait for review in step 4.", waiting)

@@ -88,8 +88,9 @@ def load_settings(args: argparse.Namespace, *, labeled_only: bool) -> Config:
         texts.append(f"runtime.device={args.device}")
     if labeled_only:
         texts.append("pseudo_label.enabled=false")
-    alone = "schedule.warm_start=false"  # the seeds share a project, and none may start from another's weights
-    return settings.load(args.config, settings.merge_settings([*texts, *args.set, alone]))
+    # the seeds share a project, and none may start from another's weights; the network is measured, and nothing else
+    alone = ("schedule.warm_start=false", "schedule.quick_start=false")
+    return settings.load(args.config, settings.merge_settings([*texts, *args.set, *alone]))
 
 
 def annotator_of(args: argparse.Namespace) -> Annotator | None:

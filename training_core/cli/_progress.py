@@ -50,7 +50,8 @@ class ProgressDisplay:
                 self._progress.update(self._task, completed=event.progress, detail=detail)
             case Validated(mdice=float(mdice), mjaccard=float(mjaccard)):
                 star = " (best so far)" if event.is_best and event.measured_on == "validation" else ""
-                figures = f"mDice {mdice:.2f} %, mJaccard {mjaccard:.2f} % on {event.measured_on} tiles{star}"
+                tiles = "held-out annotations" if event.measured_on == "held_out" else f"{event.measured_on} tiles"
+                figures = f"mDice {mdice:.2f} %, mJaccard {mjaccard:.2f} % on {tiles}{star}"
                 self._say(f"step {event.step}, {event.elapsed_s:.0f} s: {figures}")
             case Warned(message=message):
                 self._say(f"Note: {message}")

@@ -14,6 +14,7 @@ from training_core.base.errors import ConfigError, MaskError
 from training_core.class_maps.pixel_scores import Confusion
 from training_core.cli._arguments import print_result, write_json
 from training_core.cli._confusion_table import print_confusion
+from training_core.cli._prediction_note import note_on_predictions
 from training_core.io import read_image, read_mask
 from training_core.io.resolution import file_mpp_um
 from training_core.project import TissueClass
@@ -62,6 +63,7 @@ def run(args: argparse.Namespace) -> int:
     from training_core.prediction.predictor import load_predictor
 
     predictor = load_predictor(args.run_folder, args.device)
+    note_on_predictions(args.run_folder)
     to_index = _mask_values(args.classes, predictor.classes)
     started = time.monotonic()
     confusion = Confusion([int(c) for c in predictor.class_ids])

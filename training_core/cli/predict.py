@@ -11,6 +11,7 @@ from training_core.base.errors import ImageError
 from training_core.base.torchrun import rank_and_size
 from training_core.class_maps.clean_up import CleanUp, clean_up
 from training_core.cli._clean_up_options import add_clean_up, clean_up_of
+from training_core.cli._prediction_note import note_on_predictions
 from training_core.export.legend import LEGEND_NAME, legend_bytes
 from training_core.io import atomic_write, read_image
 from training_core.io.regions import Regions, open_regions
@@ -80,6 +81,8 @@ def run(args: argparse.Namespace) -> int:
 
     rank, size = rank_and_size()
     predictor = load_predictor(args.run_folder, args.device)
+    if rank == 0:
+        note_on_predictions(args.run_folder)
     for path in paths[rank::size]:
         _predict(predictor, path, args, cleaning)
     if rank == 0:

@@ -16,6 +16,7 @@ from training_core.io.slides import SlideOptions
 from training_core.project import Project, TissueClass, default_classes
 from training_core.project.classes import parse_classes, propose_classes
 from training_core.project.inspect_inputs import inspect_masks
+from training_core.project.prediction_source import read_prediction_source
 from training_core.project.suggestions import suggest
 
 
@@ -216,5 +217,10 @@ def describe(project: Project) -> dict[str, Any]:
         "classes": {c.name: c.id for c in project.classes},
         "prompts": {c.name: c.prompt for c in project.classes},
         "runs": list(project.run_ids()),
+        "predictions_by": {
+            run_id: read_prediction_source(project.runs_dir / run_id).made_by.value
+            for run_id in project.run_ids()
+            if (project.runs_dir / run_id / "summary.json").is_file()
+        },
         "backups": [path.relative_to(project.path).as_posix() for path in project.backups()],
     }

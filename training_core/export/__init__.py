@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from training_core.io import read_mask, staged_files
 from training_core.project import Project, TilePrediction
 from training_core.project.classes import background_ids
 from training_core.project.labels import size_error
+from training_core.project.prediction_source import Maker, read_prediction_source
 from training_core.project.project import OWN_FOLDERS
 
 Content = Literal["labels", "predictions", "merged"]
@@ -104,7 +105,10 @@ def export_masks(
         raise _nothing(project, content)
     with staged_files() as files:
         run = project.latest_run_id() if content != "labels" else None
-        facts = {} if cleaning.is_nothing else {"clean_up": asdict(cleaning)}
+        facts: dict[str, Any] = {} if cleaning.is_nothing else {"clean_up": asdict(cleaning)}
+        made_by = read_prediction_source(project.runs_dir / run).made_by if run is not None else Maker.NETWORK
+        if made_by is not Maker.NETWORK:
+            facts["predictions_by"] = made_by
         legend = legend_bytes(project.classes, project=project.name, content=content, run=run, **facts)
         files.add(out / LEGEND_NAME, legend)
     return written

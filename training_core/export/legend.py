@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from training_core.base.arrays import UNLABELED
 from training_core.class_maps.clean_up import CleanUp
 from training_core.project import TissueClass
+from training_core.project.prediction_source import Maker
 
 LEGEND_NAME = "classes.json"
 
@@ -37,6 +38,8 @@ class Legend(_Entry):
     """What the masks hold; of an export only."""
     run: str | None = None
     """The run that predicted."""
+    predictions_by: Maker | None = None
+    """Who made that run's predictions of the tiles, where it was not the network."""
     clean_up: CleanUp | None = None
     """What was done to the predictions."""
     not_labelled: int

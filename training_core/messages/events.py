@@ -10,6 +10,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+MeasuredOn = Literal["validation", "held_out", "training"]
+"""Validation tiles; without any, annotations that the run does not train on, or else those that it does train on."""
+
 
 class _Message(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="null")
@@ -100,7 +103,7 @@ class Validated(_Event):
     mjaccard: float | None
     dice_by_class: dict[int, float]
     """Class id to Dice in percent; classes without a true pixel are left out."""
-    measured_on: Literal["validation", "training"]
+    measured_on: MeasuredOn
     is_best: bool
 
 
@@ -132,6 +135,8 @@ class RunFinished(_Event):
     seconds: float
     mdice: float | None
     mjaccard: float | None
+    predictions_by: Literal["network", "previous_run", "pixel_classifier"] = "network"
+    """Who made the predictions of the tiles: the one with the best Dice."""
 
 
 class RunFailed(_Event):

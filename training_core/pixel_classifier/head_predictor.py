@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,12 +11,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from training_core.base.arrays import UNLABELED
+from training_core.base.arrays import UNLABELED, BoolMask, ClassIds
 from training_core.base.errors import ProjectError
-from training_core.class_maps.overlay_files import overlay_arrays, write_overlays
-from training_core.class_maps.pixel_scores import Confusion, Scores
+from training_core.class_maps.overlay_files import OverlayArrays, overlay_arrays, write_overlays
+from training_core.class_maps.pixel_scores import Scores
 from training_core.class_maps.tile_result import TileResult
 from training_core.data.pixel_size import zoom_to_run
+from training_core.data.scored_labels import ScoredLabels
 from training_core.pixel_classifier.encode import Features, View
 from training_core.pixel_classifier.head import LightHead, sample
 from training_core.pixel_classifier.store import FeatureStore
@@ -35,6 +36,10 @@ _MAX_TILES, _MAX_NEW_TILES = 32, 8
 take several times as long. The others wait for the next fit."""
 
 
+_UNCHANGING = (0, 0)
+"""The state of a label that was read when the run started."""
+
+
 @dataclass(frozen=True)
 class _Samples:
     """Features (N, D) by class id, and the state of the label file that they were taken from."""
@@ -46,8 +51,21 @@ class _Samples:
 class HeadPainter:
     """Paints overlays of a project's tiles by a `LightHead`. Call `fit` before the others."""
 
-    def __init__(self, project: Project, config: Config, store: FeatureStore) -> None:
+    def __init__(
+        self, project: Project, config: Config, store: FeatureStore, held_out: Mapping[str, BoolMask] | None = None
+    ) -> None:
+        """Nothing is read or learned yet.
+
+        Parameters
+        ----------
+        held_out
+            Where the labels (H, W) of tiles are not to be learned from.
+        """
         self._project, self._config, self._store = project, config, store
+        self._held_out = held_out or {}
+        self._label: Callable[[str], ClassIds] = project.label
+        self._labeled: tuple[str, ...] | None = None
+        """The tiles to learn from; None: those that the project has at the time."""
         self._samples: dict[str, _Samples] = {}
         self._head: LightHead | None = None
         self._class_ids: tuple[int, ...] = ()
@@ -58,6 +76,10 @@ class HeadPainter:
     def n_tiles(self) -> int:
         """How many labelled tiles the head has learned from."""
         return len(self._samples)
+
+    def learn_from(self, labeled: tuple[str, ...], label: Callable[[str], ClassIds]) -> None:
+        """Fit on these tiles and labels, in class ids (H, W), whatever becomes of the project's meanwhile."""
+        self._labeled, self._label = labeled, label
 
     def fit(self, shown: str) -> bool:
         """Learn from the labels of the training tiles as they are now, those of the tile `shown` first.
@@ -94,21 +116,19 @@ class HeadPainter:
         threshold
             Of pseudo-labels.
         """
+        return write_overlays(folder, name, self.predict(name, threshold))
+
+    def predict(self, name: str, threshold: float) -> OverlayArrays:
+        """The overlays of a tile as arrays."""
         confidence, index = self._predict(name).max(0)
         label, sure = index.to(torch.uint8).numpy(), confidence.numpy()
         ids = np.array(self._class_ids, np.uint8)
-        return write_overlays(folder, name, overlay_arrays(TileResult(label, sure, label, sure), ids, threshold))
+        return overlay_arrays(TileResult(label, sure, label, sure), ids, threshold)
 
-    def score(self, names: tuple[str, ...]) -> Scores | None:
-        """Scores on these tiles' labels, of all the project's classes; None where nothing is labelled."""
-        ids = [each.id for each in self._project.classes]
-        to_index = np.full(256, UNLABELED, np.uint8)
-        to_index[ids] = np.arange(len(ids))
-        confusion, own = Confusion(ids), np.array(self._class_ids, np.uint8)
-        for name in names:
-            prediction = own[self._predict(name).argmax(0).numpy()]
-            confusion.add(to_index[self._project.label(name)], to_index[prediction])
-        return confusion.scores()
+    def score(self, truth: ScoredLabels) -> Scores | None:
+        """Scores of all classes of the run; None where nothing is labelled."""
+        own = np.array(self._class_ids, np.uint8)
+        return truth.scores(lambda name: own[self._predict(name).argmax(0).numpy()])
 
     def _predict(self, name: str) -> Tensor:
         """(C, H, W) probabilities of the classes `_class_ids`."""
@@ -119,9 +139,11 @@ class HeadPainter:
     def _collect(self, shown: str) -> bool:
         """Bring the samples up to date; whether some tiles had to wait."""
         missing = set(self._project.missing_images())
-        labeled = [name for name in self._project.labeled_names() if name not in missing]
+        names = self._project.labeled_names() if self._labeled is None else self._labeled
+        labeled = [name for name in names if name not in missing]
         self._samples = {name: each for name, each in self._samples.items() if name in labeled}
-        states = {name: _state(label_path(self._project.path, name)) for name in labeled}
+        changing = self._labeled is None
+        states = {name: _state(label_path(self._project.path, name)) if changing else _UNCHANGING for name in labeled}
         changed = [name for name in labeled if self._state_seen(name) != states[name]]
         new = 0
         for name in sorted(changed, key=lambda each: each != shown)[:_MAX_TILES]:
@@ -141,7 +163,9 @@ class HeadPainter:
 
     def _sample(self, name: str) -> dict[int, Tensor]:
         """Features of some pixels of each class, the same ones for the same label."""
-        label = self._project.label(name)
+        label = self._label(name)
+        if name in self._held_out:
+            label = np.where(self._held_out[name], UNLABELED, label)
         found: dict[int, list[Tensor]] = {}
         for stain in range(_STAININGS + 1):
             views = self._views(name, stain)

@@ -43,7 +43,7 @@ def finish(trainer: Trainer, reason: Reason) -> dict[str, Any]:
     if state.step:
         messenger.send(Status, message=tr("Choosing prediction settings"))
         trainer.load_best(measure=reason == "budget")  # who stops a run does not want to wait
-        trainer.overlays.conclude()
+        trainer.choose_predictions()
         _keep_confusion(trainer, _predict_all(trainer))
     summary = _summary(trainer, reason)
     if state.step:  # a run stopped before its first step predicts nothing and must not stand for the latest
@@ -56,6 +56,7 @@ def finish(trainer: Trainer, reason: Reason) -> dict[str, Any]:
         seconds=state.elapsed_s,
         mdice=state.best.mdice if state.best else None,
         mjaccard=state.best.mjaccard if state.best else None,
+        predictions_by=trainer.final.source.made_by.value,
     )
     messenger.close()
     return summary.model_dump(mode="json")
@@ -76,7 +77,7 @@ def _predict_all(trainer: Trainer) -> dict[str, Confusion]:
         spent_s = trainer.progress.elapsed_s + time.monotonic() - started
         words = tr("Predicting tile {number} of {count}").format(number=done + 1, count=len(names))
         messenger.send(Status, message=words, done=share_done(spent_s, left_s), eta_s=left_s)
-        written = trainer.predictor.write(name, trainer.run_dir / "predictions")
+        written = trainer.final.keep(name, trainer.run_dir)
         add_summary(trainer.run_dir, _tile_summary(trainer, name, written, before))
         if name in trainer.split.val:
             confusions[name] = _confusion(trainer, name, written)
@@ -88,6 +89,7 @@ def _predict_all(trainer: Trainer) -> dict[str, Confusion]:
             words = tr("Stopped after predicting {number} of {count} tiles.")
             messenger.send(Warned, message=words.format(number=done + 1, count=len(names)))
             break
+    trainer.final.conclude()
     return confusions
 
 
@@ -151,4 +153,5 @@ def _summary(trainer: Trainer, reason: Reason) -> RunSummary:
         peak_gpu_bytes=peak_gpu_bytes(),
         device=str(trainer.compute.device),
         precision=trainer.compute.precision,
+        predictions=trainer.final.source,
     )

@@ -11,8 +11,17 @@ from training_core.compute import processes as distributed
 from training_core.messages.events import OverlayReady, Warned
 from training_core.messages.messenger import Messenger
 from training_core.pixel_classifier.first_overlay import QuickStart
+from training_core.project.prediction_source import Maker
+from training_core.training.final_predictions import FinalPredictions
 from training_core.training.schedule import RunProgress
 from training_core.training.tile_predictor import TilePredictor
+
+_SOURCES = {
+    Maker.NETWORK: "network",
+    Maker.PREVIOUS_RUN: "earlier_run",
+    Maker.PIXEL_CLASSIFIER: "quick_start",
+}
+"""What `OverlayReady` calls them."""
 
 
 class Overlays:
@@ -32,7 +41,7 @@ class Overlays:
         messenger: Messenger,
         quick: QuickStart | None,
     ) -> None:
-        self._predictor, self._folder, self._progress = predictor, run_dir / "overlays", progress
+        self._write, self._folder, self._progress = predictor.write, run_dir / "overlays", progress
         self._messenger, self._quick = messenger, quick
         self.shown: str | None = None
 
@@ -60,21 +69,21 @@ class Overlays:
         if self._quick is None or self._quick.may_show(state.step, state.scores if is_validated else None):
             self._refresh()
 
-    def conclude(self) -> None:
-        """Say so where the predictions that the run ends with are worse than what was on screen."""
-        if self._quick is not None:
-            self._quick.conclude(self._progress.best)
+    def conclude(self, final: FinalPredictions) -> None:
+        """From now on the overlays are what the run ends with."""
+        self._quick, self._write = None, final.write
 
     def _refresh(self) -> None:
         """Predict the tile on screen and tell where its overlays lie; a tile without a picture costs a warning."""
         if self.shown is None or not distributed.is_first():
             return
         try:
-            paths = self._predictor.write(self.shown, self._folder).paths
+            written = self._write(self.shown, self._folder)
         except (ImageError, ProjectError) as error:
             words = tr("Tile {name} cannot be shown: {error}")
             self._messenger.send(Warned, message=words.format(name=self.shown, error=error))
             self.shown = None
             return
-        files = {kind: str(path) for kind, path in paths.items()}
-        self._messenger.send(OverlayReady, step=self._progress.step, tile=self.shown, **files)
+        files = {kind: str(path) for kind, path in written.paths.items()}
+        source = _SOURCES[written.made_by]
+        self._messenger.send(OverlayReady, step=self._progress.step, tile=self.shown, source=source, **files)

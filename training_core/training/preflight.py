@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from training_core.base.arrays import UNLABELED
+from training_core.base.arrays import UNLABELED, BoolMask
 from training_core.base.errors import ProjectError
 from training_core.base.i18n import ntr, tr
+from training_core.data.held_out import LEAST_REGIONS
 from training_core.data.pixel_size import choose_run_mpp, zoom_to_run
 from training_core.project import Project, Tile
 from training_core.project.splits import usable_tiles
@@ -85,14 +86,25 @@ def settle(project: Project, split: Split, config: Config) -> Config:
     return config.model_copy(update={"data": data.model_copy(update=settled), "losses": losses})
 
 
-def cautions(project: Project, split: Split, config: Config) -> tuple[str, ...]:
-    """Sentences that the user should read before a run with these (settled) settings starts."""
+def cautions(
+    project: Project, split: Split, config: Config, held_out: Mapping[str, BoolMask] | None = None
+) -> tuple[str, ...]:
+    """Sentences that the user should read before a run with these (settled) settings starts.
+
+    Parameters
+    ----------
+    held_out
+        Where the annotations (H, W) are not trained on, by tile.
+    """
     learned = _painted(project, split.labeled)
     measured = _painted(project, split.val) if split.val else learned
+    if held_out:
+        measured = {int(c) for name, where in held_out.items() for c in np.unique(project.label(name)[where])}
     return (
         *_on_tiles(project, split),
+        *_on_scores(project, split, config, held_out or {}),
         *_on_pixel_size(usable_tiles(project), config.data.mpp),
-        *_on_classes(project, config, learned, measured),
+        *_on_classes(project, config, learned, measured, bool(held_out)),
     )
 
 
@@ -105,11 +117,29 @@ def _on_tiles(project: Project, split: Split) -> Iterable[str]:
             len(missing),
         )
         yield words.format(count=len(missing), first=missing[0])
-    if not split.val:
+
+
+def _on_scores(project: Project, split: Split, config: Config, held_out: Mapping[str, BoolMask]) -> Iterable[str]:
+    if split.val:
+        return
+    if held_out:
+        held_px = sum(int(where.sum()) for where in held_out.values())
+        share = held_px / max(1, sum(map(project.labeled_pixels, split.labeled)))
         yield tr(
-            "No validation tile: the curve shows the Dice of training tiles, which is optimistic, and there is no "
-            "confusion matrix. Use some annotated tiles for validation to see how well new tiles are predicted."
-        )
+            "No validation tile: {percent:.0f} % of the annotated pixels are held out from training. The curve shows "
+            "the Dice on them, and they decide between the network and the pixel classifier; there is no confusion "
+            "matrix. Use some annotated tiles for validation to train on all other annotations."
+        ).format(percent=100 * share)
+        return
+    yield tr(
+        "No validation tile: the curve shows the Dice of training tiles, which is optimistic, and there is no "
+        "confusion matrix. Use some annotated tiles for validation to see how well new tiles are predicted."
+    )
+    if config.schedule.quick_start:
+        yield tr(
+            "Nothing can compare the network with the pixel classifier: without validation tiles, two classes need "
+            "at least {regions} painted regions each."
+        ).format(regions=LEAST_REGIONS)
 
 
 def _on_pixel_size(tiles: Sequence[Tile], run_mpp: float | None) -> Iterable[str]:
@@ -129,13 +159,18 @@ def _on_pixel_size(tiles: Sequence[Tile], run_mpp: float | None) -> Iterable[str
         yield words.format(names=_listed(unknown))
 
 
-def _on_classes(project: Project, config: Config, learned: set[int], measured: set[int]) -> Iterable[str]:
+def _on_classes(
+    project: Project, config: Config, learned: set[int], measured: set[int], on_held_out: bool
+) -> Iterable[str]:
+    unseen = tr("No validation tile has annotations of {name}.")
+    if on_held_out:
+        unseen = tr("No annotation of {name} is held out: there are too few.")
     tower = config.alignment.use_text and config.text.encoder != "learned"
     for tissue_class in project.classes:
         left_out = "" if tissue_class.id in measured else tr(" It is left out of the scores.")
         words = ""
         if tissue_class.id in learned:
-            words = tr("No validation tile has annotations of {name}.") if left_out else ""
+            words = unseen if left_out else ""
         elif tower:
             words = tr("Nothing is annotated as {name} yet: the class is trained from its text prompt only.")
         else:

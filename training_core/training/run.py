@@ -18,6 +18,8 @@ from training_core.base.errors import CheckpointError, ConfigError
 from training_core.base.i18n import tr
 from training_core.compute import processes as distributed
 from training_core.compute.device import Compute, choose_compute
+from training_core.data.held_out import HeldOut
+from training_core.data.previous_run import PreviousRun
 from training_core.data.tile_pool import TilePool
 from training_core.io import atomic_write
 from training_core.messages.events import RunStarted, Status, Warned
@@ -26,10 +28,13 @@ from training_core.pixel_classifier.first_overlay import QuickStart
 from training_core.prediction.out_of_memory import explained
 from training_core.project import Project, TissueClass
 from training_core.project.interrupted_runs import held
+from training_core.project.runs import natural_key
+from training_core.runs.held_out_files import read_held_out
 from training_core.runs.run_folder import Split, create_run_folder, read_run, record_origin
 from training_core.settings.form_fields import value_text
 from training_core.settings.schema import Config
 from training_core.training.finish import finish
+from training_core.training.hold_out import held_out_by
 from training_core.training.preflight import cautions, check_ready, settle
 
 if TYPE_CHECKING:
@@ -60,6 +65,9 @@ class Plan:
     """Settled, so what the project's tiles decide is filled in."""
     classes: tuple[TissueClass, ...]
     split: Split
+    before: PreviousRun | None
+    """The project's latest finished run."""
+    held_out: HeldOut
 
 
 @explained("train")
@@ -99,15 +107,27 @@ def _plan(request: Request) -> Plan:
         split = check_ready(project, config)
         config = settle(project, split, config)
     distributed.check_divides(config)
-    return Plan(request, config, classes, split)
+    before = _run_before(request)
+    again = request.resume
+    held_out = HeldOut(read_held_out(again)) if again else held_out_by(project, config, split, before)
+    return Plan(request, config, classes, split, before, held_out)
+
+
+def _run_before(request: Request) -> PreviousRun | None:
+    """The latest finished run; of a run that is resumed, only an older one."""
+    run_id = request.project.latest_run_id()
+    if run_id is None or (request.resume and natural_key(run_id) >= natural_key(request.resume.name)):
+        return None
+    return PreviousRun(request.project, run_id)
 
 
 def _first_overlay(plan: Plan, compute: Compute, messenger: Messenger) -> QuickStart | None:
-    """Show the tile that the user looks at before the network is there; None: this run waits for the network."""
-    request, config = plan.request, plan.config
-    if not config.schedule.quick_start or request.resume or not distributed.is_first():
+    """Show the tile that the user looks at before the network is there; None: this run has only the network."""
+    request, config, held_out = plan.request, plan.config, plan.held_out.where
+    if not config.schedule.quick_start or not distributed.is_first():
         return None
-    quick = QuickStart(request.project, config, compute, messenger)
+    shows = request.resume is None
+    quick = QuickStart(request.project, config, compute, messenger, held_out, plan.before, shows=shows)
     if request.show is not None:
         quick.show(request.show, step=0)
     return quick
@@ -129,11 +149,14 @@ def _built(plan: Plan, compute: Compute, messenger: Messenger, quick: QuickStart
     pool = _tile_pool(plan)
     run_dir = request.resume
     if run_dir is None and distributed.is_first():
-        run_dir = create_run_folder(request.project, config, plan.classes, split, pool.label_hash(), request.command)
+        unused = {name: pool.scored_ids(name) for name in plan.held_out.where}
+        labels, command = pool.label_hash(), request.command
+        run_dir = create_run_folder(request.project, config, plan.classes, split, labels, command, unused)
     run_dir = distributed.told_by_first(run_dir)
     assert run_dir is not None
     with held(run_dir) if distributed.is_first() else nullcontext():
-        trainer = Trainer(model, config, pool, split, request.project, run_dir, compute, messenger, quick)
+        held_out = plan.held_out
+        trainer = Trainer(model, config, pool, split, request.project, run_dir, compute, messenger, quick, held_out)
         trainer.overlays.shown = request.show
         if quick:
             quick.share(model.encoder)
@@ -146,7 +169,8 @@ def _tile_pool(plan: Plan) -> TilePool:
     partly = [name for name in split.unlabeled if project.has_label(name) and name not in split.labeled]
     rejected = tuple(name for name in split.unlabeled if project.rejected_pixels(name))
     known = (*split.labeled, *split.val, *partly)
-    return TilePool(project, known, [c.id for c in plan.classes], rejected=rejected)
+    ids = [c.id for c in plan.classes]
+    return TilePool(project, known, ids, rejected=rejected, held_out=plan.held_out.where)
 
 
 def _start(plan: Plan, trainer: Trainer) -> None:
@@ -170,7 +194,7 @@ def _start(plan: Plan, trainer: Trainer) -> None:
         total_steps=trainer.budget.total_steps,
         project_settings=tuple(f"{key} = {value_text(value)}" for key, value in request.project_settings.items()),
     )
-    for caution in cautions(request.project, plan.split, config):
+    for caution in cautions(request.project, plan.split, config, plan.held_out.where):
         messenger.send(Warned, message=caution)
 
 

@@ -21,6 +21,7 @@ from training_core.data.tile_pool import TilePool
 from training_core.prediction import out_of_memory
 from training_core.prediction.calibration import Readout, measure_readout, usual_scale
 from training_core.prediction.sliding_window import predict_image, predict_probabilities
+from training_core.project.prediction_source import Maker
 from training_core.settings.schema import InferenceConfig
 from training_core.training.learner import Learner
 from training_core.training.run_settings import RunSettings
@@ -35,6 +36,7 @@ class WrittenPrediction:
 
     arrays: OverlayArrays
     paths: dict[str, Path]
+    made_by: Maker = Maker.NETWORK
 
 
 class TilePredictor:
@@ -86,7 +88,7 @@ class TilePredictor:
         learner.predictor.eval()
 
         def measured(inference: InferenceConfig) -> tuple[Readout, Scores | None]:
-            tiles = ((pool.image(name), pool.label(name), self._zoom(name)) for name in names)
+            tiles = ((pool.image(name), pool.scored_label(name), self._zoom(name)) for name in names)
 
             def probabilities(image: Rgb8, scale: float) -> Tensor:
                 return predict_probabilities(learner.predictor, image, inference, learner.compute, scale)

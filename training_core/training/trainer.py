@@ -16,6 +16,7 @@ from training_core.class_maps.pixel_scores import Scores
 from training_core.compute import processes as distributed
 from training_core.compute.device import Compute, peak_gpu_bytes
 from training_core.data.batches import BatchMaker, prefetched
+from training_core.data.held_out import NOTHING, HeldOut
 from training_core.data.tile_pool import TilePool
 from training_core.messages.events import StepDone, Warned
 from training_core.messages.messenger import Messenger
@@ -30,6 +31,7 @@ from training_core.runs import checkpoint as checkpoints
 from training_core.runs.run_folder import Split, peak_rss_bytes
 from training_core.settings.schema import Config
 from training_core.training import smaller_step as smaller
+from training_core.training.final_predictions import FinalPredictions
 from training_core.training.learner import Learner
 from training_core.training.overlays import Overlays
 from training_core.training.pause import wait_while_paused
@@ -37,7 +39,7 @@ from training_core.training.run_settings import RunSettings
 from training_core.training.schedule import Budget, RunProgress
 from training_core.training.tile_predictor import TilePredictor
 from training_core.training.time_left import Forecast, share_done
-from training_core.training.validation import Validation, scored_tiles
+from training_core.training.validation import Validation, scored_labels
 
 _FIRST_OVERLAYS = (5, 15, 30)
 """Steps after which the first overlays are made, before the first validation."""
@@ -58,6 +60,7 @@ class Trainer:
         compute: Compute,
         messenger: Messenger,
         quick: QuickStart | None = None,
+        held_out: HeldOut = NOTHING,
     ) -> None:
         self.compute, self.messenger = compute, messenger
         self.project, self.pool, self.split, self.run_dir = project, pool, split, run_dir
@@ -65,12 +68,16 @@ class Trainer:
         self.settings = RunSettings(config, run_dir, self.progress)
         self.learner = Learner(model, self.settings, len(pool.class_ids), compute)
         self._make_batches()
-        self.forecast = Forecast(project, split, scored_tiles(split), config, self.budget)
+        truth = scored_labels(pool, split, held_out)
+        if quick is not None:
+            quick.compare_on(truth if truth.measured_on != "training" else None, split.labeled, pool.label_ids)
+        self.forecast = Forecast(project, split, truth.names, config, self.budget)
         self.predictor = TilePredictor(self.learner, pool, self.settings, self.forecast, self._warn)
         self.validation = Validation(
-            self.predictor, split, run_dir, self.settings, self.progress, self.forecast, messenger
+            self.predictor, truth, run_dir, self.settings, self.progress, self.forecast, messenger
         )
         self.overlays = Overlays(self.predictor, run_dir, self.progress, messenger, quick)
+        self.final = FinalPredictions(self.predictor, truth, quick, messenger)
 
     def _make_batches(self) -> None:
         """Of the sizes that the settings have now."""
@@ -241,6 +248,12 @@ class Trainer:
             self.validation.choose_readout()
             if self.predictor.readout != read_readout(state):
                 checkpoints.write_state(checkpoint, {**state, "readout": asdict(self.predictor.readout)})
+
+    def choose_predictions(self) -> None:
+        """Find out whose predictions of the tiles the run keeps, once the best checkpoint is loaded."""
+        scores = self.final.choose(self.validation.as_predicted)
+        self.progress.best = scores or self.progress.best
+        self.overlays.conclude(self.final)
 
     def _warn(self, message: str) -> None:
         self.messenger.send(Warned, message=message)

@@ -9,6 +9,9 @@ from pathlib import Path
 
 from training_core.base.errors import writing
 from training_core.class_maps.pixel_scores import Scores
+from training_core.data.held_out import HeldOut
+from training_core.data.scored_labels import ScoredLabels
+from training_core.data.tile_pool import TilePool
 from training_core.messages.events import Validated
 from training_core.messages.messenger import Messenger
 from training_core.prediction.calibration import candidate_scales
@@ -22,18 +25,22 @@ _MAX_TRAINING_TILES_SCORED = 8
 """Without validation tiles the curve shows the Dice of at most so many training tiles."""
 
 
-def scored_tiles(split: Split) -> Sequence[str]:
-    """The tiles that the curve is measured on."""
-    return split.val or split.labeled[:_MAX_TRAINING_TILES_SCORED]
+def scored_labels(pool: TilePool, split: Split, held_out: HeldOut) -> ScoredLabels:
+    """What the curve is measured on: validation tiles, or held-out annotations, or else what is trained on."""
+    if split.val:
+        return ScoredLabels("validation", split.val, pool)
+    if held_out:
+        return ScoredLabels("held_out", tuple(held_out.where), pool, held_out.is_new_to_previous)
+    return ScoredLabels("training", split.labeled[:_MAX_TRAINING_TILES_SCORED], pool)
 
 
 class Validation:
-    """Scores the predictor on the validation tiles, or on training tiles where there are none."""
+    """Scores the predictor while it trains, and as it predicts in the end."""
 
     def __init__(
         self,
         predictor: TilePredictor,
-        split: Split,
+        truth: ScoredLabels,
         run_dir: Path,
         settings: RunSettings,
         progress: RunProgress,
@@ -42,7 +49,8 @@ class Validation:
     ) -> None:
         self._predictor, self._settings, self._forecast = predictor, settings, forecast
         self._run_dir, self._progress, self._messenger = run_dir, progress, messenger
-        self._names, self._on_val = scored_tiles(split), bool(split.val)
+        self._truth, self._names, self._on_val = truth, truth.names, truth.measured_on == "validation"
+        self._as_predicted: Scores | None = None
 
     def score(self) -> bool:
         """A point of the curve: measured, told and added to RUN/metrics.jsonl; True: the best so far."""
@@ -52,7 +60,8 @@ class Validation:
             self._time_views()
         state.scores = scores
         value = scores.mdice if scores is not None else None
-        # training Dice only ever says that the network has learned by heart: without validation tiles the last is kept
+        # training Dice only ever says that the network has learned by heart, and held-out annotations are too few to
+        # choose among many steps: without validation tiles the last is kept
         is_best = state.best is None or not self._on_val or (value is not None and value > state.best.mdice)
         if is_best:
             state.best = scores
@@ -61,7 +70,7 @@ class Validation:
             "mdice": value,
             "mjaccard": scores.mjaccard if scores is not None else None,
             "dice_by_class": scores.dice if scores is not None else {},
-            "measured_on": "validation" if self._on_val else "training",
+            "measured_on": self._truth.measured_on,
             "is_best": is_best,
         }
         self._messenger.send(Validated, **values)
@@ -72,7 +81,13 @@ class Validation:
     def choose_readout(self) -> None:
         """Read the network at the best scale and temperature, from now on; takes as long as a few validations."""
         if self._on_val:
-            self._progress.best = self._measure(candidate_scales(self._settings.config))
+            self._progress.best = self._as_predicted = self._measure(candidate_scales(self._settings.config))
+
+    def as_predicted(self) -> Scores | None:
+        """Scores of the network as it predicts the tiles: in all views, at the scale that it is read at now."""
+        if self._as_predicted is None:
+            _readout, self._as_predicted = self._predictor.measure(self._names, (self._predictor.readout.scale,))
+        return self._as_predicted
 
     def _measure(self, scales: Sequence[float], views: int | None = None) -> Scores | None:
         """Scores at the best of `scales`, where the network is read from now on."""

@@ -16,6 +16,8 @@ from torch import Tensor
 from training_core.base.errors import ProjectError, WeightsError
 from training_core.class_maps.pixel_scores import Confusion
 from training_core.compute.device import Compute, choose_compute
+from training_core.data.scored_labels import ScoredLabels
+from training_core.data.tile_pool import TilePool
 from training_core.demo import make_demo, read_truth
 from training_core.io import read_mask
 from training_core.network.encoders import build_encoder
@@ -60,6 +62,11 @@ def bundled() -> Any:
 
 def store_of(project: Project, encoder: Callable[[], Any], **config: Any) -> FeatureStore:
     return FeatureStore(project, EncoderConfig(**config), CPU, encoder)
+
+
+def validation(project: Project) -> ScoredLabels:
+    names = project.val_names()
+    return ScoredLabels("validation", names, TilePool(project, names, [each.id for each in project.classes]))
 
 
 def painter_of(project: Project, encoder: Callable[[], Any] = bundled) -> HeadPainter:
@@ -248,7 +255,7 @@ def test_the_painter_learns_and_paints_class_ids(make_project: MakeProject, tmp_
     unsure = read_mask(paths["pseudo_label"]) == 255
     assert unsure[confidence < 178].all()  # 0.7 is 178.5
     assert not unsure[confidence > 179].any()
-    scores = painter.score(project.val_names())
+    scores = painter.score(validation(project))
     assert scores is not None
     assert scores.mdice > 60
     assert set(scores.dice) == {0, 3, 7}
@@ -263,7 +270,7 @@ def test_a_class_that_nobody_painted_is_not_predicted_but_scored(make_project: M
     painter = painter_of(project)
     painter.fit("a_1")
     assert set(np.unique(read_mask(painter.paint("u_1", tmp_path / "out", 0.7)["prediction"]))) == {0, 7}
-    scores = painter.score(project.val_names())
+    scores = painter.score(validation(project))
     assert scores is not None
     assert scores.dice[3] == 0
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,9 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from training_core.class_maps.pixel_scores import Scores
 from training_core.compute.device import Compute
+from training_core.data.previous_run import PreviousRun
+from training_core.data.scored_labels import ScoredLabels
+from training_core.data.tile_pool import TilePool
 from training_core.io import read_mask
 from training_core.messages.events import (
     Event,
@@ -28,7 +31,7 @@ from training_core.messages.events import (
     parse_event,
 )
 from training_core.messages.messenger import Messenger
-from training_core.pixel_classifier.first_overlay import STEPS_WITHOUT_VALIDATION, QuickStart
+from training_core.pixel_classifier.first_overlay import STEPS_WITHOUT_COMPARISON, QuickStart
 from training_core.project import LabelSource, Project
 from training_core.settings.schema import Config, resolve
 from training_core.training.run import Request, train
@@ -68,8 +71,14 @@ def scores(mdice: float) -> Scores:
 
 def started(project: Project, **config: Any) -> tuple[QuickStart, list[Event]]:
     events: list[Event] = []
-    compute = Compute(torch.device("cpu"), "float32")
-    return QuickStart(project, resolve(config), compute, Messenger(events.append)), events
+    compute, latest = Compute(torch.device("cpu"), "float32"), project.latest_run_id()
+    before = PreviousRun(project, latest) if latest else None
+    judge = QuickStart(project, resolve(config), compute, Messenger(events.append), before=before)
+    labeled, val = project.labeled_names(), project.val_names()
+    pool = TilePool(project, (*labeled, *val), [each.id for each in project.classes])
+    truth = ScoredLabels("validation", val, pool) if val else None
+    judge.compare_on(truth, labeled, pool.label_ids)
+    return judge, events
 
 
 # --- in a run ---------------------------------------------------------------------------------------------------------
@@ -95,7 +104,7 @@ def test_the_shown_tile_is_painted_before_training_and_stays_while_the_network_i
     ]
     assert len(stays) == len(of(Validated, events)) == 2
     warnings = [event.message for event in of(Warned, events)]
-    assert sum("The network does not yet score as well as the pixel classifier" in text for text in warnings) == 1
+    assert sum("The predictions of the tiles come from the pixel classifier" in text for text in warnings) == 1
     (run_dir,) = project.runs_dir.iterdir()
     assert not (run_dir / "overlays").exists()
 
@@ -199,7 +208,6 @@ def test_the_network_takes_over_when_it_is_as_good_and_stays_as_good(make_projec
         said(events)[-1]
         == "The overlay still comes from an earlier step: the network has a validation Dice of 98.0 %, below 99.0 %."
     )
-    judge.conclude(scores(98.0))
     assert not of(Warned, events)
 
 
@@ -207,10 +215,12 @@ def test_without_validation_tiles_the_network_takes_over_after_some_steps(make_p
     judge, events = started(make_project(val=0))
     assert judge.show("u_1", 0)
     assert not judge.may_show(50, scores(99.0))  # training Dice says nothing
-    assert judge.may_show(STEPS_WITHOUT_VALIDATION, None)
-    assert "without validation tiles" in said(events)[-1]
-    assert not judge.show("u_2", STEPS_WITHOUT_VALIDATION + 1)
-    assert judge.may_show(STEPS_WITHOUT_VALIDATION + 50, scores(1.0))
+    assert judge.may_show(STEPS_WITHOUT_COMPARISON, None)
+    assert said(events)[-1] == (
+        "The overlay now comes from the network: after 100 steps; nothing can compare it with the pixel classifier."
+    )
+    assert not judge.show("u_2", STEPS_WITHOUT_COMPARISON + 1)
+    assert judge.may_show(STEPS_WITHOUT_COMPARISON + 50, scores(1.0))
 
 
 def test_with_nothing_painted_there_is_nothing_to_judge(make_project: MakeProject) -> None:
@@ -259,7 +269,7 @@ def test_a_frozen_encoder_is_shared(make_project: MakeProject) -> None:
 
 
 def test_round_two_goes_on_showing_round_one_until_the_network_is_as_good(
-    make_project: MakeProject, small_config: MakeConfig
+    make_project: MakeProject, small_config: MakeConfig, tmp_path: Path
 ) -> None:
     project = make_project()
     run(project, quick(small_config), show="u_1")
@@ -270,8 +280,12 @@ def test_round_two_goes_on_showing_round_one_until_the_network_is_as_good(
     (overlay,) = of(OverlayReady, events)
     assert (overlay.source, overlay.step) == ("earlier_run", 0)
     assert Path(overlay.prediction) == project.runs_dir / before / "predictions" / "u_1.prediction.png"
-    summary = json.loads((project.runs_dir / before / "summary.json").read_text())
-    bar = summary["val"]["mDice"]
+    truth, written = (
+        np.asarray(Image.open(path))
+        for path in (tmp_path / "masks" / "v_1.png", project.runs_dir / before / "predictions" / "v_1.prediction.png")
+    )
+    by_class = [((truth == c) & (written == c)).sum() / ((truth == c).sum() + (written == c).sum()) for c in (0, 1)]
+    bar = 200 * sum(by_class) / 2
     assert not second.may_show(5, None)
     assert not second.may_show(50, scores(bar - 1))
     assert said(events)[-1].startswith("The overlay still comes from the previous run: the network has a validation")
