@@ -13,9 +13,9 @@ import pytest
 from qtpy.QtCore import QPoint
 from qtpy.QtTest import QTest
 
-from napari_unisemalign.training_curves import Curves, read_past
+from napari_unisemalign.training_curves import Curves, as_csv, read_past
 from napari_unisemalign.widgets.training_chart import Plot
-from training_core.messages.events import Event, RunStarted, StepDone, Validated
+from training_core.messages.events import Event, MeasuredOn, RunStarted, StepDone, Validated
 from training_core.project import LabelSource, Project
 
 pytestmark = pytest.mark.binding
@@ -120,7 +120,13 @@ def test_a_class_keeps_its_colour_when_that_is_changed(window: Any, project: Pro
     driver.wait(lambda: colors()["gland"] == "#123456", "the new colour")
 
 
-def test_without_validation_tiles_the_chart_says_what_it_shows(window: Any, project: Project) -> None:
+@pytest.mark.parametrize(
+    ("measured_on", "words"),
+    [("training", "the model learned from"), ("held_out", "annotations that are held out from training")],
+)
+def test_without_validation_tiles_the_chart_says_what_it_shows(
+    measured_on: MeasuredOn, words: str, window: Any, project: Project
+) -> None:
     _viewer, driver, _answers = window
     driver.panel.controller.open_project(project.path)
     assert not driver.panel.train.chart.isVisibleTo(driver.panel.train)
@@ -128,9 +134,13 @@ def test_without_validation_tiles_the_chart_says_what_it_shows(window: Any, proj
     session.begin_training()
     session.apply(started(run_id))
     for event in events(run_id, 60.0):
-        session.apply(event.model_copy(update={"measured_on": "training"}) if isinstance(event, Validated) else event)
+        session.apply(event.model_copy(update={"measured_on": measured_on}) if isinstance(event, Validated) else event)
     note = driver.panel.train.chart.note
     driver.wait(lambda: note.text().startswith("No validation tile"), "the sentence")
+    assert words in note.text()
+    table = as_csv([("now", session.curves)], session.classes())
+    said = {"training": "training tiles", "held_out": "held-out annotations"}[measured_on]
+    assert f"now,mean Dice %, {said}," in table.replace('"', "")
     session.end_training("Done.")
 
 

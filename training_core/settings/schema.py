@@ -202,7 +202,9 @@ class ScheduleConfig(_Section):
         True, description="start from the best weights of the project's latest finished run, if it has the same network"
     )
     quick_start: bool = Field(
-        True, description="show the first overlays from the pixel classifier, until the network scores as well"
+        True,
+        description="show the first overlays from the pixel classifier, and keep its predictions until the network "
+        "scores as well; without validation tiles, some annotations are held out to compare them",
     )
 
 

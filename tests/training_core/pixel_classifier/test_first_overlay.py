@@ -15,6 +15,7 @@ from PIL import Image
 
 from training_core.class_maps.pixel_scores import Scores
 from training_core.compute.device import Compute
+from training_core.data.held_out import draw_held_out
 from training_core.data.previous_run import PreviousRun
 from training_core.data.scored_labels import ScoredLabels
 from training_core.data.tile_pool import TilePool
@@ -221,6 +222,29 @@ def test_without_validation_tiles_the_network_takes_over_after_some_steps(make_p
     )
     assert not judge.show("u_2", STEPS_WITHOUT_COMPARISON + 1)
     assert judge.may_show(STEPS_WITHOUT_COMPARISON + 50, scores(1.0))
+
+
+def test_without_validation_tiles_the_held_out_annotations_decide(make_project: MakeProject) -> None:
+    """In the words of that measure; a later step that loses some of it again is shown, as long as it is good enough."""
+    project = make_project(val=0)
+    where = draw_held_out({name: project.label(name) for name in ("a_1", "a_2")}, 0).where
+    events: list[Event] = []
+    compute = Compute(torch.device("cpu"), "float32")
+    judge = QuickStart(project, resolve({}), compute, Messenger(events.append), where)
+    assert judge.show("u_1", 0)
+    pool = TilePool(project, ("a_1", "a_2"), (0, 1), held_out=where)
+    judge.compare_on(ScoredLabels("held_out", tuple(where), pool), ("a_1", "a_2"), pool.label_ids)
+    assert not judge.may_show(50, scores(1.0))
+    assert not judge.may_show(STEPS_WITHOUT_COMPARISON, None)
+    bar = judge._bar
+    assert bar is not None
+    assert said(events)[-1] == (
+        "The overlay still comes from the pixel classifier: the network has a Dice on held-out annotations of 1.0 %, "
+        f"below {bar:.1f} %."
+    )
+    assert judge.may_show(150, scores(100.0))
+    assert judge.may_show(200, scores(bar))
+    assert not judge.may_show(250, scores(bar - 1))
 
 
 def test_with_nothing_painted_there_is_nothing_to_judge(make_project: MakeProject) -> None:
