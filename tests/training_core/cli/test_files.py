@@ -69,6 +69,12 @@ def train_the_network_alone(whole: Whole, config: Config) -> None:
     train(Request(whole.project, config, show=whole.project.tiles[0].name), messenger)
 
 
+def train_without_validation_tiles(whole: Whole, config: Config) -> None:
+    """Which holds some of the annotations out."""
+    whole.project.set_val(())
+    train(Request(whole.project, config), Messenger(lambda _event: whole.look()))
+
+
 def paint_accept_and_reject(whole: Whole) -> None:
     project, run_id = whole.project, str(whole.project.latest_run_id())
     name, rejected = project.unlabeled_names()[-1], project.unlabeled_names()[0]
@@ -118,6 +124,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory, small_config: Callable[..., 
     assert main(["predict", str(whole.run_dir), image, "-o", str(branches), "--branches"]) == 0
     assert main(["export", str(path), "-o", str(whole.out), "--content", "merged", "--min-object", "9"]) == 0
     train_the_network_alone(whole, small_config(inference={"views": 1}))
+    train_without_validation_tiles(whole, small_config(schedule={"quick_start": True}, inference={"views": 1}))
     whole.look()
     return whole
 
