@@ -45,16 +45,20 @@ class PredictionSource(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    made_by: Maker = Maker.NETWORK
-    previous_run: str | None = None
-    measured_on: Literal["validation", "held_out"] | None = None
-    mdice: Mapping[Maker, float] = {}
+    made_by: Maker
+    previous_run: str | None
+    measured_on: Literal["validation", "held_out"] | None
+    mdice: Mapping[Maker, float]
+
+
+NOT_COMPARED = PredictionSource(made_by=Maker.NETWORK, previous_run=None, measured_on=None, mdice={})
+"""Of a run in which nothing else than the network predicted."""
 
 
 def read_prediction_source(run_dir: Path) -> PredictionSource:
     """What a finished run's summary says; of a run of an earlier version, or a damaged summary: the network."""
     try:
         summary = json.loads((run_dir / "summary.json").read_text(encoding="utf-8"))
-        return PredictionSource.model_validate(summary.get("predictions", {}))
-    except (OSError, ValueError, AttributeError, ValidationError):
-        return PredictionSource()
+        return PredictionSource.model_validate(summary["predictions"])
+    except (OSError, ValueError, LookupError, TypeError, ValidationError):
+        return NOT_COMPARED

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from training_core.base.errors import CheckpointError
 from training_core.base.spec_version import FileFormat
 from training_core.project import TissueClass
-from training_core.project.prediction_source import PredictionSource
+from training_core.project.prediction_source import NOT_COMPARED, PredictionSource
 
 FORMAT = FileFormat(version=1, error=CheckpointError)
 """Of both files."""
@@ -49,7 +49,7 @@ class RunSummary(_Record):
     peak_gpu_bytes: int | None
     device: str
     precision: str
-    predictions: PredictionSource = PredictionSource()
+    predictions: PredictionSource = NOT_COMPARED
     """Who made the predictions of the tiles; `val` is their score."""
 
 

@@ -20,7 +20,7 @@ from training_core.messages.events import Status, Warned
 from training_core.messages.messenger import Messenger
 from training_core.pixel_classifier.first_overlay import QuickStart
 from training_core.prediction import out_of_memory
-from training_core.project.prediction_source import Maker, PredictionSource
+from training_core.project.prediction_source import NOT_COMPARED, Maker, PredictionSource
 from training_core.training.tile_predictor import TilePredictor, WrittenPrediction
 
 Result = TypeVar("Result")
@@ -45,7 +45,7 @@ class FinalPredictions:
         """The best first."""
         self._by_others = 0
         """Tiles that were not predicted by the best."""
-        self.source = PredictionSource()
+        self.source = NOT_COMPARED
 
     def choose(self, network: Callable[[], Scores | None]) -> Scores | None:
         """Compare, say what came of it, and predict by the best from now on; gives its scores, None: nothing compares.

@@ -155,8 +155,9 @@ def test_without_quick_start_nothing_is_compared_or_held_out(
 ) -> None:
     schedule = {"quick_start": False, "steps": 1}
     summary, events = run(make_project(val=0), small_config(schedule=schedule, inference={"views": 1}))
-    assert summary["predictions"]["mdice"] == {}
-    assert summary["predictions"]["made_by"] == "network"
+    nothing = {"made_by": "network", "previous_run": None, "measured_on": None, "mdice": {}}
+    assert summary["predictions"] == nothing
+    assert json.loads((Path(summary["run"]) / "summary.json").read_text())["predictions"] == nothing
     assert not (Path(summary["run"]) / "held_out").exists()
     assert {event.measured_on for event in events if isinstance(event, Validated)} == {"training"}
 
