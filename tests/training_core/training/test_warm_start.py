@@ -146,4 +146,6 @@ def test_the_papers_variants_and_benchmarks_start_afresh(tmp_path: Path) -> None
     for variant in ("paper", "released"):
         assert not resolve({"variant": variant}).schedule.warm_start
     args = build_parser().parse_args(["benchmark", "demo", "--set", "schedule.warm_start=true"])
-    assert not benchmark_config(args).schedule.warm_start
+    config = benchmark_config(args)
+    assert not config.schedule.warm_start
+    assert not config.schedule.quick_start
