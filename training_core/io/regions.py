@@ -21,7 +21,8 @@ from training_core.base.errors import ImageError
 from training_core.io.files import FileKind, check_size, file_kind
 from training_core.io.images import read_image, tiff_rgb
 from training_core.io.pillow_files import pillow_size
-from training_core.io.resolution import file_mpp_um, is_credible
+from training_core.io.pixel_size import is_credible
+from training_core.io.resolution import file_mpp_um
 from training_core.io.slides import is_slide, open_slide, read_level, stated_mpp_um
 from training_core.io.tiff_files import decoding, open_tiff, picture, size_px
 

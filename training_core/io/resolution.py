@@ -11,9 +11,8 @@ from PIL import Image
 
 from training_core.base.errors import ImageError
 from training_core.io.files import FileKind, file_kind, quiet
+from training_core.io.pixel_size import is_credible
 
-CREDIBLE_MPP_UM = (0.02, 20.0)
-"""What a microscope gives. Files without a resolution often carry their writer's default of 72 dpi, which is 353 µm."""
 _UM_PER_UNIT = {"micron": 1.0, "microns": 1.0, "um": 1.0, "µm": 1.0, "μm": 1.0, "\\u00B5m": 1.0, "nm": 1e-3, "mm": 1e3}
 _OME_SIZE = re.compile(r'PhysicalSizeX="([0-9.eE+-]+)"(?:[^>]*?PhysicalSizeXUnit="([^"]+)")?')
 
@@ -33,12 +32,6 @@ def file_mpp_um(path: Path) -> float | None:
     except Exception:
         return None
     return stated if is_credible(stated) else None
-
-
-def is_credible(mpp_um: float | None) -> bool:
-    """Whether a microscope gives this pixel size in µm/px; None, an unknown one, is not credible."""
-    low, high = CREDIBLE_MPP_UM
-    return mpp_um is not None and low <= mpp_um <= high
 
 
 def _tiff_mpp_um(path: Path) -> float | None:

@@ -20,7 +20,7 @@ from training_core.base.arrays import MIN_SIDE_PX, BoolMask, Rgb8
 from training_core.base.errors import ConfigError, ImageError
 from training_core.io.files import MAX_PIXELS, quiet
 from training_core.io.images import over_white
-from training_core.io.resolution import CREDIBLE_MPP_UM, is_credible
+from training_core.io.pixel_size import CREDIBLE_MPP_UM, is_credible
 
 SLIDE_SUFFIXES = frozenset({".svs", ".ndpi", ".mrxs", ".scn"})
 _TIFF_SUFFIXES = frozenset({".tif", ".tiff"})
