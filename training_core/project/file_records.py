@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from pydantic import ConfigDict
 
-from training_core.io.inspection.answers import Answers
+from training_core.io.inspection.answers import UNASKED, Answers
 
 _STRICT = ConfigDict(extra="forbid", strict=True)
 
@@ -73,8 +73,8 @@ class Place:
 class FileAnswers:
     """The answers for an image and for its mask."""
 
-    image: Answers = Answers()
-    mask: Answers = Answers()
+    image: Answers = UNASKED
+    mask: Answers = UNASKED
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
     def over(self, other: FileAnswers) -> FileAnswers:
