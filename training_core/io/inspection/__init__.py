@@ -1,7 +1,7 @@
 """The one place that decides what a picture file is; every reader, command and dialog asks it. Torch-free."""
 
+from training_core.io.facts import Alpha, Content, FileFacts, Photometric, PixelFacts, Problem, Use
 from training_core.io.inspection.answers import UNASKED, Answers
-from training_core.io.inspection.facts import Alpha, Content, FileFacts, Photometric, PixelFacts, Problem, Use
 from training_core.io.inspection.questions import (
     Choice,
     ImageQuestionError,

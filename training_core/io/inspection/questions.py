@@ -45,13 +45,29 @@ class Choice:
     answers: Answers
 
 
+def choice(name: str, meaning: str, **answer: Any) -> Choice:
+    """A choice that gives one answer."""
+    return Choice(name, meaning, Answers(**answer))
+
+
 @dataclass(frozen=True)
 class RaisedQuestion:
-    """A question that a file raises, with the answers that fit this file."""
+    """A question that a file raises, with the answers that fit this file.
+
+    Attributes
+    ----------
+    reason
+        What of the file raises it, as it follows its name: "has 4 channels".
+    """
 
     question: Question
-    sentence: str
+    reason: str
     choices: tuple[Choice, ...]
+
+    @property
+    def sentence(self) -> str:
+        """The reason as a sentence."""
+        return f"It {self.reason}."
 
 
 class QuestionError(UserError):
@@ -68,9 +84,16 @@ class QuestionError(UserError):
     def __init__(self, path: Path, raised: Iterable[RaisedQuestion]) -> None:
         self.path, self.raised = path, tuple(raised)
         first = self.raised[0]
-        choices = "; ".join(f"{choice.name} ({choice.meaning})" for choice in first.choices)
-        # The window shows the choices; the option is for the terminal, which puts it in.
-        super().__init__(f"{path}: {first.sentence}", f"one of {choices}", f"choose one with {first.question.option}")
+        choices = "; ".join(f"{each.name} ({each.meaning})" for each in first.choices)
+        super().__init__(
+            f"{path} {first.reason}", f"a choice how it is read: {choices}", "choose how such files are read"
+        )
+
+    @property
+    def in_terminal(self) -> str:
+        """The message with the options that answer all of the questions."""
+        options = ", ".join(f"{each.question.option} {each.choices[0].name}" for each in self.raised)
+        return str(UserError(self.given, self.needed, f"add {options}, or another of the choices"))
 
 
 class ImageQuestionError(QuestionError, ImageError):
