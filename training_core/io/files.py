@@ -118,7 +118,7 @@ def _size(path: Path, height_px: int, width_px: int) -> str:
     return f"{path} is {width_px} x {height_px} px"
 
 
-def check_plausible(path: Path, decoded_bytes: int, stored_bytes: int) -> None:
+def check_plausible(decoded_bytes: int, stored_bytes: int) -> None:
     """Refuse a header that promises more than its bytes can hold, before memory for it is taken.
 
     Raises

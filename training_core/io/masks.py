@@ -250,7 +250,7 @@ def _colours(samples: NDArray[Any], facts: FileFacts) -> NDArray[np.int32]:
     packed = samples.astype(np.int32) @ np.array([1 << 16, 1 << 8, 1], np.int32)
     count = len(np.unique(packed))
     if count > _MAX_COLOURS:
-        given = f"{facts.path} is a mask of {count:,} colours, which a photograph or soft edges have"
+        given = f"{facts.path} is a colour image of {count:,} colours, as photographs and soft edges have"
         raise MaskError(
             given, f"at most {_MAX_COLOURS} colours", "export it without smoothing, with one colour per class"
         )

@@ -64,7 +64,9 @@ def facts(path: Path, error: type_of_error) -> FileFacts:
         lossy=not header.reversible,
     )
     problem = _problem(path, header)
-    return known if problem is None else replace(known, photometric=Photometric.OTHER, channel_names=(), problem=problem)
+    return (
+        known if problem is None else replace(known, photometric=Photometric.OTHER, channel_names=(), problem=problem)
+    )
 
 
 def stored(path: Path, facts: FileFacts, error: type_of_error) -> Stored:

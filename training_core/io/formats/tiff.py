@@ -56,7 +56,7 @@ def open_plane(path: Path, plane: int | None) -> Iterator[Plane]:
     with tifffile.TiffFile(path) as tiff:
         chosen = choose_plane(tiff, plane)
         check_complete(tiff, chosen)
-        check_bytes(path, tiff, chosen)
+        check_bytes(tiff, chosen)
         yield chosen
 
 

@@ -111,9 +111,10 @@ def _ome(tiff: tifffile.TiffFile, page: Any, image: int) -> PixelSize | None:
     pixels = ome_pixels(tiff, image)
     if pixels is None:
         return None
-    sizes = {}
-    for axis in "XY":
-        number, unit = _number(pixels.get(f"PhysicalSize{axis}")), pixels.get(f"PhysicalSize{axis}Unit", "µm")
+    sizes, units = {}, {axis: pixels.get(f"PhysicalSize{axis}Unit") for axis in "XY"}
+    for axis, other in ("XY", "YX"):
+        # Where one unit is missing, its default (µm) would make it another unit than the other axis has.
+        number, unit = _number(pixels.get(f"PhysicalSize{axis}")), units[axis] or units[other] or "µm"
         if number is not None and unit in _UM_PER_UNIT:
             sizes[axis] = number * _UM_PER_UNIT[unit]
     if not sizes:

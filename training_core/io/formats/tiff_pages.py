@@ -140,11 +140,11 @@ def check_complete(tiff: tifffile.TiffFile, plane: Plane, *, sparse: bool = Fals
             raise ValueError("parts of the image were never written")
 
 
-def check_bytes(path: Any, tiff: tifffile.TiffFile, plane: Plane) -> None:
+def check_bytes(tiff: tifffile.TiffFile, plane: Plane) -> None:
     """Refuse a picture that its bytes cannot hold."""
     height_px, width_px = size_px(plane)
     decoded = height_px * width_px * plane.channels * plane.series.dtype.itemsize
-    check_plausible(path, decoded, tiff.filehandle.size)
+    check_plausible(decoded, tiff.filehandle.size)
 
 
 def is_tiled(plane: Plane) -> bool:
