@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -139,8 +138,7 @@ def decoding(path: Path, kind: FileKind, error: type_of_error) -> Iterator[None]
     ImageError, MaskError
         Names the file and the reason; `error` says which of the two.
     """
-    with quiet("tifffile"), quiet("PIL"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with quiet("tifffile"):
         try:
             yield
         except UserError:

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import io
 import re
-from typing import Any
 
-from PIL import Image
+import tifffile
 
-_ORIENTATION = 0x0112
+from training_core.io.files import quiet
+
+_ORIENTATION = 274
+_EXIF = b"Exif\0\0"
 _XMP = re.compile(rb'tiff:Orientation(?:="|>)([1-8])')
 
 
 def orientation(exif: bytes | None, xmp: bytes | None = None) -> int:
     """1 to 8; 1 where none is stated, or the block cannot be read."""
-    if exif:
-        found: Any = None
-        block = Image.Exif()
+    stated = _of_exif(exif.removeprefix(_EXIF)) if exif else None
+    if stated is not None:
+        return stated
+    found = _XMP.search(xmp) if xmp else None
+    return int(found[1]) if found else 1
+
+
+def _of_exif(block: bytes) -> int | None:
+    with quiet("tifffile"):
         try:
-            block.load(exif)
-            found = block.get(_ORIENTATION)
-        except Exception:  # a broken block states nothing; Pillow lets errors of every kind through
-            found = None
-        if found in range(1, 9):
-            return int(found)
-    stated = _XMP.search(xmp) if xmp else None
-    return int(stated[1]) if stated else 1
+            with tifffile.TiffFile(io.BytesIO(block)) as tiff:  # a block of EXIF is a TIFF without pixels
+                value = tiff.pages.first.tags.valueof(_ORIENTATION)
+        except Exception:  # a broken block states nothing; tifffile lets errors of every kind through
+            return None
+    return int(value) if isinstance(value, int) and 1 <= value <= 8 else None

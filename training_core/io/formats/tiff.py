@@ -98,7 +98,7 @@ def facts_of(path: Path, tiff: tifffile.TiffFile, plane: Plane) -> FileFacts:
         compression=getattr(page.compression, "name", str(page.compression)).lower().replace("_", " "),
         lossy=lossy,
         palette=() if palette is None or len(palette) > 256 else hex_colours(palette),
-        notes=_notes(plane),
+        notes=_notes(plane, photometric),
     )
     problem = _problem(path, plane, photometric)
     return known if problem is None else replace(known, problem=problem)
@@ -187,9 +187,12 @@ def _problem(path: Path, plane: Plane, photometric: Photometric) -> Problem | No
     return None
 
 
-def _notes(plane: Plane) -> tuple[str, ...]:
+def _notes(plane: Plane, photometric: Photometric) -> tuple[str, ...]:
+    inverted = "It stores white as 0; as an image it is read as viewers show it."
+    notes = (inverted,) if photometric is Photometric.WHITE_IS_ZERO else ()
     if not plane.left_out:
-        return ()
+        return notes
     return (
+        *notes,
         f"It also holds {plane.left_out} smaller or associated pictures (thumbnail, label, macro), which are not read.",
     )

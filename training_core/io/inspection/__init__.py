@@ -12,6 +12,7 @@ from training_core.io.inspection.questions import (
     open_questions,
     parse_answer,
 )
+from training_core.io.inspection.rules import raised_questions
 
 __all__ = [
     "UNASKED",
@@ -31,4 +32,5 @@ __all__ = [
     "Use",
     "open_questions",
     "parse_answer",
+    "raised_questions",
 ]
