@@ -105,7 +105,7 @@ def bmp(rows: list[bytes], bits: int, size: tuple[int, int], *, palette: bytes =
 
 
 def turn(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
-    """Stored pixels as EXIF says that they are shown: by its text, 'row 0 is the visual ..., column 0 the visual ...'."""
+    """Stored pixels as EXIF says that they are shown: where row 0 and column 0 are on the screen."""
     height, width = pixels.shape[:2]
     shown = np.empty((width, height, *pixels.shape[2:]), pixels.dtype) if orientation > 4 else np.empty_like(pixels)
     bottom, right = shown.shape[0] - 1, shown.shape[1] - 1

@@ -18,8 +18,7 @@ from training_core.io.facts import FileFacts, Use
 from training_core.io.files import check_side, check_size
 from training_core.io.images import read_image
 from training_core.io.inspection.answers import UNASKED, Answers
-from training_core.io.inspection.loading import header_facts
-from training_core.io.inspection.rules import refuse
+from training_core.io.inspection.loading import header_facts, refuse_or_ask
 from training_core.io.levels import Levels, open_levels
 from training_core.io.resolution import usable_mpp_um
 from training_core.io.slides import is_slide, open_slide
@@ -93,7 +92,7 @@ class _LevelRegions(Regions):
 
 class _WholeRegions(Regions):
     def __init__(self, facts: FileFacts, answers: Answers) -> None:
-        refuse(facts, Use.IMAGE)
+        refuse_or_ask(facts, Use.IMAGE, answers)
         is_swapped = answers.orientation == "as_shown" and facts.orientation >= 5
         height_px, width_px = (facts.width_px, facts.height_px) if is_swapped else (facts.height_px, facts.width_px)
         super().__init__(facts.path, height_px, width_px, usable_mpp_um(facts))

@@ -39,7 +39,7 @@ def problem_of(facts: FileFacts, use: Use) -> str | None:
     """Why no reader takes this file for this use; None: it is read, once its questions are answered."""
     is_parted = use is Use.IMAGE and facts.tiled
     try:
-        refuse(facts, use, whole=not is_parted)
+        refuse(facts, use, whole=not is_parted and facts.planes == 1)
     except UserError as error:
         return str(error)
     return None

@@ -60,12 +60,26 @@ def load(path: Path, use: Use, answers: Answers = UNASKED, *, content: bool = Tr
         What `header_facts` raises, sizes and colour models that are not read, and unanswered questions.
     """
     facts = header_facts(path, use, answers.plane)
-    refuse(facts, use)
+    refuse_or_ask(facts, use, answers)
     stored = stored_samples(facts, error_of(use), answers.plane)
     if use is Use.IMAGE or content or facts.channels > 1:
         facts = look(facts, stored, use)
     ask(facts, use, answers)
     return facts, stored
+
+
+def refuse_or_ask(facts: FileFacts, use: Use, answers: Answers) -> None:
+    """Refuse what no reader takes; where a file holds several pictures, ask first which one is meant.
+
+    Raises
+    ------
+    ImageError, MaskError
+        As `refuse`, or an unanswered question.
+    """
+    if facts.planes > 1 and answers.plane is None:
+        refuse(facts, use, whole=False)
+        ask(facts, use, answers)
+    refuse(facts, use)
 
 
 def stored_samples(facts: FileFacts, error: type_of_error, plane: int | None = None) -> Stored:
