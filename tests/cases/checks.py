@@ -105,7 +105,7 @@ def _check_against_tifffile(path: Path, facts: FileFacts) -> None:
         ]
         page = pages[0]
         assert np.max(page.bitspersample) == facts.bits
-        assert page.is_tiled == facts.tiled
+        assert page.is_tiled == (facts.tile_px is not None)
         assert page.compression.name.lower().replace("_", " ") == facts.compression
         assert page.tags.valueof(274, default=1) == facts.orientation
 

@@ -10,6 +10,8 @@ from typing import Any
 from training_core.io.files import FileKind
 from training_core.io.pixel_size import PixelSize
 
+_MIN_TILE_PIXELS = 64 * 64
+
 
 class Use(StrEnum):
     """What a file is taken for: the same file raises other questions as a mask than as an image."""
@@ -104,8 +106,8 @@ class FileFacts:
         How many pictures one could choose from: pages, slices, times.
     levels
         Width and height of each resolution, finest first.
-    tiled
-        Whether a part can be read without the whole.
+    tile_px
+        Width and height of a tile; None: stored in rows or as a whole.
     orientation
         1 to 8 as EXIF and TIFF count it; 1: as stored.
     pixel_size
@@ -139,7 +141,7 @@ class FileFacts:
     shape: tuple[int, ...] = ()
     planes: int = 1
     levels: tuple[tuple[int, int], ...] = ()
-    tiled: bool = False
+    tile_px: tuple[int, int] | None = None
     orientation: int = 1
     pixel_size: PixelSize | None = None
     compression: str = "none"
@@ -148,6 +150,11 @@ class FileFacts:
     problem: Problem | None = None
     notes: tuple[str, ...] = ()
     pixels: PixelFacts | None = None
+
+    @property
+    def in_parts(self) -> bool:
+        """Whether a part is better read without the whole: tiny tiles take longer one by one than all at once."""
+        return self.tile_px is not None and self.tile_px[0] * self.tile_px[1] >= _MIN_TILE_PIXELS
 
     def to_json(self) -> dict[str, Any]:
         """The facts as JSON knows it."""

@@ -70,7 +70,7 @@ def open_regions(path: Path, answers: Answers = UNASKED) -> Iterator[Regions]:
             yield _LevelRegions(levels, is_slide=True)
         return
     facts = header_facts(path, Use.IMAGE, answers.plane)
-    if facts.tiled:
+    if facts.in_parts:
         with open_levels(path, answers) as levels:
             yield _LevelRegions(levels)
     else:
@@ -79,7 +79,7 @@ def open_regions(path: Path, answers: Answers = UNASKED) -> Iterator[Regions]:
 
 class _LevelRegions(Regions):
     def __init__(self, levels: Levels, *, is_slide: bool = False) -> None:
-        if not levels.facts.tiled:  # each window would decode whole rows of the picture again
+        if levels.facts.tile_px is None:  # each window would decode whole rows of the picture again
             check_size(levels.path, levels.height_px, levels.width_px, ImageError)
         check_side(levels.path, levels.height_px, levels.width_px, ImageError)
         super().__init__(levels.path, levels.height_px, levels.width_px, usable_mpp_um(levels.facts))

@@ -21,9 +21,9 @@ from training_core.io.formats.tiff_pages import (
     check_bytes,
     check_complete,
     choose_plane,
-    is_tiled,
     read_plane,
     size_px,
+    tile_px,
 )
 
 _P, _C = tifffile.PHOTOMETRIC, tifffile.COMPRESSION
@@ -92,7 +92,7 @@ def facts_of(path: Path, tiff: tifffile.TiffFile, plane: Plane) -> FileFacts:
         shape=tuple(int(length) for length in series.shape),
         planes=plane.planes,
         levels=tuple(size_px(plane, level)[::-1] for level in range(len(series.levels))),
-        tiled=is_tiled(plane),
+        tile_px=tile_px(plane),
         orientation=_orientation(page),
         pixel_size=pixel_size(tiff, page, image),
         compression=getattr(page.compression, "name", str(page.compression)).lower().replace("_", " "),

@@ -130,13 +130,18 @@ def check_complete(tiff: tifffile.TiffFile, plane: Plane, *, sparse: bool = Fals
         Names what is missing.
     """
     file_bytes = tiff.filehandle.size
+    start = plane.series.dataoffset  # where the planes of a stack follow each other without pages of their own
+    if start is not None and start + plane.series.nbytes > file_bytes:
+        raise ValueError(f"it has {file_bytes:,} bytes instead of {start + plane.series.nbytes:,}")
     for page in (page for level in plane.series.levels for page in level.pages):
         if page is None:
             raise ValueError("parts of the image were never written")
         ends = [offset + count for offset, count in zip(page.dataoffsets, page.databytecounts, strict=False)]
         if ends and max(ends) > file_bytes:
             raise ValueError(f"it has {file_bytes:,} bytes instead of {max(ends):,}")
-        if not ends or not (sparse or all(page.databytecounts)):
+        if len(ends) < prod(page.chunked):
+            raise ValueError(f"it lists {len(ends)} parts of the image instead of {prod(page.chunked)}")
+        if not (sparse or all(page.databytecounts)):
             raise ValueError("parts of the image were never written")
 
 
@@ -147,9 +152,10 @@ def check_bytes(tiff: tifffile.TiffFile, plane: Plane) -> None:
     check_plausible(decoded, tiff.filehandle.size)
 
 
-def is_tiled(plane: Plane) -> bool:
-    """Whether a region is read without the rows beside it."""
-    return bool(plane.series.keyframe.is_tiled)
+def tile_px(plane: Plane) -> tuple[int, int] | None:
+    """Width and height of a tile; None: stored in rows."""
+    page = plane.series.keyframe
+    return (int(page.tilewidth), int(page.tilelength)) if page.is_tiled else None
 
 
 def _choices(tiff: tifffile.TiffFile) -> tuple[list[Any], int]:

@@ -29,7 +29,7 @@ def inspect_file(path: Path, use: Use = Use.IMAGE, answers: Answers = UNASKED) -
     facts = header_facts(path, use, answers.plane)
     if not needs_pixels(facts, use) or problem_of(facts, use) is not None:
         return facts
-    if use is Use.IMAGE and facts.kind is FileKind.TIFF and facts.tiled:
+    if use is Use.IMAGE and facts.kind is FileKind.TIFF and facts.in_parts:
         with decoding(path, facts.kind, error_of(use)):
             return glance(path, answers.plane)
     return look(facts, stored_samples(facts, error_of(use), answers.plane), use)
@@ -37,7 +37,7 @@ def inspect_file(path: Path, use: Use = Use.IMAGE, answers: Answers = UNASKED) -
 
 def problem_of(facts: FileFacts, use: Use) -> str | None:
     """Why no reader takes this file for this use; None: it is read, once its questions are answered."""
-    is_parted = use is Use.IMAGE and facts.tiled
+    is_parted = use is Use.IMAGE and facts.in_parts
     try:
         refuse(facts, use, whole=not is_parted and facts.planes == 1)
     except UserError as error:
