@@ -69,7 +69,7 @@ def stored(path: Path, facts: FileFacts, error: type_of_error) -> Stored:
 def _has_unstated_byte(head: bytes) -> bool:
     """Whether pixels have 32 bits of which the header names 24: some writers put transparency into the others."""
     bits, compression = struct.unpack("<HI", head[28:34]) if len(head) >= 34 and head[14] >= 40 else (0, 0)
-    return bits == 32 and compression == 0
+    return bool(bits == 32 and compression == 0)
 
 
 def _fourth_bytes(path: Path, facts: FileFacts) -> NDArray[np.uint8]:

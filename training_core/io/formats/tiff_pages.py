@@ -14,6 +14,7 @@ from training_core.io.files import check_plausible
 from training_core.io.formats.tiff_metadata import leica_images
 
 _ALL = slice(None)
+_MAX_TILE_PIXELS = 1 << 26
 _VENDORS = ("svs", "ndpi", "bif", "philips")
 
 
@@ -130,6 +131,7 @@ def check_complete(tiff: tifffile.TiffFile, plane: Plane, *, sparse: bool = Fals
         Names what is missing.
     """
     file_bytes = tiff.filehandle.size
+    _check_layout(plane.series.keyframe)
     start = plane.series.dataoffset  # where the planes of a stack follow each other without pages of their own
     if start is not None and start + plane.series.nbytes > file_bytes:
         raise ValueError(f"it has {file_bytes:,} bytes instead of {start + plane.series.nbytes:,}")
@@ -143,6 +145,14 @@ def check_complete(tiff: tifffile.TiffFile, plane: Plane, *, sparse: bool = Fals
             raise ValueError(f"it lists {len(ends)} parts of the image instead of {prod(page.chunked)}")
         if not (sparse or all(page.databytecounts)):
             raise ValueError("parts of the image were never written")
+
+
+def _check_layout(page: Any) -> None:
+    """Refuse tags that no writer means: readers make different pictures of them, or run out of memory."""
+    if page.planarconfig not in (1, 2):
+        raise ValueError(f"its planar configuration is {page.planarconfig}, which does not exist")
+    if page.is_tiled and page.tilewidth * page.tilelength > _MAX_TILE_PIXELS:
+        raise ValueError(f"its tiles are stated to be {page.tilewidth} x {page.tilelength} px")
 
 
 def check_bytes(tiff: tifffile.TiffFile, plane: Plane) -> None:

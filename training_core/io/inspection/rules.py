@@ -225,7 +225,7 @@ def _content(facts: FileFacts, use: Use) -> RaisedQuestion | None:
 def used_maximum(facts: FileFacts, answers: Answers) -> int:
     """The stored number that stands for white."""
     if _used_bits(facts, Use.IMAGE) is not None and answers.used_bits is not None:
-        return 2 ** min(answers.used_bits, facts.bits) - 1
+        return int(2 ** min(answers.used_bits, facts.bits)) - 1
     high = facts.pixels.high if facts.pixels is not None else 0.0
     if facts.significant_bits is not None and high < 2**facts.significant_bits:
         return int(2**facts.significant_bits) - 1
