@@ -23,7 +23,7 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
     """Describe the command to argparse."""
     parser = subparsers.add_parser(
         "inspect",
-        help="show what picture files are and what they leave open",
+        help="show what image files are and what they leave open",
         description="Shows the kind, size, depth, channels, pixel size and orientation of images, slides and masks, "
         "and the questions that have to be answered before they are read. Nothing is written or changed.",
         epilog="""\
@@ -119,7 +119,7 @@ def _print_row(row: Sequence[str], widths: Sequence[int]) -> None:
 
 def _cells(facts: FileFacts) -> tuple[str, str, str, str, str]:
     levels = f", {len(facts.levels)} levels" if len(facts.levels) > 1 else ""
-    planes = f", {facts.planes} pictures" if facts.planes > 1 else ""
+    planes = f", {facts.planes} images" if facts.planes > 1 else ""
     depth = f"{facts.bits} bit" + ("" if facts.sample_type == "uint" else f" {facts.sample_type}")
     size = facts.pixel_size
     um = "-" if size is None else f"{size.x_um:.4g} µm ({size.stated_in})"

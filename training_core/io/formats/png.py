@@ -68,7 +68,7 @@ def facts(path: Path, error: type_of_error) -> FileFacts:
         pixel_size=_pixel_size(chunks.data.get(b"pHYs", b"")),
         compression="deflate",
         palette=() if palette is None else hex_colours(palette),
-        notes=("It is animated; its still picture is read.",) if b"acTL" in chunks.data else (),
+        notes=("It is animated; its still image is read.",) if b"acTL" in chunks.data else (),
     )
 
 

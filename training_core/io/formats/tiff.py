@@ -194,5 +194,5 @@ def _notes(plane: Plane, photometric: Photometric) -> tuple[str, ...]:
         return notes
     return (
         *notes,
-        f"It also holds {plane.left_out} smaller or associated pictures (thumbnail, label, macro), which are not read.",
+        f"It also holds {plane.left_out} smaller or associated images (thumbnail, label, macro), which are not read.",
     )

@@ -171,7 +171,7 @@ def tile_px(plane: Plane) -> tuple[int, int] | None:
 def _choices(tiff: tifffile.TiffFile) -> tuple[list[Any], int]:
     series = [each for each in tiff.series if {"Y", "X"} <= set(each.axes)]
     if not series:
-        raise ValueError("it holds no picture")
+        raise ValueError("it holds no image")
     if any(getattr(tiff, f"is_{vendor}") for vendor in _VENDORS):
         return series[:1], len(series) - 1
     if tiff.is_scn:
@@ -184,8 +184,8 @@ def _choices(tiff: tifffile.TiffFile) -> tuple[list[Any], int]:
 
 
 def _plane_count(series: Any) -> int:
-    picture = "YXS" if "S" in series.axes else "YXC"
-    return prod(length for axis, length in zip(series.axes, series.shape, strict=True) if axis not in picture)
+    of_one = "YXS" if "S" in series.axes else "YXC"
+    return prod(length for axis, length in zip(series.axes, series.shape, strict=True) if axis not in of_one)
 
 
 def _selection(plane: Plane, series: Any, rows: slice, columns: slice) -> tuple[Any, ...]:

@@ -111,11 +111,11 @@ def _plane(facts: FileFacts, use: Use) -> RaisedQuestion | None:
     if facts.planes < 2:
         return None
     layout = " x ".join(f"{axis}={length}" for axis, length in zip(facts.axes, facts.shape, strict=False))
-    reason = f"is a stack of {facts.planes} pictures ({layout})"
-    choices = [choice(str(number), f"picture {number}", plane=number) for number in range(1, min(facts.planes, 9) + 1)]
+    reason = f"is a stack of {facts.planes} images ({layout})"
+    choices = [choice(str(number), f"image {number}", plane=number) for number in range(1, min(facts.planes, 9) + 1)]
     if facts.planes > 9:
         last = facts.planes
-        choices.append(choice(str(last), f"picture {last}; any number up to it can be chosen", plane=last))
+        choices.append(choice(str(last), f"image {last}; any number up to it can be chosen", plane=last))
     return RaisedQuestion(Question.PLANE, reason, tuple(choices))
 
 
@@ -171,7 +171,7 @@ def _used_bits(facts: FileFacts, use: Use) -> RaisedQuestion | None:
     reason = f"has 16 bits per channel, and its largest number is {high:.0f}, as of a camera of {fitting} bits"
     choices = (
         choice(str(fitting), f"{2**fitting - 1} is white", used_bits=fitting),
-        choice("16", "65535 is white, and the picture is dark", used_bits=16),
+        choice("16", "65535 is white, and the image is dark", used_bits=16),
     )
     return RaisedQuestion(Question.USED_BITS, reason, choices)
 
