@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import os
-import resource
 import struct
+import sys
 import time
 import warnings
 import zlib
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 import tifffile
 from hypothesis import HealthCheck, given, settings
@@ -144,6 +145,15 @@ def tried(read: Callable[[], Any]) -> Any:
         assert time.monotonic() - started < SECONDS
 
 
+def peak_bytes() -> int:
+    """The most memory that this process ever had; what is given back is used again, so it grows little by little."""
+    if sys.platform == "win32":
+        return int(psutil.Process().memory_info().peak_wset)
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
 @cache
 def contents(folder: Path) -> tuple[bytes, ...]:
     """The whole files, from which damaged ones are made."""
@@ -173,14 +183,13 @@ def check(folder: Path, seed: int) -> None:
     whole = contents(folder)
     path = folder / f"damaged_{os.getpid()}"
     path.write_bytes(damaged(whole[random.integers(len(whole))], random))
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = peak_bytes()
     for use in Use:
         tried(partial(inspect_file, path, use))
     tried(partial(read_mask, path))
     tried(partial(read_mask_values, path))
     pixels, parts = tried(partial(read_image, path)), tried(partial(_first_rows, path))
-    # In kilobytes on Linux; memory that is given back is used again, so the peak grows by little from file to file.
-    assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 < BYTES
+    assert peak_bytes() - before < BYTES
     SEEN["refused" if pixels is None else "read"] += 1
     if pixels is None:
         return

@@ -16,7 +16,7 @@ from PIL import Image
 
 from tests.cases.rows import data, tiff
 from tests.cases.writers import HEIGHT, WIDTH, bmp, chunk, packed, png, pyramid, rgb8
-from training_core.io import inspect_file
+from training_core.io import encode_png, encode_tiff, inspect_file
 from training_core.io.regions import open_regions
 from training_core.io.resolution import file_mpp_um
 from training_core.io.slides import is_slide
@@ -137,6 +137,8 @@ ROWS = [
     used("ome_slide.ome.tif", lambda path: pyramid(path, LARGE, photometric="rgb", metadata={"axes": "YXS", **UM}), 0.25, "ome_xml"),
     used("tagged_slide.tif", lambda path: pyramid(path, LARGE, photometric="rgb", resolution=(40_000, 40_000), resolutionunit="CENTIMETER"), 0.25, "tiff_tags"),
     used("tagged_slide_of_pages.tif", lambda path: pyramid(path, LARGE, by_pages=True, photometric="rgb", resolution=(40_000, 40_000), resolutionunit="CENTIMETER"), 0.25, "tiff_tags"),
+    used("our_own.png", data(encode_png(RGB, 0.2528)), 0.2528, "png_phys"),
+    used("our_own.tif", data(encode_tiff(RGB, 0.2528)), 0.2528, "tiff_tags"),
     used("phys.png", data(phys(2_000_000, 2_000_000, 1)), 0.5, "png_phys"),
     Row("phys_unequal.png", data(phys(2_000_000, 1_000_000, 1)), 0.5, None, "png_phys", 1.0),
     Row("phys_screen.png", data(phys(2835, 2835, 1)), 1e6 / 2835, None, "png_phys"),

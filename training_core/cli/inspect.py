@@ -33,7 +33,11 @@ examples:
     )
     parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="files, or folders of files")
     parser.add_argument(
-        "--as", choices=[use.value for use in Use], default="image", dest="use", help="what they are taken for (image)"
+        "--as",
+        choices=[use.value for use in Use],
+        default="image",
+        dest="use",
+        help="what they are taken for (default: image)",
     )
     parser.add_argument("--json", metavar="FILE", help="write the result as JSON (- for standard output)")
     add_answer_options(parser)
