@@ -126,7 +126,11 @@ def _by_tifffile(path: Path) -> NDArray[Any] | None:
         if plane.planes > 1 or page.extrasamples or is_named or name not in ("RGB", "MINISBLACK", "MINISWHITE"):
             return None
         pixels = np.moveaxis(pixels, 0, -1) if plane.series.axes == "SYX" else pixels
-        if pixels.dtype not in (np.uint8, np.uint16) or page.bitspersample not in (8, 16):
+        if (
+            pixels.dtype not in (np.uint8, np.uint16)
+            or page.bitspersample not in (8, 16)
+            or pixels.shape[2:] not in ((), (3,))
+        ):
             return None
         if name == "MINISWHITE":
             pixels = np.iinfo(pixels.dtype).max - pixels

@@ -53,6 +53,12 @@ def soft() -> NDArray[np.uint8]:
 
 
 NUCLEI, SOFT = nuclei(), soft()
+OVERSHOOT = np.asarray(
+    Image.fromarray(np.repeat(np.repeat(GLAND, 4, 0), 4, 1).astype(np.uint8) * 255)
+    .rotate(7, Image.Resampling.BICUBIC)
+    .rotate(-7, Image.Resampling.BICUBIC)
+    .resize((WIDTH, HEIGHT), Image.Resampling.LANCZOS)
+)
 HARD = np.where(SOFT >= 127.5, 255, 0)
 OBJECTS, CLASSES = Answers(mask_holds="numbered_objects"), Answers(mask_holds="classes")
 RGBA = np.dstack([COLOURS, np.where(IDS > 0, 255, 0).astype(np.uint8)])
@@ -136,6 +142,9 @@ ROWS = [
     Row("soft_quarter.png", data(png(SOFT, 8, 0)), np.where(SOFT >= 63.75, 255, 0), Answers(soft_edges=0.25)),
     Row("soft_as_classes.png", data(png(SOFT, 8, 0)), SOFT, CLASSES),
     Row("soft.tif", tiff(SOFT.astype(np.uint16) * 257, photometric="minisblack"), HARD * 257, Answers(soft_edges=0.5)),
+    Row("overshoot.png", data(png(OVERSHOOT, 8, 0)), Question.SOFT_EDGES),
+    Row("overshoot.png", data(png(OVERSHOOT, 8, 0)), np.where(OVERSHOOT >= 127.5, 255, 0), Answers(soft_edges=0.5)),
+    Row("four_classes.png", data(png(np.array([0, 1, 2, 255], np.uint8)[IDS], 8, 0)), np.array([0, 1, 2, 255])[IDS]),
     Row("border_class.png", data(png(np.where((SOFT > 0) & (SOFT < 255), 128, SOFT), 8, 0)), np.where((SOFT > 0) & (SOFT < 255), 128, SOFT)),
     # compression that changes values
     Row("lossy.jpg", pillow(IDS, "JPEG"), "JPEG file, whose compression changes"),

@@ -14,6 +14,7 @@ from training_core.io.files import check_plausible
 from training_core.io.formats.tiff_metadata import leica_images
 
 _ALL = slice(None)
+_HEADER_BYTES = 8
 _MAX_TILE_PIXELS = 1 << 26
 _VENDORS = ("svs", "ndpi", "bif", "philips")
 
@@ -141,6 +142,12 @@ def check_complete(tiff: tifffile.TiffFile, plane: Plane, *, sparse: bool = Fals
         ends = [offset + count for offset, count in zip(page.dataoffsets, page.databytecounts, strict=False)]
         if ends and max(ends) > file_bytes:
             raise ValueError(f"it has {file_bytes:,} bytes instead of {max(ends):,}")
+        if any(
+            offset < _HEADER_BYTES
+            for offset, count in zip(page.dataoffsets, page.databytecounts, strict=False)
+            if count
+        ):
+            raise ValueError("its pixels are stated to lie where its header is")
         if len(ends) < prod(page.chunked):
             raise ValueError(f"it lists {len(ends)} parts of the image instead of {prod(page.chunked)}")
         if not (sparse or all(page.databytecounts)):

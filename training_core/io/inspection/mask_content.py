@@ -15,6 +15,7 @@ _OBJECT_SHARE = 0.05
 """An object's frame covers at most this much of the picture, in the median; a class's frame covers most of it."""
 _MIN_SOFT_VALUES = 3
 _SOFT_REACH_PX = 3
+_OVERSHOOT = 0.02
 _SOFT_SHARE = 0.95
 
 
@@ -41,14 +42,18 @@ def _is_soft(values: NDArray[Any], found: NDArray[Any], counts: NDArray[np.intp]
     """Two values at the ends, and others that lie between them only where both are near."""
     if len(found) < 2 + _MIN_SOFT_VALUES:
         return False
-    ends = counts[[0, -1]].sum()
-    if ends < values.size / 2 or counts[1:-1].max() > counts[[0, -1]].min():
+    if counts[[0, -1]].sum() < values.size / 2 or counts[1:-1].max() > counts[[0, -1]].min():
+        return False
+    # Smoothing overshoots: close to an end, values like 1 and 254 lie far from any border.
+    margin = _OVERSHOOT * (float(found[-1]) - float(found[0]))
+    low_end, high_end = values <= found[0] + margin, values >= found[-1] - margin
+    between = ~(low_end | high_end)
+    if not between.any():
         return False
     from scipy.ndimage import maximum_filter  # not needed for the masks that most people have
 
     side = 2 * _SOFT_REACH_PX + 1
-    low, high = (maximum_filter(values == end, side) for end in (found[0], found[-1]))
-    between = (values != found[0]) & (values != found[-1])
+    low, high = maximum_filter(low_end, side), maximum_filter(high_end, side)
     return bool((low & high)[between].mean() >= _SOFT_SHARE)
 
 
