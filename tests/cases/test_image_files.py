@@ -69,6 +69,7 @@ PNG_ROWS = [
     Row("rgba16.png", data(png(np.dstack([RGB16, ALPHA16]), 16, 6)), on_white(spread(RGB16, 65535), ALPHA)),
     Row("palette_alpha.png", data(png(INDICES[8], 8, 3, palette=PALETTE.tobytes(), key=PALETTE_ALPHA[:25].tobytes())), on_white(PALETTE[INDICES[8]], PALETTE_ALPHA[INDICES[8]])),
     Row("grey4_key.png", data(png(grey(4), 4, 0, key=KEY_GREY)), on_white(three(grey(4) * 17), KEY_GREY_ALPHA)),
+    Row("grey4_key_of_more_bits.png", data(png(grey(4), 4, 0, key=b"\x01" + bytes([KEY_GREY[1] | 0xA0]))), on_white(three(grey(4) * 17), KEY_GREY_ALPHA)),
     Row("rgb8_key.png", data(png(RGB, 8, 2, key=KEY_RGB)), on_white(RGB, KEY_RGB_ALPHA)),
     Row("rgb16_key.png", data(png(RGB16, 16, 2, key=KEY_RGB16)), on_white(spread(RGB16, 65535), KEY_RGB16_ALPHA)),
     *(Row(f"interlaced_{name}.png", data(interlaced_png(samples, bits, colour)), right) for name, samples, bits, colour, right in (

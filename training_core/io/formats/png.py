@@ -101,7 +101,8 @@ def _with_transparency(samples: NDArray[Any], chunks: _Chunks, facts: FileFacts)
         opacity[: len(key)] = np.frombuffer(key[:256], np.uint8)
         return Stored(samples, full, opacity)
     if facts.alpha is Alpha.COLOUR_KEY:
-        return Stored(samples, transparent=struct.unpack(f">{facts.channels}H", key))
+        used = 2**facts.bits - 1  # of the 16 bits of a key, those that a sample has
+        return Stored(samples, transparent=tuple(value & used for value in struct.unpack(f">{facts.channels}H", key)))
     return Stored(samples)
 
 
