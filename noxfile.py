@@ -100,6 +100,15 @@ def bindings(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none")
+def fuzz(session: nox.Session) -> None:
+    """50,000 damaged picture files through every reader, every night; `nox -s tests` takes 2,000."""
+    install(session, "pyqt5", "test")
+    session.run(
+        str(PYTHON), "-m", "pytest", "tests/cases/test_damaged_files.py", "--timeout=7200", env={"FUZZ_FILES": "50000"}
+    )
+
+
+@nox.session(venv_backend="none")
 def lint(session: nox.Session) -> None:
     """Ruff's rules, ruff's format, the import contracts, types, and the files that only GitHub reads."""
     install(session, "dev")

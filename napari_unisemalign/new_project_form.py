@@ -12,7 +12,7 @@ from napari_unisemalign.latest import Latest
 from napari_unisemalign.widgets.new_project import NewProject, NewProjectDialog, Note
 from training_core.base.errors import UserError
 from training_core.base.i18n import ntr, tr
-from training_core.io.resolution import CREDIBLE_MPP_UM
+from training_core.io.pixel_size import CREDIBLE_MPP_UM
 from training_core.project import TissueClass, make_classes
 from training_core.project.classes import classes_of_values, propose_values
 from training_core.project.inspect_inputs import FoundImages, FoundMasks, inspect_images, inspect_masks

@@ -24,12 +24,13 @@ from qtpy.QtWidgets import (
 from napari_unisemalign.widgets.common import Hint, caption, row, set_available
 from napari_unisemalign.widgets.mask_values import MaskValuesTable
 from training_core.base.i18n import tr
-from training_core.io.slides import SlideOptions
+from training_core.io.files import IMAGE_SUFFIXES
+from training_core.io.slides import SLIDE_SUFFIXES, SlideOptions
 from training_core.project import TissueClass
 
 SEPARATOR = "; "
 """Between the paths of several files."""
-_PICTURES = "*.png *.tif *.tiff *.jpg *.jpeg *.bmp *.svs *.ndpi *.mrxs *.scn"
+_PICTURES = " ".join(f"*{suffix}" for suffix in sorted(IMAGE_SUFFIXES | SLIDE_SUFFIXES))
 
 
 @dataclass(frozen=True)

@@ -230,7 +230,6 @@ def test_a_slide_is_cut_into_tiles_and_making_it_can_be_cancelled(real_form: Any
 def test_a_real_slide_becomes_a_project_by_the_button(
     real_form: Any, shared_dir: Path, tmp_path: Path, name: str
 ) -> None:
-    pytest.importorskip("tiffslide", reason="slides need the extra 'slides'")
     driver, said = real_form, []
 
     def fill(dialog: NewProjectDialog) -> None:

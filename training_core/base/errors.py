@@ -14,6 +14,8 @@ from pathlib import Path
 
 EXIT_USER_ERROR = 2
 """What the command line exits with after a `UserError`."""
+EXIT_PARTLY = 3
+"""After work on many files of which some were done and some could not be; they are listed at the end."""
 EXIT_INTERRUPTED = 130
 """After Ctrl+C, as shells expect."""
 

@@ -10,10 +10,11 @@ from typing import Any, NoReturn
 
 from training_core import __version__
 from training_core.base.errors import EXIT_INTERRUPTED, EXIT_USER_ERROR, ConfigError, UserError
+from training_core.io.inspection import QuestionError
 
 _COMMANDS = (
-    "demo", "project", "encoders", "train", "live", "predict", "evaluate", "export", "benchmark", "bench", "verify",
-    "schema",
+    "demo", "inspect", "project", "encoders", "train", "live", "predict", "evaluate", "export", "benchmark", "bench",
+    "verify", "schema",
 )  # fmt: skip
 """In the order of work, which is the order of the help."""
 
@@ -64,6 +65,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         args = build_parser().parse_args(given)
         args.given = given  # what a record says it was made by
         return int(args.run(args))
+    except QuestionError as error:
+        print(f"error: {error.in_terminal}", file=sys.stderr)
+        return EXIT_USER_ERROR
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return EXIT_USER_ERROR

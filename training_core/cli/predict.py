@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 from training_core.base.errors import ImageError
 from training_core.base.torchrun import rank_and_size
 from training_core.class_maps.clean_up import CleanUp, clean_up
+from training_core.cli._answer_options import add_answer_options, answers_of
 from training_core.cli._clean_up_options import add_clean_up, clean_up_of
 from training_core.cli._prediction_note import note_on_predictions
 from training_core.export.legend import LEGEND_NAME, legend_bytes
 from training_core.io import atomic_write, read_image
+from training_core.io.inspection import Answers
 from training_core.io.regions import Regions, open_regions
 from training_core.project.classes import background_ids
 from training_core.project.sources import check_names, find_images
@@ -66,6 +68,7 @@ examples:
         help="write the prediction of each branch too: NAME.decoder.png, NAME.prototypes.png, NAME.text.png",
     )
     add_clean_up(parser)
+    add_answer_options(parser, masks=False)
     parser.set_defaults(run=run)
 
 
@@ -74,9 +77,9 @@ def run(args: argparse.Namespace) -> int:
     paths, cleaning = find_images(args.images), clean_up_of(args)
     check_names((path.stem, path) for path in paths)  # the results are named after the images
     if not cleaning.is_nothing:
-        _check_whole(paths, "post-processing")  # an object is cleaned as a whole
+        _check_whole(paths, "post-processing", answers_of(args))  # an object is cleaned as a whole
     if args.branches:
-        _check_whole(paths, "--branches")
+        _check_whole(paths, "--branches", answers_of(args))
     from training_core.prediction.predictor import load_predictor
 
     rank, size = rank_and_size()
@@ -98,10 +101,10 @@ def _is_large(image: Regions) -> bool:
     return image.is_slide or image.height_px * image.width_px > STREAM_ABOVE_MPX * 1_000_000
 
 
-def _check_whole(paths: Sequence[Path], what: str) -> None:
+def _check_whole(paths: Sequence[Path], what: str, answers: Answers) -> None:
     """What is written window by window is never in memory as a whole."""
     for path in paths:
-        with open_regions(path) as image:
+        with open_regions(path, answers) as image:
             if _is_large(image):
                 raise ImageError(
                     f"{path} is {image.width_px} x {image.height_px} px and is predicted window by window",
@@ -112,15 +115,20 @@ def _check_whole(paths: Sequence[Path], what: str) -> None:
 
 def _predict(predictor: Predictor, path: Path, args: argparse.Namespace, cleaning: CleanUp) -> None:
     from training_core.class_maps.overlay_files import overlay_arrays, write_branches, write_overlays
+    from training_core.data.pixel_size import check_known
     from training_core.prediction.regions import stream_image
 
-    with open_regions(path) as image:
+    answers = answers_of(args)
+    with open_regions(path, answers) as image:
         is_large = _is_large(image)
         mpp_um = args.mpp if args.mpp is not None else image.mpp_um
+    check_known(str(path), mpp_um, predictor.config.data.mpp)
     if is_large:
-        stream_image(predictor, path, args.out / f"{path.stem}.ome.zarr", mpp_um=mpp_um, views=args.views or 1)
+        stream_image(
+            predictor, path, args.out / f"{path.stem}.ome.zarr", mpp_um=mpp_um, views=args.views or 1, answers=answers
+        )
         return
-    pixels = read_image(path)
+    pixels = read_image(path, answers)
     if args.branches:
         write_branches(args.out, path.stem, predictor.branches(pixels, mpp_um, args.views), predictor.class_ids)
     result = predictor.predict(pixels, mpp_um, args.views)

@@ -26,6 +26,22 @@ def zoom_to_run(mpp_um: float | None, run_mpp: float | None) -> float:
     return 1.0 if abs(zoom - 1) < _SAME else zoom
 
 
+def check_known(what: str, mpp_um: float | None, run_mpp: float | None) -> None:
+    """Refuse an image of unknown pixel size where the run works at a known one: any guess may be off by a factor.
+
+    Raises
+    ------
+    ImageError
+        Names the file and the run's pixel size.
+    """
+    if mpp_um is None and run_mpp is not None:
+        raise ImageError(
+            f"{what} does not state a pixel size that can be used, and the run works at {run_mpp:.4g} µm/px",
+            "the pixel size of the image in µm/px",
+            f"give it with --mpp; --mpp {run_mpp:.4g} if it was taken like the training images",
+        )
+
+
 def check_zoom(what: str, mpp_um: float | None, run_mpp: float | None) -> None:
     """Refuse pixel sizes that are too far apart.
 

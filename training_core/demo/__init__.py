@@ -145,7 +145,7 @@ class _RealTile:
 
 
 def _add(project: Path, name: str, picture: Rgb8, mpp_um: float | None) -> Tile:
-    png = encode_png(picture)
+    png = encode_png(picture, mpp_um)
     path = f"{IMAGES_FOLDER}/{name}.png"
     _write(project / path, png)
     sha256, set_by = hashlib.sha256(png).hexdigest(), pixel_size_source(mpp_um, None)

@@ -3,15 +3,19 @@
 from training_core.io.atomic import StagedFiles, atomic_write, staged_files
 from training_core.io.encode import encode_png, encode_tiff, write_png, write_tiff
 from training_core.io.images import read_image
-from training_core.io.masks import read_mask
+from training_core.io.inspection.inspecting import inspect_file
+from training_core.io.masks import MaskValues, read_mask, read_mask_values
 
 __all__ = [
+    "MaskValues",
     "StagedFiles",
     "atomic_write",
     "encode_png",
     "encode_tiff",
+    "inspect_file",
     "read_image",
     "read_mask",
+    "read_mask_values",
     "staged_files",
     "write_png",
     "write_tiff",

@@ -9,10 +9,17 @@ from enum import StrEnum
 from pathlib import Path
 
 from training_core.base.arrays import MIN_SIDE_PX
-from training_core.base.errors import ImageError, MaskError
+from training_core.base.errors import ImageError, MaskError, UserError
 
 MAX_PIXELS = 400_000_000
-IMAGE_SUFFIXES = frozenset({".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp"})
+IMAGE_SUFFIXES = frozenset(
+    {".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".webp", ".jp2", ".j2k", ".j2c", ".jpx", ".jpf"}
+)
+_MAX_RATIO = 3000
+"""Deflate reaches 1,032 at most and LZW about 2,700; a header that promises more is wrong or a trap."""
+_ALWAYS_PLAUSIBLE_BYTES = 1 << 26
+
+READ_KINDS = "PNG, TIFF, JPEG, BMP, WebP or JPEG 2000"
 
 type_of_error = type[ImageError] | type[MaskError]
 
@@ -24,6 +31,8 @@ class FileKind(StrEnum):
     TIFF = "TIFF"
     JPEG = "JPEG"
     BMP = "BMP"
+    WEBP = "WebP"
+    JPEG2000 = "JPEG 2000"
 
 
 _SIGNATURES = (
@@ -34,7 +43,23 @@ _SIGNATURES = (
     (b"MM\x00+", FileKind.TIFF),
     (b"\xff\xd8\xff", FileKind.JPEG),
     (b"BM", FileKind.BMP),
+    (b"\x00\x00\x00\x0cjP  \r\n\x87\n", FileKind.JPEG2000),
+    (b"\xff\x4f\xff\x51", FileKind.JPEG2000),
 )
+_UNREAD = (
+    (0, b"ZISRAWFILE", "CZI"),
+    (0, b"GIF8", "GIF"),
+    (0, b"\xda\xce\xbe\x0a", "ND2"),
+    (0, b"\x89HDF\r\n", "HDF5"),
+    (0, b"%PDF", "PDF"),
+    (0, b"PK\x03\x04", "ZIP"),
+    (0, b"\xd0\xcf\x11\xe0", "OLE (OIB, VSI or MVX)"),
+    (4, b"ftypavif", "AVIF"),
+    (4, b"ftyphe", "HEIC"),
+    (128, b"DICM", "DICOM"),
+    (0, b"\x93NUMPY", "NumPy"),
+)
+"""Offset, first bytes and name of what people also have; said by name, so that they know what to convert."""
 
 
 def file_kind(path: Path, error: type_of_error) -> FileKind:
@@ -48,7 +73,7 @@ def file_kind(path: Path, error: type_of_error) -> FileKind:
     what = noun(error)
     try:
         with path.open("rb") as file:
-            head = file.read(16)
+            head = file.read(132)
     except FileNotFoundError as cause:
         raise error(f"there is no file {path}", f"a {what} file", "check the path and the spelling") from cause
     except IsADirectoryError as cause:
@@ -61,21 +86,71 @@ def file_kind(path: Path, error: type_of_error) -> FileKind:
     for signature, kind in _SIGNATURES:
         if head.startswith(signature):
             return kind
-    hint = "convert the file to PNG, or leave it out"
-    raise error(f"{path} is not a readable image", f"a {what} as PNG, TIFF, JPEG or BMP", hint)
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return FileKind.WEBP
+    names = [name for offset, start, name in _UNREAD if head[offset:].startswith(start)]
+    given = f"{path} is a {names[0]} file, which is not read" if names else f"{path} is not a readable image"
+    hint = "convert the file to PNG or TIFF, or leave it out"
+    raise error(given, f"a {what} as {READ_KINDS}", hint)
 
 
 def check_size(path: Path, height_px: int, width_px: int, error: type_of_error) -> None:
     """Refuse sides below `MIN_SIDE_PX` and more than `MAX_PIXELS` pixels, before any pixel is decoded."""
-    size = f"{path} is {width_px} x {height_px} px"
-    if min(height_px, width_px) < MIN_SIDE_PX:
-        raise error(size, f"at least {MIN_SIDE_PX} px on each side", "export it larger, or leave it out")
+    check_side(path, height_px, width_px, error)
     if height_px * width_px > MAX_PIXELS:
         needed = f"at most {MAX_PIXELS // 1_000_000} megapixels"
-        raise error(size, needed, "convert it to a tiled slide (SVS, NDPI, pyramidal TIFF), or cut it into tiles")
+        raise error(
+            _size(path, height_px, width_px),
+            needed,
+            "convert it to a tiled slide (SVS, NDPI, pyramidal TIFF), or cut it into tiles",
+        )
 
 
-def damaged(path: Path, kind: FileKind, error: type_of_error, cause: Exception) -> ImageError | MaskError:
+def check_side(path: Path, height_px: int, width_px: int, error: type_of_error) -> None:
+    """Refuse sides below `MIN_SIDE_PX`."""
+    if min(height_px, width_px) < MIN_SIDE_PX:
+        needed = f"at least {MIN_SIDE_PX} px on each side"
+        raise error(_size(path, height_px, width_px), needed, "export it larger, or leave it out")
+
+
+def _size(path: Path, height_px: int, width_px: int) -> str:
+    return f"{path} is {width_px} x {height_px} px"
+
+
+def check_plausible(decoded_bytes: int, stored_bytes: int) -> None:
+    """Refuse a header that promises more than its bytes can hold, before memory for it is taken.
+
+    Raises
+    ------
+    ValueError
+        For `decoding` to turn into an error that names the file.
+    """
+    if decoded_bytes > _ALWAYS_PLAUSIBLE_BYTES and decoded_bytes > _MAX_RATIO * stored_bytes:
+        raise ValueError(f"{stored_bytes:,} bytes cannot hold {decoded_bytes:,} bytes of pixels")
+
+
+@contextmanager
+def decoding(path: Path, kind: FileKind, error: type_of_error) -> Iterator[None]:
+    """Turn whatever the libraries raise on a damaged file into `error`; they have no common base class of errors.
+
+    Raises
+    ------
+    ImageError, MaskError
+        Names the file and the reason; `error` says which of the two.
+    """
+    with quiet("tifffile"):
+        try:
+            yield
+        except UserError:
+            raise
+        except MemoryError as cause:
+            given = f"{path} does not fit into this computer's memory"
+            raise error(given, "a smaller file", "convert it to a tiled slide, or cut it into tiles") from cause
+        except Exception as cause:
+            raise _damaged(path, kind, error, cause) from cause
+
+
+def _damaged(path: Path, kind: FileKind, error: type_of_error, cause: Exception) -> ImageError | MaskError:
     """The error for a file that starts like an image and cannot be decoded."""
     reason = " ".join(str(cause).split())[:160].strip(" .") or type(cause).__name__
     hint = "copy or export the file again, or leave it out"

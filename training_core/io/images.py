@@ -2,7 +2,8 @@
 
 Rule: the result is 8-bit RGB. Alpha is composited over white (the color of empty glass), palettes are expanded, gray
 is repeated over the three channels, and integers of more bits are scaled so that the largest value of their depth
-(65535 for 16 bit) becomes 255, whatever the image's own maximum is. Floats must lie in 0 to 1; 1 becomes 255.
+(65535 for 16 bit) becomes 255, whatever the image's own maximum is. Floats must lie in 0 to 1; 1 becomes 255. Where
+programs disagree about what a file means, it is read as `Answers` say, and not at all before they are given.
 """
 
 from __future__ import annotations
@@ -12,90 +13,111 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from training_core.base.arrays import Rgb8
 from training_core.base.errors import ImageError
-from training_core.io.files import FileKind, file_kind
-from training_core.io.pillow_files import load_pillow
-from training_core.io.tiff_files import TiffPicture, load_tiff
+from training_core.io.facts import Alpha, FileFacts, Photometric, Use
+from training_core.io.formats.stored import Stored
+from training_core.io.inspection.answers import UNASKED, Answers
+from training_core.io.inspection.loading import load
+from training_core.io.inspection.rules import turned, used_maximum
 
 
-def read_image(path: Path) -> Rgb8:
+def read_image(path: Path, answers: Answers = UNASKED) -> Rgb8:
     """The image as (H, W, 3) uint8, by the rule of this module.
 
     Raises
     ------
     ImageError
-        Missing, empty, cut short, not PNG, TIFF, JPEG or BMP, below 32 px on a side, above 400 million pixels, a
-        stack, or values that the rule does not cover.
+        Missing, empty, cut short, not a kind that is read, below 32 px on a side, above 400 million pixels, values
+        that the rule does not cover, or a question that `answers` leaves open (`ImageQuestionError`).
     """
-    kind = file_kind(path, ImageError)
-    if kind is FileKind.TIFF:
-        return tiff_rgb(load_tiff(path, ImageError), path)
-    return _from_pillow(load_pillow(path, kind, ImageError))
+    facts, stored = load(path, Use.IMAGE, answers)
+    return np.ascontiguousarray(turned(to_rgb(stored, facts, answers), facts, answers))
 
 
-def _from_pillow(image: Image.Image) -> Rgb8:
-    if image.mode.startswith("I"):  # 16-bit gray; 16-bit color comes from Pillow as its high bytes
-        gray = to_uint8(np.asarray(image).astype(np.uint32), 65535)
-        return np.repeat(gray[:, :, None], 3, axis=2)
-    if image.has_transparency_data:
-        rgba = np.asarray(image.convert("RGBA"))
-        return over_white(rgba[:, :, :3], rgba[:, :, 3])
-    return np.array(image.convert("RGB"))
-
-
-def tiff_rgb(picture: TiffPicture, path: Path) -> Rgb8:
-    """A TIFF's image, or a region of it, as (H, W, 3) uint8.
+def to_rgb(stored: Stored, facts: FileFacts, answers: Answers = UNASKED) -> Rgb8:
+    """Stored numbers of an image, or of a region of it, as (h, w, 3) uint8; not turned.
 
     Raises
     ------
     ImageError
-        Values that the rule does not cover.
+        Values that the rule does not cover, or a channel that the file lacks.
     """
-    if picture.palette is not None:
-        expanded: NDArray[np.uint8] = picture.palette[picture.samples]
-        return expanded
-    samples = _tiff_uint8(picture, path)
-    if picture.white_is_zero:
-        samples = 255 - samples
-    if samples.ndim == 2:
-        samples = samples[:, :, None]
-    colors = 3 if samples.shape[2] >= 3 else 1
-    color = np.broadcast_to(samples[:, :, :colors], (*samples.shape[:2], 3))
-    if picture.alpha is None:
+    if stored.palette is not None:
+        return _expanded(stored)
+    samples, alpha = _split(stored, facts, answers)
+    color = _to_uint8(samples, facts, answers)
+    if facts.photometric is Photometric.WHITE_IS_ZERO:
+        color = 255 - color
+    color = np.broadcast_to(color, (*color.shape[:2], 3))
+    if alpha is None:
         return color.copy()  # broadcast arrays are read-only
-    return over_white(color, samples[:, :, -1], premultiplied=picture.alpha == "associated")
+    opacity = to_uint8(alpha, 2**facts.bits - 1) if alpha.dtype.kind == "u" else _from_float(alpha, facts)
+    return over_white(color, opacity, premultiplied=facts.alpha is Alpha.ASSOCIATED)
 
 
-def _tiff_uint8(picture: TiffPicture, path: Path) -> NDArray[np.uint8]:
-    samples = picture.samples
-    scaled: NDArray[np.uint8]
-    if samples.dtype == np.bool_:
-        scaled = samples.astype(np.uint8) * np.uint8(255)
-        return scaled
-    if samples.dtype in (np.uint8, np.uint16):
-        return to_uint8(samples, 2**picture.bits - 1)
+def _expanded(stored: Stored) -> Rgb8:
+    assert stored.palette is not None
+    color: Rgb8 = stored.palette[stored.samples]
+    if stored.palette_alpha is None:
+        return color
+    return over_white(color, stored.palette_alpha[stored.samples])
+
+
+def _split(stored: Stored, facts: FileFacts, answers: Answers) -> tuple[NDArray[Any], NDArray[Any] | None]:
+    """Colour (h, w, 1 or 3), and alpha (h, w) where it counts."""
+    samples = stored.samples if stored.samples.ndim == 3 else stored.samples[:, :, None]
+    if facts.photometric is Photometric.CHANNELS:
+        return _chosen_channels(samples, facts, answers), None
+    colors = 3 if samples.shape[2] >= 3 else 1
+    if stored.transparent is not None:
+        visible = (samples != np.array(stored.transparent)).any(axis=2)
+        return samples, visible.astype(samples.dtype) * samples.dtype.type(2**facts.bits - 1)
+    if samples.shape[2] == colors:
+        return samples, None
+    if facts.alpha is Alpha.UNSPECIFIED:
+        matters = facts.pixels is not None and facts.pixels.alpha_matters
+        if not matters or answers.alpha == "left_out":
+            return samples[:, :, :colors], None
+    return samples[:, :, :colors], samples[:, :, -1]
+
+
+def _chosen_channels(samples: NDArray[Any], facts: FileFacts, answers: Answers) -> NDArray[Any]:
+    numbers = answers.channels or ()
+    if not numbers or max(numbers) > facts.channels:
+        given = f"{facts.path} has {facts.channels} channels, and channel {max(numbers, default=0)} was chosen"
+        raise ImageError(given, f"channels from 1 to {facts.channels}", "choose other channels")
+    return samples[:, :, [number - 1 for number in numbers]]
+
+
+def _to_uint8(samples: NDArray[Any], facts: FileFacts, answers: Answers) -> NDArray[np.uint8]:
     if samples.dtype.kind == "f":
-        if not (np.isfinite(samples).all() and samples.min() >= 0 and samples.max() <= 1):
-            given = f"{path} has decimal values outside 0 to 1"
-            raise ImageError(given, "8-bit or 16-bit colour, or decimals from 0 to 1", "export it as 8-bit RGB")
-        scaled = np.rint(samples * 255).astype(np.uint8)
-        return scaled
-    raise ImageError(f"{path} has {samples.dtype} values", "8-bit or 16-bit colour", "export it as 8-bit RGB")
+        return _from_float(samples, facts)
+    maximum = used_maximum(facts, answers)
+    if maximum < 2**facts.bits - 1 and samples.size and int(samples.max()) > maximum:
+        given = f"{facts.path} holds the value {samples.max()}, which {maximum.bit_length()} bits cannot"
+        raise ImageError(given, f"values up to {maximum}", "choose another number of used bits")
+    return to_uint8(samples, maximum)
+
+
+def _from_float(samples: NDArray[Any], facts: FileFacts) -> NDArray[np.uint8]:
+    if not (np.isfinite(samples).all() and samples.min() >= 0 and samples.max() <= 1):
+        given = f"{facts.path} has decimal values outside 0 to 1"
+        raise ImageError(given, "8-bit or 16-bit colour, or decimals from 0 to 1", "export it as 8-bit RGB")
+    scaled: NDArray[np.uint8] = np.rint(samples * 255).astype(np.uint8)
+    return scaled
 
 
 def to_uint8(samples: NDArray[Any], maximum: int) -> NDArray[np.uint8]:
     """Integers from 0 to `maximum` scaled to 0 to 255, rounded."""
     if maximum == 255:
         return samples.astype(np.uint8)
-    clipped = np.minimum(samples, maximum).astype(np.uint32)
-    scaled: NDArray[np.uint8] = ((clipped * 255 + maximum // 2) // maximum).astype(np.uint8)
+    scaled: NDArray[np.uint8] = ((samples.astype(np.uint32) * 255 + maximum // 2) // maximum).astype(np.uint8)
     return scaled
 
 
-def over_white(color: Rgb8, alpha: Rgb8, *, premultiplied: bool = False) -> Rgb8:
+def over_white(color: Rgb8, alpha: NDArray[np.uint8], *, premultiplied: bool = False) -> Rgb8:
     """Color (H, W, 3) composited over white by alpha (H, W)."""
     opacity = alpha[:, :, None].astype(np.uint32)
     foreground = color.astype(np.uint32) * (255 if premultiplied else opacity)

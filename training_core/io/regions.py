@@ -1,7 +1,7 @@
 """Regions of a picture, read without decoding the whole of it where its file is tiled.
 
-Slides are read with tiffslide, as when they are cut into tiles; other tiled TIFFs with tifffile; both through zarr.
-PNG, JPEG and untiled TIFF cannot be read in parts: they are decoded whole, once, up to the size `read_image` takes.
+Slides and other tiled TIFFs are read in parts. PNG, JPEG and untiled TIFF cannot be: they are decoded whole, once, up
+to the size that `read_image` takes.
 """
 
 from __future__ import annotations
@@ -11,19 +11,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import tifffile
 
 from training_core.base.arrays import Rgb8
 from training_core.base.errors import ImageError
-from training_core.io.files import FileKind, check_size, file_kind
-from training_core.io.images import read_image, tiff_rgb
-from training_core.io.pillow_files import pillow_size
-from training_core.io.resolution import file_mpp_um, is_credible
-from training_core.io.slides import is_slide, open_slide, read_level, stated_mpp_um
-from training_core.io.tiff_files import decoding, open_tiff, picture, size_px
+from training_core.io.facts import FileFacts, Use
+from training_core.io.files import check_side, check_size
+from training_core.io.images import read_image
+from training_core.io.inspection.answers import UNASKED, Answers
+from training_core.io.inspection.loading import header_facts, refuse_or_ask
+from training_core.io.levels import Levels, open_levels
+from training_core.io.resolution import usable_mpp_um
+from training_core.io.slides import is_slide, open_slide
 
 
 class Regions(ABC):
@@ -58,71 +56,51 @@ class ArrayRegions(Regions):
 
 
 @contextmanager
-def open_regions(path: Path) -> Iterator[Regions]:
-    """The picture, open for as long as the block runs; no pixel is decoded before `read`.
+def open_regions(path: Path, answers: Answers = UNASKED) -> Iterator[Regions]:
+    """The picture, open for as long as the block runs; where it is tiled, only what is read is decoded.
 
     Raises
     ------
     ImageError
-        Missing, damaged, not a picture, below 32 px on a side, or above 400 million pixels and not tiled.
+        Missing, damaged, not a picture, below 32 px on a side, above 400 million pixels and not tiled, or a question
+        that `answers` leaves open.
     """
     if is_slide(path):
-        slide = open_slide(path)
-        try:
-            yield _SlideRegions(path, slide)
-        finally:
-            slide.close()
-    elif (kind := file_kind(path, ImageError)) is FileKind.TIFF:
-        with open_tiff(path, ImageError) as tiff:
-            yield _TiledRegions(path, tiff) if _is_tiled(tiff) else _WholeRegions(path, *size_px(tiff.series[0]))
+        with open_slide(path, answers) as levels:
+            yield _LevelRegions(levels, is_slide=True)
+        return
+    facts = header_facts(path, Use.IMAGE, answers.plane)
+    if facts.in_parts:
+        with open_levels(path, answers) as levels:
+            yield _LevelRegions(levels)
     else:
-        yield _WholeRegions(path, *pillow_size(path, kind, ImageError))
+        yield _WholeRegions(facts, answers)
 
 
-class _SlideRegions(Regions):
-    is_slide = True
-
-    def __init__(self, path: Path, slide: Any) -> None:
-        width_px, height_px = slide.dimensions
-        with tifffile.TiffFile(path) as tiff:
-            if not _is_tiled(tiff):  # each window would decode whole rows of the picture again
-                check_size(path, height_px, width_px, ImageError)
-        stated = stated_mpp_um(slide)
-        super().__init__(path, height_px, width_px, stated if is_credible(stated) else None)
-        self._slide = slide
+class _LevelRegions(Regions):
+    def __init__(self, levels: Levels, *, is_slide: bool = False) -> None:
+        if levels.facts.tile_px is None:  # each window would decode whole rows of the picture again
+            check_size(levels.path, levels.height_px, levels.width_px, ImageError)
+        check_side(levels.path, levels.height_px, levels.width_px, ImageError)
+        super().__init__(levels.path, levels.height_px, levels.width_px, usable_mpp_um(levels.facts))
+        self.is_slide = is_slide
+        self._levels = levels
 
     def read(self, top: int, left: int, bottom: int, right: int) -> Rgb8:
-        return read_level(self._slide, self.path, (left, top), 0, (right - left, bottom - top))
-
-
-class _TiledRegions(Regions):
-    def __init__(self, path: Path, tiff: tifffile.TiffFile) -> None:
-        import zarr  # takes a while, and most commands never read a part
-
-        self._series = tiff.series[0]
-        super().__init__(path, *size_px(self._series), file_mpp_um(path))
-        self._array: Any = zarr.open_array(self._series.aszarr(level=0), mode="r")
-
-    def read(self, top: int, left: int, bottom: int, right: int) -> Rgb8:
-        span = {"Y": slice(top, bottom), "X": slice(left, right)}
-        with decoding(self.path, ImageError):
-            samples = np.asarray(self._array[tuple(span.get(axis, slice(None)) for axis in self._series.axes)])
-            part = picture(self._series, samples)
-        return tiff_rgb(part, self.path)
+        return self._levels.read(0, left, top, right - left, bottom - top)
 
 
 class _WholeRegions(Regions):
-    def __init__(self, path: Path, height_px: int, width_px: int) -> None:
-        check_size(path, height_px, width_px, ImageError)
-        super().__init__(path, height_px, width_px, file_mpp_um(path))
+    def __init__(self, facts: FileFacts, answers: Answers) -> None:
+        refuse_or_ask(facts, Use.IMAGE, answers)
+        is_swapped = answers.orientation == "as_shown" and facts.orientation >= 5
+        height_px, width_px = (facts.width_px, facts.height_px) if is_swapped else (facts.height_px, facts.width_px)
+        super().__init__(facts.path, height_px, width_px, usable_mpp_um(facts))
+        self._answers = answers
 
     @cached_property
     def _pixels(self) -> Rgb8:
-        return read_image(self.path)
+        return read_image(self.path, self._answers)
 
     def read(self, top: int, left: int, bottom: int, right: int) -> Rgb8:
         return self._pixels[top:bottom, left:right]
-
-
-def _is_tiled(tiff: tifffile.TiffFile) -> bool:
-    return bool(tiff.series[0].keyframe.is_tiled)

@@ -1,59 +1,30 @@
-"""How large a pixel is, as an image file says itself: TIFF (ImageJ and OME too), PNG and JPEG."""
+"""The pixel size that readers go by: what a file states, where a microscope could have given it."""
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
-from typing import Any
-
-import tifffile
-from PIL import Image
 
 from training_core.base.errors import ImageError
-from training_core.io.files import FileKind, file_kind, quiet
-
-CREDIBLE_MPP_UM = (0.02, 20.0)
-"""What a microscope gives. Files without a resolution often carry their writer's default of 72 dpi, which is 353 µm."""
-_UM_PER_UNIT = {"micron": 1.0, "microns": 1.0, "um": 1.0, "µm": 1.0, "μm": 1.0, "\\u00B5m": 1.0, "nm": 1e-3, "mm": 1e3}
-_OME_SIZE = re.compile(r'PhysicalSizeX="([0-9.eE+-]+)"(?:[^>]*?PhysicalSizeXUnit="([^"]+)")?')
+from training_core.io.facts import FileFacts, Use
+from training_core.io.files import file_kind
+from training_core.io.inspection.loading import header_facts
 
 
 def file_mpp_um(path: Path) -> float | None:
-    """µm/px that the file states; None: it states none, or one that no microscope gives.
+    """µm/px that the file states; None: it states none, one that no microscope gives, or pixels that are not square.
 
     Raises
     ------
     ImageError
         Missing, empty, or not a picture file.
     """
-    kind = file_kind(path, ImageError)
-    # Whatever else is wrong with the file, reading it as an image says it better.
+    file_kind(path, ImageError)
     try:
-        stated = _tiff_mpp_um(path) if kind is FileKind.TIFF else _pillow_mpp_um(path)
-    except Exception:
-        return None
-    return stated if is_credible(stated) else None
+        return usable_mpp_um(header_facts(path, Use.IMAGE))
+    except ImageError:
+        return None  # whatever else is wrong with the file, reading it as an image says it better
 
 
-def is_credible(mpp_um: float | None) -> bool:
-    """Whether a microscope gives this pixel size in µm/px; None, an unknown one, is not credible."""
-    low, high = CREDIBLE_MPP_UM
-    return mpp_um is not None and low <= mpp_um <= high
-
-
-def _tiff_mpp_um(path: Path) -> float | None:
-    with quiet("tifffile"), tifffile.TiffFile(path) as tiff:
-        page: Any = tiff.pages[0]
-        if tiff.is_ome and (found := _OME_SIZE.search(tiff.ome_metadata or "")):
-            return float(found[1]) * _UM_PER_UNIT[found[2] or "µm"]
-        if "XResolution" not in page.tags:
-            return None
-        if tiff.is_imagej and (unit := (tiff.imagej_metadata or {}).get("unit")) is not None:
-            return _UM_PER_UNIT[unit] / float(page.get_resolution()[0])
-        return 1 / float(page.get_resolution(tifffile.RESUNIT.MICROMETER)[0])
-
-
-def _pillow_mpp_um(path: Path) -> float | None:
-    with Image.open(path) as image:
-        dpi = image.info.get("dpi")
-    return 25_400 / float(dpi[0]) if dpi else None
+def usable_mpp_um(facts: FileFacts) -> float | None:
+    """µm/px by the facts of a file, as `file_mpp_um`."""
+    return None if facts.pixel_size is None else facts.pixel_size.usable_um

@@ -1,29 +1,30 @@
 """Whole slides, cut into tiles of tissue.
 
-A slide is read with tiffslide (an optional dependency) at a fixed resolution, on a regular grid from its upper left
-corner. Empty glass has no color, so tissue is where the saturation of a small overview exceeds Otsu's threshold.
+A slide is read at a fixed resolution, on a regular grid from its upper left corner. Empty glass has no color, so tissue
+is where the saturation of a small overview exceeds Otsu's threshold.
 """
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 import numpy as np
-import tifffile
 from numpy.typing import NDArray
 from PIL import Image
 
 from training_core.base.arrays import MIN_SIDE_PX, BoolMask, Rgb8
 from training_core.base.errors import ConfigError, ImageError
-from training_core.io.files import MAX_PIXELS, quiet
-from training_core.io.images import over_white
-from training_core.io.resolution import CREDIBLE_MPP_UM, is_credible
+from training_core.io.files import MAX_PIXELS, FileKind, file_kind
+from training_core.io.inspection.answers import UNASKED, Answers
+from training_core.io.inspection.loading import header_facts
+from training_core.io.levels import Levels, open_levels
+from training_core.io.pixel_size import CREDIBLE_MPP_UM
+from training_core.io.resolution import usable_mpp_um
 
 SLIDE_SUFFIXES = frozenset({".svs", ".ndpi", ".mrxs", ".scn"})
-_TIFF_SUFFIXES = frozenset({".tif", ".tiff"})
 _OVERVIEW_PX = 1024
 # Otsu always finds two groups. On a slide that is nearly all tissue it splits the tissue, so its threshold is kept
 # within what separates glass (saturation below 0.04 on the scanners seen) from the palest stroma (above 0.1).
@@ -86,20 +87,15 @@ class SlideTile:
 
 def is_slide(path: Path) -> bool:
     """Whether a file is a slide: by its ending, or a TIFF of several resolutions or above 400 million pixels."""
-    suffix = path.suffix.lower()
-    if suffix in SLIDE_SUFFIXES:
+    if path.suffix.lower() in SLIDE_SUFFIXES:
         return True
-    if suffix not in _TIFF_SUFFIXES:
-        return False
-    with quiet("tifffile"):
-        try:
-            with tifffile.TiffFile(path) as tiff:
-                series = tiff.series[0]
-                height_px, width_px = (series.shape[series.axes.index(axis)] for axis in "YX")
-                return len(series.levels) > 1 or height_px * width_px > MAX_PIXELS
-        # Whatever is wrong with the file, reading it as an image says it better.
-        except Exception:
+    try:
+        if file_kind(path, ImageError) is not FileKind.TIFF:
             return False
+        facts = header_facts(path)
+    except ImageError:
+        return False  # whatever is wrong with the file, reading it as an image says it better
+    return len(facts.levels) > 1 or facts.width_px * facts.height_px > MAX_PIXELS
 
 
 class Slide:
@@ -111,21 +107,27 @@ class Slide:
         Tiffslide is not installed, it cannot open the file, or the file does not say its resolution.
     """
 
-    def __init__(self, path: Path, options: SlideOptions) -> None:
+    def __init__(self, path: Path, options: SlideOptions, answers: Answers = UNASKED) -> None:
         self.path = path
         self.options = options
-        self._slide = open_slide(path)
+        self._stack = ExitStack()
+        self._levels = self._stack.enter_context(open_slide(path, answers))
+        self.facts = self._levels.facts
         try:
-            self.stated_mpp_um = stated_mpp_um(self._slide)
             self.mpp_um = self._resolution()
         except ImageError:
             self.close()
             raise
-        self.objective = _number(self._slide.properties.get("tiffslide.objective-power"))
+        self.objective = self._levels.objective
         """Magnification, where the file states one."""
-        self.width_px, self.height_px = self._slide.dimensions
+        self.width_px, self.height_px = self._levels.width_px, self._levels.height_px
         self.side_px = options.tile_px * options.tile_mpp_um / self.mpp_um
         """Side of a tile in pixels of the finest level."""
+
+    @property
+    def stated_mpp_um(self) -> float | None:
+        """µm/px as the file states them, believable or not."""
+        return None if self.facts.pixel_size is None else self.facts.pixel_size.x_um
 
     def __enter__(self) -> Slide:
         return self
@@ -135,7 +137,7 @@ class Slide:
 
     def close(self) -> None:
         """Close the file."""
-        self._slide.close()
+        self._stack.close()
 
     def tiles(self) -> list[SlideTile]:
         """The tiles with enough tissue, row by row, at most `max_tiles`, evenly spread over the slide.
@@ -174,8 +176,8 @@ class Slide:
 
         scale = max(1.0, max(self.width_px, self.height_px) / _OVERVIEW_PX)
         size = max(1, round(self.width_px / scale)), max(1, round(self.height_px / scale))
-        level = self._slide.get_best_level_for_downsample(scale)
-        overview = read_level(self._slide, self.path, (0, 0), level, self._slide.level_dimensions[level])
+        level = self._levels.best_level(scale)
+        overview = self._levels.read(level, 0, 0, *self._levels.sizes[level])
         small = np.asarray(Image.fromarray(overview).resize(size, Image.Resampling.BOX))
         saturation: NDArray[np.float64] = rgb2hsv(small)[:, :, 1]
         saturation[small.max(axis=2) < 25] = 0  # black: pen, or where the scanner saw nothing
@@ -191,9 +193,16 @@ class Slide:
         ImageError
             The slide is damaged there.
         """
-        level = self._slide.get_best_level_for_downsample(max(1.0, self.side_px / self.options.tile_px))
-        side_px = max(1, round(self.side_px / self._slide.level_downsamples[level]))
-        pixels = read_level(self._slide, self.path, (tile.x_px, tile.y_px), level, (side_px, side_px))
+        level = self._levels.best_level(max(1.0, self.side_px / self.options.tile_px))
+        downsample = self._levels.downsamples[level]
+        width, height = self._levels.sizes[level]
+        side_px = min(width, height, max(1, round(self.side_px / downsample)))
+        # Rounding must not lead over the edge, beyond which there are no pixels.
+        left, top = (
+            min(round(tile.x_px / downsample), width - side_px),
+            min(round(tile.y_px / downsample), height - side_px),
+        )
+        pixels = self._levels.read(level, left, top, side_px, side_px)
         if side_px == self.options.tile_px:
             return pixels
         size = (self.options.tile_px, self.options.tile_px)
@@ -207,103 +216,44 @@ class Slide:
         return float(mask[top:bottom, left:right].mean())
 
     def _resolution(self) -> float:
-        stated = self.options.mpp_um or self.stated_mpp_um
-        if stated is None or not is_credible(stated):
-            given = f"{self.path} has no pixel size (MPP) in its metadata"
-            if stated is not None:
-                given = f"{self.path} states a pixel size of {stated:.4g} µm/px, which no microscope gives"
-            raise ImageError(
-                given,
-                "its pixel size in µm/px",
-                "give the pixel size (--mpp), often 0.25 µm/px for a 40x scan and 0.5 µm/px for 20x",
-            )
-        return stated
+        if self.options.mpp_um is not None:
+            return self.options.mpp_um
+        stated = self.facts.pixel_size
+        if stated is not None and stated.usable_um is not None:
+            return stated.usable_um
+        given = f"{self.path} has no pixel size (MPP) in its metadata"
+        if stated is not None:
+            given = f"{self.path} is a slide, but {stated.problem}"
+        raise ImageError(
+            given,
+            "its pixel size in µm/px",
+            "give the pixel size (--mpp), often 0.25 µm/px for a 40x scan and 0.5 µm/px for 20x",
+        )
 
 
-def states_resolution(path: Path) -> bool:
+def states_resolution(path: Path, answers: Answers = UNASKED) -> bool:
     """Whether a slide says how large its pixels are, and credibly so.
 
     Raises
     ------
     ImageError
-        Tiffslide is not installed, or cannot open the file.
+        No slide, or damaged.
     """
-    slide = open_slide(path)
-    try:
-        return is_credible(stated_mpp_um(slide))
-    finally:
-        slide.close()
+    with open_slide(path, answers) as levels:
+        return usable_mpp_um(levels.facts) is not None
 
 
-def stated_mpp_um(slide: Any) -> float | None:
-    """µm/px as an open slide states them, credible or not; None: it states none."""
-    stated = slide.properties.get("tiffslide.mpp-x")
-    return float(stated) if stated is not None else None
-
-
-def open_slide(path: Path) -> Any:
-    """A file opened with tiffslide.
+def open_slide(path: Path, answers: Answers = UNASKED) -> AbstractContextManager[Levels]:
+    """The levels of a slide.
 
     Raises
     ------
     ImageError
-        Tiffslide is not installed, or cannot open the file.
+        Missing, damaged, or of a maker whose slides are not TIFF inside.
     """
-    try:
-        import tiffslide
-    except ImportError as cause:
-        hint = 'pip install "napari-unisemalign[slides]"'
-        raise ImageError(f"{path} is a slide, and tiffslide is not installed", "the package tiffslide", hint) from cause
-    if not path.is_file():
-        raise ImageError(f"there is no file {path}", "a slide", "check the path and the spelling")
-    with quiet("tifffile"), quiet("tiffslide"):
-        try:
-            with tifffile.TiffFile(path) as tiff:  # tiffslide would leave a file open that it cannot read
-                _ = tiff.series[0].levels
-            return tiffslide.TiffSlide(path)
-        # tiffslide lets the errors of every library below it through.
-        except Exception as cause:
-            raise _unreadable(path, cause) from cause
-
-
-def read_level(slide: Any, path: Path, corner: tuple[int, int], level: int, size: tuple[int, int]) -> Rgb8:
-    """Pixels (h, w, 3) of a level of an open slide.
-
-    Parameters
-    ----------
-    corner
-        x, y in pixels of the finest level.
-    size
-        Width and height of the region in pixels of the level.
-
-    Raises
-    ------
-    ImageError
-        The slide is damaged there.
-    """
-    with quiet("tifffile"), quiet("tiffslide"):
-        try:
-            pixels = np.asarray(slide.read_region(corner, level, size, as_array=True))
-        # tiffslide, tifffile and the codecs have no common base class of errors.
-        except Exception as cause:
-            raise _unreadable(path, cause) from cause
-    if pixels.ndim == 2:
-        pixels = pixels[:, :, None]
-    if pixels.shape[2] == 1:
-        pixels = np.repeat(pixels, 3, axis=2)
-    if pixels.shape[2] == 4:
-        return over_white(pixels[:, :, :3], pixels[:, :, 3])
-    return np.ascontiguousarray(pixels[:, :, :3])
-
-
-def _number(value: Any) -> float | None:
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        return None
-
-
-def _unreadable(path: Path, cause: Exception) -> ImageError:
-    reason = " ".join(str(cause).split())[:160].strip(" .") or type(cause).__name__
-    hint = "copy the file again, or export it as a pyramidal TIFF"
-    return ImageError(f"{path} cannot be read as a slide ({reason})", "a slide that tiffslide can open", hint)
+    if path.suffix.lower() == ".mrxs" and path.is_file():  # a JPEG of the label, with the slide in a folder beside it
+        given = f"{path} is a MIRAX slide, which is not read"
+        raise ImageError(
+            given, "a slide as TIFF, SVS, NDPI or SCN", "export it as a pyramidal TIFF, for example with QuPath"
+        )
+    return open_levels(path, answers)

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from training_core.base.arrays import ClassIds, Confidence8
 from training_core.export.ome_zarr import slide_masks
+from training_core.io.inspection import UNASKED, Answers
 from training_core.io.regions import open_regions
 from training_core.prediction.calibration import Readout, class_and_confidence
 from training_core.prediction.predictor import Predictor
@@ -34,6 +35,7 @@ def stream_image(
     views: int = 1,
     stride_fraction: float | None = STREAM_STRIDE_FRACTION,
     progress: Progress | None = None,
+    answers: Answers = UNASKED,
 ) -> int:
     """Predict an image or slide into the folder `out_path` (NAME.ome.zarr); returns how many pixels it has.
 
@@ -47,17 +49,20 @@ def stream_image(
         How many predictions are averaged, as in `inference.views`.
     stride_fraction
         Step of the windows as a share of their side; None for the run's `inference.stride_fraction`.
+    answers
+        How the file is read where it can be read in more than one way.
 
     Raises
     ------
     ImageError
-        The file cannot be read, is too large and not tiled, or its pixel size is too far from the run's.
+        The file cannot be read, has an open question, is too large and not tiled, or
+        its pixel size is too far from the run's.
     MemoryLimitError
         No window is small enough.
     StorageError
         The disk is full or not writable; an older result is untouched.
     """
-    with open_regions(path) as image:
+    with open_regions(path, answers) as image:
         mpp_um = mpp_um if mpp_um is not None else image.mpp_um
 
         def work(inference: InferenceConfig, readout: Readout) -> int:

@@ -14,9 +14,10 @@ from training_core.base.errors import writing
 from training_core.base.progress import ReportProgress
 from training_core.io import read_image
 from training_core.io.atomic import write_synced
+from training_core.io.inspection import Answers
 from training_core.io.resolution import file_mpp_um
 from training_core.project.complete_folder import folder_in_the_making
-from training_core.project.file_records import Answers, FileAnswers, FilePixelSize, PixelSizeSource, SourceFile
+from training_core.project.file_records import FileAnswers, FilePixelSize, PixelSizeSource, SourceFile
 from training_core.project.importing import LabelPlan, import_label
 from training_core.project.index import INDEX_NAME, Index, IndexWriter
 from training_core.project.labels import LABELS_FOLDER, now

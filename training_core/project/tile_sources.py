@@ -45,7 +45,7 @@ class SlideSource:
     def store(self, project: Path, final: Path) -> Tile:
         """Read the pixels at the tile's resolution and write them as PNG."""
         pixels = self.slide.read(self.place)
-        data = encode_png(pixels)
+        data = encode_png(pixels, self.slide.options.tile_mpp_um)
         path = f"{IMAGES_FOLDER}/{self.name}.png"
         with writing(project / path):
             write_synced(project / path, data)

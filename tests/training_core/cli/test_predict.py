@@ -96,7 +96,6 @@ def test_a_prediction_is_cleaned_when_asked_and_a_large_image_refused(
 
 
 def test_a_slide_is_streamed_whatever_its_size(run_folder: Path, tmp_path: Path) -> None:
-    pytest.importorskip("tiffslide", reason="slides need the extra 'slides'")
     pixels = np.random.default_rng(0).integers(0, 256, (256, 384, 3), np.uint8)
     with tifffile.TiffWriter(tmp_path / "slide.tif") as writer:
         writer.write(pixels, subifds=1, tile=(128, 128), photometric="rgb", metadata=None)

@@ -16,6 +16,7 @@ from PIL import Image
 
 from training_core.base.errors import ImageError, MaskError, StorageError
 from training_core.io import atomic_write, read_image, read_mask, staged_files, write_png, write_tiff
+from training_core.io.inspection import Answers
 
 HEIGHT, WIDTH = 40, 56
 
@@ -118,7 +119,7 @@ def test_16_bit_gray_is_scaled_from_65535_to_255(tmp_path, ending):
 
 def test_dark_16_bit_is_not_stretched(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", np.full((HEIGHT, WIDTH, 3), 2570, np.uint16), photometric="rgb")
-    assert (read_image(tmp_path / "a.tif") == 10).all()
+    assert (read_image(tmp_path / "a.tif", Answers(used_bits=16)) == 10).all()
 
 
 def test_planar_tiff_is_read(tmp_path, rgb):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +14,6 @@ from training_core.cli.main import main
 from training_core.io.slides import Slide, SlideOptions, SlideTile, is_slide
 from training_core.project import Project, default_classes
 from training_core.project.file_records import PixelSizeSource
-
-pytest.importorskip("tiffslide", reason="slides need the extra 'slides'")
 
 MPP_UM = 0.25
 WIDTH, HEIGHT = 2048, 1024
@@ -145,20 +141,6 @@ def test_a_damaged_slide_leaves_nothing(tmp_path: Path, capsys: pytest.CaptureFi
     assert "bad.svs" in error
     assert error.count("\n") == 1
     assert [path.name for path in tmp_path.iterdir()] == ["bad.svs"]
-
-
-def test_without_tiffslide_the_error_says_what_to_install(slide_path: Path) -> None:
-    script = """
-import sys
-sys.modules["tiffslide"] = None
-from training_core.cli.main import main
-sys.exit(main(["project", "new", sys.argv[1], "--images", sys.argv[2]]))
-"""
-    command = [sys.executable, "-c", script, str(slide_path.parent / "p"), str(slide_path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 2
-    assert 'pip install "napari-unisemalign[slides]"' in done.stderr
-    assert done.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize("name", ["CMU-1-Small-Region.svs", "tcga-cr-7395-01a-01-ts1.svs"])
