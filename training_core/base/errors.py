@@ -8,9 +8,12 @@ and keeps its traceback.
 from __future__ import annotations
 
 import errno
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from training_core.base.printable import printable
 
 EXIT_USER_ERROR = 2
 """What the command line exits with after a `UserError`."""
@@ -75,7 +78,8 @@ class StorageError(UserError):
 
 
 def _clean(part: str) -> str:
-    return " ".join(part.split()).rstrip(".")
+    """One line. Spaces stay as they are, since they may be those of a file's name."""
+    return printable(re.sub(r"\s*[\r\n\t\v\f]\s*", " ", part).strip()).rstrip(".")
 
 
 @contextmanager

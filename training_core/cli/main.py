@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
@@ -59,7 +60,12 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command. Exit codes: 0 done, 1 a check failed, 2 bad input (one line says why), 130 interrupted."""
+    """Run one command.
+
+    Exit codes: 0 done, 1 a check failed, 2 bad input (one line says why), 3 done but for the files that are listed, 130
+    interrupted.
+    """
+    _accept_every_name()
     try:
         given = list(sys.argv[1:] if argv is None else argv)
         args = build_parser().parse_args(given)
@@ -74,3 +80,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
+
+
+def _accept_every_name() -> None:
+    """Escape what the console's encoding lacks: a µ or a file name that is no text must not end a command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import queue
 import threading
@@ -141,7 +142,8 @@ def line_writer(stream: TextIO, on_closed: Callable[[], None]) -> Listener:
 
     def listen(event: Event) -> None:
         try:
-            stream.write(event.model_dump_json() + "\n")
+            # As ASCII, which every console's encoding has; NaN is null by the event's own rule.
+            stream.write(json.dumps(json.loads(event.model_dump_json())) + "\n")
             stream.flush()
         except OSError:  # the window has gone; the run folder still gets every event
             nowhere = os.open(os.devnull, os.O_WRONLY)  # what is left in the buffer would fail again at exit
