@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from statistics import median_high
 
 from training_core.base.errors import ImageError
+from training_core.base.i18n import tr
 from training_core.project import Tile
 
 MAX_ZOOM = 5.0
@@ -26,22 +27,6 @@ def zoom_to_run(mpp_um: float | None, run_mpp: float | None) -> float:
     return 1.0 if abs(zoom - 1) < _SAME else zoom
 
 
-def check_known(what: str, mpp_um: float | None, run_mpp: float | None) -> None:
-    """Refuse an image of unknown pixel size where the run works at a known one: any guess may be off by a factor.
-
-    Raises
-    ------
-    ImageError
-        Names the file and the run's pixel size.
-    """
-    if mpp_um is None and run_mpp is not None:
-        raise ImageError(
-            f"{what} does not state a pixel size that can be used, and the run works at {run_mpp:.4g} µm/px",
-            "the pixel size of the image in µm/px",
-            f"give it with --mpp; --mpp {run_mpp:.4g} if it was taken like the training images",
-        )
-
-
 def check_zoom(what: str, mpp_um: float | None, run_mpp: float | None) -> None:
     """Refuse pixel sizes that are too far apart.
 
@@ -55,7 +40,7 @@ def check_zoom(what: str, mpp_um: float | None, run_mpp: float | None) -> None:
     ImageError
         Names it, its pixel size and the run's.
     """
-    if not 1 / MAX_ZOOM <= zoom_to_run(mpp_um, run_mpp) <= MAX_ZOOM:
+    if not _is_near(zoom_to_run(mpp_um, run_mpp)):
         assert mpp_um is not None
         assert run_mpp is not None
         raise ImageError(
@@ -70,14 +55,29 @@ def choose_run_mpp(tiles: Sequence[Tile], wanted: float | None) -> float | None:
     """The run's µm/px: `wanted`, else the median of the tiles that know theirs (the coarser of two middle ones).
 
     A median that a tile really has, so that at least its like are not interpolated. None: no tile knows its own.
-
-    Raises
-    ------
-    ImageError
-        A tile that is too far from it.
     """
     known = [tile.mpp_um for tile in tiles if tile.mpp_um is not None]
-    run_mpp = wanted if wanted is not None or not known else median_high(known)
+    return wanted if wanted is not None or not known else median_high(known)
+
+
+def left_out(tiles: Sequence[Tile], run_mpp: float | None) -> dict[str, str]:
+    """Tiles that a run at this pixel size cannot use, by name, with the reason; the others are trained on without them.
+
+    A pixel size that is not known is only needed where some tile has to be resampled: then nobody can tell by how much
+    this one should be.
+    """
+    zooms = {tile.name: zoom_to_run(tile.mpp_um, run_mpp) for tile in tiles}
+    too_far = {name for name, zoom in zooms.items() if not _is_near(zoom)}
+    resampled = any(zoom != 1 for name, zoom in zooms.items() if name not in too_far)
+    reasons: dict[str, str] = {}
     for tile in tiles:
-        check_zoom(f"tile {tile.name}", tile.mpp_um, run_mpp)
-    return run_mpp
+        if tile.name in too_far:
+            words = tr("its pixel size is {mpp} µm/px, and the run works at {run_mpp} µm/px")
+            reasons[tile.name] = words.format(mpp=f"{tile.mpp_um:.4g}", run_mpp=f"{run_mpp:.4g}")
+        elif tile.mpp_um is None and resampled:
+            reasons[tile.name] = tr("its pixel size is not known, and the pixel sizes of the other tiles differ")
+    return reasons
+
+
+def _is_near(zoom: float) -> bool:
+    return 1 / MAX_ZOOM <= zoom <= MAX_ZOOM

@@ -16,13 +16,14 @@ from training_core.base.errors import ProjectError
 from training_core.class_maps.overlay_files import OverlayArrays, overlay_arrays, write_overlays
 from training_core.class_maps.pixel_scores import Scores
 from training_core.class_maps.tile_result import TileResult
-from training_core.data.pixel_size import zoom_to_run
+from training_core.data.pixel_size import check_zoom, left_out, zoom_to_run
 from training_core.data.scored_labels import ScoredLabels
 from training_core.pixel_classifier.encode import Features, View
 from training_core.pixel_classifier.head import LightHead, sample
 from training_core.pixel_classifier.store import FeatureStore
 from training_core.project import Project
 from training_core.project.labels import label_path
+from training_core.project.splits import usable_tiles
 from training_core.settings.schema import Config
 
 _ZOOMS = (1.0, 0.5)
@@ -138,9 +139,9 @@ class HeadPainter:
 
     def _collect(self, shown: str) -> bool:
         """Bring the samples up to date; whether some tiles had to wait."""
-        missing = set(self._project.missing_images())
+        usable = self._usable()
         names = self._project.labeled_names() if self._labeled is None else self._labeled
-        labeled = [name for name in names if name not in missing]
+        labeled = [name for name in names if name in usable]
         self._samples = {name: each for name, each in self._samples.items() if name in labeled}
         changing = self._labeled is None
         states = {name: _state(label_path(self._project.path, name)) if changing else _UNCHANGING for name in labeled}
@@ -152,6 +153,12 @@ class HeadPainter:
                 new += not known
                 self._samples[name] = _Samples(states[name], self._sample(name))
         return any(self._state_seen(name) != states[name] for name in labeled)
+
+    def _usable(self) -> set[str]:
+        """The tiles whose images are there and whose pixel size fits the run's."""
+        tiles = usable_tiles(self._project)
+        unfit = left_out(tiles, self._config.data.mpp)
+        return {tile.name for tile in tiles if tile.name not in unfit}
 
     def _state_seen(self, name: str) -> tuple[int, int] | None:
         return self._samples[name].label_state if name in self._samples else None
@@ -180,7 +187,9 @@ class HeadPainter:
         return [self._store.get(name, view) for view in self._shown_as(name, stain)]
 
     def _shown_as(self, name: str, stain: int) -> list[View]:
-        to_run = zoom_to_run(self._project.tile(name).mpp_um, self._config.data.mpp)
+        mpp_um, run_mpp = self._project.tile(name).mpp_um, self._config.data.mpp
+        check_zoom(f"tile {name}", mpp_um, run_mpp)
+        to_run = zoom_to_run(mpp_um, run_mpp)
         return [View(zoom * to_run, stain) for zoom in self._zooms]
 
 

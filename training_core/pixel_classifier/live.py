@@ -34,8 +34,6 @@ class Live:
         ------
         DeviceError
             This machine does not have the device asked for.
-        ImageError
-            Tiles whose pixel sizes are too far apart.
         """
         mpp = choose_run_mpp(usable_tiles(project), config.data.mpp)
         config = config.model_copy(update={"data": config.data.model_copy(update={"mpp": mpp})})

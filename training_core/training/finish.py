@@ -13,8 +13,10 @@ from training_core.class_maps.confusion_file import run_confusion, write_confusi
 from training_core.class_maps.pixel_scores import Confusion
 from training_core.compute import processes as distributed
 from training_core.compute.device import peak_gpu_bytes
+from training_core.data.pixel_size import left_out
 from training_core.io import atomic_write, read_mask
 from training_core.messages.events import RunFinished, Status, Warned
+from training_core.project.splits import usable_tiles
 from training_core.project.summaries import TileSummary, add_summary, summarize
 from training_core.runs.run_folder import peak_rss_bytes, read_run
 from training_core.runs.run_records import RunSummary, ValidationScores
@@ -119,10 +121,12 @@ def _keep_confusion(trainer: Trainer, tiles: dict[str, Confusion]) -> None:
 
 
 def _names_in_order(trainer: Trainer) -> Sequence[str]:
-    """The tiles whose images are there, the unlabelled ones first."""
-    missing = set(trainer.project.missing_images())
+    """The tiles whose images are there and whose pixel size fits the run's, the unlabelled ones first."""
+    tiles = usable_tiles(trainer.project)
+    unfit = left_out(tiles, trainer.predictor.run_mpp)
+    fit = {tile.name for tile in tiles if tile.name not in unfit}
     order = dict.fromkeys([*trainer.split.unlabeled, *(tile.name for tile in trainer.project.tiles)])
-    return [name for name in order if name not in missing]
+    return [name for name in order if name in fit]
 
 
 def _tile_summary(trainer: Trainer, name: str, written: WrittenPrediction, before: str | None) -> TileSummary:

@@ -10,7 +10,7 @@ from training_core.base.arrays import UNLABELED, BoolMask
 from training_core.base.errors import ProjectError
 from training_core.base.i18n import ntr, tr
 from training_core.data.held_out import LEAST_REGIONS
-from training_core.data.pixel_size import choose_run_mpp, zoom_to_run
+from training_core.data.pixel_size import choose_run_mpp, left_out, zoom_to_run
 from training_core.project import Project, Tile
 from training_core.project.splits import usable_tiles
 from training_core.runs.run_folder import Split
@@ -25,10 +25,12 @@ def check_ready(project: Project, config: Config) -> Split:
     ProjectError
         Too few classes, labelled tiles, labelled classes or unlabelled tiles; says what is there.
     """
-    missing = set(project.missing_images())
-    labeled = tuple(name for name in project.labeled_names() if name not in missing)
-    val = tuple(name for name in project.val_names() if name not in missing)
-    unlabeled = tuple(name for name in project.unlabeled_names() if name not in missing)
+    tiles = usable_tiles(project)
+    unfit = left_out(tiles, choose_run_mpp(tiles, config.data.mpp))
+    taken = {tile.name for tile in tiles if tile.name not in unfit}
+    labeled = tuple(name for name in project.labeled_names() if name in taken)
+    val = tuple(name for name in project.val_names() if name in taken)
+    unlabeled = tuple(name for name in project.unlabeled_names() if name in taken)
     if len(project.classes) < 2:
         names = ", ".join(c.name for c in project.classes) or "none"
         raise ProjectError(
@@ -40,7 +42,8 @@ def check_ready(project: Project, config: Config) -> Split:
     if len(labeled) < least:
         raise ProjectError(
             f"{len(labeled)} of {len(project.tiles)} tiles are annotated for training"
-            + (f" (the {len(val)} validation tiles do not count)" if val else ""),
+            + (f" (the {len(val)} validation tiles do not count)" if val else "")
+            + _because(unfit),
             f"at least {least} annotated tiles",
             "paint a few strokes of every class on more tiles"
             + (", or train on one tile (data.min_labeled_tiles = 1)" if labeled else ""),
@@ -56,12 +59,21 @@ def check_ready(project: Project, config: Config) -> Split:
         )
     if config.pseudo_label.enabled and not unlabeled:
         raise ProjectError(
-            "the project has no unannotated tile, which semi-supervised training also learns from",
+            "the project has no unannotated tile, which semi-supervised training also learns from" + _because(unfit),
             "at least 1 tile that is neither annotated nor entirely rejected, and not for validation",
             "add images, clear a rejection, or train on annotated tiles only (--supervised-only; in the window: "
             "Labelled tiles only)",
         )
     return Split(labeled, unlabeled if config.pseudo_label.enabled else (), val)
+
+
+def _because(unfit: Mapping[str, str]) -> str:
+    """What to add to an error where tiles are missing because of their pixel size."""
+    if not unfit:
+        return ""
+    first, reason = next(iter(unfit.items()))
+    tiles = "1 tile is" if len(unfit) == 1 else f"{len(unfit)} tiles are"
+    return f"; {tiles} left out because of the pixel size ({first}: {reason}; correct it in the project)"
 
 
 def settle(project: Project, split: Split, config: Config) -> Config:
@@ -71,11 +83,6 @@ def settle(project: Project, split: Split, config: Config) -> Config:
     crop drawn anywhere would miss the rare class or the strokes; two classes on fully labelled tiles are drawn as ever.
     losses.balance: 1 where crops are balanced, or the common classes drown the rare ones. augment.mix_labeled: 2 with
     partial labels, whose few places are otherwise learned by heart together with what surrounds them.
-
-    Raises
-    ------
-    ImageError
-        A tile whose pixel size is too far from the run's.
     """
     data, losses, augment = config.data, config.losses, config.augment
     is_partial = not all(project.is_fully_labeled(name) for name in split.labeled)
@@ -144,7 +151,19 @@ def _on_scores(project: Project, split: Split, config: Config, held_out: Mapping
         ).format(regions=LEAST_REGIONS)
 
 
-def _on_pixel_size(tiles: Sequence[Tile], run_mpp: float | None) -> Iterable[str]:
+def _on_pixel_size(every: Sequence[Tile], run_mpp: float | None) -> Iterable[str]:
+    unfit = left_out(every, run_mpp)
+    if unfit:
+        words = ntr(
+            "{count} tile is left out because of its pixel size: {first}: {reason}. Correct the pixel size, or set "
+            "data.mpp.",
+            "{count} tiles are left out because of their pixel size: {names}. {first}: {reason}. Correct the pixel "
+            "size, or set data.mpp.",
+            len(unfit),
+        )
+        first, reason = next(iter(unfit.items()))
+        yield words.format(count=len(unfit), names=_listed(list(unfit)), first=first, reason=reason)
+    tiles = [tile for tile in every if tile.name not in unfit]
     resampled = [tile for tile in tiles if zoom_to_run(tile.mpp_um, run_mpp) != 1]
     if not resampled:
         return
@@ -155,10 +174,6 @@ def _on_pixel_size(tiles: Sequence[Tile], run_mpp: float | None) -> Iterable[str
         "tiles are resampled. Predictions have the pixels of their tile. Set data.mpp to choose another pixel "
         "size."
     ).format(span=span, run_mpp=run_mpp, resampled=len(resampled), tiles=len(tiles))
-    unknown = [tile.name for tile in tiles if tile.mpp_um is None]
-    if unknown:
-        words = tr("Used without resampling, because the pixel size is unknown: {names}.")
-        yield words.format(names=_listed(unknown))
 
 
 def _on_classes(

@@ -16,7 +16,7 @@ from training_core.base.arrays import Rgb8
 from training_core.class_maps.overlay_files import OverlayArrays, overlay_arrays, write_overlays
 from training_core.class_maps.pixel_scores import Scores
 from training_core.class_maps.tile_result import TileResult
-from training_core.data.pixel_size import zoom_to_run
+from training_core.data.pixel_size import check_zoom, zoom_to_run
 from training_core.data.tile_pool import TilePool
 from training_core.prediction import out_of_memory
 from training_core.prediction.calibration import Readout, measure_readout, usual_scale
@@ -115,8 +115,21 @@ class TilePredictor:
         return result
 
     def _zoom(self, name: str) -> float:
-        """Pixels at the run's resolution per pixel of the tile."""
-        return zoom_to_run(self._pool.mpp_um(name), self._settings.config.data.mpp)
+        """Pixels at the run's resolution per pixel of the tile.
+
+        Raises
+        ------
+        ImageError
+            Its pixel size is too far from the run's.
+        """
+        mpp_um = self._pool.mpp_um(name)
+        check_zoom(f"tile {name}", mpp_um, self.run_mpp)
+        return zoom_to_run(mpp_um, self.run_mpp)
+
+    @property
+    def run_mpp(self) -> float | None:
+        """The pixel size in µm/px that the run works at; None: no tile knows its own."""
+        return self._settings.config.data.mpp
 
     @contextmanager
     def _timed(self, name: str) -> Iterator[None]:

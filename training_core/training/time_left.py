@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from training_core.data.pixel_size import zoom_to_run
+from training_core.data.pixel_size import left_out, zoom_to_run
 from training_core.prediction.calibration import candidate_scales, usual_scale
 from training_core.project import Project
 from training_core.runs.run_folder import Split
@@ -86,8 +86,10 @@ class Forecast:
         self._views_timed = False
 
     def pixels(self, names: Iterable[str]) -> float:
-        """Pixels of these tiles at the run's resolution."""
-        tiles = (self._project.tile(name) for name in names)
+        """Pixels of these tiles at the run's resolution; those that the run leaves out count nothing."""
+        every = [self._project.tile(name) for name in names]
+        unfit = left_out(every, self._config.data.mpp)
+        tiles = (tile for tile in every if tile.name not in unfit)
         return sum(t.width_px * t.height_px * zoom_to_run(t.mpp_um, self._config.data.mpp) ** 2 for t in tiles)
 
     @property

@@ -16,7 +16,7 @@ from PIL import Image
 
 from training_core.base.errors import ImageError
 from training_core.data.batches import BatchMaker, prefetched
-from training_core.data.pixel_size import check_zoom, choose_run_mpp, zoom_to_run
+from training_core.data.pixel_size import check_zoom, choose_run_mpp, left_out, zoom_to_run
 from training_core.data.sampling import ClassBalance
 from training_core.data.tile_pool import TilePool
 from training_core.method.batch import Batch
@@ -273,13 +273,18 @@ def test_the_run_s_pixel_size_is_the_user_s_else_the_coarser_median() -> None:
     assert choose_run_mpp([tile(None)], 0.5) == 0.5
 
 
-def test_pixel_sizes_too_far_apart_are_refused_by_name() -> None:
+def test_tiles_whose_pixel_size_is_too_far_or_missing_are_left_out_by_name() -> None:
+    tiles = [tile(0.5, "a"), tile(0.5, "b"), tile(4.0, "far"), tile(None, "unknown")]
+    assert choose_run_mpp(tiles, None) == 0.5
+    assert left_out(tiles, 0.5) == {"far": "its pixel size is 4 µm/px, and the run works at 0.5 µm/px"}
+    assert left_out([tile(0.05, "near")], 0.5).keys() == {"near"}
+    assert left_out([tile(2.4, "fits")], 0.5) == {}
+    mixed = [*tiles[:2], tile(0.25, "c"), tiles[3]]  # now some tile is resampled, and by how much this one is unknown
+    assert left_out(mixed, 0.5).keys() == {"unknown"}
     with pytest.raises(
-        ImageError, match=r"tile far has a pixel size of 4 µm/px, but the run works at 0\.5 µm/px.*0\.1 to 2\.5"
+        ImageError, match=r"far has a pixel size of 4 µm/px, but the run works at 0\.5 µm/px.*0\.1 to 2\.5"
     ):
-        choose_run_mpp([tile(0.5), tile(0.5), tile(4.0, "far")], None)
-    with pytest.raises(ImageError, match="tile near"):
-        choose_run_mpp([tile(0.05, "near")], 0.5)
+        check_zoom("far", 4.0, 0.5)
     check_zoom("scan.tif", None, 0.5)
     check_zoom("scan.tif", 2.4, 0.5)
 

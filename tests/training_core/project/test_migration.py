@@ -113,7 +113,9 @@ def test_it_trains_and_exports_and_both_say_so_once(
     assert main(["export", str(version_1), "-o", str(tmp_path / "out"), "--content", "merged"]) == 0
     with Image.open(tmp_path / "out" / "a_1.png") as mask:
         assert (np.asarray(mask)[:20] == 0).all()
-    assert len(list((tmp_path / "out").glob("*.png"))) == len(project.tiles)
+    unfit = {"u_2", "last_x00000_y00000"}  # their pixel sizes are not known, and the others' differ
+    exported = {path.stem for path in (tmp_path / "out").glob("*.png")}
+    assert exported == {tile.name for tile in project.tiles} - unfit
     capsys.readouterr()
     assert main(["project", "info", str(version_1)]) == 0
     out, err = capsys.readouterr()

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from training_core.base.errors import ImageError, ProjectError
+from training_core.base.errors import ProjectError
 from training_core.cli.main import main
 from training_core.io import read_mask
 from training_core.project import LabelSource, Project, TissueClass
+from training_core.runs.run_folder import Split
 from training_core.settings.schema import Config
 from training_core.training.preflight import cautions, check_ready, settle
 
@@ -203,17 +204,18 @@ def test_crops_of_partial_labels_are_mixed_unless_the_user_or_the_variant_says_n
     assert mixed(partial, small_config(variant="released")) == 0
 
 
-def test_mixed_pixel_sizes_are_settled_said_and_those_unknown_are_named(
+def test_mixed_pixel_sizes_are_settled_said_and_those_unknown_are_left_out(
     make_project: MakeProject, small_config: MakeConfig
 ) -> None:
     project = with_mpp(make_project(), a_1=0.25, a_2=0.5, u_1=0.5, v_1=0.25)
     config = small_config()
     assert settle(project, check_ready(project, config), config).data.mpp == 0.5
-    resampled, unknown = notes(project, config)
+    left, resampled = notes(project, config)
+    assert left.startswith("1 tile is left out because of its pixel size: u_2: its pixel size is not known")
     assert "0.25 to 0.5 µm/px" in resampled
-    assert "works at 0.5 µm/px; 2 of 5 tiles" in resampled
-    assert unknown.endswith("unknown: u_2.")
-    assert "works at 0.4 µm/px; 4 of 5 tiles" in notes(project, small_config(data={"mpp": 0.4}))[0]
+    assert "works at 0.5 µm/px; 2 of 4 tiles" in resampled
+    assert check_ready(project, config) == Split(("a_1", "a_2"), ("u_1",), ("v_1",))
+    assert "works at 0.4 µm/px; 4 of 4 tiles" in notes(project, small_config(data={"mpp": 0.4}))[1]
 
 
 def test_equal_and_unknown_pixel_sizes_need_no_words(
@@ -228,17 +230,26 @@ def test_equal_and_unknown_pixel_sizes_need_no_words(
     assert notes(equal, config) == []  # nothing is resampled
 
 
-def test_a_pixel_size_too_far_from_the_others_ends_before_anything_is_written(
-    make_project: MakeProject, small_config: MakeConfig, small_settings: Path, capsys: pytest.CaptureFixture[str]
+def test_a_pixel_size_too_far_from_the_others_leaves_that_tile_out_and_the_others_train(
+    make_project: MakeProject, small_settings: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     project = with_mpp(make_project(), a_1=0.5, a_2=0.5, u_1=0.5, u_2=8.0)
-    before = contents(project.path)
-    assert main(["train", str(project.path), "--config", str(small_settings)]) == 2
-    assert "tile u_2 has a pixel size of 8 µm/px" in capsys.readouterr().err
-    assert contents(project.path) == before
-    config = small_config()
-    with pytest.raises(ImageError, match="u_2"):
-        settle(project, check_ready(project, config), config)
+    assert main(["train", str(project.path), "--config", str(small_settings), "--show", "u_2"]) == 0
+    told = "".join(capsys.readouterr())
+    assert "u_2: its pixel size is 8 µm/px, and the run works at 0.5 µm/px" in told
+    run_id = str(project.latest_run_id())
+    assert [tile.name for tile in project.tiles if project.prediction(tile.name, run_id)] == [
+        "a_1",
+        "a_2",
+        "u_1",
+        "v_1",
+    ]
+
+
+def test_too_few_tiles_for_their_pixel_size_is_said(make_project: MakeProject, small_config: MakeConfig) -> None:
+    project = with_mpp(make_project(), a_1=0.5, a_2=8.0, u_1=0.5, u_2=0.5, v_1=0.5)
+    with pytest.raises(ProjectError, match=r"1 tile is left out because of the pixel size \(a_2: its pixel size is 8 "):
+        check_ready(project, small_config())
 
 
 def test_a_class_without_labels_is_allowed_and_named(make_project: MakeProject, small_config: MakeConfig) -> None:
