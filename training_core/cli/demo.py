@@ -42,7 +42,7 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
 
 def run(args: argparse.Namespace) -> int:
     """Make the sample; returns the exit code."""
-    from training_core.cli.project import describe
+    from training_core.cli._project_text import describe
     from training_core.demo import make_demo
 
     with counted("Creating synthetic tissue") as progress:

@@ -21,8 +21,9 @@ from training_core.io import encode_png, read_mask
 from training_core.io.atomic import write_synced
 from training_core.project import LabelSource, Project, Tile, make_classes
 from training_core.project.complete_folder import folder_in_the_making
-from training_core.project.creation import IMAGES_FOLDER, build, pixel_size_source
+from training_core.project.creation import build, pixel_size_source
 from training_core.project.importing import LabelPlan
+from training_core.project.own_folders import IMAGES_FOLDER
 
 TRUTH_FOLDER = "truth"
 REAL_TILE = "real_ihc"
@@ -85,7 +86,7 @@ def make_demo(
     if kind == "glands":
         sources.append(_RealTile())
     with folder_in_the_making(path) as folder:
-        build(folder, _NAME, make_classes(class_names), sources, LabelPlan({}, {}, ()), progress)
+        build(folder, _NAME, make_classes(class_names), sources, LabelPlan(), progress)
         project = Project.open(folder)
         for number, name in enumerate(names[:painted]):
             strokes = paint_strokes(np.random.default_rng([seed, number, 1]), read_truth(project, name))

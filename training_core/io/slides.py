@@ -160,10 +160,11 @@ class Slide:
         found = [SlideTile(int(x), int(y), self._share(mask, x, y)) for x, y in corners]
         kept = [tile for tile in found if tile.tissue >= self.options.min_tissue]
         if not kept:
-            given = f"no tile of {self.path} has {100 * self.options.min_tissue:.0f} % tissue"
-            raise ImageError(
-                given, "a slide with stained tissue", "choose a smaller tile size (--tile-px), or leave the slide out"
-            )
+            most = max(tile.tissue for tile in found)
+            given = f"no tile of {self.path} has {100 * self.options.min_tissue:.3g} % tissue; most has one of "
+            given += f"{100 * most:.1f} %"
+            hint = "lower the share that a tile needs (--min-tissue), choose a smaller tile size (--tile-px), or leave "
+            raise ImageError(given, "a slide with stained tissue", hint + "the slide out")
         if len(kept) > self.options.max_tiles:
             chosen = np.linspace(0, len(kept) - 1, self.options.max_tiles).round().astype(int)
             kept = [kept[position] for position in chosen]

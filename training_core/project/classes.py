@@ -1,4 +1,4 @@
-"""Classes: their checks, their default colours and prompts, and the text that the command line takes for them."""
+"""Classes: their checks, their default colours and prompts, and what values in masks may mean."""
 
 from __future__ import annotations
 
@@ -16,8 +16,6 @@ from training_core.project.records import MAX_CLASS_ID, TissueClass
 BACKGROUND_COLOR = "#999999"
 PALETTE = ("#009e73", "#e69f00", "#56b4e9", "#f0e442", "#0072b2", "#d55e00", "#cc79a7", "#000000")
 
-_EXAMPLE = '--classes "background=0,gland=255"'
-_UNLABELED_WORDS = {"unlabelled", "unlabeled", "ignore"}
 _MAX_LISTED_VALUES = 12
 
 _BACKGROUND_NAMES = {"background", "bg", "other", "rest", "none"}
@@ -87,36 +85,6 @@ def check_classes(classes: Sequence[TissueClass]) -> tuple[TissueClass, ...]:
     return tuple(classes)
 
 
-def parse_classes(text: str) -> tuple[tuple[TissueClass, ...], dict[int, int]]:
-    """Classes with ids 0, 1, 2 ... in the order of `text`, and what each mask value means: value to class id.
-
-    `text` is NAME=VALUE,NAME=VALUE. VALUE is a mask value from 0 to 255 or a range of them (gland=1-40, for masks that
-    number their objects); a name may come twice with further values. The reserved name "unlabelled" maps a value to
-    255, not labelled. Without any =VALUE (background,gland) there are classes and no values.
-
-    Raises
-    ------
-    ProjectError
-        Not in that form, a value that is no number, or a value with two meanings.
-    """
-    names: dict[str, int] = {}
-    values: dict[int, int] = {}
-    entries = [entry.strip() for entry in text.split(",") if entry.strip()]
-    with_value = ["=" in entry for entry in entries]
-    if not entries or any(with_value) != all(with_value):
-        raise ProjectError(f'--classes "{text}"', "NAME=VALUE,NAME=VALUE", _EXAMPLE)
-    for entry in entries:
-        name, equals, value = (part.strip() for part in entry.partition("="))
-        if not name:
-            raise ProjectError(f'--classes has "{entry}", without a name', "NAME=VALUE", _EXAMPLE)
-        class_id = UNLABELED if name.casefold() in _UNLABELED_WORDS else names.setdefault(name, len(names))
-        for number in _numbers(value, entry) if equals else ():
-            if values.setdefault(number, class_id) != class_id:
-                given = f"--classes gives the mask value {number} two meanings"
-                raise ProjectError(given, "one class for each mask value", "remove one of them")
-    return make_classes(list(names)), values
-
-
 @dataclass(frozen=True)
 class MaskValue:
     """A value in masks, or a range of them where they number objects. An empty name: not labelled."""
@@ -172,18 +140,3 @@ def classes_of_values(values: Sequence[MaskValue]) -> tuple[tuple[TissueClass, .
     ids = {name: class_id for class_id, name in enumerate(names)} | {"": UNLABELED}
     meaning = {value: ids[each.name] for each in values for value in range(each.first, each.last + 1)}
     return make_classes(names), meaning
-
-
-def propose_classes(values: Mapping[int, int]) -> str:
-    """A --classes line for the values found in masks (value to number of pixels), for the user to edit."""
-    return '--classes "' + ",".join(f"{each.name}={each.range}" for each in propose_values(values)) + '"'
-
-
-def _numbers(value: str, entry: str) -> range:
-    match = re.fullmatch(r"(\d{1,3})(?:-(\d{1,3}))?", value)
-    if match is not None:
-        first = int(match[1])
-        last = int(match[2] or first)
-        if first <= last <= 255:
-            return range(first, last + 1)
-    raise ProjectError(f'--classes has "{entry}"', "a mask value from 0 to 255, or a range such as 1-40", _EXAMPLE)

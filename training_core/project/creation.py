@@ -6,24 +6,26 @@ import hashlib
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
-from training_core.base.errors import writing
+from training_core.base.attempts import Attempts
+from training_core.base.errors import ImageError, writing
 from training_core.base.progress import ReportProgress
-from training_core.io import read_image
+from training_core.io import inspect_file, read_image
 from training_core.io.atomic import write_synced
-from training_core.io.inspection import Answers
-from training_core.io.resolution import file_mpp_um
+from training_core.io.inspection import UNASKED, Answers
+from training_core.io.pixel_size import PixelSize
 from training_core.project.complete_folder import folder_in_the_making
-from training_core.project.file_records import FileAnswers, FilePixelSize, PixelSizeSource, SourceFile
+from training_core.project.file_records import FilePixelSize, NumberedObjects, PixelSizeSource, SourceFile
 from training_core.project.importing import LabelPlan, import_label
 from training_core.project.index import INDEX_NAME, Index, IndexWriter
-from training_core.project.labels import LABELS_FOLDER, now
+from training_core.project.inputs.names import check_length, tile_name
+from training_core.project.labels import LABELS_FOLDER, history_path, label_path, now
+from training_core.project.objects import OBJECTS_FOLDER
+from training_core.project.own_folders import IMAGES_FOLDER
 from training_core.project.records import LabelStatus, Tile, TissueClass
-
-IMAGES_FOLDER = "images"
 
 
 class TileSource(Protocol):
@@ -52,22 +54,23 @@ class FileSource:
     reference: bool
     mpp_um: float | None
     """None: what the file itself states."""
+    answers: Answers = UNASKED
+    """How it is read."""
 
     @property
     def name(self) -> str:
         """The file's name without its ending."""
-        return self.origin.stem
+        return tile_name(self.origin)
 
     def store(self, project: Path, final: Path) -> Tile:
         """Read it once, so that a bad file is found now and not while training; then copy it, or note where it is."""
-        height_px, width_px = read_image(self.origin).shape[:2]
+        stated = inspect_file(self.origin).pixel_size
+        height_px, width_px = read_image(self.origin, self.answers).shape[:2]
         data_sha256 = file_sha256(self.origin)
-        stated = file_mpp_um(self.origin)
-        mpp_um = self.mpp_um if self.mpp_um is not None else stated
+        usable_um = None if stated is None else stated.usable_um
         path, relative = f"{IMAGES_FOLDER}/{self.name}{self.origin.suffix.lower()}", None
         if self.reference:
-            absolute = self.origin.resolve()
-            path, relative = str(absolute), relative_to_project(absolute, final)
+            path, relative = reference_to(self.origin, final)
         else:
             copy_synced(self.origin, project / path)
         return Tile(
@@ -76,10 +79,10 @@ class FileSource:
             width_px,
             height_px,
             data_sha256,
-            mpp_um,
+            self.mpp_um if self.mpp_um is not None else usable_um,
             relative,
-            mpp_set_by=pixel_size_source(self.mpp_um, stated),
-            file_mpp=None if stated is None else FilePixelSize(stated),
+            mpp_set_by=pixel_size_source(self.mpp_um, usable_um),
+            file_mpp=stated_by_file(stated),
         )
 
 
@@ -90,6 +93,63 @@ def pixel_size_source(given_um: float | None, stated_um: float | None) -> PixelS
     return PixelSizeSource.NONE if stated_um is None else PixelSizeSource.FILE
 
 
+def stated_by_file(stated: PixelSize | None) -> FilePixelSize | None:
+    """What a file states, as the index keeps it, believable or not."""
+    return None if stated is None else FilePixelSize(stated.x_um, stated.y_um, stated.stated_in)
+
+
+@dataclass
+class Making:
+    """What a new project or an addition to one is made of, file by file.
+
+    Attributes
+    ----------
+    folder
+        Where images and labels are written, which nobody else sees yet.
+    final
+        Where the project will be.
+    """
+
+    folder: Path
+    final: Path
+    plan: LabelPlan
+    attempts: Attempts
+    tiles: list[Tile] = field(default_factory=list)
+    labels: dict[str, LabelStatus] = field(default_factory=dict)
+    objects: dict[str, NumberedObjects] = field(default_factory=dict)
+
+    def add(self, source: TileSource) -> None:
+        """Make a tile of a source, with its label; of one that fails nothing is left."""
+        name = source.name
+        try:
+            with self.attempts.each(name):
+                check_length(name, source.origin)
+                tile = replace(
+                    source.store(self.folder, self.final), case=self.plan.cases.get(tile_name(source.origin))
+                )
+                if name in self.plan.ambiguous:
+                    raise self.plan.ambiguous[name]
+                if name in self.plan.masks:
+                    imported = import_label(self.folder, tile, self.plan.masks[name], self.plan)
+                    self.labels[name] = imported.status
+                    if imported.objects is not None:
+                        self.objects[name] = imported.objects
+                self.tiles.append(tile)
+        finally:
+            if not self.tiles or self.tiles[-1].name != name:
+                self._remove(name)
+
+    def _remove(self, name: str) -> None:
+        self.labels.pop(name, None)
+        self.objects.pop(name, None)
+        for path in (self.folder / IMAGES_FOLDER).glob("*"):
+            if path.stem == name:
+                path.unlink()
+        objects = self.folder / OBJECTS_FOLDER / f"{name}.tif"
+        for path in (label_path(self.folder, name), history_path(self.folder, name), objects):
+            path.unlink(missing_ok=True)
+
+
 def build(
     path: Path,
     name: str,
@@ -98,6 +158,7 @@ def build(
     plan: LabelPlan,
     progress: ReportProgress | None = None,
     files: Mapping[str, SourceFile] | None = None,
+    attempts: Attempts | None = None,
 ) -> None:
     """Make the project folder `path`; on any failure nothing of it is left.
 
@@ -105,32 +166,39 @@ def build(
     ----------
     files
         The slides that the tiles are places on.
+    attempts
+        Keeps what is wrong with files, which are then left out; None: the first bad file is raised.
 
     Raises
     ------
     ProjectError
         `path` is there and not an empty folder.
     ImageError, MaskError
-        A bad file, by name.
+        A bad file, by name; with `attempts` only where nothing could be made.
     StorageError
         The disk is full or not writable.
     """
-    tiles: list[Tile] = []
-    labels: dict[str, LabelStatus] = {}
     with folder_in_the_making(path) as folder:
         for inner in (IMAGES_FOLDER, LABELS_FOLDER):
             with writing(folder):
                 (folder / inner).mkdir()
+        making = Making(folder, path, plan, attempts or Attempts(strict=True))
         for number, source in enumerate(sources):
             if progress is not None:
                 progress(number, len(sources), f"Adding {source.name}")
-            tile = source.store(folder, path)
-            tiles.append(tile)
-            if source.name in plan.masks:
-                labels[tile.name] = import_label(folder, tile, plan.masks[source.name], plan.mask_values)
-        next_id = max(tissue_class.id for tissue_class in classes) + 1
+            making.add(source)
+        making.attempts.raise_if_none()
         index = Index(
-            name, now(), classes, next_id, tuple(tiles), labels, plan.val, files=files or {}, answers=_answers(plan)
+            name,
+            now(),
+            classes,
+            max(tissue_class.id for tissue_class in classes) + 1,
+            tuple(making.tiles),
+            making.labels,
+            tuple(each for each in plan.val if each in making.labels),
+            files=used_files(files or {}, making.tiles),
+            answers=plan.kept_answers,
+            objects=making.objects,
         )
         with writing(folder):
             write_synced(folder / INDEX_NAME, IndexWriter().encode(index))
@@ -138,17 +206,34 @@ def build(
             progress(len(sources), len(sources), "done")
 
 
-def _answers(plan: LabelPlan) -> FileAnswers:
-    """What mask values mean is asked once for all masks."""
-    if not plan.masks:
-        return FileAnswers()
-    return FileAnswers(mask=Answers(mask_values={str(value): each for value, each in plan.mask_values.items()}))
+def used_files(files: Mapping[str, SourceFile], tiles: Sequence[Tile]) -> dict[str, SourceFile]:
+    """The slides that tiles lie on."""
+    used = {tile.place.file for tile in tiles if tile.place is not None}
+    return {name: file for name, file in files.items() if name in used}
 
 
 def file_sha256(path: Path) -> str:
     """The SHA-256 of a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def reference_to(origin: Path, project: Path) -> tuple[str, str | None]:
+    """The absolute path of a referenced file, and the way to it from the project.
+
+    Raises
+    ------
+    ImageError
+        The path holds bytes that are no text, which project.json cannot hold.
+    """
+    absolute = origin.resolve()
+    try:
+        str(absolute).encode()
+    except UnicodeEncodeError as cause:
+        given = f"the path {absolute} is not valid UTF-8, which project.json needs to refer to it"
+        hint = "rename the file or folder, or copy the images (leave out --reference)"
+        raise ImageError(given, "a path in UTF-8", hint) from cause
+    return str(absolute), relative_to_project(absolute, project)
 
 
 def relative_to_project(path: Path, project: Path) -> str | None:

@@ -11,8 +11,9 @@ from training_core.base.progress import ReportProgress
 from training_core.io import read_mask
 from training_core.io.resolution import file_mpp_um
 from training_core.io.slides import is_slide, states_resolution
+from training_core.project.inputs.names import check_names, tile_name
 from training_core.project.labels import value_counts
-from training_core.project.sources import check_names, find_images, find_masks
+from training_core.project.sources import find_images, find_masks
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def inspect_images(paths: Sequence[Path]) -> FoundImages:
         be opened.
     """
     files = find_images(paths)
-    check_names((path.stem, path) for path in files)
+    check_names((tile_name(path), path) for path in files)
     slides = tuple(path for path in files if is_slide(path))
     images = tuple(path for path in files if path not in set(slides))
     unsized = tuple(path for path in slides if not states_resolution(path))
@@ -80,7 +81,7 @@ def inspect_masks(folder: Path, images: Sequence[Path], progress: ReportProgress
     ImageError
         As `inspect_images`.
     """
-    masks = find_masks(folder, [path.stem for path in find_images(images)])
+    masks = find_masks(folder, [tile_name(path) for path in find_images(images)])
     counts: Counter[int] = Counter()
     for number, path in enumerate(masks.values()):
         if progress is not None:

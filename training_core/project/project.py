@@ -10,18 +10,19 @@ from typing import Any, Literal
 from numpy.typing import NDArray
 
 from training_core.base.arrays import BoolMask, ClassIds
+from training_core.base.attempts import Attempts
 from training_core.base.progress import ReportProgress
 from training_core.io.slides import SlideOptions
 from training_core.project import runs as runs_folder
 from training_core.project import splits
-from training_core.project.accepted import ACCEPTED_FOLDER, read_accepted, stage_accepted
+from training_core.project.accepted import read_accepted, stage_accepted
 from training_core.project.classes import check_classes
-from training_core.project.creation import IMAGES_FOLDER, build
-from training_core.project.file_records import NumberedObjects
-from training_core.project.importing import plan_labels
+from training_core.project.creation import build
+from training_core.project.file_records import NO_ANSWERS, FileAnswers, NumberedObjects
+from training_core.project.importing import Masks, plan_labels
 from training_core.project.index import INDEX_NAME, Index
+from training_core.project.inputs.names import check_names, resolve_names
 from training_core.project.labels import (
-    LABELS_FOLDER,
     check_label,
     label_path,
     make_edit,
@@ -30,33 +31,17 @@ from training_core.project.labels import (
     stage_label,
     summarize,
 )
-from training_core.project.migration import BACKUPS_FOLDER
 from training_core.project.project_classes import ProjectClasses
 from training_core.project.project_runs import ProjectRuns
 from training_core.project.records import LabelEdit, LabelSource, TileState, TissueClass
 from training_core.project.rejections import (
-    REJECTED_FOLDER,
     Rejection,
     index_again,
     read_rejection,
     stage_rejection,
 )
-from training_core.project.sources import check_names, find_images, resolve_names
-from training_core.project.thumbnails import CACHE_FOLDER
+from training_core.project.sources import find_images
 from training_core.project.tile_sources import source_files, tile_sources
-
-OWN_FOLDERS = (
-    IMAGES_FOLDER,
-    LABELS_FOLDER,
-    ACCEPTED_FOLDER,
-    REJECTED_FOLDER,
-    runs_folder.RUNS_FOLDER,
-    runs_folder.ROUNDS_FOLDER,
-    CACHE_FOLDER,
-    BACKUPS_FOLDER,
-    "truth",
-)
-"""Folders whose files belong to the project; nothing else is to be written there."""
 
 
 class Project(ProjectClasses, ProjectRuns):
@@ -73,14 +58,18 @@ class Project(ProjectClasses, ProjectRuns):
         images: Sequence[Path],
         *,
         classes: Sequence[TissueClass],
-        masks: Path | None = None,
-        mask_values: Mapping[int, int] | None = None,
+        masks: Masks = None,
+        mask_values: Mapping[int, int] | Mapping[str, int] | None = None,
         labeled: Sequence[str] | None = None,
         val: Sequence[str] = (),
         name: str | None = None,
         reference: bool = False,
         mpp_um: float | None = None,
         slides: SlideOptions | None = None,
+        mask_names: str | None = None,
+        answers: FileAnswers = NO_ANSWERS,
+        cases: Mapping[str, str] | None = None,
+        attempts: Attempts | None = None,
         progress: ReportProgress | None = None,
     ) -> Project:
         """Make the project folder `path` from files and folders of images; complete, or not at all.
@@ -90,9 +79,10 @@ class Project(ProjectClasses, ProjectRuns):
         path
             Must not exist, or be an empty folder.
         masks
-            A folder of masks named like the pictures.
+            A folder of masks named like the images (`match_masks`), or each image's own mask by the image's name.
         mask_values
-            Mask value to class id, or to 255 for not labelled (default: class ids as they are).
+            Mask value, range (1-40) or colour (#rrggbb) to class id, or to 255 for not labelled (default: class ids as
+            they are).
         labeled
             Names of the tiles whose masks become labels (default: all that have one).
         val
@@ -102,7 +92,15 @@ class Project(ProjectClasses, ProjectRuns):
         mpp_um
             Pixel size in µm/px of the images.
         slides
-            How whole slides among the pictures are cut into tiles.
+            How whole slides among the images are cut into tiles.
+        mask_names
+            What masks in a folder are called, such as "{name}_tissue".
+        answers
+            How the files are read; the project keeps it.
+        cases
+            The patient or slide of images, by their names.
+        attempts
+            Keeps what is wrong with files, which are then left out; None: the first bad file is raised.
         progress
             Called with (done, total, text).
 
@@ -116,7 +114,8 @@ class Project(ProjectClasses, ProjectRuns):
         cut = slides or SlideOptions()
         if mpp_um is not None:
             cut = dataclasses.replace(cut, mpp_um=mpp_um)
-        with tile_sources(find_images(images), reference, mpp_um, cut) as sources:
+        found = find_images(images)
+        with tile_sources(found, reference, mpp_um, cut, answers.image, attempts) as sources:
             check_names((source.name, source.origin) for source in sources)
             plan = plan_labels(
                 [source.name for source in sources],
@@ -125,8 +124,12 @@ class Project(ProjectClasses, ProjectRuns):
                 mask_values=mask_values,
                 labeled=labeled,
                 val=val,
+                mask_names=mask_names,
+                answers=answers,
+                cases=cases,
             )
-            build(path, name or path.name, checked, sources, plan, progress, source_files(sources, path))
+            files = source_files(sources, path)
+            build(path, name or path.name, checked, sources, plan, progress, files, attempts)
         return cls.open(path)
 
     @classmethod

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
+from dataclasses import fields
 from difflib import get_close_matches
 from pathlib import Path
 
 from training_core.base.arrays import Rgb8
 from training_core.base.errors import ProjectError
 from training_core.io import read_image
+from training_core.io.inspection import UNASKED
 from training_core.project.file_records import FileAnswers, Place, SourceFile
+from training_core.project.index import Index
 from training_core.project.migration import Migration, backups
 from training_core.project.records import Tile, TissueClass
-from training_core.project.store import IndexStore
+from training_core.project.store import IndexStore, Transaction
 from training_core.project.thumbnails import thumbnail
 
 
@@ -35,6 +39,15 @@ class ProjectTiles:
     def backups(self) -> tuple[Path, ...]:
         """The project.json of older versions, as they were before they were brought up to date."""
         return backups(self.path)
+
+    @property
+    def index(self) -> Index:
+        """The whole content of project.json as it is now."""
+        return self._store.read()
+
+    def changing(self) -> AbstractContextManager[Transaction]:
+        """Change the index and label files together, while no other process can; see `IndexStore.update`."""
+        return self._store.update()
 
     @property
     def name(self) -> str:
@@ -93,7 +106,8 @@ class ProjectTiles:
         if not path.exists():
             hint = "restore the file, or move the project together with its images"
             raise ProjectError(f"the image of tile {name} is not at {path}", "the image file", hint)
-        image = read_image(path)
+        answers = UNASKED if tile.place is not None else self.answers(name).image  # a place on a slide is our own PNG
+        image = read_image(path, answers)
         if image.shape[:2] != (tile.height_px, tile.width_px):
             given = f"{path} is now {image.shape[1]} x {image.shape[0]} px"
             needed = f"the {tile.width_px} x {tile.height_px} px it had when the project was created"
@@ -114,6 +128,20 @@ class ProjectTiles:
         project, source = self._store.read().answers, self.source_file(name)
         shared = project if source is None else source.answers.over(project)
         return self.tile(name).answers.over(shared)
+
+    def predict_options(self, name: str) -> list[str]:
+        """What `predict` has to be told to read the tile's file as the project does: pixel size and answers."""
+        tile = self.tile(name)
+        options = ["--mpp", "run" if tile.mpp_um is None else repr(tile.mpp_um)]
+        if tile.place is not None:
+            return options  # a place on a slide is our own PNG
+        answers = self.answers(name).image
+        for each in fields(answers):
+            value = getattr(answers, each.name)
+            if value is not None and each.name != "mask_values":
+                text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value).replace("_", "-")
+                options += [f"--{each.name.replace('_', '-')}", text]
+        return options
 
     def missing_images(self) -> tuple[str, ...]:
         """The tiles whose images are not where they should be."""

@@ -1,133 +1,129 @@
-"""Finding the images and masks of a new project, and their names."""
+"""Finding the images and masks of a project among files and folders."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from training_core.base.errors import ImageError, MaskError, ProjectError
+from training_core.base.errors import ImageError, MaskError
 from training_core.io.files import IMAGE_SUFFIXES
 from training_core.io.slides import SLIDE_SUFFIXES
+from training_core.project.inputs.matching import match_masks, no_match, several_masks
 from training_core.project.runs import natural_key
 
-_MAX_NAME_BYTES = 180
-"""File systems allow 255 bytes; the longest ending of ours is .pseudo_label.png, and a slide's name gets a position."""
-_MASK_SUFFIXES = IMAGE_SUFFIXES
+HIDDEN, FOLDER, NO_ENDING = "hidden", "folder", "no ending"
+"""What else than an ending counts what is left out."""
 
 
-def find_images(paths: Sequence[Path]) -> list[Path]:
-    """The image files that `paths` stand for, each once; a folder stands for the images and slides in it.
+@dataclass(frozen=True)
+class Found:
+    """What lies at the places that were given.
+
+    Attributes
+    ----------
+    files
+        Each once.
+    left_out
+        How many entries of folders are not taken, by their ending (such as .czi), or as hidden, folder or no ending.
+    """
+
+    files: tuple[Path, ...]
+    left_out: Mapping[str, int]
+
+
+def scan(paths: Sequence[Path]) -> Found:
+    """The image files that `paths` stand for; a folder stands for the images and slides in it.
 
     Folders are not searched below their first level, hidden files are skipped, order is natural (2 before 10).
 
     Raises
     ------
     ImageError
-        A path that does not exist, or a folder without a usable file.
+        A folder that is missing or has no image, or no path at all.
     """
     found: list[Path] = []
+    left_out: Counter[str] = Counter()
     for path in paths:
         if path.is_dir():
-            found.extend(_files_in(path, IMAGE_SUFFIXES | SLIDE_SUFFIXES, ImageError))
+            inside = _files_in(path, IMAGE_SUFFIXES | SLIDE_SUFFIXES, ImageError)
+            found.extend(inside.files)
+            left_out.update(inside.left_out)
         else:
             found.append(path)
     if not found:
-        given = "no image was given"
-        raise ImageError(
-            given, "files or folders with PNG, TIFF, JPEG or BMP images", "choose images, or list them after --images"
-        )
+        needed = "files or folders with PNG, TIFF, JPEG or BMP images"
+        raise ImageError("no image was given", needed, "choose images, or list them after --images")
     unique = {path.absolute(): path for path in found}
-    return list(unique.values())
+    return Found(tuple(unique.values()), left_out)
 
 
-def check_names(names: Iterable[tuple[str, Path]]) -> None:
-    """Refuse names that two images share, also where only upper and lower case differ, and very long ones.
+def find_images(paths: Sequence[Path]) -> list[Path]:
+    """The files of `scan`.
 
     Raises
     ------
     ImageError
-        Names the two files.
+        A folder that is missing or has no image, or no path at all.
     """
-    seen: dict[str, Path] = {}
-    for name, path in names:
-        other = seen.setdefault(name.casefold(), path)
-        if other is not path:
-            given = f"{other} and {path} would both be named {name}"
-            raise ImageError(given, "a unique file name for each image", "rename one of them, or leave one out")
-        if len(name.encode()) > _MAX_NAME_BYTES:
-            given = f"the name of {path} is {len(name.encode())} bytes long"
-            raise ImageError(given, f"at most {_MAX_NAME_BYTES} bytes", "shorten the file name")
+    return list(scan(paths).files)
 
 
-def find_masks(folder: Path, names: Iterable[str]) -> dict[str, Path]:
-    """The mask of each name that has one: the file in `folder` with the same name, whatever its ending.
+def scan_masks(folder: Path) -> Found:
+    """The mask files in a folder, in natural order.
+
+    Raises
+    ------
+    MaskError
+        The folder is missing or has no mask.
+    """
+    return _files_in(folder, IMAGE_SUFFIXES, MaskError)
+
+
+def find_masks(folder: Path, names: Iterable[str], pattern: str | None = None) -> dict[str, Path]:
+    """The mask of each image that has one in the folder, by `match_masks`; every image has one mask at most.
 
     Raises
     ------
     MaskError
         The folder is missing or empty, two masks for one image, or no mask fits any image.
+    ConfigError
+        A pattern without {name}.
     """
-    by_stem: dict[str, list[Path]] = {}
-    for path in _files_in(folder, _MASK_SUFFIXES, MaskError):
-        by_stem.setdefault(path.stem, []).append(path)
-    masks: dict[str, Path] = {}
-    first = ""
-    for name in names:
-        first = first or name
-        paths = by_stem.get(name, [])
-        if len(paths) > 1:
-            given = f"image {name} has the masks {paths[0].name} and {paths[1].name}"
-            raise MaskError(given, "one mask for each image", "move one of them out of the folder")
-        if paths:
-            masks[name] = paths[0]
-    if not masks:
-        example = get_close_matches(first, by_stem, n=1, cutoff=0.0) or sorted(by_stem)
-        given = f"no mask in {folder} has the name of an image (the image is {first}, a mask is {example[0]})"
-        raise MaskError(
-            given, "masks with the same names as the images", f"rename the masks, for example to {first}.png"
-        )
-    return masks
+    named = list(names)
+    matches = match_masks(named, scan_masks(folder).files, pattern)
+    for name, masks in matches.ambiguous.items():
+        raise several_masks(name, masks)
+    if not matches.found and named:
+        raise no_match(named, folder, matches)
+    return {name: match.mask for name, match in matches.found.items()}
 
 
-def resolve_names(listed: Iterable[str], names: Sequence[str], what: str) -> tuple[str, ...]:
-    """The tile names that a list means, each once; an ending such as .png may be there or not.
-
-    Raises
-    ------
-    ProjectError
-        A name that no tile has (the first three are named).
-    """
-    known = set(names)
-    resolved: dict[str, None] = {}
-    unknown: list[str] = []
-    for entry in listed:
-        stem, dot, ending = entry.rpartition(".")
-        without_ending = stem if dot and f".{ending.lower()}" in IMAGE_SUFFIXES | SLIDE_SUFFIXES else entry
-        name = entry if entry in known else without_ending
-        if name in known:
-            resolved[name] = None
-        else:
-            unknown.append(entry)
-    if unknown:
-        shown = ", ".join(unknown[:3]) + (f" and {len(unknown) - 3} more" if len(unknown) > 3 else "")
-        close = get_close_matches(unknown[0], names, n=1)
-        hint = f"{close[0]}, the closest name" if close else "check the spelling, or add those images"
-        raise ProjectError(f"{what} has names without an image: {shown}", "names of the project's images", hint)
-    return tuple(resolved)
-
-
-def _files_in(folder: Path, suffixes: frozenset[str], error: type[ImageError] | type[MaskError]) -> list[Path]:
+def _files_in(folder: Path, suffixes: frozenset[str], error: type[ImageError] | type[MaskError]) -> Found:
     noun = "image" if error is ImageError else "mask"
     try:
-        entries = [path for path in folder.iterdir() if not path.name.startswith(".")]
+        entries = list(folder.iterdir())
     except OSError as cause:
         reason = "does not exist" if isinstance(cause, FileNotFoundError) else f"cannot be read ({cause.strerror})"
         raise error(
             f"the folder {folder} {reason}", f"a folder of {noun}s", "check the path and the spelling"
         ) from cause
-    files = [path for path in entries if path.suffix.lower() in suffixes and path.is_file()]
+    kinds = {path: _kind(path, suffixes) for path in entries}
+    files = [path for path, kind in kinds.items() if kind is None]
+    left_out = Counter(kind for kind in kinds.values() if kind is not None)
     if not files:
-        given = f"the folder {folder} has no {noun} file"
+        others = ", ".join(f"{count} {kind}" for kind, count in left_out.most_common(5))
+        given = f"the folder {folder} has no {noun} file" + (f" (only {others})" if others else "")
         raise error(given, "PNG, TIFF, JPEG or BMP files", "check the path; subfolders are not searched")
-    return sorted(files, key=lambda path: natural_key(path.name))
+    return Found(tuple(sorted(files, key=lambda path: natural_key(path.name))), left_out)
+
+
+def _kind(path: Path, suffixes: frozenset[str]) -> str | None:
+    """Why an entry of a folder is left out; None: it is taken."""
+    if path.name.startswith("."):
+        return HIDDEN
+    if path.is_dir():
+        return FOLDER
+    suffix = path.suffix.lower()
+    return None if suffix in suffixes else suffix or NO_ENDING

@@ -8,18 +8,16 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from training_core.base.attempts import Attempts
 from training_core.base.errors import writing
 from training_core.io import encode_png
 from training_core.io.atomic import write_synced
+from training_core.io.inspection import UNASKED, Answers
 from training_core.io.slides import Slide, SlideOptions, SlideTile, is_slide
-from training_core.project.creation import (
-    IMAGES_FOLDER,
-    FileSource,
-    TileSource,
-    pixel_size_source,
-    relative_to_project,
-)
+from training_core.project.creation import FileSource, TileSource, pixel_size_source, relative_to_project
 from training_core.project.file_records import FilePixelSize, Place, SourceFile
+from training_core.project.inputs.names import tile_name
+from training_core.project.own_folders import IMAGES_FOLDER
 from training_core.project.records import Tile
 
 
@@ -35,7 +33,7 @@ class SlideSource:
     @property
     def name(self) -> str:
         """The slide's name and the tile's corner in pixels of the finest level."""
-        return f"{self.slide.path.stem}_x{self.place.x_px:05d}_y{self.place.y_px:05d}"
+        return f"{tile_name(self.slide.path)}_x{self.place.x_px:05d}_y{self.place.y_px:05d}"
 
     @property
     def origin(self) -> Path:
@@ -65,26 +63,39 @@ class SlideSource:
 
 @contextmanager
 def tile_sources(
-    images: Sequence[Path], reference: bool, mpp_um: float | None, slides: SlideOptions
+    images: Sequence[Path],
+    reference: bool,
+    mpp_um: float | None,
+    slides: SlideOptions,
+    answers: Answers = UNASKED,
+    attempts: Attempts | None = None,
 ) -> Iterator[list[TileSource]]:
     """The tiles that these files give, while their slides are open.
+
+    Parameters
+    ----------
+    attempts
+        Keeps what is wrong with slides, which are then left out; None: the first bad slide is raised.
 
     Raises
     ------
     ImageError
         A slide cannot be used.
     """
+    attempts = attempts or Attempts(strict=True)
     with ExitStack() as stack:
         sources: list[TileSource] = []
         stems: list[str] = []
         for path in images:
-            if is_slide(path):
-                slide = stack.enter_context(Slide(path, slides))
-                same, stems = stems.count(path.stem), [*stems, path.stem]
-                name = f"{path.stem}-{same + 1}" if same else path.stem
+            if not is_slide(path):
+                sources.append(FileSource(path, reference, mpp_um, answers))
+                continue
+            with attempts.each(path.name, counts=False):
+                slide = stack.enter_context(Slide(path, slides, answers))
+                stem = tile_name(path)
+                same, stems = stems.count(stem), [*stems, stem]
+                name = f"{stem}-{same + 1}" if same else stem
                 sources.extend(SlideSource(slide, place, name) for place in slide.tiles())
-            else:
-                sources.append(FileSource(path, reference, mpp_um))
         yield sources
 
 

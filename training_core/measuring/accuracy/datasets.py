@@ -9,7 +9,8 @@ from pathlib import Path
 
 from training_core.base.errors import ImageError, MaskError
 from training_core.project import TissueClass, make_classes
-from training_core.project.sources import check_names, find_images
+from training_core.project.inputs.names import check_names
+from training_core.project.sources import find_images
 
 LAYOUTS = (
     "images/NAME.png with masks/NAME.png; NAME.bmp with NAME_anno.bmp side by side (GlaS as published); "

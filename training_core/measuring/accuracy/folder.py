@@ -13,7 +13,8 @@ from training_core.measuring.accuracy.draws import Drawn, draw_split
 from training_core.measuring.accuracy.splits import check_apart, read_list
 from training_core.project import TissueClass, default_prompt
 from training_core.project.classes import check_classes, default_color
-from training_core.project.sources import check_names, find_images, find_masks
+from training_core.project.inputs.names import check_names
+from training_core.project.sources import find_images, find_masks
 from training_core.runs.run_folder import Split
 
 TARGET = "folder"

@@ -9,8 +9,8 @@ import numpy as np
 
 from training_core.base.errors import ProjectError
 from training_core.measuring.accuracy.published import SPLITS
+from training_core.project.inputs.names import resolve_names
 from training_core.project.runs import natural_key
-from training_core.project.sources import resolve_names
 from training_core.runs.run_folder import Split
 
 FOLDER = "splits"
