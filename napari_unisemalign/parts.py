@@ -61,10 +61,9 @@ class TileParts:
         ------
         ProjectError: the project does not have the tile any more.
         """
-        image, mpp_um = self.project.image_path(self.tile), self.project.tile(self.tile).mpp_um
+        image, options = self.project.image_path(self.tile), self.project.predict_options(self.tile)
         command = [sys.executable, "-m", "training_core", "predict", str(self.run_dir), str(image)]
-        known = [] if mpp_um is None else ["--mpp", repr(mpp_um)]
-        return [*command, "--out", str(self.folder), "--branches", *known]
+        return [*command, "--out", str(self.folder), "--branches", *options]
 
     def read(self, part: Branch) -> U8 | None:
         """Class ids (H, W); None where the run was trained without this part. To be asked when they are there.

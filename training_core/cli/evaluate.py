@@ -5,22 +5,39 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from training_core.base.arrays import UNLABELED
+from training_core.base.arrays import UNLABELED, ClassIds, Rgb8
+from training_core.base.attempts import Attempts
 from training_core.base.errors import ConfigError, MaskError
+from training_core.base.printable import printable
 from training_core.class_maps.pixel_scores import Confusion
+from training_core.cli._answer_options import add_answer_options, answers_of
 from training_core.cli._arguments import print_result, write_json
 from training_core.cli._confusion_table import print_confusion
+from training_core.cli._failures import as_json, exit_code
+from training_core.cli._overview_text import on_masks
 from training_core.cli._prediction_note import note_on_predictions
-from training_core.io import read_image, read_mask
-from training_core.io.resolution import file_mpp_um
+from training_core.cli._questions import (
+    RUN_MPP,
+    check_scales,
+    pixel_size,
+    questions,
+    refuse_open_questions,
+    tell_left_out,
+)
+from training_core.io import read_image, read_mask_values
+from training_core.io.inspection import Answers, Use
 from training_core.project import TissueClass
-from training_core.project.classes import parse_classes
-from training_core.project.importing import map_mask
-from training_core.project.sources import check_names, find_images, find_masks
+from training_core.project.class_text import parse_classes
+from training_core.project.inputs.asking import read_masks
+from training_core.project.inputs.matching import match_masks, no_match
+from training_core.project.inputs.names import check_names, tile_name
+from training_core.project.inputs.recognition import mask_names, without_own_outputs
+from training_core.project.sources import scan, scan_masks
 
 
 def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -30,7 +47,8 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
         help="score a run against masks",
         description="Predicts every image that has a mask and compares the two. Dice and Jaccard are in %, "
         "computed from pixel counts pooled over all images and averaged over the classes in the "
-        "masks, background included. The confusion matrix says which classes are mistaken for which.",
+        "masks, background included. The confusion matrix says which classes are mistaken for which. Files that "
+        "cannot be used are listed at the end (exit code 3).",
     )
     parser.add_argument("run_folder", type=Path, metavar="RUN", help="run folder, in PROJECT/runs")
     parser.add_argument(
@@ -40,58 +58,107 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
         "--masks", type=Path, required=True, metavar="DIR", help="folder of masks with the same names as the images"
     )
     parser.add_argument(
+        "--mask-names", metavar="PATTERN", help='what the masks are called, such as "{name}_tissue" for a.png'
+    )
+    parser.add_argument(
         "--classes",
         required=True,
         metavar="LIST",
-        help='classes and their mask values, such as "background=0,gland=255"',
+        help='classes and their mask values, such as "background=0,gland=255"; a name with a comma, "=" or a quotation '
+        "mark is written in quotation marks: '\"gland, benign\"=1,stroma=2'",
     )
     parser.add_argument(
-        "--mpp", type=float, metavar="MPP", help="pixel size of the images in µm/px, if the files do not state it"
+        "--mpp",
+        type=pixel_size,
+        metavar="MPP",
+        help="pixel size of all images in µm/px, whatever the files state; needed where one states none; run: that "
+        "of the run",
     )
     parser.add_argument(
         "--device", choices=("auto", "cpu", "cuda", "mps"), help="device to compute on (default: auto, the fastest)"
     )
     parser.add_argument("--json", metavar="FILE", help="write the result as JSON (- for standard output)")
+    add_answer_options(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate; returns the exit code."""
-    paths = find_images(args.images)
-    check_names((path.stem, path) for path in paths)
-    masks = find_masks(args.masks, [path.stem for path in paths])
+    answers = answers_of(args)
+    images, masks = _pairs(args)
+    facts = refuse_open_questions(images, Use.IMAGE, answers)
     from training_core.prediction.predictor import load_predictor
 
     predictor = load_predictor(args.run_folder, args.device)
     note_on_predictions(args.run_folder)
+    if args.mpp == RUN_MPP:
+        args.mpp = predictor.config.data.mpp
+    else:
+        check_scales(facts, predictor.config.data.mpp, args.mpp)
     to_index = _mask_values(args.classes, predictor.classes)
+    of_masks = replace(answers, mask_values=to_index)
+    if asked := read_masks(list(masks.values()), of_masks).asked:
+        raise questions(asked)
     started = time.monotonic()
     confusion = Confusion([int(c) for c in predictor.class_ids])
-    scored = [path for path in paths if path.stem in masks]
-    for path in scored:
-        image, mask = read_image(path), read_mask(masks[path.stem])
-        if mask.shape != image.shape[:2]:
-            raise MaskError(
-                f"mask {masks[path.stem]} is {mask.shape[1]} x {mask.shape[0]} px",
-                f"the size of its image, {image.shape[1]} x {image.shape[0]} px",
-                "export the mask again at the image's full resolution",
-            )
-        truth = map_mask(masks[path.stem], mask, to_index)
-        confusion.add(
-            truth, predictor.predict(image, args.mpp if args.mpp is not None else file_mpp_um(path)).prediction
-        )
-    result = _result(confusion, predictor.classes, len(scored), time.monotonic() - started)
-    if len(scored) < len(paths):
-        print(f"Note: {len(paths) - len(scored)} images have no mask and are not scored.", file=sys.stderr)
+    attempts = Attempts()
+    for path in images:
+        with attempts.each(path.name):
+            image = read_image(path, answers)
+            truth = _truth(masks[path], image, to_index, of_masks)
+            stated = facts[path].pixel_size  # it could be read, so there are facts
+            mpp_um = args.mpp if args.mpp is not None else stated.usable_um if stated is not None else None
+            confusion.add(truth, predictor.predict(image, mpp_um).prediction)
+    attempts.raise_if_none()
+    result = _result(confusion, predictor.classes, len(attempts.done), time.monotonic() - started)
+    result["failed"] = as_json(attempts.failed)
     if args.json:
         write_json(result, args.json)
     if args.json != "-":
-        print_result({key: value for key, value in result.items() if key != "confusion"})
+        print_result({key: value for key, value in result.items() if key not in ("confusion", "failed")})
         print_confusion(result["confusion"])
-    return 0
+    return exit_code(attempts.failed, "They are not scored.")
 
 
-def _mask_values(text: str, classes: Sequence[TissueClass]) -> dict[int, int]:
+def _pairs(args: argparse.Namespace) -> tuple[list[Path], dict[Path, Path]]:
+    """The images that have a mask, and the mask of each; what is left out is said."""
+    found = scan(args.images)
+    paths, own = without_own_outputs(found.files)
+    among = mask_names(paths)
+    paths = [path for path in paths if path not in among]
+    for several, what in ((own, "results of this program"), (sorted(among), "masks")):
+        if several:
+            print(f"Note: {len(several)} files are {what} and are not scored, such as "
+                  f"{printable(several[0].name)}.", file=sys.stderr)  # fmt: skip
+    tell_left_out(found.left_out)
+    check_names((tile_name(path), path) for path in paths)
+    images = {path.absolute() for path in paths}
+    files = [mask for mask in scan_masks(args.masks).files if mask.absolute() not in images]
+    names = [tile_name(path) for path in paths]
+    matches = match_masks(names, files, args.mask_names)
+    for sentence in on_masks(matches):
+        print(f"Note: {sentence}", file=sys.stderr)
+    if not matches.found:
+        raise no_match(names, args.masks, matches)
+    return (
+        [path for path in paths if tile_name(path) in matches.found],
+        {path: matches.found[tile_name(path)].mask for path in paths if tile_name(path) in matches.found},
+    )
+
+
+def _truth(mask_path: Path, image: Rgb8, to_index: Mapping[str, int], answers: Answers) -> ClassIds:
+    mask = read_mask_values(mask_path, answers)
+    if mask.values.shape != image.shape[:2]:
+        raise MaskError(
+            f"mask {mask_path} is {mask.values.shape[1]} x {mask.values.shape[0]} px",
+            f"the size of its image, {image.shape[1]} x {image.shape[0]} px",
+            "export the mask again at the image's full resolution",
+        )
+    truth: ClassIds = mask.mapped(to_index)
+    return truth
+
+
+def _mask_values(text: str, classes: Sequence[TissueClass]) -> dict[str, int]:
     """Mask value to class index of the run (255: not labelled)."""
     named, values = parse_classes(text)
     index = {c.name: i for i, c in enumerate(classes)}

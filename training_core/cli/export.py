@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from training_core.base.attempts import Attempts
 from training_core.cli._arguments import open_project
 from training_core.cli._clean_up_options import add_clean_up, clean_up_of
 from training_core.cli._counter import counted
+from training_core.cli._failures import exit_code
 from training_core.export import CONTENTS, FORMATS, export_masks
 
 
@@ -17,7 +19,8 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
         "export",
         help="write the masks of a project for other tools",
         description="Writes one greyscale mask per tile to OUT. The value of a pixel is its class id; 255 means "
-        "unannotated. OUT/classes.json names the classes.",
+        "unannotated. OUT/classes.json names the classes. Tiles whose files are damaged are listed at the end (exit "
+        "code 3).",
     )
     parser.add_argument("project", type=Path, metavar="PROJECT", help="the project folder")
     parser.add_argument("-o", "--out", type=Path, required=True, metavar="OUT", help="output folder")
@@ -36,9 +39,16 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
 def run(args: argparse.Namespace) -> int:
     """Export; returns the exit code."""
     project, cleaning = open_project(args.project), clean_up_of(args)
+    attempts = Attempts()
     with counted("Writing masks") as progress:
         written = export_masks(
-            project, args.out, format=args.format, content=args.content, cleaning=cleaning, progress=progress
+            project,
+            args.out,
+            format=args.format,
+            content=args.content,
+            cleaning=cleaning,
+            attempts=attempts,
+            progress=progress,
         )
     print(f"Wrote {len(written)} masks and classes.json to {args.out}")
-    return 0
+    return exit_code(attempts.failed)

@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 import argparse
+import json
+import sys
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from training_core import __version__
+from training_core.base.attempts import Attempts
 from training_core.base.errors import ImageError
+from training_core.base.printable import printable
 from training_core.base.torchrun import rank_and_size
 from training_core.class_maps.clean_up import CleanUp, clean_up
+from training_core.class_maps.predicted import add_predicted, predicted_image, read_predicted
 from training_core.cli._answer_options import add_answer_options, answers_of
 from training_core.cli._clean_up_options import add_clean_up, clean_up_of
+from training_core.cli._failures import exit_code
 from training_core.cli._prediction_note import note_on_predictions
+from training_core.cli._questions import RUN_MPP, check_scales, pixel_size, refuse_open_questions, tell_left_out
 from training_core.export.legend import LEGEND_NAME, legend_bytes
 from training_core.io import atomic_write, read_image
-from training_core.io.inspection import Answers
+from training_core.io.files import file_kind
+from training_core.io.inspection import Answers, Use
 from training_core.io.regions import Regions, open_regions
 from training_core.project.classes import background_ids
-from training_core.project.sources import check_names, find_images
+from training_core.project.inputs.names import check_length, check_names, tile_name
+from training_core.project.inputs.recognition import without_own_outputs
+from training_core.project.sources import scan
 
 if TYPE_CHECKING:
     from training_core.prediction.predictor import Predictor
@@ -38,7 +50,8 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
         f"{STREAM_ABOVE_MPX} megapixels, is written as one OME-Zarr folder instead, NAME.ome.zarr: "
         "the confidence, with the class ids as its labels. Memory is then almost independent of the "
         "size of the image. Under torchrun the processes share the images. Post-processing changes "
-        "NAME.prediction.png only.",
+        "NAME.prediction.png only. Images that cannot be predicted are listed at the end (exit code 3); a second "
+        "run predicts only what is missing or has changed.",
         epilog="""\
 examples:
   python -m training_core predict colon/runs/RUN photos --out predictions
@@ -49,7 +62,11 @@ examples:
     parser.add_argument("images", type=Path, nargs="+", metavar="IMAGE", help="images, or folders of images")
     parser.add_argument("-o", "--out", type=Path, required=True, metavar="OUT", help="output folder")
     parser.add_argument(
-        "--mpp", type=float, metavar="MPP", help="pixel size of the images in µm/px, if the files do not state it"
+        "--mpp",
+        type=pixel_size,
+        metavar="MPP",
+        help="pixel size of all images in µm/px, whatever the files state; needed where one states none; run: that "
+        "of the run",
     )
     parser.add_argument(
         "--device", choices=("auto", "cpu", "cuda", "mps"), help="device to compute on (default: auto, the fastest)"
@@ -67,73 +84,139 @@ examples:
         action="store_true",
         help="write the prediction of each branch too: NAME.decoder.png, NAME.prototypes.png, NAME.text.png",
     )
+    parser.add_argument("--redo", action="store_true", help="predict again what OUT has already")
     add_clean_up(parser)
     add_answer_options(parser, masks=False)
     parser.set_defaults(run=run)
 
 
+@dataclass(frozen=True)
+class _Job:
+    """What every image is predicted with."""
+
+    args: argparse.Namespace
+    predictor: Predictor
+    cleaning: CleanUp
+    answers: Answers
+    run: str
+    checkpoint: str
+    options: str
+
+
 def run(args: argparse.Namespace) -> int:
     """Predict; returns the exit code."""
-    paths, cleaning = find_images(args.images), clean_up_of(args)
-    check_names((path.stem, path) for path in paths)  # the results are named after the images
-    if not cleaning.is_nothing:
-        _check_whole(paths, "post-processing", answers_of(args))  # an object is cleaned as a whole
-    if args.branches:
-        _check_whole(paths, "--branches", answers_of(args))
+    paths = _images(args)
+    cleaning, answers = clean_up_of(args), answers_of(args)
+    facts = refuse_open_questions(paths, Use.IMAGE, answers)
+    from training_core.compute.processes import gathered, together
     from training_core.prediction.predictor import load_predictor
+    from training_core.runs.checkpoint import open_checkpoint
 
     rank, size = rank_and_size()
     predictor = load_predictor(args.run_folder, args.device)
     if rank == 0:
         note_on_predictions(args.run_folder)
-    for path in paths[rank::size]:
-        _predict(predictor, path, args, cleaning)
-    if rank == 0:
-        atomic_write(args.out / LEGEND_NAME, legend_bytes(predictor.classes, run=args.run_folder.name))
-        print(
-            f"Wrote the predictions of {len(paths)} images to {args.out}"
-            + (f", with {size} processes" if size > 1 else "")
-        )
-    return 0
+    if args.mpp == RUN_MPP:
+        args.mpp = predictor.config.data.mpp
+    else:
+        check_scales(facts, predictor.config.data.mpp, args.mpp)
+    weights = (open_checkpoint(args.run_folder).path / "model.safetensors").stat()
+    checkpoint = f"{weights.st_size} {weights.st_mtime_ns}"
+    job = _Job(args, predictor, cleaning, answers, args.run_folder.name, checkpoint, _options(args, cleaning, answers))
+    attempts = Attempts()
+    with together(predictor.compute) as joined:
+        there = sum(gathered([_predict_all(job, paths[rank::size], attempts)]))
+        done, failed = len(gathered(attempts.done)), gathered(attempts.failed)
+    if rank:
+        return exit_code([] if joined else attempts.failed)  # the first process lists those of all
+    attempts.failed = failed
+    if not done:
+        attempts.raise_if_none()
+    atomic_write(args.out / LEGEND_NAME, legend_bytes(predictor.classes, run=args.run_folder.name))
+    print(
+        f"Wrote the predictions of {_images_in_words(done - there)} to {args.out}"
+        + (f", with {size} processes" if size > 1 else "")
+        + (f"; those of {there} were there already (--redo predicts them again)" if there else "")
+    )
+    return exit_code(failed, "Once they are mended, the same command predicts them; what is there stays.")
+
+
+def _predict_all(job: _Job, paths: Sequence[Path], attempts: Attempts) -> int:
+    """Predict what is missing; returns how many were there already."""
+    earlier, there = {} if job.args.redo else read_predicted(job.args.out), 0
+    for path in paths:
+        with attempts.each(path.name):
+            name = tile_name(path)
+            check_length(name, path)
+            file_kind(path, ImageError)  # a missing file is said as such
+            image = predicted_image(name, path, job.run, job.checkpoint, job.options)
+            if earlier.get(name) == image:
+                there += 1
+            else:
+                _predict(job, path, name)
+                add_predicted(job.args.out, image)
+    return there
+
+
+def _images_in_words(count: int) -> str:
+    return "1 image" if count == 1 else f"{count} images"
+
+
+def _images(args: argparse.Namespace) -> list[Path]:
+    """The images that were given, without what this program wrote itself."""
+    found = scan(args.images)
+    paths, own = without_own_outputs(found.files)
+    if own:
+        print(f"Note: {len(own)} files are results of this program and are not predicted, such as "
+              f"{printable(own[0].name)}.", file=sys.stderr)  # fmt: skip
+    tell_left_out(found.left_out)
+    if not paths:
+        raise ImageError("all images are results of this program", "images of tissue", "choose the original images")
+    check_names((tile_name(path), path) for path in paths)  # the results are named after the images
+    return paths
+
+
+def _options(args: argparse.Namespace, cleaning: CleanUp, answers: Answers) -> str:
+    """What changes a result beside image and weights."""
+    chosen = {"version": __version__, "mpp": args.mpp, "views": args.views, "branches": args.branches}
+    return json.dumps({**chosen, "clean_up": asdict(cleaning), "answers": asdict(answers)})
 
 
 def _is_large(image: Regions) -> bool:
     return image.is_slide or image.height_px * image.width_px > STREAM_ABOVE_MPX * 1_000_000
 
 
-def _check_whole(paths: Sequence[Path], what: str, answers: Answers) -> None:
-    """What is written window by window is never in memory as a whole."""
-    for path in paths:
-        with open_regions(path, answers) as image:
-            if _is_large(image):
-                raise ImageError(
-                    f"{path} is {image.width_px} x {image.height_px} px and is predicted window by window",
-                    f"images of at most {STREAM_ABOVE_MPX} megapixels for {what}",
-                    f"leave out {what}, or cut the image into tiles",
-                )
+def _check_whole(image: Regions, what: Sequence[str]) -> None:
+    """Refuse what needs the whole image in memory, such as cleaning objects, where it is predicted in windows."""
+    if what:
+        raise ImageError(
+            f"{image.path} is {image.width_px} x {image.height_px} px and is predicted window by window",
+            f"images of at most {STREAM_ABOVE_MPX} megapixels for {' and '.join(what)}",
+            f"leave out {' and '.join(what)}, or cut the image into tiles",
+        )
 
 
-def _predict(predictor: Predictor, path: Path, args: argparse.Namespace, cleaning: CleanUp) -> None:
+def _predict(job: _Job, path: Path, name: str) -> None:
     from training_core.class_maps.overlay_files import overlay_arrays, write_branches, write_overlays
-    from training_core.data.pixel_size import check_known
     from training_core.prediction.regions import stream_image
 
-    answers = answers_of(args)
-    with open_regions(path, answers) as image:
+    args, predictor = job.args, job.predictor
+    with open_regions(path, job.answers) as image:
         is_large = _is_large(image)
         mpp_um = args.mpp if args.mpp is not None else image.mpp_um
-    check_known(str(path), mpp_um, predictor.config.data.mpp)
+        if is_large:
+            whole = {"post-processing": not job.cleaning.is_nothing, "--branches": args.branches}
+            _check_whole(image, [what for what, wanted in whole.items() if wanted])
     if is_large:
-        stream_image(
-            predictor, path, args.out / f"{path.stem}.ome.zarr", mpp_um=mpp_um, views=args.views or 1, answers=answers
-        )
+        out = args.out / f"{name}.ome.zarr"
+        stream_image(predictor, path, out, mpp_um=mpp_um, views=args.views or 1, answers=job.answers)
         return
-    pixels = read_image(path, answers)
+    pixels = read_image(path, job.answers)
     if args.branches:
-        write_branches(args.out, path.stem, predictor.branches(pixels, mpp_um, args.views), predictor.class_ids)
+        write_branches(args.out, name, predictor.branches(pixels, mpp_um, args.views), predictor.class_ids)
     result = predictor.predict(pixels, mpp_um, args.views)
     background = background_ids(predictor.classes)
     arrays = overlay_arrays(
-        result, predictor.class_ids, predictor.threshold, clean=lambda ids: clean_up(ids, cleaning, background)
+        result, predictor.class_ids, predictor.threshold, clean=lambda ids: clean_up(ids, job.cleaning, background)
     )
-    write_overlays(args.out, path.stem, arrays)
+    write_overlays(args.out, name, arrays)

@@ -39,6 +39,7 @@ def schemas() -> dict[str, dict[str, Any]]:
     from pydantic import TypeAdapter
 
     from training_core.class_maps.confusion_file import RunConfusion
+    from training_core.class_maps.predicted import PredictedImage
     from training_core.export.legend import Legend
     from training_core.measuring.accuracy.dataset_file import DatasetFile
     from training_core.messages.events import Command, Event
@@ -61,6 +62,7 @@ def schemas() -> dict[str, dict[str, Any]]:
         "run_confusion": (RunConfusion, "confusion.json of a run"),
         "run_tile": (TileSummary, "one line of a run's tiles.jsonl"),
         "dataset": (DatasetFile, "dataset.yaml of benchmark folder"),
+        "predicted_image": (PredictedImage, "one line of predicted.jsonl beside predictions"),
         "export_legend": (Legend, "classes.json beside exported and predicted masks"),
     }
     return {

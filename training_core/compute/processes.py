@@ -172,6 +172,28 @@ def told_by_first(value: Item) -> Item:
     return values[0]
 
 
+@contextmanager
+def together(compute: Compute) -> Iterator[bool]:
+    """Join the processes where torchrun started them: it ends all as soon as one fails, so they end together.
+
+    The block is given whether there are others.
+    """
+    if "TORCHELASTIC_RUN_ID" not in os.environ:
+        yield False
+        return
+    with joined(compute):
+        yield n_processes() > 1
+
+
+def gathered(items: Sequence[Item]) -> list[Item]:
+    """Every process's items, in the order of the processes."""
+    if n_processes() == 1:
+        return list(items)
+    received: list[Any] = [None] * n_processes()
+    dist.all_gather_object(received, list(items))
+    return [item for several in received for item in several]
+
+
 def as_first(modules: Sequence[nn.Module | None]) -> None:
     """Every process begins with the first one's weights, bit for bit."""
     if n_processes() > 1:

@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from training_core.base.arrays import UNLABELED, ClassIds
+from training_core.base.attempts import Attempts
 from training_core.base.errors import ProjectError
 from training_core.base.progress import ReportProgress
 from training_core.class_maps.clean_up import CleanUp, clean_up
@@ -19,9 +20,10 @@ from training_core.export.tiff import tiff_bytes
 from training_core.io import read_mask, staged_files
 from training_core.project import Project, TilePrediction
 from training_core.project.classes import background_ids
+from training_core.project.inputs.recognition import is_export
 from training_core.project.labels import size_error
+from training_core.project.own_folders import OWN_FOLDERS
 from training_core.project.prediction_source import Maker, read_prediction_source
-from training_core.project.project import OWN_FOLDERS
 
 Content = Literal["labels", "predictions", "merged"]
 CONTENTS: tuple[Content, ...] = get_args(Content)
@@ -54,6 +56,7 @@ def export_masks(
     format: str = "png",
     content: Content = "labels",
     cleaning: CleanUp | None = None,
+    attempts: Attempts | None = None,
     progress: ReportProgress | None = None,
 ) -> list[Path]:
     """Write OUT/NAME.FORMAT per tile, single-channel uint8 class ids with 255 for "not labelled".
@@ -70,14 +73,16 @@ def export_masks(
         merged (labels, and the prediction where nothing is labelled or rejected).
     cleaning
         What is cleaned up in predictions; labels are never changed.
+    attempts
+        Keeps what is wrong with tiles, which are then left out; None: the first damaged one is raised.
 
     Raises
     ------
     ProjectError
         There is nothing to export, an unknown format or content, labels that are to be cleaned, or OUT holds the
-        project's own files.
+        project's own files, or files of these names that are no export.
     MaskError
-        A label or prediction is damaged.
+        A label or prediction is damaged; with `attempts` only where nothing could be exported.
     StorageError
         The disk is full or not writable.
     """
@@ -90,28 +95,38 @@ def export_masks(
         raise ProjectError(
             given, "predictions, or annotations merged with predictions", "choose that content, or no post-processing"
         )
+    _check_no_other_files(project, out, format)
+    attempts = attempts or Attempts(strict=True)
     written: list[Path] = []
     for done, tile in enumerate(project.tiles, start=1):
-        mask = _mask(project, tile.name, content, cleaning)
-        if mask is None:
-            continue
-        path = out / f"{tile.name}.{format}"
-        with staged_files() as files:
-            files.add(path, FORMATS[format].encode(mask, tile.mpp_um))
-        written.append(path)
+        with attempts.each(tile.name, counts=False):
+            mask = _mask(project, tile.name, content, cleaning)
+            if mask is None:
+                continue
+            if not written:  # first of all, so that an interrupted export is known as one
+                _write_legend(project, out, content, cleaning)
+            path = out / f"{tile.name}.{format}"
+            with staged_files() as files:
+                files.add(path, FORMATS[format].encode(mask, tile.mpp_um))
+            written.append(path)
+            attempts.done.append(tile.name)
         if progress is not None:
             progress(done, len(project.tiles), tile.name)
+    attempts.raise_if_none()
     if not written:
         raise _nothing(project, content)
-    with staged_files() as files:
-        run = project.latest_run_id() if content != "labels" else None
-        facts: dict[str, Any] = {} if cleaning.is_nothing else {"clean_up": asdict(cleaning)}
-        made_by = read_prediction_source(project.runs_dir / run).made_by if run is not None else Maker.NETWORK
-        if made_by is not Maker.NETWORK:
-            facts["predictions_by"] = made_by
-        legend = legend_bytes(project.classes, project=project.name, content=content, run=run, **facts)
-        files.add(out / LEGEND_NAME, legend)
     return written
+
+
+def _write_legend(project: Project, out: Path, content: Content, cleaning: CleanUp) -> None:
+    run = project.latest_run_id() if content != "labels" else None
+    facts: dict[str, Any] = {} if cleaning.is_nothing else {"clean_up": asdict(cleaning)}
+    made_by = read_prediction_source(project.runs_dir / run).made_by if run is not None else Maker.NETWORK
+    if made_by is not Maker.NETWORK:
+        facts["predictions_by"] = made_by
+    legend = legend_bytes(project.classes, project=project.name, content=content, run=run, **facts)
+    with staged_files() as files:
+        files.add(out / LEGEND_NAME, legend)
 
 
 def _mask(project: Project, name: str, content: Content, cleaning: CleanUp) -> ClassIds | None:
@@ -150,6 +165,17 @@ def _check_folder(project: Project, out: Path) -> None:
         raise ProjectError(f"{out} is a file", "an output folder", "choose another name")
     if target == home or any(target.is_relative_to(home / own) for own in OWN_FOLDERS):
         raise ProjectError(f"{out} contains the project's own files", "another folder", f"{project.path / 'export'}")
+
+
+def _check_no_other_files(project: Project, out: Path, format: str) -> None:
+    """Masks would replace files of these names, such as the images themselves; those of an export may be replaced."""
+    if is_export(out):
+        return
+    for tile in project.tiles:
+        path = out / f"{tile.name}.{format}"
+        if path.exists():
+            given = f"{out} has a file {path.name} that is no exported mask and would be replaced"
+            raise ProjectError(given, "a folder of its own for the masks", f"{out / 'masks'}")
 
 
 def _nothing(project: Project, content: Content) -> ProjectError:

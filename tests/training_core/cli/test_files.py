@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import yaml
 from jsonschema import Draft202012Validator
+from PIL import Image
 
 from training_core.cli.main import main
 from training_core.io import read_mask
@@ -106,6 +107,21 @@ def run_live(whole: Whole) -> None:
     assert "overlay_ready" in told
 
 
+def add_numbered_objects(whole: Whole, folder: Path) -> None:
+    numbers = np.zeros((256, 256), np.uint16)
+    for place in range(36):
+        row, column = divmod(place, 6)
+        numbers[row * 40 : row * 40 + 20, column * 40 : column * 40 + 20] = place + 1
+    pixels = np.random.default_rng(0).integers(0, 256, (256, 256, 3)).astype(np.uint8)
+    for inner, array in (("images", pixels), ("masks", numbers)):
+        (folder / inner).mkdir()
+        Image.fromarray(array).save(folder / inner / "tile_99.png")
+    background, gland = (each.name for each in whole.project.classes)
+    add = ["project", "add", str(whole.project.path), "--images", str(folder / "images"), "--mpp", "0.5"]
+    add += ["--masks", str(folder / "masks"), "--classes", f"{background}=0,{gland}=1"]
+    assert main([*add, "--mask-holds", "numbered-objects"]) == 0
+
+
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory, small_config: Callable[..., Config]) -> Whole:
     folder = tmp_path_factory.mktemp("whole")
@@ -125,6 +141,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory, small_config: Callable[..., 
     assert main(["export", str(path), "-o", str(whole.out), "--content", "merged", "--min-object", "9"]) == 0
     train_the_network_alone(whole, small_config(inference={"views": 1}))
     train_without_validation_tiles(whole, small_config(schedule={"quick_start": True}, inference={"views": 1}))
+    add_numbered_objects(whole, folder)
     whole.look()
     return whole
 
@@ -209,7 +226,8 @@ def contents(whole: Whole) -> dict[str, list[Any]]:
         "run_confusion": [run / "confusion.json"],
         "export_legend": [whole.out / "classes.json", *project.glob("cache/parts/*/*/classes.json")],
     }
-    lines = {"event": run / "events.jsonl", "run_tile": run / "tiles.jsonl"}
+    (predicted,) = project.glob("cache/parts/*/*/predicted.jsonl")
+    lines = {"event": run / "events.jsonl", "run_tile": run / "tiles.jsonl", "predicted_image": predicted}
     commands = [Show(tile="tile_01"), Pause(), Resume(), Stop()]
     return {
         **{kind: [json.loads(path.read_bytes()) for path in paths] for kind, paths in files.items()},
@@ -233,7 +251,8 @@ def test_real_files_fit_their_schemas(whole: Whole, schemas: dict[str, Draft2020
 
 def test_a_schema_refuses_what_is_none_of_its_files(whole: Whole, schemas: dict[str, Draft202012Validator]) -> None:
     for kind, each in contents(whole).items():
-        more = {"confidence": "high"} if kind == "run_tile" else {"a key that nobody knows": 1}  # lines may gain keys
+        more = {"run_tile": {"confidence": "high"}, "predicted_image": {"bytes": "many"}}.get(kind)
+        more = more or {"a key that nobody knows": 1}  # lines may gain keys
         assert not schemas[kind].is_valid({**each[0], **more}), kind
         others = schemas.keys() - {kind}
         assert not any(schemas[other].is_valid(each[0]) for other in others), kind

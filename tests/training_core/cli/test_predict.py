@@ -63,7 +63,7 @@ def test_large_images_are_streamed_and_small_ones_are_not(
     out = tmp_path / "out"
     assert main(["predict", str(run_folder), str(large), str(small), "-o", str(out)]) == 0
     kinds = ("prediction", "pseudo_label", "confidence")
-    names = {f"small.{kind}.png" for kind in kinds} | {"large.ome.zarr", "classes.json"}
+    names = {f"small.{kind}.png" for kind in kinds} | {"large.ome.zarr", "classes.json", "predicted.jsonl"}
     assert {path.name for path in out.iterdir()} == names
     predictor, pixels = load_predictor(run_folder), read_image(large)
     labels = np.asarray(zarr.open_array(out / "large.ome.zarr" / "labels" / "prediction" / "0", mode="r"))
@@ -101,7 +101,7 @@ def test_a_slide_is_streamed_whatever_its_size(run_folder: Path, tmp_path: Path)
         writer.write(pixels, subifds=1, tile=(128, 128), photometric="rgb", metadata=None)
         writer.write(pixels[::2, ::2], subfiletype=1, tile=(128, 128), photometric="rgb", metadata=None)
     assert main(["predict", str(run_folder), str(tmp_path / "slide.tif"), "-o", str(tmp_path / "out")]) == 0
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {"slide.ome.zarr", "classes.json"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"slide.ome.zarr", "classes.json", "predicted.jsonl"}
     assert zarr.open_array(tmp_path / "out" / "slide.ome.zarr" / "0", mode="r").shape == (256, 384)
 
 
@@ -198,3 +198,105 @@ def test_a_branch_that_is_off_has_no_part(tmp_path: Path, tiny_model: Callable[.
     ):
         model = tiny_model(3, alignment=AlignmentConfig(embedding_dim=8, **{off: False})).eval()
         assert set(predict_branches(model, image, InferenceConfig(views=1), cpu)) == left
+
+
+# --- many files -------------------------------------------------------------------------------------------------------
+
+
+def stated(path: Path, mpp: float | None) -> Path:
+    """An image of 64 x 80 px that states a pixel size, or none."""
+    pixels = np.random.default_rng(len(path.name)).integers(0, 256, (64, 80, 3), np.uint8)
+    size = {} if mpp is None else {"resolution": (10_000 / mpp, 10_000 / mpp), "resolutionunit": "CENTIMETER"}
+    path.parent.mkdir(exist_ok=True)
+    tifffile.imwrite(path, pixels, photometric="rgb", metadata=None, **size)
+    return path
+
+
+def test_bad_images_are_listed_and_a_second_run_does_only_what_is_missing_or_has_changed(
+    run_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, out = tmp_path / "in", tmp_path / "out"
+    for name in "abcd":
+        stated(folder / f"{name}.tif", None)
+    good = (folder / "b.tif").read_bytes()
+    (folder / "b.tif").write_bytes(good[: len(good) // 2])
+    (folder / "notes.czi").write_bytes(b"x")
+    command = ["predict", str(run_folder), str(folder), "-o", str(out)]
+    assert main(command) == 3
+    told = capsys.readouterr()
+    assert "Wrote the predictions of 3 images" in told.out
+    assert "b.tif" in told.err
+    assert "1 .czi" in told.err
+    results = {path.name: path.stat().st_mtime_ns for path in out.glob("*.png")}
+    assert len(results) == 9
+
+    (folder / "b.tif").write_bytes(good)
+    stated(folder / "d.tif", 0.5)  # another file now
+    assert main(command) == 0
+    assert "Wrote the predictions of 2 images" in capsys.readouterr().out
+    again = {path.name: path.stat().st_mtime_ns for path in out.glob("*.png")}
+    assert {name for name in again if again[name] != results.get(name)} == {
+        f"{name}.{kind}.png" for name in "bd" for kind in ("prediction", "pseudo_label", "confidence")
+    }
+    (out / "a.confidence.png").unlink()
+    assert main(command) == 0
+    assert "Wrote the predictions of 1 image to" in capsys.readouterr().out
+    assert main([*command, "--views", "1"]) == 0  # other settings, other results
+    assert "Wrote the predictions of 4 images" in capsys.readouterr().out
+    assert main([*command, "--views", "1", "--redo"]) == 0
+    assert "Wrote the predictions of 4 images" in capsys.readouterr().out
+    for name in "abcd":
+        (folder / f"{name}.tif").write_bytes(b"")
+    assert main(command) == 2
+
+
+def test_results_are_never_taken_as_images(
+    run_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "photos"
+    for name in ("a", "b"):
+        stated(folder / f"{name}.tif", None)
+    command = ["predict", str(run_folder), str(folder), "-o", str(folder)]  # beside the images
+    assert main([*command, "--branches"]) == 0
+    before = {path.name for path in folder.iterdir()}
+    assert main([*command, "--branches", "--redo"]) == 0
+    assert "12 files are results of this program" in capsys.readouterr().err
+    assert {path.name for path in folder.iterdir()} == before
+    assert main(["predict", str(run_folder), str(folder / "a.prediction.png"), "-o", str(tmp_path / "x")]) == 2
+
+
+def test_odd_names_are_predicted_under_the_name_of_their_tile(run_folder: Path, tmp_path: Path) -> None:
+    folder, names = tmp_path / "in", {"-x": "-x", "a\nb": "a%0Ab", "a\udce9": "a%E9", "H&E #1;": "H&E #1;"}
+    for name in names:
+        stated(folder / f"{name}.tif", None)
+    assert main(["predict", str(run_folder), str(folder), "-o", str(tmp_path / "out"), "--views", "1"]) == 0
+    assert {path.name.removesuffix(".prediction.png") for path in (tmp_path / "out").glob("*.prediction.png")} == set(
+        names.values()
+    )
+
+
+def test_evaluate_scores_the_good_ones_and_lists_the_bad(
+    run_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, masks = tmp_path / "in", tmp_path / "masks"
+    masks.mkdir()
+    for name in "abc":
+        stated(folder / f"{name}.tif", None)
+        mask = np.full((64, 80), 3, np.uint8)
+        mask[:30] = 7
+        Image.fromarray(mask).save(masks / f"{name}_mask.png")
+    command = ["evaluate", str(run_folder), "--images", str(folder), "--masks", str(masks)]
+    command += ["--classes", '"class 0"=0,class 3=3,class 7=7', "--json", "-"]
+    assert main(command) == 0
+    assert json.loads(capsys.readouterr().out)["n_images"] == 3
+    Image.fromarray(np.full((64, 80), 9, np.uint8)).save(masks / "b_mask.png")
+    (masks / "c_mask.png").write_bytes(b"")
+    assert main(command) == 3
+    told = capsys.readouterr()
+    result = json.loads(told.out)
+    assert result["n_images"] == 1
+    assert [each["name"] for each in result["failed"]] == ["b.tif", "c.tif"]
+    assert "3 masks matched by a common ending" in told.err
+    for name in "abc":
+        (masks / f"{name}_mask.png").write_bytes(b"")
+    assert main(command) == 2

@@ -1,0 +1,82 @@
+"""Which images a folder of predictions has already: one line each, so that a second run does only what is missing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from training_core.base.errors import writing
+from training_core.base.printable import printable
+
+PREDICTED_NAME = "predicted.jsonl"
+KINDS = ("prediction", "pseudo_label", "confidence")
+
+
+@dataclass(frozen=True)
+class PredictedImage:
+    """An image that was predicted, and by what.
+
+    Attributes
+    ----------
+    file
+        Its absolute path.
+    bytes
+        Its length.
+    modified_ns
+        When it was changed last.
+    run
+        The run that predicted it.
+    checkpoint
+        The weights of that run, which change when it is resumed.
+    options
+        What else changes the result.
+    """
+
+    name: str
+    file: str
+    bytes: int
+    modified_ns: int
+    run: str
+    checkpoint: str
+    options: str
+
+
+_line = TypeAdapter(PredictedImage)
+
+
+def predicted_image(name: str, path: Path, run: str, checkpoint: str, options: str) -> PredictedImage:
+    """The line for an image as its file is now."""
+    status = path.stat()
+    file = printable(str(path.resolve()))
+    return PredictedImage(name, file, status.st_size, status.st_mtime_ns, run, checkpoint, options)
+
+
+def read_predicted(folder: Path) -> dict[str, PredictedImage]:
+    """The images of a folder by name, of which the results are there; a torn last line is left out."""
+    path = folder / PREDICTED_NAME
+    found: dict[str, PredictedImage] = {}
+    for line in path.read_bytes().splitlines() if path.is_file() else ():
+        try:
+            image = _line.validate_json(line)
+        except ValidationError:  # the machine stopped while it was written
+            continue
+        found[image.name] = image
+    return {name: image for name, image in found.items() if _is_there(folder, name)}
+
+
+def add_predicted(folder: Path, image: PredictedImage) -> None:
+    """Append a line; of an image that was predicted twice the later line counts.
+
+    Raises
+    ------
+    StorageError
+        The disk is full or not writable.
+    """
+    with writing(folder), (folder / PREDICTED_NAME).open("ab") as file:
+        file.write(_line.dump_json(image) + b"\n")
+
+
+def _is_there(folder: Path, name: str) -> bool:
+    return (folder / f"{name}.ome.zarr").is_dir() or all((folder / f"{name}.{kind}.png").is_file() for kind in KINDS)
