@@ -64,8 +64,9 @@ def _name(key: str) -> str:
 
 def _in_words(key: str, value: Any) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{name} ({_in_words(name, each)})" if isinstance(each, dict) else
-                         f"{name} {_in_words(name, each)}" for name, each in value.items())  # fmt: skip
+        parts = [f"{name} ({_in_words(name, each)})" if isinstance(each, dict) else
+                 f"{name} {_in_words(name, each)}" for name, each in value.items()]  # fmt: skip
+        return ", ".join(parts) or "none"
     if isinstance(value, list):
         return ", ".join(map(str, value)) or "none"
     if value is None:

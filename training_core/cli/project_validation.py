@@ -26,9 +26,9 @@ def add_arguments(commands: argparse._SubParsersAction[argparse.ArgumentParser])
         "validation tiles again, among the annotated ones. A draw keeps the tiles of a case together.",
         epilog="""\
 examples:
-  python -m training_core project validation colon
-  python -m training_core project validation colon --group-by "{case}_*" --draw 20
-  python -m training_core project validation colon --groups patients.csv""",
+  python -m training_core project validation p
+  python -m training_core project validation p --group-by "{case}_*" --draw 20
+  python -m training_core project validation p --groups patients.csv""",
     )
     parser.add_argument("project", type=Path, metavar="PROJECT", help="the project folder")
     add_case_options(parser)
