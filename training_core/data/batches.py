@@ -20,8 +20,7 @@ from training_core.data.tile_pool import TilePool
 from training_core.method.batch import Batch, UnlabeledBatch
 from training_core.settings.schema import Config
 
-_LABELED, _UNLABELED, _PARTNER, _MIXED = 0, 1, 2, 5
-"""Streams of chance; 3 and 4 are those of training_core/data/sampling.py."""
+_LABELED, _UNLABELED, _PARTNER = 0, 1, 2
 _GPU_WORKERS = 4
 """More batches ahead than this are memory, and threads that the one which feeds the GPU has to share Python with."""
 
@@ -54,10 +53,6 @@ class BatchMaker:
         if config.augment.color_jitter_labeled:
             images = [color_jitter(image, config.augment.color_jitter_labeled, rng) for image in images]
         unlabeled = self._unlabeled_batch(step, rng) if self._unlabeled else None
-        # with chance of its own: the rest of the batch is the same with and without it
-        mixing = np.random.default_rng([config.seed, step, _MIXED])
-        for _ in range(config.augment.mix_labeled or 0):
-            images, labels = _cutmixed(images, labels, mixing)
         return Batch(torch.stack(images), torch.stack(labels).long(), unlabeled)
 
     def _unlabeled_batch(self, step: int, rng: Rng) -> UnlabeledBatch:
@@ -119,20 +114,6 @@ class BatchMaker:
 
     def _strong(self, image: Tensor, rng: Rng) -> Tensor:
         return strong_view(stain_jitter(image, self._config.augment.stain_jitter, rng), rng)
-
-
-def _cutmixed(images: list[Tensor], labels: list[Tensor], rng: Rng) -> tuple[list[Tensor], list[Tensor]]:
-    """Each crop with a box of another, label and all. Source: Yun et al. 2019 (arXiv 1905.04899).
-
-    Strokes lie in the middle of things and in few places. With a box from elsewhere beside them, the network cannot
-    know a place by what surrounds it, and learns where tissue of one class ends.
-    """
-    mixed_images, mixed_labels = [], []
-    for image, label in zip(images, labels, strict=True):
-        other, box = int(rng.integers(len(images))), cutmix_box(label.shape[-1], rng, always=True)
-        mixed_images.append(torch.where(box, images[other], image))
-        mixed_labels.append(torch.where(box, labels[other], label))
-    return mixed_images, mixed_labels
 
 
 def _unzipped(views: Sequence[tuple[Tensor, Tensor]]) -> tuple[list[Tensor], list[Tensor]]:

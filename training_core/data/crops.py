@@ -132,16 +132,10 @@ def color_jitter(image: Tensor, strength: float, rng: Rng) -> Tensor:
     return image
 
 
-def cutmix_box(size_px: int, rng: Rng, *, always: bool = False) -> Tensor:
-    """(size, size) boolean: a box of 2-40 % of the area with sides at most 1 : 3.3, or nothing at p 0.5.
-
-    Parameters
-    ----------
-    always
-        There is a box every time.
-    """
+def cutmix_box(size_px: int, rng: Rng) -> Tensor:
+    """(size, size) boolean: a box of 2-40 % of the area with sides at most 1 : 3.3, or nothing at p 0.5."""
     box = torch.zeros(size_px, size_px, dtype=torch.bool)
-    if not always and rng.random() < 0.5:
+    if rng.random() < 0.5:
         return box
     while True:
         area = rng.uniform(0.02, 0.4) * size_px * size_px

@@ -168,13 +168,6 @@ class AugmentConfig(_Section):
     color_jitter_labeled: float = Field(
         0.0, ge=0, le=1, description="strength of colour jitter on labelled tiles, 0 to 1"
     )
-    mix_labeled: int | None = Field(
-        None,
-        ge=0,
-        le=8,
-        description="CutMix boxes per labelled crop, each filled from another labelled crop; None: 2 with partial "
-        "labels, else 0",
-    )
     stain_jitter: float = Field(
         0.5, ge=0, le=1, description="strength of stain variation on labelled and strong views, 0 to 1"
     )

@@ -81,18 +81,16 @@ def settle(project: Project, split: Split, config: Config) -> Config:
 
     data.mpp: the median of the tiles' own. data.balance_classes: with more than two classes or partial labels, where a
     crop drawn anywhere would miss the rare class or the strokes; two classes on fully labelled tiles are drawn as ever.
-    losses.balance: 1 where crops are balanced, or the common classes drown the rare ones. augment.mix_labeled: 2 with
-    partial labels, whose few places are otherwise learned by heart together with what surrounds them.
+    losses.balance: 1 where crops are balanced, or the common classes drown the rare ones.
     """
-    data, losses, augment = config.data, config.losses, config.augment
-    is_partial = not all(project.is_fully_labeled(name) for name in split.labeled)
-    balance = data.balance_classes if data.balance_classes is not None else len(project.classes) > 2 or is_partial
+    data, losses = config.data, config.losses
+    balance = data.balance_classes
+    if balance is None:
+        balance = len(project.classes) > 2 or not all(project.is_fully_labeled(name) for name in split.labeled)
     settled = {"mpp": choose_run_mpp(usable_tiles(project), data.mpp), "balance_classes": balance}
     if losses.balance is None:
         losses = losses.model_copy(update={"balance": float(balance)})
-    if augment.mix_labeled is None:
-        augment = augment.model_copy(update={"mix_labeled": 2 if is_partial else 0})
-    return config.model_copy(update={"data": data.model_copy(update=settled), "losses": losses, "augment": augment})
+    return config.model_copy(update={"data": data.model_copy(update=settled), "losses": losses})
 
 
 def cautions(

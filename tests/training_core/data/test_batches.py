@@ -389,27 +389,3 @@ def test_a_tile_larger_than_the_bounds_is_still_given(grey_project: Project) -> 
     pool = TilePool(grey_project, (), IDS, max_bytes=1)
     assert int(pool.image("t_0")[0, 0, 0]) == 20
     assert int(pool.image("t_1")[0, 0, 0]) == 40
-
-
-def test_mixed_crops_hold_boxes_of_others_label_and_all_and_the_rest_of_the_batch_stays(
-    rare_project: Project, small_config: MakeConfig
-) -> None:
-    names = [f"t_{i}" for i in range(6)]
-    pool = TilePool(rare_project, names, IDS)
-    plain, mixed = (
-        BatchMaker(pool, names, names, small_config(augment={"mix_labeled": boxes, "stain_jitter": 0.0}))
-        for boxes in (0, 2)
-    )
-    changed = 0
-    for step in range(6):
-        before, after = plain.batch(step), mixed.batch(step)
-        assert before.unlabeled is not None
-        assert after.unlabeled is not None
-        assert torch.equal(before.unlabeled.strong, after.unlabeled.strong)
-        for image, label in zip(after.images, after.label, strict=True):
-            # every pixel is that of one of the batch's crops at the same place, with that crop's class
-            fits = (before.images == image).all(dim=1) & (before.label == label)
-            assert bool(fits.any(dim=0).all())
-        changed += int((after.images != before.images).any(dim=1).sum())
-        assert same(mixed.batch(step), after)
-    assert changed > 0.1 * 6 * before.label.numel()

@@ -165,7 +165,7 @@ def test_two_classes_on_fully_labelled_tiles_are_sampled_as_ever(
 ) -> None:
     project, config = make_project(), small_config()
     settled = settle(project, check_ready(project, config), config)
-    assert settled == small_config(data={"balance_classes": False}, losses={"balance": 0.0}, augment={"mix_labeled": 0})
+    assert settled == small_config(data={"balance_classes": False}, losses={"balance": 0.0})
     assert notes(project, config) == []
 
 
@@ -185,23 +185,6 @@ def test_more_classes_or_partial_labels_are_balanced_unless_the_user_or_the_vari
         assert balanced(project, small_config(data={"balance_classes": False})) is False
         assert balanced(project, small_config(variant="paper")) is False
         assert balanced(project, small_config(variant="released")) is False
-
-
-def test_crops_of_partial_labels_are_mixed_unless_the_user_or_the_variant_says_no(
-    make_project_in: MakeProject, small_config: MakeConfig, tmp_path: Path
-) -> None:
-    def mixed(project: Project, config: Config) -> int | None:
-        return settle(project, check_ready(project, config), config).augment.mix_labeled
-
-    three, partial = make_project_in(tmp_path / "three", ids=(0, 1, 5)), make_project_in(tmp_path / "partial")
-    label = partial.label("a_1")
-    label[:4] = 255
-    partial.write_label("a_1", label, LabelSource.PAINTED)
-    assert mixed(three, small_config()) == 0
-    assert mixed(partial, small_config()) == 2
-    assert mixed(partial, small_config(augment={"mix_labeled": 1})) == 1
-    assert mixed(partial, small_config(variant="paper")) == 0
-    assert mixed(partial, small_config(variant="released")) == 0
 
 
 def test_mixed_pixel_sizes_are_settled_said_and_those_unknown_are_left_out(
