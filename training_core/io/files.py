@@ -75,14 +75,14 @@ def file_kind(path: Path, error: type_of_error) -> FileKind:
         with path.open("rb") as file:
             head = file.read(132)
     except FileNotFoundError as cause:
-        raise error(f"there is no file {path}", f"a {what} file", "check the path and the spelling") from cause
+        raise error(f"there is no file {path}", f"{what} file", "check the path and the spelling") from cause
     except IsADirectoryError as cause:
-        raise error(f"{path} is a folder", f"a {what} file", "choose a file in it") from cause
+        raise error(f"{path} is a folder", f"{what} file", "choose a file in it") from cause
     except OSError as cause:
         reason = cause.strerror or str(cause)
         raise error(f"{path} cannot be read ({reason})", "a readable file", "check its permissions") from cause
     if not head:
-        raise error(f"{path} is empty", f"a {what}", "copy or export the file again, or leave it out")
+        raise error(f"{path} is empty", what, "copy or export the file again, or leave it out")
     for signature, kind in _SIGNATURES:
         if head.startswith(signature):
             return kind
@@ -91,7 +91,7 @@ def file_kind(path: Path, error: type_of_error) -> FileKind:
     names = [name for offset, start, name in _UNREAD if head[offset:].startswith(start)]
     given = f"{path} is a {names[0]} file, which is not read" if names else f"{path} is not a readable image"
     hint = "convert the file to PNG or TIFF, or leave it out"
-    raise error(given, f"a {what} as {READ_KINDS}", hint)
+    raise error(given, f"{what} as {READ_KINDS}", hint)
 
 
 def check_size(path: Path, height_px: int, width_px: int, error: type_of_error) -> None:
@@ -158,8 +158,8 @@ def _damaged(path: Path, kind: FileKind, error: type_of_error, cause: Exception)
 
 
 def noun(error: type_of_error) -> str:
-    """The word for what was being read."""
-    return "mask" if issubclass(error, MaskError) else "image"
+    """What was being read, with its article."""
+    return "a mask" if issubclass(error, MaskError) else "an image"
 
 
 @contextmanager
