@@ -35,15 +35,17 @@ class Background(QObject):
         failed: Callable[[UserError], None],
         *,
         always: Callable[[], None] = lambda: None,
+        crashed: Callable[[BaseException], None] = lambda _error: None,
     ) -> Future[Any] | None:
         """Call `work` in the thread, then `done` with its result, or `failed` with its `UserError`, in the window.
 
-        Any other exception is raised in the window's thread, where napari shows it with its traceback. `always` is
-        called before, however the work ended. Returns what may be waited for; None after `close`.
+        Any other exception is told to `crashed` and then raised in the window's thread, where napari shows it with its
+        traceback. `always` is called before, however the work ended. Returns what may be waited for; None after
+        `close`.
         """
 
         def finish(future: Future[Any]) -> None:
-            self._post(lambda: _answer(future, done, failed, always))
+            self._post(lambda: _answer(future, done, failed, always, crashed))
 
         if not self._open:
             return None
@@ -79,6 +81,7 @@ def _answer(
     done: Callable[[Any], None],
     failed: Callable[[UserError], None],
     always: Callable[[], None],
+    crashed: Callable[[BaseException], None],
 ) -> None:
     if future.cancelled():
         return
@@ -89,6 +92,7 @@ def _answer(
     elif isinstance(error, UserError):
         failed(error)
     elif not isinstance(error, Cancelled):
+        crashed(error)
         raise error
 
 

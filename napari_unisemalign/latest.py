@@ -9,6 +9,7 @@ from qtpy.QtCore import QObject
 
 from napari_unisemalign.background import Background
 from training_core.base.errors import UserError
+from training_core.base.i18n import tr
 
 
 class Latest:
@@ -22,7 +23,10 @@ class Latest:
         self._waiting: tuple[Callable[[], Any], Callable[[Any], None]] | None = None
 
     def ask(self, work: Callable[[], Any], done: Callable[[Any], None]) -> None:
-        """Call `work` in the thread, then `done` with its result in the window, unless something newer is asked."""
+        """Call `work` in the thread, then `done` with its result in the window, unless something newer is asked.
+
+        An error that nobody expected is told like any other, and raised besides.
+        """
         self._number += 1
         self._waiting = (work, done)
         self._go_on()
@@ -44,15 +48,33 @@ class Latest:
         number, self._working = self._number, True
 
         def answer(result: Any) -> None:
-            if number == self._number:
+            if number != self._number:
+                return
+            try:
                 done(result)
+            except Exception as error:  # what waits for an answer must not wait for good
+                crashed(error)
+                raise
 
         def failed(error: UserError) -> None:
             if number == self._number:
                 self._failed(error)
 
-        self._background.run(work, answer, failed, always=self._rest)
+        def crashed(error: BaseException) -> None:
+            failed(unexpected(error))
+
+        self._background.run(work, answer, failed, always=self._rest, crashed=crashed)
 
     def _rest(self) -> None:
         self._working = False
         self._go_on()
+
+
+def unexpected(error: BaseException) -> UserError:
+    """A bug in words, for the place where an answer was to stand; its traceback is shown by napari."""
+    what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return UserError(
+        tr("This could not be finished because of an error in the program ({what})").format(what=what),
+        tr("other input"),
+        tr("try other input, and please report the error"),
+    )
