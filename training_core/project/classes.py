@@ -87,16 +87,20 @@ def check_classes(classes: Sequence[TissueClass]) -> tuple[TissueClass, ...]:
 
 @dataclass(frozen=True)
 class MaskValue:
-    """A value in masks, or a range of them where they number objects. An empty name: not labelled."""
+    """A value or colour in masks, or a range of values where they number objects. An empty name: not labelled."""
 
     first: int
     last: int
     pixels: int
     name: str
+    colour: str | None = None
+    """#rrggbb or "transparent", in the place of numbers."""
 
     @property
     def range(self) -> str:
-        """Such as "255" or "1-40"."""
+        """Such as "255", "1-40" or "#ff0000": a key of `Answers.mask_values`."""
+        if self.colour is not None:
+            return self.colour
         return str(self.first) if self.first == self.last else f"{self.first}-{self.last}"
 
     def named(self, name: str) -> MaskValue:
@@ -128,8 +132,22 @@ def propose_values(values: Mapping[int, int], names: Sequence[str] = ()) -> tupl
     return tuple(proposed)
 
 
-def classes_of_values(values: Sequence[MaskValue]) -> tuple[tuple[TissueClass, ...], dict[int, int]]:
-    """The classes that rows name, in their order, and what each mask value means: value to class id, or to 255.
+def propose_mask_values(counts: Mapping[str, int], names: Sequence[str] = ()) -> tuple[MaskValue, ...]:
+    """What values and colours found in masks may mean (as `propose_values`); transparency is not labelled."""
+    numbers = {int(value): count for value, count in counts.items() if value.isdecimal()}
+    proposed = list(propose_values(numbers, names)) if numbers else []
+    used = {each.name for each in proposed}
+    free = iter([name for name in names if name not in used])
+    for colour, count in counts.items():
+        if colour.isdecimal():
+            continue
+        name = "" if colour == "transparent" else next(free, f"class {len(proposed) + 1}")
+        proposed.append(MaskValue(0, 0, count, name, colour))
+    return tuple(proposed)
+
+
+def classes_of_values(values: Sequence[MaskValue]) -> tuple[tuple[TissueClass, ...], dict[str, int]]:
+    """The classes that rows name, in their order, and what each value, range or colour means: class id, or 255.
 
     Raises
     ------
@@ -138,5 +156,4 @@ def classes_of_values(values: Sequence[MaskValue]) -> tuple[tuple[TissueClass, .
     """
     names = list(dict.fromkeys(each.name for each in values if each.name))
     ids = {name: class_id for class_id, name in enumerate(names)} | {"": UNLABELED}
-    meaning = {value: ids[each.name] for each in values for value in range(each.first, each.last + 1)}
-    return make_classes(names), meaning
+    return make_classes(names), {each.range: ids[each.name] for each in values}
