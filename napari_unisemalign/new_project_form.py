@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from qtpy.QtCore import QTimer
 
 from napari_unisemalign.background import Cancelled
+from napari_unisemalign.import_look import (
+    MASK_FILES,
+    OWN_OUTPUTS,
+    AskedRow,
+    Looked,
+    look,
+    look_closer,
+    mask_files_answer,
+    own_outputs_answer,
+)
+from napari_unisemalign.import_words import in_a_sentence, overview_lines
 from napari_unisemalign.latest import Latest
 from napari_unisemalign.widgets.new_project import NewProject, NewProjectDialog, Note
 from training_core.base.errors import UserError
 from training_core.base.i18n import ntr, tr
+from training_core.base.progress import ReportProgress
+from training_core.io.inspection import Use
 from training_core.io.pixel_size import CREDIBLE_MPP_UM
 from training_core.project import TissueClass, make_classes
-from training_core.project.classes import classes_of_values, propose_values
-from training_core.project.inspect_inputs import FoundImages, FoundMasks, inspect_images, inspect_masks
+from training_core.project.classes import classes_of_values, propose_mask_values
+from training_core.project.file_records import NO_ANSWERS, FileAnswers
+from training_core.project.inputs.look_over import Given
+from training_core.project.inputs.overview import Becomes, Overview
 
 TYPING_MS = 300
 """So long nothing may be typed before files are looked at."""
@@ -26,15 +42,21 @@ class NewProjectForm:
 
     def __init__(self, dialog: NewProjectDialog, images: Sequence[Path] = ()) -> None:
         self.dialog = dialog
-        self._images: FoundImages | None = None
-        self._masks: FoundMasks | None = None
-        self._closed = False
-        self._look_at_images = Latest(dialog, lambda error: self._refuse(dialog.images_note, error))
-        self._look_at_masks = Latest(dialog, lambda error: self._refuse(dialog.masks_note, error))
-        self._images_timer, self._masks_timer = self._timer(self._ask_images), self._timer(self._ask_masks)
+        self._looked: Looked | None = None
+        self._asked: dict[Hashable, AskedRow] = {}
+        self._chosen: dict[Hashable, int] = {}
+        self._pattern: str | None = None
+        self._number = 0
+        self._look = Latest(dialog, self._refuse)
+        self._look_closer = Latest(dialog, self._refuse_closer)
+        self._timer = QTimer(dialog)
+        self._timer.setSingleShot(True)
+        self._timer.timeout.connect(self._ask)
         dialog.images_changed.connect(self._on_images)
         dialog.masks_changed.connect(self._on_masks)
         dialog.changed.connect(self.refresh)
+        dialog.questions.answered.connect(self._on_answer)
+        dialog.overview.pattern_taken.connect(self._take_pattern)
         dialog.finished.connect(self._close)
         if images:
             dialog.set_images(images)
@@ -43,8 +65,12 @@ class NewProjectForm:
     @property
     def is_settled(self) -> bool:
         """Whether all that is filled in has been looked at."""
-        waiting = self._images_timer.isActive() or self._masks_timer.isActive()
-        return not waiting and not self._look_at_images.busy and not self._look_at_masks.busy
+        return not self._timer.isActive() and not self._look.busy
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every image has been decoded too."""
+        return self.is_settled and not self._look_closer.busy
 
     def value(self) -> NewProject:
         """What was filled in; only where the form says that it is ready.
@@ -53,32 +79,44 @@ class NewProjectForm:
         ------
         UserError: it is not.
         """
-        dialog, folder = self.dialog, self.dialog.folder()
+        dialog, folder, looked = self.dialog, self.dialog.folder(), self._looked
         assert folder is not None
+        assert looked is not None
         classes, values = self._classes()
         mpp_um = self._mpp_um()
-        masks = dialog.masks() if self._masks is not None else None
+        taken = (Becomes.TILE, Becomes.SLIDE, Becomes.NOTHING)  # bad files are tried and named with the others
+        images = tuple(file.path for file in looked.overview.files if file.becomes in taken)
+        masks = looked.overview.matches if self._with_masks else None
         return NewProject(
-            dialog.images(), folder, classes, masks, values if masks else None, mpp_um, dialog.slide_options(mpp_um)
+            images,
+            folder,
+            classes,
+            masks,
+            values if masks is not None else None,
+            mpp_um,
+            dialog.slide_options(mpp_um),
+            self._answers(),
         )
 
     def refresh(self) -> None:
         """Say what is missing or wrong, field by field."""
-        dialog = self.dialog
+        dialog, looked = self.dialog, self._looked
+        is_bad_masks = looked is not None and bool(self._masks_problem(looked))
         reasons = [
-            "" if self._images is not None else tr("Choose images that can be read."),
-            "" if dialog.masks() is None or self._masks is not None else tr("Choose other masks, or none."),
+            "" if looked is not None and looked.overview.images else tr("Choose images that can be read."),
+            self._open_question(),
+            tr("Choose other masks, or none.") if is_bad_masks else "",
             self._check(dialog.classes_note, self._classes),
             self._check(dialog.mpp_note, self._mpp_um),
             self._check(dialog.folder_note, self._folder),
         ]
         if not self.is_settled:
             reasons.insert(0, tr("The files are still being looked at."))
+        self._show_lines()
         dialog.set_ready(next(filter(None, reasons), ""))
 
-    def _check(self, note: Note, ask: object) -> str:
+    def _check(self, note: Note, ask: Callable[[], object]) -> str:
         """Ask a field for its value; what is wrong with it stands below it, and is returned."""
-        assert callable(ask)
         try:
             ask()
         except UserError as error:
@@ -88,14 +126,50 @@ class NewProjectForm:
         note.say("")
         return ""
 
-    def _classes(self) -> tuple[tuple[TissueClass, ...], dict[int, int]]:
-        if self._masks is not None:
+    @property
+    def _with_masks(self) -> bool:
+        """Whether values of masks name the classes."""
+        return self._looked is not None and bool(self._looked.overview.mask_values)
+
+    def _classes(self) -> tuple[tuple[TissueClass, ...], dict[str, int]]:
+        if self._with_masks:
             return classes_of_values(self.dialog.values_table.values())
         return make_classes(self.dialog.class_names()), {}
 
+    def _answers(self) -> FileAnswers:
+        """How files are read, as far as it was answered."""
+        answers = NO_ANSWERS
+        for key, number in self._chosen.items():
+            row = self._asked.get(key)
+            if row is not None and row.answers:
+                answers = answers.over(row.answers[number])
+        return answers
+
+    def _open_question(self) -> str:
+        """The first question that waits for an answer."""
+        for key, each in self._asked.items():
+            if key not in self._chosen:
+                return tr("Answer first: {question}").format(question=each.row.words)
+        return ""
+
+    @staticmethod
+    def _masks_problem(looked: Looked) -> str:
+        """Why the masks are of no use."""
+        if looked.masks_error is not None:
+            return in_a_sentence(looked.masks_error)
+        overview = looked.overview
+        if overview.matches is None or overview.matches.ambiguous:
+            return ""
+        if overview.matches.found:
+            is_open = any(each.use is Use.MASK for each in overview.asked)
+            return "" if overview.mask_values or is_open else tr("None of the masks can be used.")
+        if looked.given.masks is None and looked.given.mask_files != "masks":
+            return ""
+        return tr("No mask has the name of an image.")
+
     def _mpp_um(self) -> float | None:
         text = self.dialog.mpp_edit.text().strip().replace(",", ".")
-        unsized = self._images.unsized if self._images is not None else ()
+        unsized = self._looked.unsized if self._looked is not None else ()
         if not text and unsized:
             raise UserError(
                 tr("The slide {slide} has no pixel size (MPP) in its metadata").format(slide=unsized[0].name),
@@ -130,79 +204,147 @@ class NewProjectForm:
     # --- files -------------------------------------------------------------------------------------------------------
 
     def _on_images(self) -> None:
-        self._images = None
+        self._asked, self._chosen = {}, {}
         self.dialog.images_note.say("")
-        self._images_timer.start(TYPING_MS)
         self._on_masks()
 
     def _on_masks(self) -> None:
-        self._masks = None
+        self._pattern, self._looked = None, None
         self.dialog.masks_note.say("")
         self.dialog.show_masks(False)
-        self._masks_timer.start(TYPING_MS)
+        self._wait()
+
+    def _wait(self) -> None:
+        """Look at the files once nothing more is typed; what is looked at meanwhile is outdated."""
+        self._number += 1
+        self._look_closer.drop()
+        self._timer.start(TYPING_MS)
+        self.dialog.questions.set_rows([each.row for each in self._asked.values()])
         self.refresh()
 
-    def _ask_images(self) -> None:
-        paths = self.dialog.images()
-        if paths:
-            self._look_at_images.ask(lambda: inspect_images(paths), self._show_images)
+    def _on_answer(self, key: Hashable, number: int) -> None:
+        self._chosen[key] = number
+        self._again()
+
+    def _take_pattern(self) -> None:
+        matches = self._looked.overview.matches if self._looked is not None else None
+        if matches is not None and matches.pattern is not None:
+            self._pattern = matches.pattern[0]
+            self._again()
+
+    def _again(self) -> None:
+        """Look once more with what was answered."""
+        self._number += 1
+        self._look_closer.drop()
+        self._ask()
+
+    def _ask(self) -> None:
+        images = self.dialog.images()
+        if images:
+            chosen = self._chosen
+            given = Given(
+                images,
+                self.dialog.masks(),
+                self._pattern,
+                answers=self._answers(),
+                mask_files=mask_files_answer(chosen[MASK_FILES]) if MASK_FILES in chosen else None,
+                own_outputs=own_outputs_answer(chosen[OWN_OUTPUTS]) if OWN_OUTPUTS in chosen else None,
+            )
+            if given.masks is not None:
+                self.dialog.masks_note.say(tr("Looking at the masks …"))
+            go_on, known = self._going_on(), dict(self._asked)
+            self._look.ask(lambda: look(given, go_on, known), self._show)
         else:
-            self._look_at_images.drop()
+            self._look.drop()
         self.refresh()
 
-    def _ask_masks(self) -> None:
-        folder, paths = self.dialog.masks(), self.dialog.images()
-        if folder is not None and paths:
-            self.dialog.masks_note.say(tr("Looking at the masks …"))
-            self._look_at_masks.ask(lambda: inspect_masks(folder, paths, self._go_on), self._show_masks)
-        else:
-            self._look_at_masks.drop()
+    def _show(self, looked: Looked) -> None:
+        self._looked = looked
+        # A question that was answered stays, so that the answer can be seen and changed.
+        answered = {key: each for key, each in self._asked.items() if key in self._chosen}
+        self._asked = answered | {key: each for key, each in looked.asked.items() if key not in answered}
+        rows = [replace(each.row, chosen=self._chosen.get(key)) for key, each in self._asked.items()]
+        self._show_images(looked)
+        self._show_masks(looked)
+        self.dialog.show_questions(rows)
         self.refresh()
+        if not self._open_question():
+            go_on = self._going_on()
+            self._look_closer.ask(lambda: look_closer(looked, go_on), self._show_closer)
 
-    def _show_images(self, found: FoundImages) -> None:
-        self._images = found
+    def _show_closer(self, overview: Overview) -> None:
+        if self._looked is not None:
+            self._looked = replace(self._looked, overview=overview)
+            self.refresh()
+
+    def _show_images(self, looked: Looked) -> None:
+        tiles, slides = looked.overview.of(Becomes.TILE), looked.overview.of(Becomes.SLIDE)
         parts = []
-        if found.images:
-            words = ntr("{count} image", "{count} images", len(found.images))
-            parts.append(words.format(count=f"{len(found.images):,}"))
-        if found.slides:
-            words = ntr("{count} slide, cut into tiles", "{count} slides, cut into tiles", len(found.slides))
-            parts.append(words.format(count=f"{len(found.slides):,}"))
-        if found.images:
-            stated = tr("the files state {mpp} µm per pixel").format(mpp=f"{found.mpp_um:.3g}") if found.mpp_um else ""
-            parts.append(stated or tr("the files state no pixel size"))
-        self.dialog.images_note.say(", ".join(parts) + ".")
-        self.dialog.show_slides(bool(found.slides))
+        if tiles:
+            words = ntr("{count} image", "{count} images", len(tiles))
+            parts.append(words.format(count=f"{len(tiles):,}"))
+        if slides:
+            words = ntr("{count} slide, cut into tiles", "{count} slides, cut into tiles", len(slides))
+            parts.append(words.format(count=f"{len(slides):,}"))
+        known = [file.mpp_um for file in tiles if file.mpp_um is not None]
+        if len(known) == len(tiles) and known and max(known) <= 1.005 * min(known):
+            parts.append(tr("the files state {mpp} µm per pixel").format(mpp=f"{known[0]:.3g}"))
+        elif known:
+            parts.append(tr("the files state several pixel sizes, or some state none"))
+        elif tiles:
+            parts.append(tr("the files state no pixel size"))
+        if parts:
+            self.dialog.images_note.say(", ".join(parts) + ".")
+        elif looked.overview.bad:
+            self.dialog.images_note.say(in_a_sentence(looked.overview.bad[0].error), is_error=True)
+        else:
+            self.dialog.images_note.say(tr("None of the files is taken for an image."), is_error=True)
+        self.dialog.show_slides(bool(slides))
+
+    def _show_masks(self, looked: Looked) -> None:
+        problem, overview = self._masks_problem(looked), looked.overview
+        if problem:
+            self.dialog.masks_note.say(problem, is_error=True)
+        elif overview.matches is not None:
+            count = len(overview.matches.found)
+            words = ntr("{count} image has a mask.", "{count} images have a mask.", count).format(count=f"{count:,}")
+            meaning = " " + tr("Name what its values mean:") if overview.mask_values else ""
+            self.dialog.masks_note.say(words + meaning)
+        else:
+            self.dialog.masks_note.say("")
+        if overview.mask_values:
+            proposed = propose_mask_values(overview.mask_values, self.dialog.class_names())
+            if [each.range for each in proposed] != [each.range for each in self.dialog.values_table.values()]:
+                self.dialog.values_table.set_values(proposed)  # else the names that were typed stay
+        self.dialog.show_masks(bool(overview.mask_values))
+
+    def _show_lines(self) -> None:
+        overview = self._looked.overview if self._looked is not None else None
+        pattern = overview.matches.pattern if overview is not None and overview.matches is not None else None
+        self.dialog.overview.offer_pattern(*(pattern or ("", 0)))
+        is_given = bool(self.dialog.mpp_edit.text().strip())
+        lines = () if overview is None else tuple(overview_lines(overview, mpp_is_given=is_given))
+        self.dialog.show_overview(lines)
+
+    def _refuse(self, error: UserError) -> None:
+        self._looked = None
+        self.dialog.masks_note.say("")
+        self.dialog.images_note.say(in_a_sentence(error), is_error=True)
         self.refresh()
 
-    def _show_masks(self, found: FoundMasks) -> None:
-        self._masks = found
-        words = ntr("{count} image has a mask.", "{count} images have a mask.", found.matched)
-        self.dialog.masks_note.say(words.format(count=f"{found.matched:,}") + " " + tr("Name what its values mean:"))
-        self.dialog.values_table.set_values(propose_values(found.values, self.dialog.class_names()))
-        self.dialog.show_masks(True)
+    def _refuse_closer(self, error: UserError) -> None:
+        self.dialog.images_note.say(in_a_sentence(error), is_error=True)
         self.refresh()
 
-    def _refuse(self, note: Note, error: UserError) -> None:
-        note.say(in_a_sentence(error), is_error=True)
-        self.refresh()
+    def _going_on(self) -> ReportProgress:
+        """To be called in the thread before every file: what is outdated ends there."""
+        number = self._number
 
-    def _go_on(self, _done: int, _total: int, _text: str) -> None:
-        """Called in the thread before every mask."""
-        if self._closed:
-            raise Cancelled
+        def go_on(_done: int, _total: int, _text: str) -> None:
+            if number != self._number:
+                raise Cancelled
+
+        return go_on
 
     def _close(self, _result: int) -> None:
-        self._closed = True
-
-    def _timer(self, call: object) -> QTimer:
-        assert callable(call)
-        timer = QTimer(self.dialog)
-        timer.setSingleShot(True)
-        timer.timeout.connect(call)
-        return timer
-
-
-def in_a_sentence(error: UserError) -> str:
-    """An error beside its field: what is wrong, and what to do."""
-    return f"{error.given[:1].upper()}{error.given[1:]}. {error.hint[:1].upper()}{error.hint[1:]}."
+        self._number += 1

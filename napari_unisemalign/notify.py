@@ -45,11 +45,11 @@ class Reporter:
         if self._view is not None:
             self._view.show_message(BUG, details="".join(traceback.format_exception(error)), is_error=True)
 
-    def warning(self, text: str) -> None:
+    def warning(self, text: str, details: str = "") -> None:
         """Something the user should know although work goes on."""
         show_warning(text)
         if self._view is not None:
-            self._view.show_message(text)
+            self._view.show_message(text, details=details)
 
     def info(self, text: str) -> None:
         """News that may fade."""

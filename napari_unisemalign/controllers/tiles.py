@@ -10,17 +10,21 @@ from napari_unisemalign import availability
 from napari_unisemalign.background import Cancelled, run_while_painting
 from napari_unisemalign.controllers.context import Context
 from napari_unisemalign.controllers.labels import LabelsController
+from napari_unisemalign.import_words import failure_lines
 from napari_unisemalign.layers import U8
 from napari_unisemalign.notify import guarded
 from napari_unisemalign.recent import recent_projects, remember
 from napari_unisemalign.user_folders import sample_folder
 from napari_unisemalign.widgets.tile_list import STATE_WORDS, Standing
 from napari_unisemalign.widgets.tiles import EMPTY
+from training_core.base.attempts import Attempts, Failure
 from training_core.base.errors import UserError
-from training_core.base.i18n import tr
+from training_core.base.i18n import ntr, tr
 from training_core.demo import make_demo
 from training_core.project import Project, TileState
 
+FAILURES_SHOWN = 5
+"""So many files that could not be used are named in the panel."""
 STATE_ORDER = (TileState.ACCEPTED, TileState.LABELED, TileState.PREDICTED, TileState.UNLABELED)
 
 
@@ -79,6 +83,7 @@ class TilesController:
         asked = self._context.dialogs.new_project(images)
         if asked is None:
             return
+        attempts = Attempts()
         self._make(
             tr("Making the project"),
             lambda: Project.create(
@@ -89,8 +94,11 @@ class TilesController:
                 mask_values=asked.mask_values,
                 mpp_um=asked.mpp_um,
                 slides=asked.slides,
+                answers=asked.answers,
+                attempts=attempts,
                 progress=self._tell_progress,
             ),
+            attempts,
         )
 
     def open_sample(self, folder: Path | None = None) -> None:
@@ -185,16 +193,37 @@ class TilesController:
         self._cancelled = True
         self._view.set_cancellable(False)
 
-    def _make(self, what: str, make: Callable[[], Project]) -> None:
+    def _make(self, what: str, make: Callable[[], Project], attempts: Attempts | None = None) -> None:
+        failed = attempts.failed if attempts is not None else []
+
+        def done(project: Project) -> None:
+            self.open_project(project.path)
+            self._list_failed(failed)
+
         self._cancelled = self._left_off = False
         self._set_busy(f"{what} …")
         self._view.set_cancellable(True)
         self._context.background.run(
             make,
-            lambda project: self.open_project(project.path),
-            self.reporter.error,
+            done,
+            lambda error: self.reporter.error(error, details="\n".join(failure_lines(failed))),
             always=self._made,
         )
+
+    def _list_failed(self, failed: Sequence[Failure]) -> None:
+        """Name the files that are not in the project, and why; all of them stand in the details."""
+        if not failed:
+            return
+        words = ntr(
+            "{count} file could not be used; the project was made of the others:",
+            "{count} files could not be used; the project was made of the others:",
+            len(failed),
+        )
+        lines = failure_lines(failed)
+        rest = len(lines) - FAILURES_SHOWN
+        more = [tr("… and {count} more, in the details").format(count=f"{rest:,}")] if rest > 0 else []
+        text = "\n".join([words.format(count=f"{len(failed):,}"), *lines[:FAILURES_SHOWN], *more])
+        self.reporter.warning(text, details="\n".join(lines))
 
     def _made(self) -> None:
         self._set_busy("")

@@ -22,11 +22,15 @@ from qtpy.QtWidgets import (
 )
 
 from napari_unisemalign.widgets.common import Hint, caption, row, set_available
+from napari_unisemalign.widgets.import_overview import ImportOverview, OverviewLine
+from napari_unisemalign.widgets.import_questions import ImportQuestions, QuestionRow
 from napari_unisemalign.widgets.mask_values import MaskValuesTable
 from training_core.base.i18n import tr
 from training_core.io.files import IMAGE_SUFFIXES
 from training_core.io.slides import SLIDE_SUFFIXES, SlideOptions
 from training_core.project import TissueClass
+from training_core.project.file_records import NO_ANSWERS, FileAnswers
+from training_core.project.inputs.matching import Matches
 
 SEPARATOR = "; "
 """Between the paths of several files."""
@@ -40,10 +44,11 @@ class NewProject:
     images: tuple[Path, ...]
     folder: Path
     classes: tuple[TissueClass, ...]
-    masks: Path | None = None
-    mask_values: Mapping[int, int] | None = None
+    masks: Matches | None = None
+    mask_values: Mapping[str, int] | None = None
     mpp_um: float | None = None
     slides: SlideOptions = field(default_factory=SlideOptions)
+    answers: FileAnswers = NO_ANSWERS
 
 
 class Note(Hint):
@@ -113,6 +118,8 @@ class NewProjectDialog(QDialog):
         self.folder_edit, self.folder_note = QLineEdit(self), Note(parent=self)
         self.folder_edit.setPlaceholderText(tr("New folder for labels, runs and copies of the images"))
         self.folder_button = QPushButton(tr("Choose …"), self)
+        self.questions, self.overview = ImportQuestions(self), ImportOverview(self)
+        self.reason = Hint(parent=self)
 
     def _lay_out(self) -> None:
         grid = QGridLayout()
@@ -141,7 +148,10 @@ class NewProjectDialog(QDialog):
         layout.setContentsMargins(16, 16, 16, 16)
         layout.setSpacing(10)
         layout.addLayout(grid)
+        layout.addWidget(self.questions)
+        layout.addWidget(self.overview)
         layout.addWidget(Hint(tr("The images are copied, so the project can be moved to another folder or machine.")))
+        layout.addWidget(self.reason)
         layout.addWidget(self.buttons)
 
     def _classes_field(self) -> QWidget:
@@ -220,6 +230,18 @@ class NewProjectDialog(QDialog):
         self.classes_edit.setVisible(not shown)
         self._grow()
 
+    def show_questions(self, rows: Sequence[QuestionRow]) -> None:
+        """Show what has to be answered."""
+        self.questions.set_rows(rows)
+        self._grow()
+
+    def show_overview(self, lines: Sequence[OverviewLine]) -> None:
+        """Show what the files become."""
+        was_hidden = self.overview.isHidden()
+        self.overview.set_lines(lines)
+        if was_hidden != self.overview.isHidden():
+            self._grow()
+
     def _grow(self) -> None:
         """Make room for what came to light; the user's own size is not made smaller."""
         layout = self.layout()
@@ -230,6 +252,8 @@ class NewProjectDialog(QDialog):
     def set_ready(self, reason: str) -> None:
         """Allow to make the project, or say why not."""
         set_available(self.ok_button, reason)
+        notes = (self.images_note, self.mpp_note, self.masks_note, self.classes_note, self.folder_note)
+        self.reason.set_text("" if any(reason in note.text() for note in notes) else reason)
 
     def _on_images(self, _text: str) -> None:
         paths = self.images()

@@ -95,7 +95,7 @@ def test_the_values_of_masks_become_classes(form: NewProjectForm, settle: Settle
     table.item(2, CLASS).setText("gland")
     made = form.value()
     assert [each.name for each in made.classes] == ["background", "gland"]
-    assert made.mask_values == {0: 0, 128: UNLABELED, 255: 1}
+    assert made.mask_values == {"0": 0, "128": UNLABELED, "255": 1}
     dialog.masks_edit.clear()
     settle(form)
     assert dialog.classes_edit.isVisible()
