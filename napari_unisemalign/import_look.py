@@ -123,7 +123,7 @@ def _about_files(key: str, files: Sequence[Path], total: int) -> AskedRow:
             "{count} of {total} files look like masks ({names}). What are they?",
             len(files),
         )
-        options = [tr("Masks of the other images"), tr("Images"), tr("Neither: leave them out")]
+        options = [tr("Masks of the other images"), tr("Images"), tr("Neither (left out)")]
     else:
         words = ntr(
             "{count} of {total} files was written by this program ({names}). What becomes of it?",

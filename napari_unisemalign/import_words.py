@@ -18,15 +18,15 @@ from training_core.project.sources import FOLDER, HIDDEN, NO_ENDING
 
 WHAT_IS_ASKED = {
     Question.PHOTOMETRIC: tr("0 is stored as white, so programs disagree about the values. Which ones are meant?"),
-    Question.ORIENTATION: tr("viewers turn or mirror it, as a tag in the file says. How are images and masks used?"),
+    Question.ORIENTATION: tr("a tag tells viewers to turn or mirror the image. How are images and masks used?"),
     Question.USED_BITS: tr(
         "16 bits per channel, but no bright values, as from a camera with fewer bits. What is white?"
     ),
-    Question.CHANNELS: tr("none of its channels is stated to be red, green or blue. Which are used?"),
+    Question.CHANNELS: tr("no channel is stated to be red, green or blue. Which are used?"),
     Question.GREY_VALUES: tr("grey of 2 or 4 bits: class ids for some programs, shades of grey for others. Which?"),
     Question.ALPHA: tr("it is not stated what the last channel is. What is it?"),
-    Question.PLANE: tr("it holds several images. Which one is used?"),
-    Question.MASK_HOLDS: tr("its many values look like numbered objects. What are they?"),
+    Question.PLANE: tr("several images in one file. Which one is used?"),
+    Question.MASK_HOLDS: tr("many values, which look like numbered objects. What are they?"),
     Question.SOFT_EDGES: tr("two values with soft edges between them. How are the edges used?"),
 }
 """What follows the names of the files."""
@@ -77,6 +77,19 @@ def failure_lines(failures: Sequence[Failure]) -> tuple[str, ...]:
     return tuple(f"{printable(each.name)}: {in_a_sentence(each.error)}" for each in failures)
 
 
+def _bad_lines(overview: Overview) -> tuple[str, ...]:
+    """The files that cannot be used, by their names alone: the folder is the one that was chosen."""
+    paths = {file.path.name: str(file.path) for file in overview.files}
+    paths |= {mask.name: str(mask) for mask in (overview.masks or {}).values()}
+    lines = []
+    for each in overview.bad:
+        name, words = printable(each.name), in_a_sentence(each.error)
+        whole = printable(paths.get(each.name, ""))
+        words = words.replace(whole, name) if whole else words
+        lines.append(words if words.startswith(name) else f"{name}: {words}")
+    return tuple(lines)
+
+
 def overview_lines(overview: Overview, *, mpp_is_given: bool = False) -> Iterator[OverviewLine]:
     """What a person should know before the files become a project; what needs a look first.
 
@@ -115,7 +128,7 @@ def _on_files(overview: Overview) -> Iterator[OverviewLine]:
         yield OverviewLine(tr("Left out of the folder: {parts}").format(parts=parts))
     if overview.bad:
         words = ntr("{count} file cannot be used", "{count} files cannot be used", len(overview.bad))
-        yield OverviewLine(words.format(count=f"{len(overview.bad):,}"), failure_lines(overview.bad), is_warning=True)
+        yield OverviewLine(words.format(count=f"{len(overview.bad):,}"), _bad_lines(overview), is_warning=True)
 
 
 def _kind(kind: str) -> str:
@@ -143,7 +156,11 @@ def _on_sizes(overview: Overview, mpp_is_given: bool) -> Iterator[OverviewLine]:
     if mpp_is_given or not files:
         return
     if overview.unusual:
-        words = tr("Pixel sizes that differ from the others’ by more than a factor of {factor:g}: {count}")
+        words = ntr(
+            "{count} unusual pixel size, beyond a factor of {factor:g}",
+            "{count} unusual pixel sizes, beyond a factor of {factor:g}",
+            len(overview.unusual),
+        )
         yield OverviewLine(
             words.format(factor=UNUSUAL_FACTOR, count=len(overview.unusual)),
             tuple(f"{printable(each.path.name)}: {_size(each)}" for each in overview.unusual),
@@ -152,8 +169,8 @@ def _on_sizes(overview: Overview, mpp_is_given: bool) -> Iterator[OverviewLine]:
     absurd = [each for each in files if each.mpp_um is None and each.facts is not None and each.facts.pixel_size]
     if absurd:
         words = ntr(
-            "{count} file states a pixel size that cannot be right, so it is not used",
-            "{count} files state a pixel size that cannot be right, so it is not used",
+            "{count} file states an implausible pixel size; not used",
+            "{count} files state an implausible pixel size; not used",
             len(absurd),
         )
         names = tuple(f"{printable(each.path.name)}: {_stated(each)}" for each in absurd)
@@ -210,7 +227,7 @@ def _on_doubts(overview: Overview) -> Iterator[OverviewLine]:
         yield OverviewLine(words, _names(overview.palettes_differ), is_warning=True)
     if overview.identical:
         count = sum(len(group) for group in overview.identical)
-        words = tr("{count} images are copies of each other; keep copies on one side of training and validation")
+        words = tr("{count} images are copies of each other")
         groups = tuple(" = ".join(group) for group in overview.identical)
         yield OverviewLine(words.format(count=count), groups, is_warning=True)
 

@@ -308,7 +308,7 @@ class NewProjectForm:
         elif overview.matches is not None:
             count = len(overview.matches.found)
             words = ntr("{count} image has a mask.", "{count} images have a mask.", count).format(count=f"{count:,}")
-            meaning = " " + tr("Name what its values mean:") if overview.mask_values else ""
+            meaning = " " + tr("Name what the values mean:") if overview.mask_values else ""
             self.dialog.masks_note.say(words + meaning)
         else:
             self.dialog.masks_note.say("")

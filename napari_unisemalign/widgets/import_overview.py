@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QAbstractItemView, QPushButton, QTreeWidget, QTreeWid
 from napari_unisemalign.widgets.common import row
 from training_core.base.i18n import ntr, tr
 
-_LINES, _LINES_WITH_ALL = 6, 14
+_LINES = 7
 _FIRST = 20
 """So many files stand below a sentence; the rest comes with "Show all"."""
 
@@ -42,6 +42,7 @@ class ImportOverview(QWidget):
         self.tree.setIndentation(14)
         self.tree.setUniformRowHeights(True)
         self.tree.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.tree.setMinimumHeight(_LINES * (self.fontMetrics().height() + 6))
         self.pattern_button = QPushButton(self)
         self.all_button = QPushButton(tr("Show all"), self)
         self.all_button.setCheckable(True)
@@ -50,7 +51,7 @@ class ImportOverview(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
-        layout.addWidget(self.tree)
+        layout.addWidget(self.tree, 1)
         buttons = row(self.pattern_button, self.all_button, stretch=False)
         buttons.addStretch(1)
         layout.addLayout(buttons)
@@ -83,7 +84,6 @@ class ImportOverview(QWidget):
 
     def _fill(self) -> None:
         self.tree.clear()
-        count = 0
         for line in self._lines:
             item = QTreeWidgetItem([f"\u26a0 {line.words}" if line.is_warning else line.words])
             item.setToolTip(0, line.words)
@@ -94,10 +94,6 @@ class ImportOverview(QWidget):
                 item.addChild(child)
             self.tree.addTopLevelItem(item)
             item.setExpanded(self._all)
-            count += 1 + (len(line.files) if self._all else 0)
-        lines = min(max(1, count), _LINES_WITH_ALL if self._all else _LINES)
-        height = self.tree.sizeHintForRow(0) if count else 0
-        self.tree.setFixedHeight(lines * max(height, self.fontMetrics().height() + 4) + 8)
 
     @staticmethod
     def _rest(count: int) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from napari_unisemalign.widgets.common import Hint
 from training_core.base.arrays import Rgb8
 
 ICON_PX = 56
-_MAX_HEIGHT_PX = 230
+_MAX_HEIGHT_PX = 300
 
 
 @dataclass(frozen=True)
@@ -64,9 +64,19 @@ class ImportQuestions(QScrollArea):
         layout.addStretch(1)
         self.setWidget(body)
         self.setVisible(bool(rows))
-        width = self.viewport().width()
-        height = layout.heightForWidth(width) if layout.hasHeightForWidth() else layout.sizeHint().height()
-        self.setFixedHeight(min(_MAX_HEIGHT_PX, height + 6))
+        self._fit()
+
+    def resizeEvent(self, event: object) -> None:  # noqa: D102
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        """As high as the rows need at this width, so that what stands below gets the rest."""
+        layout = self.widget().layout() if self.widget() is not None else None
+        if layout is not None:
+            width = self.viewport().width()
+            height = layout.heightForWidth(width) if layout.hasHeightForWidth() else layout.sizeHint().height()
+            self.setFixedHeight(min(_MAX_HEIGHT_PX, height + 6))
 
     def _add(self, row: QuestionRow, body: QWidget, layout: QVBoxLayout) -> None:
         words = Hint(row.words, body)

@@ -14,6 +14,7 @@ from qtpy.QtWidgets import (
     QDoubleSpinBox,
     QFileDialog,
     QGridLayout,
+    QHBoxLayout,
     QLineEdit,
     QPushButton,
     QSpinBox,
@@ -32,6 +33,8 @@ from training_core.project import TissueClass
 from training_core.project.file_records import NO_ANSWERS, FileAnswers
 from training_core.project.inputs.matching import Matches
 
+BESIDE_PX = 440
+"""What files become, and what they leave open, stands beside the fields: screens are wide and low."""
 SEPARATOR = "; "
 """Between the paths of several files."""
 _PICTURES = " ".join(f"*{suffix}" for suffix in sorted(IMAGE_SUFFIXES | SLIDE_SUFFIXES))
@@ -144,12 +147,25 @@ class NewProjectDialog(QDialog):
                 grid.addWidget(each, 2 * number, 4 - len(beside) + place)
             if note is not None:
                 grid.addWidget(note, 2 * number + 1, 1, 1, 3)
+        fields = QVBoxLayout()
+        fields.addLayout(grid)
+        fields.addStretch(1)
+        self.beside = QWidget(self)
+        self.beside.setMinimumWidth(BESIDE_PX)
+        found = QVBoxLayout(self.beside)
+        found.setContentsMargins(0, 0, 0, 0)
+        found.setSpacing(10)
+        found.addWidget(self.questions)
+        found.addWidget(self.overview, 1)
+        self.beside.hide()
+        columns = QHBoxLayout()
+        columns.setSpacing(16)
+        columns.addLayout(fields, 1)
+        columns.addWidget(self.beside, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(16, 16, 16, 16)
         layout.setSpacing(10)
-        layout.addLayout(grid)
-        layout.addWidget(self.questions)
-        layout.addWidget(self.overview)
+        layout.addLayout(columns, 1)
         layout.addWidget(Hint(tr("The images are copied, so the project can be moved to another folder or machine.")))
         layout.addWidget(self.reason)
         layout.addWidget(self.buttons)
@@ -233,13 +249,19 @@ class NewProjectDialog(QDialog):
     def show_questions(self, rows: Sequence[QuestionRow]) -> None:
         """Show what has to be answered."""
         self.questions.set_rows(rows)
-        self._grow()
+        self._show_beside()
 
     def show_overview(self, lines: Sequence[OverviewLine]) -> None:
         """Show what the files become."""
-        was_hidden = self.overview.isHidden()
         self.overview.set_lines(lines)
-        if was_hidden != self.overview.isHidden():
+        self._show_beside()
+
+    def _show_beside(self) -> None:
+        """The second column, where it has something to say."""
+        shown = not self.overview.isHidden() or not self.questions.isHidden()
+        if shown == self.beside.isHidden():
+            self.beside.setVisible(shown)
+        if shown:
             self._grow()
 
     def _grow(self) -> None:

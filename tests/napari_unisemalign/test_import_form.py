@@ -267,13 +267,14 @@ def test_sizes_copies_bad_files_and_what_is_left_out_are_told_before_anything_is
     dialog.set_images([folder])
     settle(form)
     lines = said(form)
-    assert "⚠ Pixel sizes that differ from the others’ by more than a factor of 3: 1" in lines
+    assert "⚠ 1 unusual pixel size, beyond a factor of 3" in lines
     assert "scan_far.tif: 2 µm/px (tiff tags)" in lines
     assert "no pixel size: 4" in lines  # three PNG and a BMP
     assert "⚠ 2 images are copies of each other" in lines
     assert "case_0 = copy" in lines
     assert "⚠ 1 file cannot be used" in lines
-    assert "cut.png: " in lines
+    assert "cut.png is damaged" in lines
+    assert str(folder) not in lines
     assert "Left out of the folder: " in lines
     assert "1 .txt" in lines
     assert "1 .czi" in lines
