@@ -48,7 +48,7 @@ def test_label_train_overlay_accept_correct_export_and_train_again(window: Any, 
         # train: the overlay of the tile on screen comes before the first step, and stays until the network's is as good
         driver.start_training(MINUTES)
         first = driver.wait_for_new_overlay(None)
-        driver.wait(lambda: bool(driver.session.curves.loss), "the first step", 120.0)
+        driver.wait(lambda: bool(driver.session.curves.loss), "the first step", 300.0)
         assert driver.session.training.phase is Phase.RUNNING
         assert first.shape == driver.label().shape
         assert (driver.label() == 255).all()  # overlays are no labels

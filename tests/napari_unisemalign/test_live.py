@@ -56,7 +56,7 @@ def test_a_stroke_of_the_mouse_is_answered_by_a_new_overlay(window: Any, started
     with driver.watching():
         driver.click(view.live_button)
         assert view.live_button.isChecked()
-        driver.wait(lambda: driver.prediction() is not None, "the first overlay", 120.0)
+        driver.wait(lambda: driver.prediction() is not None, "the first overlay", 300.0)
         first = driver.prediction()
         driver.wait(lambda: "annotations of 1 tile." in view.live_status.text(), "the status")
         assert not driver.session.training.active
@@ -72,7 +72,7 @@ def test_a_stroke_of_the_mouse_is_answered_by_a_new_overlay(window: Any, started
         visible = {role: driver.layers.get(role).visible for role in OVERLAY_ROLES}
         mouse_stroke(viewer, (85, 20), (85, 75))
         assert (driver.label()[85, 30:60] == 1).all()
-        driver.wait(lambda: (driver.prediction() != first).any(), "the answer to the stroke", 60.0)
+        driver.wait(lambda: (driver.prediction() != first).any(), "the answer to the stroke", 300.0)
         np.testing.assert_array_equal(project.label("tile_01"), driver.label())  # it was saved first
         assert viewer.layers.selection.active is labels
         assert set(viewer.layers.selection) == {labels}
@@ -81,7 +81,7 @@ def test_a_stroke_of_the_mouse_is_answered_by_a_new_overlay(window: Any, started
         assert {role: driver.layers.get(role).visible for role in OVERLAY_ROLES} == visible
 
         driver.show_tile("tile_02")  # another tile is painted at once
-        driver.wait(lambda: driver.prediction() is not None, "the overlay of the other tile", 60.0)
+        driver.wait(lambda: driver.prediction() is not None, "the overlay of the other tile", 300.0)
         driver.click(view.live_button)
         assert not driver.panel.controller.live.process.running
         assert driver.prediction() is None
@@ -99,13 +99,13 @@ def test_what_is_missing_is_said_in_the_status_and_closing_ends_the_process(wind
     driver.panel.controller.open_project(project.path)
     with driver.watching():
         driver.click(view.live_button)
-        driver.wait(lambda: "no tile is annotated" in view.live_status.text(), "the sentence", 60.0)
+        driver.wait(lambda: "no tile is annotated" in view.live_status.text(), "the sentence", 300.0)
         driver.choose_class(1)
         driver.stroke([(30, 30), (30, 50)], 8)
-        driver.wait(lambda: "only gland is annotated" in view.live_status.text(), "the sentence", 60.0)
+        driver.wait(lambda: "only gland is annotated" in view.live_status.text(), "the sentence", 300.0)
         driver.choose_class(0)
         driver.stroke([(80, 10), (80, 50)], 8)
-        driver.wait(lambda: driver.prediction() is not None, "the overlay", 60.0)
+        driver.wait(lambda: driver.prediction() is not None, "the overlay", 300.0)
         assert live.process.running
         driver.panel.controller.open_project(project.path)  # as if it were another one
         assert not live.process.running

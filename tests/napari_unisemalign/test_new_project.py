@@ -249,7 +249,7 @@ def test_a_real_slide_becomes_a_project_by_the_button(
     with driver.watching():
         fill_in(fill)
         driver.click(driver.panel.tiles.new_button)
-        driver.wait(lambda: driver.session.project is not None, "the new project", 60.0)
+        driver.wait(lambda: driver.session.project is not None, "the new project", 300.0)
     assert bool(said) == name.startswith("tcga")  # the other one says it
     project = driver.session.project
     assert project.tiles

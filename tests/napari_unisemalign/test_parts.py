@@ -17,7 +17,7 @@ from napari_unisemalign.parts import TileParts, agreement_in_words
 from training_core.class_maps.tile_result import Branch
 from training_core.project import UNLABELED, LabelSource, Project
 
-WAIT_S = 60.0
+WAIT_S = 300.0
 SMALL = (
     "data.crop_px=64", "data.labeled_batch=2", "data.unlabeled_batch=2", "schedule.steps=4",
     "schedule.quick_start=false", "alignment.embedding_dim=16", "runtime.device=cpu",

@@ -246,7 +246,7 @@ def test_search_shows_what_has_the_words(form: Any) -> None:
 
 def test_encoders_come_with_licence_access_and_weights(window: Any, form: Any) -> None:
     row, driver = form.rows["encoder.name"], window[1]
-    driver.wait(lambda: row.field.findData("uni") >= 0, "the list of encoders", 90.0)
+    driver.wait(lambda: row.field.findData("uni") >= 0, "the list of encoders", 300.0)
     assert "Apache-2.0" in row.about.text()
     assert "on this machine" in row.about.text()
     row.field.setFocus()
@@ -272,10 +272,10 @@ def test_a_really_started_training_has_the_value(window: Any, project: Project, 
     type_in(driver, form, "optimizer.lr", "2e-3")
     with driver.watching():
         driver.start_training(5.0)
-        driver.wait(lambda: driver.session.training.run_id is not None, "the run to start", 120.0)
+        driver.wait(lambda: driver.session.training.run_id is not None, "the run to start", 300.0)
         run = project.runs_dir / driver.session.training.run_id
         driver.click(driver.panel.train.stop_button)
-        driver.wait(lambda: not driver.session.training.active, "the end", 120.0)
+        driver.wait(lambda: not driver.session.training.active, "the end", 300.0)
     config = json.loads((run / "config.json").read_text())
     assert (config["data"]["crop_px"], config["alignment"]["embedding_dim"]) == (64, 32)
     assert config["optimizer"]["lr"] == 0.002

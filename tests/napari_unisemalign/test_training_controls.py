@@ -36,7 +36,7 @@ def test_pause_resume_cut_off_keep_and_discard(window: Any, labeled_project: Pro
 
     with driver.watching():
         driver.start_training(5.0)
-        driver.wait(lambda: bool(driver.session.curves.loss), "the first step", 90.0)
+        driver.wait(lambda: bool(driver.session.curves.loss), "the first step", 300.0)
         driver.click(controls.pause_button)
         driver.wait(lambda: says("Paused after"), "the pause", 30.0)
         assert phase(Phase.PAUSED)
@@ -57,7 +57,7 @@ def test_pause_resume_cut_off_keep_and_discard(window: Any, labeled_project: Pro
         driver.click(controls.keep_run_button)
         driver.wait(lambda: not phase(Phase.IDLE), "the run to go on")
         assert driver.session.curves.loss[: len(before)] == before
-        driver.wait(lambda: phase(Phase.IDLE), "the run to be kept", 90.0)
+        driver.wait(lambda: phase(Phase.IDLE), "the run to be kept", 300.0)
     (kept,) = labeled_project.run_ids()
     assert [each.run_id for each in labeled_project.rounds()] == [kept]
     assert labeled_project.prediction("tile_03") is not None
@@ -65,7 +65,7 @@ def test_pause_resume_cut_off_keep_and_discard(window: Any, labeled_project: Pro
     # another one, discarded after a question
     with driver.watching():
         driver.start_training(5.0)
-        driver.wait(lambda: len(labeled_project.run_ids()) == 2 and phase(Phase.RUNNING), "the run to start", 90.0)
+        driver.wait(lambda: len(labeled_project.run_ids()) == 2 and phase(Phase.RUNNING), "the run to start", 300.0)
         answers.yes = False
         driver.click(controls.discard_button)
         driver.pause(0.2)
