@@ -19,7 +19,7 @@ from training_core.project.file_records import NO_ANSWERS, FileAnswers
 from training_core.project.inputs.asking import Asked
 from training_core.project.inputs.look_over import Given, look_over
 from training_core.project.inputs.names import check_names
-from training_core.project.inputs.overview import Becomes, InputFile, Overview
+from training_core.project.inputs.overview import Becomes, Overview
 from training_core.project.inputs.previews import preview
 
 MASK_FILES, OWN_OUTPUTS = "mask files", "own outputs"
@@ -77,21 +77,18 @@ def look(given: Given, go_on: ReportProgress, known: Mapping[Hashable, AskedRow]
 
 
 def look_closer(looked: Looked, go_on: ReportProgress) -> Overview:
-    """The overview after decoding every image: damaged files, copies, and how many tiles a slide gives."""
-    given = replace(looked.given, masks=None, mask_files=looked.given.mask_files or "leave-out")
-    closer, before = look_over(given, pixels=True, progress=go_on), looked.overview
+    """The overview after decoding every image, which finds damaged files and copies; slides are not cut for it."""
+    before = looked.overview
+    images = [file.path for file in before.of(Becomes.TILE)]
+    if not images:
+        return before
+    given = replace(looked.given, images=images, masks=None, mask_files="images", own_outputs="images")
+    closer = look_over(given, pixels=True, progress=go_on)
     known = {each.name for each in before.bad}
     bad = (*before.bad, *(each for each in closer.bad if each.name not in known))
-    by_path = {each.path: each for each in closer.files}
-    files = tuple(_closer(each, by_path.get(each.path)) for each in before.files)
+    failed = {file.path for file in closer.of(Becomes.NOTHING)}
+    files = tuple(replace(each, becomes=Becomes.NOTHING) if each.path in failed else each for each in before.files)
     return replace(before, files=files, bad=bad, identical=closer.identical)
-
-
-def _closer(file: InputFile, seen: InputFile | None) -> InputFile:
-    if seen is None or file.becomes not in (Becomes.TILE, Becomes.SLIDE):
-        return file
-    failed = seen.becomes is Becomes.NOTHING
-    return replace(file, becomes=Becomes.NOTHING if failed else file.becomes, tiles=seen.tiles)
 
 
 def _rows(

@@ -349,3 +349,24 @@ def test_where_no_file_can_be_used_the_form_says_why(form: NewProjectForm, settl
     settle(form)
     assert "empty" in form.dialog.images_note.text()
     assert not form.dialog.ok_button.isEnabled()
+
+
+def test_a_slide_without_a_pixel_size_needs_one_typed_and_stays_a_slide(
+    form: NewProjectForm, settle: Settle, tmp_path: Path
+) -> None:
+    slide = tmp_path / "slide.svs"
+    pixels = tissue(1, 1024, 1024)
+    with tifffile.TiffWriter(slide) as tiff:
+        options: dict[str, Any] = {"photometric": "rgb", "tile": (256, 256)}
+        tiff.write(pixels, subifds=1, **options)
+        tiff.write(pixels[::2, ::2], subfiletype=1, **options)
+    dialog = form.dialog
+    dialog.set_images([slide])
+    settle(form)
+    assert "1 slide, cut into tiles" in dialog.images_note.text()
+    assert "has no pixel size" in dialog.mpp_note.text()
+    assert not dialog.ok_button.isEnabled()
+    dialog.mpp_edit.setText("0.5")
+    assert dialog.ok_button.isEnabled()
+    assert form.value().images == (slide,)
+    assert "cannot be used" not in said(form)
