@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from napari_unisemalign.import_words import choice_words, question_words
+from napari_unisemalign.import_words import choice_words, in_a_sentence, question_words
 from napari_unisemalign.widgets.import_questions import Option, QuestionRow
 from training_core.base.errors import MaskError
 from training_core.base.i18n import ntr, tr
@@ -51,6 +51,21 @@ class Looked:
     masks_error: MaskError | None = None
     unsized: tuple[Path, ...] = ()
     asked: Mapping[Hashable, AskedRow] = field(default_factory=dict)
+
+    @property
+    def masks_problem(self) -> str:
+        """Why the masks are of no use; empty where they are, or where there are none."""
+        if self.masks_error is not None:
+            return in_a_sentence(self.masks_error)
+        overview = self.overview
+        if overview.matches is None or overview.matches.ambiguous:
+            return ""
+        if overview.matches.found:
+            is_open = any(each.use is Use.MASK for each in overview.asked)
+            return "" if overview.mask_values or is_open else tr("None of the masks can be used.")
+        if self.given.masks is None and self.given.mask_files != "masks":
+            return ""
+        return tr("No mask has the name of an image.")
 
 
 def look(given: Given, go_on: ReportProgress, known: Mapping[Hashable, AskedRow]) -> Looked:

@@ -90,6 +90,26 @@ def _bad_lines(overview: Overview) -> tuple[str, ...]:
     return tuple(lines)
 
 
+def images_sentence(overview: Overview) -> str:
+    """How many images and slides there are, and what they state about their pixel size; empty where there are none."""
+    tiles, slides = overview.of(Becomes.TILE), overview.of(Becomes.SLIDE)
+    parts = []
+    if tiles:
+        words = ntr("{count} image", "{count} images", len(tiles))
+        parts.append(words.format(count=f"{len(tiles):,}"))
+    if slides:
+        words = ntr("{count} slide, cut into tiles", "{count} slides, cut into tiles", len(slides))
+        parts.append(words.format(count=f"{len(slides):,}"))
+    known = [file.mpp_um for file in tiles if file.mpp_um is not None]
+    if len(known) == len(tiles) and known and max(known) <= 1.005 * min(known):
+        parts.append(tr("the files state {mpp} µm per pixel").format(mpp=f"{known[0]:.3g}"))
+    elif known:
+        parts.append(tr("the files state several pixel sizes, or some state none"))
+    elif tiles:
+        parts.append(tr("the files state no pixel size"))
+    return ", ".join(parts) + "." if parts else ""
+
+
 def overview_lines(overview: Overview, *, mpp_is_given: bool = False) -> Iterator[OverviewLine]:
     """What a person should know before the files become a project; what needs a look first.
 

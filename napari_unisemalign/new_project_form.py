@@ -19,13 +19,12 @@ from napari_unisemalign.import_look import (
     mask_files_answer,
     own_outputs_answer,
 )
-from napari_unisemalign.import_words import in_a_sentence, overview_lines
+from napari_unisemalign.import_words import images_sentence, in_a_sentence, overview_lines
 from napari_unisemalign.latest import Latest
 from napari_unisemalign.widgets.new_project import NewProject, NewProjectDialog, Note
 from training_core.base.errors import UserError
 from training_core.base.i18n import ntr, tr
 from training_core.base.progress import ReportProgress
-from training_core.io.inspection import Use
 from training_core.io.pixel_size import CREDIBLE_MPP_UM
 from training_core.project import TissueClass, make_classes
 from training_core.project.classes import classes_of_values, propose_mask_values
@@ -101,7 +100,7 @@ class NewProjectForm:
     def refresh(self) -> None:
         """Say what is missing or wrong, field by field."""
         dialog, looked = self.dialog, self._looked
-        is_bad_masks = looked is not None and bool(self._masks_problem(looked))
+        is_bad_masks = looked is not None and bool(looked.masks_problem)
         reasons = [
             "" if looked is not None and looked.overview.images else tr("Choose images that can be read."),
             self._open_question(),
@@ -151,21 +150,6 @@ class NewProjectForm:
             if key not in self._chosen:
                 return tr("Answer first: {question}").format(question=each.row.words)
         return ""
-
-    @staticmethod
-    def _masks_problem(looked: Looked) -> str:
-        """Why the masks are of no use."""
-        if looked.masks_error is not None:
-            return in_a_sentence(looked.masks_error)
-        overview = looked.overview
-        if overview.matches is None or overview.matches.ambiguous:
-            return ""
-        if overview.matches.found:
-            is_open = any(each.use is Use.MASK for each in overview.asked)
-            return "" if overview.mask_values or is_open else tr("None of the masks can be used.")
-        if looked.given.masks is None and looked.given.mask_files != "masks":
-            return ""
-        return tr("No mask has the name of an image.")
 
     def _mpp_um(self) -> float | None:
         text = self.dialog.mpp_edit.text().strip().replace(",", ".")
@@ -278,31 +262,17 @@ class NewProjectForm:
             self.refresh()
 
     def _show_images(self, looked: Looked) -> None:
-        tiles, slides = looked.overview.of(Becomes.TILE), looked.overview.of(Becomes.SLIDE)
-        parts = []
-        if tiles:
-            words = ntr("{count} image", "{count} images", len(tiles))
-            parts.append(words.format(count=f"{len(tiles):,}"))
-        if slides:
-            words = ntr("{count} slide, cut into tiles", "{count} slides, cut into tiles", len(slides))
-            parts.append(words.format(count=f"{len(slides):,}"))
-        known = [file.mpp_um for file in tiles if file.mpp_um is not None]
-        if len(known) == len(tiles) and known and max(known) <= 1.005 * min(known):
-            parts.append(tr("the files state {mpp} µm per pixel").format(mpp=f"{known[0]:.3g}"))
-        elif known:
-            parts.append(tr("the files state several pixel sizes, or some state none"))
-        elif tiles:
-            parts.append(tr("the files state no pixel size"))
-        if parts:
-            self.dialog.images_note.say(", ".join(parts) + ".")
+        words = images_sentence(looked.overview)
+        if words:
+            self.dialog.images_note.say(words)
         elif looked.overview.bad:
             self.dialog.images_note.say(in_a_sentence(looked.overview.bad[0].error), is_error=True)
         else:
             self.dialog.images_note.say(tr("None of the files is taken for an image."), is_error=True)
-        self.dialog.show_slides(bool(slides))
+        self.dialog.show_slides(bool(looked.overview.of(Becomes.SLIDE)))
 
     def _show_masks(self, looked: Looked) -> None:
-        problem, overview = self._masks_problem(looked), looked.overview
+        problem, overview = looked.masks_problem, looked.overview
         if problem:
             self.dialog.masks_note.say(problem, is_error=True)
         elif overview.matches is not None:
