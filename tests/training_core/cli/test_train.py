@@ -38,7 +38,7 @@ class Process:
             [sys.executable, "-m", "training_core", *arguments],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1,
         )  # fmt: skip
-        self._killer = threading.Timer(120, self.process.kill)  # no test hangs
+        self._killer = threading.Timer(300, self.process.kill)  # no test hangs
         self._killer.start()
 
     def events(self) -> Iterator[Event]:
@@ -227,13 +227,14 @@ def test_a_user_s_error_is_an_event_one_line_and_exit_code_two(make_project: Mak
 
 
 def fails(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    """The one line of an error that a command ends with."""
+    """The one line of an error that a command ends with, after its notes."""
     assert main(list(arguments)) == 2
     out, err = capsys.readouterr()
     assert out == ""
-    assert err.startswith("error: ")
-    assert err.count("\n") == 1
-    return err
+    *notes, error = err.splitlines()
+    assert all(note.startswith("Note: ") for note in notes)
+    assert error.startswith("error: ")
+    return error
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -397,7 +398,8 @@ def test_predict_writes_class_ids(
     assert "2 images" in capsys.readouterr().out
     kinds = ("prediction", "pseudo_label", "confidence")
     assert {file.name for file in out.iterdir()} == {f"{n}.{k}.png" for n in ("other", "u_1") for k in kinds} | {
-        "classes.json"
+        "classes.json",
+        "predicted.jsonl",
     }
     assert read_mask(out / "other.prediction.png").shape == (70, 133)
     for name in ("other", "u_1"):

@@ -139,7 +139,12 @@ def test_a_seed_is_scored_on_test_images_their_parts_and_validation_images(first
 def test_the_figures_are_those_of_evaluate(first: dict[str, Any], data: Path, tmp_path: Path) -> None:
     run, result = first["seeds"][0]["train"]["run"], tmp_path / "result.json"
     folders = ["--images", str(data / "test/images"), "--masks", str(data / "test/masks")]
-    assert main(["evaluate", run, *folders, "--classes", "background=0,gland=1-255", "--json", str(result)]) == 0
+    assert (
+        main(
+            ["evaluate", run, *folders, "--classes", "background=0,gland=1-255", "--mpp", "run", "--json", str(result)]
+        )
+        == 0
+    )
     evaluated = json.loads(result.read_text())
     scores = first["seeds"][0]["scores"]["test"]
     for key in ("mDice", "mJaccard", "per_class", "confusion", "n_images"):

@@ -110,7 +110,7 @@ def test_a_run_with_it_predicts_from_its_checkpoint(
     config = resolve(
         {
             "encoder": {"name": registered, "fine_tune": fine_tune},
-            "schedule": {"steps": 2, "validate_every_steps": 2},
+            "schedule": {"steps": 2, "validate_every_steps": 2, "quick_start": False},
             "data": {"crop_px": 32, "labeled_batch": 2, "unlabeled_batch": 2},
             "alignment": {"embedding_dim": 8},
             "inference": {"views": 1},
