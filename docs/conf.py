@@ -43,8 +43,8 @@ html_css_files = ["site.css"]
 
 OTHER_PACKAGES = (
     "abc", "annotated_types", "argparse", "collections", "contextlib", "datetime", "enum", "numpy", "pathlib", "PIL",
-    "psygnal", "pydantic", "threading", "tifffile", "tiffslide", "timm", "tokenizers", "torch", "types", "typing",
-    "zarr", "FieldInfo", "NDArray", "NoneType", "np",
+    "psygnal", "pydantic", "pydantic_core", "threading", "tifffile", "tiffslide", "timm", "tokenizers", "torch", "types",
+    "typing", "zarr", "FieldInfo", "NDArray", "NoneType", "Path", "np",
 )  # fmt: skip
 # No intersphinx: it downloads other projects' indexes on every build, and this one must build without a network.
 nitpicky = True
@@ -52,7 +52,7 @@ nitpick_ignore_regex = [
     # Names of other packages, for the same reason.
     (r"py:.*", rf"({'|'.join(OTHER_PACKAGES)})(\..*)?"),
     # The value of an alias is shown as it is written, and cut at its first comma.
-    (r"py:class", r"dict\[str"),
+    (r"py:class", r"(dict|tuple)\[str"),
     # Private base classes have no entry of their own.
     (r"py:.*", r"training_core\..*\._\w+"),
 ]
