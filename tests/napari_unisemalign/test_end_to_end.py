@@ -67,7 +67,9 @@ def test_label_train_overlay_accept_correct_export_and_train_again(window: Any, 
         driver.show_tile("tile_03")
         prediction = driver.prediction()
         np.testing.assert_array_equal(prediction, read_mask(project.prediction("tile_03").prediction))
-        assert (prediction != first).any()  # the network has the last word
+        # whoever scores best has the last word: after so short a training it may still be the first overlay's maker
+        made_by = _summary(project, first_run)["predictions"]["made_by"]
+        assert (prediction != first).any() == (made_by == "network")
         assert viewer.layers[PREDICTION].visible
         driver.click(panel.correct.accept_tile_button)
         np.testing.assert_array_equal(driver.label(), prediction)
@@ -99,12 +101,14 @@ def test_label_train_overlay_accept_correct_export_and_train_again(window: Any, 
         assert [each.run_id for each in project.rounds()] == [first_run, second_run]
         assert project.rounds()[-1].labeled["tile_03"] == len(project.label_edits("tile_03"))
     np.testing.assert_array_equal(project.label("tile_03"), corrected)
-    # a first training this short may end below the quick start, and has to say so; nothing else is said
-    assert not panel.messages.text or panel.messages.text.startswith(
-        "The network does not yet score as well as the pixel classifier"
-    )
+    # a training this short may end below the pixel classifier, and has to say so; nothing else is said
+    assert not panel.messages.text or panel.messages.text.startswith("The predictions of the tiles come from ")
     assert answers.asked == []
     assert "torch" not in sys.modules  # all of it was done by the other process
+
+
+def _summary(project: Project, run_id: str) -> dict[str, Any]:
+    return json.loads((project.runs_dir / run_id / "summary.json").read_text())
 
 
 def _labeled_in(project: Project, run_id: str) -> set[str]:
