@@ -88,8 +88,8 @@ def _check_against_pillow(path: Path, facts: FileFacts) -> None:
         try:
             with Image.open(path) as image:
                 kind, size, orientation = image.format, image.size, image.getexif().get(0x0112, 1)
-        except Exception:
-            return  # not a file that Pillow knows
+        except (OSError, ValueError):
+            return  # Pillow does not take it: an unknown kind, damage, or more text than it allows
     assert _KINDS[str(kind)] == facts.kind
     if facts.planes == 1 and not facts.notes:
         is_swapped = facts.kind == "TIFF" and facts.orientation > 4  # of TIFF, Pillow tells the size as shown
