@@ -19,8 +19,10 @@ import tifffile
 from numpy.typing import NDArray
 from PIL import Image
 
+from training_core.base.errors import ConfigError
 from training_core.cli.main import main
-from training_core.project import LabelSource, Project
+from training_core.io.slides import SlideOptions
+from training_core.project import LabelSource, Project, make_classes
 
 Draw = Callable[..., Path]
 COMPOSED, DECOMPOSED = (unicodedata.normalize(form, "Drüse_1") for form in ("NFC", "NFD"))
@@ -516,6 +518,48 @@ def slide(path: Path, mpp: float, left: float) -> None:
     with tifffile.TiffWriter(path) as writer:
         writer.write(pixels, subifds=1, photometric="rgb", metadata=None, **size)
         writer.write(pixels[::2, ::2], subfiletype=1, photometric="rgb", metadata=None, tile=(128, 128))
+
+
+def test_one_pixel_size_for_all_fills_gaps_only_in_a_new_project_and_in_an_addition(
+    draw: Draw, new: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    draw("in/stated.tif", mpp=0.25)
+    draw("in/plain.png")
+    draw("in/absurd.tif", mpp=353.0)  # a writer's default
+    slide(tmp_path / "in" / "slide.tif", 0.25, 0.0)
+    assert new("--mpp", 0.5, "--tile-px", 128) == 0
+    assert "2 files state another pixel size than --mpp 0.5, and theirs is used" in capsys.readouterr().err
+    project = Project.open(tmp_path / "p")
+    sizes = {tile.name: (round(tile.mpp_um or 0, 4), str(tile.mpp_set_by)) for tile in project.tiles}
+    assert len([name for name in sizes if name.startswith("slide_")]) == 4  # 512 px at 0.25, in tiles of 256 px
+    assert {size for name, size in sizes.items() if name.startswith("slide_")} == {(0.5, "file")}
+    assert sizes["stated"] == (0.25, "file")
+    assert sizes["plain"] == sizes["absurd"] == (0.5, "project")
+    assert (project.index.files["slide"].mpp_um, str(project.index.files["slide"].mpp_set_by)) == (0.25, "file")
+    draw("more/later.tif", mpp=0.25)
+    draw("more/bare.png")
+    assert main(["project", "add", str(project.path), "--images", str(tmp_path / "more"), "--mpp", "1.0"]) == 0
+    assert round(project.tile("later").mpp_um or 0, 4) == 0.25
+    assert project.tile("bare").mpp_um == 1.0
+
+
+def test_the_pixel_size_of_one_file_can_be_set_whatever_it_states(draw: Draw, tmp_path: Path) -> None:
+    draw("in/stated.tif", mpp=0.25)
+    draw("in/other.tif", mpp=0.25)
+    slide(tmp_path / "in" / "slide.tif", 0.25, 0.0)
+    sizes = {"stated": 0.5, "slide": 0.5}
+    classes = make_classes(("background", "gland"))
+    options = {"classes": classes, "slides": SlideOptions(tile_px=128), "pixel_sizes": sizes}
+    project = Project.create(tmp_path / "p", [tmp_path / "in"], **options)
+    assert (project.tile("stated").mpp_um, str(project.tile("stated").mpp_set_by)) == (0.5, "user")
+    assert project.tile("stated").file_mpp.x_um == pytest.approx(0.25)
+    assert project.tile("other").mpp_um == pytest.approx(0.25)
+    cut_from = [tile for tile in project.tiles if tile.place is not None]
+    assert len(cut_from) == 16  # 512 px at 0.5, in tiles of 128 px
+    assert {(tile.mpp_um, str(tile.mpp_set_by)) for tile in cut_from} == {(0.5, "user")}
+    with pytest.raises(ConfigError, match="50 µm/px"):
+        Project.create(tmp_path / "q", [tmp_path / "in"], classes=classes, pixel_sizes={"stated": 50.0})
+    assert not (tmp_path / "q").exists()
 
 
 def test_pixel_sizes_are_corrected_by_tile_slide_or_pattern_and_the_files_own_are_kept(

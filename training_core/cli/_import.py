@@ -102,6 +102,13 @@ def look(args: argparse.Namespace, values: Mapping[str, int], kept: FileAnswers 
         labeled = None if labeled is None else [name for name in labeled if name not in set(val)]
         told.append(f"Drawn for validation: {', '.join(val)}.")
     told.extend(_overview_text.notes(overview, val))
+    others = overview.stating_another(args.mpp)
+    if others:
+        first = f"{others[0].path.name} ({others[0].mpp_um:.4g} µm/px)"
+        told.append(
+            f"{len(others)} files state another pixel size than --mpp {args.mpp:g}, and theirs is used, such as "
+            f"{first}. Correct one that is wrong with: project pixel-size"
+        )
     return Import(args, values, answers, overview, labeled, val, cases, tuple(told))
 
 

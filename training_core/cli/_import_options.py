@@ -27,8 +27,8 @@ def add_import_options(parser: argparse.ArgumentParser, classes_default: str) ->
         "--mpp",
         type=float,
         metavar="MPP",
-        help="pixel size of all images in µm/px, whatever the files state; for slides, needed only if the file does "
-        "not state it",
+        help="pixel size in µm/px of the images and slides that state none; one that states a wrong size is "
+        "corrected with 'project pixel-size'",
     )
     parser.add_argument(
         "--dry-run",

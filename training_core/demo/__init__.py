@@ -149,7 +149,7 @@ def _add(project: Path, name: str, picture: Rgb8, mpp_um: float | None) -> Tile:
     png = encode_png(picture, mpp_um)
     path = f"{IMAGES_FOLDER}/{name}.png"
     _write(project / path, png)
-    sha256, set_by = hashlib.sha256(png).hexdigest(), pixel_size_source(mpp_um, None)
+    sha256, set_by = hashlib.sha256(png).hexdigest(), pixel_size_source(None, None, mpp_um)
     return Tile(name, path, picture.shape[1], picture.shape[0], sha256, mpp_um, mpp_set_by=set_by)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from training_core.base.errors import ConfigError
+
 CREDIBLE_MPP_UM = (0.02, 20.0)
 """What a microscope gives. Files without a resolution often carry their writer's default of 72 dpi, which is 353 µm."""
 _SQUARE = 0.02
@@ -50,3 +52,17 @@ def is_credible(mpp_um: float | None) -> bool:
     """Whether a microscope gives this pixel size in µm/px; None, an unknown one, is not credible."""
     low, high = CREDIBLE_MPP_UM
     return mpp_um is not None and low <= mpp_um <= high
+
+
+def check_credible(mpp_um: float | None) -> None:
+    """Refuse a pixel size in µm/px that no microscope gives; None, not known, is none.
+
+    Raises
+    ------
+    ConfigError
+        Says the range.
+    """
+    if mpp_um is not None and not is_credible(mpp_um):
+        low, high = CREDIBLE_MPP_UM
+        hint = "choose a number in this range, such as 0.25 (often 40x) or 0.5 (20x)"
+        raise ConfigError(f"the pixel size is {mpp_um:g} µm/px", f"{low} to {high} µm/px", hint)

@@ -107,9 +107,13 @@ class Slide:
         Tiffslide is not installed, it cannot open the file, or the file does not say its resolution.
     """
 
-    def __init__(self, path: Path, options: SlideOptions, answers: Answers = UNASKED) -> None:
+    def __init__(
+        self, path: Path, options: SlideOptions, answers: Answers = UNASKED, set_um: float | None = None
+    ) -> None:
         self.path = path
         self.options = options
+        self.set_um = set_um
+        """The user's correction of its pixel size, used whatever the file states."""
         self._stack = ExitStack()
         self._levels = self._stack.enter_context(open_slide(path, answers))
         self.facts = self._levels.facts
@@ -216,12 +220,16 @@ class Slide:
         bottom = max(top + 1, round((y_px + self.side_px) * scale_y))
         return float(mask[top:bottom, left:right].mean())
 
+    @property
+    def usable_mpp_um(self) -> float | None:
+        """µm/px as the file states them, where that can be believed."""
+        return None if self.facts.pixel_size is None else self.facts.pixel_size.usable_um
+
     def _resolution(self) -> float:
-        if self.options.mpp_um is not None:
-            return self.options.mpp_um
+        for known in (self.set_um, self.usable_mpp_um, self.options.mpp_um):
+            if known is not None:
+                return known
         stated = self.facts.pixel_size
-        if stated is not None and stated.usable_um is not None:
-            return stated.usable_um
         given = f"{self.path} has no pixel size (MPP) in its metadata"
         if stated is not None:
             given = f"{self.path} is a slide, but {stated.problem}"

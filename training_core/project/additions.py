@@ -65,6 +65,7 @@ def add_files(
     mask_names: str | None = None,
     answers: FileAnswers = NO_ANSWERS,
     cases: Mapping[str, str] | None = None,
+    pixel_sizes: Mapping[str, float] | None = None,
     attempts: Attempts | None = None,
     progress: ReportProgress | None = None,
 ) -> Added:
@@ -83,7 +84,7 @@ def add_files(
     answers = answers.over(index.answers)
     cut = slides or SlideOptions()
     cut = cut if mpp_um is None else dataclasses.replace(cut, mpp_um=mpp_um)
-    with tile_sources(find_images(images), reference, mpp_um, cut, answers.image, attempts) as sources:
+    with tile_sources(find_images(images), reference, mpp_um, cut, answers.image, attempts, pixel_sizes) as sources:
         check_names((source.name, source.origin) for source in sources)
         plan = plan_labels(
             [source.name for source in sources],

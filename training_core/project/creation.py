@@ -53,9 +53,11 @@ class FileSource:
     origin: Path
     reference: bool
     mpp_um: float | None
-    """None: what the file itself states."""
+    """Used where the file states none."""
     answers: Answers = UNASKED
     """How it is read."""
+    set_um: float | None = None
+    """The user's correction: used whatever the file states."""
 
     @property
     def name(self) -> str:
@@ -79,18 +81,28 @@ class FileSource:
             width_px,
             height_px,
             data_sha256,
-            self.mpp_um if self.mpp_um is not None else usable_um,
+            pixel_size(self.set_um, usable_um, self.mpp_um),
             relative,
-            mpp_set_by=pixel_size_source(self.mpp_um, usable_um),
+            mpp_set_by=pixel_size_source(self.set_um, usable_um, self.mpp_um),
             file_mpp=stated_by_file(stated),
         )
 
 
-def pixel_size_source(given_um: float | None, stated_um: float | None) -> PixelSizeSource:
-    """Who says how large a pixel is, where the user may have given one for all files, and a file may state its own."""
-    if given_um is not None:
-        return PixelSizeSource.PROJECT
-    return PixelSizeSource.NONE if stated_um is None else PixelSizeSource.FILE
+def pixel_size(set_um: float | None, stated_um: float | None, given_um: float | None) -> float | None:
+    """Of the one that the user set for this file, the one that it states and the one for all files, the first there is.
+
+    One for all files fills gaps only: it would silently rescale a file of another scanner.
+    """
+    return next((each for each in (set_um, stated_um, given_um) if each is not None), None)
+
+
+def pixel_size_source(set_um: float | None, stated_um: float | None, given_um: float | None) -> PixelSizeSource:
+    """Who says so, of the three of `pixel_size`."""
+    if set_um is not None:
+        return PixelSizeSource.USER
+    if stated_um is not None:
+        return PixelSizeSource.FILE
+    return PixelSizeSource.NONE if given_um is None else PixelSizeSource.PROJECT
 
 
 def stated_by_file(stated: PixelSize | None) -> FilePixelSize | None:

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from statistics import median_high
 
-from training_core.base.errors import ConfigError, ProjectError
-from training_core.io.pixel_size import CREDIBLE_MPP_UM, PixelSize, is_credible
+from training_core.base.errors import ProjectError
+from training_core.io.pixel_size import PixelSize, check_credible
 from training_core.project.file_records import FilePixelSize, PixelSizeSource, SourceFile
 from training_core.project.index import Index
 from training_core.project.inputs.overview import UNUSUAL_FACTOR
@@ -80,10 +80,7 @@ def set_pixel_size(project: Project, names: Sequence[str], mpp_um: float | None)
     StorageError
         The disk is full or not writable.
     """
-    low, high = CREDIBLE_MPP_UM
-    if mpp_um is not None and not is_credible(mpp_um):
-        hint = "choose a number in this range, such as 0.25 (often 40x) or 0.5 (20x)"
-        raise ConfigError(f"the pixel size is {mpp_um:g} µm/px", f"{low} to {high} µm/px", hint)
+    check_credible(mpp_um)
     by = PixelSizeSource.NONE if mpp_um is None else PixelSizeSource.USER
     return _change(project, names, lambda _stated: (mpp_um, by))
 

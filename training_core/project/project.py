@@ -69,6 +69,7 @@ class Project(ProjectClasses, ProjectRuns):
         mask_names: str | None = None,
         answers: FileAnswers = NO_ANSWERS,
         cases: Mapping[str, str] | None = None,
+        pixel_sizes: Mapping[str, float] | None = None,
         attempts: Attempts | None = None,
         progress: ReportProgress | None = None,
     ) -> Project:
@@ -90,7 +91,7 @@ class Project(ProjectClasses, ProjectRuns):
         reference
             Whether the images stay where they are.
         mpp_um
-            Pixel size in µm/px of the images.
+            Pixel size in µm/px of the images and slides that state none.
         slides
             How whole slides among the images are cut into tiles.
         mask_names
@@ -99,6 +100,8 @@ class Project(ProjectClasses, ProjectRuns):
             How the files are read; the project keeps it.
         cases
             The patient or slide of images, by their names.
+        pixel_sizes
+            Pixel sizes of single images and slides, by their names, whatever the files state.
         attempts
             Keeps what is wrong with files, which are then left out; None: the first bad file is raised.
         progress
@@ -115,7 +118,7 @@ class Project(ProjectClasses, ProjectRuns):
         if mpp_um is not None:
             cut = dataclasses.replace(cut, mpp_um=mpp_um)
         found = find_images(images)
-        with tile_sources(found, reference, mpp_um, cut, answers.image, attempts) as sources:
+        with tile_sources(found, reference, mpp_um, cut, answers.image, attempts, pixel_sizes) as sources:
             check_names((source.name, source.origin) for source in sources)
             plan = plan_labels(
                 [source.name for source in sources],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +13,10 @@ from training_core.base.errors import writing
 from training_core.io import encode_png
 from training_core.io.atomic import write_synced
 from training_core.io.inspection import UNASKED, Answers
+from training_core.io.pixel_size import check_credible
 from training_core.io.slides import Slide, SlideOptions, SlideTile, is_slide
 from training_core.project.creation import FileSource, TileSource, pixel_size_source, relative_to_project
-from training_core.project.file_records import FilePixelSize, Place, SourceFile
+from training_core.project.file_records import FilePixelSize, PixelSizeSource, Place, SourceFile
 from training_core.project.inputs.names import tile_name
 from training_core.project.own_folders import IMAGES_FOLDER
 from training_core.project.records import Tile
@@ -56,7 +57,7 @@ class SlideSource:
             pixels.shape[0],
             sha256,
             options.tile_mpp_um,
-            mpp_set_by=pixel_size_source(options.mpp_um, self.slide.mpp_um),
+            mpp_set_by=_set_by(self.slide),
             place=Place(self.file, self.place.x_px, self.place.y_px, self.slide.side_px / options.tile_px),
         )
 
@@ -69,29 +70,39 @@ def tile_sources(
     slides: SlideOptions,
     answers: Answers = UNASKED,
     attempts: Attempts | None = None,
+    pixel_sizes: Mapping[str, float] | None = None,
 ) -> Iterator[list[TileSource]]:
     """The tiles that these files give, while their slides are open.
 
     Parameters
     ----------
+    mpp_um
+        Pixel size in µm/px of files that state none.
     attempts
         Keeps what is wrong with slides, which are then left out; None: the first bad slide is raised.
+    pixel_sizes
+        What the user set for single files, by their names, whatever they state.
 
     Raises
     ------
     ImageError
         A slide cannot be used.
+    ConfigError
+        A pixel size that no microscope gives.
     """
     attempts = attempts or Attempts(strict=True)
+    own = pixel_sizes or {}
+    for each in own.values():
+        check_credible(each)
     with ExitStack() as stack:
         sources: list[TileSource] = []
         stems: list[str] = []
         for path in images:
             if not is_slide(path):
-                sources.append(FileSource(path, reference, mpp_um, answers))
+                sources.append(FileSource(path, reference, mpp_um, answers, own.get(tile_name(path))))
                 continue
             with attempts.each(path.name, counts=False):
-                slide = stack.enter_context(Slide(path, slides, answers))
+                slide = stack.enter_context(Slide(path, slides, answers, own.get(tile_name(path))))
                 stem = tile_name(path)
                 same, stems = stems.count(stem), [*stems, stem]
                 name = f"{stem}-{same + 1}" if same else stem
@@ -113,7 +124,11 @@ def _source_file(slide: Slide, project: Path) -> SourceFile:
         slide.width_px,
         slide.height_px,
         slide.mpp_um,
-        pixel_size_source(slide.options.mpp_um, slide.mpp_um),
+        _set_by(slide),
         None if stated is None else FilePixelSize(stated),
         slide.objective,
     )
+
+
+def _set_by(slide: Slide) -> PixelSizeSource:
+    return pixel_size_source(slide.set_um, slide.usable_mpp_um, slide.options.mpp_um)

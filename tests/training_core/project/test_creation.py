@@ -312,8 +312,8 @@ def test_a_wrong_command_line_is_one_line_and_code_2(command: list[str], capsys:
     assert "--help" in err
 
 
-@pytest.mark.parametrize(("given", "expected", "set_by"), [(None, 0.25, "file"), (0.5, 0.5, "project")])
-def test_the_pixel_size_is_the_files_own_unless_it_is_given(
+@pytest.mark.parametrize(("given", "expected", "set_by"), [(None, 0.25, "file"), (0.5, 0.25, "file")])
+def test_a_pixel_size_for_all_files_never_replaces_what_a_file_states(
     tmp_path: Path, given: float | None, expected: float, set_by: str
 ) -> None:
     image = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)

@@ -21,7 +21,7 @@ from training_core.project.file_records import NO_ANSWERS, FileAnswers
 from training_core.project.inputs.asking import Asked, Facts, ReadMasks, inspected, open_in, raised_in, read_masks
 from training_core.project.inputs.matching import Matches, match_masks
 from training_core.project.inputs.names import tile_name
-from training_core.project.inputs.overview import UNUSUAL_FACTOR, Becomes, InputFile, Overview
+from training_core.project.inputs.overview import GIVEN, SET, UNUSUAL_FACTOR, Becomes, InputFile, Overview
 from training_core.project.inputs.recognition import NoImage, recognised
 from training_core.project.sources import scan, scan_masks
 
@@ -45,9 +45,11 @@ class Given:
     own_outputs
         The same of files that this program wrote.
     mpp_um
-        Pixel size in µm/px of all images.
+        Pixel size in µm/px of files that state none.
     slides
         How slides are cut into tiles.
+    pixel_sizes
+        What was set for single files, by their names, whatever they state.
     """
 
     images: Sequence[Path]
@@ -59,6 +61,7 @@ class Given:
     own_outputs: Literal["images", "leave-out"] | None = None
     mpp_um: float | None = None
     slides: SlideOptions = field(default_factory=SlideOptions)
+    pixel_sizes: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass
@@ -154,9 +157,12 @@ def _file(look: _Look, path: Path) -> InputFile:
         look.bad[path] = facts
         return InputFile(path, name, Becomes.NOTHING)
     stated = facts.pixel_size
-    mpp_um, source = given_um, "given" if given_um is not None else None
-    if given_um is None and stated is not None and stated.usable_um is not None:
+    set_um = look.given.pixel_sizes.get(name)
+    mpp_um, source = given_um, None if given_um is None else GIVEN
+    if stated is not None and stated.usable_um is not None:
         mpp_um, source = stated.usable_um, stated.stated_in
+    if set_um is not None:
+        mpp_um, source = set_um, SET
     return InputFile(path, name, Becomes.SLIDE if is_slide(path) else Becomes.TILE, facts, mpp_um, source)
 
 
@@ -248,6 +254,7 @@ def _cut(look: _Look, files: Sequence[InputFile]) -> tuple[InputFile, ...]:
     counted = list(files)
     for place, file in enumerate(files):
         if file.becomes is Becomes.SLIDE:
-            with look.trying(file.path), Slide(file.path, options, given.answers.image) as slide:
+            own_um = given.pixel_sizes.get(file.name)
+            with look.trying(file.path), Slide(file.path, options, given.answers.image, own_um) as slide:
                 counted[place] = replace(file, tiles=len(slide.tiles()))
     return tuple(counted)

@@ -15,6 +15,11 @@ from training_core.project.inputs.matching import Matches
 UNUSUAL_FACTOR = 3.0
 """A pixel size this far from the others' is marked: 40x beside 10x is a factor of 4."""
 
+SAME_WITHIN = 0.02
+"""Pixel sizes that differ by less are the same, written with other digits."""
+GIVEN, SET = "given", "set"
+"""Sources of a pixel size: the one given for all files that state none, and the one set for this file."""
+
 
 class Becomes(StrEnum):
     """What a file is taken for."""
@@ -40,7 +45,7 @@ class InputFile:
     mpp_um
         The pixel size in µm/px that would be used; None: not known.
     mpp_from
-        Where that comes from, such as "ome_xml", or "given" for the one that was given for all files.
+        Where that comes from, such as "ome_xml"; else `GIVEN` or `SET`.
     is_unusual
         Whether the pixel size is more than a factor of 3 from the others'.
     tiles
@@ -110,6 +115,13 @@ class Overview:
     def unusual(self) -> tuple[InputFile, ...]:
         """The files whose pixel size is marked."""
         return tuple(each for each in self.files if each.is_unusual)
+
+    def stating_another(self, given_um: float | None) -> tuple[InputFile, ...]:
+        """The files that state another pixel size than the one for all files, so that theirs is used."""
+        stating = [each for each in self.files if each.mpp_um is not None and each.mpp_from not in (GIVEN, SET)]
+        return tuple(
+            each for each in stating if given_um is not None and abs((each.mpp_um or 0) / given_um - 1) > SAME_WITHIN
+        )
 
     def of(self, becomes: Becomes) -> tuple[InputFile, ...]:
         """The files that become this."""
