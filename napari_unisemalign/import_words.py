@@ -110,17 +110,11 @@ def images_sentence(overview: Overview) -> str:
     return ", ".join(parts) + "." if parts else ""
 
 
-def overview_lines(overview: Overview, *, mpp_is_given: bool = False) -> Iterator[OverviewLine]:
-    """What a person should know before the files become a project; what needs a look first.
-
-    Parameters
-    ----------
-    mpp_is_given
-        The user typed one pixel size for all files, so that what each states is not used.
-    """
+def overview_lines(overview: Overview) -> Iterator[OverviewLine]:
+    """What a person should know before the files become a project; what needs a look first."""
     lines = [
         *_on_files(overview),
-        *_on_sizes(overview, mpp_is_given),
+        *_on_sizes(overview),
         *(_on_masks(overview.matches) if overview.matches is not None else ()),
         *_on_doubts(overview),
     ]
@@ -171,9 +165,9 @@ def _size(file: InputFile) -> str:
     return f"{file.mpp_um:.4g} µm/px{source}"
 
 
-def _on_sizes(overview: Overview, mpp_is_given: bool) -> Iterator[OverviewLine]:
+def _on_sizes(overview: Overview) -> Iterator[OverviewLine]:
     files = [*overview.of(Becomes.TILE), *overview.of(Becomes.SLIDE)]
-    if mpp_is_given or not files:
+    if not files:
         return
     if overview.unusual:
         words = ntr(

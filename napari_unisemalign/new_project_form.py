@@ -292,8 +292,7 @@ class NewProjectForm:
         overview = self._looked.overview if self._looked is not None else None
         pattern = overview.matches.pattern if overview is not None and overview.matches is not None else None
         self.dialog.overview.offer_pattern(*(pattern or ("", 0)))
-        is_given = bool(self.dialog.mpp_edit.text().strip())
-        lines = () if overview is None else tuple(overview_lines(overview, mpp_is_given=is_given))
+        lines = () if overview is None else tuple(overview_lines(overview))
         self.dialog.show_overview(lines)
 
     def _refuse(self, error: UserError) -> None:

@@ -281,8 +281,8 @@ def test_sizes_copies_bad_files_and_what_is_left_out_are_told_before_anything_is
     assert "--" not in lines
     assert dialog.overview.isVisible()
     assert dialog.ok_button.isEnabled()
-    dialog.mpp_edit.setText("0.5")  # what the files say is not used then
-    assert "factor of 3" not in said(form)
+    dialog.mpp_edit.setText("0.5")  # for those that state none
+    assert "scan_far.tif: 2 µm/px (tiff tags)" in said(form)
 
 
 def test_show_all_lists_every_file(form: NewProjectForm, settle: Settle, folder: Path) -> None:

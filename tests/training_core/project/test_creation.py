@@ -10,12 +10,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from training_core.base.arrays import UNLABELED
 from training_core.base.errors import ConfigError, ImageError, MaskError, ProjectError, StorageError
 from training_core.cli.main import main
 from training_core.io import write_tiff
+from training_core.io.slides import SlideOptions
 from training_core.project import (
     LabelSource,
     Project,
@@ -27,6 +29,7 @@ from training_core.project import (
     parse_classes,
     propose_classes,
 )
+from training_core.project.inputs.look_over import Given, look_over
 from training_core.project.inputs.names import resolve_names
 from training_core.project.runs import natural_key
 
@@ -312,16 +315,44 @@ def test_a_wrong_command_line_is_one_line_and_code_2(command: list[str], capsys:
     assert "--help" in err
 
 
-@pytest.mark.parametrize(("given", "expected", "set_by"), [(None, 0.25, "file"), (0.5, 0.25, "file")])
-def test_a_pixel_size_for_all_files_never_replaces_what_a_file_states(
-    tmp_path: Path, given: float | None, expected: float, set_by: str
-) -> None:
-    image = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
-    write_tiff(tmp_path / "stated.tif", image, 0.25)
-    classes = (TissueClass(0, "stroma", "#112233"), TissueClass(1, "gland", "#445566"))
-    project = Project.create(tmp_path / "p", [tmp_path / "stated.tif"], classes=classes, mpp_um=given)
-    tile = project.tile("stated")
-    assert tile.mpp_um == pytest.approx(expected, rel=1e-4)
-    assert tile.mpp_set_by == set_by
-    assert tile.file_mpp is not None
-    assert tile.file_mpp.x_um == pytest.approx(0.25, rel=1e-4)
+@pytest.mark.parametrize("way", ["new", "terminal", "add", "look"])
+def test_a_given_pixel_size_fills_gaps_only(tmp_path: Path, way: str) -> None:
+    """What a file states stays; what it states beyond belief (1 km) or not at all is the given 0.5."""
+    rng = np.random.default_rng(0)
+    (tmp_path / "images").mkdir()
+    for name, mpp_um in (("stated", 0.25), ("absurd", 1e9), ("silent", None)):
+        write_tiff(tmp_path / "images" / f"{name}.tif", rng.integers(0, 256, (64, 64, 3), np.uint8), mpp_um)
+    tifffile.imwrite(
+        tmp_path / "images" / "slide.svs",
+        np.full((512, 512, 3), (200, 120, 160), np.uint8),
+        photometric="rgb",
+        tile=(256, 256),
+        description="Aperio Image Library v1\n|AppMag = 40|MPP = 0.25",
+    )
+    expected = {"stated": (0.25, "file"), "absurd": (0.5, "project"), "silent": (0.5, "project")}
+    if way == "look":
+        files = look_over(Given([tmp_path / "images"], mpp_um=0.5, slides=SlideOptions(tile_px=256))).files
+        used = {file.name: file.mpp_um for file in files}
+        assert used == pytest.approx(
+            {**{name: mpp_um for name, (mpp_um, _) in expected.items()}, "slide": 0.25}, rel=1e-4
+        )
+        return
+    images, options = tmp_path / "images", ["--mpp", "0.5", "--tile-px", "256"]
+    if way == "new":
+        classes = (TissueClass(0, "stroma", "#112233"), TissueClass(1, "gland", "#445566"))
+        Project.create(tmp_path / "p", [images], classes=classes, mpp_um=0.5, slides=SlideOptions(tile_px=256))
+    elif way == "terminal":
+        assert main(["project", "new", str(tmp_path / "p"), "--images", str(images), *options]) == 0
+    else:
+        write_tiff(tmp_path / "first.tif", rng.integers(0, 256, (64, 64, 3), np.uint8), 0.25)
+        assert main(["project", "new", str(tmp_path / "p"), "--images", str(tmp_path / "first.tif")]) == 0
+        assert main(["project", "add", str(tmp_path / "p"), "--images", str(images), *options]) == 0
+    project = Project.open(tmp_path / "p")
+    for name, (mpp_um, set_by) in expected.items():
+        tile = project.tile(name)
+        assert (tile.mpp_um, tile.mpp_set_by) == (pytest.approx(mpp_um, rel=1e-4), set_by)
+    slide = project.index.files["slide"]
+    assert (slide.mpp_um, slide.mpp_set_by) == (pytest.approx(0.25), "file")
+    (cut,) = (tile for tile in project.tiles if tile.place is not None)
+    assert (cut.mpp_um, cut.mpp_set_by) == (0.5, "file")
+    assert cut.place.scale == 2.0

@@ -72,9 +72,7 @@ class DatasetFile(_Section):
     name: str = Field(min_length=1, description="name of the data set, for reports")
     images: str = Field("images", description="folder of the images")
     masks: str = Field("masks", description="folder of the masks, named as the images, whatever their ending")
-    mpp_um: float | None = Field(
-        None, gt=0, description="pixel size of all images in µm/px; None: what each file states, if anything"
-    )
+    mpp_um: float | None = Field(None, gt=0, description="pixel size in µm/px of the images whose files state none")
     classes: tuple[DataClass, ...] = Field(min_length=2, description="the classes")
     unlabeled_values: tuple[int, ...] = Field((), description="mask values that mean not labelled; not scored")
     judged: tuple[str, ...] | None = Field(
