@@ -98,8 +98,8 @@ def _open(args: argparse.Namespace) -> int:
 
 
 def _drive(args: argparse.Namespace) -> int:
-    from napari_unisemalign.driver import DriveError
-    from napari_unisemalign.scenarios import drive
+    from napari_unisemalign.tools.driver import DriveError
+    from napari_unisemalign.tools.scenarios import drive
 
     try:
         driven = drive(args.folder.absolute(), args.minutes, lambda text: print(text, flush=True))
@@ -114,8 +114,8 @@ def _drive(args: argparse.Namespace) -> int:
 
 
 def _screenshots(args: argparse.Namespace) -> int:
-    from napari_unisemalign.driver import DriveError
-    from napari_unisemalign.screenshots import screenshots
+    from napari_unisemalign.tools.driver import DriveError
+    from napari_unisemalign.tools.screenshots import screenshots
 
     try:
         pictures = screenshots(args.folder.absolute(), args.minutes, lambda text: print(text, flush=True))
@@ -128,8 +128,8 @@ def _screenshots(args: argparse.Namespace) -> int:
 
 
 def _responsiveness(args: argparse.Namespace) -> int:
-    from napari_unisemalign.driver import DriveError
-    from napari_unisemalign.responsiveness import in_words, responsiveness, write
+    from napari_unisemalign.tools.driver import DriveError
+    from napari_unisemalign.tools.responsiveness import in_words, responsiveness, write
 
     with tempfile.TemporaryDirectory(prefix="unisemalign-responsiveness-") as folder:
         try:
@@ -145,7 +145,7 @@ def _responsiveness(args: argparse.Namespace) -> int:
 
 
 def _startup(args: argparse.Namespace) -> int:
-    from napari_unisemalign.startup import in_words, startup, write
+    from napari_unisemalign.tools.startup import in_words, startup, write
 
     figures = startup(max(1, args.repeats))
     print(in_words(figures))

@@ -10,7 +10,7 @@ from functools import partial
 
 from napari.viewer import current_viewer
 
-from napari_unisemalign.actions import BY_ID, function_name
+from napari_unisemalign.actions.catalogue import BY_ID, function_name
 
 
 def run(action_id: str) -> None:

@@ -1,4 +1,4 @@
-"""What each action runs, and why it cannot run now: `actions.py` by id, for the controllers of one window.
+"""What each action runs, and why it cannot run now: `actions/catalogue.py` by id, for the controllers of one window.
 
 A button for the same thing calls the same method.
 """
@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from napari_unisemalign import availability
-from napari_unisemalign.actions import PAINTING_KEYS, paint_action_id
-from napari_unisemalign.controller import Controller
-from napari_unisemalign.review import Deed
-from napari_unisemalign.session import Session
+from napari_unisemalign.actions.catalogue import PAINTING_KEYS, paint_action_id
+from napari_unisemalign.annotate.accept_plan import Deed
+from napari_unisemalign.app import availability
+from napari_unisemalign.app.session import Session
+from napari_unisemalign.window import Controller
 from training_core.base.i18n import tr
 
 Reason = Callable[[Controller], str | None]

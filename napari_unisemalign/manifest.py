@@ -6,13 +6,13 @@ from pathlib import Path
 
 import yaml
 
-from napari_unisemalign.actions import ACTIONS, PLUGIN, Action, Menu, function_name
-from napari_unisemalign.shortcuts import SECTION
+from napari_unisemalign.actions.catalogue import ACTIONS, PLUGIN, Action, Menu, function_name
+from napari_unisemalign.actions.shortcuts import SECTION
 from training_core.io import atomic_write
 from training_core.io.slides import SLIDE_SUFFIXES
 
 PATH = Path(__file__).parent / "napari.yaml"
-HEADER = "# Made by `python -m napari_unisemalign.manifest` from actions.py; changes made here are lost.\n"
+HEADER = "# Made by `python -m napari_unisemalign.manifest` from actions/catalogue.py; changes made here are lost.\n"
 SUBMENU_TITLE = "UniSemAlign"
 
 

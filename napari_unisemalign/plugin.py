@@ -9,12 +9,12 @@ from typing import Any
 from napari.viewer import Viewer, current_viewer
 from qtpy.QtCore import QTimer
 
-from napari_unisemalign.controller import Controller
-from napari_unisemalign.controllers.drops import may_become_project, project_folder
+from napari_unisemalign.app.layers import SAMPLE_KEY, class_colormap, to_layer
+from napari_unisemalign.app.user_folders import sample_folder
 from napari_unisemalign.handlers import perform
-from napari_unisemalign.layers import SAMPLE_KEY, class_colormap, to_layer
-from napari_unisemalign.user_folders import sample_folder
-from napari_unisemalign.widgets.panel import Panel
+from napari_unisemalign.shell.drops import may_become_project, project_folder
+from napari_unisemalign.shell.panel import Panel
+from napari_unisemalign.window import Controller
 from training_core.demo import make_demo
 from training_core.project import Project
 

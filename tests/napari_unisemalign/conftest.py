@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_unisemalign.dialogs import CloseAnswer
-from napari_unisemalign.widgets.new_project import NewProject
+from napari_unisemalign.app.dialogs import CloseAnswer, NewProject
 from training_core.io import write_png
 from training_core.project import UNLABELED, Project, make_classes
 
@@ -132,8 +131,8 @@ class Answers:
 @pytest.fixture
 def window(make_napari_viewer: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """(viewer, driver, answers): a shown napari window with the panel docked, driven like by a user."""
-    from napari_unisemalign.driver import Driver
     from napari_unisemalign.plugin import panel_in
+    from napari_unisemalign.tools.driver import Driver
 
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     viewer = make_napari_viewer(show=True)

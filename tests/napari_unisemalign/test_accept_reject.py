@@ -12,9 +12,9 @@ from qtpy.QtGui import QEnterEvent, QFocusEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QPushButton
 
-from napari_unisemalign.layers import LABELS
-from napari_unisemalign.marks import ACCEPT, REJECT, REJECTED
-from napari_unisemalign.review import Deed, Scene, in_words, plan
+from napari_unisemalign.annotate.accept_plan import Deed, Scene, in_words, plan
+from napari_unisemalign.annotate.marks import ACCEPT, REJECT, REJECTED
+from napari_unisemalign.app.layers import LABELS
 from training_core.class_maps.acceptance import area_at
 from training_core.io import write_png
 from training_core.project import Project, TileState, make_classes

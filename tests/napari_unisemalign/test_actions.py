@@ -12,7 +12,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
 from napari_unisemalign import manifest
-from napari_unisemalign.actions import ACTIONS, BY_ID, Menu
+from napari_unisemalign.actions.catalogue import ACTIONS, BY_ID, Menu
 from napari_unisemalign.handlers import HANDLERS
 from training_core.project import Project
 

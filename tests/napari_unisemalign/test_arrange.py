@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from napari_unisemalign.arrange import Sort, TileFacts, TileFilter, arrange, gather
+from napari_unisemalign.tiles.tile_order import Sort, TileFacts, TileFilter, arrange, gather
 from training_core.project import LabelSource, Project, TileState
 from training_core.project.summaries import TileSummary, add_summary
 

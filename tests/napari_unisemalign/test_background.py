@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from napari_unisemalign.background import Background, run_while_painting
+from napari_unisemalign.app.background import Background, run_while_painting
 from training_core.base.errors import ImageError
 
 pytestmark = pytest.mark.binding

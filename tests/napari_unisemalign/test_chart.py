@@ -13,8 +13,8 @@ import pytest
 from qtpy.QtCore import QPoint
 from qtpy.QtTest import QTest
 
-from napari_unisemalign.training_curves import Curves, as_csv, read_past
-from napari_unisemalign.widgets.training_chart import Plot
+from napari_unisemalign.app.training_curves import Curves, as_csv, read_past
+from napari_unisemalign.train.chart_view import Plot
 from training_core.messages.events import Event, MeasuredOn, RunStarted, StepDone, Validated
 from training_core.project import LabelSource, Project
 

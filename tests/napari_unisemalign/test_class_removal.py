@@ -11,8 +11,8 @@ from qtpy.QtCore import Qt, QTimer
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QAbstractButton, QApplication
 
-from napari_unisemalign.layers import LABELS, PREDICTION
-from napari_unisemalign.widgets.remove_class import RemoveClassDialog
+from napari_unisemalign.annotate.class_removal_view import RemoveClassDialog
+from napari_unisemalign.app.layers import LABELS, PREDICTION
 from training_core.project import UNLABELED, LabelSource, Project
 
 Press = Callable[[RemoveClassDialog], QAbstractButton]

@@ -9,7 +9,7 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QLineEdit
 
-from napari_unisemalign.widgets.classes import NAME, PROMPT
+from napari_unisemalign.annotate.classes_view import NAME, PROMPT
 from training_core.project import Project
 
 pytestmark = pytest.mark.binding

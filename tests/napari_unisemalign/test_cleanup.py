@@ -12,8 +12,8 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
-from napari_unisemalign.marks import ACCEPT, CLEANED
-from napari_unisemalign.widgets.cleanup import CleanUpView
+from napari_unisemalign.annotate.clean_up_view import CleanUpView
+from napari_unisemalign.annotate.marks import ACCEPT, CLEANED
 from training_core.class_maps.clean_up import CleanUp, clean_up
 from training_core.io import read_mask
 from training_core.project import Project

@@ -11,9 +11,9 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
-from napari_unisemalign.confusion_matrix import Found, find, matrix, why_none
-from napari_unisemalign.layers import COMPARISON
-from napari_unisemalign.overlay_maps import Comparison
+from napari_unisemalign.annotate.overlay_maps import Comparison
+from napari_unisemalign.app.layers import COMPARISON
+from napari_unisemalign.results.confusion_matrix import Found, find, matrix, why_none
 from training_core.class_maps.confusion_file import RunConfusion
 from training_core.project import LabelSource, Project, TissueClass
 

@@ -14,7 +14,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QWidget
 
 from napari_unisemalign import plugin
-from napari_unisemalign.layers import LABELS
+from napari_unisemalign.app.layers import LABELS
 from training_core.project import Project
 
 pytestmark = pytest.mark.binding
@@ -134,8 +134,8 @@ def test_recent_projects_are_listed_where_none_is_open_and_opened_by_a_click(
 def test_a_new_window_lists_them_and_says_which_are_gone(
     make_napari_viewer: Any, project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from napari_unisemalign.driver import Driver
-    from napari_unisemalign.recent import remember
+    from napari_unisemalign.tiles.recent import remember
+    from napari_unisemalign.tools.driver import Driver
 
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     remember(tmp_path / "gone")

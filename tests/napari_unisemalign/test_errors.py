@@ -10,7 +10,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtTest import QTest
 
-from napari_unisemalign.widgets.details import DetailsDialog
+from napari_unisemalign.shell.details_view import DetailsDialog
 from training_core.project import Project
 
 

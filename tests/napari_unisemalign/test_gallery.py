@@ -10,9 +10,9 @@ from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
-from napari_unisemalign.arrange import Sort, TileFilter
-from napari_unisemalign.widgets.tile_list import LINE_ROLE, MIX_ROLE, Standing
-from napari_unisemalign.widgets.tiles import TilesView
+from napari_unisemalign.tiles.tile_list_view import LINE_ROLE, MIX_ROLE, Standing
+from napari_unisemalign.tiles.tile_order import Sort, TileFilter
+from napari_unisemalign.tiles.tiles_view import TilesView
 from training_core.project import Project
 from training_core.project.summaries import TileSummary, add_summary
 

@@ -27,11 +27,11 @@ i18n._catalogue = Brackets()  # before any other module of the window is importe
 
 import napari
 from qtpy.QtWidgets import QAbstractButton, QComboBox, QLabel, QLineEdit, QTableWidget, QWidget
-from napari_unisemalign.driver import Driver
+from napari_unisemalign.tools.driver import Driver
 from napari_unisemalign.plugin import panel_in
-from napari_unisemalign.widgets.details import DetailsDialog
-from napari_unisemalign.widgets.keys import KeysDialog
-from napari_unisemalign.widgets.new_project import NewProjectDialog
+from napari_unisemalign.shell.details_view import DetailsDialog
+from napari_unisemalign.actions.keys_view import KeysDialog
+from napari_unisemalign.tiles.new_project.form_view import NewProjectDialog
 
 def texts(root):
     for each in (root, *root.findChildren(QWidget)):
@@ -107,5 +107,8 @@ def plain_texts(source: str) -> list[str]:
 def test_no_text_in_the_source_goes_to_qt_without_the_catalogue() -> None:
     assert plain_texts('QLabel("No"); b.setText(f"No {x}"); b.setToolTip(tr("Yes"))') == ["No", "No "]
     folder = Path(napari_unisemalign.__file__).parent
-    found = {path.name: plain_texts(path.read_text(encoding="utf-8")) for path in sorted(folder.rglob("*.py"))}
+    found = {
+        str(path.relative_to(folder)): plain_texts(path.read_text(encoding="utf-8"))
+        for path in sorted(folder.rglob("*.py"))
+    }
     assert {name: texts for name, texts in found.items() if texts} == {}

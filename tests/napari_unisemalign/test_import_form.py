@@ -14,10 +14,11 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QAbstractButton
 
-from napari_unisemalign import new_project_form
-from napari_unisemalign.import_look import MASK_FILES, OWN_OUTPUTS
-from napari_unisemalign.new_project_form import NewProjectForm
-from napari_unisemalign.widgets.new_project import NewProject, NewProjectDialog
+from napari_unisemalign.app.dialogs import NewProject
+from napari_unisemalign.tiles.new_project import form as new_project_form
+from napari_unisemalign.tiles.new_project.form import NewProjectForm
+from napari_unisemalign.tiles.new_project.form_view import NewProjectDialog
+from napari_unisemalign.tiles.new_project.import_look import MASK_FILES, OWN_OUTPUTS
 from training_core.io import write_png
 from training_core.io.inspection import Question, Use
 from training_core.project import Project

@@ -29,9 +29,9 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_unisemalign.actions.keys_view import KeysDialog
+from napari_unisemalign.tiles.new_project.form_view import NewProjectDialog
 from napari_unisemalign.widgets.common import ElidedLabel
-from napari_unisemalign.widgets.keys import KeysDialog
-from napari_unisemalign.widgets.new_project import NewProjectDialog
 from training_core.project import Project
 
 STEPS = (1, 2, 3, 4, 5)

@@ -13,8 +13,8 @@ from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
 from napari_unisemalign import manifest
-from napari_unisemalign.actions import ACTIONS, BY_ID, PLUGIN
-from napari_unisemalign.shortcuts import Shortcuts, canonical
+from napari_unisemalign.actions.catalogue import ACTIONS, BY_ID, PLUGIN
+from napari_unisemalign.actions.shortcuts import Shortcuts, canonical
 from training_core.base.errors import ConfigError
 from training_core.project import Project
 

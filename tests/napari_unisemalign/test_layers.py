@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 
-from napari_unisemalign.layers import (
+from napari_unisemalign.app.layers import (
     AREA,
     COMPARISON,
     LABELS,

@@ -10,7 +10,7 @@ import pytest
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 
-from napari_unisemalign.layers import LABELS, OVERLAY_ROLES, PREDICTION
+from napari_unisemalign.app.layers import LABELS, OVERLAY_ROLES, PREDICTION
 from training_core.project import LabelSource, Project
 
 

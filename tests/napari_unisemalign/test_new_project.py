@@ -13,11 +13,11 @@ from qtpy.QtCore import Qt, QTimer
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
-from napari_unisemalign.dialogs import Dialogs
-from napari_unisemalign.layers import TILE
-from napari_unisemalign.new_project_form import NewProjectForm
-from napari_unisemalign.widgets.mask_values import CLASS
-from napari_unisemalign.widgets.new_project import NewProjectDialog
+from napari_unisemalign.app.layers import TILE
+from napari_unisemalign.shell.dialogs import WindowDialogs
+from napari_unisemalign.tiles.new_project.form import NewProjectForm
+from napari_unisemalign.tiles.new_project.form_view import NewProjectDialog
+from napari_unisemalign.tiles.new_project.mask_values_view import CLASS
 from training_core.io import write_png
 from training_core.project import UNLABELED, Project
 
@@ -166,7 +166,7 @@ def real_form(window: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The window with the real form."""
     _viewer, driver, _answers = window
     dialogs = driver.panel.controller.context.dialogs
-    monkeypatch.setattr(dialogs, "new_project", lambda images=(): Dialogs.new_project(dialogs, images))
+    monkeypatch.setattr(dialogs, "new_project", lambda images=(): WindowDialogs.new_project(dialogs, images))
     return driver
 
 

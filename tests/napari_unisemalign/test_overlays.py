@@ -11,9 +11,9 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
-from napari_unisemalign import overlay_maps
-from napari_unisemalign.layers import COMPARISON, CONFIDENCE, LABELS, OVERLAY_ROLES, PREDICTION, PSEUDO_LABEL, TILE
-from napari_unisemalign.overlay_maps import Comparison, Maps, compose
+from napari_unisemalign.annotate import overlay_maps
+from napari_unisemalign.annotate.overlay_maps import Comparison, Maps, compose
+from napari_unisemalign.app.layers import COMPARISON, CONFIDENCE, LABELS, OVERLAY_ROLES, PREDICTION, PSEUDO_LABEL, TILE
 from training_core.io import write_png
 from training_core.project import UNLABELED, LabelSource, Project, make_classes
 

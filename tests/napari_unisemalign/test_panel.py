@@ -14,9 +14,9 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QAbstractSpinBox, QLabel, QWidget
 
-from napari_unisemalign.layers import LABELS, PREDICTION, TILE
-from napari_unisemalign.widgets.new_project import NewProject
-from napari_unisemalign.widgets.tile_list import STATE_ROLE
+from napari_unisemalign.app.dialogs import NewProject
+from napari_unisemalign.app.layers import LABELS, PREDICTION, TILE
+from napari_unisemalign.tiles.tile_list_view import STATE_ROLE
 from training_core.export import CONTENTS, FORMATS
 from training_core.io import read_mask
 from training_core.project import LabelSource, Project, make_classes

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_unisemalign.background import Background
-from napari_unisemalign.layers import TILE
-from napari_unisemalign.pictures import Pictures
+from napari_unisemalign.app.background import Background
+from napari_unisemalign.app.layers import TILE
+from napari_unisemalign.app.pictures import Pictures
 from training_core.base.errors import ProjectError
 from training_core.io import write_png
 from training_core.project import Project

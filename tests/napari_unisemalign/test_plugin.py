@@ -22,8 +22,8 @@ from qtpy.QtCore import QTimer
 import napari_unisemalign
 from napari_unisemalign import __main__ as command_line
 from napari_unisemalign import plugin
-from napari_unisemalign.controllers import tiles
-from napari_unisemalign.layers import LABELS, TILE
+from napari_unisemalign.app.layers import LABELS, TILE
+from napari_unisemalign.tiles import tiles
 from training_core.base.errors import ProjectError
 from training_core.project import Project
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from napari_unisemalign.process import Ending, TrainerProcess, train_command
+from napari_unisemalign.app.process import Ending, TrainerProcess, train_command
 from training_core.messages.events import Event, RunFailed, RunStarted, Show, Status, Stop
 
 pytestmark = pytest.mark.binding

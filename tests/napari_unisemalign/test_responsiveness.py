@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from qtpy.QtCore import QTimer
 
-from napari_unisemalign.lateness import Lateness
+from napari_unisemalign.tools.lateness import Lateness
 
 
 def hold_the_loop() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_unisemalign.screenshots import SIZES_PX, THEMES, Photographer, State, file_name
+from napari_unisemalign.tools.screenshots import SIZES_PX, THEMES, Photographer, State, file_name
 from training_core.io import read_image
 from training_core.project import Project
 

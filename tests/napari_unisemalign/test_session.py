@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_unisemalign import availability
-from napari_unisemalign.session import Phase, Session
-from napari_unisemalign.training_curves import MAX_POINTS
+from napari_unisemalign.app import availability
+from napari_unisemalign.app.session import Phase, Session
+from napari_unisemalign.app.training_curves import MAX_POINTS
 from training_core.messages.events import OverlayReady, RunFailed, RunFinished, RunStarted, Status, StepDone, Validated
 from training_core.project import LabelSource, Project, TileState
 
@@ -92,7 +92,7 @@ def test_the_quick_starts_overlay_comes_before_the_run_has_a_name(session: Sessi
 
 def test_the_session_needs_no_qt() -> None:
     code = (
-        "import sys; import napari_unisemalign.session, napari_unisemalign.availability; "
+        "import sys; import napari_unisemalign.app.session, napari_unisemalign.app.availability; "
         "assert not [m for m in sys.modules if m.split('.')[0] in ('qtpy', 'PyQt5', 'PyQt6', 'napari', 'torch')]"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -9,8 +9,8 @@ import numpy as np
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
-from napari_unisemalign.layers import LABELS
-from napari_unisemalign.smart import filled, grown, snapped
+from napari_unisemalign.annotate.stroke_tools import filled, grown, snapped
+from napari_unisemalign.app.layers import LABELS
 from training_core.project import Project
 
 SIZE = 60

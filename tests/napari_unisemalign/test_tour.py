@@ -9,8 +9,8 @@ import pytest
 from qtpy.QtCore import QPoint, QRect, Qt
 from qtpy.QtTest import QTest
 
-from napari_unisemalign.controllers.tiles import TilesController
-from napari_unisemalign.controllers.tour import STOPS
+from napari_unisemalign.shell.tour import STOPS
+from napari_unisemalign.tiles.tiles import TilesController
 from training_core.project import Project
 
 pytestmark = pytest.mark.binding

@@ -9,8 +9,8 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
-from napari_unisemalign.layers import TILE
-from napari_unisemalign.undo import LabelStep, UndoStack
+from napari_unisemalign.app.layers import TILE
+from napari_unisemalign.app.undo_stack import LabelStep, UndoStack
 from training_core.project import Project, TileState
 
 CTRL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier

@@ -9,9 +9,9 @@ from pathlib import Path
 import platformdirs
 import pytest
 
-from napari_unisemalign import user_folders
-from napari_unisemalign.recent import recent_projects, remember
-from napari_unisemalign.user_folders import recent_file, sample_folder
+from napari_unisemalign.app import user_folders
+from napari_unisemalign.app.user_folders import recent_file, sample_folder
+from napari_unisemalign.tiles.recent import recent_projects, remember
 from training_core.project.index import INDEX_NAME
 
 

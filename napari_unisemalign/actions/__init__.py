@@ -1,0 +1,1 @@
+"""Everything that a key, a menu or the command palette can do."""

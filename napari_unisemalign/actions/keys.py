@@ -1,0 +1,140 @@
+"""Binds the actions' keys in napari's window, and shows the sheet on which they are listed and changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from napari.settings import get_settings
+from napari.utils.action_manager import action_manager
+
+from napari_unisemalign.actions.catalogue import ACTIONS, PAINTING_KEYS, paint_action_id
+from napari_unisemalign.actions.keys_view import KeyRow, KeysDialog
+from napari_unisemalign.actions.shortcuts import Shortcuts, canonical, shown
+from napari_unisemalign.app.context import Context
+from napari_unisemalign.app.layers import ROLE_KEY
+from napari_unisemalign.app.notify import in_lines
+from training_core.base.errors import UserError
+from training_core.base.i18n import tr
+
+NAPARI_ACTIONS = (
+    "napari:hold_for_pan_zoom",
+    "napari:activate_labels_paint_mode",
+    "napari:activate_labels_erase_mode",
+    "napari:activate_labels_fill_mode",
+    "napari:activate_labels_polygon_mode",
+    "napari:decrease_brush_size",
+    "napari:increase_brush_size",
+    "napari:reset_view",
+    "napari:toggle_selected_visibility",
+)
+"""What somebody who paints needs of napari's own keys."""
+
+
+class KeysController:
+    """Keys on the viewer and on each of our layers, whose own keys, such as 1 to 7, would win otherwise."""
+
+    def __init__(
+        self, context: Context, tell: Callable[[Sequence[str]], None], perform: Callable[[str], object]
+    ) -> None:
+        """tell: takes the keys of the classes. perform: does the action of this id, or says why it cannot."""
+        self._viewer, self._reporter, self._owner = context.viewer, context.reporter, context.owner
+        self._tell, self._perform = tell, perform
+        self._dialog: KeysDialog | None = None
+        self._shortcuts = Shortcuts()
+        self._keys, problems = self._shortcuts.keys()
+        self._tell_classes()
+        self._shortcuts.on_change(self._on_changed)
+        self._viewer.layers.events.inserted.connect(self._on_layer)
+        self._bind(self._viewer)
+        if problems:
+            self._reporter.warning("\n".join(problems))
+
+    def show(self) -> None:
+        """Show the sheet of keys."""
+        if self._dialog is None:
+            dialog = KeysDialog(self._owner)
+            dialog.key_wanted.connect(self._assign)
+            dialog.reset_wanted.connect(self._reset)
+            dialog.destroyed.connect(self._on_closed)
+            self._dialog = dialog
+            self._fill()
+        self._dialog.show()
+        self._dialog.raise_()
+        self._dialog.activateWindow()
+
+    @property
+    def dialog(self) -> KeysDialog | None:
+        """The sheet, while it is open."""
+        return self._dialog
+
+    def _on_closed(self, _object: object = None) -> None:
+        self._dialog = None
+
+    def _assign(self, action_id: str, key: str) -> None:
+        self._change(lambda: self._shortcuts.assign(action_id, key), tr("The key is changed."))
+
+    def _reset(self) -> None:
+        self._change(self._shortcuts.reset, tr("Every key is as at first."))
+
+    def _change(self, change: Callable[[], None], done: str) -> None:
+        assert self._dialog is not None
+        try:
+            change()
+        except UserError as error:
+            self._dialog.say(in_lines(error))
+        else:
+            self._dialog.say(done)
+
+    def _on_changed(self) -> None:
+        """Changed on the sheet, in napari's preferences, or in another window."""
+        for provider in (self._viewer, *self._our_layers()):
+            for key in filter(None, self._keys.values()):
+                provider.bind_key(key, None)
+        self._keys, problems = self._shortcuts.keys()
+        self._tell_classes()
+        for provider in (self._viewer, *self._our_layers()):
+            self._bind(provider)
+        if self._dialog is not None:
+            self._fill()
+            self._dialog.say("\n".join(problems))
+        elif problems:
+            self._reporter.warning("\n".join(problems))
+
+    def _tell_classes(self) -> None:
+        self._tell([shown(self._keys[paint_action_id(index)]) for index in range(len(PAINTING_KEYS))])
+
+    def _our_layers(self) -> list[Any]:
+        return [layer for layer in self._viewer.layers if ROLE_KEY in layer.metadata]
+
+    def _on_layer(self, event: Any) -> None:
+        if ROLE_KEY in event.value.metadata:
+            self._bind(event.value)
+
+    def _bind(self, provider: Any) -> None:
+        for action in ACTIONS:
+            if self._keys[action.id]:
+                provider.bind_key(self._keys[action.id], self._pressed(action.id), overwrite=True)
+
+    def _pressed(self, action_id: str) -> Callable[[Any], None]:
+        def press(_provider: Any) -> None:
+            self._perform(action_id)
+
+        return press
+
+    def _fill(self) -> None:
+        assert self._dialog is not None
+        ours = [KeyRow(action.id, action.title, shown(self._keys[action.id])) for action in ACTIONS]
+        taken = set(self._keys.values())
+        self._dialog.set_rows([*ours, *(row for row in _napari_rows(taken) if row.key)])
+
+
+def _napari_rows(taken: set[str]) -> list[KeyRow]:
+    """napari's own keys, without those that stand for one of our actions while our layers are active."""
+    rows = []
+    for name in NAPARI_ACTIONS:
+        action = action_manager._actions.get(name)
+        keys = [canonical(str(key)) for key in get_settings().shortcuts.shortcuts.get(name, [])]
+        if action is not None:
+            rows.append(KeyRow("", action.description, ", ".join(shown(key) for key in keys if key not in taken)))
+    return rows

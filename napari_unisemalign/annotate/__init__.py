@@ -1,0 +1,1 @@
+"""Annotate and review: classes, painting, overlays, accept and reject, undo."""

@@ -1,0 +1,268 @@
+"""Accept, correct, reject."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from napari_unisemalign.annotate.accept_plan import Deed, Plan, Where, done_in_words, in_words, plan, scene
+from napari_unisemalign.annotate.accept_preview import PreviewController, Wish
+from napari_unisemalign.annotate.accept_view import CorrectView
+from napari_unisemalign.annotate.areas import AreaTools
+from napari_unisemalign.annotate.clean_up_view import CleanUpView
+from napari_unisemalign.annotate.overlays import OverlaysController
+from napari_unisemalign.annotate.undo import UndoController
+from napari_unisemalign.app import availability
+from napari_unisemalign.app.context import Context
+from napari_unisemalign.app.label_saving import Region
+from napari_unisemalign.app.labels import LabelsController
+from napari_unisemalign.app.layers import AREA, LABELS, ROLE_KEY, U8
+from napari_unisemalign.app.notify import guarded
+from napari_unisemalign.app.session import OverlaySource
+from napari_unisemalign.tiles.tiles import TilesController
+from training_core.base.i18n import tr
+from training_core.project import UNLABELED, LabelSource, TileState
+
+LABEL_SOURCES = {
+    OverlaySource.PREDICTION: LabelSource.ACCEPTED_PREDICTION,
+    OverlaySource.PSEUDO_LABEL: LabelSource.ACCEPTED_PSEUDO_LABEL,
+}
+
+
+class CorrectionController:
+    """What is accepted becomes a label; what is labelled is never overwritten unasked."""
+
+    def __init__(
+        self,
+        context: Context,
+        view: CorrectView,
+        cleanup: CleanUpView,
+        labels: LabelsController,
+        tiles: TilesController,
+        overlays: OverlaysController,
+        undo: UndoController,
+    ) -> None:
+        self._context, self._labels, self._tiles, self._undo = context, labels, tiles, undo
+        self._overlays = overlays
+        self._session, self._layers, self.reporter = context.session, context.layers, context.reporter
+        self._view = view
+        self._preview = PreviewController(context, view, cleanup, overlays, self._ids)
+        self.areas = AreaTools(context, view, self._do, self._show_area, self._say)
+        self._said = ""
+        session = self._session
+        view.accept_tile_clicked.connect(self.accept_tile)
+        view.accept_sure_clicked.connect(self.accept_sure)
+        view.accept_area_clicked.connect(self.accept_area)
+        view.reject_area_clicked.connect(self.reject_area)
+        view.take_back_clicked.connect(self.take_back)
+        view.pointed.connect(self._on_pointed)
+        view.reject_clicked.connect(self.reject)
+        view.next_clicked.connect(self.show_next)
+        session.tile_changed.connect(self._on_tile)
+        for signal in (session.overlays_changed, session.training_changed, session.states_changed):
+            signal.connect(self._refresh)
+        context.viewer.layers.events.inserted.connect(self._on_layer)
+        context.viewer.layers.events.removed.connect(self._refresh)
+        self._refresh()
+
+    @guarded
+    def accept_tile(self) -> None:
+        """Accept the whole tile."""
+        self._do(Deed.ACCEPT, None, "tile")
+
+    @guarded
+    def accept_sure(self) -> None:
+        """Accept all that the model is sure enough of."""
+        self._do(Deed.ACCEPT, self._view.confidence, "sure")
+
+    @guarded
+    def accept_area(self) -> None:
+        """Accept what lies inside the drawn outline."""
+        self._do_area(Deed.ACCEPT)
+
+    @guarded
+    def reject_area(self) -> None:
+        """Reject what lies inside the drawn outline."""
+        self._do_area(Deed.REJECT)
+
+    @guarded
+    def reject(self) -> None:
+        """Put the prediction of this tile aside."""
+        project, name = self._session.project, self._session.tile
+        overlays = self._session.overlays(name) if name is not None else None
+        if project is None or name is None or overlays is None:
+            return
+        self._undo.change_rejection(name, project.rejection(name).with_tile(overlays.run_id), tr("a rejection"))
+        self._after_rejection(name, tr("Rejected. Paint what is right, or go on to the next tile."))
+
+    @guarded
+    def take_back(self) -> None:
+        """Nothing of this tile is rejected any longer."""
+        project, name = self._session.project, self._session.tile
+        if project is None or name is None or availability.why_not_take_back(self._session):
+            return
+        self._undo.change_rejection(name, project.rejection(name).taken_back(), tr("what took rejections back"))
+        self._after_rejection(name, tr("Nothing of this tile is rejected any longer."))
+
+    @guarded
+    def show_next(self) -> None:
+        """Go to the next tile that waits for review."""
+        name = self._session.next_to_review()
+        if name is not None:
+            self._tiles.show(name)
+
+    # --- the one way to labels and rejections ------------------------------------------------------------------------
+
+    def _do_area(self, deed: Deed) -> None:
+        mask = self._layers.area_mask()
+        if mask is not None and self._do(deed, mask, "region"):
+            self._layers.end_area()
+            self._refresh()
+
+    def _do(self, deed: Deed, where: Where, region: Region) -> bool:
+        """Accept or reject that part of what is shown; False when the user thought better of it, or nothing is."""
+        name, ids, label = self._session.tile, self._ids(), self._layers.label()
+        overlays = self._session.overlays(name) if name is not None else None
+        project = self._session.project
+        if project is None or name is None or ids is None or label is None or overlays is None:
+            return False
+        reason = availability.why_not_reject(self._session) if deed is Deed.REJECT else ""
+        if reason:
+            self._say(reason)  # a training has started since the button was pressed
+            return False
+        self._labels.flush()  # what was painted before is saved as painted
+        ids = self._preview.cleaned(ids)
+        now = scene(project, name, ids, label, overlays)
+        what = plan(deed, where, now, replace=self._view.overwrite)
+        if what is None:
+            self._say(tr("The model is not sure enough here: it says nothing about this place."))
+            return False
+        if deed is Deed.ACCEPT:
+            return self._accept(what, ids, overlays.run_id, region)
+        self._reject(what, name, overlays.run_id)
+        return True
+
+    def _accept(self, what: Plan, ids: U8, run_id: str, region: Region) -> bool:
+        source = self._view.source
+        if not self._may_overwrite(what.overpainted, source):
+            return False
+        self._preview.show(None)
+        if what.target.any():
+            with self._undo.named(tr("an accept")):
+                self._layers.accept(ids, what.target)
+            self._labels.save_accepted(LABEL_SOURCES[source], run_id, region)
+        if self.areas.pointing is None:
+            self._layers.activate_labels()
+        self._say(done_in_words(what))
+        return True
+
+    def _reject(self, what: Plan, name: str, run_id: str) -> None:
+        project = self._session.project
+        assert project is not None
+        self._preview.show(None)
+        if not what.target.any():
+            self._say(in_words(what, self._session.classes()))
+            return
+        if what.takes_back:
+            after = project.rejection(name).without(what.target)
+            words = tr("No longer rejected: {count} pixels.")
+        else:
+            after = project.rejection(name).with_area(what.target, run_id)
+            words = tr("Rejected {count} pixels: the next training ignores what it guesses there. Paint what is right.")
+        self._undo.change_rejection(name, after, tr("a rejection"))
+        self._after_rejection(name, words.format(count=f"{what.amount.total:,}"))
+
+    def _after_rejection(self, name: str, words: str) -> None:
+        self._preview.show(None)
+        self._session.states_changed.emit()
+        self._session.overlays_changed.emit(name)
+        self._say(words)
+
+    def _may_overwrite(self, conflicts: int, source: OverlaySource) -> bool:
+        question = tr(
+            "The {source} is different from {count} pixels that you painted or that were labelled already. Replace "
+            "those labels?\n\nUndo brings them back."
+        )
+        words = question.format(source=availability.source_words(source), count=f"{conflicts:,}")
+        return not conflicts or self._context.dialogs.confirm(tr("Replace labels"), words, tr("Replace"))
+
+    def _ids(self) -> U8 | None:
+        """What is shown of the source, (H, W) class ids, 255 where it is left open."""
+        tile = self._session.tile
+        if tile is None or availability.why_not_accept(self._session):
+            return None
+        is_prediction = self._view.source is OverlaySource.PREDICTION
+        ids = (self._overlays.shown_prediction if is_prediction else self._overlays.shown_pseudo_label)(tile)
+        if ids is not None:
+            kept = np.full(256, UNLABELED, np.uint8)  # a class that was removed since the run is none
+            known = [each.id for each in self._session.classes()]
+            kept[known] = known
+            ids = kept[ids]
+        return ids
+
+    def _show_area(self, wish: Wish | None) -> None:
+        """What the mouse on the image means, or what is drawn there."""
+        if wish is None:
+            self._on_pointed(None)
+        else:
+            self._preview.show(wish)
+
+    def _on_pointed(self, button: object) -> None:
+        """Over a button: show what it would do; elsewhere what is drawn, if anything is."""
+        view = self._view
+        wish: Wish | None = None
+        if button is view.accept_tile_button or button is view.reject_button:
+            wish = (Deed.ACCEPT if button is view.accept_tile_button else Deed.REJECT, None)
+        elif button is view.accept_sure_button:
+            wish = (Deed.ACCEPT, view.confidence)
+        elif self._layers.has_area():
+            wish = (Deed.REJECT if button is view.reject_area_button else Deed.ACCEPT, self._layers.area_mask())
+        self._preview.show(wish if self._ids() is not None else None)
+
+    def _on_undo(self, _event: Any = None) -> None:
+        """The whole label is drawn anew, as after Ctrl+Z: what was said about the last accept may be untrue."""
+        if self._said and self.areas.pointing is None and self._layers.get(AREA) is None:
+            self._say("")
+
+    def _on_tile(self, _name: object = None) -> None:
+        if self._layers.get(AREA) is not None:
+            self._layers.end_area()
+        self._say("")
+        self._refresh()
+
+    def _on_layer(self, event: Any) -> None:
+        if event.value.metadata.get(ROLE_KEY) == LABELS:
+            event.value.events.set_data.connect(self._on_undo)
+
+    def _refresh(self, _change: object = None) -> None:
+        session, drawing = self._session, self._layers.get(AREA) is not None
+        accept = availability.why_not_accept(session)
+        drawn = drawing and self._layers.has_area()
+        self._view.set_available(
+            accept,
+            availability.why_not_accept_area(session, drawn),
+            availability.why_not_reject(session),
+            availability.why_no_next(session),
+        )
+        self._view.set_take_back(availability.why_not_take_back(session))
+        self._view.set_modes(
+            drawing=drawing,
+            accepting=self.areas.pointing is Deed.ACCEPT,
+            rejecting=self.areas.pointing is Deed.REJECT,
+        )
+        advice = ""
+        if session.project is not None and session.tile is not None:
+            advice = _advice(session.project.state(session.tile))
+        self._view.set_hint(self._said or accept or advice)
+
+    def _say(self, text: str) -> None:
+        """Show a sentence until the tile changes or another one comes; an empty one gives way to advice."""
+        self._said = text
+        self._refresh()
+
+
+def _advice(state: TileState) -> str:
+    if state is TileState.ACCEPTED:
+        return tr("Accepted. Correct it with the brush where it is wrong, or go on to the next tile.")
+    return tr("Is it right? Accept the whole tile or a part of it, reject what is wrong, or paint over it.")

@@ -1,0 +1,164 @@
+"""What is rejected, and what the button under the mouse would do, drawn over the tile and counted before it is done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from napari_unisemalign.annotate.accept_plan import (
+    Cleaner,
+    Deed,
+    Plan,
+    Scene,
+    Where,
+    cleaning_in_words,
+    in_words,
+    plan,
+    scene,
+)
+from napari_unisemalign.annotate.accept_view import CorrectView
+from napari_unisemalign.annotate.clean_up_view import CleanUpView
+from napari_unisemalign.annotate.marks import ACCEPT, REJECT, MarksLayer, draw_marks
+from napari_unisemalign.annotate.overlays import OverlaysController
+from napari_unisemalign.app.background import run_while_painting
+from napari_unisemalign.app.context import Context
+from napari_unisemalign.app.latest import Latest
+from napari_unisemalign.app.layers import U8
+from training_core.base.i18n import ntr, tr
+from training_core.project.classes import background_ids
+
+Wish = tuple[Deed, Where]
+
+
+@dataclass(frozen=True)
+class _Picture:
+    scene: Scene
+    planned: Plan | None
+    marks: U8
+    words: str
+    cleaning: str
+
+
+class PreviewController:
+    """Draws in a thread, for the wish that came last."""
+
+    def __init__(
+        self,
+        context: Context,
+        view: CorrectView,
+        cleanup: CleanUpView,
+        overlays: OverlaysController,
+        ids: Callable[[], U8 | None],
+    ) -> None:
+        """ids: the class ids (H, W) of the tile on screen that could be accepted now, None where there are none."""
+        self._session, self._layers, self._overlays, self._ids = context.session, context.layers, overlays, ids
+        self._view, self._cleanup = view, cleanup
+        self._cleaner = Cleaner()
+        self.marks = MarksLayer(context.viewer)
+        self._latest = Latest(context.owner, context.reporter.error)
+        self._wish: Wish | None = None
+        self._plan: Plan | None = None
+        self._scene: Scene | None = None
+        """The tile as it was drawn last: what a moving mouse asks needs no file again."""
+        session = self._session
+        for signal in (session.tile_changed, session.project_changed):
+            signal.connect(self._on_tile)
+        for signal in (session.overlays_changed, session.label_saved):
+            signal.connect(self._on_change)
+        overlays.shown.connect(self.refresh)
+        self._cleanup.changed.connect(self.refresh)
+        self._view.replace_check.toggled.connect(lambda _on: self.refresh())
+
+    @property
+    def busy(self) -> bool:
+        """The picture on screen is not yet what was wished for."""
+        return self._latest.busy or self._overlays.pending
+
+    def show(self, wish: Wish | None) -> None:
+        """Show what this would do from now on; None: only what is rejected."""
+        if wish is None and self._wish is None:
+            return
+        if self._is_shown(wish):
+            return
+        self._wish = wish
+        self._ask()
+
+    def refresh(self) -> None:
+        """Something that the picture depends on has changed."""
+        self._scene = None
+        if not self._overlays.pending:  # to ask for what is to come would have it read at once, in the window's thread
+            self._ask()
+
+    def _ask(self) -> None:
+        project, name, label = self._session.project, self._session.tile, self._layers.label()
+        self._plan = None
+        if project is None or name is None or label is None:
+            self._latest.drop()
+            self.marks.clear()
+            self._view.set_preview("")
+            self._cleanup.set_words("")
+            return
+        cleaning, background = self._cleanup.value, background_ids(self._session.classes())
+        wish, ids, replace, classes = self._wish, self._ids(), self._view.overwrite, self._session.classes()
+        overlays, known = self._session.overlays(name), self._scene
+
+        def work() -> _Picture:
+            cleaned = None if ids is None else self._cleaner.clean(ids, cleaning, background)
+            now = known
+            if now is None or not np.array_equal(now.label, label):
+                now = scene(project, name, cleaned, label, overlays)
+            planned = None if wish is None else plan(*wish, now, replace=replace)
+            words = in_words(planned, classes) if wish else _rejected_words(int(np.count_nonzero(now.rejected)))
+            changed, said = None, ""
+            if ids is not None and cleaned is not None and not cleaning.is_nothing:
+                changed, said = cleaned != ids, cleaning_in_words(ids, cleaned, background)
+            value = REJECT if wish and wish[0] is Deed.REJECT else ACCEPT
+            target = None if planned is None else planned.target
+            return _Picture(now, planned, draw_marks(now.rejected, target, value, changed), words, said)
+
+        self._latest.ask(work, self._draw)
+
+    def cleaned(self, ids: U8) -> U8:
+        """`ids` (H, W) cleaned up as the user set it; the window waits where the preview is not that far."""
+        asked = ids, self._cleanup.value, background_ids(self._session.classes())
+        known = self._cleaner.known(*asked)
+        if known is None:
+            known = run_while_painting(lambda: self._cleaner.clean(*asked))
+        return known
+
+    def _draw(self, picture: _Picture) -> None:
+        self._plan, self._scene = picture.planned, picture.scene
+        self.marks.show(picture.marks)
+        self._view.set_preview(picture.words)
+        self._cleanup.set_words(picture.cleaning)
+
+    def _is_shown(self, wish: Wish | None) -> bool:
+        """The mouse moved within the area that is drawn already."""
+        if wish is None or self._wish is None or self._plan is None or self._latest.busy:
+            return False
+        (deed, where), (former, _) = wish, self._wish
+        if not isinstance(where, tuple) or not isinstance(self._wish[1], tuple) or deed is not former:
+            return False
+        inside = all(0 <= each < side for each, side in zip(where, self._plan.target.shape, strict=True))
+        return inside and bool(self._plan.target[where])
+
+    def _on_tile(self, _change: object = None) -> None:
+        self._wish = None
+        self.marks.clear()
+        self.refresh()
+
+    def _on_change(self, name: str) -> None:
+        if name == self._session.tile:
+            self.refresh()
+
+
+def _rejected_words(pixels: int) -> str:
+    if not pixels:
+        return tr("Point at a button to see here, and on the image, what it would do.")
+    return ntr(
+        "{count} pixel is rejected (hatched): training learns nothing from what it guesses there.",
+        "{count} pixels are rejected (hatched): training learns nothing from what it guesses there.",
+        pixels,
+    ).format(count=f"{pixels:,}")

@@ -1,0 +1,115 @@
+"""Ways to say which area is meant: an outline drawn on the image, or clicks on connected areas."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from napari.layers.base import ActionType
+
+from napari_unisemalign.annotate.accept_plan import Deed, Where
+from napari_unisemalign.annotate.accept_preview import Wish
+from napari_unisemalign.annotate.accept_view import CorrectView
+from napari_unisemalign.annotate.pointing import Pixel, Pointer
+from napari_unisemalign.app import availability
+from napari_unisemalign.app.context import Context
+from napari_unisemalign.app.layers import AREA, LABELS, ROLE_KEY
+from napari_unisemalign.app.notify import guarded
+from training_core.base.i18n import tr
+
+_DONE = (ActionType.ADDED, ActionType.CHANGED, ActionType.REMOVED)
+Do = Callable[[Deed, Where, Any], bool]
+
+
+class AreaTools:
+    """One of them is in use at a time, or none."""
+
+    def __init__(
+        self,
+        context: Context,
+        view: CorrectView,
+        do: Do,
+        show: Callable[[Wish | None], None],
+        say: Callable[[str], None],
+    ) -> None:
+        """do: accept or reject. show: preview a wish; None: what is drawn, if anything is. say: put it into words."""
+        self._layers, self.reporter, self._view = context.layers, context.reporter, view
+        self._do, self._show, self._say = do, show, say
+        self._pointer = Pointer(context.viewer, self._on_click, self._on_hover)
+        self.pointing: Deed | None = None
+        """What a click on the image does now."""
+        self._view.draw_area_toggled.connect(self.draw)
+        self._view.click_mode_toggled.connect(lambda on: self.point(Deed.ACCEPT if on else None))
+        self._view.reject_click_mode_toggled.connect(lambda on: self.point(Deed.REJECT if on else None))
+        context.viewer.layers.events.inserted.connect(self._on_layer)
+
+    @guarded
+    def draw(self, on: bool) -> None:
+        """Start drawing an outline, or give it up."""
+        self._stop_pointing()
+        if on:
+            layer = self._layers.start_area()
+            layer.events.data.connect(self._on_drawn)
+            self._say(
+                tr("Click around the area, double-click to close it (or use napari's lasso), then accept or reject it.")
+            )
+        else:
+            self._layers.end_area()
+            self._say("")
+            self._show(None)
+
+    @guarded
+    def point(self, deed: Deed | None) -> None:
+        """From now on a click on the image accepts or rejects the connected area there; None: no longer."""
+        self._stop_pointing()
+        self._say("")
+        if deed is None:
+            return
+        self._layers.end_area()
+        self._layers.activate_labels("pan_zoom")
+        self.pointing = deed
+        self._pointer.start()
+        words = (
+            tr("Click on the image: the connected area of the {source} there is accepted.")
+            if deed is Deed.ACCEPT
+            else tr("Click on an area of the {source} that is wrong; a click on a rejected one takes that back.")
+        )
+        self._say(words.format(source=availability.source_words(self._view.source)))
+
+    def toggle_drawing(self) -> None:
+        """Start drawing, or give it up: for a key."""
+        self.draw(self._layers.get(AREA) is None)
+
+    def toggle_pointing(self, deed: Deed) -> None:
+        """Start pointing at areas to accept or reject, or stop it: for a key."""
+        self.point(None if self.pointing is deed else deed)
+
+    def _stop_pointing(self) -> None:
+        self.pointing = None
+        self._pointer.stop()
+        self._show(None)
+
+    @guarded
+    def _on_click(self, point: Pixel) -> None:
+        if self.pointing is not None:
+            self._do(self.pointing, point, "component")
+
+    def _on_hover(self, point: Pixel) -> None:
+        if self.pointing is not None:
+            self._show((self.pointing, point))
+
+    def _on_drawn(self, event: Any) -> None:
+        if event.action not in _DONE:
+            return  # the next corner is still to come
+        self._say(tr("Accept or reject what lies inside the outline; you can still draw another one."))
+        self._show(None)
+
+    def _on_mode(self, event: Any) -> None:
+        """A brush was taken up: from now on clicks paint."""
+        if self.pointing is not None and event.mode != "pan_zoom":
+            self._stop_pointing()
+            self._say("")
+
+    def _on_layer(self, event: Any) -> None:
+        if event.value.metadata.get(ROLE_KEY) == LABELS:
+            event.value.events.mode.connect(self._on_mode)

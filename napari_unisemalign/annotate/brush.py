@@ -1,0 +1,54 @@
+"""The brush in step 2 and napari's own controls are of one mind: its size, and the eraser."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from napari_unisemalign.actions.shortcuts import Shortcuts, shown
+from napari_unisemalign.annotate.painting_view import PaintingView
+from napari_unisemalign.app.context import Context
+from napari_unisemalign.app.layers import LABELS, ROLE_KEY
+from training_core.base.i18n import tr
+
+
+class BrushController:
+    """Between the painting bar and the labels layer."""
+
+    def __init__(self, context: Context, view: PaintingView) -> None:
+        self._layers, self._view = context.layers, view
+        self._shortcuts = Shortcuts()
+        self._shortcuts.on_change(self._refresh_key)
+        self._view.brush_changed.connect(self._set_size)
+        self._view.erase_clicked.connect(self._toggle_eraser)
+        context.viewer.layers.events.inserted.connect(self._on_layer)
+        context.viewer.layers.events.removed.connect(self._follow)
+        self._refresh_key()
+        self._follow()
+
+    def _set_size(self, size_px: int) -> None:
+        layer = self._layers.labels
+        if layer is not None:
+            layer.brush_size = size_px
+
+    def _toggle_eraser(self, on: bool) -> None:
+        self._layers.activate_labels("erase" if on else "paint")
+        self._follow()
+
+    def _on_layer(self, event: Any) -> None:
+        layer = event.value
+        if layer.metadata.get(ROLE_KEY) == LABELS:
+            layer.events.brush_size.connect(self._follow)
+            layer.events.mode.connect(self._follow)
+            self._follow()
+
+    def _follow(self, _event: Any = None) -> None:
+        layer = self._layers.labels
+        if layer is None:
+            self._view.set_brush(None, False)
+        else:
+            self._view.set_brush(round(layer.brush_size), layer.mode == "erase")
+
+    def _refresh_key(self) -> None:
+        keys, _problems = self._shortcuts.keys()
+        key = shown(keys["erase"]) if keys["erase"] else ""
+        self._view.set_erase_key(key, tr("Erase to “not labelled”, which is not the same as background"))

@@ -1,0 +1,63 @@
+"""The question before a class that labels use is removed: what do its pixels become?"""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QColor, QIcon, QPixmap
+from qtpy.QtWidgets import QComboBox, QDialog, QDialogButtonBox, QHBoxLayout, QRadioButton, QVBoxLayout, QWidget
+
+from napari_unisemalign.app.dialogs import ClassUse
+from napari_unisemalign.widgets.common import Hint
+from training_core.base.i18n import tr
+from training_core.project import UNLABELED
+
+
+class RemoveClassDialog(QDialog):
+    """Not labelled, another class, or leave everything as it is."""
+
+    def __init__(self, use: ClassUse, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle(tr("Remove class"))
+        self.setMinimumWidth(460)
+        self.words = Hint(use.in_words() + " " + tr("What should they become?"), self)
+        self.unlabel_choice = QRadioButton(tr("Not labelled"), self)
+        self.merge_choice = QRadioButton(tr("Another class:"), self)
+        self.into_combo = QComboBox(self)
+        self.into_combo.setAccessibleName(tr("The class that they become"))
+        for each in use.others:
+            self.into_combo.addItem(_swatch(each.color), each.name, each.id)
+        self.unlabel_choice.setChecked(True)
+        self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel, parent=self)
+        self.remove_button = self.buttons.addButton(tr("Remove class"), QDialogButtonBox.ButtonRole.AcceptRole)
+        self.cancel_button = self.buttons.button(QDialogButtonBox.StandardButton.Cancel)
+        self.cancel_button.setText(tr("Cancel"))
+        self.cancel_button.setDefault(True)
+        self.remove_button.setAutoDefault(False)
+        merge = QHBoxLayout()
+        merge.addWidget(self.merge_choice)
+        merge.addWidget(self.into_combo, 1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(16, 16, 16, 16)
+        layout.setSpacing(10)
+        layout.addWidget(self.words)
+        layout.addWidget(self.unlabel_choice)
+        layout.addLayout(merge)
+        promise = tr(
+            "Undo brings the class and its labels back as long as this project is open. The other classes keep their "
+            "numbers; predictions of this class show nothing from now on."
+        )
+        layout.addWidget(Hint(promise, self))
+        layout.addWidget(self.buttons)
+        self.into_combo.activated.connect(lambda _index: self.merge_choice.setChecked(True))
+        self.buttons.accepted.connect(self.accept)
+        self.buttons.rejected.connect(self.reject)
+
+    def value(self) -> int:
+        """What the pixels become: a class id, or 255 for not labelled."""
+        return UNLABELED if self.unlabel_choice.isChecked() else int(self.into_combo.currentData())
+
+
+def _swatch(color: str) -> QIcon:
+    pixmap = QPixmap(14, 14)
+    pixmap.fill(QColor(color) if QColor(color).isValid() else Qt.GlobalColor.transparent)
+    return QIcon(pixmap)

@@ -1,0 +1,156 @@
+"""The classes: editing them, and choosing the one to paint with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from napari_unisemalign.actions.catalogue import PAINTING_KEYS
+from napari_unisemalign.annotate.classes_view import ClassesView, ClassRow
+from napari_unisemalign.app import availability
+from napari_unisemalign.app.context import Context
+from napari_unisemalign.app.layers import LABELS, ROLE_KEY, class_of, layer_value
+from napari_unisemalign.app.notify import guarded
+from training_core.base.errors import ProjectError
+from training_core.base.i18n import tr
+from training_core.project import Project, TissueClass, default_prompt
+from training_core.project.prompts import is_automatic
+
+NO_CLASSES = tr("Open a project to see and edit its classes.")
+KEY_HINT = tr("Keys 1 to 9 paint with a class, 0 erases. Double-click a name or prompt to change it.")
+OWN_KEY_HINT = tr("The key beside a class paints with it. Double-click a name or prompt to change it.")
+
+
+class ClassesController:
+    """Keeps table, labels layer and project of one mind about the classes."""
+
+    def __init__(self, context: Context, view: ClassesView) -> None:
+        self._context, self._session, self.reporter = context, context.session, context.reporter
+        self._layers, self._view = context.layers, view
+        self._keys: tuple[str, ...] = tuple(PAINTING_KEYS)
+        view, session = self._view, self._session
+        view.class_chosen.connect(self.paint_with)
+        view.name_edited.connect(self._rename)
+        view.prompt_edited.connect(lambda class_id, prompt: self._update(class_id, prompt=prompt))
+        view.color_clicked.connect(self.choose_color)
+        view.add_clicked.connect(self.add)
+        session.project_changed.connect(self._on_project)
+        session.classes_changed.connect(self._refresh)
+        session.class_changed.connect(self._on_class)
+        session.training_changed.connect(self._refresh_available)
+        context.viewer.layers.events.inserted.connect(self._on_layer)
+        self._refresh()
+
+    def set_keys(self, keys: Sequence[str]) -> None:
+        """The keys that paint with the first, second, ... class as the user reads them; empty for none."""
+        if tuple(keys) != self._keys:
+            self._keys = tuple(keys)
+            self._refresh()
+
+    @guarded
+    def paint_with(self, class_id: int) -> None:
+        """Choose a class and get ready to paint with it."""
+        self._session.set_class(class_id)
+        labels = self._layers.labels
+        if labels is not None:
+            labels.selected_label = layer_value(class_id)
+            keep = labels.mode if labels.mode in ("paint", "fill", "polygon") else "paint"
+            self._layers.activate_labels(keep)
+
+    @guarded
+    def choose_color(self, class_id: int) -> None:
+        """Ask for another color."""
+        current = next(each.color for each in self._session.classes() if each.id == class_id)
+        color = self._context.dialogs.color(current)
+        if color is not None:
+            self._update(class_id, color=color)
+
+    @guarded
+    def add(self) -> None:
+        """Add a class and let its name be typed."""
+        project = self._session.project
+        if project is None:
+            return
+        names = {each.name.casefold() for each in project.classes}
+        number = next(n for n in range(1, 257) if f"class {n}" not in names)
+        added = project.add_class(f"class {number}")
+        self._session.classes_changed.emit()
+        self._session.set_class(added.id)
+        self._view.edit_name(added.id)
+
+    def _rename(self, class_id: int, name: str) -> None:
+        """The prompt that was made from the former name, by nobody's hand, makes way for what fits the new one."""
+        old = next(each for each in self._session.classes() if each.id == class_id)
+        made = {"prompt": ""} if is_automatic(old.prompt, old.name) else {}
+        self._update(class_id, name=name, **made)
+
+    @guarded
+    def _update(self, class_id: int, **changes: str) -> None:
+        project = self._session.project
+        if project is None:
+            return
+        try:
+            project.update_class(class_id, **changes)
+        finally:
+            self._session.classes_changed.emit()  # a refused text must vanish from the table, too
+
+    def _on_project(self, project: Project | None) -> None:
+        self._session.classes_changed.emit()
+        if project is not None and project.classes:
+            self._session.set_class(project.classes[min(1, len(project.classes) - 1)].id)
+
+    def _on_class(self, class_id: int | None) -> None:
+        self._view.set_current(class_id)
+        labels = self._layers.labels
+        if labels is not None and class_id is not None and class_of(labels.selected_label) != class_id:
+            labels.selected_label = layer_value(class_id)
+        self._refresh_available()
+
+    def _refresh(self) -> None:
+        self._view.set_classes([_row(self._key(index), each) for index, each in enumerate(self._session.classes())])
+        self._view.set_current(self._session.class_id)
+        self._layers.set_classes(self._session.classes())
+        self._refresh_available()
+
+    def _refresh_available(self, _training: object = None) -> None:
+        no_project = availability.NO_PROJECT if self._session.project is None else ""
+        remove = availability.why_not_remove_class(self._session)
+        hint = KEY_HINT if self._keys == tuple(PAINTING_KEYS) else OWN_KEY_HINT
+        self._view.set_available(no_project, remove, hint if self._session.project else NO_CLASSES)
+
+    def _key(self, index: int) -> str:
+        return self._keys[index] if index < len(self._keys) else ""
+
+    # --- the labels layer ------------------------------------------------------------------------------------------
+
+    def _on_layer(self, event: Any) -> None:
+        layer = event.value
+        if ROLE_KEY not in layer.metadata:
+            return
+        if layer.metadata[ROLE_KEY] == LABELS:
+            layer.events.selected_label.connect(self._on_selected_label)
+            if self._session.class_id is not None:
+                layer.selected_label = layer_value(self._session.class_id)
+
+    def _on_selected_label(self, _event: Any = None) -> None:
+        """The user picked a label in napari's own controls; a number that no class has is put back."""
+        labels = self._layers.labels
+        if labels is None:
+            return
+        chosen = class_of(int(labels.selected_label))
+        if chosen is None or chosen == self._session.class_id:
+            return
+        if chosen in {each.id for each in self._session.classes()}:
+            self._session.set_class(chosen)
+        elif self._session.class_id is not None:
+            labels.selected_label = layer_value(self._session.class_id)
+            given = tr("no class has the label {value}").format(value=chosen + 1)
+            self.reporter.error(ProjectError(given, tr("one of the classes in the list"), tr("add a class first")))
+
+
+def _row(key: str, each: TissueClass) -> ClassRow:
+    """A class as the table shows it. What somebody wrote as its prompt is never to be replaced by a suggestion."""
+    suggestion = default_prompt(each.name)
+    if each.prompt == suggestion or not is_automatic(each.prompt, each.name):
+        suggestion = ""
+    return ClassRow(each.id, each.name, each.color, each.prompt, key, suggestion)

@@ -1,0 +1,40 @@
+"""One key takes the overlays off the image and puts them back."""
+
+from __future__ import annotations
+
+from napari_unisemalign.annotate.overlays_view import OverlaysView
+from napari_unisemalign.app.context import Context
+from napari_unisemalign.app.layers import OVERLAY_ROLES
+
+
+class Flicker:
+    """Remembers which overlays it has hidden. Whoever shows one by hand ends it."""
+
+    def __init__(self, context: Context, view: OverlaysView) -> None:
+        self._layers, self._view = context.layers, view
+        self._hidden: tuple[str, ...] = ()
+        self._busy = False
+        self._view.flicker_clicked.connect(self.toggle)
+
+    def toggle(self) -> None:
+        """Hide the overlays that are to be seen, or show again those that were hidden so."""
+        roles = self._hidden or tuple(role for role in OVERLAY_ROLES if self._is_visible(role))
+        hide = not self._hidden
+        self._busy = True
+        for role in roles:
+            layer = self._layers.get(role)
+            if layer is not None:
+                layer.visible = not hide
+        self._busy = False
+        self._hidden = roles if hide else ()
+        self._view.set_flickered(bool(self._hidden))
+
+    def follow(self) -> None:
+        """A layer was shown or hidden by somebody else."""
+        if self._hidden and not self._busy and any(self._is_visible(role) for role in OVERLAY_ROLES):
+            self._hidden = ()
+            self._view.set_flickered(False)
+
+    def _is_visible(self, role: str) -> bool:
+        layer = self._layers.get(role)
+        return layer is not None and bool(layer.visible)

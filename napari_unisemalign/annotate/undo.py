@@ -1,0 +1,201 @@
+"""Undo and redo, across strokes, accepts and rejections, and across tiles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from qtpy.QtCore import QTimer
+
+from napari_unisemalign.annotate.accept_view import CorrectView
+from napari_unisemalign.annotate.painting_view import PaintingView
+from napari_unisemalign.app.background import run_while_painting
+from napari_unisemalign.app.context import Context
+from napari_unisemalign.app.labels import LabelsController
+from napari_unisemalign.app.layers import LABELS, ROLE_KEY, U8
+from napari_unisemalign.app.notify import guarded
+from napari_unisemalign.app.undo_stack import AnyStep, ClassStep, LabelStep, RejectionStep
+from napari_unisemalign.tiles.tiles import TilesController
+from training_core.base.i18n import tr
+from training_core.project import UNLABELED
+from training_core.project.class_removal import RemovedClass
+from training_core.project.rejections import Rejection
+
+
+class UndoController:
+    """Records every change of the label on screen and takes it back; napari's own undo knows one tile only."""
+
+    def __init__(
+        self,
+        context: Context,
+        views: tuple[CorrectView, PaintingView],
+        labels: LabelsController,
+        tiles: TilesController,
+    ) -> None:
+        self._session, self._layers, self.reporter = context.session, context.layers, context.reporter
+        self._labels, self._tiles = labels, tiles
+        self._views = views
+        self._stack = context.session.undo
+        self._known: U8 | None = None
+        """The label on screen with all that is recorded."""
+        self._what = ""
+        self._later = QTimer(context.owner)
+        self._later.setSingleShot(True)
+        self._later.timeout.connect(self.catch_up)
+        for view in self._views:
+            view.undo_clicked.connect(self.undo)
+            view.redo_clicked.connect(self.redo)
+        context.session.tile_changed.connect(self._on_tile)
+        context.viewer.layers.events.inserted.connect(self._on_layer)
+        self._stack.changed.connect(self._refresh)
+        self._refresh()
+
+    @contextmanager
+    def named(self, what: str) -> Iterator[None]:
+        """Changes of the label in here are called `what`, in the user's words, and not a stroke."""
+        self.catch_up()
+        self._what = what
+        try:
+            yield
+        finally:
+            self.catch_up()
+            self._what = ""
+
+    def catch_up(self) -> None:
+        """Record what changed and is not recorded yet."""
+        name, label = self._session.tile, self._layers.label()
+        before, self._known = self._known, label
+        if name is not None and label is not None and before is not None and before.shape == label.shape:
+            self._stack.record(name, before, label, self._what or tr("a stroke"))
+
+    def change_rejection(self, name: str, after: Rejection, what: str) -> None:
+        """Write what is rejected of a tile now, to be taken back by undo.
+
+        Raises
+        ------
+        UserError: it cannot be written, or what was rejected before cannot be read.
+        """
+        project = self._session.project
+        assert project is not None
+        before = project.rejection(name)
+        project.write_rejection(name, after)
+        self._stack.record_rejection(name, before, after, what)
+
+    def class_removed(self, removed: RemovedClass) -> None:
+        """A class is gone from the project and from its labels: show that, and keep it to be taken back."""
+        self._stack.record_class(removed, tr("the removal of class {name}").format(name=removed.tissue_class.name))
+        self._show_classes_anew()
+
+    @guarded
+    def undo(self) -> None:
+        """Take back the last change, on whichever tile it was; that tile is shown."""
+        self.catch_up()
+        step = self._stack.next_undo
+        if isinstance(step, ClassStep):
+            self._bring_back(step.removed)
+        elif step is not None and self._shown(step, tr("Taken back on {tile}: {what}.")):
+            undone = self._stack.undo()
+            if isinstance(undone, LabelStep):
+                self._write_label(undone, undone.undone, undone.was_accepted)
+            elif isinstance(undone, RejectionStep):
+                self._write_rejection(undone.tile, undone.before)
+
+    @guarded
+    def redo(self) -> None:
+        """Make the change again that was taken back last."""
+        self.catch_up()
+        step = self._stack.next_redo
+        if isinstance(step, ClassStep):
+            self._remove_again(step.removed)
+        elif step is not None and self._shown(step, tr("Made again on {tile}: {what}.")):
+            self._stack.redo()
+            if isinstance(step, LabelStep):
+                self._write_label(step, step.redone, step.is_accepted)
+            elif isinstance(step, RejectionStep):
+                self._write_rejection(step.tile, step.after)
+
+    def why_not_undo(self) -> str:
+        """Why nothing can be taken back; empty when something can."""
+        return "" if self._stack.next_undo else tr("There is nothing to take back.")
+
+    def why_not_redo(self) -> str:
+        """Why nothing can be made again; empty when something can."""
+        return "" if self._stack.next_redo else tr("Nothing was taken back that could be made again.")
+
+    def _shown(self, step: LabelStep | RejectionStep, words: str) -> bool:
+        """Put the step's tile on the screen; False where that is not possible, and an error says why."""
+        if step.tile == self._session.tile:
+            return True
+        self._tiles.show(step.tile)
+        if step.tile != self._session.tile:
+            return False
+        self.reporter.info(words.format(tile=step.tile, what=step.what))
+        return True
+
+    def _write_label(self, step: LabelStep, changed: Callable[[U8], U8], accepted: bool) -> None:
+        label = self._layers.label()
+        if label is None:
+            return
+        label = changed(label)
+        ids = [each.id for each in self._session.classes()]
+        label[~np.isin(label, ids)] = UNLABELED  # a class that was removed since
+        self._layers.set_label(label)
+        self._known = label
+        self._labels.save_undone(accepted)
+
+    def _bring_back(self, removed: RemovedClass) -> None:
+        project = self._session.project
+        assert project is not None
+        if self._labels.flush():
+            run_while_painting(lambda: project.restore_class(removed))
+            self._stack.undo()  # only now: what cannot be brought back stays to be tried again
+            self._show_classes_anew()
+            self._session.set_class(removed.tissue_class.id)
+
+    def _remove_again(self, removed: RemovedClass) -> None:
+        project = self._session.project
+        assert project is not None
+        if self._labels.flush():
+            run_while_painting(lambda: project.remove_class(removed.tissue_class.id, removed.into))
+            self._stack.redo()
+            self._show_classes_anew()
+            self._session.set_class(project.classes[0].id)
+
+    def _show_classes_anew(self) -> None:
+        """Classes and labels were changed in the project: the window follows."""
+        self._session.classes_changed.emit()
+        self._labels.read_again()
+        self._known = self._layers.label()
+
+    def _write_rejection(self, name: str, rejection: Rejection) -> None:
+        project = self._session.project
+        assert project is not None
+        project.write_rejection(name, rejection)
+        self._session.states_changed.emit()
+        self._session.overlays_changed.emit(name)
+
+    def _on_layer(self, event: Any) -> None:
+        if event.value.metadata.get(ROLE_KEY) == LABELS:
+            event.value.events.paint.connect(self._on_paint)
+            self._known = self._layers.label()
+
+    def _on_tile(self, _name: object = None) -> None:
+        self._later.stop()
+        self._known = self._layers.label()
+
+    def _on_paint(self, _event: Any = None) -> None:
+        self.catch_up()
+        self._later.start(0)  # napari speaks of a fill before it is done
+
+    def _refresh(self) -> None:
+        for view in self._views:
+            view.set_undo(self.why_not_undo(), _tip(tr("Take back"), self._stack.next_undo))
+            view.set_redo(self.why_not_redo(), _tip(tr("Make again"), self._stack.next_redo))
+
+
+def _tip(verb: str, step: AnyStep | None) -> str:
+    if isinstance(step, ClassStep):
+        return tr("{verb}: {what}").format(verb=verb, what=step.what)
+    return "" if step is None else tr("{verb}: {what}, on {tile}").format(verb=verb, what=step.what, tile=step.tile)

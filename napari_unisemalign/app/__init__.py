@@ -1,0 +1,1 @@
+"""What every place of the window stands on: state, layers, processes, saved labels, messages."""

@@ -1,0 +1,35 @@
+"""What every controller needs, handed over as one thing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from napari_unisemalign.app.background import Background
+from napari_unisemalign.app.dialogs import Dialogs
+from napari_unisemalign.app.layers import TileLayers
+from napari_unisemalign.app.notify import Reporter
+from napari_unisemalign.app.pictures import Pictures
+from napari_unisemalign.app.session import Session
+
+if TYPE_CHECKING:
+    from napari import Viewer
+    from qtpy.QtWidgets import QWidget
+
+
+@dataclass
+class Context:
+    """The parts of one window."""
+
+    viewer: Viewer
+    owner: QWidget
+    """The panel: what its timers and processes belong to. Views come to a controller one by one."""
+    session: Session
+    layers: TileLayers
+    reporter: Reporter
+    dialogs: Dialogs
+    background: Background
+    """For what the user waits for."""
+    thumbnails: Background
+    """For what comes when it comes."""
+    pictures: Pictures

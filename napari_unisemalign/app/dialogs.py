@@ -1,0 +1,93 @@
+"""Every question that stops the user's work, and its answers; `shell/dialogs.py` asks them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+from training_core.base.i18n import ntr
+from training_core.io.slides import SlideOptions
+from training_core.project import TissueClass
+from training_core.project.file_records import NO_ANSWERS, FileAnswers
+from training_core.project.inputs.matching import Matches
+
+
+class CloseAnswer(StrEnum):
+    """What to do with a training that runs while its window is closed."""
+
+    STOP = "stop"
+    WAIT = "wait"
+    KILL = "kill"
+
+
+@dataclass(frozen=True)
+class NewProject:
+    """What the form holds when it is accepted: what `Project.create` takes."""
+
+    images: tuple[Path, ...]
+    folder: Path
+    classes: tuple[TissueClass, ...]
+    masks: Matches | None = None
+    mask_values: Mapping[str, int] | None = None
+    mpp_um: float | None = None
+    slides: SlideOptions = field(default_factory=SlideOptions)
+    answers: FileAnswers = NO_ANSWERS
+
+
+@dataclass(frozen=True)
+class ClassUse:
+    """A class, how much is labelled as it, and the classes that could take that over."""
+
+    removed: TissueClass
+    tiles: int
+    pixels: int
+    others: Sequence[TissueClass]
+
+    def in_words(self) -> str:
+        """Such as "“stroma” is labelled on 12 tiles, 1,204,331 pixels."."""
+        words = ntr(
+            "“{name}” is labelled on {tiles} tile, {pixels} pixels.",
+            "“{name}” is labelled on {tiles} tiles, {pixels} pixels.",
+            self.tiles,
+        )
+        return words.format(name=self.removed.name, tiles=f"{self.tiles:,}", pixels=f"{self.pixels:,}")
+
+
+class Dialogs(Protocol):
+    """Every question that stops the user's work."""
+
+    def project_folder(self, start: str) -> Path | None:
+        """Which project to open; None when the user changed their mind."""
+
+    def export_folder(self, start: str) -> Path | None:
+        """Where to write masks."""
+
+    def table_file(self, start: str) -> Path | None:
+        """Where to write a table."""
+
+    def new_project(self, images: Sequence[Path] = ()) -> NewProject | None:
+        """What a new project is made of; `images` are filled in at first."""
+
+    def color(self, current: str) -> str | None:
+        """Another color for a class, "#rrggbb"."""
+
+    def confirm(self, title: str, question: str, yes: str) -> bool:
+        """Whether to do something that cannot be taken back easily; the safe answer is the default."""
+
+    def fate_of_class(self, use: ClassUse) -> int | None:
+        """What the pixels of a class to remove become: a class id, or 255 for not labelled; None: the class stays."""
+
+    def close_while_training(self) -> CloseAnswer:
+        """Training runs and the window is about to close."""
+
+    def close_while_stopping(self) -> CloseAnswer:
+        """The training is saving, and the user closes the window once more."""
+
+    def close_unsaved(self, names: tuple[str, ...]) -> bool:
+        """Strokes could not be saved. True: close and lose them."""
+
+    def show_details(self, details: str) -> None:
+        """What a programmer needs to know of an error."""

@@ -1,0 +1,132 @@
+"""Labels on their way to the disk: written one after the other in a thread, in the order in which they came."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Literal
+
+from napari_unisemalign.app.background import Background
+from napari_unisemalign.app.layers import U8
+from training_core.base.errors import UserError
+from training_core.project import LabelSource, Project, TileState
+
+Region = Literal["tile", "region", "component", "sure"]
+SaveError = UserError | OSError
+
+
+@dataclass(frozen=True)
+class Edit:
+    """What the project keeps about a change that is not plain painting."""
+
+    source: LabelSource
+    run_id: str | None = None
+    region: Region | None = None
+    accepted: bool | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Change:
+    """A label to be written. label: (H, W) class ids. edit: None for plain painting."""
+
+    project: Project
+    tile: str
+    label: U8
+    edit: Edit | None = None
+
+    def write(self) -> SaveError | None:
+        """Write it, in any thread; returns what prevented that."""
+        edit = self.edit
+        try:
+            if edit is None:
+                corrects = self.project.state(self.tile) is TileState.ACCEPTED
+                edit = Edit(LabelSource.CORRECTED if corrects else LabelSource.PAINTED)
+            self.project.write_label(
+                self.tile, self.label, edit.source, run_id=edit.run_id, region=edit.region, accepted=edit.accepted
+            )
+        except (UserError, OSError) as error:
+            return error
+        return None
+
+
+class LabelQueue:
+    """What is not on the disk yet. A change that could not be written stays and holds up its own tile, no other."""
+
+    def __init__(
+        self, background: Background, saved: Callable[[Change], None], failed: Callable[[SaveError], None]
+    ) -> None:
+        """saved, failed: called in the window's thread."""
+        self._background, self._saved, self._failed = background, saved, failed
+        self._changes: list[Change] = []
+        self._writing: tuple[Change, Future[SaveError | None]] | None = None
+        self._held: set[str] = set()
+        """Tiles with a change that could not be written; tried again by the next `start` or `finish`."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The tiles with a change that waits, in the order in which they came."""
+        return tuple(dict.fromkeys(change.tile for change in self._changes))
+
+    def latest(self, tile: str) -> U8 | None:
+        """The tile's label, (H, W) class ids, as it waits to be written; None where nothing waits."""
+        last = self._last(tile)
+        return None if last is None else last.label
+
+    def add(self, change: Change) -> None:
+        """Let it wait. A later stroke takes the place of an earlier one that is not being written yet."""
+        last = self._last(change.tile)
+        is_written = self._writing is not None and self._writing[0] is last
+        if last is not None and not is_written and last.edit is change.edit is None:
+            self._changes[self._changes.index(last)] = change
+        else:
+            self._changes.append(change)
+
+    def start(self) -> None:
+        """Begin to write what waits, in the thread; `saved` or `failed` says how it went."""
+        if self._writing is None:
+            self._held.clear()
+            self._begin()
+
+    def finish(self) -> bool:
+        """Write all that waits before returning. False when something could not be written; it is kept."""
+        self._held.clear()
+        if self._writing is not None:
+            change, future = self._writing
+            self._writing = None
+            self._done(change, future.result())
+        while (waiting := self._next()) is not None:
+            self._done(waiting, waiting.write())
+        return not self._changes
+
+    def forget(self) -> None:
+        """Drop what waits."""
+        self._changes = []
+
+    def _last(self, tile: str) -> Change | None:
+        return next((change for change in reversed(self._changes) if change.tile == tile), None)
+
+    def _next(self) -> Change | None:
+        return next((change for change in self._changes if change.tile not in self._held), None)
+
+    def _begin(self) -> None:
+        change = self._next()
+        if change is not None:
+            future = self._background.run(change.write, lambda error: self._answer(change, error), self._failed)
+            if future is not None:
+                self._writing = change, future
+
+    def _answer(self, change: Change, error: SaveError | None) -> None:
+        if self._writing is None or self._writing[0] is not change:
+            return  # `finish` was quicker
+        self._writing = None
+        self._done(change, error)
+        self._begin()
+
+    def _done(self, change: Change, error: SaveError | None) -> None:
+        if error is None:
+            self._changes.remove(change)
+            self._saved(change)
+        else:
+            self._held.add(change.tile)
+            self._failed(error)

@@ -1,0 +1,160 @@
+"""Strokes are saved by themselves, and none is lost when the disk is full."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from napari.layers import Labels
+from qtpy.QtCore import QTimer
+
+from napari_unisemalign.app.background import Background
+from napari_unisemalign.app.context import Context
+from napari_unisemalign.app.label_saving import Change, Edit, LabelQueue, Region, SaveError
+from napari_unisemalign.app.layers import U8, to_label
+from training_core.base.errors import UserError
+from training_core.base.i18n import tr
+from training_core.project import LabelSource
+
+SAVE_DELAY_MS = 1000
+RETRY_MS = 3000
+
+
+class LabelsController:
+    """Watches the labels layer and sees that what changed is written to the project."""
+
+    def __init__(self, context: Context, say: Callable[[str], None]) -> None:
+        self._session, self._layers, self.reporter = context.session, context.layers, context.reporter
+        self._say = say
+        self._layer: Labels | None = None
+        self._tile: str | None = None
+        self._taken: U8 | None = None
+        """The layer's values as they were read, or given to be written."""
+        self._queue = LabelQueue(Background(context.owner), self._on_saved, self._on_failed)
+        self._told = False
+        """The user knows that saving fails."""
+        self._timer = QTimer(context.owner)
+        self._timer.setSingleShot(True)
+        self._timer.timeout.connect(self.save_soon)
+
+    def load(self, name: str) -> U8:
+        """The tile's label, (H, W); strokes that are not on the disk yet included.
+
+        Raises
+        ------
+        UserError: the label cannot be read.
+        """
+        assert self._session.project is not None
+        waiting = self._queue.latest(name)
+        return self._session.project.label(name) if waiting is None else waiting
+
+    def watch(self, name: str, layer: Labels) -> None:
+        """From now on `layer` shows the tile `name`, just loaded."""
+        self._tile = name
+        self._taken = np.array(layer.data, copy=True)
+        if self._layer is None or layer.unique_id != self._layer.unique_id:
+            for event in (layer.events.paint, layer.events.labels_update, layer.events.set_data):
+                event.connect(self._on_change)
+        self._layer = layer
+        self._refresh_words()
+
+    def read_again(self) -> None:
+        """The project's labels were changed behind the layer: show the tile's as it is now. Call `flush` first."""
+        if self._tile is not None and self._layer is not None:
+            assert self._session.project is not None
+            self._layers.set_label(self._session.project.label(self._tile))
+            self._taken = np.array(self._layer.data, copy=True)
+            self._timer.stop()
+            self._session.label_saved.emit(self._tile)
+            self._refresh_words()
+        self._session.states_changed.emit()
+
+    def release(self) -> None:
+        """Another project comes: forget this one. Call `flush` first."""
+        self._tile, self._taken, self._told = None, None, False
+        self._queue.forget()
+        self._timer.stop()
+
+    def save_soon(self) -> None:
+        """Have written what is not, in another thread; `session.label_saved` says when."""
+        self._timer.stop()
+        self._take(None)
+        self._queue.start()
+        self._refresh_words()
+
+    def flush(self) -> bool:
+        """Save now what is not saved. False when something could not be saved; it is kept and tried again."""
+        self._timer.stop()
+        self._take(None)
+        saved = self._queue.finish()
+        self._refresh_words()
+        return saved
+
+    def leave(self) -> None:
+        """The tile goes off the screen: what is not saved is being saved, or kept in memory until that is possible."""
+        self.save_soon()
+
+    def save_accepted(self, source: LabelSource, run_id: str, region: Region) -> None:
+        """Save the label on screen as accepted from a run."""
+        self._take(Edit(source, run_id, region))
+        self.flush()
+
+    def save_undone(self, accepted: bool) -> None:
+        """Save the label on screen as brought back by undo or redo; `accepted`: whether it counted as that."""
+        self._take(Edit(LabelSource.UNDONE, accepted=accepted))
+        self.flush()
+
+    def unsaved_names(self) -> tuple[str, ...]:
+        """The tiles with strokes that are only in memory."""
+        changed = (self._tile,) if self._tile is not None and self._is_changed() else ()
+        return tuple(dict.fromkeys((*self._queue.names, *changed)))
+
+    def _on_change(self, _event: Any = None) -> None:
+        if not self._timer.isActive() and self._tile is not None:
+            self._timer.start(RETRY_MS if self._told else SAVE_DELAY_MS)
+            self._refresh_words()
+
+    def _is_changed(self) -> bool:
+        return (
+            self._layer is not None
+            and self._taken is not None
+            and self._layer.data.shape == self._taken.shape
+            and not np.array_equal(self._layer.data, self._taken)
+        )
+
+    def _take(self, edit: Edit | None) -> None:
+        """Put the label on screen among those to be written: where it was painted on, or as `edit` says."""
+        project = self._session.project
+        if project is None or self._tile is None or self._layer is None or (edit is None and not self._is_changed()):
+            return
+        self._taken = np.array(self._layer.data, copy=True)
+        self._queue.add(Change(project, self._tile, to_label(self._taken), edit))
+
+    def _on_saved(self, change: Change) -> None:
+        self._told = self._told and bool(self._queue.names)
+        self._session.states_changed.emit()
+        self._session.label_saved.emit(change.tile)
+        self._refresh_words()
+
+    def _on_failed(self, error: SaveError) -> None:
+        self._timer.start(RETRY_MS)
+        if not self._told:
+            self._told = True
+            words = (
+                str(error)
+                if isinstance(error, UserError)
+                else tr("The strokes could not be saved ({error}).").format(error=error)
+            )
+            promise = tr("Nothing is lost: the strokes stay here and saving is tried again.")
+            self.reporter.error(f"{words}\n{promise}")
+        self._refresh_words()
+
+    def _refresh_words(self) -> None:
+        if self._tile is None:
+            self._say("")
+        elif self._told:
+            self._say(tr("Not saved yet: it is tried again every few seconds."))
+        else:
+            is_saved = not self._timer.isActive() and not self._queue.names
+            self._say(tr("All strokes are saved.") if is_saved else tr("Saving …"))

@@ -1,1 +1,0 @@
-"""What a click means: one controller for each concern, between the session, the views, the layers and the process."""

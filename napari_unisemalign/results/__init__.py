@@ -1,0 +1,1 @@
+"""Results: the confusion matrix and the export."""

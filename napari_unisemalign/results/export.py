@@ -1,0 +1,90 @@
+"""Export."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from napari_unisemalign.annotate.clean_up_view import CleanUpView
+from napari_unisemalign.app import availability
+from napari_unisemalign.app.context import Context
+from napari_unisemalign.app.labels import LabelsController
+from napari_unisemalign.app.notify import guarded
+from napari_unisemalign.results.export_view import ExportView
+from training_core.base.i18n import tr
+from training_core.class_maps.clean_up import CleanUp
+from training_core.export import export_masks
+from training_core.project import Project
+
+
+class ExportController:
+    """Writes masks in the background."""
+
+    def __init__(self, context: Context, view: ExportView, cleanup: CleanUpView, labels: LabelsController) -> None:
+        self._context, self._labels = context, labels
+        self._session, self.reporter = context.session, context.reporter
+        self._view, self._cleanup = view, cleanup
+        self._busy, self._outcome = False, ""
+        self._view.export_clicked.connect(self.export)
+        self._view.browse_clicked.connect(self.browse)
+        self._view.content_changed.connect(self._refresh)
+        session = self._session
+        session.project_changed.connect(self._on_project)
+        session.states_changed.connect(self._refresh)
+        session.training_changed.connect(self._refresh)
+        self._refresh()
+
+    @guarded
+    def browse(self) -> None:
+        """Ask for the folder."""
+        chosen = self._context.dialogs.export_folder(self._view.folder or str(Path.home()))
+        if chosen is not None:
+            self._view.set_folder(str(chosen))
+
+    @guarded
+    def export(self) -> None:
+        """Save the strokes, then write the masks."""
+        project = self._session.project
+        if project is None or not self._labels.flush():
+            return
+        folder = Path(self._view.folder).expanduser() if self._view.folder else project.path / "export"
+        content, file_format = self._view.content, self._view.format
+        cleaning = CleanUp() if content == "labels" else self._cleanup.value
+        self._set_busy(True)
+
+        def write() -> list[Path]:
+            return export_masks(project, folder, format=file_format, content=content, cleaning=cleaning)
+
+        self._context.background.run(
+            write,
+            lambda paths: self._on_written(folder, paths, is_cleaned=not cleaning.is_nothing),
+            self.reporter.error,
+            always=lambda: self._set_busy(False),
+        )
+
+    def _on_written(self, folder: Path, paths: list[Path], *, is_cleaned: bool) -> None:
+        masks = [path for path in paths if path.suffix != ".json"]
+        words = tr("Wrote {count} masks and the list of classes to {folder}")
+        if is_cleaned:
+            words = tr("Wrote {count} masks, cleaned up as set in step 4, and the list of classes to {folder}")
+        self._outcome = words.format(count=len(masks), folder=folder)
+        self._refresh()
+
+    def _on_project(self, project: Project | None) -> None:
+        self._view.set_folder(str(project.path / "export") if project else "")
+        self._outcome = ""
+        self._refresh()
+
+    def _set_busy(self, busy: bool) -> None:
+        self._busy = busy
+        if busy:
+            self._outcome = ""
+        self._refresh()
+
+    def _refresh(self, _change: object = None) -> None:
+        if self._busy:
+            self._view.set_available(tr("Masks are being written."))
+            self._view.set_hint(tr("Writing masks …"))
+        else:
+            reason = availability.why_not_export(self._session, self._view.content)
+            self._view.set_available(reason)
+            self._view.set_hint(reason or self._outcome)

@@ -1,0 +1,1 @@
+"""The frame around the places: the panel, headers, status line, tour, dialogs, closing."""

@@ -1,0 +1,136 @@
+"""Every question that stops the user's work, in one place; a test or a script puts answers in its stead."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from qtpy.QtGui import QColor
+from qtpy.QtWidgets import (
+    QColorDialog,
+    QDialog,
+    QFileDialog,
+    QMessageBox,
+    QPushButton,
+    QWidget,
+)
+
+from napari_unisemalign.annotate.class_removal_view import RemoveClassDialog
+from napari_unisemalign.app.dialogs import ClassUse, CloseAnswer, NewProject
+from napari_unisemalign.shell.details_view import DetailsDialog
+from napari_unisemalign.tiles.new_project.form import NewProjectForm
+from napari_unisemalign.tiles.new_project.form_view import NewProjectDialog
+from training_core.base.i18n import tr
+
+
+class WindowDialogs:
+    """Questions over the window `parent`."""
+
+    def __init__(self, parent: QWidget) -> None:
+        self._parent = parent
+
+    def project_folder(self, start: str) -> Path | None:
+        """Which project to open; None when the user changed their mind."""
+        return self._folder(tr("Open a project folder"), start)
+
+    def export_folder(self, start: str) -> Path | None:
+        """Where to write masks."""
+        return self._folder(tr("Folder for the masks"), start)
+
+    def table_file(self, start: str) -> Path | None:
+        """Where to write a table."""
+        chosen, _ = QFileDialog.getSaveFileName(self._parent, tr("Save the table"), start, tr("Table (*.csv)"))
+        return Path(chosen) if chosen else None
+
+    def new_project(self, images: Sequence[Path] = ()) -> NewProject | None:
+        """What a new project is made of; `images` are filled in at first."""
+        form = NewProjectForm(NewProjectDialog(self._parent), images)
+        accepted = form.dialog.exec() == QDialog.DialogCode.Accepted
+        value = form.value() if accepted else None
+        form.dialog.deleteLater()
+        return value
+
+    def color(self, current: str) -> str | None:
+        """Another color for a class, "#rrggbb"."""
+        color = QColorDialog.getColor(QColor(current), self._parent, tr("Color of the class"))
+        return color.name() if color.isValid() else None
+
+    def confirm(self, title: str, question: str, yes: str) -> bool:
+        """Whether to do something that cannot be taken back easily; the safe answer is the default."""
+        box = self._box(title, question, QMessageBox.Icon.Question)
+        accept = box.addButton(yes, QMessageBox.ButtonRole.AcceptRole)
+        cancel = box.addButton(tr("Cancel"), QMessageBox.ButtonRole.RejectRole)
+        return self._ask(box, cancel) is accept
+
+    def fate_of_class(self, use: ClassUse) -> int | None:
+        """What the pixels of a class to remove become: a class id, or 255 for not labelled; None: the class stays."""
+        dialog = RemoveClassDialog(use, self._parent)
+        accepted = dialog.exec() == QDialog.DialogCode.Accepted
+        value = dialog.value()
+        dialog.deleteLater()
+        return value if accepted else None
+
+    def close_while_training(self) -> CloseAnswer:
+        """Training runs and the window is about to close."""
+        box = self._box(
+            tr("Training is running"),
+            tr(
+                "Training is running. Stop it and keep what it has learned so far, or keep waiting?\n\n"
+                "Stopping takes a moment: the model is saved, the tiles are predicted, then the window closes."
+            ),
+            QMessageBox.Icon.Question,
+        )
+        stop = box.addButton(tr("Stop and keep"), QMessageBox.ButtonRole.AcceptRole)
+        wait = box.addButton(tr("Keep waiting"), QMessageBox.ButtonRole.RejectRole)
+        return CloseAnswer.STOP if self._ask(box, wait) is stop else CloseAnswer.WAIT
+
+    def close_while_stopping(self) -> CloseAnswer:
+        """The training is saving, and the user closes the window once more."""
+        box = self._box(
+            tr("Training is being saved"),
+            tr(
+                "What was learned is still being saved. Closing now ends the training at once; "
+                "what it learned since its last save is lost. Labels are safe."
+            ),
+            QMessageBox.Icon.Warning,
+        )
+        kill = box.addButton(tr("Close now"), QMessageBox.ButtonRole.DestructiveRole)
+        wait = box.addButton(tr("Keep waiting"), QMessageBox.ButtonRole.RejectRole)
+        return CloseAnswer.KILL if self._ask(box, wait) is kill else CloseAnswer.WAIT
+
+    def close_unsaved(self, names: tuple[str, ...]) -> bool:
+        """Strokes could not be saved. True: close and lose them."""
+        box = self._box(
+            tr("Strokes are not saved"),
+            tr("The last strokes on {tiles} could not be saved. Closing the window loses them.").format(
+                tiles=", ".join(names)
+            ),
+            QMessageBox.Icon.Warning,
+        )
+        close = box.addButton(tr("Close and lose them"), QMessageBox.ButtonRole.DestructiveRole)
+        stay = box.addButton(tr("Stay"), QMessageBox.ButtonRole.RejectRole)
+        return self._ask(box, stay) is close
+
+    def show_details(self, details: str) -> None:
+        """What a programmer needs to know of an error."""
+        dialog = DetailsDialog(details, self._parent)
+        dialog.exec()
+        dialog.deleteLater()
+
+    def _folder(self, title: str, start: str) -> Path | None:
+        chosen = QFileDialog.getExistingDirectory(self._parent, title, start)
+        return Path(chosen) if chosen else None
+
+    def _box(self, title: str, text: str, icon: QMessageBox.Icon) -> QMessageBox:
+        box = QMessageBox(icon, title, text, parent=self._parent)
+        box.setMinimumWidth(420)
+        return box
+
+    def _ask(self, box: QMessageBox, safe: QPushButton | None) -> object:
+        """The pressed button; Enter and Escape mean the safe one."""
+        box.setDefaultButton(safe)
+        box.setEscapeButton(safe)
+        box.exec()
+        clicked = box.clickedButton()
+        box.deleteLater()
+        return clicked

@@ -1,0 +1,125 @@
+"""Folders, images and slides that are dropped or opened: a project opens, anything else is offered to become one.
+
+Nothing is taken from napari: only a project folder on the canvas is kept from its reader, for which it would ask. What
+is dropped on the panel goes to the form for a new project; images that napari has opened stay, and a button offers
+to make a project of their files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from qtpy.QtCore import QEvent, QObject, QTimer
+from qtpy.QtGui import QDropEvent
+from qtpy.QtWidgets import QWidget
+
+from napari_unisemalign.app import availability
+from napari_unisemalign.app.context import Context
+from napari_unisemalign.app.layers import ROLE_KEY, SAMPLE_KEY
+from napari_unisemalign.shell.panel import Panel
+from napari_unisemalign.tiles.tiles import TilesController
+from napari_unisemalign.widgets.drops import local_paths
+from training_core.base.i18n import ntr
+from training_core.io.files import IMAGE_SUFFIXES
+from training_core.io.slides import SLIDE_SUFFIXES
+from training_core.project.index import INDEX_NAME
+
+GATHER_MS = 200
+"""napari hands several files over one by one and may paint in between; so long after the last the question comes."""
+
+
+def project_folder(path: Path) -> Path | None:
+    """The project that a path is, or whose project.json it is."""
+    folder = path.parent if path.name == INDEX_NAME else path
+    return folder if (folder / INDEX_NAME).is_file() else None
+
+
+def may_become_project(path: Path) -> bool:
+    """Whether a path is a slide, or a folder with images or slides in it. Looks at names only."""
+    if path.is_dir():
+        return any(each.suffix.lower() in IMAGE_SUFFIXES | SLIDE_SUFFIXES for each in path.iterdir())
+    return path.suffix.lower() in SLIDE_SUFFIXES
+
+
+class DropsController(QObject):
+    """Between what is dropped, napari's readers and the form for a new project."""
+
+    def __init__(self, context: Context, panel: Panel, tiles: TilesController) -> None:
+        super().__init__(panel)
+        self._panel = panel
+        self._context, self._session, self._tiles = context, context.session, tiles
+        self._offered: list[Path] = []
+        self._later = QTimer(self)
+        self._later.setSingleShot(True)
+        self._later.timeout.connect(self._ask)
+        self._watching = QTimer(self)
+        self._watching.setSingleShot(True)
+        self._watching.timeout.connect(self._watch_canvas)
+        panel.dropped.connect(self.receive)
+        panel.docked.connect(lambda: self._watching.start(0))  # the dock is not in the window yet
+        panel.tiles.opened_clicked.connect(lambda: self.offer(self._opened()))
+        context.viewer.layers.events.inserted.connect(self._refresh)
+        context.viewer.layers.events.removed.connect(self._refresh)
+        self._session.project_changed.connect(self._refresh)
+        self._refresh()
+
+    def receive(self, paths: Sequence[Path]) -> None:
+        """Open a project that was dropped on the panel; offer to make one of anything else."""
+        project = project_folder(paths[0]) if len(paths) == 1 else None
+        if project is not None:
+            self._open(project)
+        else:
+            self.offer(paths)
+
+    def offer(self, paths: Sequence[Path]) -> None:
+        """Ask whether these should become a project, when whoever dropped them is done; several offers become one."""
+        self._offered += [path for path in paths if path not in self._offered]
+        self._later.start(GATHER_MS)
+
+    def _ask(self) -> None:
+        paths, self._offered = self._offered, []
+        reason = availability.why_not_switch_project(self._session)
+        if reason:
+            self._context.reporter.warning(reason)
+        else:
+            self._tiles.make_project(paths)
+
+    def _open(self, folder: Path) -> None:
+        QTimer.singleShot(0, lambda: self._tiles.open_project(folder))
+
+    def _watch_canvas(self) -> None:
+        for widget in self._panel.window().findChildren(QWidget):
+            if widget.metaObject().className() == "QtViewer":  # the one that takes napari's drops
+                widget.installEventFilter(self)
+
+    def eventFilter(self, _watched: QObject | None, event: QEvent | None) -> bool:  # noqa: D102
+        if event is None or event.type() != QEvent.Type.Drop or not isinstance(event, QDropEvent):
+            return False
+        paths = local_paths(event.mimeData())
+        project = project_folder(paths[0]) if len(paths) == 1 else None
+        if project is None:
+            return False
+        event.acceptProposedAction()
+        self._open(project)
+        return True
+
+    # --- what napari has opened --------------------------------------------------------------------------------------
+
+    def _opened(self) -> list[Path]:
+        """The files of the layers that napari has read."""
+        found: dict[Path, None] = {}
+        for layer in self._context.viewer.layers:
+            path = getattr(layer.source, "path", None)
+            if path and ROLE_KEY not in layer.metadata and SAMPLE_KEY not in layer.metadata:
+                file = Path(path)
+                if file.exists() and (file.suffix.lower() in IMAGE_SUFFIXES or may_become_project(file)):
+                    found[file] = None
+        return list(found)
+
+    def _refresh(self, _change: Any = None) -> None:
+        paths = self._opened() if self._session.project is None else []
+        words = ntr("Make a project of {name} …", "Make a project of the {count} open images …", len(paths))
+        name = paths[0].name if paths else ""
+        self._panel.tiles.set_opened(words.format(name=name, count=len(paths)) if paths else "")

@@ -1,0 +1,286 @@
+"""The form for a new project: a view; `form.py` checks what is filled in."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import (
+    QDialog,
+    QDialogButtonBox,
+    QDoubleSpinBox,
+    QFileDialog,
+    QGridLayout,
+    QHBoxLayout,
+    QLineEdit,
+    QPushButton,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_unisemalign.tiles.new_project.import_overview_view import ImportOverview, OverviewLine
+from napari_unisemalign.tiles.new_project.import_questions_view import ImportQuestions, QuestionRow
+from napari_unisemalign.tiles.new_project.mask_values_view import MaskValuesTable
+from napari_unisemalign.widgets.common import Hint, caption, row, set_available
+from training_core.base.i18n import tr
+from training_core.io.files import IMAGE_SUFFIXES
+from training_core.io.slides import SLIDE_SUFFIXES, SlideOptions
+
+BESIDE_PX = 440
+"""What files become, and what they leave open, stands beside the fields: screens are wide and low."""
+SEPARATOR = "; "
+"""Between the paths of several files."""
+_PICTURES = " ".join(f"*{suffix}" for suffix in sorted(IMAGE_SUFFIXES | SLIDE_SUFFIXES))
+
+
+class Note(Hint):
+    """What is known of the field above it, or what is wrong with it."""
+
+    def say(self, text: str, *, is_error: bool = False) -> None:
+        """Show this sentence; an error stands out in both themes."""
+        self.setProperty("error", is_error)
+        self.set_text(f"\u26a0 {text}" if is_error else text)
+
+
+class NewProjectDialog(QDialog):
+    """Which images and masks, how large a pixel is, which classes, where to put the project."""
+
+    images_changed = Signal()
+    masks_changed = Signal()
+    changed = Signal()
+    """Any other field."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle(tr("New project"))
+        self.setMinimumWidth(600)
+        self._folder_typed = False
+        self._make_fields()
+        self.buttons = QDialogButtonBox(
+            QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel, parent=self
+        )
+        self.ok_button = self.buttons.button(QDialogButtonBox.StandardButton.Ok)
+        self.ok_button.setText(tr("Make project"))
+        self._lay_out()
+        self._connect()
+        self.show_slides(False)
+        self.show_masks(False)
+        self.set_ready(tr("Choose the images first."))
+
+    def _make_fields(self) -> None:
+        self.images_edit, self.images_note = QLineEdit(self), Note(parent=self)
+        self.images_edit.setPlaceholderText(tr("Folder or files: PNG, TIFF, JPEG, or slides"))
+        self.images_button, self.files_button = QPushButton(tr("Folder …"), self), QPushButton(tr("Files …"), self)
+        self.mpp_edit, self.mpp_note = QLineEdit(self), Note(parent=self)
+        self.mpp_edit.setPlaceholderText(tr("as the files say"))
+        self.tile_px_spin, self.max_tiles_spin = QSpinBox(self), QSpinBox(self)
+        self.tile_mpp_spin = QDoubleSpinBox(self)
+        options = SlideOptions()
+        self.tile_px_spin.setRange(64, 8192)
+        self.tile_px_spin.setValue(options.tile_px)
+        self.tile_px_spin.setSuffix(" px")
+        self.tile_px_spin.setAccessibleName(tr("Side of the tiles that are cut from slides"))
+        self.tile_mpp_spin.setRange(0.02, 20)
+        self.tile_mpp_spin.setSingleStep(0.25)
+        self.tile_mpp_spin.setValue(options.tile_mpp_um)
+        self.tile_mpp_spin.setAccessibleName(tr("Their pixel size"))
+        self.max_tiles_spin.setRange(1, 1_000_000)
+        self.max_tiles_spin.setValue(options.max_tiles)
+        self.max_tiles_spin.setAccessibleName(tr("Most tiles of one slide"))
+        self.slide_words = caption(tr("Tiles of slides"), self, self.tile_px_spin)
+        self.most_words = caption(tr("µm per pixel, at most"), self, self.max_tiles_spin)
+        self.masks_edit, self.masks_note = QLineEdit(self), Note(parent=self)
+        self.masks_edit.setPlaceholderText(tr("Not needed: a folder of masks named like their images"))
+        self.masks_button = QPushButton(tr("Choose …"), self)
+        self.values_table = MaskValuesTable(self)
+        self.classes_words = caption(tr("Classes"), self)
+        self.classes_edit, self.classes_note = QLineEdit(tr("background, gland"), self), Note(parent=self)
+        self.classes_words.setBuddy(self.classes_edit)
+        self.classes_edit.setToolTip(tr("Names with commas between them; they can be changed later"))
+        self.folder_edit, self.folder_note = QLineEdit(self), Note(parent=self)
+        self.folder_edit.setPlaceholderText(tr("New folder for labels, runs and copies of the images"))
+        self.folder_button = QPushButton(tr("Choose …"), self)
+        self.questions, self.overview = ImportQuestions(self), ImportOverview(self)
+        self.reason = Hint(parent=self)
+
+    def _lay_out(self) -> None:
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(8)
+        grid.setVerticalSpacing(4)
+        grid.setColumnStretch(1, 1)
+        um = caption(tr("µm per pixel"), self)
+        lines: tuple[tuple[QWidget, QWidget, tuple[QWidget, ...], Note | None], ...] = (
+            (caption(tr("Images"), self, self.images_edit), self.images_edit, (self.images_button, self.files_button),
+             self.images_note),
+            (caption(tr("Pixel size"), self, self.mpp_edit), self.mpp_edit, (um,), self.mpp_note),
+            (self.slide_words, self._slide_row(), (), None),
+            (caption(tr("Masks"), self, self.masks_edit), self.masks_edit, (self.masks_button,), self.masks_note),
+            (self.classes_words, self._classes_field(), (), self.classes_note),
+            (caption(tr("Project folder"), self, self.folder_edit), self.folder_edit, (self.folder_button,),
+             self.folder_note),
+        )  # fmt: skip
+        for number, (words, edit, beside, note) in enumerate(lines):
+            grid.addWidget(words, 2 * number, 0)
+            grid.addWidget(edit, 2 * number, 1, 1, 3 - len(beside))
+            for place, each in enumerate(beside):
+                grid.addWidget(each, 2 * number, 4 - len(beside) + place)
+            if note is not None:
+                grid.addWidget(note, 2 * number + 1, 1, 1, 3)
+        fields = QVBoxLayout()
+        fields.addLayout(grid)
+        fields.addStretch(1)
+        self.beside = QWidget(self)
+        self.beside.setMinimumWidth(BESIDE_PX)
+        found = QVBoxLayout(self.beside)
+        found.setContentsMargins(0, 0, 0, 0)
+        found.setSpacing(10)
+        found.addWidget(self.questions)
+        found.addWidget(self.overview, 1)
+        self.beside.hide()
+        columns = QHBoxLayout()
+        columns.setSpacing(16)
+        columns.addLayout(fields, 1)
+        columns.addWidget(self.beside, 1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(16, 16, 16, 16)
+        layout.setSpacing(10)
+        layout.addLayout(columns, 1)
+        layout.addWidget(Hint(tr("The images are copied, so the project can be moved to another folder or machine.")))
+        layout.addWidget(self.reason)
+        layout.addWidget(self.buttons)
+
+    def _classes_field(self) -> QWidget:
+        """Either the line of names or the table."""
+        field = QWidget(self)
+        layout = QVBoxLayout(field)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.classes_edit)
+        layout.addWidget(self.values_table)
+        return field
+
+    def _slide_row(self) -> QWidget:
+        self.slide_fields = QWidget(self)
+        parts = row(self.tile_px_spin, self.tile_mpp_spin, self.most_words, self.max_tiles_spin, stretch=False)
+        parts.addStretch(1)
+        self.slide_fields.setLayout(parts)
+        return self.slide_fields
+
+    def _connect(self) -> None:
+        self.images_button.clicked.connect(lambda: self._choose(self.images_edit, tr("Folder of images")))
+        self.files_button.clicked.connect(self._choose_files)
+        self.masks_button.clicked.connect(lambda: self._choose(self.masks_edit, tr("Folder of masks")))
+        self.folder_button.clicked.connect(lambda: self._choose(self.folder_edit, tr("Folder for the project")))
+        self.images_edit.textChanged.connect(self._on_images)
+        self.masks_edit.textChanged.connect(lambda _text: self.masks_changed.emit())
+        self.folder_edit.textEdited.connect(self._on_folder_typed)
+        for edit in (self.mpp_edit, self.classes_edit, self.folder_edit):
+            edit.textChanged.connect(lambda _text: self.changed.emit())
+        self.values_table.changed.connect(self.changed)
+        self.buttons.accepted.connect(self.accept)
+        self.buttons.rejected.connect(self.reject)
+
+    # --- what is filled in -------------------------------------------------------------------------------------------
+
+    def images(self) -> tuple[Path, ...]:
+        """The files and folders that are named."""
+        text = self.images_edit.text().strip()
+        parts = [text] if Path(text).exists() else text.split(SEPARATOR.strip())
+        return tuple(Path(part.strip()).expanduser() for part in parts if part.strip())
+
+    def masks(self) -> Path | None:
+        """The folder of masks, if one is named."""
+        text = self.masks_edit.text().strip()
+        return Path(text).expanduser() if text else None
+
+    def folder(self) -> Path | None:
+        """The project's folder, if one is named."""
+        text = self.folder_edit.text().strip()
+        return Path(text).expanduser() if text else None
+
+    def class_names(self) -> tuple[str, ...]:
+        """The names that are typed."""
+        return tuple(name.strip() for name in self.classes_edit.text().split(",") if name.strip())
+
+    def slide_options(self, mpp_um: float | None) -> SlideOptions:
+        """How slides are cut."""
+        return SlideOptions(
+            self.tile_px_spin.value(), self.tile_mpp_spin.value(), mpp_um, max_tiles=self.max_tiles_spin.value()
+        )
+
+    # --- what is shown -----------------------------------------------------------------------------------------------
+
+    def set_images(self, paths: Sequence[Path]) -> None:
+        """Fill in files and folders."""
+        self.images_edit.setText(SEPARATOR.join(os.fspath(path) for path in paths))
+
+    def show_slides(self, shown: bool) -> None:
+        """Show how slides are cut, where there are any."""
+        self.slide_words.setVisible(shown)
+        self.slide_fields.setVisible(shown)
+        self._grow()
+
+    def show_masks(self, shown: bool) -> None:
+        """With masks, the table of their values names the classes; without, the line of names does."""
+        self.values_table.setVisible(shown)
+        self.classes_edit.setVisible(not shown)
+        self._grow()
+
+    def show_questions(self, rows: Sequence[QuestionRow]) -> None:
+        """Show what has to be answered."""
+        self.questions.set_rows(rows)
+        self._show_beside()
+
+    def show_overview(self, lines: Sequence[OverviewLine]) -> None:
+        """Show what the files become."""
+        self.overview.set_lines(lines)
+        self._show_beside()
+
+    def _show_beside(self) -> None:
+        """The second column, where it has something to say."""
+        shown = not self.overview.isHidden() or not self.questions.isHidden()
+        if shown == self.beside.isHidden():
+            self.beside.setVisible(shown)
+        if shown:
+            self._grow()
+
+    def _grow(self) -> None:
+        """Make room for what came to light; the user's own size is not made smaller."""
+        layout = self.layout()
+        if layout is not None:
+            layout.activate()
+            self.resize(self.size().expandedTo(layout.totalSizeHint()))
+
+    def set_ready(self, reason: str) -> None:
+        """Allow to make the project, or say why not."""
+        set_available(self.ok_button, reason)
+        notes = (self.images_note, self.mpp_note, self.masks_note, self.classes_note, self.folder_note)
+        self.reason.set_text("" if any(reason in note.text() for note in notes) else reason)
+
+    def _on_images(self, _text: str) -> None:
+        paths = self.images()
+        if paths and not self._folder_typed:
+            first = paths[0]
+            name = first.name if first.is_dir() or not first.suffix else first.parent.name
+            name = first.stem if len(paths) == 1 and not first.is_dir() and first.suffix else name
+            beside = first.parent if len(paths) == 1 or first.is_dir() else first.parent.parent
+            self.folder_edit.setText(str(beside / f"{name}-unisemalign"))
+        self.images_changed.emit()
+
+    def _on_folder_typed(self, _text: str) -> None:
+        self._folder_typed = True
+
+    def _choose(self, edit: QLineEdit, title: str) -> None:
+        chosen = QFileDialog.getExistingDirectory(self, title, edit.text())
+        if chosen:
+            self._folder_typed = self._folder_typed or edit is self.folder_edit
+            edit.setText(chosen)
+
+    def _choose_files(self) -> None:
+        chosen, _filter = QFileDialog.getOpenFileNames(
+            self, tr("Images or slides"), "", f"{tr('Images and slides')} ({_PICTURES})"
+        )
+        if chosen:
+            self.set_images([Path(each) for each in chosen])

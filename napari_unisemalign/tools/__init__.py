@@ -1,0 +1,1 @@
+"""The window driven without a user, and what is measured with it."""

@@ -1,0 +1,330 @@
+"""Works the real window without a user: real buttons, the labels layer's own brush, the real training process.
+
+The commands `drive`, `screenshots` and `responsiveness` and the end-to-end test share it. It waits by letting Qt work,
+never by blocking, and it takes every exception that a slot raises for a failure.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+from qtpy.compat import isalive
+from qtpy.QtCore import QEventLoop, QPoint, QRect, Qt, QTimer
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QAbstractButton, QWidget
+from scipy import ndimage
+
+from napari_unisemalign.app.layers import PREDICTION, U8, Mask
+from napari_unisemalign.plugin import UniSemAlignPanel
+from training_core.project import UNLABELED, Project
+
+if TYPE_CHECKING:
+    from napari import Viewer
+
+StrokePoint = tuple[float, float]
+POLL_MS = 30
+PATIENCE_S = 900.0
+"""What says that something hangs, on a busy machine too: the training process gives way to every other."""
+
+
+class DriveError(RuntimeError):
+    """The window did not do what it should have done."""
+
+
+def let_qt_work(milliseconds: int) -> None:
+    """What QTest.qWait does; but in PySide6 that holds back every other thread of Python meanwhile."""
+    loop = QEventLoop()
+    QTimer.singleShot(milliseconds, loop.quit)
+    loop.exec()
+
+
+class Driver:
+    """Hands and eyes for one window."""
+
+    def __init__(self, viewer: Viewer, panel: UniSemAlignPanel) -> None:
+        self.viewer, self.panel = viewer, panel
+        self.session, self.layers = panel.controller.session, panel.controller.layers
+        self._errors: list[BaseException] = []
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Inside, an exception in a slot is remembered and raised by the next `wait`, and at the end."""
+        former = sys.excepthook
+
+        def remember(_kind: type[BaseException], error: BaseException, _trace: TracebackType | None) -> None:
+            self._errors.append(error)
+
+        sys.excepthook = remember
+        try:
+            yield
+            self._raise_errors()
+        finally:
+            sys.excepthook = former
+
+    def wait(self, until: Callable[[], bool], what: str, timeout_s: float = 30.0) -> None:
+        """Let Qt work until the condition holds.
+
+        Raises
+        ------
+        DriveError: it did not in time; says what was waited for and what the panel says.
+        """
+        deadline = time.monotonic() + timeout_s
+        while not until():
+            self._raise_errors()
+            if time.monotonic() > deadline:
+                said = self.panel.messages.text or self.panel.train.status.text()
+                raise DriveError(f"waited {timeout_s:.0f} s for {what} in vain; the panel says: {said}")
+            let_qt_work(POLL_MS)
+        self._raise_errors()
+
+    def pause(self, seconds: float) -> None:
+        """Let Qt work for a while."""
+        let_qt_work(round(1000 * seconds))
+
+    # --- what a hand does ----------------------------------------------------------------------------------------
+
+    def click(self, button: QAbstractButton) -> None:
+        """Scroll to a button and press it with the mouse.
+
+        Raises
+        ------
+        DriveError: the button is disabled; says why.
+        """
+        if not button.isEnabled():
+            raise DriveError(f"the button {button.text()} is disabled: {button.toolTip()}")
+        self.reveal(button)
+        QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+
+    def reveal(self, widget: QWidget) -> None:
+        """Open the step of a widget and scroll to it."""
+        for step in self.panel.sections:
+            if step.isAncestorOf(widget):
+                if not step.is_open:
+                    self.open_step(step.number)
+                step.scroll_area.ensureWidgetVisible(widget, 0, 8)
+
+    def open_step(self, number: int) -> None:
+        """Click a step's header."""
+        step = self.panel.sections[number - 1]
+        if not step.is_open:
+            QTest.mouseClick(step.header, Qt.MouseButton.LeftButton)
+        let_qt_work(1)  # the layout must know the places of what came to light
+
+    def show_tile(self, name: str) -> None:
+        """Click a tile in the list."""
+        view = self.panel.tiles.list
+        self.reveal(view)
+        index = view.model().index(self.panel.tiles.model.row_of(name), 0)
+        view.scrollTo(index)
+        _click_in(view.viewport(), view.visualRect(index))
+        self.wait(lambda: self.session.tile == name, f"tile {name} on the screen")
+        self.wait(lambda: not self.panel.controller.overlays.pending, f"the overlays of tile {name}")
+
+    def choose_class(self, class_id: int) -> None:
+        """Click a class in the table."""
+        table = self.panel.classes.table
+        self.reveal(table)
+        row = next(i for i, each in enumerate(self.session.classes()) if each.id == class_id)
+        _click_in(table.viewport(), table.visualItemRect(table.item(row, 2)))
+        self.wait(lambda: self.session.class_id == class_id, f"class {class_id} to be chosen")
+
+    def stroke(self, points: Sequence[StrokePoint], brush_px: int) -> None:
+        """One stroke of the brush through (row, column) points with the chosen class, as one undo step."""
+        layer = self.layers.labels
+        if layer is None:
+            raise DriveError("there is no labels layer to paint on")
+        layer.brush_size = brush_px
+        with layer.block_history():
+            for point in points:
+                layer.paint(point, layer.selected_label)
+        let_qt_work(1)
+
+    def paint_strokes(self, truth: U8, strokes_per_class: int = 3, brush_px: int = 14, length_px: int = 90) -> None:
+        """Paint a few strokes of every class inside its true area, (H, W) class ids."""
+        for each in self.session.classes():
+            strokes = strokes_inside(truth == each.id, strokes_per_class, brush_px, length_px)
+            if strokes:
+                self.choose_class(each.id)
+                for points in strokes:
+                    self.stroke(points, brush_px)
+        self.wait_saved()
+
+    def correct(self, truth: U8, strokes: int = 4, brush_px: int = 10) -> int:
+        """Paint over the largest mistakes of the label on screen; returns how many pixels changed."""
+        before = self.label()
+        for points, class_id in mistakes(before, truth, strokes):
+            self.choose_class(class_id)
+            self.stroke(points, brush_px)
+        self.wait_saved()
+        return int(np.count_nonzero(self.label() != before))
+
+    # --- what an eye sees ----------------------------------------------------------------------------------------
+
+    def label(self) -> U8:
+        """The label on screen, (H, W) class ids."""
+        label = self.layers.label()
+        if label is None:
+            raise DriveError("there is no labels layer")
+        return label
+
+    def prediction(self) -> U8 | None:
+        """The prediction on screen, (H, W) class ids; None where nothing is shown."""
+        self.panel.controller.overlays.settle()
+        ids = self.layers.overlay_ids(PREDICTION)
+        return None if ids is None or (ids == UNLABELED).all() else ids.copy()
+
+    def wait_saved(self) -> None:
+        """Wait until the strokes have been saved by themselves."""
+        self.wait(lambda: not self.panel.controller.labels.unsaved_names(), "the strokes to be saved")
+
+    def wait_for_new_overlay(self, former: U8 | None, timeout_s: float = PATIENCE_S) -> U8:
+        """Wait until the prediction layer shows something else while training runs."""
+
+        def changed() -> bool:
+            now = self.prediction()
+            return now is not None and (former is None or not np.array_equal(now, former))
+
+        def changed_or_over() -> bool:
+            return changed() or not self.session.training.active
+
+        self.wait(changed_or_over, "a new overlay of the tile on screen", timeout_s)
+        ids = self.prediction()
+        if ids is None or not changed():
+            raise DriveError(f"training ended without an overlay: {self.panel.train.status.text()}")
+        return ids
+
+    def screenshot(self, path: Path) -> Path:
+        """Save a picture of the whole window."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.close_notifications()
+        self.layers.activate_labels("pan_zoom")  # no brush in the corner where no mouse is
+        let_qt_work(200)
+        self.viewer.screenshot(str(path), canvas_only=False, flash=False)
+        return path
+
+    def close_notifications(self) -> None:
+        """Take napari's notifications off the canvas."""
+        from napari._qt.dialogs.qt_notification import NapariQtNotification
+
+        for notification in tuple(NapariQtNotification._instances):
+            if isalive(notification):
+                notification.close()
+            else:  # it went with an earlier window, and napari kept its name
+                NapariQtNotification._instances.remove(notification)
+
+    # --- whole pieces of work ------------------------------------------------------------------------------------
+
+    def open_sample(self, folder: Path) -> Project:
+        """Open the sample project in `folder`; it is made there the first time."""
+        self.panel.controller.open_sample(folder)
+        self.wait(lambda: self.session.project is not None, "the sample project to be made and opened", PATIENCE_S)
+        assert self.session.project is not None
+        return self.session.project
+
+    def start_training(self, minutes: float) -> None:
+        """Set the time and press Start."""
+        self.panel.train.minutes_spin.setValue(minutes)
+        self.click(self.panel.train.start_button)
+        if not self.session.training.active:
+            raise DriveError(f"training did not start: {self.panel.messages.text}")
+
+    def wait_trained(self, minutes: float) -> str:
+        """Wait until the process has ended; returns its run id."""
+        self.wait(lambda: not self.session.training.active, "the training to end", 60 * minutes + PATIENCE_S)
+        training = self.session.training
+        if not training.finished or training.run_id is None:
+            raise DriveError(f"training failed: {training.message} {self.panel.messages.text}")
+        return training.run_id
+
+    def export(self, folder: Path, content: str = "labels", file_format: str = "png") -> list[Path]:
+        """Fill in the export section and press its button; returns the masks."""
+        view = self.panel.export
+        view.content_combo.setCurrentIndex(view.content_combo.findData(content))
+        view.format_combo.setCurrentIndex(view.format_combo.findData(file_format))
+        view.set_folder(str(folder))
+        self.click(view.export_button)
+        self.wait(lambda: view.hint.text().startswith("Wrote"), "the masks to be written", 60.0)
+        return sorted(path for path in folder.iterdir() if path.suffix in (".png", ".tif", ".tiff"))
+
+    def _raise_errors(self) -> None:
+        if self._errors:
+            raise self._errors.pop(0)
+
+
+def strokes_inside(area: Mask, count: int, brush_px: int, length_px: int) -> list[list[StrokePoint]]:
+    """Strokes that stay inside an area, (H, W) bool: along its middle, apart from each other."""
+    room = ndimage.distance_transform_edt(np.pad(area, 1))[1:-1, 1:-1]
+    strokes: list[list[StrokePoint]] = []
+    free = room.copy()
+    while len(strokes) < count and free.max() > brush_px / 2 + 1:
+        start = np.unravel_index(int(np.argmax(free)), free.shape)
+        points = _walk(room, (int(start[0]), int(start[1])), brush_px / 2 + 1, length_px)
+        strokes.append(points)
+        for row, column in points:
+            top, left = max(0, int(row) - 40), max(0, int(column) - 40)
+            free[top : int(row) + 40, left : int(column) + 40] = 0
+    return strokes
+
+
+def mistakes(label: U8, truth: U8, count: int) -> list[tuple[list[StrokePoint], int]]:
+    """Strokes over the largest areas where a labelled pixel has another class than the truth, with the true class.
+
+    Where there is none, a dab at the border of two true classes, as wide as the brush: borders are a matter of opinion.
+    """
+    found: list[tuple[int, list[StrokePoint], int]] = []
+    wrong = (label != UNLABELED) & (label != truth)
+    if not wrong.any():
+        inside = ndimage.minimum_filter(truth, 3) != ndimage.maximum_filter(truth, 3)
+        point = _first_pixel(inside)
+        return [([point], int(truth[int(point[0]), int(point[1])]))]
+    for class_id in np.unique(truth[wrong]):
+        areas, number = ndimage.label(wrong & (truth == class_id))
+        for index in range(1, number + 1):
+            area = areas == index
+            strokes = strokes_inside(area, 1, 2, 40) or [[_first_pixel(area)]]
+            found.append((int(area.sum()), strokes[0], int(class_id)))
+    found.sort(key=lambda each: -each[0])
+    return [(points, class_id) for _, points, class_id in found[:count]]
+
+
+def _first_pixel(area: Mask) -> StrokePoint:
+    row, column = np.argwhere(area)[0]
+    return float(row), float(column)
+
+
+def _walk(room: npt.NDArray[np.float64], start: tuple[int, int], margin: float, length_px: int) -> list[StrokePoint]:
+    """From `start` step by step where there is most room ahead, turning as little as possible."""
+    angles = np.linspace(0, 2 * np.pi, 32, endpoint=False)
+    points: list[StrokePoint] = [(float(start[0]), float(start[1]))]
+    heading: float | None = None
+    step = 4.0
+    for _ in range(int(length_px / step)):
+        best: tuple[float, float, StrokePoint] | None = None
+        for angle in angles:
+            turn = 0.0 if heading is None else abs(np.angle(np.exp(1j * (angle - heading))))
+            ahead = (points[-1][0] + step * np.sin(angle), points[-1][1] + step * np.cos(angle))
+            row, column = round(ahead[0]), round(ahead[1])
+            if turn > np.pi / 3 or not (0 <= row < room.shape[0] and 0 <= column < room.shape[1]):
+                continue
+            score = float(room[row, column]) - 2 * turn
+            if room[row, column] > margin and (best is None or score > best[0]):
+                best = (score, float(angle), ahead)
+        if best is None:
+            break
+        heading = best[1]
+        points.append(best[2])
+    return points
+
+
+def _click_in(viewport: QWidget, rect: QRect) -> None:
+    QTest.mouseClick(
+        viewport, Qt.MouseButton.LeftButton, pos=QPoint(rect.left() + rect.width() // 2, rect.center().y())
+    )

@@ -1,0 +1,1 @@
+"""Train: start, follow and stop a training, its settings and its chart."""

@@ -1,0 +1,160 @@
+"""The curves of the training of now, or of the last one, beside those of earlier rounds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from qtpy.QtCore import QTimer
+
+from napari_unisemalign.app.context import Context
+from napari_unisemalign.app.latest import Latest
+from napari_unisemalign.app.notify import guarded
+from napari_unisemalign.app.session import Training
+from napari_unisemalign.app.training_curves import Curves, Past, as_csv, read_past
+from napari_unisemalign.train.chart_view import Plot, TrainingChart
+from napari_unisemalign.widgets.chart import Series
+from training_core.base.i18n import tr
+from training_core.io import atomic_write
+
+REDRAW_MS = 300
+EARLIER_SHOWN = 5
+LOSSES = {
+    "total": (tr("total"), None),
+    "labeled": (tr("labelled pixels"), "#0072b2"),
+    "hard": (tr("pseudo-labels"), "#d55e00"),
+    "soft": (tr("soft pseudo-labels"), "#e69f00"),
+    "perturbed": (tr("perturbed features"), "#56b4e9"),
+    "prototype": (tr("prototypes"), "#009e73"),
+    "text": (tr("text"), "#cc79a7"),
+    "align": (tr("alignment"), "#b3a000"),
+}
+"""By the names that the trainer gives them: words, and a colour that the colour-blind can tell from the others."""
+OTHER_COLOR = "#888888"
+
+
+class ChartController:
+    """Draws a few times a second at most, whatever the pace of the training."""
+
+    def __init__(self, context: Context, view: TrainingChart) -> None:
+        self._context, self._session, self.reporter = context, context.session, context.reporter
+        self._view = view
+        self._past: tuple[Past, ...] = ()
+        self._latest = Latest(context.owner, context.reporter.error)
+        self._was_active = False
+        self._timer = QTimer(context.owner)
+        self._timer.setSingleShot(True)
+        self._timer.timeout.connect(self.draw)
+        session = self._session
+        for signal in (session.curves_changed, session.classes_changed):
+            signal.connect(self._draw_soon)
+        session.project_changed.connect(self._read)
+        session.training_changed.connect(self._on_training)
+        self._view.plot_changed.connect(self.draw)
+        self._view.save_clicked.connect(self.save)
+
+    def draw(self) -> None:
+        """Draw now."""
+        current, past = self._current_and_past()
+        has_curves = bool(current.losses or current.dice or past)
+        self._view.setVisible(has_curves)
+        if not has_curves:
+            return
+        plot = self._view.plot
+        if plot is Plot.LOSSES:
+            series = _losses(current)
+        elif plot is Plot.PSEUDO_LABELS:
+            series = _pseudo_labels(current)
+        else:
+            series = [*_dice(current, {each.id: (each.name, each.color) for each in self._session.classes()})]
+            series += [
+                Series(tr("round {number}").format(number=each.number), None, each.curves.dice, faint=True)
+                for each in past[-EARLIER_SHOWN:]
+            ]
+        self._view.show_curves(series, note=_note(plot, current))
+
+    @guarded
+    def save(self) -> None:
+        """Write all curves where the user says."""
+        project = self._session.project
+        if project is None:
+            return
+        path = self._context.dialogs.table_file(str(project.path / "curves.csv"))
+        if path is None:
+            return
+        current, past = self._current_and_past()
+        rounds = [(str(each.number), each.curves) for each in past]
+        number = str(past[-1].number + 1 if past else 1)
+        text = as_csv([*rounds, (number, current)], self._session.classes())
+        self._context.background.run(
+            lambda: atomic_write(Path(path), text.encode()),
+            lambda _done: self.reporter.info(tr("Saved the curves to {path}.").format(path=path)),
+            self.reporter.error,
+        )
+
+    def _current_and_past(self) -> tuple[Curves, tuple[Past, ...]]:
+        """The training of now and the rounds before; without one since the project was opened, the last round."""
+        current, run_id = self._session.curves, self._session.training.run_id
+        if current.losses or current.dice:
+            return current, tuple(each for each in self._past if each.run_id != run_id)
+        return (self._past[-1].curves, self._past[:-1]) if self._past else (current, ())
+
+    def _on_training(self, training: Training) -> None:
+        if self._was_active and not training.active:
+            self._read()
+        self._was_active = training.active
+
+    def _read(self, _project: object = None) -> None:
+        """Read the finished rounds again; a long run's events take a moment."""
+        project, self._past = self._session.project, ()
+        self.draw()
+        if project is None:
+            self._latest.drop()
+            return
+        self._latest.ask(lambda: read_past(project), self._on_read)
+
+    def _on_read(self, past: tuple[Past, ...]) -> None:
+        self._past = past
+        self.draw()
+
+    def _draw_soon(self, _change: object = None) -> None:
+        if not self._timer.isActive():
+            self._timer.start(REDRAW_MS)
+
+
+def _dice(curves: Curves, classes: dict[int, tuple[str, str]]) -> list[Series]:
+    each_class = [
+        Series(*classes[class_id], points, dots=True)
+        for class_id, points in curves.dice_by_class.items()
+        if class_id in classes  # a class that was removed since has no name and no colour
+    ]
+    return [Series(tr("mean"), None, curves.dice, dots=True), *each_class]
+
+
+def _losses(curves: Curves) -> list[Series]:
+    known = [Series(*LOSSES[name], curves.losses[name]) for name in LOSSES if name in curves.losses]
+    return known + [Series(name, OTHER_COLOR, points) for name, points in curves.losses.items() if name not in LOSSES]
+
+
+def _pseudo_labels(curves: Curves) -> list[Series]:
+    return [
+        Series(tr("threshold of confidence"), "#e69f00", curves.threshold),
+        Series(tr("pixels above it"), "#56b4e9", curves.confident),
+    ]
+
+
+def _note(plot: Plot, curves: Curves) -> str:
+    if plot is Plot.DICE and not curves.dice:
+        return tr("The first Dice comes with the first validation.")
+    if plot is Plot.DICE and curves.dice_measured_on == "training":
+        return tr(
+            "No validation tile: this is the Dice of tiles that the model learned from, which is too high. Right-click "
+            "labelled tiles in step 1 to set some apart."
+        )
+    if plot is Plot.DICE and curves.dice_measured_on == "held_out":
+        return tr(
+            "No validation tile: this is the Dice on annotations that are held out from training. Right-click labelled "
+            "tiles in step 1 to set some apart, and all other annotations are trained on."
+        )
+    if plot is Plot.PSEUDO_LABELS and not curves.threshold:
+        return tr("This training uses labelled tiles only: there are no pseudo-labels.")
+    return ""

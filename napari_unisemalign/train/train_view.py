@@ -1,0 +1,122 @@
+"""Step 3: train."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QCheckBox, QProgressBar, QPushButton, QWidget
+
+from napari_unisemalign.results.confusion_view import ConfusionView
+from napari_unisemalign.train.chart_view import TrainingChart
+from napari_unisemalign.train.run_controls_view import TrainControls
+from napari_unisemalign.train.settings_view import SettingsForm
+from napari_unisemalign.train.time_view import TrainTime
+from napari_unisemalign.widgets.chart import duration
+from napari_unisemalign.widgets.common import Hint, body_layout, caption, primary, row, set_available
+from training_core.base.i18n import tr
+
+LIVE_TIP = tr(
+    "Paint the prediction of the tile on screen anew after every stroke, without training: a quick look at what your "
+    "labels say so far, and where a few more strokes help. Training is better, and can run beside it."
+)
+
+
+class TrainView(QWidget):
+    """How long, start and stop, progress and time left, the chart, the confusion matrix."""
+
+    start_clicked = Signal()
+    stop_clicked = Signal()
+    live_toggled = Signal(bool)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.time = TrainTime(self)
+        self.minutes_spin = self.time.minutes_spin
+        self.labeled_only_check = QCheckBox(tr("Labelled tiles only"), self)
+        self.labeled_only_check.setToolTip(
+            tr("Ignore the unlabelled tiles. Training on both is better in nearly every case: this is for comparing.")
+        )
+        self.start_button = primary(QPushButton(tr("Start training"), self))
+        self.stop_button = QPushButton(tr("Stop and keep"), self)
+        self.live_button = QPushButton(tr("Live"), self)
+        self.live_button.setCheckable(True)
+        self.controls = TrainControls(self)
+        self.live_status = Hint("", self)
+        self.progress = QProgressBar(self)
+        self.progress.setRange(0, 1000)
+        self.progress.setTextVisible(False)
+        self.progress.setFixedHeight(8)
+        self.time_left = caption("", self)
+        self.status = Hint("", self)
+        self.chart = TrainingChart(self)
+        self.confusion = ConfusionView(self)
+        self.advanced = SettingsForm(self)
+        layout = body_layout(self)
+        layout.addWidget(self.time)
+        layout.addWidget(self.labeled_only_check)
+        layout.addLayout(row(self.start_button, self.stop_button, self.live_button))
+        layout.addWidget(self.controls)
+        layout.addWidget(self.live_status)
+        layout.addWidget(self.progress)
+        layout.addWidget(self.time_left)
+        layout.addWidget(self.status)
+        layout.addWidget(self.chart)
+        layout.addWidget(self.confusion)
+        layout.addWidget(self.advanced)
+        self.start_button.clicked.connect(lambda: self.start_clicked.emit())
+        self.stop_button.clicked.connect(lambda: self.stop_clicked.emit())
+        self.live_button.clicked.connect(lambda on: self.live_toggled.emit(on))  # by the user only
+        self.set_progress(0.0, None, active=False)
+
+    @property
+    def minutes(self) -> float:
+        """The time to train."""
+        return float(self.minutes_spin.value())
+
+    @property
+    def labeled_only(self) -> bool:
+        """Whether the unlabelled tiles are ignored."""
+        return self.labeled_only_check.isChecked()
+
+    def set_available(self, start_reason: str, stop_reason: str) -> None:
+        """Enable the buttons, or say why not."""
+        set_available(self.start_button, start_reason, tr("Save the labels and train in the background"))
+        set_available(self.stop_button, stop_reason, tr("Stop now, keep what was learned and predict with it"))
+        self.time.setEnabled(bool(stop_reason))
+        self.labeled_only_check.setEnabled(bool(stop_reason))
+
+    def set_live(self, on: bool, reason: str) -> None:
+        """Whether live painting is on, and why it cannot be switched."""
+        set_available(self.live_button, reason, LIVE_TIP)
+        self.live_button.setChecked(on)
+        if not on:
+            self.live_status.set_text("")
+
+    def set_live_status(self, text: str) -> None:
+        """What live painting does, or what it lacks."""
+        self.live_status.set_text(text)
+
+    def set_status(self, text: str) -> None:
+        """The sentence that says what goes on, or what to do."""
+        self.status.set_text(text)
+
+    def set_progress(
+        self,
+        progress: float,
+        eta_s: float | None,
+        *,
+        active: bool,
+        memory_bytes: int | None = None,
+        gpu_memory_bytes: int | None = None,
+    ) -> None:
+        """Share of the whole time that is over (0 to 1), the seconds left, the most memory that was used."""
+        self.progress.setValue(round(1000 * min(max(progress, 0.0), 1.0)))
+        self.progress.setVisible(active)
+        words = [tr("{percent} % done").format(percent=round(100 * progress))]
+        if eta_s is not None:
+            words.append(tr("{time} left").format(time=duration(eta_s)))
+        if memory_bytes is not None:
+            words.append(tr("{gigabytes} GB of memory").format(gigabytes=f"{memory_bytes / 1e9:.1f}"))
+        if gpu_memory_bytes is not None:
+            words.append(tr("{gigabytes} GB on the graphics card").format(gigabytes=f"{gpu_memory_bytes / 1e9:.1f}"))
+        self.time_left.setText(", ".join(words))
+        self.time_left.setVisible(active)

@@ -1,0 +1,110 @@
+"""Puts the parts of one window together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_unisemalign.actions.keys import KeysController
+from napari_unisemalign.annotate.accept import CorrectionController
+from napari_unisemalign.annotate.branches import PartsController
+from napari_unisemalign.annotate.brush import BrushController
+from napari_unisemalign.annotate.class_removal import ClassRemovalController
+from napari_unisemalign.annotate.classes import ClassesController
+from napari_unisemalign.annotate.overlays import OverlaysController
+from napari_unisemalign.annotate.painting import PaintingController
+from napari_unisemalign.annotate.undo import UndoController
+from napari_unisemalign.app.background import Background
+from napari_unisemalign.app.context import Context
+from napari_unisemalign.app.labels import LabelsController
+from napari_unisemalign.app.layers import TileLayers
+from napari_unisemalign.app.notify import Reporter
+from napari_unisemalign.app.pictures import Pictures
+from napari_unisemalign.app.session import Session
+from napari_unisemalign.results.confusion import ConfusionController
+from napari_unisemalign.results.export import ExportController
+from napari_unisemalign.shell.closing import ClosingController
+from napari_unisemalign.shell.dialogs import WindowDialogs
+from napari_unisemalign.shell.drops import DropsController
+from napari_unisemalign.shell.headers import GuideController
+from napari_unisemalign.shell.panel import Panel
+from napari_unisemalign.shell.tour import TourController
+from napari_unisemalign.tiles.tile_list import GalleryController
+from napari_unisemalign.tiles.tiles import TilesController
+from napari_unisemalign.train.chart import ChartController
+from napari_unisemalign.train.live_preview import LiveController
+from napari_unisemalign.train.run_controls import RunControls
+from napari_unisemalign.train.settings import SettingsController
+from napari_unisemalign.train.training import TrainingController
+
+if TYPE_CHECKING:
+    from napari import Viewer
+
+
+class Controller:
+    """One window's session, layers and controllers.
+
+    The order matters: on a new tile, its labels are watched before its overlays are read and the buttons are set.
+    """
+
+    def __init__(self, viewer: Viewer, panel: Panel, perform: Callable[[str], object]) -> None:
+        """perform: does the action of this id in this window."""
+        thumbnails = Background(panel)
+        self.context = Context(
+            viewer=viewer,
+            owner=panel,
+            session=Session(),
+            layers=TileLayers(viewer),
+            reporter=Reporter(panel.messages),
+            dialogs=WindowDialogs(panel),
+            background=Background(panel),
+            thumbnails=thumbnails,
+            pictures=Pictures(thumbnails),
+        )
+        panel.messages.details_clicked.connect(lambda details: self.context.dialogs.show_details(details))
+        self.labels = LabelsController(self.context, panel.correct.set_saved)
+        self.classes = ClassesController(self.context, panel.classes)
+        self.tiles = TilesController(self.context, panel.tiles, self.labels)
+        self.drops = DropsController(self.context, panel, self.tiles)
+        self.gallery = GalleryController(self.context, panel.tiles)
+        self.overlays = OverlaysController(self.context, panel.overlays)
+        self.parts = PartsController(self.context, panel.overlays, self.overlays)
+        self.undo = UndoController(self.context, (panel.correct, panel.painting), self.labels, self.tiles)
+        self.brush = BrushController(self.context, panel.painting)
+        self.painting = PaintingController(self.context, panel.painting, self.labels, self.undo)
+        self.class_removal = ClassRemovalController(self.context, panel.classes, self.labels, self.undo)
+        self.correction = CorrectionController(
+            self.context, panel.correct, panel.cleanup, self.labels, self.tiles, self.overlays, self.undo
+        )
+        self.training = TrainingController(self.context, panel.train, self.labels)
+        self.chart = ChartController(self.context, panel.train.chart)
+        self.confusion = ConfusionController(
+            self.context, panel.train.confusion, panel.overlays, self.tiles, self.overlays
+        )
+        self.settings = SettingsController(self.context, panel.train.advanced)
+        self.run_controls = RunControls(self.context, panel.train.controls, self.labels, self.training)
+        self.live = LiveController(self.context, panel.train, self.labels)
+        self.export = ExportController(self.context, panel.export, panel.cleanup, self.labels)
+        self.guide = GuideController(self.context, panel, self.tiles)
+        self.tour = TourController(self.context, panel, self.tiles)
+        self.keys = KeysController(self.context, self.classes.set_keys, perform)
+        self.closing = ClosingController(self.context, panel, self.labels, self.training, (self.live, self.parts))
+
+    @property
+    def session(self) -> Session:
+        """The window's state."""
+        return self.context.session
+
+    @property
+    def layers(self) -> TileLayers:
+        """The layers of the tile on screen."""
+        return self.context.layers
+
+    def open_project(self, path: Path) -> None:
+        """Open a project folder; a problem becomes a notification."""
+        self.tiles.open_project(path)
+
+    def open_sample(self, folder: Path | None = None) -> None:
+        """Open the sample project, made in the background the first time."""
+        self.tiles.open_sample(folder)
