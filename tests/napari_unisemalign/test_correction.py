@@ -12,8 +12,8 @@ import pytest
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 
+from napari_unisemalign.app import labels as saving
 from napari_unisemalign.app.layers import AREA, LABELS, TILE
-from napari_unisemalign.controllers import labels as saving
 from training_core.class_maps.acceptance import area_at
 from training_core.project import LabelSource, Project, TileState
 from training_core.project import project as store

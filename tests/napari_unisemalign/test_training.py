@@ -14,7 +14,7 @@ from napari.utils.notifications import notification_manager
 
 from napari_unisemalign.app.dialogs import CloseAnswer
 from napari_unisemalign.app.session import Phase
-from napari_unisemalign.controllers import training as training_module
+from napari_unisemalign.train import training as training_module
 from training_core.project import LabelSource, Project
 
 # A process that behaves like the trainer towards the window, for what takes a model minutes: it says that it started,
