@@ -9,7 +9,6 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import (
     QAbstractItemView,
-    QDialog,
     QHeaderView,
     QKeySequenceEdit,
     QPushButton,
@@ -20,6 +19,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_unisemalign.widgets.common import Hint, caption, row, set_available
+from napari_unisemalign.widgets.deliberate import DeliberateDialog
 from training_core.base.i18n import tr
 
 CHOOSE = tr("Choose a line, click into the field and press the new key.")
@@ -35,7 +35,7 @@ class KeyRow:
     key: str
 
 
-class KeysDialog(QDialog):
+class KeysDialog(DeliberateDialog):
     """Not modal: it may stay open beside the work. It shows and asks; it knows nothing of actions."""
 
     key_wanted = Signal(str, str)

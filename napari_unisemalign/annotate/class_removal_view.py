@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QColor, QIcon, QPixmap
-from qtpy.QtWidgets import QComboBox, QDialog, QDialogButtonBox, QHBoxLayout, QRadioButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QDialogButtonBox, QHBoxLayout, QRadioButton, QVBoxLayout, QWidget
 
 from napari_unisemalign.app.dialogs import ClassUse
 from napari_unisemalign.widgets.common import Hint
+from napari_unisemalign.widgets.deliberate import DeliberateDialog
 from training_core.base.i18n import tr
 from training_core.project import UNLABELED
 
 
-class RemoveClassDialog(QDialog):
+class RemoveClassDialog(DeliberateDialog):
     """Not labelled, another class, or leave everything as it is."""
 
     def __init__(self, use: ClassUse, parent: QWidget | None = None) -> None:

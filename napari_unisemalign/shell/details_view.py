@@ -7,14 +7,15 @@ from importlib.metadata import version
 
 from qtpy import API_NAME, QT_VERSION
 from qtpy.QtGui import QGuiApplication
-from qtpy.QtWidgets import QDialog, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
 
 import training_core
 from napari_unisemalign.widgets.common import Hint, row
+from napari_unisemalign.widgets.deliberate import DeliberateDialog
 from training_core.base.i18n import tr
 
 
-class DetailsDialog(QDialog):
+class DetailsDialog(DeliberateDialog):
     """The details of an error, with the versions they belong to."""
 
     def __init__(self, details: str, parent: QWidget | None = None) -> None:

@@ -18,6 +18,7 @@ from napari_unisemalign.shell.tour_view import Spotlight, TourCard
 from napari_unisemalign.tiles.tiles_view import TilesView
 from napari_unisemalign.train.train_view import TrainView
 from napari_unisemalign.widgets.common import MessageBar, stacked
+from napari_unisemalign.widgets.deliberate import Deliberate
 from napari_unisemalign.widgets.drops import local_paths
 from training_core.base.i18n import tr
 
@@ -78,6 +79,7 @@ class Panel(QWidget):
         layout.addWidget(self.steps, 1)
         layout.addWidget(self.status)
         self.spotlight = Spotlight(self)
+        Deliberate(self)
 
     def reveal(self, part: QWidget) -> None:
         """Open the step that holds this part, fold the others away, and scroll to it."""

@@ -75,7 +75,7 @@ class SettingRow(QWidget):
     """A row of the form; shows what it is told to, and says what the user wants.
 
     What is typed goes to the model as it is, so that the model's own message explains a refusal: a spin box would
-    silently put the nearest value it knows in its place. The wheel scrolls the panel unless the field has the focus.
+    silently put the nearest value it knows in its place.
     """
 
     edited = Signal(object, object)
@@ -149,9 +149,6 @@ class SettingRow(QWidget):
             self.reset_clicked.emit(self.setting)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: D102
-        if event.type() == QEvent.Type.Wheel and not self.field.hasFocus():
-            event.ignore()
-            return True
         if event.type() == QEvent.Type.KeyPress and self.line is not None and event.key() in _ENTER:
             self.finish_editing()
             return True
@@ -168,7 +165,6 @@ class SettingRow(QWidget):
     def _prepared(self, field: Any, title: str) -> Any:
         field.setAccessibleName(title)
         field.setFixedWidth(_FIELD_PX)
-        field.setFocusPolicy(Qt.FocusPolicy.StrongFocus)  # none by the wheel
         field.installEventFilter(self)
         if isinstance(field, QAbstractSpinBox):
             field.setKeyboardTracking(False)

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
-    QDialog,
     QDialogButtonBox,
     QDoubleSpinBox,
     QFileDialog,
@@ -25,6 +24,7 @@ from napari_unisemalign.tiles.new_project.import_overview_view import ImportOver
 from napari_unisemalign.tiles.new_project.import_questions_view import ImportQuestions, QuestionRow
 from napari_unisemalign.tiles.new_project.mask_values_view import MaskValuesTable
 from napari_unisemalign.widgets.common import Hint, caption, row, set_available
+from napari_unisemalign.widgets.deliberate import DeliberateDialog
 from training_core.base.i18n import tr
 from training_core.io.files import IMAGE_SUFFIXES
 from training_core.io.slides import SLIDE_SUFFIXES, SlideOptions
@@ -45,7 +45,7 @@ class Note(Hint):
         self.set_text(f"\u26a0 {text}" if is_error else text)
 
 
-class NewProjectDialog(QDialog):
+class NewProjectDialog(DeliberateDialog):
     """Which images and masks, how large a pixel is, which classes, where to put the project."""
 
     images_changed = Signal()

@@ -1,0 +1,154 @@
+"""Nothing changes unasked: the wheel scrolls, and keys edit a list only where editing was asked for.
+
+One rule for every control of the panel and of the dialogs, also for those that are made later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import count, takewhile
+
+from qtpy.QtCore import QEvent, QModelIndex, QObject, Qt
+from qtpy.QtGui import QKeyEvent
+from qtpy.QtWidgets import (
+    QAbstractButton,
+    QAbstractItemView,
+    QAbstractSlider,
+    QAbstractSpinBox,
+    QComboBox,
+    QDialog,
+    QHeaderView,
+    QLabel,
+    QLineEdit,
+    QScrollBar,
+    QTabBar,
+    QWidget,
+)
+
+_TURNED = (QComboBox, QAbstractSpinBox, QAbstractSlider, QTabBar)
+"""What the wheel changes, if nobody prevents it."""
+_STILL_THERE = (
+    Qt.FocusReason.PopupFocusReason,
+    Qt.FocusReason.ActiveWindowFocusReason,
+    Qt.FocusReason.MenuBarFocusReason,
+)
+"""The focus leaves for these and comes back by itself."""
+_WITH_TEXT = (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ShiftModifier, Qt.KeyboardModifier.KeypadModifier)
+_ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+
+
+class Deliberate(QObject):
+    """Guards what is in one widget.
+
+    The wheel turns a control only while that has the focus by a click, and scrolls what lies behind it otherwise. In a
+    list or table, only a double click, F2 and Enter edit; other keys neither edit nor choose another line. A letter
+    chooses nothing in a drop-down.
+    """
+
+    def __init__(self, root: QWidget) -> None:
+        super().__init__(root)
+        self._clicked: QWidget | None = None
+        self._watch(root)
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: D102
+        if event is None or not isinstance(watched, QWidget):
+            return False
+        kind = event.type()
+        if kind == QEvent.Type.ChildPolished:
+            child = event.child()
+            if isinstance(child, QWidget):
+                self._watch(child)
+        elif isinstance(watched, QAbstractItemView):
+            return kind == QEvent.Type.KeyPress and _is_stopped(watched, event)
+        elif is_turned(watched):
+            return self._on_control(watched, event)
+        elif isinstance(watched, QLineEdit) and kind == QEvent.Type.MouseButtonPress:
+            self._clicked = watched.parentWidget()
+        return False
+
+    def _on_control(self, control: QWidget, event: QEvent) -> bool:
+        kind = event.type()
+        if kind == QEvent.Type.Wheel and control is not self._clicked:
+            event.ignore()  # so that it goes on to what scrolls
+            return True
+        if kind == QEvent.Type.MouseButtonPress:
+            self._clicked = control
+        elif kind == QEvent.Type.FocusOut and event.reason() not in _STILL_THERE and control is self._clicked:
+            self._clicked = None
+        is_list = isinstance(control, QComboBox) and not control.isEditable()
+        return is_list and kind == QEvent.Type.KeyPress and _is_text(event)
+
+    def _watch(self, widget: QWidget) -> None:
+        """Guard this and all that is in it now."""
+        if isinstance(widget, (QLabel, QAbstractButton, QHeaderView, QScrollBar)):
+            return
+        widget.removeEventFilter(self)  # a widget is polished again when its style changes
+        widget.installEventFilter(self)
+        if isinstance(widget, QAbstractItemView):
+            _edit_on_purpose(widget)
+            return
+        if is_turned(widget):
+            if widget.focusPolicy() == Qt.FocusPolicy.WheelFocus:
+                widget.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+            for line in widget.findChildren(QLineEdit):
+                line.installEventFilter(self)
+            return
+        for child in widget.findChildren(QWidget, options=Qt.FindChildOption.FindDirectChildrenOnly):
+            if not child.isWindow():
+                self._watch(child)
+
+
+class DeliberateDialog(QDialog):
+    """A dialog in which nothing changes unasked; the base of all of ours."""
+
+    def showEvent(self, event: object) -> None:  # noqa: D102
+        if self.findChild(Deliberate, options=Qt.FindChildOption.FindDirectChildrenOnly) is None:
+            Deliberate(self)
+        super().showEvent(event)
+
+
+def is_turned(widget: QWidget) -> bool:
+    """Whether the wheel would change it."""
+    return isinstance(widget, _TURNED) and not isinstance(widget, QScrollBar)
+
+
+def _edit_on_purpose(view: QAbstractItemView) -> None:
+    trigger = QAbstractItemView.EditTrigger
+    if view.editTriggers() != trigger.NoEditTriggers:
+        view.setEditTriggers(trigger.DoubleClicked | trigger.EditKeyPressed)
+
+
+def _is_stopped(view: QAbstractItemView, event: QEvent) -> bool:
+    """Whether a key press ends here: Enter, which opens the editor, and text, which would choose another line."""
+    index = view.currentIndex()
+    if not isinstance(event, QKeyEvent) or not index.isValid():
+        return False
+    if view.editTriggers() == QAbstractItemView.EditTrigger.NoEditTriggers or _is_edited(view):
+        return False
+    editable = [each for each in _line(index) if each.flags() & Qt.ItemFlag.ItemIsEditable]
+    if not editable:
+        return False
+    if event.key() in _ENTER:
+        view.edit(index if index in editable else editable[0])
+        return True
+    return _is_text(event)
+
+
+def _line(index: QModelIndex) -> Iterator[QModelIndex]:
+    """The cells of its line; a model of a plain list does not tell their number."""
+    return takewhile(QModelIndex.isValid, (index.sibling(index.row(), column) for column in count()))
+
+
+def _is_edited(view: QAbstractItemView) -> bool:
+    """Whether an editor is open, which hands Enter on to the view."""
+    viewport = view.viewport()
+    lines = viewport.findChildren(QLineEdit) if viewport is not None else []
+    return any(line.isVisible() for line in lines)
+
+
+def _is_text(event: QEvent) -> bool:
+    is_key = isinstance(event, QKeyEvent) and event.modifiers() in _WITH_TEXT
+    if is_key and event.text().strip() and event.text().isprintable():
+        event.ignore()
+        return True
+    return False
