@@ -75,4 +75,4 @@ class Attempts:
         if len(self.failed) == 1:
             raise first
         given = f"none of {len(self.failed)} files could be used; the first: {first.given}"
-        raise type(first)(given, first.needed, first.hint)
+        raise first.about(given)

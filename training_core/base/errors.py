@@ -1,8 +1,8 @@
 """One family of errors that a user can act on.
 
-Every message answers three questions: what was given, what is needed, what to try. The CLI prints it as one
-line and exits with code 2; the window shows it as a notification. Anything that is not a `UserError` is a bug
-and keeps its traceback.
+Every message answers three questions: what was given, what is needed, what to try. The CLI prints it as one line, with
+the options of its commands, and exits with code 2; the window shows it as a notification. Anything that is not a
+`UserError` is a bug and keeps its traceback.
 """
 
 from __future__ import annotations
@@ -33,12 +33,28 @@ class UserError(Exception):
     needed
         What is needed ("a mask of the image's size, 512 x 512 px").
     hint
-        What to try ("export the mask again at full resolution").
+        What to try ("export the mask again at full resolution"). None of the three names an option of a command: the
+        same error is shown in the window, which has none.
+    terminal
+        What to try in a terminal, with the option; empty: the hint says it all.
     """
 
-    def __init__(self, given: str, needed: str, hint: str) -> None:
+    def __init__(self, given: str, needed: str, hint: str, *, terminal: str = "") -> None:
         self.given, self.needed, self.hint = (_clean(part) for part in (given, needed, hint))
-        super().__init__(f"{self.given}. Needed: {self.needed}. Try: {self.hint}.")
+        self.terminal = _clean(terminal)
+        super().__init__(_in_one_line(self.given, self.needed, self.hint))
+
+    @property
+    def in_terminal(self) -> str:
+        """The message with what to try in a terminal."""
+        return _in_one_line(self.given, self.needed, self.terminal or self.hint)
+
+    def about(self, given: str) -> UserError:
+        """The same with another beginning, such as how many files it is about."""
+        other = type(self).__new__(type(self))  # kinds of it are made from other things than words
+        other.__dict__.update(self.__dict__)
+        UserError.__init__(other, given, self.needed, self.hint, terminal=self.terminal)
+        return other
 
 
 class ConfigError(UserError):
@@ -75,6 +91,10 @@ class MemoryLimitError(UserError):
 
 class StorageError(UserError):
     """The disk is full, read-only or not writable."""
+
+
+def _in_one_line(given: str, needed: str, hint: str) -> str:
+    return f"{given}. Needed: {needed}. Try: {hint}."
 
 
 def _clean(part: str) -> str:

@@ -23,7 +23,7 @@ def exit_code(failed: Sequence[Failure], advice: str = "") -> int:
         return 0
     print(f"{_count(failed)} could not be used:", file=sys.stderr)
     for failure in failed:
-        print(f"  {printable(failure.name)}: {failure.error}", file=sys.stderr)
+        print(f"  {printable(failure.name)}: {failure.error.in_terminal}", file=sys.stderr)
     if advice:
         print(advice, file=sys.stderr)
     return EXIT_PARTLY
@@ -31,7 +31,7 @@ def exit_code(failed: Sequence[Failure], advice: str = "") -> int:
 
 def as_json(failed: Sequence[Failure]) -> list[dict[str, Any]]:
     """The failures in a command's result."""
-    return [{"name": printable(failure.name), "error": str(failure.error)} for failure in failed]
+    return [{"name": printable(failure.name), "error": failure.error.in_terminal} for failure in failed]
 
 
 def _count(failed: Sequence[Failure]) -> str:

@@ -39,7 +39,7 @@ def questions(asked: Sequence[Asked]) -> ConfigError:
         count = f" (and {len(each.files) - 1} more files)" if len(each.files) > 1 else ""
         sentences.append(f"{each.files[0].name} {each.raised.reason}{count}")
         option = each.raised.question.option
-        choices = " or ".join(f"{choice.name} ({choice.meaning})" for choice in each.raised.choices)
+        choices = " or ".join(choice.in_terminal for choice in each.raised.choices)
         options.append(f"{option} {choices}")
         example.append(f"{option} {each.raised.choices[0].name}")
     return ConfigError("; ".join(sentences), "; ".join(options), f"add {' '.join(dict.fromkeys(example))}, or another")

@@ -81,7 +81,7 @@ def _inspect(path: Path, use: Use, answers: Answers) -> _Inspected:
     try:
         facts = inspect_file(path, use, answers)
     except UserError as error:
-        return _Inspected(path, problem=str(error))
+        return _Inspected(path, problem=error.in_terminal)
     questions = open_questions(raised_questions(facts, use), answers)
     return _Inspected(path, facts, questions, problem_of(facts, use))
 

@@ -11,7 +11,6 @@ from typing import Any, NoReturn
 
 from training_core import __version__
 from training_core.base.errors import EXIT_INTERRUPTED, EXIT_USER_ERROR, ConfigError, UserError
-from training_core.io.inspection import QuestionError
 
 _COMMANDS = (
     "demo", "inspect", "project", "encoders", "train", "live", "predict", "evaluate", "export", "benchmark", "bench",
@@ -71,11 +70,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         args = build_parser().parse_args(given)
         args.given = given  # what a record says it was made by
         return int(args.run(args))
-    except QuestionError as error:
-        print(f"error: {error.in_terminal}", file=sys.stderr)
-        return EXIT_USER_ERROR
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {error.in_terminal}", file=sys.stderr)
         return EXIT_USER_ERROR
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

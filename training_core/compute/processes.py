@@ -72,7 +72,8 @@ def own_device(compute: Compute) -> Compute:
         raise DeviceError(
             f"process {local + 1} of this machine has no GPU of its own ({n_gpus} found)",
             "as many GPUs as processes",
-            f"torchrun --nproc_per_node={n_gpus}",
+            f"start {n_gpus} processes",
+            terminal=f"torchrun --nproc_per_node={n_gpus}",
         )
     torch.cuda.set_device(local)
     return replace(compute, device=torch.device("cuda", local))
@@ -109,7 +110,7 @@ def check_divides(config: Config) -> None:
             raise ConfigError(
                 f"data.{name} = {size} cannot be shared evenly by {n_processes()} processes",
                 f"a multiple of {n_processes()}",
-                f"--set data.{name}={n_processes() * -(-size // n_processes())}",
+                f"set data.{name} to {n_processes() * -(-size // n_processes())}",
             )
 
 

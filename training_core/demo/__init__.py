@@ -72,14 +72,17 @@ def make_demo(
     """
     if tiles < 3 or seed < 0:
         raise ProjectError(
-            f"{tiles} tiles with seed {seed}", "at least 3 tiles and a seed of 0 or more", "--tiles 42 --seed 0"
+            f"{tiles} tiles with seed {seed}",
+            "at least 3 tiles and a seed of 0 or more",
+            "choose 42 tiles and the seed 0",
+            terminal="--tiles 42 --seed 0",
         )
     path = path.absolute()
     names = [f"tile_{number:02d}" for number in range(1, tiles + 1)]
     val = names[-min(_VAL_TILES, tiles - 2) :]
     if not 0 <= painted <= tiles - len(val):
         needed = f"0 to {tiles - len(val)}, because {len(val)} of {tiles} tiles are for validation"
-        raise ProjectError(f"{painted} annotated tiles", needed, "--painted 6")
+        raise ProjectError(f"{painted} annotated tiles", needed, "choose 6", terminal="--painted 6")
     class_names, draw = _KINDS[kind]
     sources: list[_DrawnSource | _RealTile]
     sources = [_DrawnSource(name, draw, seed, number) for number, name in enumerate(names)]

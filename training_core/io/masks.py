@@ -83,11 +83,11 @@ class MaskValues:
                 if is_colour == (colour or value == _TRANSPARENT_VALUE) and low <= wanted <= high:
                     return class_id
         name = self._name(value)
-        hint = f'give it a class in --classes, such as "other={name}", or ignore it: "unlabelled={name}"'
         raise MaskError(
             f"mask {self.path} holds the value {name} ({np.count_nonzero(where):,} px), which no class has",
-            f"only the values given in --classes ({', '.join(known)})",
-            hint,
+            f"only values that have a class ({', '.join(known)})",
+            "give the value a class, or let it mean not labelled",
+            terminal=f'give it a class in --classes, such as "other={name}", or ignore it: "unlabelled={name}"',
         )
 
     def _name(self, value: int) -> str:

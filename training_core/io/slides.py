@@ -65,11 +65,11 @@ class SlideOptions:
         """
         low, high = CREDIBLE_MPP_UM
         checks = (
-            ("--tile-px", self.tile_px, MIN_SIDE_PX, 8192),
-            ("--tile-mpp", self.tile_mpp_um, low, high),
-            ("--mpp", self.mpp_um, low, high),
+            ("the side of a tile in pixels", self.tile_px, MIN_SIDE_PX, 8192),
+            ("the pixel size of the tiles", self.tile_mpp_um, low, high),
+            ("the pixel size", self.mpp_um, low, high),
             ("the minimum share of tissue", self.min_tissue, 0, 1),
-            ("--max-tiles", self.max_tiles, 1, 1_000_000),
+            ("the most tiles of a slide", self.max_tiles, 1, 1_000_000),
         )
         for name, value, least, most in checks:
             if value is not None and not least <= value <= most:
@@ -156,9 +156,9 @@ class Slide:
             room = f"{self.width_px / self.side_px:.2f} x {self.height_px / self.side_px:.2f}"
             given = f"{self.path} has room for only {room} tiles"
             needed = f"at least one tile of {self.options.tile_px} px at {self.options.tile_mpp_um} µm/px"
-            raise ImageError(
-                given, needed, "choose a smaller tile size (--tile-px) or a smaller pixel size (--tile-mpp)"
-            )
+            hint = "choose smaller tiles, or a smaller pixel size of the tiles"
+            terminal = "choose a smaller tile size (--tile-px) or a smaller pixel size (--tile-mpp)"
+            raise ImageError(given, needed, hint, terminal=terminal)
         mask = self.tissue()
         corners = [(column * self.side_px, row * self.side_px) for row in range(rows) for column in range(columns)]
         found = [SlideTile(int(x), int(y), self._share(mask, x, y)) for x, y in corners]
@@ -167,8 +167,9 @@ class Slide:
             most = max(tile.tissue for tile in found)
             given = f"no tile of {self.path} has {100 * self.options.min_tissue:.3g} % tissue; most has one of "
             given += f"{100 * most:.1f} %"
-            hint = "lower the share that a tile needs (--min-tissue), choose a smaller tile size (--tile-px), or leave "
-            raise ImageError(given, "a slide with stained tissue", hint + "the slide out")
+            hint = "lower the share that a tile needs, choose smaller tiles, or leave the slide out"
+            terminal = "lower the share that a tile needs (--min-tissue), choose a smaller tile size (--tile-px), or "
+            raise ImageError(given, "a slide with stained tissue", hint, terminal=terminal + "leave the slide out")
         if len(kept) > self.options.max_tiles:
             chosen = np.linspace(0, len(kept) - 1, self.options.max_tiles).round().astype(int)
             kept = [kept[position] for position in chosen]
@@ -236,7 +237,8 @@ class Slide:
         raise ImageError(
             given,
             "its pixel size in µm/px",
-            "give the pixel size (--mpp), often 0.25 µm/px for a 40x scan and 0.5 µm/px for 20x",
+            "give the pixel size, often 0.25 µm/px for a 40x scan and 0.5 µm/px for 20x",
+            terminal="give the pixel size (--mpp), often 0.25 µm/px for a 40x scan and 0.5 µm/px for 20x",
         )
 
 

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from training_core.project.project import Project
 
 CASE = "{case}"
-_EXAMPLE = '--group-by "{case}_*", which takes what stands before the first underscore'
+_PATTERN = '"{case}_*", which takes what stands before the first underscore'
+_EXAMPLE = f"a pattern such as {_PATTERN}"
+_IN_TERMINAL = f"--group-by {_PATTERN}"
 
 
 def case_of(tile: Tile) -> str | None:
@@ -59,8 +61,9 @@ def cases_by_pattern(pattern: str, names: Iterable[str]) -> dict[str, str]:
     every = list(names)
     found = {name: match["case"] for name in every if (match := expression.fullmatch(composed(name)))}
     if not found:
-        given = f'--group-by "{pattern}" fits none of the names, such as {every[0] if every else "(there are none)"}'
-        raise ConfigError(given, "a pattern that names the case", _EXAMPLE)
+        names_too = f"such as {every[0]}" if every else "since there are none"
+        given = f'the pattern "{pattern}" fits none of the names, {names_too}'
+        raise ConfigError(given, "a pattern that names the case", _EXAMPLE, terminal=_IN_TERMINAL)
     return found
 
 
@@ -81,8 +84,10 @@ def cases_by_table(path: Path, names: Sequence[str], column: str | None = None) 
     at = table.position(CASE_COLUMNS if column is None else (column.strip().casefold(),))
     if at is None and (column is not None or table.columns):
         has = ", ".join(table.columns) or "no header"
-        hint = "give the column of the cases with --group-column"
-        raise ProjectError(f"the table {path} has no column {column or 'of cases'} (it has {has})", "a column", hint)
+        given = f"the table {path} has no column {column or 'of cases'} (it has {has})"
+        hint = "name the column of the cases"
+        terminal = "give the column of the cases with --group-column"
+        raise ProjectError(given, "a column of cases", hint, terminal=terminal)
     at = 1 if at is None else at
     name_at = table.position([each for each in NAME_COLUMNS if at >= len(table.columns) or each != table.columns[at]])
     name_at = (0 if at else 1) if name_at is None else name_at
@@ -166,6 +171,8 @@ def _expression(pattern: str) -> re.Pattern[str]:
         try:
             return re.compile(pattern)
         except re.error as cause:
-            given = f'--group-by "{pattern}" is no regular expression ({cause})'
-            raise ConfigError(given, "a regular expression, or a name with {case}", _EXAMPLE) from cause
-    raise ConfigError(f'--group-by is "{pattern}"', f"a name with one {CASE} in it", _EXAMPLE)
+            given = f'the pattern "{pattern}" is no regular expression ({cause})'
+            needed = "a regular expression, or a name with {case}"
+            raise ConfigError(given, needed, _EXAMPLE, terminal=_IN_TERMINAL) from cause
+    given, needed = f'the pattern of cases is "{pattern}"', f"a name with one {CASE} in it"
+    raise ConfigError(given, needed, _EXAMPLE, terminal=_IN_TERMINAL)

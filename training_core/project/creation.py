@@ -12,6 +12,7 @@ from typing import Protocol
 
 from training_core.base.attempts import Attempts
 from training_core.base.errors import ImageError, writing
+from training_core.base.i18n import tr
 from training_core.base.progress import ReportProgress
 from training_core.io import inspect_file, read_image
 from training_core.io.atomic import write_synced
@@ -197,7 +198,7 @@ def build(
         making = Making(folder, path, plan, attempts or Attempts(strict=True))
         for number, source in enumerate(sources):
             if progress is not None:
-                progress(number, len(sources), f"Adding {source.name}")
+                progress(number, len(sources), tr("Adding {name}").format(name=source.name))
             making.add(source)
         making.attempts.raise_if_none()
         index = Index(
@@ -243,8 +244,8 @@ def reference_to(origin: Path, project: Path) -> tuple[str, str | None]:
         str(absolute).encode()
     except UnicodeEncodeError as cause:
         given = f"the path {absolute} is not valid UTF-8, which project.json needs to refer to it"
-        hint = "rename the file or folder, or copy the images (leave out --reference)"
-        raise ImageError(given, "a path in UTF-8", hint) from cause
+        hint = "rename the file or folder, or copy the images"
+        raise ImageError(given, "a path in UTF-8", hint, terminal=f"{hint} (leave out --reference)") from cause
     return str(absolute), relative_to_project(absolute, project)
 
 

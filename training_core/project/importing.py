@@ -115,7 +115,9 @@ def plan_labels(
     if masks is None:
         if needed:
             given = f"{needed[0]} is in a list of annotated images, but no folder of masks is given"
-            raise ProjectError(given, "masks for the listed images", "add --masks DIR, or leave the lists out")
+            hint = "choose the folder of masks, or leave the lists out"
+            terminal = "add --masks DIR, or leave the lists out"
+            raise ProjectError(given, "masks for the listed images", hint, terminal=terminal)
         return LabelPlan({}, by_text, (), {}, answers, cases or {})
     found, ambiguous = _masks_of(masks, names, mask_names)
     for name in needed:
@@ -190,11 +192,11 @@ def map_mask(path: Path, mask: ClassIds, mask_values: Mapping[int, int]) -> Clas
     for value, count in value_counts(mask).items():
         if value not in mask_values:
             known = ", ".join(str(known) for known in sorted(mask_values))
-            hint = f'give it a class in --classes, such as "other={value}", or ignore it: "unlabelled={value}"'
             raise MaskError(
                 f"mask {path} holds the value {value} ({count:,} px), which no class has",
-                f"only the values given in --classes ({known})",
-                hint,
+                f"only values that have a class ({known})",
+                "give the value a class, or let it mean not labelled",
+                terminal=f'give it a class in --classes, such as "other={value}", or ignore it: "unlabelled={value}"',
             )
     mapped: ClassIds = table[mask]
     return mapped

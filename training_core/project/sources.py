@@ -54,7 +54,7 @@ def scan(paths: Sequence[Path]) -> Found:
             found.append(path)
     if not found:
         needed = "files or folders with PNG, TIFF, JPEG or BMP images"
-        raise ImageError("no image was given", needed, "choose images, or list them after --images")
+        raise ImageError("no image was given", needed, "choose images", terminal="list images after --images")
     unique = {path.absolute(): path for path in found}
     return Found(tuple(unique.values()), left_out)
 

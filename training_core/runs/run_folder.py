@@ -146,8 +146,9 @@ def read_run(run_dir: Path) -> tuple[Config, tuple[TissueClass, ...], Split]:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(
             f"{run_dir} is not a run folder, or its config.json or provenance.json is damaged",
-            "a folder under PROJECT/runs",
-            "list the runs with: python -m training_core project info PROJECT",
+            "a folder in the runs folder of a project",
+            "choose another run",
+            terminal="list the runs with: python -m training_core project info PROJECT",
         ) from error
     return resolve(config, source=str(run_dir / "config.json")), classes, split
 

@@ -63,7 +63,8 @@ def _read(path: Path) -> dict[str, Any]:
         raise ConfigError(
             f"there is no file {path}",
             "a YAML or JSON configuration",
-            "check the path, or omit --config to use the defaults",
+            "check the path, or use the defaults",
+            terminal="check the path, or omit --config to use the defaults",
         ) from error
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(

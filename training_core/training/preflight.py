@@ -61,8 +61,8 @@ def check_ready(project: Project, config: Config) -> Split:
         raise ProjectError(
             "the project has no unannotated tile, which semi-supervised training also learns from" + _because(unfit),
             "at least 1 tile that is neither annotated nor entirely rejected, and not for validation",
-            "add images, clear a rejection, or train on annotated tiles only (--supervised-only; in the window: "
-            "Labelled tiles only)",
+            "add images, clear a rejection, or train on annotated tiles only (Labelled tiles only)",
+            terminal="add images, clear a rejection, or train on annotated tiles only (--supervised-only)",
         )
     return Split(labeled, unlabeled if config.pseudo_label.enabled else (), val)
 

@@ -241,5 +241,7 @@ def _check_budget_left(trainer: Trainer) -> None:
         raise ConfigError(
             f"run {run_dir.name} has used up its training budget ({state.step} steps)",
             "a larger budget to continue with",
-            f"--resume {run_dir.name} --set schedule.steps={2 * state.step}, or --minutes with more minutes in total",
+            "give it more minutes in total, or more steps",
+            terminal=f"--resume {run_dir.name} --set schedule.steps={2 * state.step}, or --minutes with more minutes "
+            "in total",
         )

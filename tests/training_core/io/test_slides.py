@@ -148,7 +148,7 @@ def test_real_slides_give_tiles_of_tissue(shared_dir: Path, tmp_path: Path, name
     slide = shared_dir / "data" / "slides" / name
     given = 0.25 if name.startswith("tcga") else None  # that file does not say how large its pixels are
     if given:
-        with pytest.raises(ImageError, match="--mpp"):
+        with pytest.raises(ImageError, match="give the pixel size"):
             Slide(slide, SlideOptions())
     project = Project.create(tmp_path / "p", [slide], classes=default_classes(), mpp_um=given)
     assert 3 <= len(project.tiles) <= 25

@@ -124,7 +124,7 @@ def test_lists_in_files_have_comments_and_empty_lines(draw: Draw, tmp_path: Path
         ({"val": ["t9"]}, ProjectError, "names without an image: t9"),
         ({"masks": None, "val": ["t1"]}, ProjectError, "no folder of masks is given"),
         ({"mask_values": {0: 0}}, MaskError, r"t1\.png holds the value 1 \(1,920 px\), which no class has"),
-        ({"mpp_um": 0.0}, ConfigError, "--mpp is 0.0"),
+        ({"mpp_um": 0.0}, ConfigError, "the pixel size is 0.0"),
     ],
 )
 def test_bad_plans_are_refused_and_leave_nothing(

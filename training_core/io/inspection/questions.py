@@ -38,11 +38,24 @@ class Question(StrEnum):
 
 @dataclass(frozen=True)
 class Choice:
-    """One answer to choose: what to write for it in a terminal, what it means, and what it sets."""
+    """One answer to choose: what to write for it in a terminal, what it means, and what it sets.
+
+    Attributes
+    ----------
+    settles
+        The question that it answers, where that is another one; its option is used in a terminal.
+    """
 
     name: str
     meaning: str
     answers: Answers
+    settles: Question | None = None
+
+    @property
+    def in_terminal(self) -> str:
+        """Name and meaning, and the option where it is another question's."""
+        other = "" if self.settles is None else f", with {self.settles.option} {self.name}"
+        return f"{self.name} ({self.meaning}{other})"
 
 
 def choice(name: str, meaning: str, **answer: Any) -> Choice:
@@ -85,15 +98,13 @@ class QuestionError(UserError):
         self.path, self.raised = path, tuple(raised)
         first = self.raised[0]
         choices = "; ".join(f"{each.name} ({each.meaning})" for each in first.choices)
-        super().__init__(
-            f"{path} {first.reason}", f"a choice how it is read: {choices}", "choose how such files are read"
-        )
-
-    @property
-    def in_terminal(self) -> str:
-        """The message with the options that answer all of the questions."""
         options = ", ".join(f"{each.question.option} {each.choices[0].name}" for each in self.raised)
-        return str(UserError(self.given, self.needed, f"add {options}, or another of the choices"))
+        super().__init__(
+            f"{path} {first.reason}",
+            f"a choice how it is read: {choices}",
+            "choose how such files are read",
+            terminal=f"add {options}, or another of the choices",
+        )
 
 
 class ImageQuestionError(QuestionError, ImageError):

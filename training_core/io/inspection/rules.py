@@ -207,9 +207,7 @@ def _content(facts: FileFacts, use: Use) -> RaisedQuestion | None:
         reason = f"has two values, {facts.pixels.low:.0f} and {facts.pixels.high:.0f}, with soft edges between them"
         choices = (
             choice("half", "each pixel belongs to the value that it is closer to", soft_edges=0.5),
-            Choice(
-                "classes", "every value is a class of its own (--mask-holds classes)", Answers(mask_holds="classes")
-            ),
+            Choice("classes", "every value is a class of its own", Answers(mask_holds="classes"), Question.MASK_HOLDS),
         )
         return RaisedQuestion(Question.SOFT_EDGES, reason, choices)
     if facts.pixels.content is not Content.NUMBERED_OBJECTS:

@@ -130,10 +130,12 @@ def no_match(names: Sequence[str], folder: Path, matches: Matches) -> MaskError:
     nearest = next(iter(matches.nearest.items()), None)
     image, mask = (nearest[0], nearest[1].name) if nearest else (names[0], matches.masks[0].name)
     given = f"no mask in {folder} has the name of an image (the image is {image}, a mask is {Path(mask).stem})"
-    hint = f"rename the masks, for example to {image}.png"
+    hint = terminal = f"rename the masks, for example to {image}.png"
     if matches.pattern is not None:
-        hint = f'add --mask-names "{matches.pattern[0]}", which matches {matches.pattern[1]} of them'
-    return MaskError(given, "masks with the same names as the images", hint)
+        pattern, count = matches.pattern
+        hint = f'match masks by the pattern "{pattern}", which fits {count} of them'
+        terminal = f'add --mask-names "{pattern}", which matches {count} of them'
+    return MaskError(given, "masks with the same names as the images", hint, terminal=terminal)
 
 
 def several_masks(name: str, masks: Sequence[Path]) -> MaskError:
@@ -210,8 +212,9 @@ def _grouped(items: Iterable[Item], key: Callable[[Item], str | None]) -> dict[s
 def _affixes(pattern: str) -> tuple[str, str]:
     before, name, after = pattern.partition(NAME)
     if not name:
-        given, hint = f'--mask-names is "{pattern}"', f'--mask-names "{NAME}_mask"'
-        raise ConfigError(given, f"a name with {NAME} in the place of the image's name", hint)
+        given, example = f'the pattern of mask names is "{pattern}"', f'"{NAME}_mask"'
+        needed = f"a name with {NAME} in the place of the image's name"
+        raise ConfigError(given, needed, f"a pattern such as {example}", terminal=f"--mask-names {example}")
     return composed(before), composed(after)
 
 
