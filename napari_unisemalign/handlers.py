@@ -84,8 +84,10 @@ _no_stop = _in_session(availability.why_not_stop)
 
 HANDLERS: dict[str, Handler] = {
     "open-project": Handler(_no_switch, lambda window: window.tiles.choose_project()),
-    "new-project": Handler(_no_switch, lambda window: window.tiles.make_project()),
-    "open-sample": Handler(_no_switch, lambda window: window.tiles.open_sample()),
+    "new-project": Handler(_no_switch, lambda window: window.making.make_project()),
+    "add-images": Handler(_in_session(availability.why_not_add), lambda window: window.making.add_images()),
+    "pixel-sizes": Handler(_no_project, lambda window: window.making.correct_pixel_sizes()),
+    "open-sample": Handler(_no_switch, lambda window: window.making.open_sample()),
     "tour": Handler(_always, lambda window: window.tour.start()),
     "show-keys": Handler(_always, lambda window: window.keys.show()),
     "previous-tile": Handler(lambda window: _no_neighbor(window, -1), lambda window: window.tiles.previous()),

@@ -68,7 +68,7 @@ def sample() -> list[Any]:
         if viewer is None:
             make_demo(folder)
         else:
-            panel_in(viewer).controller.tiles.make_sample_now(folder)
+            panel_in(viewer).controller.making.make_sample_now(folder)
     if viewer is not None:
         QTimer.singleShot(0, lambda: panel_in(viewer).controller.open_project(folder))
     return _first_tile(folder)

@@ -30,6 +30,7 @@ from napari_unisemalign.shell.drops import DropsController
 from napari_unisemalign.shell.headers import GuideController
 from napari_unisemalign.shell.panel import Panel
 from napari_unisemalign.shell.tour import TourController
+from napari_unisemalign.tiles.making import MakingController
 from napari_unisemalign.tiles.tile_list import GalleryController
 from napari_unisemalign.tiles.tiles import TilesController
 from napari_unisemalign.train.chart import ChartController
@@ -66,7 +67,8 @@ class Controller:
         self.labels = LabelsController(self.context, panel.correct.set_saved)
         self.classes = ClassesController(self.context, panel.classes)
         self.tiles = TilesController(self.context, panel.tiles, self.labels)
-        self.drops = DropsController(self.context, panel, self.tiles)
+        self.making = MakingController(self.context, panel.tiles, self.tiles, self.labels)
+        self.drops = DropsController(self.context, panel, self.tiles, self.making)
         self.gallery = GalleryController(self.context, panel.tiles)
         self.overlays = OverlaysController(self.context, panel.overlays)
         self.parts = PartsController(self.context, panel.overlays, self.overlays)
@@ -87,7 +89,7 @@ class Controller:
         self.live = LiveController(self.context, panel.train, self.labels)
         self.export = ExportController(self.context, panel.export, panel.cleanup, self.labels)
         self.guide = GuideController(self.context, panel, self.tiles)
-        self.tour = TourController(self.context, panel, self.tiles)
+        self.tour = TourController(self.context, panel, self.making)
         self.keys = KeysController(self.context, self.classes.set_keys, perform)
         self.closing = ClosingController(self.context, panel, self.labels, self.training, (self.live, self.parts))
 
@@ -107,4 +109,4 @@ class Controller:
 
     def open_sample(self, folder: Path | None = None) -> None:
         """Open the sample project, made in the background the first time."""
-        self.tiles.open_sample(folder)
+        self.making.open_sample(folder)

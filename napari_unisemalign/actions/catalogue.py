@@ -63,6 +63,8 @@ def _paint_with(index: int) -> Action:
 ACTIONS: tuple[Action, ...] = (
     Action("open-project", tr("Open a project …"), "", Menu.PROJECT),
     Action("new-project", tr("Make a project from images …"), "", Menu.PROJECT),
+    Action("add-images", tr("Add images to the project …"), "", Menu.PROJECT),
+    Action("pixel-sizes", tr("Show and correct pixel sizes …"), "", Menu.PROJECT),
     Action("open-sample", tr("Try the sample project"), "", Menu.PROJECT),
     Action("tour", tr("Show me around"), "", Menu.PROJECT),
     Action("show-keys", tr("Show and change the keys"), "F1", Menu.PROJECT),

@@ -52,6 +52,15 @@ def why_not_switch_project(session: Session) -> str:
     return tr("Stop the training before you open another project.") if session.training.active else ""
 
 
+def why_not_add(session: Session) -> str:
+    """Images are added to an open project that no training is reading."""
+    if session.project is None:
+        return NO_PROJECT
+    if session.training.active:
+        return tr("Images can be added when the training has ended: it knows only the tiles that it started with.")
+    return ""
+
+
 def why_no_overlays(session: Session) -> str:
     """There is something to overlay when a run has predicted the tile on screen."""
     if session.project is None or session.tile is None:

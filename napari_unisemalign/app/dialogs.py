@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from training_core.base.i18n import ntr
 from training_core.io.slides import SlideOptions
-from training_core.project import TissueClass
+from training_core.project import Project, TissueClass
 from training_core.project.file_records import NO_ANSWERS, FileAnswers
 from training_core.project.inputs.matching import Matches
 
@@ -23,18 +23,32 @@ class CloseAnswer(StrEnum):
     KILL = "kill"
 
 
-@dataclass(frozen=True)
-class NewProject:
-    """What the form holds when it is accepted: what `Project.create` takes."""
+@dataclass(frozen=True, kw_only=True)
+class FilesToAdd:
+    """What the form holds about files when it is accepted: what `Project.create` and `add_files` take alike."""
 
     images: tuple[Path, ...]
-    folder: Path
-    classes: tuple[TissueClass, ...]
     masks: Matches | None = None
     mask_values: Mapping[str, int] | None = None
     mpp_um: float | None = None
     slides: SlideOptions = field(default_factory=SlideOptions)
     answers: FileAnswers = NO_ANSWERS
+    pixel_sizes: Mapping[str, float] = field(default_factory=dict)
+    """Those of single files, by name, whatever they state."""
+    val: tuple[str, ...] = ()
+    cases: Mapping[str, str] = field(default_factory=dict)
+
+    def options(self) -> dict[str, Any]:
+        """All but the images, by the names of arguments."""
+        return {each.name: getattr(self, each.name) for each in fields(FilesToAdd) if each.name != "images"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewProject(FilesToAdd):
+    """What the form for a new project holds."""
+
+    folder: Path
+    classes: tuple[TissueClass, ...]
 
 
 @dataclass(frozen=True)
@@ -70,6 +84,12 @@ class Dialogs(Protocol):
 
     def new_project(self, images: Sequence[Path] = ()) -> NewProject | None:
         """What a new project is made of; `images` are filled in at first."""
+
+    def add_images(self, project: Project, images: Sequence[Path] = ()) -> FilesToAdd | None:
+        """What is added to a project; `images` are filled in at first."""
+
+    def pixel_sizes(self, project: Project, names: Sequence[str] = ()) -> bool:
+        """Look at the pixel sizes of a project and correct them, `names` chosen at first; whether some changed."""
 
     def color(self, current: str) -> str | None:
         """Another color for a class, "#rrggbb"."""

@@ -63,6 +63,11 @@ def in_lines(error: UserError | str) -> str:
     return error
 
 
+def in_a_sentence(error: UserError) -> str:
+    """An error in one paragraph, for a place beside its field: what is wrong, and what to do."""
+    return " ".join(f"{part[:1].upper()}{part[1:]}." for part in (error.given, error.hint))
+
+
 def _sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}."
 

@@ -136,6 +136,10 @@ class Session:
         self.training_changed.emit(self.training)
         self.curves_changed.emit(self.curves)
 
+    def project_tiles_changed(self) -> None:
+        """Tiles came to the project, or left it: all of them are listed."""
+        self.set_listed(self.tile_names())
+
     def set_settings(self, values: dict[str, Any]) -> None:
         """The project's own settings are these."""
         if values != self.settings:

@@ -16,11 +16,14 @@ from qtpy.QtWidgets import (
 )
 
 from napari_unisemalign.annotate.class_removal_view import RemoveClassDialog
-from napari_unisemalign.app.dialogs import ClassUse, CloseAnswer, NewProject
+from napari_unisemalign.app.dialogs import ClassUse, CloseAnswer, FilesToAdd, NewProject
 from napari_unisemalign.shell.details_view import DetailsDialog
 from napari_unisemalign.tiles.new_project.form import NewProjectForm
 from napari_unisemalign.tiles.new_project.form_view import NewProjectDialog
+from napari_unisemalign.tiles.pixel_sizes import PixelSizes, SizesOfProject
+from napari_unisemalign.tiles.pixel_sizes_view import PixelSizesDialog
 from training_core.base.i18n import tr
+from training_core.project import Project
 
 
 class WindowDialogs:
@@ -49,6 +52,23 @@ class WindowDialogs:
         value = form.value() if accepted else None
         form.dialog.deleteLater()
         return value
+
+    def add_images(self, project: Project, images: Sequence[Path] = ()) -> FilesToAdd | None:
+        """What is added to a project; `images` are filled in at first."""
+        form = NewProjectForm(NewProjectDialog(self._parent, project.name), images, project)
+        accepted = form.dialog.exec() == QDialog.DialogCode.Accepted
+        files = form.files() if accepted else None
+        form.dialog.deleteLater()
+        return files
+
+    def pixel_sizes(self, project: Project, names: Sequence[str] = ()) -> bool:
+        """Look at the pixel sizes of a project and correct them, `names` chosen at first; whether some changed."""
+        sizes = SizesOfProject(project)
+        dialog = PixelSizesDialog(self._parent)
+        PixelSizes(dialog, sizes).choose(sizes.rows_of(names))
+        dialog.exec()
+        dialog.deleteLater()
+        return sizes.has_changed
 
     def color(self, current: str) -> str | None:
         """Another color for a class, "#rrggbb"."""

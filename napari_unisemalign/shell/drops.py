@@ -1,7 +1,9 @@
 """Folders, images and slides that are dropped or opened: a project opens, anything else is offered to become one.
 
+Where a project is open, they are offered to be added to it.
+
 Nothing is taken from napari: only a project folder on the canvas is kept from its reader, for which it would ask. What
-is dropped on the panel goes to the form for a new project; images that napari has opened stay, and a button offers
+is dropped on the panel goes to the form; images that napari has opened stay, and a button offers
 to make a project of their files.
 """
 
@@ -15,10 +17,10 @@ from qtpy.QtCore import QEvent, QObject, QTimer
 from qtpy.QtGui import QDropEvent
 from qtpy.QtWidgets import QWidget
 
-from napari_unisemalign.app import availability
 from napari_unisemalign.app.context import Context
 from napari_unisemalign.app.layers import ROLE_KEY, SAMPLE_KEY
 from napari_unisemalign.shell.panel import Panel
+from napari_unisemalign.tiles.making import MakingController
 from napari_unisemalign.tiles.tiles import TilesController
 from napari_unisemalign.widgets.drops import local_paths
 from training_core.base.i18n import ntr
@@ -46,9 +48,9 @@ def may_become_project(path: Path) -> bool:
 class DropsController(QObject):
     """Between what is dropped, napari's readers and the form for a new project."""
 
-    def __init__(self, context: Context, panel: Panel, tiles: TilesController) -> None:
+    def __init__(self, context: Context, panel: Panel, tiles: TilesController, making: MakingController) -> None:
         super().__init__(panel)
-        self._panel = panel
+        self._panel, self._making = panel, making
         self._context, self._session, self._tiles = context, context.session, tiles
         self._offered: list[Path] = []
         self._later = QTimer(self)
@@ -66,7 +68,7 @@ class DropsController(QObject):
         self._refresh()
 
     def receive(self, paths: Sequence[Path]) -> None:
-        """Open a project that was dropped on the panel; offer to make one of anything else."""
+        """Open a project that was dropped on the panel; anything else may become one, or be added to the open one."""
         project = project_folder(paths[0]) if len(paths) == 1 else None
         if project is not None:
             self._open(project)
@@ -74,17 +76,16 @@ class DropsController(QObject):
             self.offer(paths)
 
     def offer(self, paths: Sequence[Path]) -> None:
-        """Ask whether these should become a project, when whoever dropped them is done; several offers become one."""
+        """Ask what becomes of these, when whoever dropped them is done; several offers become one."""
         self._offered += [path for path in paths if path not in self._offered]
         self._later.start(GATHER_MS)
 
     def _ask(self) -> None:
         paths, self._offered = self._offered, []
-        reason = availability.why_not_switch_project(self._session)
-        if reason:
-            self._context.reporter.warning(reason)
+        if self._session.project is None:
+            self._making.make_project(paths)
         else:
-            self._tiles.make_project(paths)
+            self._making.add_images(paths)
 
     def _open(self, folder: Path) -> None:
         QTimer.singleShot(0, lambda: self._tiles.open_project(folder))
@@ -119,7 +120,10 @@ class DropsController(QObject):
         return list(found)
 
     def _refresh(self, _change: Any = None) -> None:
-        paths = self._opened() if self._session.project is None else []
-        words = ntr("Make a project of {name} …", "Make a project of the {count} open images …", len(paths))
+        paths = self._opened()
+        if self._session.project is None:
+            words = ntr("Make a project of {name} …", "Make a project of the {count} open images …", len(paths))
+        else:
+            words = ntr("Add {name} to the project …", "Add the {count} open images to the project …", len(paths))
         name = paths[0].name if paths else ""
         self._panel.tiles.set_opened(words.format(name=name, count=len(paths)) if paths else "")

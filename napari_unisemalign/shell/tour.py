@@ -15,7 +15,7 @@ from napari_unisemalign.shell.panel import Panel
 from training_core.base.i18n import tr
 
 if TYPE_CHECKING:
-    from napari_unisemalign.tiles.tiles import TilesController
+    from napari_unisemalign.tiles.making import MakingController
 
 
 @dataclass(frozen=True)
@@ -87,8 +87,8 @@ STOPS = (
 class TourController:
     """Shows one stop after the other. It opens steps and points at things, and does nothing else."""
 
-    def __init__(self, context: Context, panel: Panel, tiles: TilesController) -> None:
-        self._panel, self._session, self._tiles = panel, context.session, tiles
+    def __init__(self, context: Context, panel: Panel, making: MakingController) -> None:
+        self._panel, self._session, self._making = panel, context.session, making
         self._index: int | None = None
         self._waits = False
         card = self._panel.tour
@@ -102,7 +102,7 @@ class TourController:
         """Begin at the first stop; without a project, the sample is opened first."""
         if self._session.project is None:
             self._waits = True
-            self._tiles.open_sample()
+            self._making.open_sample()
         else:
             self._show(0)
 

@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from napari_unisemalign.app import availability
-from napari_unisemalign.app.background import Cancelled, run_while_painting
 from napari_unisemalign.app.context import Context
 from napari_unisemalign.app.labels import LabelsController
 from napari_unisemalign.app.layers import U8
 from napari_unisemalign.app.notify import guarded
-from napari_unisemalign.app.user_folders import sample_folder
-from napari_unisemalign.tiles.new_project.import_words import failure_lines
 from napari_unisemalign.tiles.recent import recent_projects, remember
 from napari_unisemalign.tiles.tile_list_view import STATE_WORDS, Standing
 from napari_unisemalign.tiles.tiles_view import EMPTY, TilesView
-from training_core.base.attempts import Attempts, Failure
 from training_core.base.errors import UserError
-from training_core.base.i18n import ntr, tr
-from training_core.demo import make_demo
+from training_core.base.i18n import tr
 from training_core.project import Project, TileState
 
-FAILURES_SHOWN = 5
-"""So many files that could not be used are named in the panel."""
 STATE_ORDER = (TileState.ACCEPTED, TileState.LABELED, TileState.PREDICTED, TileState.UNLABELED)
 
 
@@ -38,12 +30,8 @@ class TilesController:
         self._states: dict[str, TileState] = {}
         self._validation: tuple[str, ...] = ()
         self._busy = ""
-        self._cancelled = self._left_off = False
         view, session = self._view, self._session
         view.open_clicked.connect(self.choose_project)
-        view.new_clicked.connect(lambda: self.make_project())
-        view.cancel_clicked.connect(self.cancel_making)
-        view.sample_clicked.connect(self.open_sample)
         view.recent.chosen.connect(lambda folder: self.open_recent(Path(folder)))
         view.tile_chosen.connect(self.show)
         view.thumbnail_wanted.connect(self._load_thumbnail)
@@ -76,51 +64,6 @@ class TilesController:
     def open_project(self, path: Path) -> None:
         """Open a project folder."""
         self._open(path)
-
-    @guarded
-    def make_project(self, images: Sequence[Path] = ()) -> None:
-        """Ask what the project is made of, `images` filled in; make it in the background, open it."""
-        asked = self._context.dialogs.new_project(images)
-        if asked is None:
-            return
-        attempts = Attempts()
-        self._make(
-            tr("Making the project"),
-            lambda: Project.create(
-                asked.folder,
-                asked.images,
-                classes=asked.classes,
-                masks=asked.masks,
-                mask_values=asked.mask_values,
-                mpp_um=asked.mpp_um,
-                slides=asked.slides,
-                answers=asked.answers,
-                attempts=attempts,
-                progress=self._tell_progress,
-            ),
-            attempts,
-        )
-
-    def open_sample(self, folder: Path | None = None) -> None:
-        """Open the sample project; it is made the first time."""
-        path = folder or sample_folder()
-        if (path / "project.json").exists():
-            self.open_project(path)
-        else:
-            self._make(tr("Making the sample project"), lambda: make_demo(path, progress=self._tell_progress))
-
-    def make_sample_now(self, folder: Path) -> None:
-        """Make the sample project before returning; the panel tells how far it is, and takes no clicks.
-
-        Raises
-        ------
-        UserError: it could not be made.
-        """
-        self._set_busy(tr("Making the sample project …"))
-        try:
-            run_while_painting(lambda: make_demo(folder, progress=self._tell_progress))
-        finally:
-            self._set_busy("")
 
     @guarded
     def show(self, name: str) -> None:
@@ -158,6 +101,25 @@ class TilesController:
             project.use_for_validation(name, name not in self._validation)
             self._session.states_changed.emit()
 
+    def read_tiles_again(self) -> None:
+        """The project has other tiles than before: list them; what is on screen stays."""
+        self._session.project_tiles_changed()
+        self._refresh_states()
+        self._view.set_tiles(self._session.listed, self._standing_of)
+        self._view.set_current(self._session.tile)
+        self._session.states_changed.emit()
+
+    def set_busy(self, text: str) -> None:
+        """What is being made, which keeps other projects from being opened; no text: nothing is any more."""
+        self._busy = text
+        self._refresh_available()
+        self._refresh_summary()
+
+    @property
+    def busy(self) -> str:
+        """What is being made, in words."""
+        return self._busy
+
     def _open(self, path: Path) -> None:
         reason = availability.why_not_switch_project(self._session)
         if reason:
@@ -187,64 +149,6 @@ class TilesController:
         present = [name for name in self._session.tile_names() if name not in missing]
         if present:
             self.show(present[0])
-
-    def cancel_making(self) -> None:
-        """Make no project after all; nothing of it is left."""
-        self._cancelled = True
-        self._view.set_cancellable(False)
-
-    def _make(self, what: str, make: Callable[[], Project], attempts: Attempts | None = None) -> None:
-        failed = attempts.failed if attempts is not None else []
-
-        def done(project: Project) -> None:
-            self.open_project(project.path)
-            self._list_failed(failed)
-
-        self._cancelled = self._left_off = False
-        self._set_busy(f"{what} …")
-        self._view.set_cancellable(True)
-        self._context.background.run(
-            make,
-            done,
-            lambda error: self.reporter.error(error, details="\n".join(failure_lines(failed))),
-            always=self._made,
-        )
-
-    def _list_failed(self, failed: Sequence[Failure]) -> None:
-        """Name the files that are not in the project, and why; all of them stand in the details."""
-        if not failed:
-            return
-        words = ntr(
-            "{count} file could not be used; the project was made of the others:",
-            "{count} files could not be used; the project was made of the others:",
-            len(failed),
-        )
-        lines = failure_lines(failed)
-        rest = len(lines) - FAILURES_SHOWN
-        more = [tr("… and {count} more, in the details").format(count=f"{rest:,}")] if rest > 0 else []
-        text = "\n".join([words.format(count=f"{len(failed):,}"), *lines[:FAILURES_SHOWN], *more])
-        self.reporter.warning(text, details="\n".join(lines))
-
-    def _made(self) -> None:
-        self._set_busy("")
-        self._view.set_cancellable(False)
-        if self._left_off:
-            self.reporter.info(tr("Cancelled: no project was made, and nothing is left of it."))
-
-    def _tell_progress(self, done: int, total: int, text: str) -> None:
-        """Called in the background thread, before every tile."""
-        if self._cancelled:
-            self._left_off = True
-            raise Cancelled
-        words = tr("{done} of {total}: {text} …")
-        self._context.background.post(
-            lambda: self._set_busy(words.format(done=done, total=total, text=text)) if self._busy else None
-        )
-
-    def _set_busy(self, text: str) -> None:
-        self._busy = text
-        self._refresh_available()
-        self._refresh_summary()
 
     def _refresh_recent(self) -> None:
         self._view.recent.set_projects(*recent_projects())
@@ -282,6 +186,7 @@ class TilesController:
     def _refresh_available(self, _training: object = None) -> None:
         reason = self._busy or availability.why_not_switch_project(self._session)
         self._view.set_switchable(reason)
+        self._view.set_addable(self._busy or availability.why_not_add(self._session))
 
     def _load_thumbnail(self, name: str) -> None:
         project = self._session.project

@@ -14,10 +14,11 @@ from napari_unisemalign.tiles.recent_view import RecentList
 from napari_unisemalign.tiles.tile_list_view import ROW_PX, Standing, TileDelegate, TileDetails, TileModel
 from napari_unisemalign.tiles.tile_order import TileFilter
 from napari_unisemalign.tiles.tile_order_view import OrderView
-from napari_unisemalign.widgets.common import FLUSH_STYLE, ElidedLabel, Hint, body_layout, row
+from napari_unisemalign.widgets.common import FLUSH_STYLE, ElidedLabel, Hint, body_layout, row, set_available
 from training_core.base.i18n import tr
 
 VALIDATION_ACTION = tr("Use the labels for validation, not for training")
+SIZES_ACTION = tr("Pixel size …")
 EMPTY = tr("Open a project, make one from your images or slides (drop them here), or try the sample.")
 
 
@@ -27,6 +28,10 @@ class TilesView(QWidget):
     open_clicked = Signal()
     new_clicked = Signal()
     sample_clicked = Signal()
+    add_clicked = Signal()
+    """Images are to be added to the open project."""
+    sizes_clicked = Signal(list)
+    """Pixel sizes are to be looked at, those of these tiles first."""
     tour_clicked = Signal()
     cancel_clicked = Signal()
     """The project that is being made is not wanted after all."""
@@ -44,9 +49,12 @@ class TilesView(QWidget):
         self.open_button = QPushButton(tr("Open …"), self)
         self.new_button = QPushButton(tr("New …"), self)
         self.sample_button = QPushButton(tr("Sample"), self)
+        self.add_button = QPushButton(tr("Add images …"), self)
+        self.sizes_button = QPushButton(tr("Pixel sizes …"), self)
+        self.sizes_button.setToolTip(tr("What each file states, what is used, and correct one that is wrong"))
         self.summary = Hint(EMPTY, self)
         self.cancel_button = QPushButton(tr("Cancel"), self)
-        self.cancel_button.setToolTip(tr("Make no project after all"))
+        self.cancel_button.setToolTip(tr("Make or add nothing after all"))
         self.cancel_button.hide()
         self.opened_button = QPushButton("", self)
         self.opened_button.setToolTip(tr("The images stay open in napari until the project is made"))
@@ -69,6 +77,7 @@ class TilesView(QWidget):
         layout = body_layout(self)
         layout.addWidget(self.title)
         layout.addLayout(row(self.open_button, self.recent.menu_button, self.new_button, self.sample_button))
+        layout.addLayout(row(self.add_button, self.sizes_button))
         layout.addWidget(self.summary)
         layout.addWidget(self.cancel_button)
         layout.addWidget(self.opened_button)
@@ -84,6 +93,8 @@ class TilesView(QWidget):
         self.open_button.clicked.connect(lambda: self.open_clicked.emit())
         self.new_button.clicked.connect(lambda: self.new_clicked.emit())
         self.sample_button.clicked.connect(lambda: self.sample_clicked.emit())
+        self.add_button.clicked.connect(lambda: self.add_clicked.emit())
+        self.sizes_button.clicked.connect(lambda: self.sizes_clicked.emit([]))
         self.opened_button.clicked.connect(lambda: self.opened_clicked.emit())
         self.cancel_button.clicked.connect(lambda: self.cancel_clicked.emit())
         self.tour_button.clicked.connect(lambda: self.tour_clicked.emit())
@@ -98,6 +109,8 @@ class TilesView(QWidget):
         self.title.setVisible(bool(name))
         self.list.setVisible(bool(name))
         self.tour_button.setVisible(not name)
+        self.add_button.setVisible(bool(name))
+        self.sizes_button.setVisible(bool(name))
         self.recent.setVisible(not name)
         self.order.setVisible(bool(name))
         self.order.reset()
@@ -155,6 +168,11 @@ class TilesView(QWidget):
             if reason:
                 button.setToolTip(reason)
 
+    def set_addable(self, reason: str) -> None:
+        """Allow or forbid adding images to the open project."""
+        tip = tr("Add images, slides or masks to this project (or drop them here)")
+        set_available(self.add_button, reason, tip)
+
     def _on_current(self, current: QModelIndex, _previous: QModelIndex) -> None:
         if current.isValid():
             self.tile_chosen.emit(self.model.name_at(current.row()))
@@ -172,6 +190,9 @@ class TilesView(QWidget):
         action.setChecked(self.model.is_validation(name))
         action.triggered.connect(lambda: self.validation_toggled.emit(name))
         menu.addAction(action)
+        sizes = QAction(SIZES_ACTION, menu)
+        sizes.triggered.connect(lambda: self.sizes_clicked.emit([name]))
+        menu.addAction(sizes)
         return menu
 
     def _show_menu(self, position: QPoint) -> None:

@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_unisemalign.app.dialogs import CloseAnswer, NewProject
+from napari_unisemalign.app.dialogs import CloseAnswer, FilesToAdd, NewProject
+from napari_unisemalign.tiles.new_project.form import NewProjectForm
+from napari_unisemalign.tiles.new_project.form_view import NewProjectDialog
 from training_core.io import write_png
 from training_core.project import UNLABELED, Project, make_classes
 
@@ -83,6 +85,7 @@ class Answers:
     asked: list[str] = field(default_factory=list)
     folder: Path | None = None
     new: NewProject | None = None
+    added: FilesToAdd | None = None
     chosen_color: str | None = None
     yes: bool = True
     close: CloseAnswer = CloseAnswer.WAIT
@@ -103,6 +106,14 @@ class Answers:
     def new_project(self, images: Sequence[Path] = ()) -> NewProject | None:
         self.asked.append(" ".join(["new_project", *map(str, images)]))
         return self.new
+
+    def add_images(self, project: Project, images: Sequence[Path] = ()) -> FilesToAdd | None:
+        self.asked.append(" ".join([f"add_images to {project.name}", *map(str, images)]))
+        return self.added
+
+    def pixel_sizes(self, _project: Project, names: Sequence[str] = ()) -> bool:
+        self.asked.append(" ".join(["pixel_sizes", *names]))
+        return False
 
     def color(self, _current: str) -> str | None:
         self.asked.append("color")
@@ -126,6 +137,34 @@ class Answers:
 
     def show_details(self, details: str) -> None:
         self.asked.append(details)
+
+
+@pytest.fixture
+def form(qtbot: Any) -> NewProjectForm:
+    """The form for a new project, on the screen."""
+    dialog = NewProjectDialog()
+    qtbot.addWidget(dialog)
+    dialog.show()
+    return NewProjectForm(dialog)
+
+
+@pytest.fixture
+def form_adding_to(qtbot: Any) -> Callable[[Project], NewProjectForm]:
+    """The form for more images, on the screen."""
+
+    def show(project: Project) -> NewProjectForm:
+        dialog = NewProjectDialog(adding_to=project.name)
+        qtbot.addWidget(dialog)
+        dialog.show()
+        return NewProjectForm(dialog, project=project)
+
+    return show
+
+
+@pytest.fixture
+def settle(qtbot: Any) -> Callable[[NewProjectForm], None]:
+    """Wait until a form has looked at everything."""
+    return lambda form: qtbot.waitUntil(lambda: form.is_complete, timeout=60_000)
 
 
 @pytest.fixture

@@ -33,6 +33,7 @@ from napari_unisemalign.annotate.class_removal_view import RemoveClassDialog
 from napari_unisemalign.app.dialogs import ClassUse
 from napari_unisemalign.shell.details_view import DetailsDialog
 from napari_unisemalign.tiles.new_project.form_view import NewProjectDialog
+from napari_unisemalign.tiles.pixel_sizes_view import PixelSizesDialog, SizeRow
 from napari_unisemalign.widgets.deliberate import DeliberateDialog
 from training_core.project import Project
 from training_core.project.classes import MaskValue
@@ -97,6 +98,9 @@ def dialogs(parent: QWidget) -> Iterator[QDialog]:
     keys.set_rows([KeyRow("next-tile", "Next", "PgDown"), KeyRow("undo", "Undo", "Ctrl+Z")])
     yield keys
     yield DetailsDialog("details", parent)
+    sizes = PixelSizesDialog(parent)
+    sizes.set_rows([SizeRow("a", "0.5 µm/px", "the file", "0.5 µm/px", True), SizeRow("b", "-", "-", "-", False)])
+    yield sizes
 
 
 def test_every_dialog_of_ours_is_walked_over(window: Any, predicted_project: Project) -> None:

@@ -79,6 +79,8 @@ def test_dropped_images_are_naparis_and_a_button_offers_to_make_a_project(window
     del viewer.layers["tile_01"]
     assert button.text() == "Make a project of tile_02.png …"
     driver.panel.controller.open_project(project.path)
+    assert button.text() == "Add tile_02.png to the project …"
+    del viewer.layers["tile_02"]
     assert not button.isVisible()
 
 

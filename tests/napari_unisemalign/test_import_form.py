@@ -15,9 +15,8 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QAbstractButton
 
 from napari_unisemalign.app.dialogs import NewProject
-from napari_unisemalign.tiles.new_project import form as new_project_form
+from napari_unisemalign.tiles.new_project import looking
 from napari_unisemalign.tiles.new_project.form import NewProjectForm
-from napari_unisemalign.tiles.new_project.form_view import NewProjectDialog
 from napari_unisemalign.tiles.new_project.import_look import MASK_FILES, OWN_OUTPUTS
 from training_core.io import write_png
 from training_core.io.inspection import Question, Use
@@ -47,19 +46,6 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.fixture
-def form(qtbot: Any) -> NewProjectForm:
-    dialog = NewProjectDialog()
-    qtbot.addWidget(dialog)
-    dialog.show()
-    return NewProjectForm(dialog)
-
-
-@pytest.fixture
-def settle(qtbot: Any) -> Callable[[NewProjectForm], None]:
-    return lambda form: qtbot.waitUntil(lambda: form.is_complete, timeout=30_000)
-
-
 Settle = Callable[[NewProjectForm], None]
 
 
@@ -74,16 +60,7 @@ def press(button: QAbstractButton) -> None:
 
 def make(form: NewProjectForm, path: Path) -> Project:
     made: NewProject = form.value()
-    return Project.create(
-        path,
-        made.images,
-        classes=made.classes,
-        masks=made.masks,
-        mask_values=made.mask_values,
-        mpp_um=made.mpp_um,
-        slides=made.slides,
-        answers=made.answers,
-    )
+    return Project.create(path, made.images, classes=made.classes, **made.options())
 
 
 def turned_jpeg(path: Path, orientation: int = 6) -> np.ndarray:
@@ -301,13 +278,13 @@ def test_show_all_lists_every_file(form: NewProjectForm, settle: Settle, folder:
 def test_an_unexpected_error_ends_in_a_sentence_and_the_next_input_works(
     form: NewProjectForm, settle: Settle, folder: Path, qtbot: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = new_project_form.look
+    real = looking.look
 
     def breaks(*args: Any) -> Any:
         raise ZeroDivisionError("division by zero")
 
     dialog = form.dialog
-    monkeypatch.setattr(new_project_form, "look", breaks)
+    monkeypatch.setattr(looking, "look", breaks)
     with qtbot.capture_exceptions() as exceptions:
         dialog.set_images([folder])
         settle(form)
@@ -316,7 +293,7 @@ def test_an_unexpected_error_ends_in_a_sentence_and_the_next_input_works(
     assert "ZeroDivisionError: division by zero" in dialog.images_note.text()
     assert "still being looked at" not in dialog.ok_button.toolTip()
     assert not dialog.ok_button.isEnabled()
-    monkeypatch.setattr(new_project_form, "look", real)
+    monkeypatch.setattr(looking, "look", real)
     dialog.set_images([folder / "case_0.png"])
     settle(form)
     assert dialog.ok_button.isEnabled()

@@ -31,6 +31,7 @@ from qtpy.QtWidgets import (
 
 from napari_unisemalign.actions.keys_view import KeysDialog
 from napari_unisemalign.tiles.new_project.form_view import NewProjectDialog
+from napari_unisemalign.tiles.pixel_sizes_view import PixelSizesDialog
 from napari_unisemalign.widgets.common import ElidedLabel
 from training_core.project import Project
 
@@ -217,7 +218,7 @@ def test_a_step_is_opened_with_the_keyboard(window: Any) -> None:
     assert not driver.panel.sections[0].is_open
 
 
-@pytest.mark.parametrize("dialog_class", [KeysDialog, NewProjectDialog])
+@pytest.mark.parametrize("dialog_class", [KeysDialog, NewProjectDialog, PixelSizesDialog])
 def test_dialogs_fit_and_have_names(qtbot: Any, dialog_class: type[QWidget]) -> None:
     dialog = dialog_class()
     dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose, False)

@@ -41,19 +41,6 @@ def masks(project: Project, truths: dict[str, np.ndarray], tmp_path: Path) -> Pa
     return folder
 
 
-@pytest.fixture
-def form(qtbot: Any) -> NewProjectForm:
-    dialog = NewProjectDialog()
-    qtbot.addWidget(dialog)
-    dialog.show()
-    return NewProjectForm(dialog)
-
-
-@pytest.fixture
-def settle(qtbot: Any) -> Callable[[NewProjectForm], None]:
-    return lambda form: qtbot.waitUntil(lambda: form.is_settled, timeout=20_000)
-
-
 Settle = Callable[[NewProjectForm], None]
 
 
@@ -204,8 +191,8 @@ def test_a_slide_is_cut_into_tiles_and_making_it_can_be_cancelled(real_form: Any
 
     def fill(dialog: NewProjectDialog) -> None:
         dialog.set_images([slide])
-        dialog.tile_px_spin.setValue(128)
-        dialog.max_tiles_spin.setValue(20)
+        dialog.slides.tile_px_spin.setValue(128)
+        dialog.slides.max_tiles_spin.setValue(20)
 
     with driver.watching():
         fill_in(fill)

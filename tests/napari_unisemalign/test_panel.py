@@ -108,7 +108,9 @@ def test_a_damaged_label_is_a_notification(window: Any, project: Project) -> Non
 def test_a_new_project_is_made_in_the_background(window: Any, project: Project, tmp_path: Path) -> None:
     _viewer, driver, answers = window
     answers.new = NewProject(
-        (project.path / "images",), tmp_path / "made", make_classes(("background", "gland", "stroma"))
+        images=(project.path / "images",),
+        folder=tmp_path / "made",
+        classes=make_classes(("background", "gland", "stroma")),
     )
     driver.click(driver.panel.tiles.new_button)
     assert not driver.panel.tiles.new_button.isEnabled()
@@ -121,7 +123,8 @@ def test_a_new_project_is_made_in_the_background(window: Any, project: Project, 
 def test_a_new_project_from_nothing_is_a_notification(window: Any, tmp_path: Path) -> None:
     _viewer, driver, answers = window
     (tmp_path / "empty").mkdir()
-    answers.new = NewProject((tmp_path / "empty",), tmp_path / "made", make_classes(("background", "gland")))
+    classes = make_classes(("background", "gland"))
+    answers.new = NewProject(images=(tmp_path / "empty",), folder=tmp_path / "made", classes=classes)
     with driver.watching():
         driver.click(driver.panel.tiles.new_button)
         driver.wait(lambda: bool(driver.panel.messages.text), "the error")

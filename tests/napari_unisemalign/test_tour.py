@@ -10,7 +10,7 @@ from qtpy.QtCore import QPoint, QRect, Qt
 from qtpy.QtTest import QTest
 
 from napari_unisemalign.shell.tour import STOPS
-from napari_unisemalign.tiles.tiles import TilesController
+from napari_unisemalign.tiles.making import MakingController
 from training_core.project import Project
 
 pytestmark = pytest.mark.binding
@@ -88,10 +88,10 @@ def test_the_button_of_the_empty_window_starts_it_on_the_sample(
     panel = driver.panel
     assert panel.tiles.tour_button.isVisible()
 
-    def open_sample(self: TilesController, folder: Path | None = None) -> None:
-        self.open_project(folder or project.path)  # making the real one takes a minute
+    def open_sample(self: MakingController, folder: Path | None = None) -> None:
+        panel.controller.open_project(folder or project.path)  # making the real one takes a minute
 
-    monkeypatch.setattr(TilesController, "open_sample", open_sample)
+    monkeypatch.setattr(MakingController, "open_sample", open_sample)
     click(panel.tiles.tour_button)
     driver.wait(lambda: points_at(panel, panel.tiles.list), "the first stop")
     assert not panel.tiles.tour_button.isVisible()

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from training_core.base.attempts import Attempts
 from training_core.base.errors import ProjectError, writing
+from training_core.base.i18n import tr
 from training_core.base.progress import ReportProgress
 from training_core.io.slides import SlideOptions
 from training_core.project.creation import Making, TileSource, file_sha256, used_files
@@ -140,7 +141,7 @@ def _add(
         making = Making(folder, project.path, plan, attempts)
         for number, source in enumerate(sources):
             if progress is not None:
-                progress(number, len(sources), f"Adding {source.name}")
+                progress(number, len(sources), tr("Adding {name}").format(name=source.name))
             making.add(source)
         if making.tiles:
             with project.changing() as change:
@@ -190,14 +191,14 @@ def _label(
     labels, already = [], []
     for source in sources:
         name, mask = source.name, plan.masks.get(source.name)
-        if mask is None or project.label_edits(name):
-            already.append(name)
-            continue
         tile = project.tile(name)
         with attempts.each(name):
             if tile.place is None and file_sha256(source.origin) != tile.sha256:
                 given = f"{source.origin} is another image than the project's tile {name}"
                 raise ProjectError(given, "the image that the tile was made from", "give the file another name")
+            if mask is None or project.label_edits(name):
+                already.append(name)
+                continue
             label, numbers = mask_label(tile, mask, plan)
             project.write_label(name, label, LabelSource.IMPORTED, region="tile")
             labels.append(name)

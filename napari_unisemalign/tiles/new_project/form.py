@@ -1,63 +1,66 @@
-"""Checks the form for a new project while it is filled in: files are read in a thread, and every field has its word."""
+"""Checks the form for a new project, or for more images, while it is filled in: every field has its word."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from qtpy.QtCore import QTimer
-
-from napari_unisemalign.app.background import Cancelled
-from napari_unisemalign.app.dialogs import NewProject
-from napari_unisemalign.app.latest import Latest
-from napari_unisemalign.tiles.new_project.form_view import NewProjectDialog, Note
-from napari_unisemalign.tiles.new_project.import_look import (
-    MASK_FILES,
-    OWN_OUTPUTS,
-    AskedRow,
-    Looked,
-    look,
-    look_closer,
-    mask_files_answer,
-    own_outputs_answer,
+from napari_unisemalign.app.dialogs import FilesToAdd, NewProject
+from napari_unisemalign.app.notify import in_a_sentence
+from napari_unisemalign.tiles.new_project.fields import (
+    Validation,
+    chosen_cases,
+    chosen_validation,
+    new_folder,
+    proposed_in,
+    values_in,
 )
-from napari_unisemalign.tiles.new_project.import_words import images_sentence, in_a_sentence, overview_lines
+from napari_unisemalign.tiles.new_project.form_view import NewProjectDialog, Note
+from napari_unisemalign.tiles.new_project.import_look import Looked
+from napari_unisemalign.tiles.new_project.import_words import (
+    images_sentence,
+    masks_sentence,
+    overview_lines,
+    sides_line,
+    there_line,
+)
+from napari_unisemalign.tiles.new_project.looking import Looking
+from napari_unisemalign.tiles.pixel_sizes import PixelSizes, SizesOfFiles, typed_pixel_size
+from napari_unisemalign.tiles.pixel_sizes_view import PixelSizesDialog
 from training_core.base.errors import UserError
-from training_core.base.i18n import ntr, tr
-from training_core.base.progress import ReportProgress
-from training_core.io.pixel_size import CREDIBLE_MPP_UM
-from training_core.project import TissueClass, make_classes
-from training_core.project.classes import classes_of_values, propose_mask_values
+from training_core.base.i18n import tr
+from training_core.project import Project, TissueClass, make_classes
+from training_core.project.classes import MaskValue, classes_of_values, propose_mask_values
 from training_core.project.file_records import NO_ANSWERS, FileAnswers
 from training_core.project.inputs.look_over import Given
-from training_core.project.inputs.overview import Becomes, Overview
+from training_core.project.inputs.overview import Becomes, InputFile
 
-TYPING_MS = 300
-"""So long nothing may be typed before files are looked at."""
+_TAKEN = (Becomes.TILE, Becomes.SLIDE, Becomes.NOTHING)
+"""Bad files are tried and named with the others."""
 
 
 class NewProjectForm:
-    """The logic of one `NewProjectDialog`."""
+    """The logic of one `NewProjectDialog`.
 
-    def __init__(self, dialog: NewProjectDialog, images: Sequence[Path] = ()) -> None:
+    project: the one that gets the images; None: they become a new one.
+    """
+
+    def __init__(self, dialog: NewProjectDialog, images: Sequence[Path] = (), project: Project | None = None) -> None:
         self.dialog = dialog
-        self._looked: Looked | None = None
-        self._asked: dict[Hashable, AskedRow] = {}
-        self._chosen: dict[Hashable, int] = {}
-        self._pattern: str | None = None
-        self._number = 0
-        self._look = Latest(dialog, self._refuse)
-        self._look_closer = Latest(dialog, self._refuse_closer)
-        self._timer = QTimer(dialog)
-        self._timer.setSingleShot(True)
-        self._timer.timeout.connect(self._ask)
+        self._project = project
+        self._there = _names_in(project)
+        self.tiles_there: Mapping[str, str] = (
+            {} if project is None else {tile.sha256: tile.name for tile in project.tiles}
+        )
+        self._own_sizes: dict[str, float] = {}
+        self._looking = Looking(dialog, self)
         dialog.images_changed.connect(self._on_images)
         dialog.masks_changed.connect(self._on_masks)
         dialog.changed.connect(self.refresh)
-        dialog.questions.answered.connect(self._on_answer)
-        dialog.overview.pattern_taken.connect(self._take_pattern)
-        dialog.finished.connect(self._close)
+        dialog.sizes_clicked.connect(self._correct_sizes)
+        dialog.questions.answered.connect(self._looking.answer)
+        dialog.overview.pattern_taken.connect(self._looking.take_pattern)
+        dialog.finished.connect(lambda _result: self._looking.close())
         if images:
             dialog.set_images(images)
         self.refresh()
@@ -65,37 +68,49 @@ class NewProjectForm:
     @property
     def is_settled(self) -> bool:
         """Whether all that is filled in has been looked at."""
-        return not self._timer.isActive() and not self._look.busy
+        return self._looking.is_settled
 
     @property
     def is_complete(self) -> bool:
         """Whether every image has been decoded too."""
-        return self.is_settled and not self._look_closer.busy
+        return self._looking.is_complete
 
-    def value(self) -> NewProject:
-        """What was filled in; only where the form says that it is ready.
+    @property
+    def _looked(self) -> Looked | None:
+        return self._looking.looked
+
+    def files(self) -> FilesToAdd:
+        """What was filled in about files; only where the form says that it is ready.
 
         Raises
         ------
         UserError: it is not.
         """
-        dialog, folder, looked = self.dialog, self.dialog.folder(), self._looked
-        assert folder is not None
+        looked = self._looked
         assert looked is not None
-        classes, values = self._classes()
-        mpp_um = self._mpp_um()
-        taken = (Becomes.TILE, Becomes.SLIDE, Becomes.NOTHING)  # bad files are tried and named with the others
-        images = tuple(file.path for file in looked.overview.files if file.becomes in taken)
-        masks = looked.overview.matches if self._with_masks else None
+        mpp_um, validation = self._mpp_um(), self._validation()
+        return FilesToAdd(
+            images=tuple(file.path for file in looked.overview.files if file.becomes in _TAKEN),
+            masks=looked.overview.matches if self._with_masks else None,
+            mask_values=self._classes()[1] if self._with_masks else None,
+            mpp_um=mpp_um,
+            slides=self.dialog.slides.options(mpp_um),
+            answers=self._looking.answers,
+            pixel_sizes=dict(self._own_sizes),
+            val=validation.names,
+            cases=validation.cases or {},
+        )
+
+    def value(self) -> NewProject:
+        """What a new project is made of; only where the form says that it is ready.
+
+        Raises
+        ------
+        UserError: it is not.
+        """
+        files = self.files()
         return NewProject(
-            images,
-            folder,
-            classes,
-            masks,
-            values if masks is not None else None,
-            mpp_um,
-            dialog.slide_options(mpp_um),
-            self._answers(),
+            images=files.images, **files.options(), folder=new_folder(self.dialog.folder()), classes=self._classes()[0]
         )
 
     def refresh(self) -> None:
@@ -104,10 +119,13 @@ class NewProjectForm:
         is_bad_masks = looked is not None and bool(looked.masks_problem)
         reasons = [
             "" if looked is not None and looked.overview.images else tr("Choose images that can be read."),
-            self._open_question(),
+            self._nothing_new(),
+            self._looking.open_question,
             tr("Choose other masks, or none.") if is_bad_masks else "",
             self._check(dialog.classes_note, self._classes),
             self._check(dialog.mpp_note, self._mpp_um),
+            self._check(dialog.cases_note, self._cases, lambda: self._validation_words()[0]),
+            self._check(dialog.val_note, self._validation, lambda: self._validation_words()[1]),
             self._check(dialog.folder_note, self._folder),
         ]
         if not self.is_settled:
@@ -115,152 +133,139 @@ class NewProjectForm:
         self._show_lines()
         dialog.set_ready(next(filter(None, reasons), ""))
 
-    def _check(self, note: Note, ask: Callable[[], object]) -> str:
+    def _check(self, note: Note, ask: Callable[[], object], words: Callable[[], str] = lambda: "") -> str:
         """Ask a field for its value; what is wrong with it stands below it, and is returned."""
         try:
             ask()
         except UserError as error:
-            words = in_a_sentence(error)
-            note.say(words, is_error=True)
-            return words
-        note.say("")
+            said = in_a_sentence(error)
+            note.say(said, is_error=True)
+            return said
+        note.say(words())
         return ""
+
+    # --- the fields --------------------------------------------------------------------------------------------------
 
     @property
     def _with_masks(self) -> bool:
         """Whether values of masks name the classes."""
         return self._looked is not None and bool(self._looked.overview.mask_values)
 
+    @property
+    def _kept(self) -> FileAnswers:
+        """How the project reads files."""
+        return NO_ANSWERS if self._project is None else self._project.index.answers
+
     def _classes(self) -> tuple[tuple[TissueClass, ...], dict[str, int]]:
-        if self._with_masks:
-            return classes_of_values(self.dialog.values_table.values())
-        return make_classes(self.dialog.class_names()), {}
+        rows = self.dialog.values_table.values() if self._with_masks else ()
+        if self._project is not None:
+            classes = self._project.classes
+            return classes, values_in(rows, classes, self._kept.mask.mask_values or {}) if rows else {}
+        return classes_of_values(rows) if rows else (make_classes(self.dialog.class_names()), {})
 
-    def _answers(self) -> FileAnswers:
-        """How files are read, as far as it was answered."""
-        answers = NO_ANSWERS
-        for key, number in self._chosen.items():
-            row = self._asked.get(key)
-            if row is not None and row.answers:
-                answers = answers.over(row.answers[number])
-        return answers
-
-    def _open_question(self) -> str:
-        """The first question that waits for an answer."""
-        for key, each in self._asked.items():
-            if key not in self._chosen:
-                return tr("Answer first: {question}").format(question=each.row.words)
-        return ""
+    def _proposed(self, counts: dict[str, int]) -> tuple[MaskValue, ...]:
+        if self._project is not None:
+            return proposed_in(counts, self._project.classes, self._kept.mask.mask_values or {})
+        return propose_mask_values(counts, self.dialog.class_names())
 
     def _mpp_um(self) -> float | None:
-        text = self.dialog.mpp_edit.text().strip().replace(",", ".")
+        mpp_um = typed_pixel_size(self.dialog.mpp_edit.text())
         unsized = self._looked.unsized if self._looked is not None else ()
-        if not text and unsized:
+        if mpp_um is None and unsized:
             raise UserError(
                 tr("The slide {slide} has no pixel size (MPP) in its metadata").format(slide=unsized[0].name),
                 tr("its µm per pixel"),
                 tr("type it here: usually 0.25 for a 40x scan and 0.5 for 20x"),
             )
-        if not text:
-            return None
-        low, high = CREDIBLE_MPP_UM
-        try:
-            mpp_um = float(text)
-        except ValueError:
-            mpp_um = 0.0
-        if not low <= mpp_um <= high:
-            needed = tr("a number from {low} to {high}").format(low=low, high=high)
-            raise UserError(
-                tr("The pixel size is “{text}”").format(text=text),
-                needed,
-                tr("type a number such as 0.5 (20x) or 0.25 (40x), or leave it empty"),
-            )
         return mpp_um
 
-    def _folder(self) -> Path:
-        folder = self.dialog.folder()
-        if folder is None:
-            raise UserError(tr("No project folder is named"), tr("a new or empty folder"), tr("name one"))
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            given = tr("{folder} is there already and is not empty").format(folder=folder)
-            raise UserError(given, tr("a new or empty folder"), tr("choose another name, or open that project"))
-        return folder
+    def _folder(self) -> Path | None:
+        return new_folder(self.dialog.folder()) if self._project is None else None
+
+    def _names(self) -> list[str]:
+        files: tuple[InputFile, ...] = () if self._looked is None else self._looked.overview.files
+        return [each.name for each in files if each.becomes in (Becomes.TILE, Becomes.SLIDE)]
+
+    def _cases(self) -> dict[str, str]:
+        return chosen_cases(self.dialog.cases.edit.text(), self._names())
+
+    def _validation(self) -> Validation:
+        """The images for validation; none before the files are known, or while the cases are wrong."""
+        looked, field = self._looked, self.dialog.validation
+        if looked is None:
+            return Validation()
+        try:
+            cases = self._cases()
+        except UserError:
+            return Validation()
+        return chosen_validation(field.percent(), field.listed(), looked.overview, cases)
+
+    def _validation_words(self) -> tuple[str, str]:
+        """Below the cases, and below the validation field."""
+        try:
+            validation = self._validation()
+        except UserError:
+            return "", ""
+        return validation.on_cases(self._names()), validation.on_names()
+
+    def _nothing_new(self) -> str:
+        """Whether the project has all of it: new tiles or new masks are needed."""
+        names = self._names()
+        is_known = self._project is not None and bool(names) and set(names) <= self._there and not self._with_masks
+        return tr("The project has all of these images already.") if is_known else ""
 
     # --- files -------------------------------------------------------------------------------------------------------
 
     def _on_images(self) -> None:
-        self._asked, self._chosen = {}, {}
+        self._own_sizes = {}
         self.dialog.images_note.say("")
-        self._on_masks()
+        self._forget(answers=True)
 
     def _on_masks(self) -> None:
-        self._pattern, self._looked = None, None
+        self._forget(answers=False)
+
+    def _forget(self, *, answers: bool) -> None:
         self.dialog.masks_note.say("")
         self.dialog.show_masks(False)
-        self._wait()
+        self._looking.forget(answers=answers)
+        self.dialog.questions.set_rows(self._looking.rows())
 
-    def _wait(self) -> None:
-        """Look at the files once nothing more is typed; what is looked at meanwhile is outdated."""
-        self._number += 1
-        self._look_closer.drop()
-        self._timer.start(TYPING_MS)
-        self.dialog.questions.set_rows([each.row for each in self._asked.values()])
-        self.refresh()
+    def _correct_sizes(self) -> None:
+        looked = self._looked
+        if looked is None:
+            return
+        sizes, dialog = SizesOfFiles(looked.overview.files, self._own_sizes), PixelSizesDialog(self.dialog)
+        PixelSizes(dialog, sizes)
+        dialog.exec()
+        dialog.deleteLater()
+        if sizes.own != self._own_sizes:
+            self._own_sizes = sizes.own
+            self._looking.again()
 
-    def _on_answer(self, key: Hashable, number: int) -> None:
-        self._chosen[key] = number
-        self._again()
+    def given(self, answers: FileAnswers) -> Given | None:
+        """The files that are named, to be read like this; None: no images are."""
+        images, masks = self.dialog.images(), self.dialog.masks()
+        if not images:
+            return None
+        if masks is not None:
+            self.dialog.masks_note.say(tr("Looking at the masks …"))
+        return Given(images, masks, answers=answers.over(self._kept), pixel_sizes=dict(self._own_sizes))
 
-    def _take_pattern(self) -> None:
-        matches = self._looked.overview.matches if self._looked is not None else None
-        if matches is not None and matches.pattern is not None:
-            self._pattern = matches.pattern[0]
-            self._again()
-
-    def _again(self) -> None:
-        """Look once more with what was answered."""
-        self._number += 1
-        self._look_closer.drop()
-        self._ask()
-
-    def _ask(self) -> None:
-        images = self.dialog.images()
-        if images:
-            chosen = self._chosen
-            given = Given(
-                images,
-                self.dialog.masks(),
-                self._pattern,
-                answers=self._answers(),
-                mask_files=mask_files_answer(chosen[MASK_FILES]) if MASK_FILES in chosen else None,
-                own_outputs=own_outputs_answer(chosen[OWN_OUTPUTS]) if OWN_OUTPUTS in chosen else None,
-            )
-            if given.masks is not None:
-                self.dialog.masks_note.say(tr("Looking at the masks …"))
-            go_on, known = self._going_on(), dict(self._asked)
-            self._look.ask(lambda: look(given, go_on, known), self._show)
-        else:
-            self._look.drop()
-        self.refresh()
-
-    def _show(self, looked: Looked) -> None:
-        self._looked = looked
-        # A question that was answered stays, so that the answer can be seen and changed.
-        answered = {key: each for key, each in self._asked.items() if key in self._chosen}
-        self._asked = answered | {key: each for key, each in looked.asked.items() if key not in answered}
-        rows = [replace(each.row, chosen=self._chosen.get(key)) for key, each in self._asked.items()]
+    def on_looked(self) -> None:
+        """Show what was found."""
+        looked = self._looked
+        assert looked is not None
         self._show_images(looked)
         self._show_masks(looked)
-        self.dialog.show_questions(rows)
+        self.dialog.show_questions(self._looking.rows())
         self.refresh()
-        if not self._open_question():
-            go_on = self._going_on()
-            self._look_closer.ask(lambda: look_closer(looked, go_on), self._show_closer)
 
-    def _show_closer(self, overview: Overview) -> None:
-        if self._looked is not None:
-            self._looked = replace(self._looked, overview=overview)
-            self.refresh()
+    def on_refused(self, error: UserError) -> None:
+        """The files cannot be looked at, or not closer."""
+        if self._looked is None:
+            self.dialog.masks_note.say("")
+        self.dialog.images_note.say(in_a_sentence(error), is_error=True)
+        self.refresh()
 
     def _show_images(self, looked: Looked) -> None:
         words = images_sentence(looked.overview)
@@ -273,48 +278,32 @@ class NewProjectForm:
         self.dialog.show_slides(bool(looked.overview.of(Becomes.SLIDE)))
 
     def _show_masks(self, looked: Looked) -> None:
-        problem, overview = looked.masks_problem, looked.overview
-        if problem:
-            self.dialog.masks_note.say(problem, is_error=True)
-        elif overview.matches is not None:
-            count = len(overview.matches.found)
-            words = ntr("{count} image has a mask.", "{count} images have a mask.", count).format(count=f"{count:,}")
-            meaning = " " + tr("Name what the values mean:") if overview.mask_values else ""
-            self.dialog.masks_note.say(words + meaning)
-        else:
-            self.dialog.masks_note.say("")
+        overview, table = looked.overview, self.dialog.values_table
+        self.dialog.masks_note.say(
+            looked.masks_problem or masks_sentence(overview), is_error=bool(looked.masks_problem)
+        )
         if overview.mask_values:
-            proposed = propose_mask_values(overview.mask_values, self.dialog.class_names())
-            if [each.range for each in proposed] != [each.range for each in self.dialog.values_table.values()]:
-                self.dialog.values_table.set_values(proposed)  # else the names that were typed stay
+            proposed = self._proposed(dict(overview.mask_values))
+            if [each.range for each in proposed] != [each.range for each in table.values()]:
+                table.set_values(proposed)  # else the names that were typed stay
         self.dialog.show_masks(bool(overview.mask_values))
 
     def _show_lines(self) -> None:
         overview = self._looked.overview if self._looked is not None else None
         pattern = overview.matches.pattern if overview is not None and overview.matches is not None else None
         self.dialog.overview.offer_pattern(*(pattern or ("", 0)))
-        lines = () if overview is None else tuple(overview_lines(overview))
-        self.dialog.show_overview(lines)
+        if overview is None:
+            self.dialog.show_overview(())
+            return
+        try:
+            on_sides = self._validation().on_both_sides(overview, self._project)
+        except UserError:
+            on_sides = ()
+        there = [name for name in self._names() if name in self._there]
+        lines = (*sides_line(on_sides), *overview_lines(overview), *there_line(there))
+        self.dialog.show_overview(sorted(lines, key=lambda line: not line.is_warning))
 
-    def _refuse(self, error: UserError) -> None:
-        self._looked = None
-        self.dialog.masks_note.say("")
-        self.dialog.images_note.say(in_a_sentence(error), is_error=True)
-        self.refresh()
 
-    def _refuse_closer(self, error: UserError) -> None:
-        self.dialog.images_note.say(in_a_sentence(error), is_error=True)
-        self.refresh()
-
-    def _going_on(self) -> ReportProgress:
-        """To be called in the thread before every file: what is outdated ends there."""
-        number = self._number
-
-        def go_on(_done: int, _total: int, _text: str) -> None:
-            if number != self._number:
-                raise Cancelled
-
-        return go_on
-
-    def _close(self, _result: int) -> None:
-        self._number += 1
+def _names_in(project: Project | None) -> set[str]:
+    """What a project has: tiles, and slides that tiles were cut from."""
+    return set() if project is None else {*(tile.name for tile in project.tiles), *project.index.files}

@@ -9,13 +9,11 @@ from pathlib import Path
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QDialogButtonBox,
-    QDoubleSpinBox,
     QFileDialog,
     QGridLayout,
     QHBoxLayout,
     QLineEdit,
     QPushButton,
-    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
@@ -23,11 +21,13 @@ from qtpy.QtWidgets import (
 from napari_unisemalign.tiles.new_project.import_overview_view import ImportOverview, OverviewLine
 from napari_unisemalign.tiles.new_project.import_questions_view import ImportQuestions, QuestionRow
 from napari_unisemalign.tiles.new_project.mask_values_view import MaskValuesTable
-from napari_unisemalign.widgets.common import Hint, caption, row, set_available
+from napari_unisemalign.tiles.new_project.slide_fields_view import SlideFields
+from napari_unisemalign.tiles.new_project.validation_fields_view import CasesField, ValidationField
+from napari_unisemalign.widgets.common import Hint, caption, set_available
 from napari_unisemalign.widgets.deliberate import DeliberateDialog
 from training_core.base.i18n import tr
 from training_core.io.files import IMAGE_SUFFIXES
-from training_core.io.slides import SLIDE_SUFFIXES, SlideOptions
+from training_core.io.slides import SLIDE_SUFFIXES
 
 BESIDE_PX = 440
 """What files become, and what they leave open, stands beside the fields: screens are wide and low."""
@@ -46,16 +46,24 @@ class Note(Hint):
 
 
 class NewProjectDialog(DeliberateDialog):
-    """Which images and masks, how large a pixel is, which classes, where to put the project."""
+    """Which images and masks, how large a pixel is, which classes, where to put the project.
+
+    adding_to: the name of the project that gets the images; it has its classes and its folder already.
+    """
 
     images_changed = Signal()
     masks_changed = Signal()
     changed = Signal()
     """Any other field."""
+    sizes_clicked = Signal()
+    """The pixel sizes of single files are to be looked at."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, parent: QWidget | None = None, adding_to: str | None = None) -> None:
         super().__init__(parent)
-        self.setWindowTitle(tr("New project"))
+        self._is_new = adding_to is None
+        self.setWindowTitle(
+            tr("New project") if adding_to is None else tr("Add images to “{project}”").format(project=adding_to)
+        )
         self.setMinimumWidth(600)
         self._folder_typed = False
         self._make_fields()
@@ -63,7 +71,7 @@ class NewProjectDialog(DeliberateDialog):
             QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel, parent=self
         )
         self.ok_button = self.buttons.button(QDialogButtonBox.StandardButton.Ok)
-        self.ok_button.setText(tr("Make project"))
+        self.ok_button.setText(tr("Make project") if self._is_new else tr("Add to the project"))
         self._lay_out()
         self._connect()
         self.show_slides(False)
@@ -75,23 +83,11 @@ class NewProjectDialog(DeliberateDialog):
         self.images_edit.setPlaceholderText(tr("Folder or files: PNG, TIFF, JPEG, or slides"))
         self.images_button, self.files_button = QPushButton(tr("Folder …"), self), QPushButton(tr("Files …"), self)
         self.mpp_edit, self.mpp_note = QLineEdit(self), Note(parent=self)
-        self.mpp_edit.setPlaceholderText(tr("as the files say"))
-        self.tile_px_spin, self.max_tiles_spin = QSpinBox(self), QSpinBox(self)
-        self.tile_mpp_spin = QDoubleSpinBox(self)
-        options = SlideOptions()
-        self.tile_px_spin.setRange(64, 8192)
-        self.tile_px_spin.setValue(options.tile_px)
-        self.tile_px_spin.setSuffix(" px")
-        self.tile_px_spin.setAccessibleName(tr("Side of the tiles that are cut from slides"))
-        self.tile_mpp_spin.setRange(0.02, 20)
-        self.tile_mpp_spin.setSingleStep(0.25)
-        self.tile_mpp_spin.setValue(options.tile_mpp_um)
-        self.tile_mpp_spin.setAccessibleName(tr("Their pixel size"))
-        self.max_tiles_spin.setRange(1, 1_000_000)
-        self.max_tiles_spin.setValue(options.max_tiles)
-        self.max_tiles_spin.setAccessibleName(tr("Most tiles of one slide"))
-        self.slide_words = caption(tr("Tiles of slides"), self, self.tile_px_spin)
-        self.most_words = caption(tr("µm per pixel, at most"), self, self.max_tiles_spin)
+        self.mpp_edit.setPlaceholderText(tr("as the files state"))
+        self.sizes_button = QPushButton(tr("By file …"), self)
+        self.sizes_button.setToolTip(tr("What each file states, and correct one that is wrong"))
+        self.slides = SlideFields(self)
+        self.slide_words = caption(tr("Tiles of slides"), self, self.slides.tile_px_spin)
         self.masks_edit, self.masks_note = QLineEdit(self), Note(parent=self)
         self.masks_edit.setPlaceholderText(tr("Not needed: a folder of masks named like their images"))
         self.masks_button = QPushButton(tr("Choose …"), self)
@@ -100,37 +96,19 @@ class NewProjectDialog(DeliberateDialog):
         self.classes_edit, self.classes_note = QLineEdit(tr("background, gland"), self), Note(parent=self)
         self.classes_words.setBuddy(self.classes_edit)
         self.classes_edit.setToolTip(tr("Names with commas between them; they can be changed later"))
+        self.cases, self.cases_note = CasesField(self), Note(parent=self)
+        self.validation, self.val_note = ValidationField(self), Note(parent=self)
+        self.folder_words = caption(tr("Project folder"), self)
         self.folder_edit, self.folder_note = QLineEdit(self), Note(parent=self)
         self.folder_edit.setPlaceholderText(tr("New folder for labels, runs and copies of the images"))
         self.folder_button = QPushButton(tr("Choose …"), self)
+        self.folder_words.setBuddy(self.folder_edit)
         self.questions, self.overview = ImportQuestions(self), ImportOverview(self)
         self.reason = Hint(parent=self)
 
     def _lay_out(self) -> None:
-        grid = QGridLayout()
-        grid.setHorizontalSpacing(8)
-        grid.setVerticalSpacing(4)
-        grid.setColumnStretch(1, 1)
-        um = caption(tr("µm per pixel"), self)
-        lines: tuple[tuple[QWidget, QWidget, tuple[QWidget, ...], Note | None], ...] = (
-            (caption(tr("Images"), self, self.images_edit), self.images_edit, (self.images_button, self.files_button),
-             self.images_note),
-            (caption(tr("Pixel size"), self, self.mpp_edit), self.mpp_edit, (um,), self.mpp_note),
-            (self.slide_words, self._slide_row(), (), None),
-            (caption(tr("Masks"), self, self.masks_edit), self.masks_edit, (self.masks_button,), self.masks_note),
-            (self.classes_words, self._classes_field(), (), self.classes_note),
-            (caption(tr("Project folder"), self, self.folder_edit), self.folder_edit, (self.folder_button,),
-             self.folder_note),
-        )  # fmt: skip
-        for number, (words, edit, beside, note) in enumerate(lines):
-            grid.addWidget(words, 2 * number, 0)
-            grid.addWidget(edit, 2 * number, 1, 1, 3 - len(beside))
-            for place, each in enumerate(beside):
-                grid.addWidget(each, 2 * number, 4 - len(beside) + place)
-            if note is not None:
-                grid.addWidget(note, 2 * number + 1, 1, 1, 3)
         fields = QVBoxLayout()
-        fields.addLayout(grid)
+        fields.addLayout(self._grid())
         fields.addStretch(1)
         self.beside = QWidget(self)
         self.beside.setMinimumWidth(BESIDE_PX)
@@ -152,6 +130,35 @@ class NewProjectDialog(DeliberateDialog):
         layout.addWidget(self.reason)
         layout.addWidget(self.buttons)
 
+    def _grid(self) -> QGridLayout:
+        """A line for each field: its words, the field with what belongs to it, and the note below."""
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(8)
+        grid.setVerticalSpacing(4)
+        grid.setColumnStretch(1, 1)
+        um = caption(tr("µm per pixel"), self)
+        lines: tuple[tuple[QWidget, tuple[QWidget, ...], Note | None], ...] = (
+            (caption(tr("Images"), self, self.images_edit),
+             (self.images_edit, self.images_button, self.files_button), self.images_note),
+            (caption(tr("Pixel size"), self, self.mpp_edit), (self.mpp_edit, um, self.sizes_button), self.mpp_note),
+            (self.slide_words, (self.slides,), None),
+            (caption(tr("Masks"), self, self.masks_edit), (self.masks_edit, self.masks_button), self.masks_note),
+            (self.classes_words, (self._classes_field(),), self.classes_note),
+            (caption(tr("Patients"), self, self.cases.edit), (self.cases,), self.cases_note),
+            (caption(tr("Validation"), self, self.validation.share_spin), (self.validation,), self.val_note),
+            (self.folder_words, (self.folder_edit, self.folder_button), self.folder_note),
+        )  # fmt: skip
+        for number, (words, (field, *beside), note) in enumerate(lines):
+            grid.addWidget(words, 2 * number, 0)
+            grid.addWidget(field, 2 * number, 1, 1, 3 - len(beside))
+            for place, each in enumerate(beside):
+                grid.addWidget(each, 2 * number, 4 - len(beside) + place)
+            if note is not None:
+                grid.addWidget(note, 2 * number + 1, 1, 1, 3)
+        for each in (self.folder_words, self.folder_edit, self.folder_button):
+            each.setVisible(self._is_new)
+        return grid
+
     def _classes_field(self) -> QWidget:
         """Either the line of names or the table."""
         field = QWidget(self)
@@ -160,13 +167,6 @@ class NewProjectDialog(DeliberateDialog):
         layout.addWidget(self.classes_edit)
         layout.addWidget(self.values_table)
         return field
-
-    def _slide_row(self) -> QWidget:
-        self.slide_fields = QWidget(self)
-        parts = row(self.tile_px_spin, self.tile_mpp_spin, self.most_words, self.max_tiles_spin, stretch=False)
-        parts.addStretch(1)
-        self.slide_fields.setLayout(parts)
-        return self.slide_fields
 
     def _connect(self) -> None:
         self.images_button.clicked.connect(lambda: self._choose(self.images_edit, tr("Folder of images")))
@@ -178,7 +178,9 @@ class NewProjectDialog(DeliberateDialog):
         self.folder_edit.textEdited.connect(self._on_folder_typed)
         for edit in (self.mpp_edit, self.classes_edit, self.folder_edit):
             edit.textChanged.connect(lambda _text: self.changed.emit())
-        self.values_table.changed.connect(self.changed)
+        for each in (self.values_table, self.cases, self.validation):
+            each.changed.connect(self.changed)
+        self.sizes_button.clicked.connect(lambda: self.sizes_clicked.emit())
         self.buttons.accepted.connect(self.accept)
         self.buttons.rejected.connect(self.reject)
 
@@ -204,12 +206,6 @@ class NewProjectDialog(DeliberateDialog):
         """The names that are typed."""
         return tuple(name.strip() for name in self.classes_edit.text().split(",") if name.strip())
 
-    def slide_options(self, mpp_um: float | None) -> SlideOptions:
-        """How slides are cut."""
-        return SlideOptions(
-            self.tile_px_spin.value(), self.tile_mpp_spin.value(), mpp_um, max_tiles=self.max_tiles_spin.value()
-        )
-
     # --- what is shown -----------------------------------------------------------------------------------------------
 
     def set_images(self, paths: Sequence[Path]) -> None:
@@ -219,13 +215,14 @@ class NewProjectDialog(DeliberateDialog):
     def show_slides(self, shown: bool) -> None:
         """Show how slides are cut, where there are any."""
         self.slide_words.setVisible(shown)
-        self.slide_fields.setVisible(shown)
+        self.slides.setVisible(shown)
         self._grow()
 
     def show_masks(self, shown: bool) -> None:
         """With masks, the table of their values names the classes; without, the line of names does."""
         self.values_table.setVisible(shown)
-        self.classes_edit.setVisible(not shown)
+        self.classes_edit.setVisible(not shown and self._is_new)
+        self.classes_words.setVisible(shown or self._is_new)
         self._grow()
 
     def show_questions(self, rows: Sequence[QuestionRow]) -> None:
@@ -256,7 +253,8 @@ class NewProjectDialog(DeliberateDialog):
     def set_ready(self, reason: str) -> None:
         """Allow to make the project, or say why not."""
         set_available(self.ok_button, reason)
-        notes = (self.images_note, self.mpp_note, self.masks_note, self.classes_note, self.folder_note)
+        notes = (self.images_note, self.mpp_note, self.masks_note, self.classes_note, self.cases_note, self.val_note,
+                 self.folder_note)  # fmt: skip
         self.reason.set_text("" if any(reason in note.text() for note in notes) else reason)
 
     def _on_images(self, _text: str) -> None:

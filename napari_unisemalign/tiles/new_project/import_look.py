@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+from napari_unisemalign.app.notify import in_a_sentence
 from napari_unisemalign.tiles.new_project.import_questions_view import Option, QuestionRow
-from napari_unisemalign.tiles.new_project.import_words import choice_words, in_a_sentence, question_words
+from napari_unisemalign.tiles.new_project.import_words import choice_words, question_words
 from training_core.base.errors import MaskError
 from training_core.base.i18n import ntr, tr
 from training_core.base.printable import printable
 from training_core.base.progress import ReportProgress
 from training_core.io.inspection import Answers, Question, Use
 from training_core.io.slides import states_resolution
+from training_core.project.creation import file_sha256
 from training_core.project.file_records import NO_ANSWERS, FileAnswers
 from training_core.project.inputs.asking import Asked
 from training_core.project.inputs.look_over import Given, look_over
 from training_core.project.inputs.names import check_names
-from training_core.project.inputs.overview import Becomes, Overview
+from training_core.project.inputs.overview import Becomes, InputFile, Overview
 from training_core.project.inputs.previews import preview
 
 MASK_FILES, OWN_OUTPUTS = "mask files", "own outputs"
@@ -91,8 +93,11 @@ def look(given: Given, go_on: ReportProgress, known: Mapping[Hashable, AskedRow]
     return Looked(given, overview, masks_error, tuple(unsized), _rows(overview, given.answers, go_on, known))
 
 
-def look_closer(looked: Looked, go_on: ReportProgress) -> Overview:
-    """The overview after decoding every image, which finds damaged files and copies; slides are not cut for it."""
+def look_closer(looked: Looked, go_on: ReportProgress, tiles: Mapping[str, str]) -> Overview:
+    """The overview after decoding every image, which finds damaged files and copies; slides are not cut for it.
+
+    tiles: the tiles that a project has already, SHA-256 of the file to name.
+    """
     before = looked.overview
     images = [file.path for file in before.of(Becomes.TILE)]
     if not images:
@@ -103,7 +108,18 @@ def look_closer(looked: Looked, go_on: ReportProgress) -> Overview:
     bad = (*before.bad, *(each for each in closer.bad if each.name not in known))
     failed = {file.path for file in closer.of(Becomes.NOTHING)}
     files = tuple(replace(each, becomes=Becomes.NOTHING) if each.path in failed else each for each in before.files)
-    return replace(before, files=files, bad=bad, identical=closer.identical)
+    copies = _copies([file for file in before.of(Becomes.TILE) if file.path not in failed], tiles, go_on)
+    return replace(before, files=files, bad=bad, identical=(*closer.identical, *copies))
+
+
+def _copies(files: Sequence[InputFile], tiles: Mapping[str, str], go_on: ReportProgress) -> Iterator[tuple[str, str]]:
+    """The files under other names that are tiles of the project, each with its tile."""
+    names = set(tiles.values())
+    for number, file in enumerate(files if tiles else ()):
+        go_on(number, len(files), file.name)
+        tile = None if file.name in names else tiles.get(file_sha256(file.path))
+        if tile is not None:
+            yield file.name, tile
 
 
 def _rows(

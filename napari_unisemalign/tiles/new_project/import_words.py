@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from napari_unisemalign.app.notify import in_a_sentence
 from napari_unisemalign.tiles.new_project.import_overview_view import OverviewLine
 from training_core.base.attempts import Failure
-from training_core.base.errors import UserError
 from training_core.base.i18n import ntr, tr
 from training_core.base.printable import printable
 from training_core.io.inspection import Choice, Question
@@ -64,14 +64,6 @@ def choice_words(question: Question, choice: Choice) -> str:
     return printable(f"{choice.meaning[:1].upper()}{choice.meaning[1:]}")
 
 
-def in_a_sentence(error: UserError) -> str:
-    """An error beside its field: what is wrong, and what to do; options of the terminal help nobody here."""
-    given = f"{error.given[:1].upper()}{error.given[1:]}."
-    if "--" in given:
-        given = tr("These files cannot be used like this.")
-    return given if "--" in error.hint else f"{given} {error.hint[:1].upper()}{error.hint[1:]}."
-
-
 def failure_lines(failures: Sequence[Failure]) -> tuple[str, ...]:
     """The files that could not be used, each with its reason."""
     return tuple(f"{printable(each.name)}: {in_a_sentence(each.error)}" for each in failures)
@@ -108,6 +100,39 @@ def images_sentence(overview: Overview) -> str:
     elif tiles:
         parts.append(tr("the files state no pixel size"))
     return ", ".join(parts) + "." if parts else ""
+
+
+def masks_sentence(overview: Overview) -> str:
+    """How many images have a mask; empty where no masks are given."""
+    if overview.matches is None:
+        return ""
+    count = len(overview.matches.found)
+    words = ntr("{count} image has a mask.", "{count} images have a mask.", count).format(count=f"{count:,}")
+    return words + (" " + tr("Name what the values mean:") if overview.mask_values else "")
+
+
+def there_line(names: Sequence[str]) -> tuple[OverviewLine, ...]:
+    """The images that the project has already."""
+    if not names:
+        return ()
+    words = ntr(
+        "{count} image is in the project already and stays as it is",
+        "{count} images are in the project already and stay as they are",
+        len(names),
+    )
+    return (OverviewLine(words.format(count=f"{len(names):,}"), tuple(names)),)
+
+
+def sides_line(sides: Sequence[str]) -> tuple[OverviewLine, ...]:
+    """Patients, slides or copies of an image with some images in training and others in validation."""
+    if not sides:
+        return ()
+    words = ntr(
+        "{count} patient, slide or image in training and validation",
+        "{count} patients, slides or images in training and validation",
+        len(sides),
+    )
+    return (OverviewLine(words.format(count=f"{len(sides):,}"), tuple(sides), is_warning=True),)
 
 
 def overview_lines(overview: Overview) -> Iterator[OverviewLine]:

@@ -1,0 +1,217 @@
+"""Makes projects in the background, and adds images to the one that is open."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from napari_unisemalign.app import availability
+from napari_unisemalign.app.background import Cancelled, run_while_painting
+from napari_unisemalign.app.context import Context
+from napari_unisemalign.app.labels import LabelsController
+from napari_unisemalign.app.notify import guarded
+from napari_unisemalign.app.user_folders import sample_folder
+from napari_unisemalign.tiles.new_project.import_words import failure_lines
+from napari_unisemalign.tiles.tiles import TilesController
+from napari_unisemalign.tiles.tiles_view import TilesView
+from training_core.base.attempts import Attempts, Failure
+from training_core.base.i18n import ntr, tr
+from training_core.demo import make_demo
+from training_core.project import Project
+from training_core.project.additions import Added, add_files
+
+FAILURES_SHOWN = 5
+"""So many files that could not be used are named in the panel."""
+
+
+class MakingController:
+    """One thing at a time is made; it can be cancelled."""
+
+    def __init__(self, context: Context, view: TilesView, tiles: TilesController, labels: LabelsController) -> None:
+        self._context, self._session, self.reporter = context, context.session, context.reporter
+        self._view, self._tiles, self._labels = view, tiles, labels
+        self._cancelled = False
+        self._words_when_cancelled = ""
+        """What is left when it was cancelled, once it was."""
+        view.new_clicked.connect(lambda: self.make_project())
+        view.add_clicked.connect(lambda: self.add_images())
+        view.sizes_clicked.connect(lambda names: self.correct_pixel_sizes(names))
+        view.cancel_clicked.connect(self.cancel)
+        view.sample_clicked.connect(self.open_sample)
+
+    @guarded
+    def make_project(self, images: Sequence[Path] = ()) -> None:
+        """Ask what the project is made of, `images` filled in; make it in the background, open it."""
+        asked = self._context.dialogs.new_project(images)
+        if asked is None:
+            return
+        attempts = Attempts()
+        self._make(
+            tr("Making the project"),
+            lambda: Project.create(
+                asked.folder,
+                asked.images,
+                classes=asked.classes,
+                attempts=attempts,
+                progress=self._tell_progress,
+                **asked.options(),
+            ),
+            lambda project: self._open(project, attempts.failed),
+            attempts,
+        )
+
+    @guarded
+    def add_images(self, images: Sequence[Path] = ()) -> None:
+        """Ask what is added to the open project, `images` filled in; add it in the background."""
+        project = self._session.project
+        reason = self._tiles.busy or availability.why_not_add(self._session)
+        if project is None or reason:
+            self.reporter.warning(reason)
+            return
+        asked = self._context.dialogs.add_images(project, images)
+        if asked is None or not self._labels.flush():  # a label must not be written over strokes that wait
+            return
+        attempts = Attempts()
+        self._make(
+            tr("Adding images"),
+            lambda: add_files(
+                project, asked.images, attempts=attempts, progress=self._tell_progress, **asked.options()
+            ),
+            lambda added: self._show_added(project, added, attempts.failed),
+            attempts,
+            tr("Cancelled: nothing was added."),
+        )
+
+    @guarded
+    def correct_pixel_sizes(self, names: Sequence[str] = ()) -> None:
+        """Show the pixel sizes of the open project, those of `names` chosen, to be corrected."""
+        project = self._session.project
+        if project is not None and self._context.dialogs.pixel_sizes(project, names):
+            self._session.states_changed.emit()
+
+    def open_sample(self, folder: Path | None = None) -> None:
+        """Open the sample project; it is made the first time."""
+        path = folder or sample_folder()
+        if (path / "project.json").exists():
+            self._tiles.open_project(path)
+            return
+        self._make(
+            tr("Making the sample project"),
+            lambda: make_demo(path, progress=self._tell_progress),
+            lambda project: self._open(project, ()),
+        )
+
+    def make_sample_now(self, folder: Path) -> None:
+        """Make the sample project before returning; the panel tells how far it is, and takes no clicks.
+
+        Raises
+        ------
+        UserError: it could not be made.
+        """
+        self._tiles.set_busy(tr("Making the sample project …"))
+        try:
+            run_while_painting(lambda: make_demo(folder, progress=self._tell_progress))
+        finally:
+            self._tiles.set_busy("")
+
+    def cancel(self) -> None:
+        """Make it not after all; nothing of it is left."""
+        self._cancelled = True
+        self._view.set_cancellable(False)
+
+    def _make(
+        self,
+        what: str,
+        make: Callable[[], Any],
+        done: Callable[[Any], None],
+        attempts: Attempts | None = None,
+        cancelled: str = tr("Cancelled: no project was made, and nothing is left of it."),
+    ) -> None:
+        failed = attempts.failed if attempts is not None else []
+
+        def always() -> None:
+            self._tiles.set_busy("")
+            self._view.set_cancellable(False)
+            if self._words_when_cancelled:
+                self.reporter.info(self._words_when_cancelled)
+
+        def made() -> Any:
+            try:
+                return make()
+            except Cancelled:
+                self._words_when_cancelled = cancelled
+                raise
+
+        self._cancelled, self._words_when_cancelled = False, ""
+        self._tiles.set_busy(f"{what} …")
+        self._view.set_cancellable(True)
+        self._context.background.run(
+            made,
+            done,
+            lambda error: self.reporter.error(error, details="\n".join(failure_lines(failed))),
+            always=always,
+        )
+
+    def _open(self, project: Project, failed: Sequence[Failure]) -> None:
+        self._tiles.open_project(project.path)
+        words = ntr(
+            "{count} file could not be used; the project was made of the others:",
+            "{count} files could not be used; the project was made of the others:",
+            len(failed),
+        )
+        self._list_failed(words, failed)
+
+    def _show_added(self, project: Project, added: Added, failed: Sequence[Failure]) -> None:
+        if self._session.project is project:
+            if self._session.tile in added.labels:
+                self._labels.read_again()
+            self._tiles.read_tiles_again()
+        self.reporter.info(" ".join(_added_words(added)))
+        words = ntr(
+            "{count} file could not be used; the others are in the project:",
+            "{count} files could not be used; the others are in the project:",
+            len(failed),
+        )
+        self._list_failed(words, failed)
+
+    def _list_failed(self, words: str, failed: Sequence[Failure]) -> None:
+        """Name the files that are not in the project, and why; all of them stand in the details."""
+        if not failed:
+            return
+        lines = failure_lines(failed)
+        rest = len(lines) - FAILURES_SHOWN
+        more = [tr("… and {count} more, in the details").format(count=f"{rest:,}")] if rest > 0 else []
+        text = "\n".join([words.format(count=f"{len(failed):,}"), *lines[:FAILURES_SHOWN], *more])
+        self.reporter.warning(text, details="\n".join(lines))
+
+    def _tell_progress(self, done: int, total: int, text: str) -> None:
+        """Called in the background thread, before every tile."""
+        if self._cancelled:
+            raise Cancelled
+        words = tr("{done} of {total}: {text} …").format(done=done, total=total, text=text)
+        self._context.background.post(lambda: self._tiles.set_busy(words) if self._tiles.busy else None)
+
+
+def _added_words(added: Added) -> list[str]:
+    counts = (
+        (added.tiles, ntr("{count} image was added.", "{count} images were added.", len(added.tiles))),
+        (
+            added.labels,
+            ntr(
+                "{count} tile that was there got labels from its mask.",
+                "{count} tiles that were there got labels from their masks.",
+                len(added.labels),
+            ),
+        ),
+        (
+            added.already,
+            ntr(
+                "{count} was in the project already and stays as it is.",
+                "{count} were in the project already and stay as they are.",
+                len(added.already),
+            ),
+        ),
+    )
+    said = [words.format(count=f"{len(names):,}") for names, words in counts if names]
+    return said or [tr("Nothing was added.")]
