@@ -77,7 +77,7 @@ class Crop:
         zoom: float = 1.0,
     ) -> Crop:
         """A random one of a tile with this label (H, W); the arguments are those of `weak_view`."""
-        scale = float(np.exp(rng.uniform(np.log(config.scale_min), np.log(config.scale_max))))
+        scale = float(np.exp(rng.uniform(*np.log(config.scales))))
         side = max(8, round(crop_px / (scale * zoom)))
         top, left = _corner(_mirrored(label, side), side, rng, over_label, over_class)
         turns = int(rng.integers(4)) if config.rotate else 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,8 +69,7 @@ class HeadPainter:
         self._samples: dict[str, _Samples] = {}
         self._head: LightHead | None = None
         self._class_ids: tuple[int, ...] = ()
-        middle = math.sqrt(config.augment.scale_min * config.augment.scale_max)
-        self._zooms = tuple(middle * zoom for zoom in _ZOOMS)
+        self._zooms = tuple(config.augment.middle_scale * zoom for zoom in _ZOOMS)
 
     @property
     def n_tiles(self) -> int:

@@ -108,18 +108,15 @@ def candidate_scales(config: Config) -> tuple[float, ...]:
     """Scales worth trying: those inside the range that training shows, or the one that is set."""
     if config.inference.scale is not None:
         return (config.inference.scale,)
-    low, high = config.augment.scale_min * _MARGIN, config.augment.scale_max / _MARGIN
-    return tuple(scale for scale in _SCALES if low <= scale <= high) or (_middle_scale(config),)
+    low, high = config.augment.scales
+    low, high = low * _MARGIN, high / _MARGIN
+    return tuple(scale for scale in _SCALES if low <= scale <= high) or (config.augment.middle_scale,)
 
 
 def usual_scale(config: Config) -> float:
     """The candidate nearest to the middle of the scales that training shows: for as long as nothing is measured."""
-    middle = math.log(_middle_scale(config))
+    middle = math.log(config.augment.middle_scale)
     return min(candidate_scales(config), key=lambda scale: abs(math.log(scale) - middle))
-
-
-def _middle_scale(config: Config) -> float:
-    return math.sqrt(config.augment.scale_min * config.augment.scale_max)
 
 
 def read_readout(state: Mapping[str, Any]) -> Readout:

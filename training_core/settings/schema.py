@@ -8,6 +8,7 @@ and the run folder records the resolved values, so a run never depends on what a
 from __future__ import annotations
 
 import json
+import math
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -159,11 +160,19 @@ class PseudoLabelConfig(_Section):
     threshold_momentum: float = Field(0.999, ge=0, le=1, description="how slowly the threshold adapts; 1: not at all")
 
 
+USUAL_SCALES = (0.4, 1.2)
+"""Smallest and largest scale of a crop where nothing says otherwise."""
+
+
 class AugmentConfig(_Section):
     """How the views of a tile are varied."""
 
-    scale_min: float = Field(0.4, gt=0, description="smallest scale of a crop; 1: unchanged")
-    scale_max: float = Field(1.2, gt=0, description="largest scale of a crop; 1: unchanged")
+    scale_min: float | None = Field(
+        None, gt=0, description="smallest scale of a crop; 1: unchanged; None: 0.4, or less where structures are large"
+    )
+    scale_max: float | None = Field(
+        None, gt=0, description="largest scale of a crop; 1: unchanged; None: 1.2, or less where structures are large"
+    )
     rotate: bool = Field(True, description="quarter turns and vertical flips, in addition to horizontal flips")
     color_jitter_labeled: float = Field(
         0.0, ge=0, le=1, description="strength of colour jitter on labelled tiles, 0 to 1"
@@ -171,6 +180,18 @@ class AugmentConfig(_Section):
     stain_jitter: float = Field(
         0.5, ge=0, le=1, description="strength of stain variation on labelled and strong views, 0 to 1"
     )
+
+    @property
+    def scales(self) -> tuple[float, float]:
+        """The smallest and largest scale of a crop; the usual ones where neither settings nor tiles have decided."""
+        low, high = USUAL_SCALES
+        return self.scale_min or min(low, self.scale_max or low), self.scale_max or max(high, self.scale_min or high)
+
+    @property
+    def middle_scale(self) -> float:
+        """Half of the crops are larger, half smaller."""
+        low, high = self.scales
+        return math.sqrt(low * high)
 
 
 class OptimizerConfig(_Section):
@@ -371,7 +392,7 @@ def _check_together(config: Config, source: str) -> None:
     elif not pseudo_label.enabled and config.data.labeled_batch < 2:
         given = "data.labeled_batch = 1 and no unlabelled tiles beside it"
         needed, hint = "at least 2 images in a pass, for batch normalisation", "set data.labeled_batch = 2"
-    elif augment.scale_min > augment.scale_max:
+    elif augment.scales[0] > augment.scales[1]:
         given = f"augment.scale_min = {augment.scale_min} and augment.scale_max = {augment.scale_max}"
         needed, hint = "a scale_min that is not above scale_max", "swap the two"
     else:

@@ -194,6 +194,10 @@ def _start(plan: Plan, trainer: Trainer) -> None:
         total_steps=trainer.budget.total_steps,
         project_settings=tuple(f"{key} = {value_text(value)}" for key, value in request.project_settings.items()),
     )
+    low, usual = config.augment.scales[0], request.config.augment.scales[0]
+    if low < usual and not request.resume:
+        words = tr("The annotated structures are large: crops show {times:.1f} times as wide a field as usual")
+        messenger.send(Status, message=words.format(times=usual / low))
     for caution in cautions(request.project, plan.split, config, plan.held_out.where):
         messenger.send(Warned, message=caution)
 

@@ -165,7 +165,9 @@ def test_two_classes_on_fully_labelled_tiles_are_sampled_as_ever(
 ) -> None:
     project, config = make_project(), small_config()
     settled = settle(project, check_ready(project, config), config)
-    assert settled == small_config(data={"balance_classes": False}, losses={"balance": 0.0})
+    settled_scales = {"scale_min": 0.4, "scale_max": 1.2}
+    expected = small_config(data={"balance_classes": False}, losses={"balance": 0.0}, augment=settled_scales)
+    assert settled == expected
     assert notes(project, config) == []
 
 
@@ -269,3 +271,25 @@ def test_a_class_that_validation_lacks_or_training_lacks_is_told_apart(
     (learned,) = notes(project, small_config())
     assert "Nothing is annotated as class 2 yet" in learned
     assert "left out" not in learned  # it is measured, on the validation tile
+
+
+def test_large_structures_are_looked_at_from_farther_away_unless_the_user_or_the_variant_says_otherwise(
+    make_project: MakeProject, small_config: MakeConfig
+) -> None:
+    def scales(**changes: Any) -> tuple[float | None, float | None]:
+        config = small_config(**changes)
+        settled = settle(project, check_ready(project, config), config).augment
+        return settled.scale_min, settled.scale_max
+
+    project = make_project()
+    for name in ("a_1", "a_2", "v_1"):  # 96 x 96 px, and crops of 64 px
+        label = np.zeros((96, 96), np.uint8)
+        label[:60, :60] = 1
+        project.write_label(name, label, LabelSource.PAINTED)
+    # a crop shows at most the tile, 96 px: 64 / 96 = 0.667, nearest to the usual 0.693
+    assert scales() == pytest.approx((0.4, 1.2))
+    # 32 / 96 = 0.333, half of the usual
+    assert scales(data={"crop_px": 32}) == pytest.approx((0.2, 0.6))
+    assert scales(data={"crop_px": 32}, augment={"scale_min": 0.5, "scale_max": 2.0}) == (0.5, 2.0)
+    assert scales(data={"crop_px": 32}, augment={"scale_max": 1.0}) == (0.4, 1.0)
+    assert scales(data={"crop_px": 32}, variant="paper") == (0.5, 2.0)
