@@ -10,8 +10,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QTimer, QUrl
+from qtpy.QtGui import QDragEnterEvent, QDropEvent
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication, QWidget
 
 from napari_unisemalign.app.dialogs import CloseAnswer, FilesToAdd, NewProject
+from napari_unisemalign.shell.dialogs import WindowDialogs
 from napari_unisemalign.tiles.new_project.form import NewProjectForm
 from napari_unisemalign.tiles.new_project.form_view import NewProjectDialog
 from training_core.io import write_png
@@ -139,6 +144,36 @@ class Answers:
         self.asked.append(details)
 
 
+def in_the_form(fill: Callable[[NewProjectDialog], None]) -> None:
+    """When the form is on the screen, fill it in, wait until it is ready, and press its button."""
+    timer = QTimer(QApplication.instance())
+    seen: list[NewProjectDialog] = []
+
+    def look() -> None:
+        dialog = QApplication.activeModalWidget()
+        if not isinstance(dialog, NewProjectDialog):
+            return
+        if not seen:
+            seen.append(dialog)
+            fill(dialog)
+        elif dialog.ok_button.isEnabled():
+            timer.stop()
+            QTest.mouseClick(dialog.ok_button, Qt.MouseButton.LeftButton)
+
+    timer.timeout.connect(look)
+    timer.start(30)
+
+
+def drop(widget: QWidget, *paths: Path) -> None:
+    """Drop files on a widget, as a file manager does."""
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
+    how = (Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier)
+    QApplication.sendEvent(widget, QDragEnterEvent(QPoint(20, 20), *how))
+    QApplication.sendEvent(widget, QDropEvent(QPointF(20, 20), *how))
+    QTest.qWait(50)
+
+
 @pytest.fixture
 def form(qtbot: Any) -> NewProjectForm:
     """The form for a new project, on the screen."""
@@ -183,3 +218,13 @@ def window(make_napari_viewer: Callable[..., Any], tmp_path: Path, monkeypatch: 
     yield viewer, Driver(viewer, panel), answers
     panel.controller.context.background.close()
     panel.controller.context.thumbnails.close()
+
+
+@pytest.fixture
+def real_form(window: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The driver of the window, with the real form for new projects and for more images."""
+    _viewer, driver, _answers = window
+    dialogs = driver.panel.controller.context.dialogs
+    for name in ("new_project", "add_images"):
+        monkeypatch.setattr(dialogs, name, getattr(WindowDialogs, name).__get__(dialogs))
+    return driver

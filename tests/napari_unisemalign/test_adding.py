@@ -9,18 +9,16 @@ from typing import Any
 import numpy as np
 import pytest
 from napari.utils.notifications import notification_manager
-from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QTimer, QUrl
-from qtpy.QtGui import QDragEnterEvent, QDropEvent
+from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication, QWidget
+from qtpy.QtWidgets import QApplication
 
 from napari_unisemalign.app.dialogs import FilesToAdd
 from napari_unisemalign.app.layers import LABELS
-from napari_unisemalign.shell.dialogs import WindowDialogs
 from napari_unisemalign.tiles.new_project.form import NewProjectForm
 from napari_unisemalign.tiles.new_project.form_view import NewProjectDialog
 from napari_unisemalign.tiles.new_project.mask_values_view import CLASS
-from tests.napari_unisemalign.conftest import SIDE_PX, tissue
+from tests.napari_unisemalign.conftest import SIDE_PX, drop, in_the_form, tissue
 from training_core.io import write_png
 from training_core.io.inspection import Answers
 from training_core.project import UNLABELED, Project, make_classes
@@ -50,45 +48,6 @@ def halves(path: Path, low: int = 0, high: int = 255) -> Path:
     mask[SIDE_PX // 2 :] = high
     write_png(path, mask)
     return path
-
-
-def in_the_form(fill: Callable[[NewProjectDialog], None]) -> None:
-    """When the form is on the screen, fill it in, wait until it is ready, and press its button."""
-    timer = QTimer(QApplication.instance())
-    seen: list[NewProjectDialog] = []
-
-    def look() -> None:
-        dialog = QApplication.activeModalWidget()
-        if not isinstance(dialog, NewProjectDialog):
-            return
-        if not seen:
-            seen.append(dialog)
-            fill(dialog)
-        elif dialog.ok_button.isEnabled():
-            timer.stop()
-            QTest.mouseClick(dialog.ok_button, Qt.MouseButton.LeftButton)
-
-    timer.timeout.connect(look)
-    timer.start(30)
-
-
-@pytest.fixture
-def real_form(window: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The window with the real form."""
-    _viewer, driver, _answers = window
-    dialogs = driver.panel.controller.context.dialogs
-    monkeypatch.setattr(
-        dialogs, "add_images", lambda project, images=(): WindowDialogs.add_images(dialogs, project, images)
-    )
-    return driver
-
-
-def drop(widget: QWidget, *paths: Path) -> None:
-    data = QMimeData()
-    data.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
-    how = (Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier)
-    QApplication.sendEvent(widget, QDragEnterEvent(QPoint(20, 20), *how))
-    QApplication.sendEvent(widget, QDropEvent(QPointF(20, 20), *how))
 
 
 def test_images_and_masks_are_added_by_the_button_and_bad_files_are_listed(

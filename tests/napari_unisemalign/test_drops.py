@@ -8,26 +8,16 @@ from typing import Any
 
 import pytest
 from napari.utils.notifications import notification_manager
-from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
-from qtpy.QtGui import QDragEnterEvent, QDropEvent
+from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication, QWidget
+from qtpy.QtWidgets import QWidget
 
 from napari_unisemalign import plugin
 from napari_unisemalign.app.layers import LABELS
+from tests.napari_unisemalign.conftest import drop
 from training_core.project import Project
 
 pytestmark = pytest.mark.binding
-
-
-def drop(widget: QWidget, *paths: Path) -> None:
-    """Drop files on a widget, as a file manager does."""
-    data = QMimeData()
-    data.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
-    how = (Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier)
-    QApplication.sendEvent(widget, QDragEnterEvent(QPoint(20, 20), *how))
-    QApplication.sendEvent(widget, QDropEvent(QPointF(20, 20), *how))
-    QTest.qWait(50)
 
 
 def canvas_of(viewer: Any) -> QWidget:

@@ -9,15 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
-from qtpy.QtCore import Qt, QTimer
-from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication
+from qtpy.QtCore import QTimer
 
 from napari_unisemalign.app.layers import TILE
-from napari_unisemalign.shell.dialogs import WindowDialogs
 from napari_unisemalign.tiles.new_project.form import NewProjectForm
 from napari_unisemalign.tiles.new_project.form_view import NewProjectDialog
 from napari_unisemalign.tiles.new_project.mask_values_view import CLASS
+from tests.napari_unisemalign.conftest import in_the_form
 from training_core.io import write_png
 from training_core.project import UNLABELED, Project
 
@@ -128,35 +126,6 @@ def test_a_comma_is_a_point_in_the_pixel_size(form: NewProjectForm, settle: Sett
     assert form.value().mpp_um == 0.5
 
 
-def fill_in(fill: Callable[[NewProjectDialog], None]) -> None:
-    """When the form is on the screen, fill it in, wait until it is ready and press its button."""
-    timer = QTimer(QApplication.instance())
-    seen: list[NewProjectDialog] = []
-
-    def look() -> None:
-        dialog = QApplication.activeModalWidget()
-        if not isinstance(dialog, NewProjectDialog):
-            return
-        if not seen:
-            seen.append(dialog)
-            fill(dialog)
-        elif dialog.ok_button.isEnabled():
-            timer.stop()
-            QTest.mouseClick(dialog.ok_button, Qt.MouseButton.LeftButton)
-
-    timer.timeout.connect(look)
-    timer.start(30)
-
-
-@pytest.fixture
-def real_form(window: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The window with the real form."""
-    _viewer, driver, _answers = window
-    dialogs = driver.panel.controller.context.dialogs
-    monkeypatch.setattr(dialogs, "new_project", lambda images=(): WindowDialogs.new_project(dialogs, images))
-    return driver
-
-
 def test_the_button_makes_a_project_with_labels_from_masks(
     real_form: Any, images: Path, masks: Path, truths: Any, tmp_path: Path
 ) -> None:
@@ -169,7 +138,7 @@ def test_the_button_makes_a_project_with_labels_from_masks(
         dialog.folder_edit.setText(str(tmp_path / "made"))
 
     with driver.watching():
-        fill_in(fill)
+        in_the_form(fill)
         driver.click(driver.panel.tiles.new_button)
         driver.wait(lambda: driver.session.project is not None, "the new project")
     project = driver.session.project
@@ -195,7 +164,7 @@ def test_a_slide_is_cut_into_tiles_and_making_it_can_be_cancelled(real_form: Any
         dialog.slides.max_tiles_spin.setValue(20)
 
     with driver.watching():
-        fill_in(fill)
+        in_the_form(fill)
         driver.click(driver.panel.tiles.new_button)
         assert driver.panel.tiles.cancel_button.isVisible()
         driver.click(driver.panel.tiles.cancel_button)
@@ -204,7 +173,7 @@ def test_a_slide_is_cut_into_tiles_and_making_it_can_be_cancelled(real_form: Any
         assert not driver.panel.tiles.cancel_button.isVisible()
         assert sorted(tmp_path.glob("*unisemalign*")) == []
 
-        fill_in(fill)
+        in_the_form(fill)
         driver.click(driver.panel.tiles.new_button)
         driver.wait(lambda: driver.session.project is not None, "the new project")
     project = driver.session.project
@@ -234,7 +203,7 @@ def test_a_real_slide_becomes_a_project_by_the_button(
         timer.start(30)
 
     with driver.watching():
-        fill_in(fill)
+        in_the_form(fill)
         driver.click(driver.panel.tiles.new_button)
         driver.wait(lambda: driver.session.project is not None, "the new project", 300.0)
     assert bool(said) == name.startswith("tcga")  # the other one says it
