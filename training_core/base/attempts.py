@@ -35,11 +35,15 @@ class Attempts:
     ----------
     strict
         Whether the first failure is raised after all.
+    kinds
+        The errors that one file can cause.
     """
 
-    def __init__(self, *, strict: bool = False) -> None:
-        self._strict = strict
+    def __init__(self, *, strict: bool = False, kinds: tuple[type[UserError], ...] = OF_ONE_FILE) -> None:
+        self._strict, self._kinds = strict, kinds
         self.done: list[str] = []
+        self.kept: list[str] = []
+        """Those of `done` that were there already and are as they would be made now."""
         self.failed: list[Failure] = []
 
     @contextmanager
@@ -53,7 +57,7 @@ class Attempts:
         """
         try:
             yield
-        except OF_ONE_FILE as error:
+        except self._kinds as error:
             if self._strict:
                 raise
             self.failed.append(Failure(name, error))

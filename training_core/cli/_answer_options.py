@@ -30,16 +30,23 @@ _HELP = {
     ),
 }
 _OF_MASKS = {Question.PHOTOMETRIC, Question.GREY_VALUES, Question.MASK_HOLDS, Question.SOFT_EDGES}
+_OF_CONTENT = {Question.MASK_HOLDS, Question.SOFT_EDGES}
 
 
-def add_answer_options(parser: argparse.ArgumentParser, *, masks: bool = True) -> None:
-    """Describe the options to argparse; those for masks only where the command takes any."""
+def add_answer_options(parser: argparse.ArgumentParser, *, masks: bool = True, content: bool = True) -> None:
+    """Describe the options to argparse; those for masks only where the command takes any.
+
+    Parameters
+    ----------
+    content
+        Whether the command asks what the numbers of masks mean; not where a list of values says it.
+    """
     group = parser.add_argument_group(
         "files that can be read in more than one way",
         "Needed only where the program asks. An answer applies to the files that raise its question, and to no others.",
     )
     for question, (choices, text) in _HELP.items():
-        if masks or question not in _OF_MASKS:
+        if (masks or question not in _OF_MASKS) and (content or question not in _OF_CONTENT):
             group.add_argument(question.option, metavar=choices, help=text, dest=f"answer_{question.value}")
 
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from training_core.base.attempts import Failure
 from training_core.base.errors import ConfigError
+from training_core.cli._answer_options import add_answer_options
 from training_core.cli._counter import counted
+from training_core.cli._failures import exit_code
 from training_core.cli._progress import ProgressDisplay
 from training_core.measuring.accuracy.choices import ABOUT, HABITS
 from training_core.messages.events import Event
@@ -19,6 +22,7 @@ from training_core.settings import files as settings
 
 if TYPE_CHECKING:
     from training_core.measuring.accuracy.annotators import Annotator
+    from training_core.measuring.accuracy.record import Record
     from training_core.measuring.accuracy.runner import Display
     from training_core.settings.schema import Config
 
@@ -56,6 +60,7 @@ def add_options(parser: argparse.ArgumentParser, default_out: str) -> None:
     parser.add_argument("-o", "--out", type=Path, metavar="DIR", help=f"folder for the record (default: {default_out})")
     parser.add_argument("--overwrite", action="store_true", help="replace the record that is in that folder")
     parser.add_argument("--json", metavar="FILE", help="write the record as JSON (- for standard output)")
+    add_answer_options(parser, content=False)
 
 
 def check_options(args: argparse.Namespace) -> None:
@@ -125,6 +130,16 @@ def display() -> Display:
     from training_core.measuring.accuracy.runner import Display
 
     return Display(lambda line: print(line, file=sys.stderr, flush=True), _training, counted)
+
+
+def end(records: Sequence[Record], failed: Sequence[Failure]) -> int:
+    """The exit code: 1 where a seed failed, 3 where images were left out, which are listed last."""
+    partly = exit_code(
+        failed,
+        "They are left out of all seeds. Once they are mended, run the benchmark again with another --out, or with "
+        "--overwrite: seeds are only compared on the same images.",
+    )
+    return 1 if any(entry["status"] != "done" for record in records for entry in record["seeds"]) else partly
 
 
 def print_summary(record: dict[str, Any], out: Path) -> None:

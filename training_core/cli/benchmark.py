@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from training_core.base.attempts import Attempts, Failure
+from training_core.base.errors import ConfigError
 from training_core.cli import benchmark_folder
+from training_core.cli._answer_options import answers_of
 from training_core.cli._arguments import write_json
 from training_core.cli._benchmark_options import (
     add_options,
@@ -14,12 +18,14 @@ from training_core.cli._benchmark_options import (
     check_options,
     command_of,
     display,
+    end,
     label_of,
     load_settings,
     print_summary,
     strokes_suffix,
 )
 from training_core.cli._counter import counted
+from training_core.cli._failures import exit_code
 from training_core.io import atomic_write
 
 if TYPE_CHECKING:
@@ -59,7 +65,10 @@ def _add_target(
     targets: argparse._SubParsersAction[argparse.ArgumentParser], target: str, what: str
 ) -> argparse.ArgumentParser:
     parser = targets.add_parser(
-        target, help=what, description=f"{what}. Exit code 1 means that a seed failed; the record says why."
+        target,
+        help=what,
+        description=f"{what}. Images that cannot be used are left out, and listed at the end "
+        "and in the record (exit code 3). Exit code 1 means that a seed failed; the record says why.",
     )
     if target != "demo":
         parser.add_argument(
@@ -94,14 +103,14 @@ def run(args: argparse.Namespace) -> int:
     from training_core.measuring.accuracy.report import render
     from training_core.measuring.accuracy.runner import run_benchmark
 
-    bench = _benchmark(args, config, out)
+    bench, failures = _benchmark(args, config, out)
     record = run_benchmark(bench, args.seeds, out, display(), overwrite=args.overwrite)
     atomic_write(out / MARKDOWN, render([record]).encode())
     if args.json:
         write_json(record, args.json)
     if args.json != "-":
         print_summary(record, out)
-    return 1 if any(entry["status"] != "done" for entry in record["seeds"]) else 0
+    return end([record], failures)
 
 
 def run_report(args: argparse.Namespace) -> int:
@@ -109,21 +118,28 @@ def run_report(args: argparse.Namespace) -> int:
     from training_core.measuring.accuracy.record import read_record
     from training_core.measuring.accuracy.report import render
 
-    atomic_write(args.out, render([read_record(path) for path in args.records], args.title).encode())
-    print(f"Wrote {len(args.records)} records to {args.out}")
-    return 0
+    records, attempts = [], Attempts(kinds=(ConfigError,))
+    for path in args.records:
+        with attempts.each(str(path)):
+            records.append(read_record(path))
+    attempts.raise_if_none()
+    atomic_write(args.out, render(records, args.title).encode())
+    print(f"Wrote {len(records)} records to {args.out}")
+    return exit_code(attempts.failed)
 
 
 def _config(args: argparse.Namespace) -> Config:
     return load_settings(args, labeled_only=args.supervised_only or args.ratio == 100)
 
 
-def _benchmark(args: argparse.Namespace, config: Config, out: Path) -> Benchmark:
+def _benchmark(args: argparse.Namespace, config: Config, out: Path) -> tuple[Benchmark, tuple[Failure, ...]]:
+    """What to run, and which images are left out of it."""
     from training_core.measuring.accuracy.datasets import find_dataset
     from training_core.measuring.accuracy.plan import Benchmark
     from training_core.measuring.accuracy.record import DATA
     from training_core.measuring.accuracy.splits import read_split
     from training_core.measuring.accuracy.tissue import demo_split, draw_dataset
+    from training_core.measuring.accuracy.usable import usable
 
     if args.target == "demo":
         with counted("Creating synthetic tissue") as progress:
@@ -139,7 +155,10 @@ def _benchmark(args: argparse.Namespace, config: Config, out: Path) -> Benchmark
     annotator = annotator_of(args)
     if annotator is not None and not args.label:
         label += f", {annotator.title}"
-    return Benchmark(
-        dataset, split, source, args.ratio, supervised, config, label, command_of(args), args.min_object_um2,
-        annotator=annotator,
+    with counted("Checking the files") as progress:
+        found = usable(replace(dataset, answers=answers_of(args)), split, progress=progress)
+    bench = Benchmark(
+        found.dataset, found.split, source, args.ratio, supervised, config, label, command_of(args),
+        args.min_object_um2, annotator=annotator, left_out=found.left_out,
     )  # fmt: skip
+    return bench, found.failures

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from training_core.base.attempts import Failure
 from training_core.base.errors import ConfigError
+from training_core.cli._answer_options import answers_of
 from training_core.cli._arguments import write_json
 from training_core.cli._benchmark_options import (
     add_options,
@@ -15,11 +18,13 @@ from training_core.cli._benchmark_options import (
     check_options,
     command_of,
     display,
+    end,
     label_of,
     load_settings,
     print_summary,
     strokes_suffix,
 )
+from training_core.cli._counter import counted
 from training_core.io import atomic_write
 from training_core.measuring.accuracy.choices import ARMS, Arm
 
@@ -37,7 +42,8 @@ def add_target(targets: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         help="your own data set: images, masks, and a dataset.yaml that describes them",
         description="Trains with the labels alone, with the unlabelled images beside them, and with all images "
         "labelled, and says how much of the gap between the first and the last the unlabelled images close. Repeat "
-        "the command to continue after the last finished seed. Exit code 1 means that a seed failed; the record says "
+        "the command to continue after the last finished seed. Images that cannot be used are left out of all arms, "
+        "and listed at the end and in the record (exit code 3). Exit code 1 means that a seed failed; the record says "
         "why.",
     )
     parser.add_argument(
@@ -63,7 +69,7 @@ def add_target(targets: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
 def run(args: argparse.Namespace) -> int:
     """Run the arms; returns the exit code."""
     check_options(args)
-    benches, out = _benchmarks(args)
+    benches, out, failures = _benchmarks(args)
     from training_core.measuring.accuracy.record import MARKDOWN
     from training_core.measuring.accuracy.report import render
     from training_core.measuring.accuracy.runner import run_benchmark
@@ -81,35 +87,39 @@ def run(args: argparse.Namespace) -> int:
         write_json(records, args.json)
     if args.json != "-":
         _print(records, out)
-    return 1 if any(entry["status"] != "done" for record in records.values() for entry in record["seeds"]) else 0
+    return end(list(records.values()), failures)
 
 
-def _benchmarks(args: argparse.Namespace) -> tuple[dict[Arm, Benchmark], Path]:
-    """The benchmark of each arm, and the folder for their records."""
+def _benchmarks(args: argparse.Namespace) -> tuple[dict[Arm, Benchmark], Path, tuple[Failure, ...]]:
+    """The benchmark of each arm, the folder for their records, and which images are left out."""
     if args.data is None and args.dataset is None:
         raise ConfigError("neither --data nor --dataset", "the folder of a data set", "--data DIR")
     configs = {arm: load_settings(args, labeled_only=arm != "unlabelled") for arm in ARMS if arm in (args.arms or ARMS)}
     from training_core.measuring.accuracy.arms import arm_benchmarks
     from training_core.measuring.accuracy.dataset_file import read_dataset_file
     from training_core.measuring.accuracy.folder import folder_dataset
+    from training_core.measuring.accuracy.usable import usable
 
     path = args.dataset or args.data / _FILE
     described = read_dataset_file(path)
     dataset, drawn = folder_dataset(described, args.data or path.parent, args.fold)
+    with counted("Checking the files") as progress:  # with all masks: the arms are compared on the same images
+        found = usable(replace(dataset, answers=answers_of(args)), drawn.split, all_masks=True, progress=progress)
     slug = re.sub(r"[^a-z0-9]+", "-", described.name.casefold()).strip("-") or "folder"
     fold = f"-fold{args.fold}" if args.fold is not None else ""
     out = args.out or Path(f"benchmark-{slug}{fold}{strokes_suffix(args)}")
     benches = arm_benchmarks(
-        dataset,
-        drawn,
+        found.dataset,
+        replace(drawn, split=found.split),
         configs,
         fold=args.fold,
         annotator=annotator_of(args),
         label=label_of(args, next(iter(configs.values()))),
         command=command_of(args),
         min_object_um2=args.min_object_um2,
+        left_out=found.left_out,
     )
-    return benches, out
+    return benches, out, found.failures
 
 
 def _check_out(out: Path) -> None:

@@ -6,13 +6,14 @@ import argparse
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from training_core import __version__
 from training_core.base.arrays import UNLABELED, ClassIds, Rgb8
 from training_core.base.attempts import Attempts
-from training_core.base.errors import ConfigError, MaskError
+from training_core.base.errors import ConfigError, ImageError, MaskError
 from training_core.base.printable import printable
 from training_core.class_maps.pixel_scores import Confusion
 from training_core.cli._answer_options import add_answer_options, answers_of
@@ -29,15 +30,20 @@ from training_core.cli._questions import (
     refuse_open_questions,
     tell_left_out,
 )
+from training_core.cli._scored_images import ScoredImages
 from training_core.io import read_image, read_mask_values
+from training_core.io.files import file_kind
 from training_core.io.inspection import Answers, Use
 from training_core.project import TissueClass
 from training_core.project.class_text import parse_classes
+from training_core.project.creation import file_sha256
 from training_core.project.inputs.asking import read_masks
 from training_core.project.inputs.matching import match_masks, no_match
 from training_core.project.inputs.names import check_names, tile_name
 from training_core.project.inputs.recognition import mask_names, without_own_outputs
 from training_core.project.sources import scan, scan_masks
+
+_NOT_PRINTED = frozenset({"confusion", "failed", "made_with", "images"})
 
 
 def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -77,7 +83,13 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
     parser.add_argument(
         "--device", choices=("auto", "cpu", "cuda", "mps"), help="device to compute on (default: auto, the fastest)"
     )
-    parser.add_argument("--json", metavar="FILE", help="write the result as JSON (- for standard output)")
+    parser.add_argument(
+        "--json",
+        metavar="FILE",
+        help="write the result as JSON (- for standard output); images that FILE holds already, scored with the same "
+        "run and options, are not predicted again",
+    )
+    parser.add_argument("--redo", action="store_true", help="score again what FILE has already")
     add_answer_options(parser)
     parser.set_defaults(run=run)
 
@@ -102,22 +114,54 @@ def run(args: argparse.Namespace) -> int:
     started = time.monotonic()
     confusion = Confusion([int(c) for c in predictor.class_ids])
     attempts = Attempts()
+    scored = _scored_before(args, to_index, answers)
     for path in images:
         with attempts.each(path.name):
-            image = read_image(path, answers)
-            truth = _truth(masks[path], image, to_index, of_masks)
-            stated = facts[path].pixel_size  # it could be read, so there are facts
-            mpp_um = args.mpp if args.mpp is not None else stated.usable_um if stated is not None else None
-            confusion.add(truth, predictor.predict(image, mpp_um).prediction)
+            for each in (path, masks[path]):
+                file_kind(each, ImageError if each is path else MaskError)  # a missing file is said as such
+            key, counts = scored.counts(path, masks[path])
+            if counts is None:
+                image = read_image(path, answers)
+                truth = _truth(masks[path], image, to_index, of_masks)
+                stated = facts[path].pixel_size  # it could be read, so there are facts
+                mpp_um = args.mpp if args.mpp is not None else stated.usable_um if stated is not None else None
+                one = Confusion(confusion.class_ids)
+                one.add(truth, predictor.predict(image, mpp_um).prediction)
+                counts = one.counts
+            else:
+                attempts.kept.append(path.name)
+            confusion.counts += counts
+            scored.add(printable(path.name), key, counts)
     attempts.raise_if_none()
+    if attempts.kept:
+        print(f"Note: {len(attempts.kept)} of {len(attempts.done)} images were scored already, and their counts are "
+              f"taken from {args.json} (--redo scores them again).", file=sys.stderr)  # fmt: skip
     result = _result(confusion, predictor.classes, len(attempts.done), time.monotonic() - started)
     result["failed"] = as_json(attempts.failed)
+    result.update(scored.as_json())
     if args.json:
         write_json(result, args.json)
     if args.json != "-":
-        print_result({key: value for key, value in result.items() if key not in ("confusion", "failed")})
+        print_result({key: value for key, value in result.items() if key not in _NOT_PRINTED})
         print_confusion(result["confusion"])
-    return exit_code(attempts.failed, "They are not scored.")
+    again = "; once they are mended, the same command scores them" if args.json not in (None, "-") else ""
+    return exit_code(attempts.failed, f"They are not scored{again}.")
+
+
+def _scored_before(args: argparse.Namespace, to_index: Mapping[str, int], answers: Answers) -> ScoredImages:
+    """What the file of the result holds already; another run, version or option would give other counts."""
+    from training_core.runs.checkpoint import open_checkpoint
+
+    made_with = {
+        "version": __version__,
+        "checkpoint_sha256": file_sha256(open_checkpoint(args.run_folder).path / "model.safetensors"),
+        "mpp": args.mpp,
+        "mask_values": dict(to_index),
+        "answers": asdict(answers),
+    }
+    if args.redo or args.json in (None, "-"):
+        return ScoredImages(made_with)
+    return ScoredImages.in_file(Path(args.json), made_with)
 
 
 def _pairs(args: argparse.Namespace) -> tuple[list[Path], dict[Path, Path]]:

@@ -20,7 +20,7 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
         help="write the masks of a project for other tools",
         description="Writes one greyscale mask per tile to OUT. The value of a pixel is its class id; 255 means "
         "unannotated. OUT/classes.json names the classes. Tiles whose files are damaged are listed at the end (exit "
-        "code 3).",
+        "code 3). A second run writes only what is missing or has changed.",
     )
     parser.add_argument("project", type=Path, metavar="PROJECT", help="the project folder")
     parser.add_argument("-o", "--out", type=Path, required=True, metavar="OUT", help="output folder")
@@ -50,5 +50,9 @@ def run(args: argparse.Namespace) -> int:
             attempts=attempts,
             progress=progress,
         )
-    print(f"Wrote {len(written)} masks and classes.json to {args.out}")
-    return exit_code(attempts.failed)
+    there = len(attempts.kept)
+    print(
+        f"Wrote {len(written) - there} masks and classes.json to {args.out}"
+        + (f"; {there} were there already, and are the same" if there else "")
+    )
+    return exit_code(attempts.failed, "Once they are mended, the same command exports them; what is there stays.")

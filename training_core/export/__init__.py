@@ -17,7 +17,7 @@ from training_core.class_maps.clean_up import CleanUp, clean_up
 from training_core.export.legend import LEGEND_NAME, legend_bytes
 from training_core.export.png import png_bytes
 from training_core.export.tiff import tiff_bytes
-from training_core.io import read_mask, staged_files
+from training_core.io import atomic_write, read_mask
 from training_core.project import Project, TilePrediction
 from training_core.project.classes import background_ids
 from training_core.project.inputs.recognition import is_export
@@ -61,8 +61,9 @@ def export_masks(
 ) -> list[Path]:
     """Write OUT/NAME.FORMAT per tile, single-channel uint8 class ids with 255 for "not labelled".
 
-    OUT/classes.json says which value is which class, and what was cleaned. Files of these names are replaced, others in
-    OUT stay. Returns the masks' paths.
+    OUT/classes.json says which value is which class, and what was cleaned. Files of these names are replaced, but for
+    those that hold the same bytes already, which are not touched; others in OUT stay. Returns the masks' paths, of
+    those that were there, too.
 
     Parameters
     ----------
@@ -74,7 +75,8 @@ def export_masks(
     cleaning
         What is cleaned up in predictions; labels are never changed.
     attempts
-        Keeps what is wrong with tiles, which are then left out; None: the first damaged one is raised.
+        Keeps what is wrong with tiles, which are then left out, and which masks were there already; None: the first
+        damaged one is raised.
 
     Raises
     ------
@@ -106,8 +108,8 @@ def export_masks(
             if not written:  # first of all, so that an interrupted export is known as one
                 _write_legend(project, out, content, cleaning)
             path = out / f"{tile.name}.{format}"
-            with staged_files() as files:
-                files.add(path, FORMATS[format].encode(mask, tile.mpp_um))
+            if not _write(path, FORMATS[format].encode(mask, tile.mpp_um)):
+                attempts.kept.append(tile.name)
             written.append(path)
             attempts.done.append(tile.name)
         if progress is not None:
@@ -125,8 +127,18 @@ def _write_legend(project: Project, out: Path, content: Content, cleaning: Clean
     if made_by is not Maker.NETWORK:
         facts["predictions_by"] = made_by
     legend = legend_bytes(project.classes, project=project.name, content=content, run=run, **facts)
-    with staged_files() as files:
-        files.add(out / LEGEND_NAME, legend)
+    _write(out / LEGEND_NAME, legend)
+
+
+def _write(path: Path, data: bytes) -> bool:
+    """Write a file, unless it holds just this already; returns whether it was written."""
+    try:
+        if path.stat().st_size == len(data) and path.read_bytes() == data:
+            return False
+    except OSError:  # not there, or not readable: writing says why, if it fails too
+        pass
+    atomic_write(path, data)
+    return True
 
 
 def _mask(project: Project, name: str, content: Content, cleaning: CleanUp) -> ClassIds | None:

@@ -26,7 +26,7 @@ from training_core.cli.main import main
 from training_core.compute.device import Compute
 from training_core.io import read_image, read_mask
 from training_core.network.model import UniSemAlign
-from training_core.prediction.predictor import load_predictor
+from training_core.prediction.predictor import Predictor, load_predictor
 from training_core.prediction.sliding_window import predict_branches, resampled_size
 from training_core.project import Project
 from training_core.project.classes import background_ids
@@ -300,3 +300,46 @@ def test_evaluate_scores_the_good_ones_and_lists_the_bad(
     for name in "abc":
         (masks / f"{name}_mask.png").write_bytes(b"")
     assert main(command) == 2
+
+
+def test_evaluate_scores_only_what_is_missing_or_has_changed(
+    run_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, masks = tmp_path / "in", tmp_path / "masks"
+    masks.mkdir()
+    mask = np.full((64, 80), 3, np.uint8)
+    mask[:30] = 7
+    for name in ("a", "bb", "ccc"):  # of other pixels each
+        stated(folder / f"{name}.tif", None)
+        Image.fromarray(mask).save(masks / f"{name}.png")
+    command = ["evaluate", str(run_folder), "--images", str(folder), "--masks", str(masks)]
+    command += ["--classes", "class 0=0,class 3=3,class 7=7", "--json"]
+    predicted: list[int] = []
+    predict_one = Predictor.predict
+    monkeypatch.setattr(
+        Predictor, "predict", lambda self, *args, **more: predicted.append(1) or predict_one(self, *args, **more)
+    )
+
+    def scored_anew(*more: str, code: int = 0, file: str = "again.json") -> int:
+        predicted.clear()
+        assert main([*command, str(tmp_path / file), *more]) == code
+        return len(predicted)
+
+    assert scored_anew(file="at_once.json") == 3
+    (masks / "bb.png").write_bytes(b"")
+    assert scored_anew(code=3) == 2
+    Image.fromarray(mask).save(masks / "bb.png")
+    assert scored_anew() == 1
+    assert "2 of 3 images were scored already" in capsys.readouterr().err
+    at_once, again = (json.loads((tmp_path / file).read_bytes()) for file in ("at_once.json", "again.json"))
+    del at_once["seconds"], again["seconds"]
+    assert again == at_once
+    assert scored_anew() == 0
+    assert scored_anew("--redo") == 3
+    assert scored_anew("--mpp", "0.5") == 3  # another option, other counts
+    Image.fromarray(mask[::-1]).save(masks / "ccc.png")
+    assert scored_anew("--mpp", "0.5") == 1
+    stated(folder / "longer_name.tif", None).replace(folder / "a.tif")  # other pixels under the same name
+    assert scored_anew("--mpp", "0.5") == 1
+    (tmp_path / "again.json").write_text('{"images": 3}')
+    assert scored_anew() == 3

@@ -141,6 +141,11 @@ def test_export_as_a_process(tmp_path: Path, folders: tuple[Path, Path]) -> None
         "t2.tiff",
         "t3.tiff",
     ]
+    assert done.stdout == f"Wrote 3 masks and classes.json to {tmp_path / 'out'}\n"
+    again = subprocess.run([*command, "--format", "tiff"], capture_output=True, text=True)
+    assert again.returncode == 0
+    assert "Wrote 0 masks" in again.stdout
+    assert "3 were there already" in again.stdout
     wrong = subprocess.run(
         [*command[:4], str(tmp_path / "no"), "-o", str(tmp_path / "o2")], capture_output=True, text=True
     )

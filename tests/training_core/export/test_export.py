@@ -11,8 +11,9 @@ import pytest
 from PIL import Image
 
 from training_core.base.arrays import UNLABELED
+from training_core.base.attempts import Attempts
 from training_core.base.errors import MaskError, ProjectError
-from training_core.export import export_masks
+from training_core.export import FORMATS, export_masks
 from training_core.project import LabelSource, Project
 
 MakeProject = Callable[..., Project]
@@ -55,6 +56,39 @@ def test_predictions_and_merged(make_project: MakeProject, tmp_path: Path) -> No
     assert (merged[:5] == 1).all()
     assert np.array_equal(merged[5:], prediction[5:])
     assert json.loads((tmp_path / "m" / "classes.json").read_text())["run"] == "r1"
+
+
+@pytest.mark.parametrize("file_format", sorted(FORMATS))
+def test_a_second_export_writes_only_what_is_missing_or_has_changed(
+    make_project: MakeProject, tmp_path: Path, file_format: str
+) -> None:
+    project, out = make_project(), tmp_path / "out"
+    (project.path / "labels" / "a_2.png").write_bytes(b"damaged")
+    bad = Attempts()
+    export_masks(project, out, format=file_format, attempts=bad)
+    assert [each.name for each in bad.failed] == ["a_2"]
+    assert bad.kept == []
+    a_1, v_1 = (out / f"{name}.{file_format}" for name in ("a_1", "v_1"))
+    before = {path.name: path.stat().st_ino for path in out.iterdir()}  # a file that is written is another file
+    v_1.write_bytes(v_1.read_bytes()[:-1] + b"x")  # as long as before, and no longer what was exported
+    label = project.label("u_1")
+    label[:9] = 1
+    project.write_label("u_1", label, LabelSource.PAINTED)
+
+    again = Attempts()
+    written = export_masks(project, out, format=file_format, attempts=again)
+    assert {path.stem for path in written} == {"a_1", "u_1", "v_1"}
+    assert again.kept == ["a_1"]
+    assert a_1.stat().st_ino == before[a_1.name]
+    assert (out / "classes.json").stat().st_ino == before["classes.json"]
+    assert v_1.stat().st_ino != before[v_1.name]
+    assert np.array_equal(np.asarray(Image.open(v_1)), project.label("v_1"))
+
+    project.write_label("a_1", np.ones((96, 96), np.uint8), LabelSource.PAINTED)
+    changed = Attempts()
+    export_masks(project, out, format=file_format, attempts=changed)
+    assert changed.kept == ["u_1", "v_1"]
+    assert (np.asarray(Image.open(a_1)) == 1).all()
 
 
 @pytest.mark.parametrize("content", ["labels", "predictions"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from training_core.base.errors import ConfigError, MaskError
 from training_core.measuring.accuracy.annotators import Annotator
@@ -10,6 +11,7 @@ from training_core.measuring.accuracy.choices import TITLES, Arm
 from training_core.measuring.accuracy.datasets import Dataset
 from training_core.measuring.accuracy.draws import Drawn
 from training_core.measuring.accuracy.plan import Benchmark
+from training_core.measuring.accuracy.usable import LeftOut
 from training_core.runs.run_folder import Split
 from training_core.settings.schema import Config
 
@@ -24,8 +26,14 @@ def arm_benchmarks(
     label: str,
     command: str,
     min_object_um2: float,
+    left_out: tuple[LeftOut, ...] = (),
 ) -> dict[Arm, Benchmark]:
     """A benchmark for each arm of `configs`. The annotator paints in the first two; the last has all full masks.
+
+    Parameters
+    ----------
+    left_out
+        The images that could not be used.
 
     Raises
     ------
@@ -59,8 +67,13 @@ def arm_benchmarks(
             fold,
             painting,
             drawn.notes,
+            left_out if arm != "all" else _all_labelled_left_out(left_out),
         )
     return benches
+
+
+def _all_labelled_left_out(left_out: tuple[LeftOut, ...]) -> tuple[LeftOut, ...]:
+    return tuple(replace(each, role="labelled") if each.role == "unlabelled" else each for each in left_out)
 
 
 def _all_labeled(dataset: Dataset, split: Split) -> Split:

@@ -13,6 +13,7 @@ from training_core.io import atomic_write, encode_png, read_mask
 from training_core.measuring.accuracy.datasets import Item
 from training_core.measuring.accuracy.plan import Benchmark
 from training_core.project import Project
+from training_core.project.file_records import FileAnswers
 from training_core.project.importing import map_mask
 
 
@@ -46,6 +47,7 @@ def make_project(bench: Benchmark, path: Path) -> Path:
             name=bench.dataset.name or bench.dataset.target,
             reference=True,
             mpp_um=bench.dataset.mpp_um,
+            answers=FileAnswers(image=bench.dataset.answers),
         )
     return path
 
@@ -83,4 +85,4 @@ def _strokes(bench: Benchmark) -> dict[str, Any]:
 
 def _mask(bench: Benchmark, item: Item) -> ClassIds:
     assert item.mask is not None  # checked by run_benchmark
-    return map_mask(item.mask, read_mask(item.mask), bench.dataset.mask_values)
+    return map_mask(item.mask, read_mask(item.mask, bench.dataset.answers), bench.dataset.mask_values)

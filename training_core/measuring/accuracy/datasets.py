@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from training_core.base.errors import ImageError, MaskError
+from training_core.io.inspection import UNASKED, Answers
 from training_core.project import TissueClass, make_classes
 from training_core.project.inputs.names import check_names
 from training_core.project.sources import find_images
@@ -46,6 +47,8 @@ class Dataset:
         Of a user's own data set.
     judged
         The classes whose mean Dice is the figure that counts; None: all.
+    answers
+        How files are read that can be read in more than one way.
     """
 
     target: str
@@ -57,6 +60,7 @@ class Dataset:
     test: tuple[Item, ...]
     name: str = ""
     judged: tuple[int, ...] | None = None
+    answers: Answers = UNASKED
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
 from training_core.base.arrays import UNLABELED
+from training_core.io.inspection import UNASKED
 from training_core.measuring.accuracy.annotators import Annotator
 from training_core.measuring.accuracy.datasets import Dataset, Item
 from training_core.measuring.accuracy.provenance import digest
+from training_core.measuring.accuracy.usable import LeftOut
 from training_core.runs.run_folder import Split
 from training_core.settings.schema import Config
 
@@ -35,6 +38,8 @@ class Benchmark:
         Who paints the labelled images; None: their full masks are used.
     notes
         What a reader of the figures must know about the split.
+    left_out
+        The images that were meant to take part and could not be used.
     """
 
     dataset: Dataset
@@ -50,6 +55,7 @@ class Benchmark:
     fold: int | None = None
     annotator: Annotator | None = None
     notes: tuple[str, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
 
     def sets(self) -> dict[str, tuple[Item, ...]]:
         """What is scored: the test images, GlaS's two parts of them, and the validation images."""
@@ -68,6 +74,21 @@ class Benchmark:
         names = {*self.split.labeled, *self.split.unlabeled, *self.split.val}
         return tuple(item for item in self.dataset.train if item.name in names)
 
+    def used(self) -> dict[str, int]:
+        """How many images of each role take part."""
+        split = self.split
+        return {
+            "labelled": len(split.labeled),
+            "unlabelled": len(split.unlabeled),
+            "validation": len(split.val),
+            "test": len(self.dataset.test),
+        }
+
+    def expected(self) -> dict[str, int]:
+        """How many images of each role were meant to take part."""
+        left_out = Counter(each.role for each in self.left_out)
+        return {role: count + left_out[role] for role, count in self.used().items()}
+
 
 def make_plan(bench: Benchmark, hashes: dict[str, list[dict[str, str | None]]]) -> dict[str, Any]:
     """What must be the same for two seeds to belong to one record, as JSON."""
@@ -83,6 +104,7 @@ def make_plan(bench: Benchmark, hashes: dict[str, list[dict[str, str | None]]]) 
         "fold": bench.fold,
         "strokes": dataclasses.asdict(bench.annotator) if bench.annotator is not None else None,
         "dataset": _described(bench.dataset) if bench.dataset.name else None,
+        "answers": dataclasses.asdict(bench.dataset.answers) if bench.dataset.answers != UNASKED else None,
     }
 
 

@@ -59,8 +59,10 @@ def open_record(out: Path, plan: dict[str, Any], *, overwrite: bool) -> Record |
     record = read_record(path)
     different = [key for key, value in plan.items() if record["plan"].get(key) != value]
     if different:
+        why = ", since images that were left out then can be used now"
+        is_mended = bool(record.get("left_out")) and set(different) <= {"split", "data_sha256"}
         raise ConfigError(
-            f"{out} has the record of a benchmark with different {' and '.join(different)}",
+            f"{out} has the record of a benchmark with different {' and '.join(different)}{why if is_mended else ''}",
             "the same command, to continue it, or another folder",
             "choose another folder with --out, or replace that record with --overwrite",
         )

@@ -23,6 +23,7 @@ from training_core.measuring.accuracy.record import Record
 from training_core.measuring.accuracy.scoring import score_sets, score_unpainted
 from training_core.measuring.accuracy.splits import departure
 from training_core.measuring.accuracy.training import SeedFailed, train_seed
+from training_core.measuring.accuracy.usable import notes_on
 from training_core.messages.events import Event
 from training_core.prediction.predictor import load_predictor
 
@@ -114,6 +115,7 @@ def _note_annotation(bench: Benchmark, record: Record, project: Path) -> None:
 
 def _new_record(bench: Benchmark, plan: dict[str, Any], hashes: dict[str, list[dict[str, str | None]]]) -> Record:
     notes = [departure(bench.dataset.target, bench.ratio, bench.split), *bench.notes]
+    notes.extend(notes_on(bench.left_out, bench.used()))
     if not bench.dataset.test:
         notes.append("There are no test images. The validation images were scored, on which the best checkpoint "
                      "was chosen: do not compare these figures with published ones.")  # fmt: skip
@@ -127,6 +129,8 @@ def _new_record(bench: Benchmark, plan: dict[str, Any], hashes: dict[str, list[d
         "classes": [dataclasses.asdict(c) for c in bench.dataset.classes],
         "mpp_um": bench.dataset.mpp_um,
         "files": hashes,
+        "expected": bench.expected(),
+        "left_out": [dataclasses.asdict(each) for each in bench.left_out],
         "notes": [note for note in notes if note],
         "seeds": [],
     }

@@ -15,12 +15,11 @@ from training_core.base.progress import ReportProgress
 from training_core.class_maps.object_scores import ObjectCounts, compare_objects, connected_objects, true_objects
 from training_core.class_maps.pixel_scores import Calibration, Confusion
 from training_core.class_maps.tile_result import TileResult
-from training_core.io import read_image, read_mask
 from training_core.io.resolution import file_mpp_um
 from training_core.measuring.accuracy.datasets import Dataset, Item
 from training_core.measuring.accuracy.error_map import ErrorMap, border_distance, stroke_distance
+from training_core.measuring.accuracy.usable import read_pair
 from training_core.prediction.predictor import Predictor
-from training_core.project.importing import map_mask
 
 
 def score_sets(
@@ -168,15 +167,7 @@ def _predict(
     predictor: Predictor, dataset: Dataset, item: Item
 ) -> tuple[ClassIds, ClassIds, TileResult, float | None, float]:
     """The mask as it is, the truth in class ids, the prediction in class indices, pixel size, seconds."""
-    assert item.mask is not None  # datasets.check_masks
-    image, mask = read_image(item.image), read_mask(item.mask)
-    if mask.shape != image.shape[:2]:
-        raise MaskError(
-            f"mask {item.mask} is {mask.shape[1]} x {mask.shape[0]} px",
-            f"the size of its image, {image.shape[1]} x {image.shape[0]} px",
-            "use an image and a mask from the same source",
-        )
-    truth = map_mask(item.mask, mask, dataset.mask_values)
+    image, mask, truth = read_pair(dataset, item)
     started = time.monotonic()
     mpp_um = dataset.mpp_um if dataset.mpp_um is not None else file_mpp_um(item.image)
     result = predictor.predict(image, mpp_um)
