@@ -52,6 +52,17 @@ def colour_key(samples: NDArray[Any], place: tuple[int, int]) -> tuple[bytes, ND
     return np.atleast_1d(colour).astype(">u2").tobytes(), np.where(transparent, 0, 255).astype(np.uint8)
 
 
+def fewer_rows(samples: NDArray[Any], bits: int, colour: int, *, rows: int = 30, interlaced: bool = False) -> bytes:
+    """A PNG whose stream of pixels is whole and ends early, or late."""
+    made = interlaced_png(samples, bits, colour) if interlaced else png(np.resize(samples, (rows, *samples.shape[1:])), bits, colour)  # fmt: skip
+    header, palette = made[16:29], chunk(b"PLTE", PALETTE[:16].tobytes()) if colour == 3 else b""
+    start = made.index(b"IDAT") + 4
+    stream = zlib.decompress(made[start:-16])
+    header = struct.pack(">II", WIDTH, HEIGHT) + header[8:]
+    body = zlib.compress(stream[: len(stream) * 3 // 4] if interlaced else stream)
+    return made[:8] + chunk(b"IHDR", header) + palette + chunk(b"IDAT", body) + chunk(b"IEND", b"")
+
+
 PROFILE = chunk(b"iCCP", b"big\0\0" + zlib.compress(np.random.default_rng(3).bytes(3_000_000)))
 KEY_GREY, KEY_GREY_ALPHA = colour_key(grey(4), (3, 3))
 KEY_RGB, KEY_RGB_ALPHA = colour_key(RGB, (0, 0))
@@ -89,12 +100,19 @@ PNG_ROWS = [
     Row("camera12.png", data(png(grey(12), 16, 0)), three(spread(grey(12), 4095)), Answers(used_bits=12)),
     Row("camera12_dark.png", data(png(grey(12), 16, 0)), three(spread(grey(12), 65535)), Answers(used_bits=16)),
     Row("bad_checksum.png", data(png(RGB, 8, 2)[:-20] + bytes(4) + png(RGB, 8, 2)[-16:]), "damaged or incomplete"),
+    Row("too_few_rows.png", data(png(RGB[:20], 8, 2).replace(struct.pack(">I", 20), struct.pack(">I", HEIGHT), 1)), "damaged or incomplete"),
+    *(Row(f"fewer_rows_{name}.png", data(fewer_rows(samples, bits, colour)), "its pixels are [0-9,]+ bytes instead of") for name, samples, bits, colour in (
+        ("grey1", grey(1), 1, 0), ("grey8", grey(8), 8, 0), ("rgb8", RGB, 8, 2), ("rgb16", RGB16, 16, 2), ("palette4", INDICES[4], 4, 3))),
+    Row("fewer_rows_interlaced.png", data(fewer_rows(RGB, 8, 2, interlaced=True)), "its pixels are [0-9,]+ bytes instead of"),
+    Row("more_rows.png", data(fewer_rows(RGB, 8, 2, rows=HEIGHT + 5)), RGB),
+    Row("apple.png", data(png(RGB, 8, 2)[:8] + chunk(b"CgBI", b"\x50\0\x20\x02") + png(RGB, 8, 2)[8:]), "in Apple's own form"),
     Row("without_end.png", data(png(RGB, 8, 2)[:-12]), "cut short"),
     Row("without_palette.png", data(png(INDICES[8], 8, 3)), "no palette"),
     Row("impossible_depth.png", data(png(grey(8), 8, 0).replace(b"\x08\0\0\0\0", b"\x03\0\0\0\0", 1)), "damaged or incomplete"),
 ]  # fmt: skip
 
 
+HEXADECIMAL = b"\nexif\n      32\n" + (b"Exif\0\0" + exif(6)).hex().encode() + b"\n"
 ORIENTED_ROWS = [
     *(row for number in range(2, 9) for content, suffix in (
         (png(RGB, 8, 2, before=chunk(b"eXIf", exif(number))), "png"),
@@ -113,6 +131,10 @@ ORIENTED_ROWS = [
     Row("orientation0.png", data(png(RGB, 8, 2, before=chunk(b"eXIf", exif(0)))), RGB),
     Row("broken_exif.png", data(png(RGB, 8, 2, before=chunk(b"eXIf", b"MM\0*\0\0\xff\xff"))), RGB),
     Row("broken_exif.jpg", data(with_pillow(RGB, "JPEG", quality=90, exif=b"Exif\0\0II*\0")), decoded(with_pillow(RGB, "JPEG", quality=90))),
+    *(Row(f"raw_profile_{kind.decode()}.png", data(png(RGB, 8, 2, before=chunk(kind, b"Raw profile type " + name + b"\0" + content))), Question.ORIENTATION) for kind, name, content in (
+        (b"tEXt", b"exif", HEXADECIMAL), (b"zTXt", b"exif", b"\0" + zlib.compress(HEXADECIMAL)), (b"iTXt", b"exif", b"\0\0\0\0" + HEXADECIMAL))),
+    Row("raw_profile_broken.png", data(png(RGB, 8, 2, before=chunk(b"zTXt", b"Raw profile type exif\0\0no zlib"))), RGB),
+    Row("raw_profile_of_a_bomb.png", data(png(RGB, 8, 2, before=chunk(b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(bytes(80_000_000))))), RGB),
     Row("xmp.png", data(png(RGB, 8, 2, before=chunk(b"iTXt", b'XML:com.adobe.xmp\0\0\0\0\0<x tiff:Orientation="6"/>'))), Question.ORIENTATION),
 ]  # fmt: skip
 
@@ -123,6 +145,19 @@ def jpeg(pixels: NDArray[Any] = RGB, **options: Any) -> bytes:
 
 CMYK = with_pillow(Image.frombytes("CMYK", (WIDTH, HEIGHT), np.dstack([RGB, ALPHA]).tobytes()), "JPEG")
 KEEP_RGB = jpeg(quality=100, keep_rgb=True)
+
+
+def without_markers(content: bytes) -> bytes:
+    """The JPEG without what its application markers say, such as JFIF and Adobe."""
+    kept, place = content[:2], 2
+    while content[place + 1] != 0xDA:
+        length = struct.unpack(">H", content[place + 2 : place + 4])[0]
+        if not 0xE0 <= content[place + 1] <= 0xEF:
+            kept += content[place : place + 2 + length]
+        place += 2 + length
+    return kept + content[place:]
+
+
 JPEG_ROWS = [
     Row("444.jpg", data(jpeg(subsampling=0)), decoded(jpeg(subsampling=0))),
     Row("420.jpg", data(jpeg(subsampling=2)), decoded(jpeg(subsampling=2))),
@@ -135,6 +170,13 @@ JPEG_ROWS = [
     Row("adobe_ycck.jpg", data(CMYK.replace(b"Adobe\0d\0\0\0\0\0", b"Adobe\0d\0\0\0\0\x02")), "colour model CMYK"),
     Row("lossless.jpg", data(imagecodecs.ljpeg_encode(grey(8), bitspersample=8)), "lossless JPEG"),
     Row("12_bits.jpg", data(imagecodecs.jpeg_encode(grey(12), bitspersample=12, level=95)), "12 bits per channel"),
+    Row("ls.jpg", data(imagecodecs.jpegls_encode(grey(8))), "JPEG-LS file"),
+    Row("rgb_by_its_component_names.jpg", data(without_markers(KEEP_RGB)), RGB, tolerance=3),
+    Row("two_pictures.jpg", data(with_pillow(RGB, "MPO", quality=90, save_all=True, append_images=[Image.fromarray(255 - RGB)])), decoded(jpeg())),
+    Row("without_end.jpg", data(jpeg()[:-2]), "damaged or incomplete"),
+    Row("progressive_cut.jpg", data(jpeg(progressive=True)[:-300]), "damaged or incomplete"),
+    Row("after_the_end.jpg", data(jpeg() + bytes(1000)), decoded(jpeg())),
+    Row("no_height.jpg", data(jpeg().replace(struct.pack(">BHH", 8, HEIGHT, WIDTH), struct.pack(">BHH", 8, 0, WIDTH), 1)), "56 x 0 px"),
     Row("cut.jpg", data(jpeg()[: len(jpeg()) // 2]), "damaged or incomplete"),
     Row("header_only.jpg", data(jpeg()[:20]), "damaged or incomplete"),
 ]  # fmt: skip
@@ -182,12 +224,36 @@ BMP_ROWS = [
     Row("stated_alpha.bmp", data(bmp(rows_up(np.dstack([BGR, ALPHA]), 8), 32, SIZE, compression=3, masks=struct.pack("<IIII", 0xFF0000, 0xFF00, 0xFF, 0xFF000000) + bytes(52), version4=True)), on_white(RGB, ALPHA)),
     Row("565.bmp", data(bmp([line.astype("<u2").tobytes() for line in PACKED565[::-1]], 16, SIZE, compression=3, masks=struct.pack("<III", 0xF800, 0x7E0, 0x1F))), FROM565, tolerance=1),
     Row("cut.bmp", data(bmp(rows_up(BGR, 8), 24, SIZE)[:3000]), "damaged or incomplete"),
+    Row("ends_early.bmp", data(bmp([*rle8(INDICES[8])[:20], b"\0\x01"], 8, SIZE, palette=quads(PALETTE), compression=1)), "damaged or incomplete"),
+    Row("cut_by_a_byte.bmp", data(bmp(rows_up(BGR, 8), 24, SIZE)[:-1]), "damaged or incomplete"),
+    Row("os2.bmp", data(b"BM" + struct.pack("<IHHIIHHHH", 26 + RGB.size, 0, 0, 26, 12, WIDTH, HEIGHT, 1, 24) + b"".join(rows_up(BGR, 8))), RGB),
     Row("jpeg_inside.bmp", data(bmp([jpeg()], 24, SIZE, compression=4)), "damaged or incomplete"),
 ]  # fmt: skip
 
 
 def jpeg2000(samples: NDArray[Any], **options: Any) -> bytes:
     return bytes(imagecodecs.jpeg2k_encode(samples, **{"level": 0, "reversible": True, **options}))
+
+
+def jp2(samples: NDArray[Any], *, colour: int | None = 16, more: list[tuple[bytes, bytes]] | None = None) -> bytes:
+    """A JP2 put together box by box; `colour`: the number of its colour model, None: a profile."""
+    height, width = samples.shape[:2]
+    channels = 1 if samples.ndim == 2 else samples.shape[2]
+
+    def box(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I4s", 8 + len(content), kind) + content
+
+    header = struct.pack(">IIHBBBB", height, width, channels, 8 * samples.itemsize - 1, 7, 0, 0)
+    model = b"\x02\0\0" + bytes(200) if colour is None else b"\x01\0\0" + struct.pack(">I", colour)
+    inner = box(b"ihdr", header) + box(b"colr", model) + b"".join(box(*each) for each in more or ())
+    start = box(b"jP  ", b"\r\n\x87\n") + box(b"ftyp", b"jp2 \0\0\0\0jp2 ")
+    return start + box(b"jp2h", inner) + box(b"jp2c", jpeg2000(samples, codecformat="j2k"))
+
+
+def definitions(*channels: tuple[int, int]) -> bytes:
+    """What each channel is: kind (0 colour, 1 opacity), and of which colour."""
+    each = (struct.pack(">HHH", number, *channel) for number, channel in enumerate(channels))
+    return struct.pack(">H", len(channels)) + b"".join(each)
 
 
 LOSSY_WEBP, LOSSY_JP2 = (
@@ -209,24 +275,76 @@ OTHER_ROWS = [
     Row("grey16.jp2", data(jpeg2000(grey(16))), three(spread(grey(16), 65535))),
     Row("lossy.jp2", data(LOSSY_JP2), decoded(LOSSY_JP2), tolerance=1),
     Row("rgba.jp2", data(with_pillow(np.dstack([RGB, ALPHA]), "JPEG2000")), on_white(RGB, ALPHA)),
+    *(Row(f"grey{bits}.jp2", data(jpeg2000(grey(bits), bitspersample=bits)), right) for bits, right in (
+        (1, "JPEG 2000 file of 1 bits"), (4, "JPEG 2000 file of 4 bits"), (10, three(spread(grey(10), 1023))), (12, three(spread(grey(12), 4095))))),
+    Row("signed.jp2", data(jpeg2000(grey(8).astype(np.int8))), "8 signed bits"),
+    Row("five_channels.jp2", data(jpeg2000(np.dstack([RGB, ALPHA, ALPHA]))), "JPEG 2000 file of 5 channels"),
+    Row("unstated_channel.jp2", data(jp2(np.dstack([RGB, ALPHA]))), Question.ALPHA),
+    Row("palette.jp2", data(jp2(grey(8), more=[(b"pclr", struct.pack(">HB3B", 256, 3, 7, 7, 7) + PALETTE.tobytes()), (b"cmap", b"\0\0\1\0\0\0\1\1\0\0\1\2")])), "JPEG 2000 file with a palette"),
+    *(Row(f"channels_{name}.jp2", data(jp2(samples, more=[(b"cdef", definitions(*channels))])), right) for name, samples, channels, right in (
+        ("in_order", RGB, ((0, 1), (0, 2), (0, 3)), RGB), ("bgr", RGB, ((0, 3), (0, 2), (0, 1)), "in another order than red, green, blue"),
+        ("bgr16", RGB16, ((0, 3), (0, 2), (0, 1)), "in another order than red, green, blue"),
+        ("alpha_first", np.dstack([ALPHA, RGB]), ((1, 0), (0, 1), (0, 2), (0, 3)), "in another order than red, green, blue"))),
+    *(Row(f"colours_{name}.jp2", data(jp2(RGB, colour=number)), f"colour model number {number}") for name, number in (("cmyk", 12), ("cielab", 14), ("ycc", 20))),
+    Row("profile.jp2", data(jp2(RGB, colour=None)), RGB),
+    Row("no_resolution.jp2", data(jp2(RGB, more=[(b"res ", struct.pack(">I4s", 18, b"resc") + bytes(10))])), RGB),
+    Row("without_transform.j2k", data(jpeg2000(RGB, codecformat="j2k", mct=False)), RGB),
+    Row("cut_at_the_end.j2k", data(jpeg2000(RGB, codecformat="j2k")[:-600]), "damaged or incomplete"),
+    Row("animated_beyond.webp", data(with_pillow(Image.fromarray(RGB), "WEBP", lossless=True, save_all=True, append_images=[Image.fromarray(255 - RGB)])), "has 2 planes, and number 3", Answers(plane=3)),
+    Row("still.webp", data(with_pillow(RGB, "WEBP", lossless=True)), RGB, Answers(plane=2)),
     Row("cut.jp2", data(jpeg2000(RGB)[:1000]), "damaged or incomplete"),
     Row("cut.webp", data(with_pillow(RGB, "WEBP", lossless=True)[:1000]), "damaged or incomplete"),
 ]  # fmt: skip
 
 UNREAD = {
-    "a.czi": (b"ZISRAWFILE" + bytes(500), "CZI"),
-    "a.gif": (with_pillow(Image.fromarray(grey(8)), "GIF"), "GIF"),
-    "a.nd2": (b"\xda\xce\xbe\x0a" + bytes(500), "ND2"),
-    "a.pdf": (b"%PDF-1.7" + bytes(500), "PDF"),
-    "a.zip": (b"PK\x03\x04" + bytes(500), "ZIP"),
-    "a.h5": (b"\x89HDF\r\n\x1a\n" + bytes(500), "HDF5"),
-    "a.dcm": (bytes(128) + b"DICM" + bytes(500), "DICOM"),
-    "a.heic": (b"\0\0\0\x18ftypheic" + bytes(500), "HEIC"),
-    "a.avif": (b"\0\0\0\x18ftypavif" + bytes(500), "AVIF"),
-    "a.npy": (b"\x93NUMPY\x01\0" + bytes(500), "NumPy"),
-}
+    "a.czi": (b"ZISRAWFILE" + bytes(500), "a CZI file .Zeiss.", "QuPath"),
+    "a.lif": (b"\x70\0\0\0\xe8\3\0\0\x2a" + bytes(500), "a LIF file .Leica.", "QuPath"),
+    "a.nd2": (b"\xda\xce\xbe\x0a" + bytes(500), "an ND2 file .Nikon.", "QuPath"),
+    "jpeg2000_inside.nd2": (jpeg2000(RGB), "an ND2 file .Nikon.", "QuPath"),
+    "a.zvi": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(500), "an OLE file .such as ZVI", "QuPath"),
+    "a.ets": (b"SIS\0" + bytes(500), "an ETS file .Olympus.", "QuPath"),
+    "a.h5": (b"\x89HDF\r\n\x1a\n" + bytes(500), "an HDF5 file", "QuPath"),
+    "a.isyntax": (b'<DataObject ObjectType="DPUfsImport">' + bytes(500), "an iSyntax slide .Philips.", "QuPath"),
+    "a.vms": (b"[Virtual Microscope Specimen]\nNoLayers=1\n", "a VMS slide .Hamamatsu.", "QuPath"),
+    "label.mrxs": (jpeg(), "a MIRAX slide .3DHISTECH., of which this file holds only a preview", "QuPath"),
+    "overview.vsi": (with_pillow(RGB, "TIFF"), "a VSI slide .Olympus., of which this file holds only a preview", "QuPath"),
+    "a.dcm": (bytes(128) + b"DICM" + bytes(500), "a DICOM file", "3D Slicer"),
+    "a.nii": (struct.pack("<i", 348) + bytes(340) + b"n+1\0" + bytes(500), "a NIfTI file", "3D Slicer"),
+    "a.nii.gz": (b"\x1f\x8b\x08" + bytes(500), "a gzip file .such as NIfTI", "archive"),
+    "a.nrrd": (b"NRRD0004\ntype: uint8\n", "an NRRD file", "3D Slicer"),
+    "a.mha": (b"ObjectType = Image\nNDims = 2\n", "a MetaImage file", "3D Slicer"),
+    "a.fits": (b"SIMPLE  =                    T" + bytes(500), "a FITS file", "3D Slicer"),
+    "a.npy": (b"\x93NUMPY\x01\0" + bytes(500), "a NumPy file", "3D Slicer"),
+    "a.mat": (b"MATLAB 5.0 MAT-file" + bytes(500), "a MATLAB file", "3D Slicer"),
+    "a.gif": (with_pillow(Image.fromarray(grey(8)), "GIF"), "a GIF file", "convert"),
+    "animated.gif": (with_pillow(Image.fromarray(grey(8)), "GIF", save_all=True, append_images=[Image.fromarray(255 - grey(8))]), "a GIF file", "convert"),
+    "a.heic": (b"\0\0\0\x18ftypheic" + bytes(500), "an HEIC file", "convert"),
+    "of_iphone.heic": (b"\0\0\0\x18ftypmif1" + bytes(500), "an HEIC file", "convert"),
+    "a.avif": (b"\0\0\0\x18ftypavif" + bytes(500), "an AVIF file", "convert"),
+    "a.jxl": (imagecodecs.jpegxl_encode(RGB, lossless=True, usecontainer=False), "a JPEG XL file", "convert"),
+    "boxes.jxl": (imagecodecs.jpegxl_encode(RGB, lossless=True, usecontainer=True), "a JPEG XL file", "convert"),
+    "a.jxr": (imagecodecs.jpegxr_encode(RGB), "a JPEG XR file", "convert"),
+    "a.cr2": (with_pillow(RGB, "TIFF"), "a raw photograph", "convert"),
+    "a.ppm": (with_pillow(RGB, "PPM"), "a Netpbm file", "convert"),
+    "a.exr": (b"\x76\x2f\x31\x01" + bytes(500), "an OpenEXR file", "convert"),
+    "a.hdr": (b"#?RADIANCE\n" + bytes(500), "a Radiance HDR file", "convert"),
+    "a.ico": (with_pillow(RGB, "ICO"), "an icon .ICO.", "convert"),
+    "a.dds": (with_pillow(RGB, "DDS"), "a DDS file", "convert"),
+    "a.psd": (b"8BPS\0\1" + bytes(500), "a Photoshop file .PSD.", "flattened"),
+    "a.xcf": (b"gimp xcf v011" + bytes(500), "a GIMP file .XCF.", "flattened"),
+    "a.pdf": (b"%PDF-1.7" + bytes(500), "a PDF file", "flattened"),
+    "a.eps": (with_pillow(RGB, "EPS"), "a PostScript file", "flattened"),
+    "a.svg": (b'<svg xmlns="http://www.w3.org/2000/svg"/>', "an SVG file", "flattened"),
+    "a.zip": (b"PK\x03\x04" + bytes(500), "a ZIP file", "archive"),
+    "a.mp4": (b"\0\0\0\x18ftypmp42" + bytes(500), "a video", "frames"),
+    "pointer.png": (b"version https://git-lfs.github.com/spec/v1\noid sha256:1\n", "a Git LFS pointer", "git lfs pull"),
+    "login.png": (b"<!DOCTYPE html><html>", "a web page", "download"),
+    "a.json": (b'{"a": 1}', "a JSON file", "choose the image"),
+    "._a.png": (b"\0\5\x16\7\0\2\0\0Mac OS X" + bytes(500), "what macOS keeps beside a file", "choose the image"),
+    "as_text.png": (png(RGB, 8, 2).replace(b"\r\n", b"\n", 1), "a PNG file whose line ends were changed", "binary mode"),
+}  # fmt: skip
 KIND_ROWS = [
-    *(Row(name, data(content), f"is a {kind} file, which is not read") for name, (content, kind) in UNREAD.items()),
+    *(Row(name, data(content), f"is {kind}.*, which is not read.*{hint}") for name, (content, kind, hint) in UNREAD.items()),
     *(Row(f"czi_named.{suffix}", data(UNREAD["a.czi"][0]), "is a CZI file") for suffix in ("png", "tif", "jpg")),
     *(Row(f"png_named.{suffix}", data(png(RGB, 8, 2)), RGB) for suffix in ("tif", "jpg", "bmp", "webp", "jp2", "txt")),
     Row("text.png", data(b"just some text\n" * 50), "not a readable image"),

@@ -144,3 +144,49 @@ def pyramid(path: Path, samples: NDArray[Any], *, by_pages: bool = False, y_axis
         more = {} if by_pages else {"subifds": 1}
         writer.write(samples, metadata=metadata, extratags=extratags, **more, **common)
         writer.write(half, subfiletype=1, metadata=None, **{**common, "resolution": None, "resolutionunit": None})
+
+
+def reversed_bits(content: bytes) -> bytes:
+    """Each byte with its lowest bit first, as FillOrder 2 stores them."""
+    mirrored = bytes(int(f"{value:08b}"[::-1], 2) for value in range(256))
+    return content.translate(mirrored)
+
+
+def raw_tiff(
+    content: bytes,
+    bits: int | tuple[int, ...],
+    samples: int = 1,
+    photometric: int | None = 1,
+    compression: int = 1,
+    more: dict[int, tuple[str, Any]] | None = None,
+) -> bytes:
+    """A TIFF of one strip, tag by tag; `more`: further tags, as the letter of `struct` and the value or values.
+
+    A value "start" is where the strip begins.
+    """
+    of_bits = bits if isinstance(bits, tuple) else (bits,) * samples
+    tags: dict[int, tuple[str, Any]] = {
+        256: ("H", WIDTH), 257: ("H", HEIGHT), 258: ("H", of_bits), 259: ("H", compression), 273: ("I", "start"),
+        277: ("H", samples), 278: ("H", HEIGHT), 279: ("I", len(content)), **(more or {}),
+    }  # fmt: skip
+    if photometric is not None:
+        tags[262] = ("H", photometric)
+    start = 8 + 2 + 12 * len(tags) + 4
+    entries, values = b"", b""
+    strip = start + sum(_tag_bytes(*each) for each in tags.values())
+    kinds = {"B": 1, "H": 3, "I": 4}
+    for code, (letter, value) in sorted(tags.items()):
+        numbers = value if isinstance(value, tuple) else (strip if value == "start" else value,)
+        packed_value = struct.pack(f"<{len(numbers)}{letter}", *numbers)
+        if len(packed_value) <= 4:
+            place = packed_value.ljust(4, b"\0")
+        else:
+            place = struct.pack("<I", start + len(values))
+            values += packed_value
+        entries += struct.pack("<HHI", code, kinds[letter], len(numbers)) + place
+    return b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + bytes(4) + values + content
+
+
+def _tag_bytes(letter: str, value: Any) -> int:
+    size = struct.calcsize(letter) * (len(value) if isinstance(value, tuple) else 1)
+    return size if size > 4 else 0

@@ -1,4 +1,4 @@
-"""What an image file is, told by its first bytes and not by its name; and the checks that images and masks share."""
+"""What an image file is, told by its first bytes and hardly by its name; and the checks that images and masks share."""
 
 from __future__ import annotations
 
@@ -10,10 +10,27 @@ from pathlib import Path
 
 from training_core.base.arrays import MIN_SIDE_PX
 from training_core.base.errors import ImageError, MaskError, UserError
+from training_core.io.unread import HEAD_BYTES, preview_only, unread
 
 MAX_PIXELS = 400_000_000
 IMAGE_SUFFIXES = frozenset(
-    {".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".webp", ".jp2", ".j2k", ".j2c", ".jpx", ".jpf"}
+    {
+        ".png",
+        ".tif",
+        ".tiff",
+        ".btf",
+        ".tf8",
+        ".qptiff",
+        ".jpg",
+        ".jpeg",
+        ".bmp",
+        ".webp",
+        ".jp2",
+        ".j2k",
+        ".j2c",
+        ".jpx",
+        ".jpf",
+    }
 )
 _MAX_RATIO = 3000
 """Deflate reaches 1,032 at most and LZW about 2,700; a header that promises more is wrong or a trap."""
@@ -46,20 +63,20 @@ _SIGNATURES = (
     (b"\x00\x00\x00\x0cjP  \r\n\x87\n", FileKind.JPEG2000),
     (b"\xff\x4f\xff\x51", FileKind.JPEG2000),
 )
-_UNREAD = (
-    (0, b"ZISRAWFILE", "CZI"),
-    (0, b"GIF8", "GIF"),
-    (0, b"\xda\xce\xbe\x0a", "ND2"),
-    (0, b"\x89HDF\r\n", "HDF5"),
-    (0, b"%PDF", "PDF"),
-    (0, b"PK\x03\x04", "ZIP"),
-    (0, b"\xd0\xcf\x11\xe0", "OLE (OIB, VSI or MVX)"),
-    (4, b"ftypavif", "AVIF"),
-    (4, b"ftyphe", "HEIC"),
-    (128, b"DICM", "DICOM"),
-    (0, b"\x93NUMPY", "NumPy"),
-)
-"""Offset, first bytes and name of what people also have; said by name, so that they know what to convert."""
+
+
+class Refused(ValueError):
+    """Why a reader does not take a file that is not damaged; `decoding` turns it into an error that names the file.
+
+    Parameters
+    ----------
+    given
+        What follows the file's name: "has 3 planes, and number 4 was chosen".
+    """
+
+    def __init__(self, given: str, needed: str, hint: str) -> None:
+        super().__init__(given)
+        self.given, self.needed, self.hint = given, needed, hint
 
 
 def file_kind(path: Path, error: type_of_error) -> FileKind:
@@ -73,7 +90,7 @@ def file_kind(path: Path, error: type_of_error) -> FileKind:
     what = noun(error)
     try:
         with path.open("rb") as file:
-            head = file.read(132)
+            head = file.read(HEAD_BYTES)
     except FileNotFoundError as cause:
         raise error(f"there is no file {path}", f"{what} file", "check the path and the spelling") from cause
     except IsADirectoryError as cause:
@@ -83,15 +100,27 @@ def file_kind(path: Path, error: type_of_error) -> FileKind:
         raise error(f"{path} cannot be read ({reason})", "a readable file", "check its permissions") from cause
     if not head:
         raise error(f"{path} is empty", what, "copy or export the file again, or leave it out")
-    for signature, kind in _SIGNATURES:
-        if head.startswith(signature):
-            return kind
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return FileKind.WEBP
-    names = [name for offset, start, name in _UNREAD if head[offset:].startswith(start)]
-    given = f"{path} is a {names[0]} file, which is not read" if names else f"{path} is not a readable image"
-    hint = "convert the file to PNG or TIFF, or leave it out"
-    raise error(given, f"{what} as {READ_KINDS}", hint)
+    other = preview_only(path)
+    if other is None:
+        for signature, kind in _SIGNATURES:
+            if head.startswith(signature):
+                return kind
+        if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+            return FileKind.WEBP
+        other = unread(head)
+    if other is None:
+        raise error(
+            f"{path} is not a readable image",
+            f"{what} as {READ_KINDS}",
+            "convert the file to PNG or TIFF, or leave it out",
+        )
+    raise error(f"{path} is {other.what}, which is not read", f"{what} as {READ_KINDS}", other.hint)
+
+
+def no_such_plane(count: int, wanted: int) -> Refused:
+    """The error for a page, slice or frame that the file does not have."""
+    given = f"has {count} planes, and number {wanted} was chosen"
+    return Refused(given, f"a number from 1 to {count}", "choose another plane")
 
 
 def check_size(path: Path, height_px: int, width_px: int, error: type_of_error) -> None:
@@ -143,6 +172,8 @@ def decoding(path: Path, kind: FileKind, error: type_of_error) -> Iterator[None]
             yield
         except UserError:
             raise
+        except Refused as cause:
+            raise error(f"{path} {cause.given}", cause.needed, cause.hint) from cause
         except MemoryError as cause:
             given = f"{path} does not fit into this computer's memory"
             raise error(given, "a smaller file", "convert it to a tiled slide, or cut it into tiles") from cause

@@ -21,7 +21,8 @@ from training_core.io.facts import FileFacts, Use
 from training_core.io.files import FileKind, decoding, file_kind
 from training_core.io.formats import tiff as tiff_format
 from training_core.io.formats.tiff_metadata import objective
-from training_core.io.formats.tiff_pages import check_complete, choose_plane, open_level, read_plane
+from training_core.io.formats.tiff_pages import check_complete, choose_plane, open_level, open_tiff, read_plane
+from training_core.io.formats.tiff_refusals import check_segments
 from training_core.io.images import to_rgb
 from training_core.io.inspection.answers import UNASKED, Answers
 from training_core.io.inspection.loading import ask
@@ -42,6 +43,7 @@ class Levels:
         check_complete(tiff, self._plane, sparse=len(self._plane.series.levels) > 1)
         header = tiff_format.facts_of(path, tiff, self._plane)
         refuse(header, Use.IMAGE, whole=False)
+        check_segments(self._plane)
         self.facts: FileFacts = header
         if needs_pixels(header, Use.IMAGE):
             self.facts = look(header, tiff_format.with_palette(self._plane, self._glance()), Use.IMAGE)
@@ -154,13 +156,13 @@ def open_levels(path: Path, answers: Answers = UNASKED) -> Iterator[Levels]:
         raise ImageError(given, "a TIFF or a slide", "export it as a pyramidal TIFF")
     with ExitStack() as stack:
         with decoding(path, kind, ImageError):
-            levels = Levels(path, stack.enter_context(tifffile.TiffFile(path)), answers)
+            levels = Levels(path, stack.enter_context(open_tiff(path)), answers)
         yield levels
 
 
 def glance(path: Path, plane: int | None = None) -> FileFacts:
     """The facts of a tiled TIFF with the range of its numbers, from a small level of it."""
-    with tifffile.TiffFile(path) as tiff:
+    with open_tiff(path) as tiff:
         return _Glance(path, tiff, Answers(plane=plane)).facts
 
 

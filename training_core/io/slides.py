@@ -24,7 +24,7 @@ from training_core.io.levels import Levels, open_levels
 from training_core.io.pixel_size import CREDIBLE_MPP_UM
 from training_core.io.resolution import usable_mpp_um
 
-SLIDE_SUFFIXES = frozenset({".svs", ".ndpi", ".mrxs", ".scn"})
+SLIDE_SUFFIXES = frozenset({".svs", ".ndpi", ".mrxs", ".scn", ".bif"})
 _OVERVIEW_PX = 1024
 # Otsu always finds two groups. On a slide that is nearly all tissue it splits the tissue, so its threshold is kept
 # within what separates glass (saturation below 0.04 on the scanners seen) from the palest stroma (above 0.1).
@@ -262,9 +262,4 @@ def open_slide(path: Path, answers: Answers = UNASKED) -> AbstractContextManager
     ImageError
         Missing, damaged, or of a maker whose slides are not TIFF inside.
     """
-    if path.suffix.lower() == ".mrxs" and path.is_file():  # a JPEG of the label, with the slide in a folder beside it
-        given = f"{path} is a MIRAX slide, which is not read"
-        raise ImageError(
-            given, "a slide as TIFF, SVS, NDPI or SCN", "export it as a pyramidal TIFF, for example with QuPath"
-        )
     return open_levels(path, answers)

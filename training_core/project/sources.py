@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from training_core.base.errors import ImageError, MaskError
-from training_core.io.files import IMAGE_SUFFIXES
+from training_core.io.files import IMAGE_SUFFIXES, READ_KINDS
 from training_core.io.slides import SLIDE_SUFFIXES
 from training_core.project.inputs.matching import match_masks, no_match, several_masks
 from training_core.project.runs import natural_key
@@ -53,7 +53,7 @@ def scan(paths: Sequence[Path]) -> Found:
         else:
             found.append(path)
     if not found:
-        needed = "files or folders with PNG, TIFF, JPEG or BMP images"
+        needed = f"files or folders with images as {READ_KINDS}"
         raise ImageError("no image was given", needed, "choose images", terminal="list images after --images")
     unique = {path.absolute(): path for path in found}
     return Found(tuple(unique.values()), left_out)
@@ -115,7 +115,7 @@ def _files_in(folder: Path, suffixes: frozenset[str], error: type[ImageError] | 
     if not files:
         others = ", ".join(f"{count} {kind}" for kind, count in left_out.most_common(5))
         given = f"the folder {folder} has no {noun} file" + (f" (only {others})" if others else "")
-        raise error(given, "PNG, TIFF, JPEG or BMP files", "check the path; subfolders are not searched")
+        raise error(given, f"files as {READ_KINDS}", "check the path; subfolders are not searched")
     return Found(tuple(sorted(files, key=lambda path: natural_key(path.name))), left_out)
 
 

@@ -18,6 +18,7 @@ from training_core.io.pixel_size import PixelSize
 
 _FRAMES = {0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF}
 _LOSSLESS = {0xC3, 0xC7, 0xCB, 0xCF}
+_JPEG_LS = 0xF7
 _NO_LENGTH = {0x01, *range(0xD0, 0xDA)}
 _EXIF, _XMP = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"
 
@@ -26,7 +27,7 @@ def facts(path: Path, error: type_of_error) -> FileFacts:
     """What the markers before the first scan say."""
     marker, frame, exif, xmp, pixel_size = 0, b"", b"", b"", None
     for kind, data in _segments(path):
-        if kind in _FRAMES:
+        if kind in _FRAMES or kind == _JPEG_LS:
             marker, frame = kind, data
         elif kind == 0xE1 and data.startswith(_EXIF):
             exif = exif or data[len(_EXIF) :]
@@ -70,6 +71,8 @@ def stored(path: Path, facts: FileFacts, error: type_of_error) -> Stored:
 
 
 def _problem(path: Path, bits: int, channels: int, marker: int) -> Problem | None:
+    if marker == _JPEG_LS:
+        return Problem(f"{path} is a JPEG-LS file", "an ordinary JPEG", "export it as TIFF or PNG")
     if channels == 4:
         return Problem(f"{path} has the colour model CMYK", "RGB or greyscale", "convert it to an RGB PNG or TIFF")
     if bits != 8:

@@ -30,6 +30,7 @@ class _Header:
     depths: tuple[int, ...] = ()
     signed: bool = False
     even: bool = True
+    in_order: bool = True
     reversible: bool | None = None
     colour: int | None = None
     has_palette: bool = False
@@ -94,6 +95,8 @@ def _problem(path: Path, header: _Header) -> Problem | None:
         given = f"{path} is a JPEG 2000 file with a palette"
     elif header.colour not in (None, _SRGB, _GREY, _SYCC) or (header.colour == _SYCC and header.depths[0] > 8):
         given = f"{path} is a JPEG 2000 file of the colour model number {header.colour}"
+    elif not header.in_order:
+        given = f"{path} is a JPEG 2000 file whose channels are in another order than red, green, blue and alpha"
     elif not header.even:
         given = f"{path} is a JPEG 2000 file whose channels differ in size"
     return None if given is None else Problem(given, needed, hint)
@@ -157,12 +160,15 @@ def _codestream(data: bytes, header: _Header) -> None:
 
 def _definitions(content: bytes, header: _Header) -> None:
     for number in range(int.from_bytes(content[:2], "big")):
-        _, kind, _ = struct.unpack(">HHH", content[2 + 6 * number : 8 + 6 * number])
+        channel, kind, colour = struct.unpack(">HHH", content[2 + 6 * number : 8 + 6 * number])
         header.alpha = {1: Alpha.UNASSOCIATED, 2: Alpha.ASSOCIATED}.get(kind, header.alpha)
+        header.in_order &= colour == channel + 1 if kind == 0 else True
 
 
 def _resolution(kind: bytes, content: bytes, header: _Header) -> None:
     y_over, y_under, x_over, x_under, y_power, x_power = struct.unpack(">HHHHbb", content[:10])
+    if not (y_over and y_under and x_over and x_under):
+        return
     ratios = ((x_over, x_under, x_power), (y_over, y_under, y_power))
     per_m = [over / under * 10.0**power for over, under, power in ratios]
     header.sizes[kind] = (1e6 / per_m[0], 1e6 / per_m[1])

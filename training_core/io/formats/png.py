@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from PIL import PngImagePlugin
 
 from training_core.io.facts import Alpha, FileFacts, Photometric
-from training_core.io.files import FileKind, check_plausible, type_of_error
+from training_core.io.files import FileKind, Refused, check_plausible, type_of_error
 from training_core.io.formats.exif import orientation
 from training_core.io.formats.stored import Stored, hex_colours
 from training_core.io.pixel_size import PixelSize
@@ -30,8 +30,13 @@ _NAMES = {0: ("grey",), 2: _RGBA[:3], 3: ("index",), 4: ("grey", "alpha"), 6: _R
 _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 _PHOTOMETRIC = {0: Photometric.BLACK_IS_ZERO, 4: Photometric.BLACK_IS_ZERO, 3: Photometric.PALETTE}
 _PIXELS = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
-_READ = (b"tRNS", b"pHYs", b"eXIf", b"acTL", b"iTXt")
+_READ = (b"tRNS", b"pHYs", b"eXIf", b"acTL", b"iTXt", b"tEXt", b"zTXt")
+_ADAM7 = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1))
+"""First row, first column and steps of the passes of an interlaced picture."""
+_RAW_EXIF = b"Raw profile type exif\0"
+"""Where ImageMagick and others kept EXIF before there was a chunk for it."""
 _MAX_METADATA = 1 << 20
+_INFLATE_BYTES = 1 << 16
 
 
 @dataclass
@@ -41,7 +46,9 @@ class _Chunks:
     header: tuple[int, ...] = ()
     data: dict[bytes, bytes] = field(default_factory=dict)
     pixels: bytearray = field(default_factory=lambda: bytearray(_SIGNATURE))
+    compressed: list[range] = field(default_factory=list)
     xmp: bytes = b""
+    raw_exif: bytes = b""
     has_pixels: bool = False
 
 
@@ -64,7 +71,7 @@ def facts(path: Path, error: type_of_error) -> FileFacts:
         axes="YX" if len(names) == 1 else "YXS",
         shape=(height, width) if len(names) == 1 else (height, width, len(names)),
         levels=((width, height),),
-        orientation=orientation(chunks.data.get(b"eXIf"), chunks.xmp),
+        orientation=orientation(chunks.data.get(b"eXIf") or chunks.raw_exif, chunks.xmp),
         pixel_size=_pixel_size(chunks.data.get(b"pHYs", b"")),
         compression="deflate",
         palette=() if palette is None else hex_colours(palette),
@@ -77,6 +84,7 @@ def stored(path: Path, facts: FileFacts, error: type_of_error) -> Stored:
     chunks = _read(path, with_pixels=True)
     data = bytes(chunks.pixels)
     check_plausible(facts.width_px * facts.height_px * facts.channels * facts.bits // 8, len(data))
+    _check_rows(chunks, facts)
     if facts.bits == 16:
         samples = _decode_16(data)
     else:
@@ -88,6 +96,29 @@ def stored(path: Path, facts: FileFacts, error: type_of_error) -> Stored:
     if facts.photometric is Photometric.BLACK_IS_ZERO and facts.bits in (2, 4):
         samples //= np.uint8(255 // (2**facts.bits - 1))  # Pillow spreads them over 0 to 255
     return _with_transparency(samples, chunks, facts)
+
+
+def _check_rows(chunks: _Chunks, facts: FileFacts) -> None:
+    """Refuse fewer pixels than the header promises: the decoder would leave the rest black.
+
+    Raises
+    ------
+    ValueError
+        Says how many bytes there are.
+    """
+    steps = _ADAM7 if chunks.header[6] else ((0, 0, 1, 1),)
+    needed = 0
+    for top, left, down, across in steps:
+        rows, columns = len(range(top, facts.height_px, down)), len(range(left, facts.width_px, across))
+        needed += rows * (1 + (columns * facts.channels * facts.bits + 7) // 8) if columns else 0
+    inflate, found = zlib.decompressobj(), 0
+    with memoryview(chunks.pixels) as pixels:
+        for span in chunks.compressed:
+            for start in range(span.start, span.stop, _INFLATE_BYTES):
+                if found < needed and not inflate.eof:
+                    found += len(inflate.decompress(pixels[start : min(start + _INFLATE_BYTES, span.stop)]))
+    if found < needed:
+        raise ValueError(f"its pixels are {found:,} bytes instead of {needed:,}")
 
 
 def _with_transparency(samples: NDArray[Any], chunks: _Chunks, facts: FileFacts) -> Stored:
@@ -128,6 +159,9 @@ def _read(path: Path, *, with_pixels: bool) -> _Chunks:
             data = b""
             if kind in _PIXELS and (with_pixels or kind in (b"IHDR", b"PLTE")):
                 data = _checked(file, kind, length)
+                if kind == b"IDAT":
+                    start = len(chunks.pixels) + 8
+                    chunks.compressed.append(range(start, start + length))
                 chunks.pixels += struct.pack(">I", length) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
             elif kind in _READ and length <= _MAX_METADATA:
                 data = _checked(file, kind, length) if kind == b"tRNS" else file.read(length)
@@ -167,14 +201,33 @@ def _keep(chunks: _Chunks, kind: bytes, data: bytes) -> None:
         if header[2] not in _DEPTHS.get(header[3], ()):
             raise ValueError(f"colour type {header[3]} with {header[2]} bits is not PNG")
         chunks.header = header
-    elif not chunks.header:
+    elif not chunks.header and kind != b"CgBI":
         raise ValueError("it does not begin with its header")
     elif kind == b"IDAT":
         chunks.has_pixels = True
     elif kind == b"iTXt" and data.startswith(b"XML:com.adobe.xmp\0\0"):
         chunks.xmp = data
+    elif kind in (b"tEXt", b"zTXt", b"iTXt"):
+        if data.startswith(_RAW_EXIF):
+            chunks.raw_exif = chunks.raw_exif or _raw_profile(kind, data)
+    elif kind == b"CgBI":
+        raise Refused("is a PNG file in Apple's own form, for iPhones", "a PNG file", "export it again as PNG")
     elif data:
         chunks.data.setdefault(kind, data)
+
+
+def _raw_profile(kind: bytes, data: bytes) -> bytes:
+    """EXIF that stands in a text as hexadecimal digits, after its name and length."""
+    text = data.partition(b"\0")[2]
+    try:
+        if kind == b"zTXt":
+            text = zlib.decompressobj().decompress(text[1:], _MAX_METADATA)
+        elif kind == b"iTXt":
+            text = text[2:].split(b"\0", 2)[-1]
+        digits = text.strip().split(b"\n", 2)[-1]
+        return bytes.fromhex(digits.decode("ascii"))
+    except (ValueError, zlib.error):
+        return b""
 
 
 def _palette(chunks: _Chunks) -> NDArray[np.uint8] | None:

@@ -15,16 +15,18 @@ from numpy.typing import NDArray
 from training_core.io.facts import Alpha, FileFacts, Photometric, Problem
 from training_core.io.files import FileKind, type_of_error
 from training_core.io.formats.stored import Stored, hex_colours
-from training_core.io.formats.tiff_metadata import channel_names, pixel_size, significant_bits
+from training_core.io.formats.tiff_metadata import channel_names, in_other_files, pixel_size, significant_bits
 from training_core.io.formats.tiff_pages import (
     Plane,
     check_bytes,
     check_complete,
     choose_plane,
+    open_tiff,
     read_plane,
     size_px,
     tile_px,
 )
+from training_core.io.formats.tiff_refusals import check_segments, refusal
 
 _P, _C = tifffile.PHOTOMETRIC, tifffile.COMPRESSION
 _YCBCR_DECODED = {_C.JPEG, _C.OJPEG, _C.ALT_JPEG, _C.APERIO_JP2000_YCBC, _C.APERIO_JP2000_RGB}
@@ -40,7 +42,7 @@ _RGB = ("red", "green", "blue")
 
 def facts(path: Path, error: type_of_error, plane: int | None = None) -> FileFacts:
     """What the directories say of the plane number `plane`, or of the first one."""
-    with tifffile.TiffFile(path) as tiff:
+    with open_tiff(path) as tiff:
         return facts_of(path, tiff, choose_plane(tiff, plane))
 
 
@@ -53,10 +55,11 @@ def stored(path: Path, facts: FileFacts, error: type_of_error, plane: int | None
 @contextmanager
 def open_plane(path: Path, plane: int | None) -> Iterator[Plane]:
     """A plane whose bytes are all there, while the block runs."""
-    with tifffile.TiffFile(path) as tiff:
+    with open_tiff(path) as tiff:
         chosen = choose_plane(tiff, plane)
         check_complete(tiff, chosen)
         check_bytes(tiff, chosen)
+        check_segments(chosen)
         yield chosen
 
 
@@ -98,9 +101,9 @@ def facts_of(path: Path, tiff: tifffile.TiffFile, plane: Plane) -> FileFacts:
         compression=getattr(page.compression, "name", str(page.compression)).lower().replace("_", " "),
         lossy=lossy,
         palette=() if palette is None or len(palette) > 256 else hex_colours(palette),
-        notes=_notes(plane, photometric),
+        notes=_notes(tiff, plane, photometric),
     )
-    problem = _problem(path, plane, photometric)
+    problem = _problem(path, tiff, plane, photometric)
     return known if problem is None else replace(known, problem=problem)
 
 
@@ -173,9 +176,12 @@ def _palette(page: Any) -> NDArray[np.uint8] | None:
     return colormap.T.astype(np.uint8)
 
 
-def _problem(path: Path, plane: Plane, photometric: Photometric) -> Problem | None:
+def _problem(path: Path, tiff: tifffile.TiffFile, plane: Plane, photometric: Photometric) -> Problem | None:
     page = plane.series.keyframe
     needed, hint = "RGB, greyscale or palette", "convert it to an RGB TIFF or PNG"
+    reason = refusal(tiff, plane)
+    if reason is not None:
+        return Problem(f"{path} {reason.given}", reason.needed, reason.hint)
     if photometric is Photometric.OTHER:
         name = {_P.SEPARATED: "CMYK"}.get(page.photometric, getattr(page.photometric, "name", str(page.photometric)))
         return Problem(f"{path} has the colour model {name}", needed, hint)
@@ -184,12 +190,20 @@ def _problem(path: Path, plane: Plane, photometric: Photometric) -> Problem | No
         return Problem(f"{path} has channels of {bits} bits", "the same number of bits in each channel", hint)
     if page.photometric == _P.PALETTE and page.colormap is None:
         return Problem(f"{path} is a palette image without a palette", needed, hint)
+    if page.photometric == _P.PALETTE and np.shape(page.colormap)[-1] < 2 ** _bits(page):
+        given = f"{path} has a palette of {np.shape(page.colormap)[-1]} colours, and indices of {_bits(page)} bits"
+        return Problem(given, f"a palette of {2 ** _bits(page)} colours", hint)
     return None
 
 
-def _notes(plane: Plane, photometric: Photometric) -> tuple[str, ...]:
+def _notes(tiff: tifffile.TiffFile, plane: Plane, photometric: Photometric) -> tuple[str, ...]:
     inverted = "It stores white as 0; as an image it is read as viewers show it."
     notes = (inverted,) if photometric is Photometric.WHITE_IS_ZERO else ()
+    if plane.series.keyframe.photometric == _P.RGB and plane.series.keyframe.is_jfif:
+        notes += ("Its tags say RGB and its JPEG data YCbCr; the data are believed, and some programs show other "
+                  "colours.",)  # fmt: skip
+    if in_other_files(tiff):
+        notes += ("It belongs to a set of OME-TIFF files, of which this one is read by itself.",)
     if not plane.left_out:
         return notes
     return (

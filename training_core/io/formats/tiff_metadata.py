@@ -18,6 +18,7 @@ _UM_PER_UNIT = {
 _TAG_UNITS_UM = {2: 25_400.0, 3: 10_000.0, 4: 1_000.0, 5: 1.0}
 _APERIO = re.compile(r"MPP\s*=\s*([0-9.eE+-]+)")
 _SCAN_RES = re.compile(r'ScanRes\s*=\s*"([0-9.]+)"')
+_OVERLAP = re.compile(r'Overlap[XY]\s*=\s*"([0-9]+)"')
 _MAX_SAMPLE_VALUE = (281, 341)
 
 
@@ -38,16 +39,38 @@ def pixel_size(tiff: tifffile.TiffFile, page: Any, image: int) -> PixelSize | No
 
 def ome_pixels(tiff: tifffile.TiffFile, image: int) -> Any:
     """The element Pixels of an image in the OME metadata; None where there is none, or it is not XML."""
-    if not tiff.is_ome or not tiff.ome_metadata:
-        return None
-    try:
-        root = ElementTree.fromstring(tiff.ome_metadata)
-    except ElementTree.ParseError:
-        return None
-    images = [element for element in root if _name(element) == "Image"]
+    root = _ome_root(tiff)
+    images = [element for element in root if _name(element) == "Image"] if root is not None else []
+    images = [each for each in images if _is_here(each, root)] or images  # of a set of files, those of this one
     if image >= len(images):
         return None
     return next((element for element in images[image] if _name(element) == "Pixels"), None)
+
+
+def in_other_files(tiff: tifffile.TiffFile) -> bool:
+    """Whether the OME metadata speak of planes in other files."""
+    root = _ome_root(tiff)
+    return root is not None and any(uuid != root.get("UUID") for uuid in _uuids(root))
+
+
+def _ome_root(tiff: tifffile.TiffFile) -> Any:
+    if not tiff.is_ome or not tiff.ome_metadata:
+        return None
+    try:
+        return ElementTree.fromstring(tiff.ome_metadata)
+    except ElementTree.ParseError:
+        return None
+
+
+def _uuids(element: Any) -> list[str]:
+    """Of the files that planes lie in."""
+    return [(each.text or "").strip() for each in element.iter() if _name(each) == "UUID"]
+
+
+def _is_here(image: Any, root: Any) -> bool:
+    """Whether a plane of an image lies in the file itself."""
+    uuids = _uuids(image)
+    return not uuids or root.get("UUID") in uuids
 
 
 def channel_names(tiff: tifffile.TiffFile, image: int) -> tuple[str, ...]:
@@ -130,19 +153,44 @@ def _aperio(tiff: tifffile.TiffFile, page: Any, image: int) -> PixelSize | None:
 
 
 def _philips(tiff: tifffile.TiffFile, page: Any, image: int) -> PixelSize | None:
-    match = re.search(r'DICOM_PIXEL_SPACING"[^>]*>([^<]+)<', tiff.philips_metadata or "") if tiff.is_philips else None
-    numbers = [_number(part.strip('"')) for part in match[1].replace("&quot;", '"').split()] if match else []
+    text = _philips_spacing(tiff.philips_metadata or "") if tiff.is_philips else None
+    numbers = [_number(part) for part in text.replace('"', " ").split()] if text is not None else []
     if len(numbers) != 2 or numbers[0] is None or numbers[1] is None:
         return None
     return PixelSize(numbers[1] * 1e3, numbers[0] * 1e3, "philips")
 
 
+def _philips_spacing(metadata: str) -> str | None:
+    """The spacing in mm of the slide's rows and columns: its own, or that of its finest level; not the label's."""
+    try:
+        root = ElementTree.fromstring(metadata)
+    except ElementTree.ParseError:
+        return None
+    for scan in root.iter("DataObject"):
+        own = {each.get("Name"): each for each in scan if each.tag == "Attribute"}
+        if "PIM_DP_IMAGE_TYPE" in own and (own["PIM_DP_IMAGE_TYPE"].text or "").strip() == "WSI":
+            spacings = [each for each in scan.iter("Attribute") if each.get("Name") == "DICOM_PIXEL_SPACING"]
+            direct = own.get("DICOM_PIXEL_SPACING")
+            return direct.text if direct is not None else spacings[0].text if spacings else None
+    return None
+
+
 def _ventana(tiff: tifffile.TiffFile, page: Any, image: int) -> PixelSize | None:
-    xmp = page.tags.valueof(700) if tiff.is_bif else None
-    text = xmp.decode("utf-8", "replace") if isinstance(xmp, bytes) else str(xmp or "")
-    match = _SCAN_RES.search(text)
-    um = _number(match[1]) if match else None
+    matches = (_SCAN_RES.search(text) for text in _ventana_xml(tiff)) if tiff.is_bif else ()
+    um = next((_number(match[1]) for match in matches if match), None)
     return None if um is None else PixelSize(um, um, "ventana")
+
+
+def _ventana_xml(tiff: tifffile.TiffFile) -> list[str]:
+    """What the pages say in XML: beside the label how it was scanned, beside the finest level how its tiles lie."""
+    found = [page.tags.valueof(700) for page in tiff.pages if isinstance(page, tifffile.TiffPage)]
+    return [xmp.decode("utf-8", "replace") if isinstance(xmp, bytes) else str(xmp) for xmp in found if xmp]
+
+
+def ventana_overlap(tiff: tifffile.TiffFile) -> int:
+    """By how many pixels tiles of a Ventana slide overlap at most."""
+    found = [int(number) for text in _ventana_xml(tiff) for number in _OVERLAP.findall(text)]
+    return max(found, default=0)
 
 
 def _leica(tiff: tifffile.TiffFile, page: Any, image: int) -> PixelSize | None:

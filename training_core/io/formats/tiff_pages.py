@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from training_core.io.files import check_plausible
+from training_core.io.files import check_plausible, no_such_plane
 from training_core.io.formats.tiff_metadata import leica_images
 
 _ALL = slice(None)
@@ -58,19 +59,24 @@ class Plane:
         return int(self.series.shape[self.axes.index(axis)]) if axis else 1
 
 
+def open_tiff(path: Path) -> tifffile.TiffFile:
+    """A TIFF by itself: what OME metadata refer to in other files is another image, and may be gone tomorrow."""
+    return tifffile.TiffFile(path, _multifile=False)
+
+
 def choose_plane(tiff: tifffile.TiffFile, wanted: int | None) -> Plane:
-    """The plane number `wanted`, counted from 1, or the first one.
+    """The plane number `wanted`, counted from 1, or the first one; the only one, whatever was chosen for other files.
 
     Raises
     ------
-    ValueError
+    Refused
         There is no such plane.
     """
     series, left_out = _choices(tiff)
     counts = [_plane_count(each) for each in series]
-    number = (wanted or 1) - 1
+    number = (wanted or 1) - 1 if sum(counts) > 1 else 0
     if not 0 <= number < sum(counts):
-        raise ValueError(f"it has {sum(counts)} planes, and number {wanted} was chosen")
+        raise no_such_plane(sum(counts), number + 1)
     for each, count in zip(series, counts, strict=True):
         if number < count:
             return Plane(each, number, sum(counts), left_out)

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import WebPImagePlugin
 
 from training_core.io.facts import Alpha, FileFacts, Photometric
-from training_core.io.files import FileKind, type_of_error
+from training_core.io.files import FileKind, no_such_plane, type_of_error
 from training_core.io.formats.exif import orientation
 from training_core.io.formats.stored import Stored
 
@@ -45,6 +45,8 @@ def facts(path: Path, error: type_of_error) -> FileFacts:
 def stored(path: Path, facts: FileFacts, error: type_of_error, plane: int = 0) -> Stored:
     """RGB or RGBA of one frame."""
     with WebPImagePlugin.WebPImageFile(path) as image:
+        if not 0 <= plane < facts.planes:
+            raise no_such_plane(facts.planes, plane + 1)
         image.seek(plane)
         image.load()
         return Stored(np.array(image))

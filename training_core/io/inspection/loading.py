@@ -94,7 +94,7 @@ def stored_samples(facts: FileFacts, error: type_of_error, plane: int | None = N
         if facts.kind is FileKind.TIFF:
             return tiff.stored(facts.path, facts, error, plane)
         if facts.kind is FileKind.WEBP:
-            return webp.stored(facts.path, facts, error, (plane or 1) - 1)
+            return webp.stored(facts.path, facts, error, (plane or 1) - 1 if facts.planes > 1 else 0)
         return _STORED[facts.kind](facts.path, facts, error)
 
 
