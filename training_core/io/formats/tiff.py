@@ -198,7 +198,7 @@ def _problem(path: Path, tiff: tifffile.TiffFile, plane: Plane, photometric: Pho
 
 def _notes(tiff: tifffile.TiffFile, plane: Plane, photometric: Photometric) -> tuple[str, ...]:
     inverted = "It stores white as 0; as an image it is read as viewers show it."
-    notes = (inverted,) if photometric is Photometric.WHITE_IS_ZERO else ()
+    notes: tuple[str, ...] = (inverted,) if photometric is Photometric.WHITE_IS_ZERO else ()
     if plane.series.keyframe.photometric == _P.RGB and plane.series.keyframe.is_jfif:
         notes += ("Its tags say RGB and its JPEG data YCbCr; the data are believed, and some programs show other "
                   "colours.",)  # fmt: skip
