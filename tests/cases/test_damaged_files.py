@@ -106,10 +106,13 @@ def _by_pillow(path: Path) -> NDArray[Any] | None:
     with Image.open(path) as image:
         image.load()
         is_deep = path.read_bytes()[24:25] == b"\x10" and image.format == "PNG"
-        if image.mode == "I;16":
+        if image.mode == "I;16" and image.format != "JPEG2000":  # of which it spreads 10 and 12 bits to 16
             return np.repeat(np.rint(np.asarray(image)[:, :, None] / 257).astype(np.uint8), 3, axis=2)
         if is_deep or image.format == "JPEG2000" or image.mode not in ("1", "L", "P", "RGB", "RGBA", "LA"):
             return None
+        key, bits = image.info.get("transparency"), path.read_bytes()[24]
+        if image.format == "PNG" and image.mode != "P" and key is not None and (bits < 8 or np.max(key) > 255):
+            return None  # Pillow does not spread the key with its pixels; libpng takes of a key the bits that they have
         if not image.has_transparency_data:
             return np.asarray(image.convert("RGB"))
         rgba = np.asarray(image.convert("RGBA")).astype(float)
