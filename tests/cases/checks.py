@@ -96,7 +96,7 @@ def _check_against_pillow(path: Path, facts: FileFacts) -> None:
         try:
             with Image.open(path) as image:
                 kind, size, orientation = image.format, image.size, image.getexif().get(0x0112, 1)
-        except (OSError, ValueError):
+        except (OSError, ValueError, Image.DecompressionBombError):
             return  # Pillow does not take it: an unknown kind, damage, or more text than it allows
     assert _KINDS[str(kind)] == facts.kind
     if facts.planes == 1 and not facts.notes:

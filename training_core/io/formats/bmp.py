@@ -52,9 +52,9 @@ def facts(path: Path, error: type_of_error) -> FileFacts:
 def stored(path: Path, facts: FileFacts, error: type_of_error) -> Stored:
     """Grey, RGB, RGBA, or indices and their palette."""
     with BmpImagePlugin.BmpImageFile(path) as image:
+        palette = _palette(image)
         image.load()
         samples = np.array(image)
-        palette = _palette(image)
     if facts.alpha is Alpha.UNSPECIFIED:
         samples = np.dstack([samples, _fourth_bytes(path, facts)])
     if samples.dtype == np.bool_:
@@ -87,9 +87,12 @@ def _photometric(mode: str) -> Photometric:
 
 
 def _palette(image: Image.Image) -> NDArray[np.uint8] | None:
-    if image.mode != "P":
+    """The colours as the header holds them; Pillow's own way to them decodes the whole picture first."""
+    if image.mode != "P" or image.palette is None:
         return None
-    return np.array(image.getpalette("RGB") or [], np.uint8).reshape(-1, 3)
+    step = len(image.palette.rawmode or "BGRX")
+    stored_bytes = np.frombuffer(bytes(image.palette.palette), np.uint8)
+    return stored_bytes[: len(stored_bytes) // step * step].reshape(-1, step)[:, 2::-1]
 
 
 def _pixel_size(head: bytes) -> PixelSize | None:
