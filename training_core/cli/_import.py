@@ -7,7 +7,6 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from training_core.base.arrays import UNLABELED
 from training_core.base.errors import ConfigError, ProjectError
@@ -28,6 +27,7 @@ from training_core.project.inputs.look_over import Given, look_over
 from training_core.project.inputs.matching import no_match
 from training_core.project.inputs.names import resolve_names
 from training_core.project.inputs.overview import Becomes, InputFile, Overview
+from training_core.project.planning import ImportOptions
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Import:
     cases: Mapping[str, str]
     notes: tuple[str, ...]
 
-    def options(self) -> dict[str, Any]:
+    def options(self) -> ImportOptions:
         """What `Project.create` and `add_files` take alike."""
         return {
             "masks": self.overview.matches,

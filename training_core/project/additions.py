@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,17 +19,16 @@ from training_core.base.attempts import Attempts
 from training_core.base.errors import ProjectError, writing
 from training_core.base.i18n import tr
 from training_core.base.progress import ReportProgress
-from training_core.io.slides import SlideOptions
 from training_core.project.creation import Making, TileSource, file_sha256, used_files
-from training_core.project.file_records import NO_ANSWERS, FileAnswers, SourceFile
-from training_core.project.importing import LabelPlan, Masks, mask_label, plan_labels
-from training_core.project.inputs.names import check_names, composed
+from training_core.project.file_records import NO_ANSWERS, SourceFile
+from training_core.project.importing import LabelPlan, mask_label
+from training_core.project.inputs.names import composed
 from training_core.project.labels import LABELS_FOLDER, history_path, label_path
 from training_core.project.objects import encode_objects
 from training_core.project.own_folders import IMAGES_FOLDER
+from training_core.project.planning import ImportOptions, planned
 from training_core.project.records import LabelSource
-from training_core.project.sources import find_images
-from training_core.project.tile_sources import source_files, tile_sources
+from training_core.project.tile_sources import source_files
 
 if TYPE_CHECKING:
     from training_core.project.project import Project
@@ -56,21 +55,11 @@ def add_files(
     project: Project,
     images: Sequence[Path],
     *,
-    masks: Masks = None,
-    mask_values: Mapping[str, int] | None = None,
-    labeled: Sequence[str] | None = None,
-    val: Sequence[str] = (),
-    reference: bool = False,
-    mpp_um: float | None = None,
-    slides: SlideOptions | None = None,
-    mask_names: str | None = None,
-    answers: FileAnswers = NO_ANSWERS,
-    cases: Mapping[str, str] | None = None,
-    pixel_sizes: Mapping[str, float] | None = None,
     attempts: Attempts | None = None,
     progress: ReportProgress | None = None,
+    **options: Unpack[ImportOptions],
 ) -> Added:
-    """Add what the project does not have yet; the arguments are those of `Project.create`.
+    """Add what the project does not have yet; the options are those of `Project.create`.
 
     A tile that is there and has no label gets one where there is a mask; nothing that is there is replaced.
 
@@ -81,23 +70,10 @@ def add_files(
     """
     attempts = attempts or Attempts(strict=True)
     index = project.index
-    values = mask_values if mask_values is not None else index.answers.mask.mask_values
-    answers = answers.over(index.answers)
-    cut = slides or SlideOptions()
-    cut = cut if mpp_um is None else dataclasses.replace(cut, mpp_um=mpp_um)
-    with tile_sources(find_images(images), reference, mpp_um, cut, answers.image, attempts, pixel_sizes) as sources:
-        check_names((source.name, source.origin) for source in sources)
-        plan = plan_labels(
-            [source.name for source in sources],
-            index.classes,
-            masks=masks,
-            mask_values=values,
-            labeled=labeled,
-            val=val,
-            mask_names=mask_names,
-            answers=answers,
-            cases=cases,
-        )
+    if options.get("mask_values") is None:
+        options["mask_values"] = index.answers.mask.mask_values
+    options["answers"] = options.get("answers", NO_ANSWERS).over(index.answers)
+    with planned(images, index.classes, attempts, options) as (sources, plan):
         new, there = _parted(project, sources)
         files = _files(source_files(sources, project.path), index.files)
         tiles = _add(project, new, plan, files, attempts, progress)

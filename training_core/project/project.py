@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Unpack
 
 from numpy.typing import NDArray
 
 from training_core.base.arrays import BoolMask, ClassIds
 from training_core.base.attempts import Attempts
 from training_core.base.progress import ReportProgress
-from training_core.io.slides import SlideOptions
 from training_core.project import runs as runs_folder
 from training_core.project import splits
 from training_core.project.accepted import read_accepted, stage_accepted
 from training_core.project.classes import check_classes
 from training_core.project.creation import build
-from training_core.project.file_records import NO_ANSWERS, FileAnswers, NumberedObjects
-from training_core.project.importing import Masks, plan_labels
+from training_core.project.file_records import NumberedObjects
 from training_core.project.index import INDEX_NAME, Index
-from training_core.project.inputs.names import check_names, resolve_names
+from training_core.project.inputs.names import resolve_names
 from training_core.project.labels import (
     check_label,
     label_path,
@@ -31,6 +29,7 @@ from training_core.project.labels import (
     stage_label,
     summarize,
 )
+from training_core.project.planning import ImportOptions, planned
 from training_core.project.project_classes import ProjectClasses
 from training_core.project.project_runs import ProjectRuns
 from training_core.project.records import LabelEdit, LabelSource, TileState, TissueClass
@@ -40,8 +39,7 @@ from training_core.project.rejections import (
     read_rejection,
     stage_rejection,
 )
-from training_core.project.sources import find_images
-from training_core.project.tile_sources import source_files, tile_sources
+from training_core.project.tile_sources import source_files
 
 
 class Project(ProjectClasses, ProjectRuns):
@@ -58,20 +56,10 @@ class Project(ProjectClasses, ProjectRuns):
         images: Sequence[Path],
         *,
         classes: Sequence[TissueClass],
-        masks: Masks = None,
-        mask_values: Mapping[int, int] | Mapping[str, int] | None = None,
-        labeled: Sequence[str] | None = None,
-        val: Sequence[str] = (),
         name: str | None = None,
-        reference: bool = False,
-        mpp_um: float | None = None,
-        slides: SlideOptions | None = None,
-        mask_names: str | None = None,
-        answers: FileAnswers = NO_ANSWERS,
-        cases: Mapping[str, str] | None = None,
-        pixel_sizes: Mapping[str, float] | None = None,
         attempts: Attempts | None = None,
         progress: ReportProgress | None = None,
+        **options: Unpack[ImportOptions],
     ) -> Project:
         """Make the project folder `path` from files and folders of images; complete, or not at all.
 
@@ -79,33 +67,12 @@ class Project(ProjectClasses, ProjectRuns):
         ----------
         path
             Must not exist, or be an empty folder.
-        masks
-            A folder of masks named like the images (`match_masks`), or each image's own mask by the image's name.
-        mask_values
-            Mask value, range (1-40) or colour (#rrggbb) to class id, or to 255 for not labelled (default: class ids as
-            they are).
-        labeled
-            Names of the tiles whose masks become labels (default: all that have one).
-        val
-            Names of the validation tiles; they need masks.
-        reference
-            Whether the images stay where they are.
-        mpp_um
-            Pixel size in µm/px of the images and slides that state none.
-        slides
-            How whole slides among the images are cut into tiles.
-        mask_names
-            What masks in a folder are called, such as "{name}_tissue".
-        answers
-            How the files are read; the project keeps it.
-        cases
-            The patient or slide of images, by their names.
-        pixel_sizes
-            Pixel sizes of single images and slides, by their names, whatever the files state.
         attempts
             Keeps what is wrong with files, which are then left out; None: the first bad file is raised.
         progress
             Called with (done, total, text).
+        **options
+            How files become tiles and labels (`ImportOptions`).
 
         Raises
         ------
@@ -114,23 +81,7 @@ class Project(ProjectClasses, ProjectRuns):
         """
         path = path.absolute()
         checked = check_classes(classes)
-        cut = slides or SlideOptions()
-        if mpp_um is not None:
-            cut = dataclasses.replace(cut, mpp_um=mpp_um)
-        found = find_images(images)
-        with tile_sources(found, reference, mpp_um, cut, answers.image, attempts, pixel_sizes) as sources:
-            check_names((source.name, source.origin) for source in sources)
-            plan = plan_labels(
-                [source.name for source in sources],
-                checked,
-                masks=masks,
-                mask_values=mask_values,
-                labeled=labeled,
-                val=val,
-                mask_names=mask_names,
-                answers=answers,
-                cases=cases,
-            )
+        with planned(images, checked, attempts, options) as (sources, plan):
             files = source_files(sources, path)
             build(path, name or path.name, checked, sources, plan, progress, files, attempts)
         return cls.open(path)
