@@ -12,6 +12,9 @@ from torch import Tensor
 
 from training_core.compute.processes import maximum, total
 
+OUT_OF_REACH = 2.0
+"""A confidence that no guess reaches."""
+
 
 @dataclass(frozen=True)
 class PseudoLabel:
@@ -52,9 +55,19 @@ class Threshold:
         self.kind = kind
         self.class_means = [start] * n_classes
         """p_c, of kind per_class only."""
+        self.left_out: tuple[int, ...] = ()
+        """Classes whose guesses do not count, however confident, because they were found unreliable."""
 
     def at(self, label: Tensor) -> Tensor | float:
-        """tau for every pixel of the class indices (B, H, W), or one number where it is the same for all."""
+        """tau for every pixel of the class indices (any shape), or one number where it is the same for all."""
+        level = self.level(label)
+        if not self.left_out:
+            return level
+        left_out = torch.tensor(self.left_out, device=label.device, dtype=label.dtype)
+        return torch.where(torch.isin(label, left_out), OUT_OF_REACH, level)
+
+    def level(self, label: Tensor) -> Tensor | float:
+        """As `at`, but classes that are left out have the threshold that they would have."""
         if self.kind != "per_class":
             return self.value
         means = torch.tensor(self.class_means, device=label.device)

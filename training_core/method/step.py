@@ -22,7 +22,7 @@ from training_core.method.losses import (
     confident_divergence,
     labeled_cross_entropy,
 )
-from training_core.method.pseudo_label import PseudoLabel, Threshold
+from training_core.method.pseudo_label import OUT_OF_REACH, PseudoLabel, Threshold
 from training_core.network.alignment import alignment_loss
 from training_core.network.model import Output, UniSemAlign
 from training_core.settings.schema import Config
@@ -77,12 +77,10 @@ class _View:
         return ~self.ignored & (self.known == UNLABELED)
 
     def hard(self) -> PseudoLabel:
-        """The guess, but the user's label, with full confidence, where there is one."""
+        """The guess, but the user's label, above every threshold, where there is one."""
         has = self.known != UNLABELED
         confidence = self.guess.confidence
-        return PseudoLabel(
-            torch.where(has, self.known, self.guess.label), torch.where(has, torch.ones_like(confidence), confidence)
-        )
+        return PseudoLabel(torch.where(has, self.known, self.guess.label), torch.where(has, OUT_OF_REACH, confidence))
 
 
 @dataclass(frozen=True)

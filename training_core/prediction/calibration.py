@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -85,12 +85,29 @@ class _Trial:
         self.labels.append(torch.from_numpy(label.reshape(-1))[chosen].long())
 
 
+class Measured(NamedTuple):
+    """What labelled tiles say of the network.
+
+    Attributes
+    ----------
+    readout, scores
+        How it is read best, and how good it is then; no scores without a labelled pixel.
+    log_probabilities, labels
+        Of some pixels of each tile, (N, C) at temperature 1 and (N,) class indices.
+    """
+
+    readout: Readout
+    scores: Scores | None
+    log_probabilities: Tensor
+    labels: Tensor
+
+
 def measure_readout(
     predict: Callable[[Rgb8, float], Tensor],
     tiles: Iterable[LabeledTile],
     class_ids: tuple[int, ...],
     scales: Sequence[float],
-) -> tuple[Readout, Scores | None]:
+) -> Measured:
     """Of `scales` the one with the best mDice on `tiles`, the temperature with the best likelihood, the scores there.
 
     predict(image, scale): the decoder's class probabilities (C, H, W), on the CPU, before any temperature.
@@ -100,8 +117,9 @@ def measure_readout(
         for trial in trials:
             trial.add(predict(image, trial.scale * to_run_mpp), label)
     best = max(trials, key=lambda trial: scores.mdice if (scores := trial.confusion.scores()) else 0.0)
-    temperature = fit_temperature(torch.cat(best.log_probabilities), torch.cat(best.labels))
-    return Readout(best.scale, temperature), best.confusion.scores()
+    log_probabilities, labels = torch.cat(best.log_probabilities), torch.cat(best.labels)
+    readout = Readout(best.scale, fit_temperature(log_probabilities, labels))
+    return Measured(readout, best.confusion.scores(), log_probabilities, labels)
 
 
 def candidate_scales(config: Config) -> tuple[float, ...]:

@@ -157,6 +157,11 @@ class PseudoLabelConfig(_Section):
     threshold_start: float = Field(
         0.7, ge=0, le=1, description="confidence from which a pixel enters the pseudo-label, at the start of training"
     )
+    leave_out_unreliable: bool = Field(
+        True,
+        description="ignore the pseudo-labels of a class while fewer than half of its confident pixels are right "
+        "on the validation tiles (without any: on held-out annotations)",
+    )
     threshold_momentum: float = Field(0.999, ge=0, le=1, description="how slowly the threshold adapts; 1: not at all")
 
 

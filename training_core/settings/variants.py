@@ -12,7 +12,7 @@ _PAPER: dict[str, Any] = {
     "decoder": {"name": "deeplabv3plus"},
     "alignment": {"logit_scale": 1.0},
     "losses": {"labeled": 1.0, "hard": 0.5, "soft": 0.25, "perturbed": 0.25, "alignment": 1.0, "balance": 0.0},
-    "pseudo_label": {"hard_target": "weak", "mix_partner": "own"},
+    "pseudo_label": {"hard_target": "weak", "mix_partner": "own", "leave_out_unreliable": False},
     "augment": {"scale_min": 0.5, "scale_max": 2.0, "rotate": False, "stain_jitter": 0.0},
     "data": {"balance_classes": False},
     "optimizer": {
@@ -32,7 +32,7 @@ _PAPER: dict[str, Any] = {
 _RELEASED: dict[str, Any] = {
     **_PAPER,
     "losses": {"labeled": 0.5, "hard": 0.25, "soft": 0.25, "perturbed": 0.25, "alignment": 1.0, "balance": 0.0},
-    "pseudo_label": {"hard_target": "strong", "mix_partner": "own"},
+    "pseudo_label": {"hard_target": "strong", "mix_partner": "own", "leave_out_unreliable": False},
     "alignment": {"logit_scale": 1.0, "upsample": "features"},
 }
 

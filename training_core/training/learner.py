@@ -108,6 +108,7 @@ class Learner:
         return {
             "threshold": self.threshold.value,
             "threshold_class_means": self.threshold.class_means,
+            "threshold_left_out": self.threshold.left_out,
             "is_warm": self.is_warm,
         }
 
@@ -127,6 +128,7 @@ class Learner:
         checkpoints.restore_rng_state(training, self.compute.device)
         self.threshold.value = state["threshold"]
         self.threshold.class_means = state.get("threshold_class_means", self.threshold.class_means)
+        self.threshold.left_out = tuple(state.get("threshold_left_out", ()))
         self.is_warm = state.get("is_warm", False)
 
     def load_predictor(self, checkpoint: checkpoints.Checkpoint) -> None:

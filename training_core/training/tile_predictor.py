@@ -14,12 +14,11 @@ from torch import Tensor
 
 from training_core.base.arrays import Rgb8
 from training_core.class_maps.overlay_files import OverlayArrays, overlay_arrays, write_overlays
-from training_core.class_maps.pixel_scores import Scores
 from training_core.class_maps.tile_result import TileResult
 from training_core.data.pixel_size import check_zoom, zoom_to_run
 from training_core.data.tile_pool import TilePool
 from training_core.prediction import out_of_memory
-from training_core.prediction.calibration import Readout, measure_readout, usual_scale
+from training_core.prediction.calibration import Measured, Readout, measure_readout, usual_scale
 from training_core.prediction.sliding_window import predict_image, predict_probabilities
 from training_core.project.prediction_source import Maker
 from training_core.settings.schema import InferenceConfig
@@ -74,9 +73,7 @@ class TilePredictor:
             arrays = overlay_arrays(self._predict(name), ids, self._learner.threshold.value)
             return WrittenPrediction(arrays, write_overlays(folder, name, arrays))
 
-    def measure(
-        self, names: Sequence[str], scales: Sequence[float], views: int | None = None
-    ) -> tuple[Readout, Scores | None]:
+    def measure(self, names: Sequence[str], scales: Sequence[float], views: int | None = None) -> Measured:
         """The best of `scales` on these labelled tiles, and the scores there.
 
         Parameters
@@ -87,7 +84,7 @@ class TilePredictor:
         learner, pool = self._learner, self._pool
         learner.predictor.eval()
 
-        def measured(inference: InferenceConfig) -> tuple[Readout, Scores | None]:
+        def measured(inference: InferenceConfig) -> Measured:
             tiles = ((pool.image(name), pool.scored_label(name), self._zoom(name)) for name in names)
 
             def probabilities(image: Rgb8, scale: float) -> Tensor:

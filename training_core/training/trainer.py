@@ -35,6 +35,7 @@ from training_core.training.final_predictions import FinalPredictions
 from training_core.training.learner import Learner
 from training_core.training.overlays import Overlays
 from training_core.training.pause import wait_while_paused
+from training_core.training.reliability import in_words, unreliable
 from training_core.training.run_settings import RunSettings
 from training_core.training.schedule import Budget, RunProgress
 from training_core.training.tile_predictor import TilePredictor
@@ -148,8 +149,23 @@ class Trainer:
 
     def _keep(self) -> None:
         """Validate and save, which one process does for all."""
+        is_best = distributed.is_first() and self.validation.score()
+        self._leave_out_unreliable()
         if distributed.is_first():
-            self.save(is_best=self.validation.score())
+            self.save(is_best=is_best)
+
+    def _leave_out_unreliable(self) -> None:
+        """Learn no further from pseudo-labels of classes that are more often wrong than right, and say so."""
+        labels, threshold = self.settings.config.pseudo_label, self.learner.threshold
+        if not (labels.enabled and labels.leave_out_unreliable):
+            return
+        precision = self.validation.confident_precision(threshold) if distributed.is_first() else {}
+        before, threshold.left_out = threshold.left_out, unreliable(precision, threshold.left_out)
+        threshold.left_out = distributed.told_by_first(threshold.left_out)
+        called = {c.id: c.name for c in self.project.classes}
+        names = [called[c] for c in self.pool.class_ids]
+        if words := in_words(precision, before, threshold.left_out, names):
+            self._warn(words)
 
     def take_step(self) -> StepResult:
         """One step, with smaller batches or crops from now on where memory does not hold it."""

@@ -7,6 +7,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from torch import Tensor
+
 from training_core.base.errors import writing
 from training_core.class_maps.pixel_scores import Scores
 from training_core.data.held_out import HeldOut
@@ -14,8 +16,10 @@ from training_core.data.scored_labels import ScoredLabels
 from training_core.data.tile_pool import TilePool
 from training_core.messages.events import Validated
 from training_core.messages.messenger import Messenger
+from training_core.method.pseudo_label import Threshold
 from training_core.prediction.calibration import candidate_scales
 from training_core.runs.run_folder import Split
+from training_core.training.reliability import confident_precision
 from training_core.training.run_settings import RunSettings
 from training_core.training.schedule import RunProgress
 from training_core.training.tile_predictor import TilePredictor
@@ -51,6 +55,8 @@ class Validation:
         self._run_dir, self._progress, self._messenger = run_dir, progress, messenger
         self._truth, self._names, self._on_val = truth, truth.names, truth.measured_on == "validation"
         self._as_predicted: Scores | None = None
+        self._evidence: list[Tensor] = []
+        """Log-probabilities and labels of the latest measurement."""
 
     def score(self) -> bool:
         """A point of the curve: measured, told and added to RUN/metrics.jsonl; True: the best so far."""
@@ -78,6 +84,15 @@ class Validation:
             file.write(json.dumps({**values, "elapsed_s": state.elapsed_s}) + "\n")
         return is_best
 
+    def confident_precision(self, threshold: Threshold) -> dict[int, float]:
+        """For each class, the share of the confident predictions that are right at this point of the curve.
+
+        Empty where only training tiles could tell.
+        """
+        if self._truth.measured_on == "training" or not self._evidence:
+            return {}
+        return confident_precision(*self._evidence, threshold)
+
     def choose_readout(self) -> None:
         """Read the network at the best scale and temperature, from now on; takes as long as a few validations."""
         if self._on_val:
@@ -86,13 +101,14 @@ class Validation:
     def as_predicted(self) -> Scores | None:
         """Scores of the network as it predicts the tiles: in all views, at the scale that it is read at now."""
         if self._as_predicted is None:
-            _readout, self._as_predicted = self._predictor.measure(self._names, (self._predictor.readout.scale,))
+            scale = self._predictor.readout.scale
+            self._as_predicted = self._predictor.measure(self._names, (scale,)).scores
         return self._as_predicted
 
     def _measure(self, scales: Sequence[float], views: int | None = None) -> Scores | None:
         """Scores at the best of `scales`, where the network is read from now on."""
         started = time.monotonic()
-        readout, scores = self._predictor.measure(self._names, scales, views)
+        readout, scores, *self._evidence = self._predictor.measure(self._names, scales, views)
         views = views or self._settings.config.inference.n_views
         self._forecast.validated(scales, views, time.monotonic() - started)
         if self._on_val and scores is not None:  # on training tiles it is surer than it has reason to be

@@ -109,3 +109,16 @@ def test_kind_per_class_lowers_the_bar_of_classes_that_are_hard_to_tell() -> Non
         assert float(bars[0, 0, c]) == pytest.approx(overall * mean / max(own.values()), abs=1e-6)
     assert bars[0, 0, 3] < bars[0, 0, 0] < bars[0, 0, 1]
     assert threshold.value == pytest.approx(overall, abs=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["class_max", "per_class"])
+def test_no_confidence_reaches_the_threshold_of_a_class_that_is_left_out(kind: str) -> None:
+    threshold = Threshold(0.7, 0.5, kind, 3)
+    labels = torch.tensor([[[0, 1, 2, 255]]])
+    threshold.left_out = (1,)
+    at = threshold.at(labels)
+    assert isinstance(at, torch.Tensor)
+    assert at[0, 0, 1] > 1
+    assert at[0, 0, [0, 2, 3]].tolist() == pytest.approx([0.7, 0.7, 0.7])
+    threshold.left_out = ()
+    assert torch.as_tensor(threshold.at(labels)).max() == pytest.approx(0.7)

@@ -76,7 +76,8 @@ def measured(decoder: nn.Module, *tiles: LabeledTile, ids: tuple[int, int] = (0,
     def predict(image: Rgb8, scale: float) -> Tensor:
         return predict_probabilities(network(decoder), image, settings.inference, CPU, scale)
 
-    return measure_readout(predict, tiles, ids, candidate_scales(settings))
+    measured = measure_readout(predict, tiles, ids, candidate_scales(settings))
+    return measured.readout, measured.scores
 
 
 @pytest.mark.parametrize(("width", "scale"), [(96, 1.0), (68, 1 / 2**0.5), (48, 0.5)])
