@@ -55,7 +55,7 @@ class Validation:
         self._run_dir, self._progress, self._messenger = run_dir, progress, messenger
         self._truth, self._names, self._on_val = truth, truth.names, truth.measured_on == "validation"
         self._as_predicted: Scores | None = None
-        self._evidence: list[Tensor] = []
+        self._evidence: tuple[Tensor, Tensor] | None = None
         """Log-probabilities and labels of the latest measurement."""
 
     def score(self) -> bool:
@@ -89,7 +89,7 @@ class Validation:
 
         Empty where only training tiles could tell.
         """
-        if self._truth.measured_on == "training" or not self._evidence:
+        if self._truth.measured_on == "training" or self._evidence is None:
             return {}
         return confident_precision(*self._evidence, threshold)
 
@@ -108,12 +108,13 @@ class Validation:
     def _measure(self, scales: Sequence[float], views: int | None = None) -> Scores | None:
         """Scores at the best of `scales`, where the network is read from now on."""
         started = time.monotonic()
-        readout, scores, *self._evidence = self._predictor.measure(self._names, scales, views)
+        measured = self._predictor.measure(self._names, scales, views)
+        self._evidence = measured.log_probabilities, measured.labels
         views = views or self._settings.config.inference.n_views
         self._forecast.validated(scales, views, time.monotonic() - started)
-        if self._on_val and scores is not None:  # on training tiles it is surer than it has reason to be
-            self._predictor.readout = readout
-        return scores
+        if self._on_val and measured.scores is not None:  # on training tiles it is surer than it has reason to be
+            self._predictor.readout = measured.readout
+        return measured.scores
 
     def _time_views(self) -> None:
         """Predict a small tile as all are predicted in the end: only then is it known how long that takes."""
