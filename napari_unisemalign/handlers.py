@@ -89,6 +89,7 @@ HANDLERS: dict[str, Handler] = {
     "pixel-sizes": Handler(_no_project, lambda window: window.making.correct_pixel_sizes()),
     "open-sample": Handler(_no_switch, lambda window: window.making.open_sample()),
     "tour": Handler(_always, lambda window: window.tour.start()),
+    "napari-docks": Handler(_always, lambda window: window.docks.toggle_napari()),
     "show-keys": Handler(_always, lambda window: window.keys.show()),
     "previous-tile": Handler(lambda window: _no_neighbor(window, -1), lambda window: window.tiles.previous()),
     "next-tile": Handler(lambda window: _no_neighbor(window, 1), lambda window: window.tiles.next()),
@@ -108,6 +109,7 @@ HANDLERS: dict[str, Handler] = {
     "flicker-overlays": Handler(
         _in_session(availability.why_no_overlays), lambda window: window.overlays.flicker.toggle()
     ),
+    "accept-next": Handler(_no_accept, lambda window: window.correction.accept_next()),
     "accept-tile": Handler(_no_accept, lambda window: window.correction.accept_tile()),
     "reject-tile": Handler(_no_reject, lambda window: window.correction.reject()),
     "accept-by-click": Handler(_no_accept, lambda window: window.correction.areas.toggle_pointing(Deed.ACCEPT)),

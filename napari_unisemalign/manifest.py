@@ -25,7 +25,7 @@ def text() -> str:
         "categories": ["Annotation", "Segmentation", "Image Processing"],
         "contributions": {
             "commands": [*_entry_points(), *map(_command, ACTIONS)],
-            "widgets": [{"command": f"{PLUGIN}.panel", "display_name": "Label, train, correct"}],
+            "widgets": [{"command": f"{PLUGIN}.panel", "display_name": "Train a tissue segmenter"}],
             "readers": [
                 {
                     "command": f"{PLUGIN}.read_project",
@@ -50,7 +50,7 @@ def text() -> str:
 
 def _entry_points() -> list[dict[str, str]]:
     named = (
-        ("panel", "Label, train, correct", "UniSemAlignPanel"),
+        ("panel", "Train a tissue segmenter", "UniSemAlignPanel"),
         ("read_project", "Open a UniSemAlign project folder", "get_reader"),
         ("sample", "Open the UniSemAlign sample project", "sample"),
     )

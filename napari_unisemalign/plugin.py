@@ -18,7 +18,7 @@ from napari_unisemalign.window import Controller
 from training_core.demo import make_demo
 from training_core.project import Project
 
-DOCK_NAME = "Label, train, correct (UniSemAlign)"
+DOCK_NAME = "Train a tissue segmenter (UniSemAlign)"
 """The name that napari's Plugins menu gives the dock, so that the menu finds the one that is there."""
 NO_LAYERS: list[Any] = [(None,)]
 """How a reader says that it has read the path and has no layer to add."""

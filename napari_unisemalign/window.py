@@ -22,12 +22,15 @@ from napari_unisemalign.app.layers import TileLayers
 from napari_unisemalign.app.notify import Reporter
 from napari_unisemalign.app.pictures import Pictures
 from napari_unisemalign.app.session import Session
+from napari_unisemalign.results.areas_table import AreasController
 from napari_unisemalign.results.confusion import ConfusionController
 from napari_unisemalign.results.export import ExportController
 from napari_unisemalign.shell.closing import ClosingController
 from napari_unisemalign.shell.dialogs import WindowDialogs
+from napari_unisemalign.shell.docks import DocksController
 from napari_unisemalign.shell.drops import DropsController
 from napari_unisemalign.shell.headers import GuideController
+from napari_unisemalign.shell.left_off import LeftOffController
 from napari_unisemalign.shell.panel import Panel
 from napari_unisemalign.shell.tour import TourController
 from napari_unisemalign.tiles.making import MakingController
@@ -64,30 +67,34 @@ class Controller:
             pictures=Pictures(thumbnails),
         )
         panel.messages.details_clicked.connect(lambda details: self.context.dialogs.show_details(details))
-        self.labels = LabelsController(self.context, panel.correct.set_saved)
-        self.classes = ClassesController(self.context, panel.classes)
-        self.tiles = TilesController(self.context, panel.tiles, self.labels)
-        self.making = MakingController(self.context, panel.tiles, self.tiles, self.labels)
+        self.labels = LabelsController(self.context, panel.painting.set_saved)
+        self.classes = ClassesController(self.context, panel.classes, panel.chips)
+        self.tiles = TilesController(self.context, panel.tiles, panel.project, self.labels)
+        self.making = MakingController(self.context, panel.project, self.tiles, self.labels)
+        panel.tiles.sizes_wanted.connect(self.making.correct_pixel_sizes)
         self.drops = DropsController(self.context, panel, self.tiles, self.making)
         self.gallery = GalleryController(self.context, panel.tiles)
         self.overlays = OverlaysController(self.context, panel.overlays)
         self.parts = PartsController(self.context, panel.overlays, self.overlays)
-        self.undo = UndoController(self.context, (panel.correct, panel.painting), self.labels, self.tiles)
-        self.brush = BrushController(self.context, panel.painting)
+        self.undo = UndoController(self.context, panel.painting, self.labels, self.tiles)
+        self.brush = BrushController(self.context, panel.painting, panel.chips)
         self.painting = PaintingController(self.context, panel.painting, self.labels, self.undo)
         self.class_removal = ClassRemovalController(self.context, panel.classes, self.labels, self.undo)
         self.correction = CorrectionController(
             self.context, panel.correct, panel.cleanup, self.labels, self.tiles, self.overlays, self.undo
         )
-        self.training = TrainingController(self.context, panel.train, self.labels)
+        panel.tiles.accept_wanted.connect(self.correction.accept_tiles)
+        panel.tiles.reject_wanted.connect(self.correction.reject_tiles)
+        self.training = TrainingController(self.context, panel.train, self.labels, panel.settings.finish_editing)
         self.chart = ChartController(self.context, panel.train.chart)
-        self.confusion = ConfusionController(
-            self.context, panel.train.confusion, panel.overlays, self.tiles, self.overlays
-        )
-        self.settings = SettingsController(self.context, panel.train.advanced)
+        self.confusion = ConfusionController(self.context, panel.confusion, panel.overlays, self.tiles, self.overlays)
+        self.settings = SettingsController(self.context, panel.settings)
         self.run_controls = RunControls(self.context, panel.train.controls, self.labels, self.training)
         self.live = LiveController(self.context, panel.train, self.labels)
+        self.areas = AreasController(self.context, panel.areas, self.labels, self.tiles)
         self.export = ExportController(self.context, panel.export, panel.cleanup, self.labels)
+        self.docks = DocksController(self.context, panel)
+        self.left_off = LeftOffController(self.context, panel)
         self.guide = GuideController(self.context, panel, self.tiles)
         self.tour = TourController(self.context, panel, self.making)
         self.keys = KeysController(self.context, self.classes.set_keys, perform)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from napari_unisemalign.app.layers import AREA, LABELS, ROLE_KEY, U8
 from napari_unisemalign.app.notify import guarded
 from napari_unisemalign.app.session import OverlaySource
 from napari_unisemalign.tiles.tiles import TilesController
-from training_core.base.i18n import tr
+from training_core.base.i18n import ntr, tr
 from training_core.project import UNLABELED, LabelSource, TileState
 
 LABEL_SOURCES = {
@@ -51,6 +52,7 @@ class CorrectionController:
         self.areas = AreaTools(context, view, self._do, self._show_area, self._say)
         self._said = ""
         session = self._session
+        view.accept_next_clicked.connect(self.accept_next)
         view.accept_tile_clicked.connect(self.accept_tile)
         view.accept_sure_clicked.connect(self.accept_sure)
         view.accept_area_clicked.connect(self.accept_area)
@@ -65,6 +67,12 @@ class CorrectionController:
         context.viewer.layers.events.inserted.connect(self._on_layer)
         context.viewer.layers.events.removed.connect(self._refresh)
         self._refresh()
+
+    @guarded
+    def accept_next(self) -> None:
+        """Accept the whole tile and go on to the next one that waits for review, if there is any."""
+        if self._do(Deed.ACCEPT, None, "tile"):
+            self.show_next()
 
     @guarded
     def accept_tile(self) -> None:
@@ -95,6 +103,44 @@ class CorrectionController:
             return
         self._undo.change_rejection(name, project.rejection(name).with_tile(overlays.run_id), tr("a rejection"))
         self._after_rejection(name, tr("Rejected. Paint what is right, or go on to the next tile."))
+
+    @guarded
+    def accept_tiles(self, names: Sequence[str]) -> None:
+        """Accept the predictions of several tiles, one after the other; each is a step of undo."""
+        before, accepted = self._session.tile, 0
+        for name in names:
+            self._tiles.show(name)
+            if not availability.why_not_accept(self._session):
+                accepted += self._do(Deed.ACCEPT, None, "tile")
+        self._go_back(before)
+        words = ntr(
+            "Accepted the prediction of {done} of {count} tile.",
+            "Accepted the predictions of {done} of {count} tiles.",
+            len(names),
+        )
+        self._say(words.format(done=accepted, count=len(names)))
+
+    @guarded
+    def reject_tiles(self, names: Sequence[str]) -> None:
+        """Put the predictions of several tiles aside; each is a step of undo."""
+        project, rejected = self._session.project, 0
+        for name in names:
+            overlays = self._session.overlays(name)
+            if project is not None and overlays is not None and not overlays.live:
+                self._undo.change_rejection(name, project.rejection(name).with_tile(overlays.run_id), tr("a rejection"))
+                self._session.overlays_changed.emit(name)
+                rejected += 1
+        self._session.states_changed.emit()
+        words = ntr(
+            "Rejected the prediction of {done} of {count} tile.",
+            "Rejected the predictions of {done} of {count} tiles.",
+            len(names),
+        )
+        self._say(words.format(done=rejected, count=len(names)))
+
+    def _go_back(self, name: str | None) -> None:
+        if name is not None:
+            self._tiles.show(name)
 
     @guarded
     def take_back(self) -> None:
@@ -212,8 +258,8 @@ class CorrectionController:
         """Over a button: show what it would do; elsewhere what is drawn, if anything is."""
         view = self._view
         wish: Wish | None = None
-        if button is view.accept_tile_button or button is view.reject_button:
-            wish = (Deed.ACCEPT if button is view.accept_tile_button else Deed.REJECT, None)
+        if button in (view.accept_next_button, view.accept_tile_button, view.reject_button):
+            wish = (Deed.REJECT if button is view.reject_button else Deed.ACCEPT, None)
         elif button is view.accept_sure_button:
             wish = (Deed.ACCEPT, view.confidence)
         elif self._layers.has_area():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,7 +26,8 @@ from napari_unisemalign.app.background import run_while_painting
 from napari_unisemalign.app.context import Context
 from napari_unisemalign.app.latest import Latest
 from napari_unisemalign.app.layers import U8
-from training_core.base.i18n import ntr, tr
+from training_core.base.i18n import ntr
+from training_core.project import TissueClass
 from training_core.project.classes import background_ids
 
 Wish = tuple[Deed, Where]
@@ -110,7 +111,10 @@ class PreviewController:
             if now is None or not np.array_equal(now.label, label):
                 now = scene(project, name, cleaned, label, overlays)
             planned = None if wish is None else plan(*wish, now, replace=replace)
-            words = in_words(planned, classes) if wish else _rejected_words(int(np.count_nonzero(now.rejected)))
+            if wish:
+                words = in_words(planned, classes)
+            else:
+                words = _idle_words(now, classes, is_predicted=ids is not None, replace=replace)
             changed, said = None, ""
             if ids is not None and cleaned is not None and not cleaning.is_nothing:
                 changed, said = cleaned != ids, cleaning_in_words(ids, cleaned, background)
@@ -154,11 +158,18 @@ class PreviewController:
             self.refresh()
 
 
-def _rejected_words(pixels: int) -> str:
+def _idle_words(now: Scene, classes: Iterable[TissueClass], *, is_predicted: bool, replace: bool) -> str:
+    """What accepting the tile would do, before anybody points at the button; and what is rejected."""
+    words = in_words(plan(Deed.ACCEPT, None, now, replace=replace), classes) if is_predicted else ""
+    pixels = int(np.count_nonzero(now.rejected))
     if not pixels:
-        return tr("Point at a button to see here, and on the image, what it would do.")
-    return ntr(
-        "{count} pixel is rejected (hatched): training learns nothing from what it guesses there.",
-        "{count} pixels are rejected (hatched): training learns nothing from what it guesses there.",
-        pixels,
-    ).format(count=f"{pixels:,}")
+        return words
+    return (
+        words
+        + (" " if words else "")
+        + ntr(
+            "{count} pixel is rejected (hatched): training learns nothing from what it guesses there.",
+            "{count} pixels are rejected (hatched): training learns nothing from what it guesses there.",
+            pixels,
+        ).format(count=f"{pixels:,}")
+    )

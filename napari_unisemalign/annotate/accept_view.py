@@ -1,4 +1,4 @@
-"""Step 4: accept, reject and correct."""
+"""Accept, reject and correct: a head that is always in sight, and the ways to accept or reject less than a tile."""
 
 from __future__ import annotations
 
@@ -15,12 +15,23 @@ _BY_KEYBOARD = (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason
 _NO_BUTTONS = "QSpinBox::up-button, QSpinBox::down-button { width: 0; }"
 """Not ButtonSymbols.NoButtons: with it, Qt 6.11.3 and napari's style sheet leave no room for the number."""
 
+PREVIEW_LINES = 2
 
-class CorrectView(QWidget):
-    """What to accept or reject, and how much of it: a row for each part, a column for each of the two."""
+
+def _button(text: str, name: str, parent: QWidget, *, is_mode: bool = False) -> QPushButton:
+    button = QPushButton(text, parent)
+    button.setAccessibleName(name)
+    button.setCheckable(is_mode)
+    return button
+
+
+class CorrectView(QObject):
+    """Three widgets of one mind: `head`, `regions` and `confidence_box`; the page places them."""
 
     source_changed = Signal(object)
     """OverlaySource."""
+    accept_next_clicked = Signal()
+    """Accept the whole tile and show the next one to review."""
     accept_tile_clicked = Signal()
     draw_area_toggled = Signal(bool)
     accept_area_clicked = Signal()
@@ -28,57 +39,59 @@ class CorrectView(QWidget):
     reject_area_clicked = Signal()
     click_mode_toggled = Signal(bool)
     reject_click_mode_toggled = Signal(bool)
-    undo_clicked = Signal()
-    redo_clicked = Signal()
     reject_clicked = Signal()
     take_back_clicked = Signal()
     next_clicked = Signal()
     pointed = Signal(object)
     """The button that the mouse or the Tab key came to, or None when it left."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self.source_combo = QComboBox(self)
-        self.source_combo.addItem(tr("prediction (every pixel)"), OverlaySource.PREDICTION)
-        self.source_combo.addItem(tr("pseudo-label (only where sure)"), OverlaySource.PSEUDO_LABEL)
-        self.source_combo.setAccessibleName(tr("What to accept or reject"))
-        self.accept_tile_button = primary(self._button(tr("Accept"), tr("Accept the whole tile")))
-        self.reject_button = self._button(tr("Reject"), tr("Reject the whole tile"))
-        self.draw_area_button = self._button(tr("Draw area"), tr("Draw an area to accept or reject"), is_mode=True)
-        self.accept_area_button = self._button(tr("Accept"), tr("Accept the drawn area"))
-        self.reject_area_button = self._button(tr("Reject"), tr("Reject the drawn area"))
-        self.click_button = self._button(tr("Accept"), tr("Accept areas by click"), is_mode=True)
-        self.reject_click_button = self._button(tr("Reject"), tr("Reject areas by click"), is_mode=True)
-        self.confidence_spin = QSpinBox(self)
-        self.confidence_spin.setRange(1, 100)
-        self.confidence_spin.setValue(90)
-        self.confidence_spin.setSuffix(tr(" %"))
-        self.confidence_spin.setStyleSheet(_NO_BUTTONS)
-        self.confidence_spin.setAccessibleName(tr("Confidence from which on to accept"))
-        self.accept_sure_button = self._button(tr("Accept"), tr("Accept from this confidence on"))
-        self.undo_button = self._button(tr("Undo"), tr("Undo"))
-        self.redo_button = self._button(tr("Redo"), tr("Redo"))
-        self.take_back_button = self._button(tr("Take back rejections"), tr("Take back rejections"))
-        self.next_button = self._button(tr("Next tile to review"), tr("Next tile to review"))
-        self.replace_check = QCheckBox(tr("Also replace what is painted"), self)
-        self.preview = Hint("", self)
-        self.preview.setAlignment(Qt.AlignmentFlag.AlignTop)
-        self.preview.setMinimumHeight(3 * self.preview.fontMetrics().lineSpacing())  # so that no button moves
-        self.preview.show()
-        self.hint = Hint("", self)
-        self.saved = Hint("", self)
-        self._lay_out()
+        self.head, self.regions, self.confidence_box = QWidget(), QWidget(), QWidget()
+        self._make_head()
+        self._make_regions()
+        self._make_confidence()
         self._connect()
 
-    def _button(self, text: str, name: str, *, is_mode: bool = False) -> QPushButton:
-        button = QPushButton(text, self)
-        button.setAccessibleName(name)
-        button.setCheckable(is_mode)
-        return button
+    def _make_head(self) -> None:
+        head = self.head
+        self.accept_next_button = primary(
+            _button(tr("Accept && next"), tr("Accept the whole tile and show the next"), head)
+        )
+        self.reject_button = _button(tr("Reject"), tr("Reject the whole tile"), head)
+        self.next_button = _button(tr("Next"), tr("Next tile to review"), head)
+        self.preview, self.hint = Hint("", head), Hint("", head)
+        self.preview.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self.preview.setMinimumHeight(PREVIEW_LINES * self.preview.fontMetrics().lineSpacing())  # no button moves
+        self.preview.show()
+        layout = body_layout(head)
+        buttons = row(self.accept_next_button, self.reject_button, self.next_button, stretch=False)
+        for column, share in enumerate((3, 2, 2)):
+            buttons.setStretch(column, share)
+        layout.addLayout(buttons)
+        layout.addWidget(self.preview)
+        layout.addWidget(self.hint)
 
-    def _lay_out(self) -> None:
-        layout = body_layout(self)
-        source = row(caption(tr("From the"), self), stretch=False)
+    def _make_regions(self) -> None:
+        regions = self.regions
+        self.source_combo = QComboBox(regions)
+        self.source_combo.addItem(tr("prediction (all pixels)"), OverlaySource.PREDICTION)
+        self.source_combo.addItem(tr("confident pixels only"), OverlaySource.PSEUDO_LABEL)
+        self.source_combo.setAccessibleName(tr("What to accept or reject"))
+        self.source_combo.setMinimumContentsLength(12)
+        self.source_combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.accept_tile_button = _button(tr("Accept"), tr("Accept the whole tile"), regions)
+        self.draw_area_button = _button(
+            tr("Draw region"), tr("Draw a region to accept or reject"), regions, is_mode=True
+        )
+        self.accept_area_button = _button(tr("Accept"), tr("Accept the drawn region"), regions)
+        self.reject_area_button = _button(tr("Reject"), tr("Reject the drawn region"), regions)
+        self.click_button = _button(tr("Accept"), tr("Accept regions by click"), regions, is_mode=True)
+        self.reject_click_button = _button(tr("Reject"), tr("Reject regions by click"), regions, is_mode=True)
+        self.replace_check = QCheckBox(tr("Overwrite my annotations"), regions)
+        self.take_back_button = _button(tr("Clear rejections"), tr("Clear rejections"), regions)
+        layout = body_layout(regions)
+        source = row(caption(tr("Accept from"), regions), stretch=False)
         source.addWidget(self.source_combo, 1)
         layout.addLayout(source)
         grid = QGridLayout()
@@ -86,29 +99,35 @@ class CorrectView(QWidget):
         grid.setSpacing(6)
         for line, parts in enumerate(
             (
-                (caption(tr("Whole tile"), self), self.accept_tile_button, self.reject_button),
+                (caption(tr("Whole tile"), regions), self.accept_tile_button, self.take_back_button),
                 (self.draw_area_button, self.accept_area_button, self.reject_area_button),
-                (caption(tr("By click"), self), self.click_button, self.reject_click_button),
+                (caption(tr("Click regions"), regions), self.click_button, self.reject_click_button),
             )
         ):
             for column, part in enumerate(parts):
                 grid.addWidget(part, line, column)
-        sure = row(caption(tr("Sure from"), self), stretch=False)
-        sure.addWidget(self.confidence_spin, 1)
-        grid.addLayout(sure, 3, 0)
-        grid.addWidget(self.accept_sure_button, 3, 1)
         for column in range(3):
             grid.setColumnStretch(column, 1)
         layout.addLayout(grid)
-        layout.addWidget(self.preview)
         layout.addWidget(self.replace_check)
-        layout.addLayout(row(self.undo_button, self.redo_button, self.take_back_button))
-        layout.addWidget(self.next_button)
-        layout.addWidget(self.hint)
-        layout.addWidget(self.saved)
+
+    def _make_confidence(self) -> None:
+        box = self.confidence_box
+        self.confidence_spin = QSpinBox(box)
+        self.confidence_spin.setRange(1, 100)
+        self.confidence_spin.setValue(90)
+        self.confidence_spin.setSuffix(tr(" %"))
+        self.confidence_spin.setStyleSheet(_NO_BUTTONS)
+        self.confidence_spin.setAccessibleName(tr("Confidence from which on to accept"))
+        self.accept_sure_button = _button(tr("Accept"), tr("Accept from this confidence on"), box)
+        layout = body_layout(box)
+        line = row(caption(tr("Confidence ≥"), box), self.confidence_spin, self.accept_sure_button, stretch=False)
+        line.setStretch(2, 1)
+        layout.addLayout(line)
 
     def _connect(self) -> None:
         self.source_combo.currentIndexChanged.connect(lambda _index: self.source_changed.emit(self.source))
+        self.accept_next_button.clicked.connect(lambda: self.accept_next_clicked.emit())
         self.accept_tile_button.clicked.connect(lambda: self.accept_tile_clicked.emit())
         self.draw_area_button.clicked.connect(lambda on: self.draw_area_toggled.emit(on))
         self.accept_sure_button.clicked.connect(lambda: self.accept_sure_clicked.emit())
@@ -117,8 +136,6 @@ class CorrectView(QWidget):
         self.reject_area_button.clicked.connect(lambda: self.reject_area_clicked.emit())
         self.click_button.clicked.connect(lambda on: self.click_mode_toggled.emit(on))
         self.reject_click_button.clicked.connect(lambda on: self.reject_click_mode_toggled.emit(on))
-        self.undo_button.clicked.connect(lambda: self.undo_clicked.emit())
-        self.redo_button.clicked.connect(lambda: self.redo_clicked.emit())
         self.reject_button.clicked.connect(lambda: self.reject_clicked.emit())
         self.take_back_button.clicked.connect(lambda: self.take_back_clicked.emit())
         self.next_button.clicked.connect(lambda: self.next_clicked.emit())
@@ -129,6 +146,7 @@ class CorrectView(QWidget):
             )
         )
         for part in (
+            self.accept_next_button,
             self.accept_tile_button,
             self.reject_button,
             self.accept_area_button,
@@ -168,6 +186,11 @@ class CorrectView(QWidget):
         set_available(
             self.accept_tile_button, accept_reason, tr("Make labels of it wherever you have not painted yourself")
         )
+        set_available(
+            self.accept_next_button,
+            accept_reason,
+            tr("Make annotations of it wherever you have not painted yourself, and show the next tile to review"),
+        )
         sure_tip = tr("Accept every pixel that the model is at least this sure of; the rest stays open for you")
         set_available(self.accept_sure_button, accept_reason, sure_tip)
         self.confidence_spin.setEnabled(not accept_reason)
@@ -197,14 +220,6 @@ class CorrectView(QWidget):
         self.source_combo.setToolTip(accept_reason)
         self.replace_check.setEnabled(not accept_reason)
 
-    def set_undo(self, reason: str, tip: str) -> None:
-        """Enable the undo button with this tooltip, or say why not."""
-        set_available(self.undo_button, reason, tip)
-
-    def set_redo(self, reason: str, tip: str) -> None:
-        """Enable the redo button with this tooltip, or say why not."""
-        set_available(self.redo_button, reason, tip)
-
     def set_take_back(self, reason: str) -> None:
         """Enable the button that takes rejections back, or say why not."""
         tip = tr("Nothing of this tile is rejected any longer; a prediction that was put aside is shown again")
@@ -223,7 +238,3 @@ class CorrectView(QWidget):
     def set_hint(self, text: str) -> None:
         """The sentence that says what to do or what was done."""
         self.hint.set_text(text)
-
-    def set_saved(self, text: str) -> None:
-        """Whether the strokes are on the disk."""
-        self.saved.set_text(text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from napari_unisemalign.actions.shortcuts import Shortcuts, shown
+from napari_unisemalign.annotate.class_chips_view import ClassChips
 from napari_unisemalign.annotate.painting_view import PaintingView
 from napari_unisemalign.app.context import Context
 from napari_unisemalign.app.layers import LABELS, ROLE_KEY
@@ -14,12 +15,13 @@ from training_core.base.i18n import tr
 class BrushController:
     """Between the painting bar and the labels layer."""
 
-    def __init__(self, context: Context, view: PaintingView) -> None:
-        self._layers, self._view = context.layers, view
+    def __init__(self, context: Context, view: PaintingView, chips: ClassChips) -> None:
+        self._layers, self._view, self._chips = context.layers, view, chips
         self._shortcuts = Shortcuts()
         self._shortcuts.on_change(self._refresh_key)
         self._view.brush_changed.connect(self._set_size)
-        self._view.erase_clicked.connect(self._toggle_eraser)
+        for erasers in (view, chips):
+            erasers.erase_clicked.connect(self._toggle_eraser)
         context.viewer.layers.events.inserted.connect(self._on_layer)
         context.viewer.layers.events.removed.connect(self._follow)
         self._refresh_key()
@@ -47,8 +49,10 @@ class BrushController:
             self._view.set_brush(None, False)
         else:
             self._view.set_brush(round(layer.brush_size), layer.mode == "erase")
+        self._chips.set_erasing(layer is not None and layer.mode == "erase")
 
     def _refresh_key(self) -> None:
         keys, _problems = self._shortcuts.keys()
         key = shown(keys["erase"]) if keys["erase"] else ""
-        self._view.set_erase_key(key, tr("Erase to “not labelled”, which is not the same as background"))
+        self._view.set_erase_key(key, tr("Erase to unannotated, which is not the same as background"))
+        self._chips.set_erase_key(key)

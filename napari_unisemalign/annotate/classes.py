@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from napari_unisemalign.actions.catalogue import PAINTING_KEYS
+from napari_unisemalign.annotate.class_chips_view import ClassChips
 from napari_unisemalign.annotate.classes_view import ClassesView, ClassRow
 from napari_unisemalign.app import availability
 from napari_unisemalign.app.context import Context
@@ -14,6 +15,7 @@ from napari_unisemalign.app.notify import guarded
 from training_core.base.errors import ProjectError
 from training_core.base.i18n import tr
 from training_core.project import Project, TissueClass, default_prompt
+from training_core.project.classes import background_ids
 from training_core.project.prompts import is_automatic
 
 NO_CLASSES = tr("Open a project to see and edit its classes.")
@@ -24,16 +26,18 @@ OWN_KEY_HINT = tr("The key beside a class paints with it. Double-click a name or
 class ClassesController:
     """Keeps table, labels layer and project of one mind about the classes."""
 
-    def __init__(self, context: Context, view: ClassesView) -> None:
+    def __init__(self, context: Context, view: ClassesView, chips: ClassChips) -> None:
         self._context, self._session, self.reporter = context, context.session, context.reporter
-        self._layers, self._view = context.layers, view
+        self._layers, self._view, self._chips = context.layers, view, chips
         self._keys: tuple[str, ...] = tuple(PAINTING_KEYS)
         view, session = self._view, self._session
-        view.class_chosen.connect(self.paint_with)
+        for choice in (view, chips):
+            choice.class_chosen.connect(self.paint_with)
+            choice.add_clicked.connect(self.add)
+        chips.shown_toggled.connect(self.show_class)
         view.name_edited.connect(self._rename)
         view.prompt_edited.connect(lambda class_id, prompt: self._update(class_id, prompt=prompt))
         view.color_clicked.connect(self.choose_color)
-        view.add_clicked.connect(self.add)
         session.project_changed.connect(self._on_project)
         session.classes_changed.connect(self._refresh)
         session.class_changed.connect(self._on_class)
@@ -56,6 +60,11 @@ class ClassesController:
             labels.selected_label = layer_value(class_id)
             keep = labels.mode if labels.mode in ("paint", "fill", "polygon") else "paint"
             self._layers.activate_labels(keep)
+
+    def show_class(self, class_id: int, shown: bool) -> None:
+        """Let predictions show a class, or hide it."""
+        self._layers.hidden = self._layers.hidden - {class_id} if shown else self._layers.hidden | {class_id}
+        self._refresh()
 
     @guarded
     def choose_color(self, class_id: int) -> None:
@@ -95,20 +104,26 @@ class ClassesController:
             self._session.classes_changed.emit()  # a refused text must vanish from the table, too
 
     def _on_project(self, project: Project | None) -> None:
+        # a predicted background over the whole tile would hide the tissue
+        self._layers.hidden = background_ids(project.classes) if project is not None else frozenset()
         self._session.classes_changed.emit()
         if project is not None and project.classes:
             self._session.set_class(project.classes[min(1, len(project.classes) - 1)].id)
 
     def _on_class(self, class_id: int | None) -> None:
         self._view.set_current(class_id)
+        self._chips.set_current(class_id)
         labels = self._layers.labels
         if labels is not None and class_id is not None and class_of(labels.selected_label) != class_id:
             labels.selected_label = layer_value(class_id)
         self._refresh_available()
 
     def _refresh(self) -> None:
-        self._view.set_classes([_row(self._key(index), each) for index, each in enumerate(self._session.classes())])
+        rows = [_row(self._key(index), each) for index, each in enumerate(self._session.classes())]
+        self._view.set_classes(rows)
         self._view.set_current(self._session.class_id)
+        self._chips.set_classes(rows, {each.id for each in rows} - self._layers.hidden)
+        self._chips.set_current(self._session.class_id)
         self._layers.set_classes(self._session.classes())
         self._refresh_available()
 
@@ -117,6 +132,7 @@ class ClassesController:
         remove = availability.why_not_remove_class(self._session)
         hint = KEY_HINT if self._keys == tuple(PAINTING_KEYS) else OWN_KEY_HINT
         self._view.set_available(no_project, remove, hint if self._session.project else NO_CLASSES)
+        self._chips.set_available(no_project, no_project)
 
     def _key(self, index: int) -> str:
         return self._keys[index] if index < len(self._keys) else ""

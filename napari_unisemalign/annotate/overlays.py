@@ -73,6 +73,7 @@ class OverlaysController:
         view.visible_changed.connect(self._set_visible)
         view.opacity_changed.connect(self._set_opacity)
         view.comparison_changed.connect(lambda _comparison: self._compose())
+        view.outline_changed.connect(self._layers.set_outlined)
         view.below_changed.connect(lambda _below: self._slider_timer.start(SLIDER_MS))
         session.tile_changed.connect(self._on_tile)
         session.overlays_changed.connect(self._on_overlays)

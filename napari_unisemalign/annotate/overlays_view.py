@@ -1,60 +1,61 @@
-"""Step 4: overlays."""
+"""What of the prediction is drawn over the tile, and how."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QCheckBox, QComboBox, QGridLayout, QLabel, QPushButton, QSlider, QWidget
+from qtpy.QtCore import QObject, Qt, Signal
+from qtpy.QtWidgets import QCheckBox, QComboBox, QGridLayout, QLabel, QPushButton, QRadioButton, QSlider, QWidget
 
 from napari_unisemalign.annotate.overlay_maps import Comparison
-from napari_unisemalign.widgets.common import Hint, body_layout, set_available
+from napari_unisemalign.widgets.common import Hint, body_layout, caption, row, set_available
 from training_core.base.i18n import tr
 from training_core.class_maps.tile_result import Branch
 
 TITLES = {
     "prediction": (tr("Prediction"), tr("What the model says about every pixel")),
     "pseudo-label": (
-        tr("Pseudo-label"),
-        tr("Where the model is sure enough to teach itself; empty where it is not"),
+        tr("Training targets"),
+        tr(
+            tr("Pseudo-labels: where the model is confident enough to teach itself; empty where it is not"),
+        ),
     ),
     "confidence": (tr("Confidence"), tr("How sure the model is: dark is unsure, yellow is sure")),
     "comparison": (
-        tr("Mark"),
-        tr("Marks in bright cyan the pixels that differ: the places worth a second look before you accept."),
+        tr("Highlight"),
+        tr("Highlights in bright cyan the pixels that differ: the places worth a second look before you accept."),
     ),
     "part": (
-        tr("Only"),
+        tr("Show one branch"),
         tr(
-            "What one part of the model would say by itself: the decoder, which learned from your labels; the "
+            "What one branch of the model would say by itself: the decoder, which learned from your annotations; the "
             "prototypes, one learned example of each class; or the text prompts of the classes. Their sum makes the "
-            "pseudo-labels. Found out when you switch it on, which takes some seconds for each tile. Prediction and "
-            "pseudo-label are hidden meanwhile."
+            "training targets. Computed when you switch it on, which takes some seconds for each tile. Prediction and "
+            "training targets are hidden meanwhile."
         ),
     ),
 }
 PARTS = {
-    Branch.TEXT: tr("the text prompts"),
-    Branch.PROTOTYPES: tr("the prototypes"),
-    Branch.DECODER: tr("the decoder"),
+    Branch.TEXT: tr("text"),
+    Branch.PROTOTYPES: tr("prototypes"),
+    Branch.DECODER: tr("decoder"),
 }
 COMPARISONS = {
-    Comparison.DISAGREEMENT: tr("what disagrees with the labels"),
-    Comparison.CHANGES: tr("what changed since the last round"),
+    Comparison.DISAGREEMENT: tr("differences from annotations"),
+    Comparison.CHANGES: tr("changes since last round"),
 }
 FLICKER_TIP = tr(
     "Takes all overlays off the image, and puts them back: going to and fro shows best whether a border is right. "
     "There is a key for it (F1 lists all keys)."
 )
 OPEN_TIP = tr(
-    "Pixels that the model is less sure of are left open: they are not shown, and accepting leaves them unlabelled. "
-    "At 0 % nothing is left open."
+    "Pixels below this confidence are not shown, and accepting leaves them unannotated. At 0 % nothing is hidden."
 )
 
 
-class OverlaysView(QWidget):
-    """A switch for each overlay with its opacity or what it is to show, and from which confidence on to show."""
+class OverlaysView(QObject):
+    """Three widgets of one mind: `display`, `confidence` and `advanced`; the page places them."""
 
     visible_changed = Signal(str, bool)
     opacity_changed = Signal(str, float)
@@ -65,89 +66,111 @@ class OverlaysView(QWidget):
     below_changed = Signal(float)
     """The confidence, 0 to 1, below which pixels are left open."""
     flicker_clicked = Signal()
+    outline_changed = Signal(bool)
+    """Borders only, or filled."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.switches: dict[str, QCheckBox] = {}
         self.sliders: dict[str, QSlider] = {}
         self._percents: dict[str, QLabel] = {}
         self._setting = False
-        self._grid = QGridLayout()
-        self._grid.setContentsMargins(0, 0, 0, 0)
-        self._grid.setHorizontalSpacing(8)
-        self._grid.setVerticalSpacing(4)
-        for line, role in enumerate(TITLES):
-            self._add_switch(line, role)
-        for line, role in enumerate(("prediction", "pseudo-label", "confidence")):
-            self._add_opacity(line, role)
-        self.comparison_combo = self._add_choice(3, "comparison", COMPARISONS, tr("What to mark on the image"))
-        self.part_combo = self._add_choice(4, "part", PARTS, tr("Which part of the model to ask"))
-        self.below_slider, self._below_percent = self._add_below(5)
-        self._grid.setColumnStretch(1, 1)
-        self.flicker_button = QPushButton(tr("Hide overlays"), self)
-        self.flicker_button.setCheckable(True)
-        self.words, self.part_words = Hint("", self), Hint("", self)
-        self.hint = Hint("", self)
-        layout = body_layout(self)
-        layout.addLayout(self._grid)
-        layout.addWidget(self.flicker_button)
-        layout.addWidget(self.words)
-        layout.addWidget(self.part_words)
-        layout.addWidget(self.hint)
+        self.display, self.confidence, self.advanced = QWidget(), QWidget(), QWidget()
+        self._make_display()
+        self._make_confidence()
+        self._make_advanced()
         self._connect()
 
-    def _add_switch(self, line: int, role: str) -> None:
-        switch = QCheckBox(TITLES[role][0], self)
+    def _make_display(self) -> None:
+        box, grid = self.display, _grid()
+        self._add_switch(box, grid, 0, "prediction")
+        self._add_opacity(box, grid, 0, "prediction")
+        self.filled_button = QRadioButton(tr("Filled"), box)
+        self.outline_button = QRadioButton(tr("Outline"), box)
+        self.filled_button.setChecked(True)
+        self.outline_button.setToolTip(
+            tr("Draw the borders of the predicted regions only, so that the tissue stays in sight")
+        )
+        self.flicker_button = QPushButton(tr("Hide overlays"), box)
+        self.flicker_button.setCheckable(True)
+        self.hint = Hint("", box)
+        layout = body_layout(box)
+        layout.addLayout(grid)
+        layout.addLayout(row(self.filled_button, self.outline_button, self.flicker_button))
+        layout.addWidget(self.hint)
+
+    def _make_confidence(self) -> None:
+        box, grid = self.confidence, _grid()
+        self._add_switch(box, grid, 0, "confidence")
+        self._add_opacity(box, grid, 0, "confidence")
+        self.below_slider, self._below_percent = self._add_below(box, grid, 1)
+        body_layout(box).addLayout(grid)
+
+    def _make_advanced(self) -> None:
+        box, grid = self.advanced, _grid()
+        self._add_switch(box, grid, 0, "pseudo-label")
+        self._add_opacity(box, grid, 0, "pseudo-label")
+        self._add_switch(box, grid, 1, "comparison")
+        self.comparison_combo = self._add_choice(
+            box, grid, 1, "comparison", COMPARISONS, tr("What to highlight on the image")
+        )
+        self._add_switch(box, grid, 2, "part")
+        self.part_combo = self._add_choice(box, grid, 2, "part", PARTS, tr("Which branch of the model to show"))
+        self.words, self.part_words = Hint("", box), Hint("", box)
+        layout = body_layout(box)
+        layout.addLayout(grid)
+        layout.addWidget(self.words)
+        layout.addWidget(self.part_words)
+
+    def _add_switch(self, box: QWidget, grid: QGridLayout, line: int, role: str) -> None:
+        switch = QCheckBox(TITLES[role][0], box)
         switch.toggled.connect(lambda on: self._tell_visible(role, on))
-        self._grid.addWidget(switch, line, 0)
+        grid.addWidget(switch, line, 0)
         self.switches[role] = switch
 
-    def _add_opacity(self, line: int, role: str) -> None:
-        slider, percent = QSlider(Qt.Orientation.Horizontal, self), self._percent_label()
+    def _add_opacity(self, box: QWidget, grid: QGridLayout, line: int, role: str) -> None:
+        slider, percent = QSlider(Qt.Orientation.Horizontal, box), _percent_label(box)
         title = TITLES[role][0].lower()
         slider.setRange(0, 100)
         slider.setToolTip(tr("How strongly the {overlay} covers the tissue").format(overlay=title))
         slider.setAccessibleName(tr("Opacity of the {overlay}").format(overlay=title))
         slider.valueChanged.connect(lambda value: self._tell_opacity(role, value))
-        self._grid.addWidget(slider, line, 1)
-        self._grid.addWidget(percent, line, 2)
+        grid.addWidget(slider, line, 1)
+        grid.addWidget(percent, line, 2)
         self.sliders[role], self._percents[role] = slider, percent
 
-    def _add_choice(self, line: int, role: str, choices: Mapping[Any, str], name: str) -> QComboBox:
-        combo = QComboBox(self)
+    def _add_choice(
+        self, box: QWidget, grid: QGridLayout, line: int, role: str, choices: Mapping[Any, str], name: str
+    ) -> QComboBox:
+        combo = QComboBox(box)
         for value, words in choices.items():
             combo.addItem(words, value)
         combo.setAccessibleName(name)
         combo.setToolTip(TITLES[role][1])
-        self._grid.addWidget(combo, line, 1, 1, 2)
+        combo.setMinimumContentsLength(12)
+        combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        grid.addWidget(combo, line, 1, 1, 2)
         return combo
 
-    def _add_below(self, line: int) -> tuple[QSlider, QLabel]:
-        slider, percent = QSlider(Qt.Orientation.Horizontal, self), self._percent_label()
-        caption = QLabel(tr("Open below"), self)
-        caption.setStyleSheet("padding: 0; margin: 0;")
-        caption.setBuddy(slider)
-        caption.setToolTip(OPEN_TIP)
+    def _add_below(self, box: QWidget, grid: QGridLayout, line: int) -> tuple[QSlider, QLabel]:
+        slider, percent = QSlider(Qt.Orientation.Horizontal, box), _percent_label(box)
+        label = caption(tr("Hide below"), box, slider)
+        label.setToolTip(OPEN_TIP)
         slider.setRange(0, 99)
         slider.setToolTip(OPEN_TIP)
-        slider.setAccessibleName(tr("Leave pixels open below this confidence"))
+        slider.setAccessibleName(tr("Hide pixels below this confidence; they are left unannotated"))
         percent.setText("0 %")
-        self._grid.addWidget(caption, line, 0)
-        self._grid.addWidget(slider, line, 1)
-        self._grid.addWidget(percent, line, 2)
+        grid.addWidget(label, line, 0)
+        grid.addWidget(slider, line, 1)
+        grid.addWidget(percent, line, 2)
         return slider, percent
-
-    def _percent_label(self) -> QLabel:
-        percent = QLabel("", self)
-        percent.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        percent.setMinimumWidth(percent.fontMetrics().horizontalAdvance("100 %") + 6)
-        return percent
 
     def _connect(self) -> None:
         self.comparison_combo.activated.connect(lambda _index: self.comparison_changed.emit(self.comparison))
         self.part_combo.activated.connect(lambda _index: self.part_changed.emit(self.part))
         self.below_slider.valueChanged.connect(self._tell_below)
         self.flicker_button.clicked.connect(lambda: self.flicker_clicked.emit())
+        self.outline_button.toggled.connect(lambda on: self.outline_changed.emit(on))
 
     @property
     def comparison(self) -> Comparison:
@@ -220,3 +243,19 @@ class OverlaysView(QWidget):
     def _tell_below(self, value: int) -> None:
         self._below_percent.setText(f"{value} %")
         self.below_changed.emit(value / 100)
+
+
+def _grid() -> QGridLayout:
+    grid = QGridLayout()
+    grid.setContentsMargins(0, 0, 0, 0)
+    grid.setHorizontalSpacing(8)
+    grid.setVerticalSpacing(4)
+    grid.setColumnStretch(1, 1)
+    return grid
+
+
+def _percent_label(parent: QWidget) -> QLabel:
+    percent = QLabel("", parent)
+    percent.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+    percent.setMinimumWidth(percent.fontMetrics().horizontalAdvance("100 %") + 6)
+    return percent

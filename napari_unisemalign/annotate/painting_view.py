@@ -1,11 +1,11 @@
-"""Below the classes in step 2: undo and redo, and help with the last stroke."""
+"""The brush, undo and redo, and help with the last stroke."""
 
 from __future__ import annotations
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QLabel, QPushButton, QSlider, QWidget
 
-from napari_unisemalign.widgets.common import body_layout, caption, row, set_available
+from napari_unisemalign.widgets.common import Hint, body_layout, caption, row, set_available
 from training_core.base.i18n import tr
 
 MAX_BRUSH_PX = 200
@@ -30,18 +30,18 @@ class PaintingView(QWidget):
         self._erase_tip = ""
         self.undo_button = QPushButton(tr("Undo"), self)
         self.redo_button = QPushButton(tr("Redo"), self)
-        self.fill_button = QPushButton(tr("Fill"), self)
+        self.fill_button = QPushButton(tr("Fill outline"), self)
         self.fill_button.setAccessibleName(tr("Fill what the last stroke closes around"))
-        self.grow_button = QPushButton(tr("Grow"), self)
-        self.grow_button.setAccessibleName(tr("Grow the last stroke over the predicted area"))
-        self.snap_button = QPushButton(tr("Snap"), self)
-        self.snap_button.setAccessibleName(tr("Snap the last stroke to the predicted boundary"))
+        self.grow_button = QPushButton(tr("Expand to prediction"), self)
+        self.grow_button.setAccessibleName(tr("Expand the last stroke to the predicted region"))
+        self.snap_button = QPushButton(tr("Snap to edge"), self)
+        self.snap_button.setAccessibleName(tr("Snap the last stroke to the predicted edge"))
         self.brush_slider = QSlider(Qt.Orientation.Horizontal, self)
         self.brush_slider.setRange(1, MAX_BRUSH_PX)
         self.brush_slider.setAccessibleName(tr("Size of the brush, in pixels"))
         self.brush_words = QLabel("", self)
         self.brush_words.setMinimumWidth(48)
-        self.erase_button = QPushButton(tr("Not labelled"), self)
+        self.erase_button = QPushButton(tr("Eraser"), self)
         self.erase_button.setCheckable(True)
         layout = body_layout(self)
         brush = row(caption(tr("Brush"), self, self.brush_slider), self.brush_slider, self.brush_words, stretch=False)
@@ -49,7 +49,11 @@ class PaintingView(QWidget):
         brush.addWidget(self.erase_button)
         layout.addLayout(brush)
         layout.addLayout(row(self.undo_button, self.redo_button))
-        layout.addLayout(row(caption(tr("Last stroke"), self), self.fill_button, self.grow_button, self.snap_button))
+        self.saved = Hint("", self)
+        layout.addWidget(caption(tr("Last stroke"), self))
+        layout.addLayout(row(self.fill_button, self.snap_button))
+        layout.addWidget(self.grow_button)
+        layout.addWidget(self.saved)
         self.brush_slider.valueChanged.connect(self._on_brush)
         self.erase_button.clicked.connect(lambda checked: self.erase_clicked.emit(checked))
         self.undo_button.clicked.connect(lambda: self.undo_clicked.emit())
@@ -73,7 +77,7 @@ class PaintingView(QWidget):
 
     def set_erase_key(self, key: str, tip: str) -> None:
         """Show the eraser's key on its button."""
-        self.erase_button.setText(tr("Not labelled ({key})").format(key=key) if key else tr("Not labelled"))
+        self.erase_button.setText(tr("Eraser ({key})").format(key=key) if key else tr("Eraser"))
         self._erase_tip = tip
         if self.erase_button.isEnabled():
             self.erase_button.setToolTip(tip)
@@ -89,6 +93,10 @@ class PaintingView(QWidget):
     def set_redo(self, reason: str, tip: str) -> None:
         """Enable the redo button with this tooltip, or say why not."""
         set_available(self.redo_button, reason, tip)
+
+    def set_saved(self, text: str) -> None:
+        """Whether the strokes are on the disk."""
+        self.saved.set_text(text)
 
     def set_help(self, no_stroke: str, no_prediction: str) -> None:
         """Enable the help with the last stroke, or say why there is none to help with."""

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from qtpy.QtCore import QTimer
 
-from napari_unisemalign.annotate.accept_view import CorrectView
 from napari_unisemalign.annotate.painting_view import PaintingView
 from napari_unisemalign.app.background import run_while_painting
 from napari_unisemalign.app.context import Context
@@ -30,13 +29,13 @@ class UndoController:
     def __init__(
         self,
         context: Context,
-        views: tuple[CorrectView, PaintingView],
+        view: PaintingView,
         labels: LabelsController,
         tiles: TilesController,
     ) -> None:
         self._session, self._layers, self.reporter = context.session, context.layers, context.reporter
         self._labels, self._tiles = labels, tiles
-        self._views = views
+        self._view = view
         self._stack = context.session.undo
         self._known: U8 | None = None
         """The label on screen with all that is recorded."""
@@ -44,9 +43,8 @@ class UndoController:
         self._later = QTimer(context.owner)
         self._later.setSingleShot(True)
         self._later.timeout.connect(self.catch_up)
-        for view in self._views:
-            view.undo_clicked.connect(self.undo)
-            view.redo_clicked.connect(self.redo)
+        view.undo_clicked.connect(self.undo)
+        view.redo_clicked.connect(self.redo)
         context.session.tile_changed.connect(self._on_tile)
         context.viewer.layers.events.inserted.connect(self._on_layer)
         self._stack.changed.connect(self._refresh)
@@ -190,9 +188,8 @@ class UndoController:
         self._later.start(0)  # napari speaks of a fill before it is done
 
     def _refresh(self) -> None:
-        for view in self._views:
-            view.set_undo(self.why_not_undo(), _tip(tr("Take back"), self._stack.next_undo))
-            view.set_redo(self.why_not_redo(), _tip(tr("Make again"), self._stack.next_redo))
+        self._view.set_undo(self.why_not_undo(), _tip(tr("Undo"), self._stack.next_undo))
+        self._view.set_redo(self.why_not_redo(), _tip(tr("Redo"), self._stack.next_redo))
 
 
 def _tip(verb: str, step: AnyStep | None) -> str:

@@ -6,7 +6,7 @@ A layer's value is class id + 1; 0 means *not labelled*, because napari's eraser
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -47,6 +47,7 @@ MARK_COLOR = "#00e5ff"
 """Of what a comparison found: no stain and no default class has it."""
 NEUTRAL_ALPHA = 0.4
 """Grey classes, as background is by default, recede: a grey veil over the whole tile would hide the tissue."""
+OUTLINE_PX = 2
 SHOWN_AT_FIRST = {PREDICTION: True, PSEUDO_LABEL: False, CONFIDENCE: False, COMPARISON: False, PART: False}
 
 
@@ -70,10 +71,13 @@ def class_of(value: int) -> int | None:
     return value - 1 if value > 0 else None
 
 
-def class_colormap(classes: Iterable[TissueClass]) -> DirectLabelColormap:
-    """The classes' own colors, grey ones fainter; everything else is transparent."""
+def class_colormap(classes: Iterable[TissueClass], hidden: Collection[int] = ()) -> DirectLabelColormap:
+    """The classes' own colors, grey ones fainter; everything else, and what is hidden, is transparent."""
     colors: dict[int | None, Any] = {None: "transparent", 0: "transparent"}
     for each in classes:
+        if each.id in hidden:
+            colors[layer_value(each.id)] = "transparent"
+            continue
         rgb = [int(each.color[start : start + 2], 16) / 255 for start in (1, 3, 5)]
         is_neutral = max(rgb) - min(rgb) < 0.08
         colors[layer_value(each.id)] = (*rgb, NEUTRAL_ALPHA if is_neutral else 1.0)
@@ -87,6 +91,9 @@ class TileLayers:
         self._viewer = viewer
         self._has_history = False
         """napari can undo something on the labels layer."""
+        self.hidden: frozenset[int] = frozenset()
+        """The classes that predictions do not show; annotations show all."""
+        self._outline_px = 0
 
     def get(self, role: str) -> Layer | None:
         """The layer with this role, or None (not made yet, or removed by the user)."""
@@ -101,6 +108,7 @@ class TileLayers:
     def show_tile(self, image: U8, label: U8, classes: Iterable[TissueClass]) -> Labels:
         """Put a tile on the screen: `image` (H, W, 3), `label` (H, W) of class ids. Returns the labels layer."""
         tile = self.get(TILE)
+        is_as_large = tile is not None and tile.data.shape == image.shape
         if tile is None:
             self._add(Image(image.copy(), rgb=True, name=TILE, metadata={ROLE_KEY: TILE}))
         else:
@@ -115,7 +123,8 @@ class TileLayers:
         else:
             _fill(labels, to_layer(label))
             self._forget_history(labels)
-        self._viewer.reset_view()
+        if not is_as_large:  # else the zoom is kept from tile to tile
+            self._viewer.reset_view()
         return labels
 
     def set_classes(self, classes: Iterable[TissueClass]) -> None:
@@ -124,7 +133,15 @@ class TileLayers:
         for role in CLASS_ROLES:
             layer = self.get(role)
             if isinstance(layer, Labels):
-                layer.colormap = class_colormap(colormap_of)
+                layer.colormap = class_colormap(colormap_of, () if role == LABELS else self.hidden)
+
+    def set_outlined(self, outlined: bool) -> None:
+        """Draw the borders of predicted regions only, or fill the regions."""
+        self._outline_px = OUTLINE_PX if outlined else 0
+        for role in CLASS_ROLES:
+            layer = self.get(role)
+            if isinstance(layer, Labels) and role != LABELS:
+                layer.contour = self._outline_px
 
     def show_overlays(self, prediction: U8, pseudo_label: U8, confidence: U8, classes: Iterable[TissueClass]) -> None:
         """Show the trainer's maps (H, W): class ids, class ids with 255, and confidence 0 to 255."""
@@ -143,8 +160,10 @@ class TileLayers:
             shown = values if role == COMPARISON else to_layer(values)
         layer = self.get(role)
         if layer is None:
-            self._add(_new_overlay(role, shown, classes))
-            layer = self.get(role)
+            layer = _new_overlay(role, shown, classes, self.hidden)
+            if role in CLASS_ROLES:
+                layer.contour = self._outline_px
+            self._add(layer)
         elif layer.data.shape != shown.shape or not np.array_equal(layer.data, shown):
             _fill(layer, shown)
         if isinstance(layer, Labels):
@@ -283,7 +302,7 @@ def _nothing(role: str, shape: tuple[int, int]) -> U8:
     return np.full(shape, UNLABELED if role in CLASS_ROLES else 0, dtype=np.uint8)
 
 
-def _new_overlay(role: str, shown: Any, classes: Iterable[TissueClass]) -> Layer:
+def _new_overlay(role: str, shown: Any, classes: Iterable[TissueClass], hidden: Collection[int]) -> Layer:
     options = {
         "name": role,
         "opacity": OPACITY[role],
@@ -293,4 +312,4 @@ def _new_overlay(role: str, shown: Any, classes: Iterable[TissueClass]) -> Layer
     if role == CONFIDENCE:
         return Image(shown, colormap="viridis", contrast_limits=(0, 1), **options)
     marks = DirectLabelColormap(color_dict={None: "transparent", 0: "transparent", 1: MARK_COLOR})
-    return Labels(shown, colormap=marks if role == COMPARISON else class_colormap(classes), **options)
+    return Labels(shown, colormap=marks if role == COMPARISON else class_colormap(classes, hidden), **options)

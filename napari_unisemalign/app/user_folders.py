@@ -33,6 +33,11 @@ def recent_file_to_read() -> Path:
     return former if _is_file(former) and not _is_file(recent_file()) else recent_file()
 
 
+def views_file() -> Path:
+    """Where it is kept how projects were left."""
+    return user_state_path(_NAME, appauthor=False) / "views.json"
+
+
 def _former_folder() -> Path:
     return Path.home() / _NAME
 

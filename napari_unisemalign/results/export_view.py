@@ -31,9 +31,12 @@ class ExportView(QWidget):
         self.format_combo = QComboBox(self)
         for ending, file_format in FORMATS.items():
             self.format_combo.addItem(file_format.title, ending)
+        for combo in (self.content_combo, self.format_combo):
+            combo.setMinimumContentsLength(12)
+            combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.folder_edit = QLineEdit(self)
         self.folder_edit.setPlaceholderText(tr("Folder for the masks"))
-        self.browse_button = QPushButton(tr("Choose …"), self)
+        self.browse_button = QPushButton(tr("Choose…"), self)
         self.export_button = QPushButton(tr("Export masks"), self)
         self.hint = Hint("", self)
         grid = QGridLayout()

@@ -61,7 +61,7 @@ class DropsController(QObject):
         self._watching.timeout.connect(self._watch_canvas)
         panel.dropped.connect(self.receive)
         panel.docked.connect(lambda: self._watching.start(0))  # the dock is not in the window yet
-        panel.tiles.opened_clicked.connect(lambda: self.offer(self._opened()))
+        panel.project.opened_clicked.connect(lambda: self.offer(self._opened()))
         context.viewer.layers.events.inserted.connect(self._refresh)
         context.viewer.layers.events.removed.connect(self._refresh)
         self._session.project_changed.connect(self._refresh)
@@ -126,4 +126,4 @@ class DropsController(QObject):
         else:
             words = ntr("Add {name} to the project …", "Add the {count} open images to the project …", len(paths))
         name = paths[0].name if paths else ""
-        self._panel.tiles.set_opened(words.format(name=name, count=len(paths)) if paths else "")
+        self._panel.project.set_opened(words.format(name=name, count=len(paths)) if paths else "")

@@ -1,4 +1,4 @@
-"""Where the work stands: the headers' words, the step to go on with, the tile bar and the status line."""
+"""Where the work stands: the tile bar and the status line, with what to do next."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 from napari_unisemalign.app import availability
 from napari_unisemalign.app.context import Context
 from napari_unisemalign.shell.panel import Panel
+from napari_unisemalign.tiles.tile_list_view import STATE_WORDS
 from napari_unisemalign.widgets.chart import duration
 from training_core.base.i18n import ntr, tr
-from training_core.project import TileState
+from training_core.project import Project, TileState
 
 if TYPE_CHECKING:
     from napari_unisemalign.tiles.tiles import TilesController
-
-PROJECT, PAINT, TRAIN, REVIEW, EXPORT = range(5)
 
 
 class GuideController:
@@ -27,11 +26,15 @@ class GuideController:
         bar, session = self._panel.tile_bar, self._session
         bar.previous_clicked.connect(tiles.previous)
         bar.next_clicked.connect(tiles.next)
-        for signal in (session.project_changed, session.states_changed):
-            signal.connect(self._count)
+        session.project_changed.connect(self._on_project)
+        session.states_changed.connect(self._count)
         session.listed_changed.connect(self._refresh_tile)
         session.tile_changed.connect(self._refresh_tile)
         session.training_changed.connect(self._refresh_words)
+        self._count()
+
+    def _on_project(self, project: Project | None) -> None:
+        self._panel.set_project(project.name if project is not None else "")
         self._count()
 
     def _count(self, _change: object = None) -> None:
@@ -49,14 +52,11 @@ class GuideController:
         place = tr("{name} ({number} of {count})").format(
             name=session.tile, number=names.index(session.tile) + 1, count=len(names)
         )
-        bar.set_tile(f"{place} – {session.project.state(session.tile)}")
+        short = f"{session.tile}  {names.index(session.tile) + 1}/{len(names)}"
+        bar.set_tile(short, f"{place} – {STATE_WORDS[session.project.state(session.tile)]}")
         bar.set_neighbors(session.neighbor(-1) is not None, session.neighbor(1) is not None)
 
     def _refresh_words(self, _change: object = None) -> None:
-        going_on = self._step_to_go_on_with()
-        for number, (step, words) in enumerate(zip(self._panel.sections, self._summaries(), strict=True)):
-            step.set_summary(words)
-            step.set_next(number == going_on)
         training = self._session.training
         if training.active:
             self._panel.status.set_status(training.message, self._details(), training.progress)
@@ -69,44 +69,15 @@ class GuideController:
         done = tr("{percent} % done").format(percent=round(100 * training.progress))
         return ", ".join(filter(None, (training.device, done, left)))
 
-    def _done(self) -> int:
-        return self._counts[TileState.LABELED] + self._counts[TileState.ACCEPTED]
-
-    def _summaries(self) -> tuple[str, ...]:
-        if self._session.project is None:
-            return ("",) * len(self._panel.sections)
-        count, training, waiting = self._counts.total(), self._session.training, self._counts[TileState.PREDICTED]
-        return (
-            ntr("{count} tile", "{count} tiles", count).format(count=count),
-            tr("{count} labelled").format(count=self._done()) if self._done() else "",
-            tr("{percent} %").format(percent=round(100 * training.progress)) if training.active else "",
-            tr("{count} to review").format(count=waiting) if waiting else "",
-            "",
-        )
-
-    def _step_to_go_on_with(self) -> int:
-        """What a newcomer should open next."""
-        session = self._session
-        if session.project is None:
-            return PROJECT
-        if session.training.active:
-            return TRAIN
-        if session.project.latest_run_id() is not None:
-            return REVIEW if self._counts[TileState.PREDICTED] else EXPORT
-        return PAINT if availability.why_not_train(session) else TRAIN
-
     def _advice(self) -> str:
         """What to do, where nothing goes on."""
         session = self._session
         if session.project is None:
-            return tr("Open a project, make one from your images, or try the sample.")
-        step = self._step_to_go_on_with()
-        if step == PAINT:
-            return availability.why_not_train(session)
-        if step == TRAIN:
-            return tr("Enough is painted: press Start training in step 3.")
-        if step == REVIEW:
-            waiting = self._counts[TileState.PREDICTED]
+            return tr("Open a project, create one from your images, or try the sample.")
+        if session.project.latest_run_id() is None:
+            return availability.why_not_train(session) or tr("Enough is painted: press Start training.")
+        waiting = self._counts[TileState.PREDICTED]
+        if waiting:
             words = ntr("{count} tile waits for review.", "{count} tiles wait for review.", waiting)
             return words.format(count=waiting)
         return tr("Every tile is reviewed: train another round, or export the masks.")

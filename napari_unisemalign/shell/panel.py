@@ -1,30 +1,44 @@
-"""The dock's content: the tile on screen, the five steps in the order of work, and the status line."""
+"""The dock's content: the project and the tile on screen, the pages of work, and the foot with the training."""
 
 from __future__ import annotations
 
-from qtpy.QtCore import QEvent, QObject, QTimer, Signal
+from qtpy.QtCore import QEvent, Qt, QTimer, Signal
 from qtpy.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
-from qtpy.QtWidgets import QStyle, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QSizePolicy, QStyle, QToolButton, QVBoxLayout, QWidget
 
 from napari_unisemalign.annotate.accept_view import CorrectView
+from napari_unisemalign.annotate.class_chips_view import ClassChips
 from napari_unisemalign.annotate.classes_view import ClassesView
 from napari_unisemalign.annotate.clean_up_view import CleanUpView
 from napari_unisemalign.annotate.overlays_view import OverlaysView
 from napari_unisemalign.annotate.painting_view import PaintingView
+from napari_unisemalign.results.areas_view import AreasView
+from napari_unisemalign.results.confusion_view import ConfusionView
 from napari_unisemalign.results.export_view import ExportView
-from napari_unisemalign.shell.status import StatusLine, TileBar
-from napari_unisemalign.shell.steps import Steps
+from napari_unisemalign.shell.pages import Page, Pages, Place
+from napari_unisemalign.shell.tile_bar import TileBar
 from napari_unisemalign.shell.tour_view import Spotlight, TourCard
+from napari_unisemalign.tiles.project_view import ProjectView
 from napari_unisemalign.tiles.tiles_view import TilesView
+from napari_unisemalign.train.settings_view import SettingsForm
 from napari_unisemalign.train.train_view import TrainView
-from napari_unisemalign.widgets.common import MessageBar, stacked
+from napari_unisemalign.widgets.common import ACCENT, MessageBar
 from napari_unisemalign.widgets.deliberate import Deliberate
 from napari_unisemalign.widgets.drops import local_paths
+from napari_unisemalign.widgets.fold import Fold
 from training_core.base.i18n import tr
+
+LEAST_WIDTH_PX = 320
+TAB_STYLE = f"""
+QToolButton {{ border: none; border-bottom: 3px solid transparent; padding: 4px 6px; }}
+QToolButton:hover {{ background-color: rgba(128, 128, 128, 60); }}
+QToolButton:checked {{ border-bottom: 3px solid {ACCENT}; }}
+QToolButton:focus {{ background-color: rgba(128, 128, 128, 110); }}
+"""
 
 
 class Panel(QWidget):
-    """All steps. It only shows; `napari_unisemalign.window` makes it work."""
+    """All pages. It only shows; `napari_unisemalign.window` makes it work. `tiles` is for a dock of its own."""
 
     docked = Signal()
     """napari has put this widget into a dock."""
@@ -38,28 +52,9 @@ class Panel(QWidget):
         self.dock_name = "UniSemAlign"
         self.setObjectName("unisemalign_panel")
         self.setAcceptDrops(True)
-        self.messages = MessageBar(self)
-        self.tour = TourCard(self)
-        self.tile_bar = TileBar(self)
-        self.tiles = TilesView(self)
-        self.classes = ClassesView(self)
-        self.painting = PaintingView(self)
-        self.train = TrainView(self)
-        self.overlays = OverlaysView(self)
-        self.cleanup = CleanUpView(self)
-        self.correct = CorrectView(self)
-        self.export = ExportView(self)
-        self.steps = Steps(
-            (
-                (tr("Project and tiles"), self.tiles),
-                (tr("Classes and painting"), stacked(self.classes, self.painting)),
-                (tr("Train"), stacked(self.train)),
-                (tr("Review"), stacked(self.overlays, self.cleanup, self.correct)),
-                (tr("Export"), stacked(self.export)),
-            ),
-            self,
-        )
-        self.sections = self.steps.steps
+        self._make_views()
+        self._make_pages()
+        self._lay_out()
         self._fit_timer = QTimer(self)
         self._fit_timer.setSingleShot(True)
         self._fit_timer.timeout.connect(self._fit)
@@ -67,34 +62,114 @@ class Panel(QWidget):
         self._reveal_timer = QTimer(self)
         self._reveal_timer.setSingleShot(True)
         self._reveal_timer.timeout.connect(self._scroll)
-        for step in self.sections:
-            step.body.installEventFilter(self)
-        self.status = StatusLine(self)
+        self.spotlight = Spotlight(self)
+        for part in (self, self.tiles):
+            Deliberate(part)
+        self.set_project("")
+
+    def _make_views(self) -> None:
+        self.messages = MessageBar(self)
+        self.tour = TourCard(self)
+        self.tile_bar = TileBar(self)
+        self.tiles = TilesView()
+        self.project = ProjectView(self)
+        self.chips = ClassChips(self)
+        self.classes = ClassesView(self)
+        self.painting = PaintingView(self)
+        self.overlays = OverlaysView(self)
+        self.cleanup = CleanUpView(self)
+        self.correct = CorrectView(self)
+        self.train = TrainView(self)
+        self.areas = AreasView(self)
+        self.confusion = ConfusionView(self)
+        self.export = ExportView(self)
+        self.settings = SettingsForm(self)
+        self.status = self.train.footer.status
+
+    def _make_pages(self) -> None:
+        head = QWidget(self)
+        inside = QVBoxLayout(head)
+        inside.setContentsMargins(0, 0, 0, 0)
+        inside.setSpacing(4)
+        inside.addWidget(self.chips)
+        inside.addWidget(self.correct.head)
+        self.pages = Pages(self)
+        annotate = (
+            Fold(tr("Painting"), self.painting, is_open=True),
+            Fold(tr("Display"), self.overlays.display, is_open=True),
+            Fold(tr("Classes"), self.classes),
+            Fold(tr("Regions"), self.correct.regions),
+            Fold(tr("Confidence"), _stacked(self.overlays.confidence, self.correct.confidence_box)),
+            Fold(tr("Post-processing"), self.cleanup),
+            Fold(tr("Advanced views"), self.overlays.advanced),
+        )
+        self.pages.add(Page(Place.PROJECT, self.project))
+        self.pages.add(Page(Place.ANNOTATE, *annotate, head=head))
+        results = (
+            Fold(tr("Areas"), self.areas, is_open=True),
+            Fold(tr("Confusion matrix"), self.confusion, is_open=True),
+            Fold(tr("Export masks"), self.export, is_open=True),
+        )
+        self.pages.add(Page(Place.RESULTS, *results))
+        self.pages.add(Page(Place.SETTINGS, self.settings))
+        self.pages.add(Page(Place.TRAINING, self.train))
+
+    def _lay_out(self) -> None:
+        self.project_button = _tab(tr("Project"), tr("Open or create a project; what is in this one"))
+        self.tabs = {
+            Place.ANNOTATE: _tab(tr("Annotate && review"), tr("Paint, look at predictions, accept or reject them")),
+            Place.RESULTS: _tab(tr("Results"), tr("What the rounds found, and the export of masks")),
+            Place.SETTINGS: _tab(tr("Settings"), tr("What the project's trainings do otherwise than by default")),
+        }
+        self.project_button.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
+        first, second = QHBoxLayout(), QHBoxLayout()
+        for line in (first, second):
+            line.setContentsMargins(4, 0, 4, 0)
+            line.setSpacing(2)
+        first.addWidget(self.project_button)
+        first.addWidget(self.tile_bar, 1)
+        self.pages.add_button(Place.PROJECT, self.project_button)
+        for place, button in self.tabs.items():
+            second.addWidget(button)
+            self.pages.add_button(place, button)
+        second.addStretch()
+        self.pages.add_button(Place.TRAINING, self.train.footer.details_button)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 4, 0, 0)
         layout.setSpacing(4)
         layout.addWidget(self.messages)
         layout.addWidget(self.tour)
-        layout.addWidget(self.tile_bar)
-        layout.addWidget(self.steps, 1)
-        layout.addWidget(self.status)
-        self.spotlight = Spotlight(self)
-        Deliberate(self)
+        layout.addLayout(first)
+        layout.addLayout(second)
+        layout.addWidget(self.pages, 1)
+        layout.addWidget(self.train.footer)
+
+    def set_project(self, name: str) -> None:
+        """Name the open project on its button; an empty text for none, where only it can be chosen."""
+        words = self.fontMetrics().elidedText(name, Qt.TextElideMode.ElideMiddle, LEAST_WIDTH_PX // 3)
+        self.project_button.setText(words or tr("Project"))
+        self.project_button.setAccessibleName(tr("Project {name}").format(name=name) if name else tr("Project"))
+        for button in self.tabs.values():
+            button.setEnabled(bool(name))
+        self.train.footer.details_button.setEnabled(bool(name))
+        self.pages.show_place(Place.ANNOTATE if name else Place.PROJECT)
 
     def reveal(self, part: QWidget) -> None:
-        """Open the step that holds this part, fold the others away, and scroll to it."""
-        for step in self.sections:
-            if step.isAncestorOf(part):
-                if not step.is_open:
-                    self.steps.open_only(step)
-                self._revealed = part
-                self._reveal_timer.start(0)  # the layout must know the places of what came to light
-                return
+        """Show the page that holds this widget, unfold what it is in, and scroll to it."""
+        page = self.pages.page_of(part)
+        if page is None:
+            return
+        self.pages.show_place(page.place)
+        for fold in page.folds:
+            if fold.body.isAncestorOf(part) or fold.body is part:
+                fold.set_open(True)
+        self._revealed = part
+        self._reveal_timer.start(0)  # the layout must know the places of what came to light
 
     def _scroll(self) -> None:
-        for step in self.sections:
-            if self._revealed is not None and step.isAncestorOf(self._revealed):
-                step.scroll_area.ensureWidgetVisible(self._revealed, 0, 8)
+        page = None if self._revealed is None else self.pages.page_of(self._revealed)
+        if page is not None and self._revealed is not None and page.body.isAncestorOf(self._revealed):
+            page.scroll_area.ensureWidgetVisible(self._revealed, 0, 8)
 
     def showEvent(self, event: QShowEvent | None) -> None:  # noqa: D102
         super().showEvent(event)
@@ -122,17 +197,32 @@ class Panel(QWidget):
             self.dock_name = parent.windowTitle()
             self.docked.emit()
 
-    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: D102
-        if event is not None and event.type() == QEvent.Type.LayoutRequest:
-            self._fit_later()  # a folded step gets its fonts and margins later than the open one
-        return super().eventFilter(watched, event)
-
     def _fit_later(self) -> None:
         self._fit_timer.start(0)  # when all parts have got the new fonts and margins
 
     def _fit(self) -> None:
-        """Be wide enough that nothing is cut off beside the scroll bar, whichever step is open."""
+        """Be wide enough that nothing is cut off beside the scroll bar, whichever page is open."""
         style = self.style()
         scroll_bar = style.pixelMetric(QStyle.PixelMetric.PM_ScrollBarExtent) if style is not None else 16
-        widest = max(step.body.minimumSizeHint().width() for step in self.sections)
-        self.setMinimumWidth(widest + scroll_bar + 10)
+        widest = max(page.body.minimumSizeHint().width() for page in self.pages.all())
+        self.setMinimumWidth(max(LEAST_WIDTH_PX, widest + scroll_bar + 10))
+
+
+def _tab(text: str, tip: str) -> QToolButton:
+    button = QToolButton()
+    button.setText(text)
+    button.setAccessibleName(text.replace("&&", "&"))
+    button.setToolTip(tip)
+    button.setStyleSheet(TAB_STYLE)
+    button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+    return button
+
+
+def _stacked(*parts: QWidget) -> QWidget:
+    whole = QWidget()
+    layout = QVBoxLayout(whole)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(0)
+    for part in parts:
+        layout.addWidget(part)
+    return whole

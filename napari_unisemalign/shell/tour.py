@@ -42,7 +42,7 @@ STOPS = (
             "Choose a class, here or with its number key, and paint over the tile with the left mouse button. A few "
             "strokes of every class on two tiles are enough. They are saved by themselves."
         ),
-        lambda panel: panel.classes.table,
+        lambda panel: panel.chips,
     ),
     TourStop(
         tr("Train"),
@@ -71,7 +71,7 @@ STOPS = (
             "Accept what is right, reject what is wrong, or paint over it. Only what you accept becomes a label. Then "
             "train again: the next round learns from it."
         ),
-        lambda panel: panel.correct.accept_tile_button,
+        lambda panel: panel.correct.accept_next_button,
     ),
     TourStop(
         tr("Export"),
@@ -95,7 +95,7 @@ class TourController:
         card.next_clicked.connect(lambda: self._go(1))
         card.back_clicked.connect(lambda: self._go(-1))
         card.left.connect(self.leave)
-        self._panel.tiles.tour_clicked.connect(self.start)
+        self._panel.project.tour_clicked.connect(self.start)
         self._session.project_changed.connect(self._on_project)
 
     def start(self) -> None:

@@ -82,6 +82,8 @@ class Spotlight(QWidget):
     def point_at(self, target: QWidget | None) -> None:
         """Put the frame around this widget; None takes it away."""
         self._target = target
+        if target is not None and self.parent() is not target.window():
+            self.setParent(target.window())  # what it points at may be in another dock
         if target is None:
             self._timer.stop()
             self.hide()
@@ -100,6 +102,9 @@ class Spotlight(QWidget):
     def _follow(self) -> None:
         parent = self.parentWidget()
         if self._target is None or parent is None:
+            return
+        if not parent.isAncestorOf(self._target):  # its dock was closed or moved into a window of its own
+            self.hide()
             return
         seen = self._target.visibleRegion().boundingRect()
         if seen.isEmpty() or not self._target.isVisible():

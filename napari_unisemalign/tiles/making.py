@@ -13,8 +13,8 @@ from napari_unisemalign.app.labels import LabelsController
 from napari_unisemalign.app.notify import guarded
 from napari_unisemalign.app.user_folders import sample_folder
 from napari_unisemalign.tiles.new_project.import_words import failure_lines
+from napari_unisemalign.tiles.project_view import ProjectView
 from napari_unisemalign.tiles.tiles import TilesController
-from napari_unisemalign.tiles.tiles_view import TilesView
 from training_core.base.attempts import Attempts, Failure
 from training_core.base.i18n import ntr, tr
 from training_core.demo import make_demo
@@ -28,7 +28,7 @@ FAILURES_SHOWN = 5
 class MakingController:
     """One thing at a time is made; it can be cancelled."""
 
-    def __init__(self, context: Context, view: TilesView, tiles: TilesController, labels: LabelsController) -> None:
+    def __init__(self, context: Context, view: ProjectView, tiles: TilesController, labels: LabelsController) -> None:
         self._context, self._session, self.reporter = context, context.session, context.reporter
         self._view, self._tiles, self._labels = view, tiles, labels
         self._cancelled = False

@@ -108,7 +108,7 @@ def _details(facts: TileFacts, colors: dict[int, str], reason: str) -> TileDetai
     if facts.is_rejected:
         words.append(tr("rejected"))
     if facts.confidence is not None:
-        words.append(tr("{percent} % sure").format(percent=round(100 * facts.confidence)))
+        words.append(tr("confidence {percent} %").format(percent=round(100 * facts.confidence)))
     if facts.changed is not None:
         words.append(tr("{percent} % changed").format(percent=round(100 * facts.changed)))
     mix = tuple((colors[class_id], share) for class_id, share in facts.classes.items() if class_id in colors)
@@ -119,5 +119,5 @@ def _why_none(shown: TileFilter, search: str) -> str:
     if search.strip():
         return tr("No tile here has this name. Clear the search, or show all tiles.")
     if shown is TileFilter.SUGGESTED:
-        return tr("There is nothing to suggest: every tile is labelled, or the model is sure of the others.")
+        return tr("There is nothing to suggest: every tile is annotated, or predicted with high confidence.")
     return tr("No tile is in this state. Choose “All tiles” to see the others.")

@@ -33,8 +33,8 @@ STATE_COLORS = {
     TileState.ACCEPTED: "#3fae6b",
 }
 STATE_WORDS = {
-    TileState.UNLABELED: tr("unlabelled"),
-    TileState.LABELED: tr("labelled"),
+    TileState.UNLABELED: tr("unannotated"),
+    TileState.LABELED: tr("annotated"),
     TileState.PREDICTED: tr("predicted"),
     TileState.ACCEPTED: tr("accepted"),
 }
@@ -49,7 +49,7 @@ class Standing:
 
     @property
     def words(self) -> str:
-        """Such as "labelled, for validation"."""
+        """Such as "annotated, for validation"."""
         words = STATE_WORDS[self.state]
         return tr("{state}, for validation").format(state=words) if self.validates else words
 
@@ -58,8 +58,8 @@ class Standing:
 class TileDetails:
     """What a row says of a tile besides its state.
 
-    words: such as "92 % sure". mix: the prediction's classes, (colour, share 0..1). suggestion: why a label would help
-    here, a sentence; empty where it is not among the suggested ones.
+    words: such as "confidence 92 %". mix: the prediction's classes, (colour, share 0..1). suggestion: why an annotation
+    would help here, a sentence; empty where it is not among the suggested ones.
     """
 
     words: tuple[str, ...] = ()
@@ -124,6 +124,14 @@ class TileModel(QAbstractListModel):
             index = self.index(self._rows[name], 0)
             self.dataChanged.emit(index, index)
 
+    def refresh_thumbnails(self, names: Sequence[str] | None = None) -> None:
+        """Ask for these thumbnails again when they are drawn next, None for all; the former ones stay until then."""
+        known = self._asked if names is None else self._asked.intersection(names)
+        self._asked = self._asked - known
+        for name in known & self._rows.keys():
+            index = self.index(self._rows[name], 0)
+            self.dataChanged.emit(index, index)
+
     def row_of(self, name: str | None) -> int:
         """The row of a tile, -1 for none."""
         return self._rows.get(name, -1) if name is not None else -1
@@ -174,7 +182,7 @@ class TileModel(QAbstractListModel):
         words = f"{name}: {', '.join((self._standing(name).words, *details.words))}."
         if details.suggestion:
             words += "\n" + tr("Suggested: {reason}").format(reason=details.suggestion)
-        return words + "\n" + tr("Right-click a labelled tile to use it for validation.")
+        return words + "\n" + tr("Right-click for more.")
 
     def _standing(self, name: str) -> Standing:
         if name not in self._standings:
@@ -182,7 +190,7 @@ class TileModel(QAbstractListModel):
         return self._standings[name]
 
     def _thumbnail(self, name: str) -> QPixmap | None:
-        if name not in self._thumbnails and name not in self._asked:
+        if name not in self._asked:
             self._asked.add(name)
             self.thumbnail_wanted.emit(name)
         return self._thumbnails.get(name)

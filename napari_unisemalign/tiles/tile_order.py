@@ -26,11 +26,13 @@ class TileFilter(StrEnum):
     """Which tiles are shown."""
 
     ALL = "all"
+    TO_REVIEW = "to_review"
     NOT_LABELED = "not_labelled"
     LABELED = "labelled"
     PARTLY = "partly"
     ACCEPTED = "accepted"
     REJECTED = "rejected"
+    VALIDATION = "validation"
     SUGGESTED = "suggested"
 
 
@@ -47,6 +49,7 @@ class TileFacts:
     state: TileState = TileState.UNLABELED
     is_full: bool = False
     is_rejected: bool = False
+    is_validation: bool = False
     confidence: float | None = None
     changed: float | None = None
     classes: Mapping[int, float] = field(default_factory=dict)
@@ -65,7 +68,7 @@ def gather(project: Project) -> dict[str, TileFacts]:
     """The facts of all tiles, in the project's order; two small files are read, no picture."""
     run_id = project.latest_run_id()
     summaries = read_summaries(project.path, run_id) if run_id is not None else {}
-    facts = {}
+    facts, validation = {}, set(project.val_names())
     for name, state in project.states().items():
         summary = summaries.get(name)
         facts[name] = TileFacts(
@@ -73,6 +76,7 @@ def gather(project: Project) -> dict[str, TileFacts]:
             state,
             is_full=state in (TileState.LABELED, TileState.ACCEPTED) and project.is_fully_labeled(name),
             is_rejected=run_id is not None and state is TileState.UNLABELED and project.is_rejected(name, run_id),
+            is_validation=name in validation,
             confidence=summary.confidence if summary else None,
             changed=summary.changed if summary else None,
             classes=summary.classes if summary else {},
@@ -107,6 +111,10 @@ def _belongs(tile: TileFacts, show: TileFilter, ranks: Mapping[str, int]) -> boo
     match show:
         case TileFilter.ALL:
             return True
+        case TileFilter.TO_REVIEW:
+            return tile.state is TileState.PREDICTED
+        case TileFilter.VALIDATION:
+            return tile.is_validation
         case TileFilter.NOT_LABELED:
             return not tile.is_labeled
         case TileFilter.LABELED:

@@ -6,27 +6,29 @@ from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import QComboBox, QLineEdit, QPushButton, QWidget
 
 from napari_unisemalign.tiles.tile_order import Sort, TileFilter
-from napari_unisemalign.widgets.common import Hint, body_layout, row
+from napari_unisemalign.widgets.common import Hint, body_layout
 from training_core.base.i18n import tr
 
 TYPING_PAUSE_MS = 200
 
 SHOWN = (
     (TileFilter.ALL, tr("All tiles")),
-    (TileFilter.NOT_LABELED, tr("Not labelled")),
-    (TileFilter.PARTLY, tr("Partly labelled")),
-    (TileFilter.LABELED, tr("Labelled")),
+    (TileFilter.TO_REVIEW, tr("To review")),
+    (TileFilter.NOT_LABELED, tr("Unannotated")),
+    (TileFilter.PARTLY, tr("Partly annotated")),
+    (TileFilter.LABELED, tr("Annotated")),
     (TileFilter.ACCEPTED, tr("Accepted")),
     (TileFilter.REJECTED, tr("Rejected")),
+    (TileFilter.VALIDATION, tr("For validation")),
     (TileFilter.SUGGESTED, tr("Suggested")),
 )
 SORTED = (
     (Sort.PROJECT, tr("project order")),
     (Sort.NAME, tr("by name")),
-    (Sort.STATE, tr("waiting first")),
-    (Sort.CONFIDENCE, tr("least sure first")),
+    (Sort.STATE, tr("to review first")),
+    (Sort.CONFIDENCE, tr("low confidence first")),
     (Sort.CHANGE, tr("changed first")),
-    (Sort.SUGGESTED, tr("useful first")),
+    (Sort.SUGGESTED, tr("most useful first")),
 )
 
 
@@ -45,15 +47,16 @@ class OrderView(QWidget):
         self.search_edit.setClearButtonEnabled(True)
         self.suggest_button = QPushButton(tr("Suggest"), self)
         self.suggest_button.setCheckable(True)
-        self.suggest_button.setAccessibleName(tr("Suggest tiles to label"))
+        self.suggest_button.setAccessibleName(tr("Suggest tiles to annotate"))
         self.suggest_button.setToolTip(
-            tr("Show only the tiles where a label would help most, the most useful first, each with the reason")
+            tr("Show only the tiles where an annotation would help most, the most useful first, each with the reason")
         )
         self.hint = Hint("", self)
         layout = body_layout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addLayout(row(self.show_combo, self.sort_combo))
-        layout.addLayout(row(self.search_edit, self.suggest_button))
+        layout.setSpacing(3)
+        for part in (self.show_combo, self.sort_combo, self.search_edit, self.suggest_button):
+            layout.addWidget(part)
         layout.addWidget(self.hint)
         self._typing = QTimer(self)
         self._typing.setSingleShot(True)

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
+
+from qtpy.QtCore import QUrl
+from qtpy.QtGui import QDesktopServices
 
 from napari_unisemalign.app import availability
 from napari_unisemalign.app.context import Context
 from napari_unisemalign.app.labels import LabelsController
+from napari_unisemalign.app.last_view import last_view
 from napari_unisemalign.app.layers import U8
 from napari_unisemalign.app.notify import guarded
+from napari_unisemalign.tiles.project_view import EMPTY, ProjectView
 from napari_unisemalign.tiles.recent import recent_projects, remember
+from napari_unisemalign.tiles.thumbnails import small_image
 from napari_unisemalign.tiles.tile_list_view import STATE_WORDS, Standing
-from napari_unisemalign.tiles.tiles_view import EMPTY, TilesView
+from napari_unisemalign.tiles.tiles_view import TilesView
 from training_core.base.errors import UserError
-from training_core.base.i18n import tr
+from training_core.base.i18n import ntr, tr
 from training_core.project import Project, TileState
 
 STATE_ORDER = (TileState.ACCEPTED, TileState.LABELED, TileState.PREDICTED, TileState.UNLABELED)
@@ -23,20 +30,25 @@ STATE_ORDER = (TileState.ACCEPTED, TileState.LABELED, TileState.PREDICTED, TileS
 class TilesController:
     """Opens projects and puts tiles on the screen."""
 
-    def __init__(self, context: Context, view: TilesView, labels: LabelsController) -> None:
+    def __init__(self, context: Context, view: TilesView, project: ProjectView, labels: LabelsController) -> None:
         self._context, self._labels = context, labels
         self._session, self.reporter = context.session, context.reporter
-        self._view = view
+        self._view, self._project_view = view, project
         self._states: dict[str, TileState] = {}
         self._validation: tuple[str, ...] = ()
         self._busy = ""
         view, session = self._view, self._session
-        view.open_clicked.connect(self.choose_project)
-        view.recent.chosen.connect(lambda folder: self.open_recent(Path(folder)))
+        project.open_clicked.connect(self.choose_project)
+        project.recent.chosen.connect(lambda folder: self.open_recent(Path(folder)))
         view.tile_chosen.connect(self.show)
         view.thumbnail_wanted.connect(self._load_thumbnail)
-        view.validation_toggled.connect(self.toggle_validation)
+        view.validation_wanted.connect(self.use_for_validation)
+        view.folder_wanted.connect(self.show_in_folder)
+        view.remove_wanted.connect(self.remove)
         session.states_changed.connect(self._refresh_states)
+        session.label_saved.connect(view.refresh_thumbnail)
+        session.overlays_changed.connect(view.refresh_thumbnail)
+        session.classes_changed.connect(view.refresh_thumbnails)
         session.listed_changed.connect(self._on_listed)
         session.training_changed.connect(self._refresh_available)
         self._refresh_available()
@@ -94,12 +106,41 @@ class TilesController:
         self._step(1)
 
     @guarded
-    def toggle_validation(self, name: str) -> None:
-        """Use a labelled tile for validation, or for training again."""
+    def use_for_validation(self, names: Sequence[str], on: bool) -> None:
+        """Use annotated tiles for validation, or for training again."""
         project = self._session.project
         if project is not None:
-            project.use_for_validation(name, name not in self._validation)
+            for name in names:
+                project.use_for_validation(name, on)
             self._session.states_changed.emit()
+
+    def show_in_folder(self, names: Sequence[str]) -> None:
+        """Open the folder of the first of these tiles' images in the system's file manager."""
+        project = self._session.project
+        if project is not None and names:
+            folder = project.image_path(names[0]).parent
+            if not QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder))):
+                self.reporter.info(tr("The image is in {folder}.").format(folder=folder))
+
+    @guarded
+    def remove(self, names: Sequence[str]) -> None:
+        """Take tiles out of the project, after a question. No image is deleted."""
+        project = self._session.project
+        reason = tr("Wait until the training has ended: it uses these tiles.") if self._session.training.active else ""
+        if project is None or reason:
+            self.reporter.info(reason or availability.NO_PROJECT)
+            return
+        question = ntr(
+            "Remove {name} from the project? No image is deleted; its annotations are moved to the folder “removed”.",
+            "Remove {count} tiles from the project? No image is deleted; their annotations are moved to the folder "
+            "“removed”.",
+            len(names),
+        )
+        words = question.format(name=names[0], count=len(names))
+        if not self._context.dialogs.confirm(tr("Remove tiles"), words, tr("Remove")) or not self._labels.flush():
+            return
+        project.remove_tiles(names)
+        self.open_project(project.path)
 
     def read_tiles_again(self) -> None:
         """The project has other tiles than before: list them; what is on screen stays."""
@@ -131,7 +172,8 @@ class TilesController:
         self._labels.release()
         self._context.layers.clear()
         self._session.set_project(project)
-        self._view.set_project(project.name, str(project.path))
+        self._project_view.set_project(project.name, str(project.path))
+        self._view.reset()
         remember(project.path)
         self._refresh_recent()
         self._refresh_states()
@@ -148,10 +190,11 @@ class TilesController:
             self.reporter.warning(words.format(missing=len(missing), all=len(project.tiles), first=first))
         present = [name for name in self._session.tile_names() if name not in missing]
         if present:
-            self.show(present[0])
+            left = last_view(project.path).tile
+            self.show(left if left in present else present[0])
 
     def _refresh_recent(self) -> None:
-        self._view.recent.set_projects(*recent_projects())
+        self._project_view.recent.set_projects(*recent_projects())
 
     def _step(self, step: int) -> None:
         name = self._session.neighbor(step)
@@ -170,14 +213,14 @@ class TilesController:
 
     def _refresh_summary(self) -> None:
         if self._busy or self._session.project is None:
-            self._view.set_summary(self._busy or EMPTY)
+            self._project_view.set_summary(self._busy or EMPTY)
             return
         counts = Counter(self._states.values())
         part = tr("{count} {state}")
         parts = ", ".join(
             part.format(count=counts[state], state=STATE_WORDS[state]) for state in STATE_ORDER if counts[state]
         )
-        self._view.set_summary(tr("{count} tiles: {parts}").format(count=len(self._states), parts=parts))
+        self._project_view.set_summary(tr("{count} tiles: {parts}").format(count=len(self._states), parts=parts))
 
     def _on_listed(self) -> None:
         self._view.set_order(self._session.listed)
@@ -185,8 +228,8 @@ class TilesController:
 
     def _refresh_available(self, _training: object = None) -> None:
         reason = self._busy or availability.why_not_switch_project(self._session)
-        self._view.set_switchable(reason)
-        self._view.set_addable(self._busy or availability.why_not_add(self._session))
+        self._project_view.set_switchable(reason)
+        self._project_view.set_addable(self._busy or availability.why_not_add(self._session))
 
     def _load_thumbnail(self, name: str) -> None:
         project = self._session.project
@@ -197,5 +240,7 @@ class TilesController:
             if self._session.project is project:
                 self._view.set_thumbnail(name, pixels)
 
+        overlays = self._session.overlays(name)
+        prediction = overlays.prediction if overlays is not None else None
         # A tile whose image is missing stays a grey square; showing it says why.
-        self._context.thumbnails.run(lambda: project.thumbnail(name), done, lambda _error: None)
+        self._context.thumbnails.run(lambda: small_image(project, name, prediction), done, lambda _error: None)

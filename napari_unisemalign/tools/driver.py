@@ -24,6 +24,7 @@ from scipy import ndimage
 
 from napari_unisemalign.app.layers import PREDICTION, U8, Mask
 from napari_unisemalign.plugin import UniSemAlignPanel
+from napari_unisemalign.shell.pages import Place
 from training_core.project import UNLABELED, Project
 
 if TYPE_CHECKING:
@@ -104,18 +105,23 @@ class Driver:
         QTest.mouseClick(button, Qt.MouseButton.LeftButton)
 
     def reveal(self, widget: QWidget) -> None:
-        """Open the step of a widget and scroll to it."""
-        for step in self.panel.sections:
-            if step.isAncestorOf(widget):
-                if not step.is_open:
-                    self.open_step(step.number)
-                step.scroll_area.ensureWidgetVisible(widget, 0, 8)
+        """Open the page and the fold of a widget and scroll to it."""
+        page = self.panel.pages.page_of(widget)
+        if page is None:
+            return
+        self.open_place(page.place)
+        for fold in page.folds:
+            if (fold.body is widget or fold.body.isAncestorOf(widget)) and not fold.is_open:
+                page.scroll_area.ensureWidgetVisible(fold.header, 0, 8)
+                QTest.mouseClick(fold.header, Qt.MouseButton.LeftButton)
+                let_qt_work(1)
+        if page.body.isAncestorOf(widget):
+            page.scroll_area.ensureWidgetVisible(widget, 0, 8)
 
-    def open_step(self, number: int) -> None:
-        """Click a step's header."""
-        step = self.panel.sections[number - 1]
-        if not step.is_open:
-            QTest.mouseClick(step.header, Qt.MouseButton.LeftButton)
+    def open_place(self, place: Place) -> None:
+        """Click the button of a page."""
+        if self.panel.pages.place is not place:
+            QTest.mouseClick(self.panel.pages.button(place), Qt.MouseButton.LeftButton)
         let_qt_work(1)  # the layout must know the places of what came to light
 
     def show_tile(self, name: str) -> None:
@@ -129,11 +135,8 @@ class Driver:
         self.wait(lambda: not self.panel.controller.overlays.pending, f"the overlays of tile {name}")
 
     def choose_class(self, class_id: int) -> None:
-        """Click a class in the table."""
-        table = self.panel.classes.table
-        self.reveal(table)
-        row = next(i for i, each in enumerate(self.session.classes()) if each.id == class_id)
-        _click_in(table.viewport(), table.visualItemRect(table.item(row, 2)))
+        """Click the chip of a class."""
+        self.click(self.panel.chips.chips[class_id].button)
         self.wait(lambda: self.session.class_id == class_id, f"class {class_id} to be chosen")
 
     def stroke(self, points: Sequence[StrokePoint], brush_px: int) -> None:

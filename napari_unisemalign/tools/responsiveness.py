@@ -15,6 +15,7 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 
 from napari_unisemalign.app.layers import PREDICTION
+from napari_unisemalign.shell.pages import Place
 from napari_unisemalign.tools.driver import Driver, let_qt_work
 from napari_unisemalign.tools.lateness import LATE_MS, Lateness
 from napari_unisemalign.tools.scenarios import Say, tiles_to_paint, window
@@ -67,7 +68,7 @@ def responsiveness(folder: Path, seconds: float, say: Say, *, with_causes: bool 
         for name in tiles_to_paint(project):
             driver.show_tile(name)
             driver.paint_strokes(read_truth(project, name))
-        driver.open_step(1)
+        driver.open_place(Place.ANNOTATE)
         steps = _count_steps(driver)
         say(f"Training, and using the window for {seconds:g} seconds")
         watch = Lateness(with_causes=with_causes)

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_unisemalign.plugin import panel_in
+from napari_unisemalign.shell.pages import Place
 from napari_unisemalign.tools.driver import PATIENCE_S, DriveError, Driver
 from napari_unisemalign.viewer import open_viewer
 from training_core.demo import read_truth
@@ -51,16 +52,16 @@ def drive(folder: Path, minutes: float, say: Say) -> Driven:
         driver.wait_for_new_overlay(former)
         say(f"The first overlay of {shown} is on the screen while training runs")
         wait_worth_a_picture(driver, minutes)
-        driver.open_step(3)
+        driver.open_place(Place.TRAINING)
         during = driver.screenshot(pictures / "training.png")
         driver.wait_trained(minutes)
         say(driver.panel.train.status.text())
         say(f"Accepting {shown}, then correcting it with the brush")
         driver.show_tile(shown)
-        driver.open_step(4)
+        driver.open_place(Place.ANNOTATE)
         review = driver.screenshot(pictures / "review.png")
         accept_and_correct(driver, project, shown)
-        driver.open_step(4)
+        driver.open_place(Place.ANNOTATE)
         corrected = driver.screenshot(pictures / "corrected.png")
         say("Exporting")
         masks = driver.export(folder / "export")

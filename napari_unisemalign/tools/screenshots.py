@@ -13,6 +13,7 @@ from itertools import product
 from pathlib import Path
 
 from napari_unisemalign.app.layers import CONFIDENCE, PREDICTION
+from napari_unisemalign.shell.pages import Place
 from napari_unisemalign.tools.driver import Driver
 from napari_unisemalign.tools.scenarios import (
     Say,
@@ -93,19 +94,18 @@ def _walk(driver: Driver, workplace: Path, minutes: float, take: Callable[[State
     for name in tiles_to_paint(project):
         driver.show_tile(name)
         driver.paint_strokes(read_truth(project, name))
-    driver.open_step(2)
+    driver.open_place(Place.ANNOTATE)
     take(State.PAINTING)
 
     shown = tile_to_review(project)
-    driver.open_step(1)
     driver.show_tile(shown)
     driver.start_training(minutes)
     wait_worth_a_picture(driver, minutes)
-    driver.open_step(3)
+    driver.open_place(Place.TRAINING)
     take(State.TRAINING)
     driver.wait_trained(minutes)
 
-    driver.open_step(4)
+    driver.open_place(Place.ANNOTATE)
     take(State.REVIEW)
     switches = driver.panel.overlays.switches
     for role, wanted in ((PREDICTION, False), (CONFIDENCE, True)):
@@ -117,9 +117,8 @@ def _walk(driver: Driver, workplace: Path, minutes: float, take: Callable[[State
 
     accept_and_correct(driver, project, shown)
     driver.export(workplace / "export")
-    driver.open_step(5)
+    driver.open_place(Place.RESULTS)
     take(State.EXPORT)
 
-    driver.open_step(1)
     driver.panel.controller.open_project(workplace / "export")
     take(State.ERROR)

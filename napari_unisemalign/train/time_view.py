@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QWidget
 
-from napari_unisemalign.widgets.common import caption, row
+from napari_unisemalign.widgets.common import row
 from training_core.base.i18n import tr
 from training_core.settings.variants import PRESET_MINUTES
 
 DEFAULT = "balanced"
+_NO_BUTTONS = "QDoubleSpinBox { min-width: 0; } QDoubleSpinBox::up-button, QDoubleSpinBox::down-button { width: 0; }"
 
 
 class TrainTime(QWidget):
@@ -28,11 +29,13 @@ class TrainTime(QWidget):
         self.minutes_spin.setRange(0.1, 240.0)
         self.minutes_spin.setDecimals(1)
         self.minutes_spin.setSuffix(tr(" min"))
+        self.minutes_spin.setStyleSheet(_NO_BUTTONS)
+        room = self.minutes_spin.fontMetrics().horizontalAdvance(f"240.0{self.minutes_spin.suffix()}")
+        self.minutes_spin.setFixedWidth(room + 14)
         self.minutes_spin.setToolTip(tr("How long to train. Longer is better, up to about half an hour."))
         self.minutes_spin.setAccessibleName(tr("Minutes to train"))
-        layout = row(caption(tr("Train for"), self), self.preset_combo, self.minutes_spin, stretch=False)
-        layout.addStretch()
-        self.setLayout(layout)
+        self.preset_combo.setAccessibleName(tr("How long to train"))
+        self.setLayout(row(self.preset_combo, self.minutes_spin, stretch=False))
         self.preset_combo.activated.connect(self._take_preset)
         self.minutes_spin.valueChanged.connect(self._name_minutes)
         self.minutes_spin.setValue(PRESET_MINUTES[DEFAULT])

@@ -1,17 +1,15 @@
-"""Step 3: train."""
+"""Training: the foot of the panel, and the page with the chart behind it."""
 
 from __future__ import annotations
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QProgressBar, QPushButton, QWidget
 
-from napari_unisemalign.results.confusion_view import ConfusionView
 from napari_unisemalign.train.chart_view import TrainingChart
+from napari_unisemalign.train.footer_view import TrainFooter
 from napari_unisemalign.train.run_controls_view import TrainControls
-from napari_unisemalign.train.settings_view import SettingsForm
-from napari_unisemalign.train.time_view import TrainTime
 from napari_unisemalign.widgets.chart import duration
-from napari_unisemalign.widgets.common import Hint, body_layout, caption, primary, row, set_available
+from napari_unisemalign.widgets.common import Hint, body_layout, caption, set_available
 from training_core.base.i18n import tr
 
 LIVE_TIP = tr(
@@ -21,7 +19,7 @@ LIVE_TIP = tr(
 
 
 class TrainView(QWidget):
-    """How long, start and stop, progress and time left, the chart, the confusion matrix."""
+    """The page; `footer` is for the foot of the panel."""
 
     start_clicked = Signal()
     stop_clicked = Signal()
@@ -29,15 +27,15 @@ class TrainView(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.time = TrainTime(self)
+        self.footer = TrainFooter()
+        self.time = self.footer.time
         self.minutes_spin = self.time.minutes_spin
-        self.labeled_only_check = QCheckBox(tr("Labelled tiles only"), self)
+        self.labeled_only_check = QCheckBox(tr("Ignore unannotated tiles"), self)
         self.labeled_only_check.setToolTip(
             tr("Ignore the unlabelled tiles. Training on both is better in nearly every case: this is for comparing.")
         )
-        self.start_button = primary(QPushButton(tr("Start training"), self))
-        self.stop_button = QPushButton(tr("Stop and keep"), self)
-        self.live_button = QPushButton(tr("Live"), self)
+        self.start_button, self.stop_button = self.footer.start_button, self.footer.stop_button
+        self.live_button = QPushButton(tr("Live preview"), self)
         self.live_button.setCheckable(True)
         self.controls = TrainControls(self)
         self.live_status = Hint("", self)
@@ -48,20 +46,15 @@ class TrainView(QWidget):
         self.time_left = caption("", self)
         self.status = Hint("", self)
         self.chart = TrainingChart(self)
-        self.confusion = ConfusionView(self)
-        self.advanced = SettingsForm(self)
         layout = body_layout(self)
-        layout.addWidget(self.time)
         layout.addWidget(self.labeled_only_check)
-        layout.addLayout(row(self.start_button, self.stop_button, self.live_button))
+        layout.addWidget(self.live_button)
         layout.addWidget(self.controls)
         layout.addWidget(self.live_status)
         layout.addWidget(self.progress)
         layout.addWidget(self.time_left)
         layout.addWidget(self.status)
         layout.addWidget(self.chart)
-        layout.addWidget(self.confusion)
-        layout.addWidget(self.advanced)
         self.start_button.clicked.connect(lambda: self.start_clicked.emit())
         self.stop_button.clicked.connect(lambda: self.stop_clicked.emit())
         self.live_button.clicked.connect(lambda on: self.live_toggled.emit(on))  # by the user only
@@ -111,6 +104,7 @@ class TrainView(QWidget):
         """Share of the whole time that is over (0 to 1), the seconds left, the most memory that was used."""
         self.progress.setValue(round(1000 * min(max(progress, 0.0), 1.0)))
         self.progress.setVisible(active)
+        self.footer.set_active(active)
         words = [tr("{percent} % done").format(percent=round(100 * progress))]
         if eta_s is not None:
             words.append(tr("{time} left").format(time=duration(eta_s)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from napari_unisemalign.app import availability
 from napari_unisemalign.app.context import Context
 from napari_unisemalign.app.labels import LabelsController
@@ -19,10 +21,13 @@ from training_core.project import TileState
 class TrainingController:
     """Between the train section, the session and the process."""
 
-    def __init__(self, context: Context, view: TrainView, labels: LabelsController) -> None:
+    def __init__(
+        self, context: Context, view: TrainView, labels: LabelsController, settings_are_fine: Callable[[], bool]
+    ) -> None:
+        """settings_are_fine: takes over what is typed in the settings; False where something is not allowed."""
         self._context, self._labels = context, labels
         self._session, self.reporter = context.session, context.reporter
-        self._view = view
+        self._view, self._settings_are_fine = view, settings_are_fine
         self._finished: RunFinished | None = None
         self._warned: set[str] = set()
         self.discarding = False
@@ -47,7 +52,7 @@ class TrainingController:
         project = self._session.project
         if project is None:
             return
-        if not self._view.advanced.finish_editing():
+        if not self._settings_are_fine():
             words = tr("An advanced setting is not allowed as it is typed: the line under its field says why.")
             self.reporter.warning(words)
             return

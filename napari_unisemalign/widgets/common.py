@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtWidgets import (
     QAbstractButton,
     QHBoxLayout,
@@ -39,6 +39,10 @@ class Hint(QLabel):
         self.setMinimumWidth(1)
         self.setStyleSheet(FLUSH_STYLE)
         self.setVisible(bool(text))
+
+    def minimumSizeHint(self) -> QSize:  # noqa: D102
+        # Qt would ask for the height of a column one letter wide, and make the window higher than the screen
+        return QSize(1, self.fontMetrics().lineSpacing())
 
     def set_text(self, text: str) -> None:
         """Show this sentence; an empty one hides the label."""

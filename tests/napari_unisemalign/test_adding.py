@@ -68,7 +68,7 @@ def test_images_and_masks_are_added_by_the_button_and_bad_files_are_listed(
     with driver.watching():
         driver.show_tile("tile_02")
         in_the_form(fill)
-        driver.click(driver.panel.tiles.add_button)
+        driver.click(driver.panel.project.add_button)
         driver.wait(lambda: len(driver.session.project.tiles) == 6, "the new tiles")
         driver.wait(lambda: driver.panel.tiles.model.rowCount() == 6, "the list")
     assert driver.session.tile_names() == ("tile_01", "tile_02", "tile_03", "tile_04", "new_0", "new_1")
@@ -93,7 +93,7 @@ def test_a_mask_for_the_tile_on_screen_is_seen_at_once(window: Any, project: Pro
     driver.panel.controller.open_project(project.path)
     answers.added = FilesToAdd(images=(project.path / "images" / "tile_01.png",), masks={"tile_01": mask})  # type: ignore[arg-type]
     with driver.watching():
-        driver.click(driver.panel.tiles.add_button)
+        driver.click(driver.panel.project.add_button)
         driver.wait(lambda: driver.session.project.has_label("tile_01"), "the label")
         driver.wait(lambda: driver.label()[-1, 0] == 1, "the label on the screen")
     assert driver.label()[0, 0] == 0
@@ -113,10 +113,10 @@ def test_what_is_dropped_where_a_project_is_open_is_added_to_it(window: Any, pro
 def test_images_opened_in_napari_can_be_added(window: Any, project: Project, more: Path) -> None:
     viewer, driver, answers = window
     driver.panel.controller.open_project(project.path)
-    assert not driver.panel.tiles.opened_button.isVisible()
+    assert not driver.panel.project.opened_button.isVisible()
     with driver.watching():
         viewer.open(more / "new_0.png")
-        driver.click(driver.panel.tiles.opened_button)
+        driver.click(driver.panel.project.opened_button)
         driver.wait(lambda: bool(answers.asked), "the form")
     assert answers.asked == [f"add_images to project {more / 'new_0.png'}"]
     del viewer.layers["new_0"]
@@ -131,9 +131,9 @@ def test_adding_can_be_cancelled_and_leaves_nothing(window: Any, project: Projec
     answers.added = FilesToAdd(images=tuple(several))
     before = sorted(path.name for path in (project.path / "images").iterdir())
     with driver.watching():
-        driver.click(driver.panel.tiles.add_button)
-        driver.click(driver.panel.tiles.cancel_button)
-        driver.wait(lambda: driver.panel.tiles.add_button.isEnabled(), "the end")
+        driver.click(driver.panel.project.add_button)
+        driver.click(driver.panel.project.cancel_button)
+        driver.wait(lambda: driver.panel.project.add_button.isEnabled(), "the end")
     assert sorted(path.name for path in (project.path / "images").iterdir()) == before
     assert len(driver.session.project.tiles) == 4
     assert "Cancelled: nothing was added." in [each.message for each in notification_manager.records]

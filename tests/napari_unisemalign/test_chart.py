@@ -14,6 +14,7 @@ from qtpy.QtCore import QPoint
 from qtpy.QtTest import QTest
 
 from napari_unisemalign.app.training_curves import Curves, as_csv, read_past
+from napari_unisemalign.shell.pages import Place
 from napari_unisemalign.train.chart_view import Plot
 from training_core.messages.events import Event, MeasuredOn, RunStarted, StepDone, Validated
 from training_core.project import LabelSource, Project
@@ -76,7 +77,7 @@ def test_a_training_is_drawn_beside_the_rounds_before(window: Any, project: Proj
     add_round(project, "20260101-000000", 60.0)
     add_round(project, "20260102-000000", 70.0)
     driver.panel.controller.open_project(project.path)
-    driver.open_step(3)
+    driver.open_place(Place.TRAINING)
     chart = driver.panel.train.chart
     # after a restart: the last round in full, the one before as a faint line
     driver.wait(lambda: names(driver) == ["mean", "background", "gland", "round 1"], "the rounds")
@@ -149,7 +150,7 @@ def test_the_table_holds_every_curve_of_every_round(window: Any, project: Projec
     add_round(project, "20260101-000000", 60.0)
     add_round(project, "20260102-000000", 70.0)
     driver.panel.controller.open_project(project.path)
-    driver.open_step(3)
+    driver.open_place(Place.TRAINING)
     driver.wait(lambda: "round 1" in names(driver), "the rounds")
     driver.click(driver.panel.train.chart.save_button)  # the user thinks better of it
     assert answers.asked == ["table_file"]

@@ -14,6 +14,7 @@ from qtpy.QtTest import QTest
 from napari_unisemalign.annotate.overlay_maps import Comparison
 from napari_unisemalign.app.layers import COMPARISON
 from napari_unisemalign.results.confusion_matrix import Found, find, matrix, why_none
+from napari_unisemalign.shell.pages import Place
 from training_core.class_maps.confusion_file import RunConfusion
 from training_core.project import LabelSource, Project, TissueClass
 
@@ -67,9 +68,9 @@ def write_confusion(
 
 def opened(driver: Any, project: Project) -> Any:
     driver.panel.controller.open_project(project.path)
-    driver.open_step(3)
+    driver.open_place(Place.RESULTS)
     settled(driver)
-    return driver.panel.train.confusion
+    return driver.panel.confusion
 
 
 def settled(driver: Any) -> None:
@@ -142,7 +143,7 @@ def test_a_click_opens_the_tile_with_most_of_it_and_lists_the_others(window: Any
     assert (marked_pixels(driver), view.tiles.currentRow()) == (960, 1)
     # a tile without it, reached otherwise
     driver.show_tile("tile_03")
-    driver.open_step(3)
+    driver.open_place(Place.RESULTS)
     assert (marked_pixels(driver), view.tiles.currentRow()) == (0, -1)
     assert view.marked.text() == "Marked on tile_03: gland predicted as stroma, 0 px."
 

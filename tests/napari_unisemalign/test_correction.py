@@ -77,7 +77,7 @@ def test_one_undo_takes_an_accept_back(window: Any, predicted_project: Project, 
     if way == "key":
         QTest.keyClick(viewer.window._qt_viewer.canvas.native, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     else:
-        driver.click(driver.panel.correct.undo_button)
+        driver.click(driver.panel.painting.undo_button)
     np.testing.assert_array_equal(driver.label(), before)
     assert not driver.panel.correct.hint.text().startswith("Accepted 9")
     driver.wait_saved()
@@ -259,7 +259,7 @@ def test_strokes_are_saved_by_themselves(window: Any, project: Project) -> None:
     driver.wait(lambda: project.has_label("tile_01"), "the save")
     np.testing.assert_array_equal(project.label("tile_01"), driver.label())
     assert sources(project, "tile_01") == [("painted", None)]
-    driver.wait(lambda: driver.panel.correct.saved.text() == "All strokes are saved.", "the word")
+    driver.wait(lambda: driver.panel.painting.saved.text() == "All strokes are saved.", "the word")
 
 
 def test_a_long_stroke_is_saved_while_it_is_painted(window: Any, project: Project) -> None:
@@ -294,7 +294,7 @@ def test_undoing_a_stroke_is_saved_too(window: Any, project: Project) -> None:
     viewer.layers[LABELS].undo()
     driver.wait_saved()
     assert not project.has_label("tile_01")
-    assert driver.panel.tiles.summary.text() == "4 tiles: 4 unlabelled"
+    assert driver.panel.project.summary.text() == "4 tiles: 4 unannotated"
 
 
 def test_a_full_disk_loses_no_stroke(window: Any, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -348,11 +348,11 @@ def test_a_slow_disk_holds_nothing_up(window: Any, project: Project, monkeypatch
     other = driver.label()
     driver.show_tile("tile_01")  # what is on its way to the disk is what is seen
     np.testing.assert_array_equal(driver.label(), painted)
-    assert driver.panel.correct.saved.text() == "Saving …"
+    assert driver.panel.painting.saved.text() == "Saving …"
     assert not project.has_label("tile_01")
     assert not project.has_label("tile_02")
     may_write.set()
-    driver.wait(lambda: driver.panel.correct.saved.text() == "All strokes are saved.", "the strokes to be saved")
+    driver.wait(lambda: driver.panel.painting.saved.text() == "All strokes are saved.", "the strokes to be saved")
     np.testing.assert_array_equal(project.label("tile_01"), painted)
     np.testing.assert_array_equal(project.label("tile_02"), other)
 

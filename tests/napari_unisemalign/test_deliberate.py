@@ -32,6 +32,7 @@ from napari_unisemalign.actions.keys_view import KeyRow, KeysDialog
 from napari_unisemalign.annotate.class_removal_view import RemoveClassDialog
 from napari_unisemalign.app.dialogs import ClassUse
 from napari_unisemalign.shell.details_view import DetailsDialog
+from napari_unisemalign.shell.pages import Place
 from napari_unisemalign.tiles.new_project.form_view import NewProjectDialog
 from napari_unisemalign.tiles.pixel_sizes_view import PixelSizesDialog, SizeRow
 from napari_unisemalign.widgets.deliberate import DeliberateDialog
@@ -128,17 +129,19 @@ def walk(window: Any, predicted_project: Project) -> Callable[[], Iterator[QWidg
 
     def surfaces() -> Iterator[QWidget]:
         panel = driver.panel
-        driver.reveal(panel.train.advanced.header)
-        driver.pause(0.1)
-        driver.click(panel.train.advanced.header)
-        for fold in panel.train.advanced.folds.values():
-            driver.pause(0.05)
-            driver.click(fold.header)
         panel.cleanup.switch.setChecked(True)
-        for step in panel.sections:
-            step.set_open(True)
-        driver.pause(0.1)
-        yield panel
+        for page in (panel.pages.page(Place.ANNOTATE), *panel.pages.all()):
+            driver.open_place(page.place)
+            for fold in page.folds:
+                fold.set_open(True)
+            if page.place is Place.SETTINGS and not panel.settings.body.isVisible():
+                driver.click(panel.settings.header)
+                for fold in panel.settings.folds.values():
+                    driver.pause(0.05)
+                    driver.click(fold.header)
+            driver.pause(0.1)
+            yield panel
+        yield panel.tiles
         for dialog in dialogs(panel):
             dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
             dialog.show()
@@ -207,7 +210,7 @@ def test_the_wheel_over_a_control_scrolls_and_after_a_click_turns_it(walk: Any, 
     _viewer, driver, _answers = window
     next(walk())
     view = driver.panel.overlays
-    area = next(step.scroll_area for step in driver.panel.sections if step.isAncestorOf(view))
+    area = driver.panel.pages.page(Place.ANNOTATE).scroll_area
     slider = view.below_slider
     driver.reveal(slider)
     driver.pause(0.1)

@@ -55,7 +55,7 @@ def test_what_is_dropped_on_the_panel_fills_in_the_form_and_no_loses_nothing(win
 def test_dropped_images_are_naparis_and_a_button_offers_to_make_a_project(window: Any, project: Project) -> None:
     viewer, driver, answers = window
     files = [project.path / "images" / f"tile_0{number}.png" for number in (1, 2)]
-    button = driver.panel.tiles.opened_button
+    button = driver.panel.project.opened_button
     assert not button.isVisible()
     with driver.watching():
         drop(canvas_of(viewer), *files)
@@ -104,7 +104,7 @@ def test_recent_projects_are_listed_where_none_is_open_and_opened_by_a_click(
     window: Any, project: Project, tmp_path: Path
 ) -> None:
     _viewer, driver, _answers = window
-    recent = driver.panel.tiles.recent
+    recent = driver.panel.project.recent
     assert not recent.menu_button.isEnabled()
     other = Path(shutil.copytree(project.path, tmp_path / "other"))
     with driver.watching():
@@ -135,7 +135,7 @@ def test_a_new_window_lists_them_and_says_which_are_gone(
     viewer = make_napari_viewer(show=True)
     panel = plugin.panel_in(viewer)
     driver = Driver(viewer, panel)
-    recent = panel.tiles.recent
+    recent = panel.project.recent
     assert f"{tmp_path / 'gone'}" in recent.missing.text()
     assert recent.missing.isVisible()
     assert [button.toolTip() for button in recent.buttons] == [str(project.path)]

@@ -30,7 +30,7 @@ def test_label_train_overlay_accept_correct_export_and_train_again(window: Any, 
     viewer, driver, answers = window
     panel = driver.panel
     with driver.watching():
-        driver.click(panel.tiles.sample_button)
+        driver.click(panel.project.sample_button)
         driver.wait(lambda: driver.session.project is not None, "the sample project", 300.0)
         project = driver.session.project
         assert len(project.tiles) >= 40

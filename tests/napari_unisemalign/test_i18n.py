@@ -29,6 +29,7 @@ import napari
 from qtpy.QtWidgets import QAbstractButton, QComboBox, QLabel, QLineEdit, QTableWidget, QWidget
 from napari_unisemalign.tools.driver import Driver
 from napari_unisemalign.plugin import panel_in
+from napari_unisemalign.shell.pages import Place
 from napari_unisemalign.shell.details_view import DetailsDialog
 from napari_unisemalign.actions.keys_view import KeysDialog
 from napari_unisemalign.tiles.new_project.form_view import NewProjectDialog
@@ -54,13 +55,16 @@ found = set()
 for path in (None, Path(sys.argv[1])):
     if path is not None:
         driver.panel.controller.open_project(path)
-    for step in range(1, 6):
-        driver.open_step(step)
-        panel = driver.panel
-        parts = (panel.messages, panel.tour, panel.tile_bar, panel.classes, panel.cleanup, panel.correct, panel.export)
-        for part in parts:
+    panel = driver.panel
+    for place in Place:
+        driver.open_place(place if path else Place.PROJECT)
+        for fold in panel.pages.page(panel.pages.place).folds:
+            fold.set_open(True)
+            found.add(fold.title)
+        head = (panel.messages, panel.tour, panel.tile_bar, panel.correct.head, panel.tiles.order)
+        for part in (*head, panel.classes, panel.cleanup, panel.correct.regions, panel.export):
             found.update(texts(part))
-        found.update(step.title for step in panel.sections)
+        found.update(button.text() for button in panel.tabs.values())
 driver.panel.controller.tour.start()
 found.update(texts(driver.panel.tour))
 for dialog in (KeysDialog(), NewProjectDialog(), DetailsDialog("…")):

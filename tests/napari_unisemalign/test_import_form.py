@@ -310,7 +310,7 @@ def test_a_project_is_made_of_the_good_files_and_the_panel_lists_the_bad_ones(
     settle(form)
     answers.new = form.value()
     with driver.watching():
-        driver.click(driver.panel.tiles.new_button)
+        driver.click(driver.panel.project.new_button)
         driver.wait(lambda: driver.session.project is not None, "the new project")
     assert [tile.name for tile in driver.session.project.tiles] == ["case_0", "case_1", "case_2"]
     text = driver.panel.messages.text

@@ -30,12 +30,12 @@ from qtpy.QtWidgets import (
 )
 
 from napari_unisemalign.actions.keys_view import KeysDialog
+from napari_unisemalign.shell.pages import Place
 from napari_unisemalign.tiles.new_project.form_view import NewProjectDialog
 from napari_unisemalign.tiles.pixel_sizes_view import PixelSizesDialog
 from napari_unisemalign.widgets.common import ElidedLabel
 from training_core.project import Project
 
-STEPS = (1, 2, 3, 4, 5)
 FIELDS = (QAbstractSlider, QAbstractSpinBox, QComboBox, QLineEdit, QPlainTextEdit, QAbstractItemView)
 COMBO_ARROW_PX = 20
 
@@ -139,6 +139,15 @@ def _scroll_area(widget: QWidget) -> QScrollArea | None:
     return None
 
 
+def open_all(driver: Any, place: Place) -> None:
+    """Show a page with all that can be unfolded in it; without a project there is one page only."""
+    if driver.session.project is None:
+        place = Place.PROJECT
+    driver.open_place(place)
+    for fold in driver.panel.pages.page(place).folds:
+        fold.set_open(True)
+
+
 def assert_fits(driver: Any, root: QWidget, where: str) -> None:
     """Once the layout has settled."""
     for _attempt in range(20):
@@ -155,16 +164,17 @@ def test_no_text_is_cut_off_in_any_step(window: Any, predicted_project: Project,
     driver.pause(0.3)
     assert_fits(driver, driver.panel, "no project")
     driver.panel.controller.open_project(predicted_project.path)
-    for step in STEPS:
-        driver.open_step(step)
+    for place in Place:
+        open_all(driver, place)
         driver.pause(0.1)
-        assert_fits(driver, driver.panel, f"step {step}")
+        assert_fits(driver, driver.panel, f"page {place}")
+        assert_fits(driver, driver.panel.tiles, "the tiles")
     driver.panel.controller.tour.start()
     driver.panel.messages.show_message("What was given. " * 8, details="…", is_error=True)
-    for step in STEPS:
-        driver.open_step(step)
+    for place in Place:
+        open_all(driver, place)
         driver.pause(0.1)
-        assert_fits(driver, driver.panel, f"step {step} with a message and the tour")
+        assert_fits(driver, driver.panel, f"page {place} with a message and the tour")
 
 
 @pytest.mark.slow
@@ -186,11 +196,11 @@ def test_every_part_has_a_name_and_is_reached_with_tab(window: Any, predicted_pr
     for name in ("", "a project"):
         if name:
             panel.controller.open_project(predicted_project.path)
-        for step in STEPS:
-            driver.open_step(step)
+        for place in Place:
+            open_all(driver, place)
             driver.pause(0.1)
-            assert nameless(panel) == [], f"step {step} with {name or 'no project'}"
-            assert out_of_reach(panel) == [], f"step {step} with {name or 'no project'}"
+            assert nameless(panel) + nameless(panel.tiles) == [], f"page {place} with {name or 'no project'}"
+            assert out_of_reach(panel) + out_of_reach(panel.tiles) == [], f"page {place} with {name or 'no project'}"
 
 
 def test_tab_goes_from_top_to_bottom_through_the_panel(window: Any, predicted_project: Project) -> None:
@@ -198,24 +208,21 @@ def test_tab_goes_from_top_to_bottom_through_the_panel(window: Any, predicted_pr
     panel = driver.panel
     viewer.window._qt_window.activateWindow()
     panel.controller.open_project(predicted_project.path)
-    driver.open_step(1)
     driver.pause(0.2)
-    visited = walk(panel.tile_bar.next_button, panel, lambda widget: QTest.keyClick(widget, Qt.Key.Key_Tab))
-    headers = [step.header for step in panel.sections]
-    assert [each for each in visited if each in headers] == headers
-    inside = [panel.tiles.open_button, panel.tiles.new_button, panel.tiles.sample_button, panel.tiles.list]
-    assert [each for each in visited if each in inside] == inside
-    assert headers[0] in visited[: visited.index(inside[0])]
-    assert visited.index(inside[-1]) < visited.index(headers[1])
-
-
-def test_a_step_is_opened_with_the_keyboard(window: Any) -> None:
-    _viewer, driver, _answers = window
-    header = driver.panel.sections[2].header
-    header.setFocus()
-    QTest.keyClick(header, Qt.Key.Key_Space)
-    assert driver.panel.sections[2].is_open
-    assert not driver.panel.sections[0].is_open
+    visited = walk(panel.project_button, panel, lambda widget: QTest.keyClick(widget, Qt.Key.Key_Tab))
+    headers = [fold.header for fold in panel.pages.page(Place.ANNOTATE).folds]
+    expected = [
+        panel.project_button,
+        panel.tabs[Place.ANNOTATE],
+        panel.chips.chips[1].button,
+        panel.correct.accept_next_button,
+        headers[0],
+        panel.painting.brush_slider,
+        *headers[1:],
+        panel.train.time.preset_combo,
+        panel.train.start_button,
+    ]
+    assert [each for each in visited if each in expected] == expected
 
 
 @pytest.mark.parametrize("dialog_class", [KeysDialog, NewProjectDialog, PixelSizesDialog])

@@ -139,7 +139,7 @@ def test_the_button_makes_a_project_with_labels_from_masks(
 
     with driver.watching():
         in_the_form(fill)
-        driver.click(driver.panel.tiles.new_button)
+        driver.click(driver.panel.project.new_button)
         driver.wait(lambda: driver.session.project is not None, "the new project")
     project = driver.session.project
     assert [each.name for each in project.classes] == ["background", "gland", "class 2"]
@@ -165,16 +165,16 @@ def test_a_slide_is_cut_into_tiles_and_making_it_can_be_cancelled(real_form: Any
 
     with driver.watching():
         in_the_form(fill)
-        driver.click(driver.panel.tiles.new_button)
-        assert driver.panel.tiles.cancel_button.isVisible()
-        driver.click(driver.panel.tiles.cancel_button)
-        driver.wait(lambda: driver.panel.tiles.new_button.isEnabled(), "the end")
+        driver.click(driver.panel.project.new_button)
+        assert driver.panel.project.cancel_button.isVisible()
+        driver.click(driver.panel.project.cancel_button)
+        driver.wait(lambda: driver.panel.project.new_button.isEnabled(), "the end")
         assert driver.session.project is None
-        assert not driver.panel.tiles.cancel_button.isVisible()
+        assert not driver.panel.project.cancel_button.isVisible()
         assert sorted(tmp_path.glob("*unisemalign*")) == []
 
         in_the_form(fill)
-        driver.click(driver.panel.tiles.new_button)
+        driver.click(driver.panel.project.new_button)
         driver.wait(lambda: driver.session.project is not None, "the new project")
     project = driver.session.project
     assert len(project.tiles) == 20
@@ -204,7 +204,7 @@ def test_a_real_slide_becomes_a_project_by_the_button(
 
     with driver.watching():
         in_the_form(fill)
-        driver.click(driver.panel.tiles.new_button)
+        driver.click(driver.panel.project.new_button)
         driver.wait(lambda: driver.session.project is not None, "the new project", 300.0)
     assert bool(said) == name.startswith("tcga")  # the other one says it
     project = driver.session.project

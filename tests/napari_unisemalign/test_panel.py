@@ -30,23 +30,23 @@ def states(driver: Any) -> list[str]:
 def test_an_empty_panel_says_what_to_do(window: Any) -> None:
     _viewer, driver, _answers = window
     panel = driver.panel
-    assert "try the sample" in panel.tiles.summary.text()
+    assert "try the sample" in panel.project.summary.text()
     for button in (panel.train.start_button, panel.correct.accept_tile_button, panel.export.export_button):
         assert not button.isEnabled()
         assert "Open a project" in button.toolTip()
-    assert [section.header.text()[0] for section in panel.sections] == list("12345")
+    assert not any(button.isEnabled() for button in panel.tabs.values())
 
 
 def test_opening_by_the_button_shows_tiles_thumbnails_and_states(window: Any, project: Project) -> None:
     viewer, driver, answers = window
     answers.folder = project.path
-    driver.click(driver.panel.tiles.open_button)
+    driver.click(driver.panel.project.open_button)
     assert {TILE, LABELS} <= {layer.name for layer in viewer.layers}
     assert driver.session.tile == "tile_01"
     assert "tile_01" in viewer.title
     np.testing.assert_array_equal(viewer.layers[TILE].data, project.image("tile_01"))
-    assert states(driver) == ["unlabelled"] * 4
-    assert driver.panel.tiles.summary.text() == "4 tiles: 4 unlabelled"
+    assert states(driver) == ["unannotated"] * 4
+    assert driver.panel.project.summary.text() == "4 tiles: 4 unannotated"
     model = driver.panel.tiles.model
     driver.wait(
         lambda: model.data(model.index(0, 0), Qt.ItemDataRole.DecorationRole) is not None, "the first thumbnail", 5.0
@@ -74,7 +74,7 @@ def test_a_project_that_is_none_is_a_notification_and_changes_nothing(window: An
     driver.panel.controller.open_project(project.path)
     answers.folder = project.path / "images"
     with driver.watching():
-        driver.click(driver.panel.tiles.open_button)
+        driver.click(driver.panel.project.open_button)
     assert "Try:" in driver.panel.messages.text
     assert notification_manager.records[-1].severity.value == "error"
     assert driver.session.project.path == project.path
@@ -112,12 +112,12 @@ def test_a_new_project_is_made_in_the_background(window: Any, project: Project, 
         folder=tmp_path / "made",
         classes=make_classes(("background", "gland", "stroma")),
     )
-    driver.click(driver.panel.tiles.new_button)
-    assert not driver.panel.tiles.new_button.isEnabled()
+    driver.click(driver.panel.project.new_button)
+    assert not driver.panel.project.new_button.isEnabled()
     driver.wait(lambda: driver.session.project is not None, "the new project")
     assert driver.session.project.path == tmp_path / "made"
     assert [each.name for each in driver.session.classes()] == ["background", "gland", "stroma"]
-    assert driver.panel.tiles.new_button.isEnabled()
+    assert driver.panel.project.new_button.isEnabled()
 
 
 def test_a_new_project_from_nothing_is_a_notification(window: Any, tmp_path: Path) -> None:
@@ -126,11 +126,11 @@ def test_a_new_project_from_nothing_is_a_notification(window: Any, tmp_path: Pat
     classes = make_classes(("background", "gland"))
     answers.new = NewProject(images=(tmp_path / "empty",), folder=tmp_path / "made", classes=classes)
     with driver.watching():
-        driver.click(driver.panel.tiles.new_button)
+        driver.click(driver.panel.project.new_button)
         driver.wait(lambda: bool(driver.panel.messages.text), "the error")
     assert "no image file" in driver.panel.messages.text
     assert not (tmp_path / "made").exists()
-    assert driver.panel.tiles.new_button.isEnabled()
+    assert driver.panel.project.new_button.isEnabled()
 
 
 def test_a_labelled_tile_can_be_kept_for_validation(window: Any, project: Project) -> None:
@@ -149,12 +149,12 @@ def test_a_labelled_tile_can_be_kept_for_validation(window: Any, project: Projec
     assert not action("tile_04").isEnabled()  # nothing to measure with
     action("tile_01").trigger()
     assert project.val_names() == ("tile_01",)
-    assert states(driver)[0] == "labelled, for validation"
+    assert states(driver)[0] == "annotated, for validation"
     assert "2 labelled and 3 unlabelled tiles; 1 for validation" in driver.panel.train.status.text()
     assert action("tile_01").isChecked()
     action("tile_01").trigger()
     assert project.val_names() == ()
-    assert states(driver)[0] == "labelled"
+    assert states(driver)[0] == "annotated"
     assert view.menu_at(QPoint(5, 10_000)) is None
 
 
@@ -307,17 +307,19 @@ def test_nothing_is_cut_off(window: Any, predicted_project: Project, theme: str)
     driver.panel.controller.open_project(predicted_project.path)
     driver.pause(0.2)
     panel = driver.panel
-    assert 340 <= panel.width() <= 420
-    for section in panel.sections:
-        driver.open_step(section.number)
+    assert 320 <= panel.width() <= 420
+    for page in panel.pages.all():
+        driver.open_place(page.place)
+        for fold in page.folds:
+            fold.set_open(True)
         driver.pause(0.1)
-        viewport = section.scroll_area.viewport()
-        assert section.body.width() == viewport.width()
+        viewport = page.scroll_area.viewport()
+        assert page.body.width() == viewport.width()
         for widget in panel.findChildren(QLabel):
             if widget.isVisible() and widget.wordWrap():
                 assert widget.height() >= widget.heightForWidth(widget.width()) - 1, widget.text()
         right = viewport.mapToGlobal(QPoint(viewport.width(), 0)).x()
-        for widget in section.body.findChildren(QWidget):
+        for widget in page.body.findChildren(QWidget):
             if widget.isWidgetType() and widget.isVisible():
                 assert widget.mapToGlobal(QPoint(widget.width(), 0)).x() <= right
                 # napari's own style sheet sets the width of spin boxes

@@ -209,7 +209,7 @@ def test_button_and_menu_of_the_list_ask_for_it(window: Any, sized: Project) -> 
     _viewer, driver, answers = window
     driver.panel.controller.open_project(sized.path)
     with driver.watching():
-        driver.click(driver.panel.tiles.sizes_button)
+        driver.click(driver.panel.project.sizes_button)
         view = driver.panel.tiles
         menu = view.menu_at(view.list.visualRect(view.model.index(0, 0)).center())
         next(action for action in menu.actions() if action.text() == SIZES_ACTION).trigger()

@@ -109,7 +109,7 @@ def test_the_sample_is_made_the_first_time_and_the_panel_tells_how_far(
     monkeypatch.setattr(tiles, "make_demo", slow_copy)
     monkeypatch.setattr(plugin, "sample_folder", lambda: folder)
     viewer = make_napari_viewer(show=True)
-    summary = plugin.panel_in(viewer).tiles.summary
+    summary = plugin.panel_in(viewer).project.summary
     timer = QTimer()
     timer.timeout.connect(lambda: told.append(summary.text()))
     timer.start(20)
@@ -126,7 +126,7 @@ def test_the_plugins_menu_works_with_the_public_interface_only(
     viewer = make_napari_viewer(show=True)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        _, panel = viewer.window.add_plugin_dock_widget("napari-unisemalign", "Label, train, correct")
+        _, panel = viewer.window.add_plugin_dock_widget("napari-unisemalign", "Train a tissue segmenter")
         assert isinstance(panel.controller.context.viewer, PublicOnlyProxy)
         panel.controller.open_project(project.path)
         panel.controller.tiles.show("tile_03")

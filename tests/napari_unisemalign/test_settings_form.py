@@ -26,8 +26,8 @@ pytestmark = pytest.mark.binding
 def form(window: Any, project: Project) -> Any:
     _viewer, driver, _answers = window
     driver.panel.controller.open_project(project.path)
-    press(driver, driver.panel.train.advanced.header)
-    return driver.panel.train.advanced
+    press(driver, driver.panel.settings.header)
+    return driver.panel.settings
 
 
 def press(driver: Any, button: Any) -> None:
@@ -265,7 +265,7 @@ def test_a_really_started_training_has_the_value(window: Any, project: Project, 
     for name in ("tile_01", "tile_02"):
         project.write_label(name, truths[name], LabelSource.PAINTED)
     driver.panel.controller.open_project(project.path)
-    form = driver.panel.train.advanced
+    form = driver.panel.settings
     press(driver, form.header)
     type_in(driver, form, "data.crop_px", "64")
     type_in(driver, form, "alignment.embedding_dim", "32")

@@ -9,6 +9,7 @@ import pytest
 from qtpy.QtCore import QPoint, QRect, Qt
 from qtpy.QtTest import QTest
 
+from napari_unisemalign.shell.pages import Place
 from napari_unisemalign.shell.tour import STOPS
 from napari_unisemalign.tiles.making import MakingController
 from training_core.project import Project
@@ -24,8 +25,10 @@ def click(button: Any) -> None:
 def points_at(panel: Any, target: Any) -> bool:
     """The frame is around what is in sight of this part."""
     frame = panel.spotlight
-    seen = QRect(target.mapTo(panel, QPoint(0, 0)), target.size())
-    return frame.isVisible() and frame.target is target and frame.geometry().intersects(seen)
+    if frame.target is not target:
+        return False
+    seen = QRect(target.mapTo(frame.parentWidget(), QPoint(0, 0)), target.size())
+    return frame.isVisible() and frame.geometry().intersects(seen)
 
 
 def not_cut_off(label: Any) -> bool:
@@ -75,10 +78,12 @@ def test_the_frame_goes_when_its_part_is_folded_away_and_comes_back(window: Any,
     panel.controller.open_project(project.path)
     panel.controller.tour.start()
     driver.wait(lambda: points_at(panel, panel.tiles.list), "the frame")
-    driver.open_step(3)
+    click(panel.tour.next_button)
+    driver.wait(lambda: points_at(panel, panel.chips), "the frame around the classes")
+    driver.open_place(Place.TRAINING)
     driver.wait(lambda: not panel.spotlight.isVisible(), "the frame to go")
-    driver.open_step(1)
-    driver.wait(lambda: points_at(panel, panel.tiles.list), "the frame to come back")
+    driver.open_place(Place.ANNOTATE)
+    driver.wait(lambda: points_at(panel, panel.chips), "the frame to come back")
 
 
 def test_the_button_of_the_empty_window_starts_it_on_the_sample(
@@ -86,15 +91,15 @@ def test_the_button_of_the_empty_window_starts_it_on_the_sample(
 ) -> None:
     _viewer, driver, _answers = window
     panel = driver.panel
-    assert panel.tiles.tour_button.isVisible()
+    assert panel.project.tour_button.isVisible()
 
     def open_sample(self: MakingController, folder: Path | None = None) -> None:
         panel.controller.open_project(folder or project.path)  # making the real one takes a minute
 
     monkeypatch.setattr(MakingController, "open_sample", open_sample)
-    click(panel.tiles.tour_button)
+    click(panel.project.tour_button)
     driver.wait(lambda: points_at(panel, panel.tiles.list), "the first stop")
-    assert not panel.tiles.tour_button.isVisible()
+    assert not panel.project.tour_button.isVisible()
 
 
 def test_the_tour_works_with_the_keyboard_alone(window: Any, project: Project) -> None:

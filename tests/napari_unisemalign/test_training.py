@@ -86,7 +86,7 @@ def test_what_the_trainer_refuses_is_a_notification(window: Any, project: Projec
     with driver.watching():
         driver.start_training(0.5)
         assert not train.minutes_spin.isEnabled()
-        assert not driver.panel.tiles.open_button.isEnabled()
+        assert not driver.panel.project.open_button.isEnabled()
         driver.wait(lambda: idle(driver), "the refusal", 300.0)
     assert "only gland is annotated" in driver.panel.messages.text.lower()
     assert "Traceback" not in driver.panel.messages.text

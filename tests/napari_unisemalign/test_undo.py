@@ -133,10 +133,10 @@ def test_a_rejection_is_taken_back_by_undo(window: Any, predicted_project: Proje
     driver.click(driver.panel.correct.reject_button)
     assert predicted_project.rejection("tile_01").where.all()
     assert driver.prediction() is None
-    driver.click(driver.panel.correct.undo_button)
+    driver.click(driver.panel.painting.undo_button)
     assert not predicted_project.rejection("tile_01").where.any()
     assert driver.prediction() is not None
-    driver.click(driver.panel.correct.redo_button)
+    driver.click(driver.panel.painting.redo_button)
     assert predicted_project.rejection("tile_01").where.all()
 
 

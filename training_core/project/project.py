@@ -39,6 +39,7 @@ from training_core.project.rejections import (
     read_rejection,
     stage_rejection,
 )
+from training_core.project.tile_removal import put_aside, without_tiles
 from training_core.project.tile_sources import source_files
 
 
@@ -291,6 +292,23 @@ class Project(ProjectClasses, ProjectRuns):
         with self._store.update() as change:
             known = [tile.name for tile in change.index.tiles]
             change.index = dataclasses.replace(change.index, val=resolve_names(names, known, "the validation list"))
+
+    def remove_tiles(self, names: Sequence[str]) -> tuple[Path, ...]:
+        """Take tiles out of the project. No image is deleted; what was annotated on them is put into removed/.
+
+        Returns
+        -------
+        tuple of Path
+            Where the annotations are now.
+
+        Raises
+        ------
+        ProjectError
+            A name that no tile has, or no tile would be left.
+        """
+        with self._store.update() as change:
+            change.index = without_tiles(change.index, names)
+        return put_aside(self.path, names)
 
     def use_for_validation(self, name: str, on: bool) -> None:
         """Put one tile into the validation split, or take it out; the others stay, also those without a label now."""

@@ -1,0 +1,176 @@
+"""The classes as chips, always in sight: a click or a key paints with one, its eye shows or hides it in predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from qtpy.QtCore import QPointF, QRectF, QSize, Qt, Signal
+from qtpy.QtGui import QColor, QIcon, QPainter, QPen, QPixmap
+from qtpy.QtWidgets import QHBoxLayout, QToolButton, QWidget
+from superqt import QFlowLayout
+
+from napari_unisemalign.annotate.classes_view import ClassRow
+from napari_unisemalign.widgets.common import ACCENT
+from training_core.base.i18n import tr
+
+SWATCH_PX = 14
+NAME_PX = 110
+"""A longer name is cut in the middle; the tooltip has all of it."""
+_STYLE = f"""
+QToolButton {{ border: 1px solid rgba(128, 128, 128, 90); border-radius: 3px; padding: 2px 4px; }}
+QToolButton:hover {{ background-color: rgba(128, 128, 128, 60); }}
+QToolButton:checked {{ border: 2px solid {ACCENT}; padding: 1px 3px; font-weight: 600; }}
+QToolButton:focus {{ border: 2px solid palette(text); padding: 1px 3px; }}
+"""
+
+
+class ClassChip(QWidget):
+    """One class: the button that paints with it, and its eye."""
+
+    def __init__(self, row: ClassRow, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.row = row
+        self.button, self.eye = QToolButton(self), QToolButton(self)
+        self.button.setCheckable(True)
+        self.button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.button.setIcon(swatch(row.color))
+        name = self.button.fontMetrics().elidedText(row.name, Qt.TextElideMode.ElideMiddle, NAME_PX)
+        self.button.setText(f"{row.key} {name}".strip())
+        words = tr("Paint with {name}").format(name=row.name)
+        self.button.setToolTip(f"{words} ({row.key})" if row.key else words)
+        self.button.setAccessibleName(words)
+        self.eye.setCheckable(True)
+        self.eye.setFixedWidth(24)
+        for each in (self.button, self.eye):
+            each.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+            each.setStyleSheet(_STYLE)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self.button)
+        layout.addWidget(self.eye)
+
+    def set_shown(self, shown: bool) -> None:
+        """Draw the eye open or shut."""
+        self.eye.setChecked(shown)
+        self.eye.setIcon(eye(shown, self.palette().text().color()))
+        words = tr("Hide {name} in predictions") if shown else tr("Show {name} in predictions")
+        self.eye.setToolTip(words.format(name=self.row.name))
+        self.eye.setAccessibleName(words.format(name=self.row.name))
+
+
+class ClassChips(QWidget):
+    """All classes, the eraser and a plus, in as many lines as they need."""
+
+    class_chosen = Signal(int)
+    shown_toggled = Signal(int, bool)
+    """A class is to be seen in predictions, or not."""
+    erase_clicked = Signal(bool)
+    add_clicked = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.chips: dict[int, ClassChip] = {}
+        self.eraser = QToolButton(self)
+        self.eraser.setCheckable(True)
+        self.eraser.setToolTip(tr("Erase to unannotated, which is not the same as background"))
+        self.add_button = QToolButton(self)
+        self.add_button.setText("+")
+        self.add_button.setToolTip(tr("Add a class of tissue"))
+        self.add_button.setAccessibleName(tr("Add class"))
+        for each in (self.eraser, self.add_button):
+            each.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+            each.setStyleSheet(_STYLE)
+        self.eraser.clicked.connect(lambda on: self.erase_clicked.emit(on))
+        self.add_button.clicked.connect(lambda: self.add_clicked.emit())
+        self._flow = QFlowLayout(self)
+        self._flow.setContentsMargins(10, 2, 4, 0)
+        self._flow.setHorizontalSpacing(4)
+        self._flow.setVerticalSpacing(4)
+        self._flow.addWidget(self.eraser)
+        self._flow.addWidget(self.add_button)
+        self.set_erase_key("")
+
+    def set_classes(self, rows: Sequence[ClassRow], shown: Collection[int]) -> None:
+        """Show these classes; `shown` are the ids of those that predictions show."""
+        if [chip.row for chip in self.chips.values()] != list(rows):
+            self._fill(rows)
+        for class_id, chip in self.chips.items():
+            chip.set_shown(class_id in shown)
+
+    def _fill(self, rows: Sequence[ClassRow]) -> None:
+        for chip in self.chips.values():
+            self._flow.removeWidget(chip)
+            chip.setParent(None)
+            chip.deleteLater()
+        self._flow.removeWidget(self.eraser)
+        self._flow.removeWidget(self.add_button)
+        self.chips = {each.id: self._chip(each) for each in rows}
+        former: QWidget | None = None
+        for widget in (*self.chips.values(), self.eraser, self.add_button):
+            self._flow.addWidget(widget)
+            for part in (widget.button, widget.eye) if isinstance(widget, ClassChip) else (widget,):
+                if former is not None:
+                    QWidget.setTabOrder(former, part)
+                former = part
+
+    def _chip(self, row: ClassRow) -> ClassChip:
+        chip = ClassChip(row, self)
+        chip.button.clicked.connect(lambda: self._choose(row.id))
+        chip.eye.clicked.connect(lambda on: self.shown_toggled.emit(row.id, on))
+        chip.show()
+        return chip
+
+    def _choose(self, class_id: int) -> None:
+        self.set_current(class_id)  # pressed once more, it stays chosen
+        self.class_chosen.emit(class_id)
+
+    def set_current(self, class_id: int | None) -> None:
+        """Mark the class that is painted with, without telling anybody."""
+        for each, chip in self.chips.items():
+            chip.button.setChecked(each == class_id)
+
+    def set_erasing(self, erasing: bool) -> None:
+        """Whether the brush erases."""
+        self.eraser.setChecked(erasing)
+
+    def set_erase_key(self, key: str) -> None:
+        """Name the eraser with its key."""
+        self.eraser.setText(f"{key} {tr('eraser')}".strip())
+        self.eraser.setAccessibleName(tr("Eraser"))
+
+    def set_available(self, paint_reason: str, add_reason: str) -> None:
+        """Enable painting and adding, or say why not."""
+        self.eraser.setEnabled(not paint_reason)
+        self.add_button.setEnabled(not add_reason)
+        self.add_button.setToolTip(add_reason or tr("Add a class of tissue"))
+
+
+def swatch(color: str) -> QIcon:
+    """A square of a class's colour, with an edge that shows on every background."""
+    pixmap = QPixmap(SWATCH_PX, SWATCH_PX)
+    pixmap.fill(QColor(color))
+    painter = QPainter(pixmap)
+    painter.setPen(QColor(0, 0, 0, 120))
+    painter.drawRect(0, 0, SWATCH_PX - 1, SWATCH_PX - 1)
+    painter.end()
+    return QIcon(pixmap)
+
+
+def eye(is_open: bool, color: QColor) -> QIcon:
+    """An eye, struck out when it is shut."""
+    size = QSize(32, 32)
+    pixmap = QPixmap(size)
+    pixmap.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(pixmap)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    ink = QColor(color)
+    ink.setAlpha(255 if is_open else 130)
+    painter.setPen(QPen(ink, 2.5))
+    painter.drawEllipse(QRectF(3, 9, 26, 14))
+    painter.setBrush(ink)
+    painter.drawEllipse(QPointF(16, 16), 4, 4)
+    if not is_open:
+        painter.drawLine(5, 27, 27, 5)
+    painter.end()
+    return QIcon(pixmap)

@@ -1,0 +1,100 @@
+"""What stands around the image: the tiles in their own dock, and napari's docks, folded while a project is open."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import QObject, Qt, QTimer
+from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
+
+from napari_unisemalign.app.context import Context
+from napari_unisemalign.shell.panel import LEAST_WIDTH_PX, Panel
+
+NAPARI_DOCKS = ("layer list", "layer controls")
+"""The names that napari gives its two docks at the left."""
+TILES_PX = 160
+WIDEST_PX = 400
+"""Of the panel at first; the user may make it wider."""
+
+
+class DocksController(QObject):
+    """Docks the tiles beside the image as long as the panel is docked; folds napari's docks, and brings them back."""
+
+    def __init__(self, context: Context, panel: Panel) -> None:
+        super().__init__(panel)
+        self._panel, self._session = panel, context.session
+        self.dock: QDockWidget | None = None
+        """What holds the tiles; None while the panel is in no window."""
+        self._folded: tuple[QDockWidget, ...] = ()
+        panel.docked.connect(lambda: QTimer.singleShot(0, self._on_docked))
+        panel.undocked.connect(self._on_undocked)
+        self._session.project_changed.connect(self._on_project)
+
+    @property
+    def napari_is_folded(self) -> bool:
+        """Whether napari's own docks are hidden by us."""
+        return bool(self._folded)
+
+    def toggle_napari(self) -> None:
+        """Bring napari's layer list and layer controls back, or fold them away again."""
+        if self._folded:
+            self._unfold()
+        else:
+            self._fold()
+
+    def _window(self) -> QMainWindow | None:
+        window = self._panel.window()
+        return window if isinstance(window, QMainWindow) else None
+
+    def _on_docked(self) -> None:
+        """The dock is in the main window by now."""
+        window = self._window()
+        if window is None or self.dock is not None:
+            return
+        self.dock = QDockWidget(window)
+        self.dock.setObjectName("unisemalign_tiles")
+        self.dock.setFeatures(QDockWidget.DockWidgetFeature.NoDockWidgetFeatures)
+        self.dock.setTitleBarWidget(QWidget(self.dock))
+        self.dock.setWidget(self._panel.tiles)
+        self.dock.hide()  # three docks below each other would make the window higher than a low screen
+        window.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, self.dock)
+        self._on_project(self._session.project)
+
+    def _on_undocked(self) -> None:
+        self._unfold()
+        self._panel.tiles.hide()
+        self._panel.tiles.setParent(self._panel)
+        if self.dock is not None:
+            self.dock.setParent(None)
+            self.dock.deleteLater()
+            self.dock = None
+
+    def _on_project(self, project: object) -> None:
+        if self.dock is None:
+            return
+        if project is None:
+            self.dock.hide()
+            self._unfold()
+            return
+        self._fold()
+        self._panel.tiles.show()
+        self.dock.show()
+        QTimer.singleShot(0, self._share_width)
+
+    def _fold(self) -> None:
+        window = self._window()
+        if window is not None and not self._folded:
+            docks = (window.findChild(QDockWidget, name) for name in NAPARI_DOCKS)
+            self._folded = tuple(dock for dock in docks if dock is not None and dock.isVisible())
+            for dock in self._folded:
+                dock.hide()
+
+    def _unfold(self) -> None:
+        for dock in self._folded:
+            dock.show()
+        self._folded = ()
+
+    def _share_width(self) -> None:
+        """As much as possible for the image."""
+        window, panel = self._window(), self._panel.parentWidget()
+        if window is not None and self.dock is not None and isinstance(panel, QDockWidget):
+            width = max(LEAST_WIDTH_PX, min(window.width() // 4, WIDEST_PX))
+            window.resizeDocks([self.dock, panel], [TILES_PX, width], Qt.Orientation.Horizontal)

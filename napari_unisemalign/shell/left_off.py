@@ -1,0 +1,61 @@
+"""A project opens where it was left: tile, page and zoom."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtCore import QTimer
+
+from napari_unisemalign.app.context import Context
+from napari_unisemalign.app.last_view import LastView, keep_view, last_view
+from napari_unisemalign.shell.pages import Place
+from napari_unisemalign.shell.panel import Panel
+from training_core.project import Project
+
+KEEP_MS = 700
+"""The camera moves many times a second."""
+
+
+class LeftOffController:
+    """Keeps what is on screen a moment after it changed; `TilesController` chooses the tile when a project opens."""
+
+    def __init__(self, context: Context, panel: Panel) -> None:
+        self._session, self._viewer, self._panel = context.session, context.viewer, panel
+        self._timer = QTimer(panel)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(KEEP_MS)
+        self._timer.timeout.connect(self.keep)
+        self._to_restore: LastView | None = None
+        self._session.project_changed.connect(self._on_project)
+        self._session.tile_changed.connect(self._on_tile)
+        panel.pages.shown.connect(self._later)
+        camera = self._viewer.scene.camera
+        camera.events.zoom.connect(self._later)
+        camera.events.center.connect(self._later)
+
+    def keep(self) -> None:
+        """Keep it now."""
+        self._timer.stop()
+        project, tile, camera = self._session.project, self._session.tile, self._viewer.scene.camera
+        if project is not None and tile is not None:
+            row, column = camera.center[-2:]
+            view = LastView(tile, self._panel.pages.place, float(camera.zoom), (float(row), float(column)))
+            keep_view(project.path, view)
+
+    def _later(self, _event: Any = None) -> None:
+        if self._session.tile is not None and not self._timer.isActive():
+            self._timer.start()
+
+    def _on_project(self, project: Project | None) -> None:
+        self._timer.stop()
+        self._to_restore = last_view(project.path) if project is not None else None
+
+    def _on_tile(self, name: str | None) -> None:
+        left, self._to_restore = self._to_restore, None
+        if left is not None and left.tile == name:
+            if left.place in (Place.ANNOTATE, Place.RESULTS, Place.SETTINGS):
+                self._panel.pages.show_place(Place(left.place))
+            if left.zoom > 0:
+                self._viewer.scene.camera.center = left.center
+                self._viewer.scene.camera.zoom = left.zoom
+        self._later()

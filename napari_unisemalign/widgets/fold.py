@@ -1,0 +1,82 @@
+"""A header that shows and hides what belongs under it."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import QEvent, QObject, Qt, Signal
+from qtpy.QtGui import QKeyEvent
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+
+from napari_unisemalign.widgets.common import FLUSH_STYLE
+
+_HEADER_STYLE = """
+QToolButton { border: 1px solid transparent; border-radius: 2px; padding: 3px 4px; font-weight: 600; text-align: left;
+ background-color: rgba(128, 128, 128, 40); }
+QToolButton:hover { background-color: rgba(128, 128, 128, 80); }
+QToolButton:focus { border: 1px solid palette(text); }
+"""
+
+
+class Fold(QWidget):
+    """A titled group of tools, folded away until it is wanted. Enter and Space work on the header as a click does."""
+
+    toggled = Signal(bool)
+    """By the user or by `set_open`."""
+
+    def __init__(self, title: str, body: QWidget, parent: QWidget | None = None, *, is_open: bool = False) -> None:
+        super().__init__(parent)
+        self.title, self.body = title, body
+        self.header = QToolButton(self)
+        self.header.setText(title)
+        self.header.setAccessibleName(title)
+        self.header.setCheckable(True)
+        self.header.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.header.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.header.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.header.setStyleSheet(_HEADER_STYLE)
+        self.header.installEventFilter(self)
+        self.header.clicked.connect(self.set_open)
+        self._summary = QLabel("", self.header)
+        self._summary.setStyleSheet(FLUSH_STYLE)
+        self._summary.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        inside = QHBoxLayout(self.header)
+        inside.setContentsMargins(0, 0, 8, 0)
+        inside.addStretch()
+        inside.addWidget(self._summary)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(3)
+        layout.addWidget(self.header)
+        layout.addWidget(body)
+        self._is_open = not is_open
+        self.set_open(is_open)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the body shows."""
+        return self._is_open
+
+    def set_open(self, is_open: bool) -> None:
+        """Show the body, or fold it away."""
+        self.header.setChecked(is_open)
+        self.header.setArrowType(Qt.ArrowType.DownArrow if is_open else Qt.ArrowType.RightArrow)
+        self.body.setVisible(is_open)
+        if is_open != self._is_open:
+            self._is_open = is_open
+            self.toggled.emit(is_open)
+
+    @property
+    def summary(self) -> str:
+        """The words at the right of the header."""
+        return self._summary.text()
+
+    def set_summary(self, text: str) -> None:
+        """What is set inside, in two or three words, so that nobody has to look."""
+        self._summary.setText(text)
+        self.header.setAccessibleName(f"{self.title}, {text}" if text else self.title)
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: D102
+        is_press = event is not None and event.type() == QEvent.Type.KeyPress
+        if is_press and isinstance(event, QKeyEvent) and event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.set_open(not self.is_open)
+            return True
+        return super().eventFilter(watched, event)

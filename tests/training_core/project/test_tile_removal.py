@@ -1,0 +1,55 @@
+"""Tiles leave a project: their images stay, their annotations are put aside."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from training_core.base.errors import ProjectError
+from training_core.io import read_mask, write_png
+from training_core.project import LabelSource, Project, make_classes
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for number in range(3):
+        write_png(folder / f"tile_{number}.png", np.full((40, 40, 3), 60 * number, np.uint8))
+    return folder
+
+
+def test_a_removed_tile_leaves_nothing_behind_but_its_files(tmp_path: Path, images: Path) -> None:
+    project = Project.create(tmp_path / "project", [images], classes=make_classes(("background", "gland")))
+    label = np.full((40, 40), 255, np.uint8)
+    label[5:9, 5:9] = 1
+    for name in ("tile_0", "tile_1"):
+        project.write_label(name, label, LabelSource.PAINTED)
+        project.use_for_validation(name, True)
+    project.reject_area("tile_1", label == 255, "run")
+    project.reject("tile_1", "run")
+    image = project.image_path("tile_1")
+    before = image.read_bytes()
+
+    moved = project.remove_tiles(["tile_1"])
+
+    again = Project.open(project.path)
+    assert [tile.name for tile in again.tiles] == ["tile_0", "tile_2"]
+    assert again.val_names() == ("tile_0",)
+    assert again.has_label("tile_0")
+    assert "tile_1" not in (project.path / "project.json").read_text("utf-8")
+    assert image.read_bytes() == before
+    assert {path.name for path in images.iterdir()} == {"tile_0.png", "tile_1.png", "tile_2.png"}
+    (png,) = (path for path in moved if path.parent.name == "labels" and path.suffix == ".png")
+    assert (read_mask(png) == label).all()
+    assert not (project.path / "labels" / "tile_1.png").exists()
+
+
+def test_an_unknown_tile_and_the_last_one_are_not_removed(tmp_path: Path, images: Path) -> None:
+    project = Project.create(tmp_path / "project", [images], classes=make_classes(("background", "gland")))
+    for names, needed in ((["tile_9"], "names of tiles"), (["tile_0", "tile_1", "tile_2"], "at least one tile")):
+        with pytest.raises(ProjectError, match=needed):
+            project.remove_tiles(names)
+    assert len(project.tiles) == 3
