@@ -150,6 +150,8 @@ class PreviewController:
 
     def _on_tile(self, _change: object = None) -> None:
         self._wish = None
+        project, name = self._session.project, self._session.tile
+        self._cleanup.set_pixel_size(project.tile(name).mpp_um if project is not None and name is not None else None)
         self.marks.clear()
         self.refresh()
 

@@ -78,7 +78,7 @@ class CorrectView(QObject):
         self.source_combo.addItem(tr("prediction (all pixels)"), OverlaySource.PREDICTION)
         self.source_combo.addItem(tr("confident pixels only"), OverlaySource.PSEUDO_LABEL)
         self.source_combo.setAccessibleName(tr("What to accept or reject"))
-        self.source_combo.setMinimumContentsLength(12)
+        self.source_combo.setMinimumContentsLength(8)
         self.source_combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.accept_tile_button = _button(tr("Accept"), tr("Accept the whole tile"), regions)
         self.draw_area_button = _button(
@@ -99,7 +99,7 @@ class CorrectView(QObject):
         grid.setSpacing(6)
         for line, parts in enumerate(
             (
-                (caption(tr("Whole tile"), regions), self.accept_tile_button, self.take_back_button),
+                (caption(tr("Whole tile"), regions), self.accept_tile_button),
                 (self.draw_area_button, self.accept_area_button, self.reject_area_button),
                 (caption(tr("Click regions"), regions), self.click_button, self.reject_click_button),
             )
@@ -110,6 +110,7 @@ class CorrectView(QObject):
             grid.setColumnStretch(column, 1)
         layout.addLayout(grid)
         layout.addWidget(self.replace_check)
+        layout.addWidget(self.take_back_button)
 
     def _make_confidence(self) -> None:
         box = self.confidence_box

@@ -35,7 +35,7 @@ class AreaTools:
         """do: accept or reject. show: preview a wish; None: what is drawn, if anything is. say: put it into words."""
         self._layers, self.reporter, self._view = context.layers, context.reporter, view
         self._do, self._show, self._say = do, show, say
-        self._pointer = Pointer(context.viewer, self._on_click, self._on_hover)
+        self._pointer = Pointer(context.viewer, context.layers.pixel_at, self._on_click, self._on_hover)
         self.pointing: Deed | None = None
         """What a click on the image does now."""
         self._view.draw_area_toggled.connect(self.draw)

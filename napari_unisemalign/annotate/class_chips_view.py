@@ -67,6 +67,8 @@ class ClassChips(QWidget):
     """A class is to be seen in predictions, or not."""
     erase_clicked = Signal(bool)
     add_clicked = Signal()
+    filled = Signal()
+    """There are other chips than before."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -91,6 +93,12 @@ class ClassChips(QWidget):
         self._flow.addWidget(self.add_button)
         self.set_erase_key("")
 
+    @property
+    def buttons(self) -> tuple[QToolButton, ...]:
+        """Everything to press, as it is read."""
+        pairs = (each for chip in self.chips.values() for each in (chip.button, chip.eye))
+        return (*pairs, self.eraser, self.add_button)
+
     def set_classes(self, rows: Sequence[ClassRow], shown: Collection[int]) -> None:
         """Show these classes; `shown` are the ids of those that predictions show."""
         if [chip.row for chip in self.chips.values()] != list(rows):
@@ -106,13 +114,9 @@ class ClassChips(QWidget):
         self._flow.removeWidget(self.eraser)
         self._flow.removeWidget(self.add_button)
         self.chips = {each.id: self._chip(each) for each in rows}
-        former: QWidget | None = None
         for widget in (*self.chips.values(), self.eraser, self.add_button):
             self._flow.addWidget(widget)
-            for part in (widget.button, widget.eye) if isinstance(widget, ClassChip) else (widget,):
-                if former is not None:
-                    QWidget.setTabOrder(former, part)
-                former = part
+        self.filled.emit()
 
     def _chip(self, row: ClassRow) -> ClassChip:
         chip = ClassChip(row, self)

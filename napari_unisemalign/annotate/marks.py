@@ -12,7 +12,7 @@ from napari.layers import Labels
 from napari.utils.colormaps import DirectLabelColormap
 from scipy import ndimage
 
-from napari_unisemalign.app.layers import ROLE_KEY, U8, Mask
+from napari_unisemalign.app.layers import ROLE_KEY, TILE, U8, Mask
 from training_core.base.i18n import tr
 
 if TYPE_CHECKING:
@@ -95,6 +95,9 @@ class MarksLayer:
         layer = Labels(picture, name=tr("rejected and preview"), opacity=1.0, metadata={ROLE_KEY: MARKS})
         layer.colormap = DirectLabelColormap(color_dict=_COLORS)
         layer.editable = False
+        tile = next((each for each in self._viewer.layers if each.metadata.get(ROLE_KEY) == TILE), None)
+        if tile is not None:
+            layer.scale, layer.units = tile.scale, tile.units
         self._viewer.layers.append(layer)
         layer.locked = True
         self._viewer.layers.selection.active = active

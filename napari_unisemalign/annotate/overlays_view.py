@@ -147,7 +147,7 @@ class OverlaysView(QObject):
             combo.addItem(words, value)
         combo.setAccessibleName(name)
         combo.setToolTip(TITLES[role][1])
-        combo.setMinimumContentsLength(12)
+        combo.setMinimumContentsLength(5)
         combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         grid.addWidget(combo, line, 1, 1, 2)
         return combo

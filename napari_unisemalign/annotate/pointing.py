@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,8 +17,15 @@ Pixel = tuple[int, int]
 class Pointer:
     """Listens to the canvas between `start` and `stop`. Points are (row, column) of the tile."""
 
-    def __init__(self, viewer: Viewer, clicked: Callable[[Pixel], None], moved: Callable[[Pixel], None]) -> None:
-        self._viewer, self._clicked, self._moved = viewer, clicked, moved
+    def __init__(
+        self,
+        viewer: Viewer,
+        pixel_at: Callable[[Sequence[float]], Pixel],
+        clicked: Callable[[Pixel], None],
+        moved: Callable[[Pixel], None],
+    ) -> None:
+        """pixel_at: the pixel of the tile at a place of napari's world, which may be in µm."""
+        self._viewer, self._pixel_at, self._clicked, self._moved = viewer, pixel_at, clicked, moved
         self.active = False
 
     def start(self) -> None:
@@ -42,11 +49,7 @@ class Pointer:
         while event.type == "mouse_move":
             yield
         if np.abs(np.asarray(event.pos) - pressed).max() <= CLICK_TOLERANCE_PX:
-            self._clicked(_point(position))
+            self._clicked(self._pixel_at(position))
 
     def _on_move(self, _viewer: Any, event: Any) -> None:
-        self._moved(_point(event.position))
-
-
-def _point(position: Any) -> Pixel:
-    return round(float(position[-2])), round(float(position[-1]))
+        self._moved(self._pixel_at(event.position))

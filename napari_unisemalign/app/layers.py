@@ -6,7 +6,8 @@ A layer's value is class id + 1; 0 means *not labelled*, because napari's eraser
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -94,6 +95,8 @@ class TileLayers:
         self.hidden: frozenset[int] = frozenset()
         """The classes that predictions do not show; annotations show all."""
         self._outline_px = 0
+        self._mpp_um: float | None = None
+        """The size of the tile's pixels; None where it is not known."""
 
     def get(self, role: str) -> Layer | None:
         """The layer with this role, or None (not made yet, or removed by the user)."""
@@ -105,10 +108,14 @@ class TileLayers:
         layer = self.get(LABELS)
         return layer if isinstance(layer, Labels) else None
 
-    def show_tile(self, image: U8, label: U8, classes: Iterable[TissueClass]) -> Labels:
-        """Put a tile on the screen: `image` (H, W, 3), `label` (H, W) of class ids. Returns the labels layer."""
+    def show_tile(self, image: U8, label: U8, classes: Iterable[TissueClass], mpp_um: float | None = None) -> Labels:
+        """Put a tile on the screen: `image` (H, W, 3), `label` (H, W) of class ids. Returns the labels layer.
+
+        mpp_um: the size of a pixel, so that the scale bar is in µm; None where it is not known.
+        """
         tile = self.get(TILE)
-        is_as_large = tile is not None and tile.data.shape == image.shape
+        is_as_large = tile is not None and tile.data.shape == image.shape and mpp_um == self._mpp_um
+        self._set_pixel_size(mpp_um)
         if tile is None:
             self._add(Image(image.copy(), rgb=True, name=TILE, metadata={ROLE_KEY: TILE}))
         else:
@@ -126,6 +133,25 @@ class TileLayers:
         if not is_as_large:  # else the zoom is kept from tile to tile
             self._viewer.reset_view()
         return labels
+
+    def pixel_at(self, position: Sequence[float]) -> tuple[int, int]:
+        """(row, column) of the tile at a place of napari's world."""
+        size = self._mpp_um or 1.0
+        return round(float(position[-2]) / size), round(float(position[-1]) / size)
+
+    def _set_pixel_size(self, mpp_um: float | None) -> None:
+        """Lay all our layers out in µm, or in pixels where their size is not known."""
+        if mpp_um != self._mpp_um:
+            self._mpp_um = mpp_um
+            ours = [layer for layer in self._viewer.layers if ROLE_KEY in layer.metadata]
+            for number, layer in enumerate(ours, 1):
+                # told of the last one only: napari complains as long as they differ
+                with layer.events.units.blocker() if number < len(ours) else nullcontext():
+                    self._lay_out(layer)
+
+    def _lay_out(self, layer: Layer) -> None:
+        layer.scale = (self._mpp_um or 1.0,) * 2
+        layer.units = ("pixel" if self._mpp_um is None else "um",) * 2
 
     def set_classes(self, classes: Iterable[TissueClass]) -> None:
         """Show the classes' colors in all layers that hold classes."""
@@ -274,6 +300,7 @@ class TileLayers:
 
     def _add(self, layer: Layer, *, activate: bool = False) -> None:
         active = self._viewer.layers.selection.active
+        self._lay_out(layer)
         rank = ORDER.index(layer.metadata[ROLE_KEY])
         above = [i for i, each in enumerate(self._viewer.layers) if _rank(each) > rank]
         self._viewer.layers.insert(above[0] if above else len(self._viewer.layers), layer)

@@ -20,7 +20,7 @@ class DocksController(QObject):
 
     def __init__(self, context: Context, panel: Panel) -> None:
         super().__init__(panel)
-        self._panel, self._session = panel, context.session
+        self._panel, self._session, self._viewer = panel, context.session, context.viewer
         self.dock: QDockWidget | None = None
         """What holds the tiles; None while the panel is in no window."""
         self._folded: tuple[QDockWidget, ...] = ()
@@ -60,6 +60,7 @@ class DocksController(QObject):
 
     def _on_undocked(self) -> None:
         self._unfold()
+        self._viewer.canvas.overlays.scale_bar.visible = False
         self._panel.tiles.hide()
         self._panel.tiles.setParent(self._panel)
         if self.dock is not None:
@@ -77,6 +78,7 @@ class DocksController(QObject):
         self._fold()
         self._panel.tiles.show()
         self.dock.show()
+        self._viewer.canvas.overlays.scale_bar.visible = True
         QTimer.singleShot(0, self._share_width)
 
     def _fold(self) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QEvent, Qt, QTimer, Signal
+from collections.abc import Iterator
+
+from qtpy.QtCore import QEvent, QObject, Qt, QTimer, Signal
 from qtpy.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
 from qtpy.QtWidgets import QHBoxLayout, QSizePolicy, QStyle, QToolButton, QVBoxLayout, QWidget
 
@@ -62,6 +64,10 @@ class Panel(QWidget):
         self._reveal_timer = QTimer(self)
         self._reveal_timer.setSingleShot(True)
         self._reveal_timer.timeout.connect(self._scroll)
+        self.chips.filled.connect(self._order_tabs)
+        for page in self.pages.all():
+            page.body.installEventFilter(self)
+        self._order_tabs()
         self.spotlight = Spotlight(self)
         for part in (self, self.tiles):
             Deliberate(part)
@@ -144,6 +150,29 @@ class Panel(QWidget):
         layout.addWidget(self.pages, 1)
         layout.addWidget(self.train.footer)
 
+    def _order_tabs(self) -> None:
+        """Tab goes from the top to the bottom; most views were made before the buttons that lead to them."""
+        former: QWidget = self.project_button
+        for part in self._in_order():
+            if part is not former and part.focusPolicy() & Qt.FocusPolicy.TabFocus and part.window() is self.window():
+                QWidget.setTabOrder(former, part)  # the list of a drop-down is a window of its own
+                former = part
+
+    def _in_order(self) -> Iterator[QWidget]:
+        yield from (self.tile_bar.previous_button, self.tile_bar.next_button, *self.tabs.values())
+        for page in self.pages.all():
+            if page.place is Place.ANNOTATE:
+                yield from (*self.chips.buttons, *self.correct.head.findChildren(QWidget))
+            if not page.folds:
+                yield from page.body.findChildren(QWidget)
+            for fold in page.folds:
+                yield fold.header
+                yield from fold.body.findChildren(QWidget)
+        footer = self.train.footer
+        yield footer.details_button
+        yield from footer.time.findChildren(QWidget)
+        yield from (footer.start_button, footer.stop_button)
+
     def set_project(self, name: str) -> None:
         """Name the open project on its button; an empty text for none, where only it can be chosen."""
         words = self.fontMetrics().elidedText(name, Qt.TextElideMode.ElideMiddle, LEAST_WIDTH_PX // 3)
@@ -196,6 +225,11 @@ class Panel(QWidget):
         elif parent.windowTitle():
             self.dock_name = parent.windowTitle()
             self.docked.emit()
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: D102
+        if event is not None and event.type() == QEvent.Type.LayoutRequest:
+            self._fit_later()  # what was folded away gets its fonts and margins later
+        return super().eventFilter(watched, event)
 
     def _fit_later(self) -> None:
         self._fit_timer.start(0)  # when all parts have got the new fonts and margins

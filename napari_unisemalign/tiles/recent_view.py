@@ -61,7 +61,7 @@ class RecentList(QWidget):
     def _button(self, folder: Path) -> QPushButton:
         words = _in_a_line(folder)
         button = QPushButton(self)
-        button.setText(button.fontMetrics().elidedText(words, Qt.TextElideMode.ElideMiddle, 360))
+        button.setText(button.fontMetrics().elidedText(words, Qt.TextElideMode.ElideMiddle, 250))
         button.setAccessibleName(words)
         button.setToolTip(str(folder))
         button.setFlat(True)

@@ -153,3 +153,20 @@ def test_clearing_leaves_foreign_layers(viewer: ViewerModel, layers: TileLayers)
     viewer.add_points([[0, 0]], name="mine")
     layers.clear()
     assert [layer.name for layer in viewer.layers] == ["mine"]
+
+
+def test_where_the_pixel_size_is_known_the_layers_lie_in_micrometres(viewer: ViewerModel, layers: TileLayers) -> None:
+    image, label = np.zeros((40, 60, 3), np.uint8), np.full((40, 60), UNLABELED, np.uint8)
+    layers.show_overlay(PREDICTION, label, CLASSES)
+    layers.show_tile(image, label, CLASSES, 0.25)
+    area = layers.start_area()
+    assert {tuple(layer.scale) for layer in viewer.layers} == {(0.25, 0.25)}
+    assert {str(unit) for layer in viewer.layers for unit in layer.units} == {"micrometer"}
+    assert layers.pixel_at((5.0, 10.0)) == (20, 40)
+    area.add([[1, 1], [1, 9], [9, 9], [9, 1]], shape_type="polygon")
+    mask = layers.area_mask()
+    assert mask.shape == (40, 60)
+    assert 64 <= mask.sum() <= 81  # in pixels, whatever their size
+    layers.show_tile(image, label, CLASSES)
+    assert {tuple(layer.scale) for layer in viewer.layers} == {(1.0, 1.0)}
+    assert layers.pixel_at((5.0, 10.0)) == (5, 10)
