@@ -22,9 +22,9 @@ class LastView:
     place: str = ""
     """The page of the panel."""
     zoom: float = 0.0
-    """Of napari's camera; 0 where it is not known."""
+    """Pixels of the canvas for one of the tile; 0 where it is not known."""
     center: tuple[float, float] = (0.0, 0.0)
-    """(row, column) in the middle of the canvas."""
+    """(row, column) of the tile in the middle of the canvas."""
 
 
 def last_view(project: Path) -> LastView:

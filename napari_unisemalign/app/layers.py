@@ -134,10 +134,14 @@ class TileLayers:
             self._viewer.reset_view()
         return labels
 
+    @property
+    def pixel_size(self) -> float:
+        """Of the tile, in the units of napari's world: µm, or 1 where its size is not known."""
+        return self._mpp_um or 1.0
+
     def pixel_at(self, position: Sequence[float]) -> tuple[int, int]:
         """(row, column) of the tile at a place of napari's world."""
-        size = self._mpp_um or 1.0
-        return round(float(position[-2]) / size), round(float(position[-1]) / size)
+        return round(float(position[-2]) / self.pixel_size), round(float(position[-1]) / self.pixel_size)
 
     def _set_pixel_size(self, mpp_um: float | None) -> None:
         """Lay all our layers out in µm, or in pixels where their size is not known."""
@@ -150,7 +154,7 @@ class TileLayers:
                     self._lay_out(layer)
 
     def _lay_out(self, layer: Layer) -> None:
-        layer.scale = (self._mpp_um or 1.0,) * 2
+        layer.scale = (self.pixel_size,) * 2
         layer.units = ("pixel" if self._mpp_um is None else "um",) * 2
 
     def set_classes(self, classes: Iterable[TissueClass]) -> None:

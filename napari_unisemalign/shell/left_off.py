@@ -21,6 +21,7 @@ class LeftOffController:
 
     def __init__(self, context: Context, panel: Panel) -> None:
         self._session, self._viewer, self._panel = context.session, context.viewer, panel
+        self._layers = context.layers
         self._timer = QTimer(panel)
         self._timer.setSingleShot(True)
         self._timer.setInterval(KEEP_MS)
@@ -38,8 +39,9 @@ class LeftOffController:
         self._timer.stop()
         project, tile, camera = self._session.project, self._session.tile, self._viewer.scene.camera
         if project is not None and tile is not None:
-            row, column = camera.center[-2:]
-            view = LastView(tile, self._panel.pages.place, float(camera.zoom), (float(row), float(column)))
+            size = self._layers.pixel_size
+            row, column = (float(each) / size for each in camera.center[-2:])
+            view = LastView(tile, self._panel.pages.place, float(camera.zoom) * size, (row, column))
             keep_view(project.path, view)
 
     def _later(self, _event: Any = None) -> None:
@@ -56,6 +58,7 @@ class LeftOffController:
             if left.place in (Place.ANNOTATE, Place.RESULTS, Place.SETTINGS):
                 self._panel.pages.show_place(Place(left.place))
             if left.zoom > 0:
-                self._viewer.scene.camera.center = left.center
-                self._viewer.scene.camera.zoom = left.zoom
+                size, (row, column) = self._layers.pixel_size, left.center
+                self._viewer.scene.camera.center = (row * size, column * size)
+                self._viewer.scene.camera.zoom = left.zoom / size
         self._later()
