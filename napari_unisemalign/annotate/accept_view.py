@@ -62,7 +62,7 @@ class CorrectView(QObject):
         self.next_button = _button(tr("Next"), tr("Next tile to review"), head)
         self.preview, self.hint = Hint("", head), Hint("", head)
         self.preview.setAlignment(Qt.AlignmentFlag.AlignTop)
-        self.preview.setMinimumHeight(PREVIEW_LINES * self.preview.fontMetrics().lineSpacing())  # no button moves
+        self.preview.setMinimumHeight(PREVIEW_LINES * self.preview.fontMetrics().lineSpacing() + 4)  # no button moves
         self.preview.show()
         layout = body_layout(head)
         buttons = row(self.accept_next_button, self.reject_button, self.next_button, stretch=False)

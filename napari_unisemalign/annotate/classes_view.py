@@ -108,6 +108,7 @@ class ClassesView(QWidget):
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.table.setShowGrid(False)
+        self.table.setTabKeyNavigation(False)  # Tab leaves, the arrow keys move
         self.table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.table.setWordWrap(False)
         self.table.setItemDelegateForColumn(COLOR, SwatchDelegate(self.table))

@@ -114,8 +114,8 @@ class OverlaysView(QObject):
         self.comparison_combo = self._add_choice(
             box, grid, 1, "comparison", COMPARISONS, tr("What to highlight on the image")
         )
-        self._add_switch(box, grid, 2, "part")
-        self.part_combo = self._add_choice(box, grid, 2, "part", PARTS, tr("Which branch of the model to show"))
+        self._add_switch(box, grid, 3, "part")
+        self.part_combo = self._add_choice(box, grid, 3, "part", PARTS, tr("Which branch of the model to show"))
         self.words, self.part_words = Hint("", box), Hint("", box)
         layout = body_layout(box)
         layout.addLayout(grid)
@@ -149,7 +149,7 @@ class OverlaysView(QObject):
         combo.setToolTip(TITLES[role][1])
         combo.setMinimumContentsLength(5)
         combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        grid.addWidget(combo, line, 1, 1, 2)
+        grid.addWidget(combo, line + 1, 0, 1, 3)
         return combo
 
     def _add_below(self, box: QWidget, grid: QGridLayout, line: int) -> tuple[QSlider, QLabel]:

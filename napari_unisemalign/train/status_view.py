@@ -19,7 +19,7 @@ class StatusLine(QWidget):
         self.text = Hint("", self)
         self.text.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.text.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.MinimumExpanding)
-        self.text.setMinimumHeight(LINES * self.text.fontMetrics().lineSpacing() + 2)
+        self.text.setMinimumHeight(LINES * self.text.fontMetrics().lineSpacing() + 4)
         self.text.show()
         self.details = ElidedLabel(self)
         self.details.setStyleSheet(FLUSH_STYLE)
