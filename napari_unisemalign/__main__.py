@@ -21,7 +21,7 @@ python -m napari_unisemalign PROJECT        ... on a project folder
 python -m napari_unisemalign sample [DIR]   ... on the sample project, which is made in DIR the first time
 python -m napari_unisemalign drive DIR      works through label, train, accept, correct and export without a user, in
                                             the same window; needs a display, real or virtual (xvfb-run)
-python -m napari_unisemalign screenshots DIR  takes pictures of every state, in both themes and two sizes
+python -m napari_unisemalign screenshots DIR  takes screenshots of every state, in both themes and two sizes
 python -m napari_unisemalign responsiveness   measures how late the window is while it is used and a model trains
 python -m napari_unisemalign startup          measures what the plugin adds to napari's start
 """
@@ -64,9 +64,9 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command", required=True)
     sample = commands.add_parser("sample", help="open the sample project")
     sample.add_argument("project", nargs="?", type=Path, metavar="DIR", help="where it is kept (default: in your home)")
-    for name, text in (("drive", "work through the whole loop"), ("screenshots", "take pictures of every state")):
+    for name, text in (("drive", "work through the whole loop"), ("screenshots", "take screenshots of every state")):
         command = commands.add_parser(name, help=text)
-        command.add_argument("folder", type=Path, metavar="DIR", help="folder of the project, or for the pictures")
+        command.add_argument("folder", type=Path, metavar="DIR", help="folder of the project, or for the screenshots")
         command.add_argument("--minutes", type=float, default=DRIVE_MINUTES, help="to train (default: %(default)s)")
     late = commands.add_parser("responsiveness", help="measure how late the window is while a model trains")
     late.add_argument("--json", type=Path, metavar="FILE", help="write the figures here")
@@ -118,11 +118,11 @@ def _screenshots(args: argparse.Namespace) -> int:
     from napari_unisemalign.tools.screenshots import screenshots
 
     try:
-        pictures = screenshots(args.folder.absolute(), args.minutes, lambda text: print(text, flush=True))
+        screenshots = screenshots(args.folder.absolute(), args.minutes, lambda text: print(text, flush=True))
     except DriveError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    for path in pictures:
+    for path in screenshots:
         print(f"Screenshot: {path}")
     return 0
 

@@ -55,7 +55,7 @@ def _no_neighbor(window: Controller, step: int) -> str:
 def _no_class(window: Controller, index: int) -> str:
     if _no_project(window) or index < len(window.session.classes()):
         return _no_project(window)
-    return tr("There is no class number {number}: add one in step 2.").format(number=index + 1)
+    return tr("There is no class number {number}: add one first.").format(number=index + 1)
 
 
 def _in_session(reason: Callable[[Session], str | None]) -> Reason:

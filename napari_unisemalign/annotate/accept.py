@@ -148,7 +148,7 @@ class CorrectionController:
         project, name = self._session.project, self._session.tile
         if project is None or name is None or availability.why_not_take_back(self._session):
             return
-        self._undo.change_rejection(name, project.rejection(name).taken_back(), tr("what took rejections back"))
+        self._undo.change_rejection(name, project.rejection(name).taken_back(), tr("what cleared rejections"))
         self._after_rejection(name, tr("Nothing of this tile is rejected any longer."))
 
     @guarded
@@ -227,11 +227,11 @@ class CorrectionController:
 
     def _may_overwrite(self, conflicts: int, source: OverlaySource) -> bool:
         question = tr(
-            "The {source} is different from {count} pixels that you painted or that were labelled already. Replace "
-            "those labels?\n\nUndo brings them back."
+            "The {source} is different from {count} pixels that you painted or that were annotated already. Replace "
+            "those annotations?\n\nUndo brings them back."
         )
         words = question.format(source=availability.source_words(source), count=f"{conflicts:,}")
-        return not conflicts or self._context.dialogs.confirm(tr("Replace labels"), words, tr("Replace"))
+        return not conflicts or self._context.dialogs.confirm(tr("Replace annotations"), words, tr("Replace"))
 
     def _ids(self) -> U8 | None:
         """What is shown of the source, (H, W) class ids, 255 where it is left open."""

@@ -151,18 +151,18 @@ def _take_back(point: tuple[int, int], tile: Scene) -> Plan:
 def in_words(what: Plan | None, classes: Iterable[TissueClass]) -> str:
     """The plan as a sentence, before it is carried out."""
     if what is None:
-        return tr("There is no area of the prediction here.")
+        return tr("There is no region of the prediction here.")
     if not what.target.any():
         if what.kept:
-            return tr("Nothing to do: everything here is labelled already.")
+            return tr("Nothing to do: everything here is annotated already.")
         if what.deed is Deed.ACCEPT:
-            return tr("Nothing to do: the label is the same here already.")
+            return tr("Nothing to do: the annotation is the same here already.")
         return tr("Nothing to do: nothing is predicted here, or it is rejected already.")
     how = _amount(what.amount, {each.id: each.name for each in classes})
     if what.takes_back:
         return tr("Would no longer be rejected: {amount}.").format(amount=how)
     if what.deed is Deed.REJECT:
-        return tr("Reject {amount}.").format(amount=how) + _left_alone(what.kept, tr("labelled"))
+        return tr("Reject {amount}.").format(amount=how) + _left_alone(what.kept, tr("annotated"))
     words = tr("Accept {amount}.").format(amount=how) + _left_alone(what.kept, tr("painted"))
     if what.left_out:
         left_out = ntr("{count} rejected pixel is left out.", "{count} rejected pixels are left out.", what.left_out)
@@ -179,7 +179,7 @@ def done_in_words(what: Plan) -> str:
     """What an accept did, as a sentence."""
     if not what.target.any():
         if what.kept:
-            return tr("Nothing to accept: everything here is labelled already.")
+            return tr("Nothing to accept: everything here is annotated already.")
         return tr("Nothing new to accept here.")
     words = tr("Accepted {count} pixels.").format(count=f"{what.amount.total:,}")
     if what.kept:
@@ -194,8 +194,8 @@ def cleaning_in_words(before: U8, after: U8, background: Collection[int]) -> str
         return tr("There is nothing to clean up on this tile.")
     objects = [amount(ids, ~np.isin(ids, [*background, UNLABELED])).areas for ids in (before, after)]
     words = ntr(
-        "{before} areas become {after}; {count} pixel changes (cyan).",
-        "{before} areas become {after}; {count} pixels change (cyan).",
+        "{before} regions become {after}; {count} pixel changes (cyan).",
+        "{before} regions become {after}; {count} pixels change (cyan).",
         count,
     )
     return words.format(before=f"{objects[0]:,}", after=f"{objects[1]:,}", count=f"{count:,}")
@@ -203,7 +203,7 @@ def cleaning_in_words(before: U8, after: U8, background: Collection[int]) -> str
 
 def _amount(counted: Amount, names: dict[int, str]) -> str:
     """Such as "3 areas, 12,345 pixels, gland"."""
-    areas = ntr("{count} area", "{count} areas", counted.areas).format(count=f"{counted.areas:,}")
+    areas = ntr("{count} region", "{count} regions", counted.areas).format(count=f"{counted.areas:,}")
     pixels = ntr("{count} pixel", "{count} pixels", counted.total).format(count=f"{counted.total:,}")
     if not counted.pixels:
         return f"{areas}, {pixels}" if counted.areas else pixels

@@ -142,7 +142,7 @@ class CorrectView(QObject):
         self.next_button.clicked.connect(lambda: self.next_clicked.emit())
         self.replace_check.setToolTip(
             tr(
-                "Off: accepting fills what is not labelled and replaces what was accepted before, never what you "
+                "Off: accepting fills what is unannotated and replaces what was accepted before, never what you "
                 "painted. On: it replaces that too, and asks first."
             )
         )
@@ -185,7 +185,7 @@ class CorrectView(QObject):
     def set_available(self, accept_reason: str, area_reason: str, reject_reason: str, next_reason: str) -> None:
         """Enable the buttons, or say why not."""
         set_available(
-            self.accept_tile_button, accept_reason, tr("Make labels of it wherever you have not painted yourself")
+            self.accept_tile_button, accept_reason, tr("Make annotations of it wherever you have not painted yourself")
         )
         set_available(
             self.accept_next_button,
@@ -196,15 +196,15 @@ class CorrectView(QObject):
         set_available(self.accept_sure_button, accept_reason, sure_tip)
         self.confidence_spin.setEnabled(not accept_reason)
         self.confidence_spin.setToolTip(accept_reason or sure_tip)
-        set_available(self.draw_area_button, accept_reason, tr("Outline the part to accept or reject, on the image"))
+        set_available(self.draw_area_button, accept_reason, tr("Outline the region to accept or reject, on the image"))
         set_available(self.accept_area_button, area_reason, tr("Accept only what lies inside the drawn outline"))
         set_available(
-            self.click_button, accept_reason, tr("Then click on the image: the connected area there is accepted")
+            self.click_button, accept_reason, tr("Then click on the image: the connected region there is accepted")
         )
         set_available(
             self.reject_button,
             reject_reason,
-            tr("Put this prediction aside; the next training learns nothing from its guesses here. Labels stay"),
+            tr("Put this prediction aside; the next training learns nothing from its guesses here. Annotations stay"),
         )
         set_available(
             self.reject_area_button,
@@ -214,7 +214,7 @@ class CorrectView(QObject):
         set_available(
             self.reject_click_button,
             reject_reason,
-            tr("Then click on an area that is wrong: the next training ignores it. Click again to take that back"),
+            tr("Then click a region that is wrong: the next training ignores it. A second click undoes that"),
         )
         set_available(self.next_button, next_reason, tr("Go to the next tile with a prediction that waits for review"))
         self.source_combo.setEnabled(not accept_reason)

@@ -51,7 +51,7 @@ class AreaTools:
             layer = self._layers.start_area()
             layer.events.data.connect(self._on_drawn)
             self._say(
-                tr("Click around the area, double-click to close it (or use napari's lasso), then accept or reject it.")
+                tr("Click around the region, double-click to close it (or use napari's lasso); then accept or reject.")
             )
         else:
             self._layers.end_area()
@@ -70,9 +70,9 @@ class AreaTools:
         self.pointing = deed
         self._pointer.start()
         words = (
-            tr("Click on the image: the connected area of the {source} there is accepted.")
+            tr("Click on the image: the connected region of the {source} there is accepted.")
             if deed is Deed.ACCEPT
-            else tr("Click on an area of the {source} that is wrong; a click on a rejected one takes that back.")
+            else tr("Click a region of the {source} that is wrong; a click on a rejected one clears it.")
         )
         self._say(words.format(source=availability.source_words(self._view.source)))
 

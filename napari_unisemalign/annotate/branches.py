@@ -136,7 +136,7 @@ class PartsController:
         self._view.set_part_words(agreement_in_words(part, ids, prediction))
 
     def _give_up(self, error: UserError) -> None:
-        self._clear(tr("What this part says cannot be read."))
+        self._clear(tr("The result of this branch cannot be read."))
         self.reporter.error(error)
 
     # --- to be found out ----------------------------------------------------------------------------------------------

@@ -43,7 +43,7 @@ class ClassRemovalController:
         if into is None:
             return
         gone = self._while_painting(
-            tr("Changing labels"), lambda progress: project.remove_class(class_id, into, progress)
+            tr("Changing annotations"), lambda progress: project.remove_class(class_id, into, progress)
         )
         self._undo.class_removed(gone)
         self._session.set_class(project.classes[0].id if into == UNLABELED else into)
@@ -57,7 +57,7 @@ class ClassRemovalController:
         if pixels:
             others = [each for each in project.classes if each.id != removed.id]
             return dialogs.fate_of_class(ClassUse(removed, len(pixels), sum(pixels.values()), others))
-        words = tr("Remove the class {name}? No label uses it. The other classes stay as they are.")
+        words = tr("Remove the class {name}? No annotation uses it. The other classes stay as they are.")
         sure = dialogs.confirm(tr("Remove class"), words.format(name=removed.name), tr("Remove"))
         return UNLABELED if sure else None
 

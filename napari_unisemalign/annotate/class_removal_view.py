@@ -21,7 +21,7 @@ class RemoveClassDialog(DeliberateDialog):
         self.setWindowTitle(tr("Remove class"))
         self.setMinimumWidth(460)
         self.words = Hint(use.in_words() + " " + tr("What should they become?"), self)
-        self.unlabel_choice = QRadioButton(tr("Not labelled"), self)
+        self.unlabel_choice = QRadioButton(tr("Unannotated"), self)
         self.merge_choice = QRadioButton(tr("Another class:"), self)
         self.into_combo = QComboBox(self)
         self.into_combo.setAccessibleName(tr("The class that they become"))
@@ -44,8 +44,8 @@ class RemoveClassDialog(DeliberateDialog):
         layout.addWidget(self.unlabel_choice)
         layout.addLayout(merge)
         promise = tr(
-            "Undo brings the class and its labels back as long as this project is open. The other classes keep their "
-            "numbers; predictions of this class show nothing from now on."
+            "Undo brings the class and its annotations back as long as this project is open. The other classes keep "
+            "their numbers; predictions of this class show nothing from now on."
         )
         layout.addWidget(Hint(promise, self))
         layout.addWidget(self.buttons)

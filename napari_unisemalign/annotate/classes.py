@@ -160,7 +160,7 @@ class ClassesController:
             self._session.set_class(chosen)
         elif self._session.class_id is not None:
             labels.selected_label = layer_value(self._session.class_id)
-            given = tr("no class has the label {value}").format(value=chosen + 1)
+            given = tr("no class has the number {value}").format(value=chosen + 1)
             self.reporter.error(ProjectError(given, tr("one of the classes in the list"), tr("add a class first")))
 
 

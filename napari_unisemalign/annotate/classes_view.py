@@ -101,7 +101,7 @@ class ClassesView(QWidget):
         self._filling = False
         self._offered: ClassRow | None = None
         self.table = QTableWidget(0, 4, self)
-        self.table.setHorizontalHeaderLabels([tr("Key"), "", tr("Name"), tr("Text prompt")])
+        self.table.setHorizontalHeaderLabels([tr("Key"), "", tr("Name"), tr("Description (text prompt)")])
         self.table.verticalHeader().hide()
         self.table.verticalHeader().setDefaultSectionSize(ROW_PX)
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
@@ -176,7 +176,7 @@ class ClassesView(QWidget):
 
     def set_available(self, add_reason: str, remove_reason: str, hint: str) -> None:
         """Enable the buttons, or say why not."""
-        set_available(self.add_button, add_reason, tr("Add a class of tissue; give it a name and a color"))
+        set_available(self.add_button, add_reason, tr("Add a class of tissue; give it a name and a colour"))
         set_available(
             self.remove_button, remove_reason, tr("Remove the chosen class; no other class changes its number")
         )
@@ -219,7 +219,7 @@ class ClassesView(QWidget):
         color = QTableWidgetItem()
         color.setData(COLOR_ROLE, each.color)
         color.setFlags(fixed)
-        color.setToolTip(tr("{color}: click to choose another color").format(color=each.color))
+        color.setToolTip(tr("{color}: click to choose another colour").format(color=each.color))
         name = QTableWidgetItem(each.name)
         name_tip = tr("{name} (class {number}): click to paint with it, double-click to rename")
         name.setToolTip(name_tip.format(name=each.name, number=each.id))

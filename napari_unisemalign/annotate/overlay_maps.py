@@ -119,7 +119,7 @@ def compose(
     else:
         marked, words = _disagreement(prediction, label, classes)
     if below > 0:
-        share = tr("{percent} of the pixels are left open.").format(percent=_percent(unsure.mean()))
+        share = tr("{percent} of the pixels are hidden and left unannotated.").format(percent=_percent(unsure.mean()))
         words = f"{words} {share}"
     return Picture(prediction, pseudo_label, maps.confidence, marked.astype(np.uint8), words)
 
@@ -128,15 +128,15 @@ def _disagreement(prediction: U8, label: U8 | None, classes: tuple[TissueClass, 
     """Where the prediction says another class than the label; pixels without one of the two cannot disagree."""
     if label is None or (label == UNLABELED).all():
         nothing = np.zeros(prediction.shape, bool)
-        return nothing, tr("Nothing is labelled on this tile, so there is nothing to disagree with.")
+        return nothing, tr("Nothing is annotated on this tile, so there is nothing to compare with.")
     both = (label != UNLABELED) & (prediction != UNLABELED)
     differs = both & (prediction != label)
     count, total = int(np.count_nonzero(differs)), int(np.count_nonzero(both))
     if not count:
-        words = tr("The prediction agrees with all {total} labelled pixels that it speaks of.")
+        words = tr("Agrees with all {total} annotated pixels.")
         return differs, words.format(total=f"{total:,}")
-    words = tr("The prediction differs from {count} of {total} labelled pixels ({percent}){most}.")
-    most = _most_often(label[differs], prediction[differs], classes, tr(", most often {new} where you labelled {old}"))
+    words = tr("Differs from {count} of {total} annotated pixels ({percent}){most}.")
+    most = _most_often(label[differs], prediction[differs], classes, tr(", most often {new} where you annotated {old}"))
     return differs, words.format(count=f"{count:,}", total=f"{total:,}", percent=_percent(count / total), most=most)
 
 

@@ -33,7 +33,7 @@ class PaintingController:
     @guarded
     def fill(self) -> None:
         """Give what the last stroke closes around its class."""
-        self._change(filled, tr("a fill"), tr("The last stroke closes around nothing that is not labelled yet."))
+        self._change(filled, tr("a fill"), tr("The last stroke closes around nothing that is unannotated."))
 
     @guarded
     def grow(self) -> None:
@@ -43,7 +43,7 @@ class PaintingController:
             self._change(
                 lambda label, stroke: grown(label, stroke, prediction),
                 tr("a growth"),
-                tr("What the model predicts at the last stroke is labelled already."),
+                tr("What the model predicts at the last stroke is annotated already."),
             )
 
     @guarded
@@ -69,7 +69,7 @@ class PaintingController:
         """Why grow and snap have nothing to go by; empty when they have."""
         name = self._session.tile
         if name is None or self._session.overlays(name) is None:
-            return tr("There is no prediction for this tile yet: train first, or turn on Live.")
+            return tr("There is no prediction for this tile yet: train first, or turn on the live preview.")
         return ""
 
     def _prediction(self) -> U8 | None:

@@ -104,7 +104,7 @@ class PaintingView(QWidget):
         set_available(
             self.grow_button,
             no_stroke or no_prediction,
-            tr("Touch an area first: all of what the model sees as one area there gets the stroke's class"),
+            tr("Touch a predicted region first: all of it gets the stroke's class"),
         )
         set_available(
             self.snap_button,

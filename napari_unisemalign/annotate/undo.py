@@ -93,7 +93,7 @@ class UndoController:
         step = self._stack.next_undo
         if isinstance(step, ClassStep):
             self._bring_back(step.removed)
-        elif step is not None and self._shown(step, tr("Taken back on {tile}: {what}.")):
+        elif step is not None and self._shown(step, tr("Undid {what} on {tile}.")):
             undone = self._stack.undo()
             if isinstance(undone, LabelStep):
                 self._write_label(undone, undone.undone, undone.was_accepted)
@@ -107,7 +107,7 @@ class UndoController:
         step = self._stack.next_redo
         if isinstance(step, ClassStep):
             self._remove_again(step.removed)
-        elif step is not None and self._shown(step, tr("Made again on {tile}: {what}.")):
+        elif step is not None and self._shown(step, tr("Redid {what} on {tile}.")):
             self._stack.redo()
             if isinstance(step, LabelStep):
                 self._write_label(step, step.redone, step.is_accepted)
@@ -116,11 +116,11 @@ class UndoController:
 
     def why_not_undo(self) -> str:
         """Why nothing can be taken back; empty when something can."""
-        return "" if self._stack.next_undo else tr("There is nothing to take back.")
+        return "" if self._stack.next_undo else tr("There is nothing to undo.")
 
     def why_not_redo(self) -> str:
         """Why nothing can be made again; empty when something can."""
-        return "" if self._stack.next_redo else tr("Nothing was taken back that could be made again.")
+        return "" if self._stack.next_redo else tr("There is nothing to redo.")
 
     def _shown(self, step: LabelStep | RejectionStep, words: str) -> bool:
         """Put the step's tile on the screen; False where that is not possible, and an error says why."""

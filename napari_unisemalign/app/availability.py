@@ -69,11 +69,11 @@ def why_no_overlays(session: Session) -> str:
         return ""
     stored = session.project.prediction(session.tile)
     if stored is not None and session.project.is_rejected(session.tile, stored.run_id):
-        return tr("You rejected the prediction of this tile. Take that back in step 4, or train again.")
+        return tr("You rejected the prediction of this tile. Clear the rejection under Regions, or train again.")
     if session.training.active:
         return tr("The first overlay of this tile comes as soon as the training has made one.")
     if session.project.latest_run_id() is not None:
-        return tr("The last training made no prediction for this tile, because it was completely labelled.")
+        return tr("The last training made no prediction for this tile, because it was completely annotated.")
     return tr("No predictions yet. Paint a few tiles, then press Start training.")
 
 
@@ -84,9 +84,9 @@ def why_no_parts(session: Session) -> str:
         return reason
     overlays = session.overlays(session.tile) if session.tile is not None else None
     if session.is_painted(session.tile):
-        return tr("Live paints with a light head, which has no parts: switch it off first.")
+        return tr("The live preview comes from the pixel classifier, which has no branches: switch it off first.")
     if overlays is not None and overlays.live:
-        return tr("The parts can be asked for when the training has ended.")
+        return tr("The branches can be shown when the training has ended.")
     return ""
 
 
@@ -99,7 +99,7 @@ def why_not_accept(session: Session) -> str:
 
 def why_not_accept_area(session: Session, drawn: bool) -> str:
     """Accepting an area needs overlays and a drawn shape."""
-    return why_not_accept(session) or ("" if drawn else tr("Press Draw area and outline what you mean."))
+    return why_not_accept(session) or ("" if drawn else tr("Press Draw region and outline what you mean."))
 
 
 def why_not_reject(session: Session) -> str:
@@ -110,7 +110,7 @@ def why_not_reject(session: Session) -> str:
     if session.training.active:
         return tr("The prediction still changes: wait until the training has ended, or stop it.")
     if session.is_painted(session.tile):
-        return tr("Live shows a prediction that changes with every stroke: switch it off first.")
+        return tr("The live preview changes with every stroke: switch it off first.")
     return ""
 
 
@@ -148,7 +148,7 @@ def why_not_export(session: Session, content: str) -> str:
     has_labels = any(project.has_label(name) for name in session.tile_names())
     has_predictions = project.latest_run_id() is not None
     if content == "labels" and not has_labels:
-        return tr("Nothing is labelled yet. Paint a tile or accept a prediction first.")
+        return tr("Nothing is annotated yet. Paint a tile or accept a prediction first.")
     if content == "predictions" and not has_predictions:
         return tr("There are no predictions yet. Train first.")
     if not has_labels and not has_predictions:

@@ -63,8 +63,8 @@ class ClassUse:
     def in_words(self) -> str:
         """Such as "“stroma” is labelled on 12 tiles, 1,204,331 pixels."."""
         words = ntr(
-            "“{name}” is labelled on {tiles} tile, {pixels} pixels.",
-            "“{name}” is labelled on {tiles} tiles, {pixels} pixels.",
+            "“{name}” is annotated on {tiles} tile, {pixels} pixels.",
+            "“{name}” is annotated on {tiles} tiles, {pixels} pixels.",
             self.tiles,
         )
         return words.format(name=self.removed.name, tiles=f"{self.tiles:,}", pixels=f"{self.pixels:,}")

@@ -269,7 +269,7 @@ class TileLayers:
         layer = self.get(AREA)
         if not isinstance(layer, Shapes):
             layer = Shapes(
-                ndim=2, name=tr("area to accept"), edge_color="#ffd400", face_color="#ffd40030", edge_width=2,
+                ndim=2, name=tr("region to accept"), edge_color="#ffd400", face_color="#ffd40030", edge_width=2,
                 metadata={ROLE_KEY: AREA},
             )  # fmt: skip
             self._add(layer)

@@ -13,7 +13,7 @@ from training_core.base.errors import UserError
 from training_core.base.i18n import tr
 
 BUG = tr(
-    "Something went wrong that should not have. The labels that are saved are safe.\n"
+    "Unexpected error. Saved annotations are safe.\n"
     "Try: do it once more; if it fails again, restart napari and report the details."
 )
 

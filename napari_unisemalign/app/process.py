@@ -40,13 +40,13 @@ class Ending:
         if self.crashed:
             words = tr(
                 "The {what} process ended without a word, most likely because the memory ran out. "
-                "Your labels are safe. Try: close other programs, or train with fewer or smaller tiles."
+                "Your annotations are safe. Try: close other programs, or train with fewer or smaller tiles."
             )
             return words.format(what=self.what)
         if self.exit_code != 0:
             words = tr(
                 "The {what} process ended with an error (exit code {code}). "
-                "Your labels are safe. Try: start it again; if it fails again, send us the details."
+                "Your annotations are safe. Try: start it again; if it fails again, send us the details."
             )
             return words.format(what=self.what, code=self.exit_code)
         return ""

@@ -208,7 +208,7 @@ class Session:
     def begin_stopping(self) -> None:
         """Stop was asked for; the process saves what it learned."""
         self._set_training(
-            replace(self.training, phase=Phase.STOPPING, eta_s=None, message=tr("Saving what was learned …"))
+            replace(self.training, phase=Phase.STOPPING, eta_s=None, message=tr("Saving what was learned…"))
         )
 
     def begin_pausing(self) -> None:
@@ -232,7 +232,7 @@ class Session:
         match event:
             case RunStarted():
                 words = tr(
-                    "Training on {labeled} labelled, {unlabeled} unlabelled and {val} validation tiles ({device})."
+                    "Training on {labeled} annotated, {unlabeled} unannotated and {val} validation tiles ({device})."
                 )
                 device = event.device.upper()
                 counts = {"labeled": event.n_labeled, "unlabeled": event.n_unlabeled, "val": event.n_val}
@@ -266,7 +266,7 @@ class Session:
                 words = {
                     "validation": tr("Validation Dice {dice:.1f} % after {step} steps{best}."),
                     "held_out": tr("Dice on held-out annotations {dice:.1f} % after {step} steps."),
-                    "training": tr("Dice on labelled tiles {dice:.1f} % after {step} steps{best}."),
+                    "training": tr("Dice on training tiles (optimistic) {dice:.1f} % after {step} steps{best}."),
                 }[event.measured_on]
                 best = tr(", the best so far") if event.is_best else ""
                 message = words.format(dice=mdice, step=event.step, best=best)

@@ -109,7 +109,7 @@ def why_none(found: Found) -> str:
         return tr("The confusion matrix appears here when a training with validation tiles has ended.")
     if not found.has_validation:
         return tr(
-            "No confusion matrix: the last training had no validation tiles. Right-click annotated tiles in step 1 to "
+            "No confusion matrix: the last training had no validation tiles. Right-click annotated tiles to "
             "use them for validation; the next training then has one."
         )
     if found.record is None:

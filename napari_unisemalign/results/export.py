@@ -65,7 +65,7 @@ class ExportController:
         masks = [path for path in paths if path.suffix != ".json"]
         words = tr("Wrote {count} masks and the list of classes to {folder}")
         if is_cleaned:
-            words = tr("Wrote {count} masks, cleaned up as set in step 4, and the list of classes to {folder}")
+            words = tr("Wrote {count} post-processed masks and the list of classes to {folder}")
         self._outcome = words.format(count=len(masks), folder=folder)
         self._refresh()
 

@@ -10,9 +10,9 @@ from training_core.base.i18n import tr
 from training_core.export import FORMATS, Content
 
 CONTENTS: dict[Content, str] = {
-    "labels": tr("Labels (painted and accepted)"),
+    "labels": tr("Annotations (painted and accepted)"),
     "predictions": tr("Predictions (latest training)"),
-    "merged": tr("Labels, and predictions elsewhere"),
+    "merged": tr("Annotations, predictions where there are none"),
 }
 
 

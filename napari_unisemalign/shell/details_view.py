@@ -21,7 +21,7 @@ class DetailsDialog(DeliberateDialog):
     def __init__(self, details: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle(tr("Details"))
-        what_for = tr("For whoever looks for the cause: copy this into a report. It may name files of your project.")
+        what_for = tr("For anyone who looks for the cause: copy this into a report. It may name files of your project.")
         self.text = QPlainTextEdit(f"{versions()}\n\n{details}", self)
         self.text.setReadOnly(True)
         self.text.setTabChangesFocus(True)

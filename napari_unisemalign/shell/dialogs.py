@@ -72,7 +72,7 @@ class WindowDialogs:
 
     def color(self, current: str) -> str | None:
         """Another color for a class, "#rrggbb"."""
-        color = QColorDialog.getColor(QColor(current), self._parent, tr("Color of the class"))
+        color = QColorDialog.getColor(QColor(current), self._parent, tr("Colour of the class"))
         return color.name() if color.isValid() else None
 
     def confirm(self, title: str, question: str, yes: str) -> bool:
@@ -110,7 +110,7 @@ class WindowDialogs:
             tr("Training is being saved"),
             tr(
                 "What was learned is still being saved. Closing now ends the training at once; "
-                "what it learned since its last save is lost. Labels are safe."
+                "what it learned since its last save is lost. Annotations are safe."
             ),
             QMessageBox.Icon.Warning,
         )

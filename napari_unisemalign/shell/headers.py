@@ -52,7 +52,8 @@ class GuideController:
         place = tr("{name} ({number} of {count})").format(
             name=session.tile, number=names.index(session.tile) + 1, count=len(names)
         )
-        short = f"{session.tile}  {names.index(session.tile) + 1}/{len(names)}"
+        words = tr("{name}  {number}/{count}")
+        short = words.format(name=session.tile, number=names.index(session.tile) + 1, count=len(names))
         bar.set_tile(short, f"{place} – {STATE_WORDS[session.project.state(session.tile)]}")
         bar.set_neighbors(session.neighbor(-1) is not None, session.neighbor(1) is not None)
 

@@ -31,8 +31,8 @@ STOPS = (
     TourStop(
         tr("Tiles"),
         tr(
-            "These are the tiles of the project. A click shows one. The dot says how far it is: unlabelled, labelled, "
-            "predicted or accepted. The arrows above go to the neighbours."
+            "These are the tiles of the project. A click shows one. The dot says how far it is: unannotated, "
+            "annotated, predicted or accepted. The arrows in the panel go to the neighbours."
         ),
         lambda panel: panel.tiles.list,
     ),
@@ -60,16 +60,16 @@ STOPS = (
     TourStop(
         tr("Look"),
         tr(
-            "Each map of the model has a switch and an opacity. The prediction is what it would label; the confidence "
-            "is how sure it is."
+            "Each map of the model has a switch and an opacity. The prediction is what the model would annotate; its "
+            "confidence is under Confidence."
         ),
         lambda panel: panel.overlays.switches[PREDICTION],
     ),
     TourStop(
         tr("Accept or correct"),
         tr(
-            "Accept what is right, reject what is wrong, or paint over it. Only what you accept becomes a label. Then "
-            "train again: the next round learns from it."
+            "Accept what is right, reject what is wrong, or paint over it. Only what you accept becomes an annotation. "
+            "Then train again: the next round learns from it."
         ),
         lambda panel: panel.correct.accept_next_button,
     ),

@@ -199,8 +199,8 @@ def _added_words(added: Added) -> list[str]:
         (
             added.labels,
             ntr(
-                "{count} tile that was there got labels from its mask.",
-                "{count} tiles that were there got labels from their masks.",
+                "{count} tile that was there got annotations from its mask.",
+                "{count} tiles that were there got annotations from their masks.",
                 len(added.labels),
             ),
         ),

@@ -91,7 +91,7 @@ class PixelSizesDialog(DeliberateDialog):
         choose = row(self.missing_button, self.unusual_button, stretch=False)
         choose.addStretch(1)
         layout.addLayout(choose)
-        words = caption(tr("µm per pixel"), self, self.edit)
+        words = caption(tr("µm/px"), self, self.edit)
         layout.addLayout(
             row(words, self.edit, self.set_button, self.restore_button, self.unknown_button, stretch=False)
         )

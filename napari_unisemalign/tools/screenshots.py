@@ -80,7 +80,7 @@ def screenshots(folder: Path, minutes: float, say: Say) -> tuple[Path, ...]:
         photographer = Photographer(driver, folder)
 
         def take(state: State) -> None:
-            say(f"Taking pictures: {state}")
+            say(f"Taking screenshots: {state}")
             photographer.take(state)
 
         _walk(driver, Path(workplace), minutes, take)

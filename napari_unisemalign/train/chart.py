@@ -20,7 +20,7 @@ REDRAW_MS = 300
 EARLIER_SHOWN = 5
 LOSSES = {
     "total": (tr("total"), None),
-    "labeled": (tr("labelled pixels"), "#0072b2"),
+    "labeled": (tr("annotated pixels"), "#0072b2"),
     "hard": (tr("pseudo-labels"), "#d55e00"),
     "soft": (tr("soft pseudo-labels"), "#e69f00"),
     "perturbed": (tr("perturbed features"), "#56b4e9"),
@@ -148,13 +148,13 @@ def _note(plot: Plot, curves: Curves) -> str:
     if plot is Plot.DICE and curves.dice_measured_on == "training":
         return tr(
             "No validation tile: this is the Dice of tiles that the model learned from, which is too high. Right-click "
-            "labelled tiles in step 1 to set some apart."
+            "annotated tiles to set some apart."
         )
     if plot is Plot.DICE and curves.dice_measured_on == "held_out":
         return tr(
-            "No validation tile: this is the Dice on annotations that are held out from training. Right-click labelled "
-            "tiles in step 1 to set some apart, and all other annotations are trained on."
+            "No validation tile: this is the Dice on annotations that are held out from training. Right-click "
+            "annotated tiles to set some apart, and all other annotations are trained on."
         )
     if plot is Plot.PSEUDO_LABELS and not curves.threshold:
-        return tr("This training uses labelled tiles only: there are no pseudo-labels.")
+        return tr("This training uses annotated tiles only: there are no pseudo-labels.")
     return ""

@@ -50,7 +50,7 @@ class LiveController:
             return
         self._failure, self._stopping = "", False
         self.process.start(live_command(project.path))
-        self._view.set_live_status(tr("Live: starting …"))
+        self._view.set_live_status(tr("Live preview: starting …"))
         self._labels.flush()
         self._ask()
         self._refresh()

@@ -81,7 +81,7 @@ class RunControls:
             self._forget(project, found.run_id)
 
     def _confirmed(self) -> bool:
-        question = tr("Discard this training? What it has learned is lost. Labels and earlier rounds stay.")
+        question = tr("Discard this training? What it has learned is lost. Annotations and earlier rounds stay.")
         return self._context.dialogs.confirm(tr("Discard the training"), question, tr("Discard"))
 
     def _forget(self, project: Project, run_id: str) -> None:

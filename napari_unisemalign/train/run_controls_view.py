@@ -24,11 +24,11 @@ class TrainControls(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.pause_button = QPushButton(tr("Pause"), self)
-        self.discard_button = QPushButton(tr("Stop and discard"), self)
+        self.discard_button = QPushButton(tr("Discard this round"), self)
         self.offer = QWidget(self)
         self.offer_text = Hint("", self.offer)
         self.resume_run_button = QPushButton(tr("Resume"), self.offer)
-        self.resume_run_button.setToolTip(tr("Goes on from the last save, with the labels as they are now."))
+        self.resume_run_button.setToolTip(tr("Goes on from the last save, with the annotations as they are now."))
         self.keep_run_button = QPushButton(tr("Keep what it has"), self.offer)
         self.keep_run_button.setToolTip(tr("Trains no further: predicts every tile with the best so far, for review."))
         self.discard_run_button = QPushButton(tr("Discard"), self.offer)

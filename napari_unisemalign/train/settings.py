@@ -100,4 +100,4 @@ class SettingsController:
             self._view.set_known(key, texts, {key: short(each) for key, each in encoders.items()})
 
     def _on_no_list(self, details: str) -> None:
-        self.reporter.error(tr("The encoders could not be listed. Their names can be typed all the same."), details)
+        self.reporter.error(tr("The encoders could not be listed. Their names can still be typed."), details)

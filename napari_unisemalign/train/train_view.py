@@ -13,8 +13,8 @@ from napari_unisemalign.widgets.common import Hint, body_layout, caption, set_av
 from training_core.base.i18n import tr
 
 LIVE_TIP = tr(
-    "Paint the prediction of the tile on screen anew after every stroke, without training: a quick look at what your "
-    "labels say so far, and where a few more strokes help. Training is better, and can run beside it."
+    "Update the prediction of the tile on screen after every stroke, without training: a quick look at what your "
+    "annotations teach so far, and where a few more strokes help. Training is better, and can run beside it."
 )
 
 
@@ -32,7 +32,7 @@ class TrainView(QWidget):
         self.minutes_spin = self.time.minutes_spin
         self.labeled_only_check = QCheckBox(tr("Ignore unannotated tiles"), self)
         self.labeled_only_check.setToolTip(
-            tr("Ignore the unlabelled tiles. Training on both is better in nearly every case: this is for comparing.")
+            tr("Ignore the unannotated tiles. Training on both is better in nearly every case: this is for comparing.")
         )
         self.start_button, self.stop_button = self.footer.start_button, self.footer.stop_button
         self.live_button = QPushButton(tr("Live preview"), self)
@@ -72,7 +72,7 @@ class TrainView(QWidget):
 
     def set_available(self, start_reason: str, stop_reason: str) -> None:
         """Enable the buttons, or say why not."""
-        set_available(self.start_button, start_reason, tr("Save the labels and train in the background"))
+        set_available(self.start_button, start_reason, tr("Save the annotations and train in the background"))
         set_available(self.stop_button, stop_reason, tr("Stop now, keep what was learned and predict with it"))
         self.time.setEnabled(bool(stop_reason))
         self.labeled_only_check.setEnabled(bool(stop_reason))

@@ -98,14 +98,14 @@ class TrainingController:
         training = self._session.training
         finished = self._finished
         if self.discarding and not (finished is not None and finished.steps):
-            self._session.end_training(tr("The training was discarded. Labels and earlier rounds are as they were."))
+            self._session.end_training(tr("The round was discarded. Annotations and earlier rounds are as they were."))
         elif finished is not None and finished.steps and not ending.crashed:
             self._keep(finished)
         elif training.failure:
             self._session.end_training(tr("Training could not go on; the message above says why."))
             self.reporter.error(training.failure)
         elif self._killed:
-            self._session.end_training(tr("Training was ended at once. Labels and earlier rounds are as they were."))
+            self._session.end_training(tr("Training was ended. Annotations and earlier rounds are as they were."))
         elif ending.in_words():
             self._session.end_training(tr("Training ended unexpectedly; the message above says more."))
             self.reporter.error(ending.in_words(), ending.details)
@@ -156,11 +156,11 @@ class TrainingController:
             return ""
         labeled, unlabeled = len(project.labeled_names()), len(project.unlabeled_names())
         val = len(project.val_names())
-        words = tr("Ready to train on {labeled} labelled and {unlabeled} unlabelled tiles; {val} for validation.")
+        words = tr("Ready to train on {labeled} annotated and {unlabeled} unannotated tiles; {val} for validation.")
         if not val:
             words = tr(
-                "Ready to train on {labeled} labelled and {unlabeled} unlabelled tiles; none for validation: "
-                "right-click a labelled tile to choose some."
+                "Ready to train on {labeled} annotated and {unlabeled} unannotated tiles; none for validation: "
+                "right-click annotated tiles to choose some."
             )
         ready = words.format(labeled=labeled, unlabeled=unlabeled, val=val)
         own = len(self._session.settings)
@@ -191,5 +191,5 @@ def _outcome(finished: RunFinished, curves: Curves, waiting: int) -> str:
         said = f"{said} {tr('The predictions are those of the previous run, which are still better.')}"
     if not waiting:
         return said
-    todo = ntr("{count} tile waits for review in step 4.", "{count} tiles wait for review in step 4.", waiting)
+    todo = ntr("{count} tile waits for review.", "{count} tiles wait for review.", waiting)
     return f"{said} {todo.format(count=waiting)}"

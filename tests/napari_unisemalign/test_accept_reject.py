@@ -141,8 +141,8 @@ def test_the_area_under_the_mouse_is_shown_before_the_click(
     view, canvas = driver.panel.correct, viewer.window._qt_viewer.canvas.native
     driver.click(view.click_button)
     QTest.mouseMove(canvas, on_canvas(viewer, row, column))
-    driver.wait(lambda: "gland" in view.preview.text(), "the count")
-    assert view.preview.text() == f"Accept 1 area, {area.sum():,} pixels, gland."
+    counted = f"Accept 1 region, {area.sum():,} pixels, gland."
+    driver.wait(lambda: view.preview.text() == counted, "the count")
     drawn = marks(driver)
     assert (drawn == ACCEPT).any()
     assert not drawn[~area].any()
@@ -351,7 +351,7 @@ def test_what_is_labelled_is_neither_rejected_nor_hatched(window: Any, predicted
     draw_square(viewer, driver)
     driver.click(view.reject_area_button)
     assert predicted_project.rejected_pixels("tile_01") == 0
-    assert "labelled already" in view.hint.text()
+    assert "annotated already" in view.hint.text()
     assert not marks(driver).any()
 
 
@@ -385,7 +385,7 @@ def test_the_sentence_for_several_classes_and_for_nothing(deed: Deed) -> None:
     classes = make_classes(("background", "gland", "stroma"))
     tile = Scene(ids, nothing, nothing, no, no, nothing)
     words = in_words(plan(deed, None, tile, replace=False), classes)
-    assert words == f"{deed.capitalize()} 3 areas, 7 pixels, background 71\u00a0%, gland 14\u00a0%, stroma 14\u00a0%."
+    assert words == f"{deed.capitalize()} 3 regions, 7 pixels, background 71\u00a0%, gland 14\u00a0%, stroma 14\u00a0%."
     labelled = Scene(ids, ids, nothing, no, no, nothing)
     assert in_words(plan(deed, None, labelled, replace=False), classes).startswith("Nothing to do")
     assert plan(deed, (1, 3), tile, replace=False) is None

@@ -99,7 +99,7 @@ def test_a_training_is_drawn_beside_the_rounds_before(window: Any, project: Proj
     assert driver.panel.train.time_left.text().startswith("50 % done, 9 s left")
     # the other plots
     choose(driver, "losses")
-    assert names(driver) == ["total", "labelled pixels", "pseudo-labels"]
+    assert names(driver) == ["total", "annotated pixels", "pseudo-labels"]
     choose(driver, "pseudo-labels")
     assert names(driver) == ["threshold of confidence", "pixels above it"]
     assert chart.view.series[1].points[-1] == (40.0, 40.0)

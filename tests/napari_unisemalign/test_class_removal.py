@@ -64,7 +64,7 @@ def test_the_question_has_the_counts_and_cancel_changes_nothing(window: Any, pro
     with driver.watching():
         said = press_when_asked(lambda dialog: dialog.cancel_button)
         driver.click(driver.panel.classes.remove_button)
-    assert "“stroma” is labelled on 2 tiles, 1,440 pixels." in said[0]
+    assert "“stroma” is annotated on 2 tiles, 1,440 pixels." in said[0]
     assert [each.id for each in project.classes] == [0, 1, stroma]
     assert (project.label("tile_02")[:5] == stroma).all()
     assert not driver.panel.controller.session.undo.next_undo
@@ -128,7 +128,7 @@ def test_its_pixels_become_another_class_and_keys_follow(window: Any, project: P
     ]
     QTest.keyClick(viewer.window._qt_viewer.canvas.native, Qt.Key.Key_3)
     assert viewer.layers[LABELS].selected_label == 4  # the number of necrosis did not change
-    assert driver.panel.painting.undo_button.toolTip() == "Take back: the removal of class stroma"
+    assert driver.panel.painting.undo_button.toolTip() == "Undo: the removal of class stroma"
 
 
 def test_what_was_predicted_as_the_class_is_not_shown_any_longer(

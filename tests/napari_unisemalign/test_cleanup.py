@@ -63,7 +63,7 @@ def test_what_the_clean_up_changes_is_seen_before_it_is_used(opened: Any) -> Non
     driver.click(view.switch)
     set_only(driver, min_object_px=26)
     np.testing.assert_array_equal(marks(driver) == CLEANED, ids != clean)
-    assert view.words.text() == "2 areas become 1; 25 pixels change (cyan)."
+    assert view.words.text() == "2 regions become 1; 25 pixels change (cyan)."
     set_only(driver, min_object_px=25)
     assert not marks(driver).any()
     assert "nothing to clean up" in view.words.text()
@@ -99,7 +99,7 @@ def test_an_export_of_predictions_is_cleaned_and_one_of_labels_is_not(opened: An
     set_only(driver, min_object_px=26)
     (path,) = driver.export(tmp_path / "predictions", "predictions")
     np.testing.assert_array_equal(read_mask(path), clean)
-    assert "cleaned up" in driver.panel.export.hint.text()
+    assert "post-processed" in driver.panel.export.hint.text()
     assert json.loads((tmp_path / "predictions" / "classes.json").read_text())["clean_up"]["min_object_px"] == 26
     np.testing.assert_array_equal(read_mask(project.prediction("tile_01").prediction), ids)
     (path,) = driver.export(tmp_path / "labels", "labels")

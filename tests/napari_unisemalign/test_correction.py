@@ -95,7 +95,7 @@ def test_replacing_labels_asks_first(window: Any, predicted_project: Project, tr
     answers.yes = False
     driver.click(driver.panel.correct.accept_tile_button)
     np.testing.assert_array_equal(driver.label(), before)
-    assert "labelled already" in answers.asked[0]
+    assert "annotated already" in answers.asked[0]
     answers.yes = True
     driver.click(driver.panel.correct.accept_tile_button)
     np.testing.assert_array_equal(driver.label(), truths["tile_01"])

@@ -161,7 +161,7 @@ def test_brush_and_eraser_follow_naparis_own_and_the_other_way_round(window: Any
     assert labels.brush_size == 33
     labels.brush_size = 12
     assert (view.brush_slider.value(), view.brush_words.text()) == (12, "12 px")
-    assert view.erase_button.text() == "Not labelled (0)"
+    assert view.erase_button.text() == "Eraser (0)"
     driver.choose_class(1)
     driver.click(view.erase_button)
     assert labels.mode == "erase"

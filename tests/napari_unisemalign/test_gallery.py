@@ -129,7 +129,6 @@ def test_of_ten_thousand_tiles_only_those_in_sight_are_drawn(qtbot: QtBot) -> No
     asked: list[str] = []
     every = [f"tile_{number:05d}" for number in range(10_000)]
     view.thumbnail_wanted.connect(asked.append)
-    view.set_project("many", "many")
     view.set_tiles(every, lambda _name: Standing())
     view.resize(360, 600)
     view.show()

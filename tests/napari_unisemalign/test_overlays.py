@@ -62,15 +62,15 @@ def test_pixels_that_are_not_labelled_or_left_open_do_not_disagree() -> None:
     assert np.argwhere(seen.marked).tolist() == [[0, 1], [0, 2], [0, 3], [0, 4]]
     assert seen.prediction[0, 0] == seen.pseudo_label[0, 0] == UNLABELED
     assert (seen.prediction[1:] == 0).all()
-    assert "4 of 4 labelled pixels (100 %), most often background where you labelled gland" in seen.words
+    assert "4 of 4 annotated pixels (100 %), most often background where you annotated gland" in seen.words
     assert "5 % of the pixels are left open" in seen.words
 
 
 def test_without_label_or_earlier_round_the_words_say_so() -> None:
-    assert "Nothing is labelled" in compose(maps(), None, 0, Comparison.DISAGREEMENT, CLASSES).words
+    assert "Nothing is annotated" in compose(maps(), None, 0, Comparison.DISAGREEMENT, CLASSES).words
     assert "no earlier round" in compose(maps(), None, 0, Comparison.CHANGES, CLASSES).words
     agreeing = compose(maps(), np.zeros((4, 5), np.uint8), 0, Comparison.DISAGREEMENT, CLASSES)
-    assert "agrees with all 20 labelled" in agreeing.words
+    assert "Agrees with all 20 annotated" in agreeing.words
     other_size = compose(maps(), np.ones((2, 2), np.uint8), 0, Comparison.DISAGREEMENT, CLASSES)
     assert not other_size.marked.any()
 
@@ -88,7 +88,7 @@ def test_disagreement_follows_the_labels(window: Any, graded_project: Project, t
     expected[:10, :10] = True
     np.testing.assert_array_equal(marked(driver), expected)
     assert driver.layers.get(COMPARISON).visible
-    assert "differs from 100 of 1,060 labelled pixels (9 %)" in view.words.text()
+    assert "Differs from 100 of 1,060 annotated pixels (9 %)" in view.words.text()
     driver.choose_class(int(truths["tile_01"][5, 5]))
     driver.stroke([(5, 5)], 40)  # now the corner is labelled as predicted
     driver.wait_saved()

@@ -129,6 +129,6 @@ def test_while_training_runs_the_words_say_when_the_parts_come(window: Any, labe
     driver.start_training(5.0)
     driver.wait(lambda: driver.session.overlays("tile_03") is not None, "the first overlay", WAIT_S)
     driver.click(driver.panel.overlays.switches[PART])
-    assert words(driver) == "The parts can be asked for when the training has ended."
+    assert words(driver) == "The branches can be shown when the training has ended."
     driver.panel.controller.training.kill()
     driver.wait(lambda: not driver.session.training.active, "the end")

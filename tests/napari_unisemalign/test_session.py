@@ -66,7 +66,7 @@ def test_live_overlays_are_shown_until_the_network_has_newer_ones_or_live_ends(s
     shown = session.overlays("tile_01")
     assert shown is not None
     assert (shown.run_id, shown.prediction.name) == ("live", "lp")
-    assert availability.why_not_reject(session).startswith("Live shows")
+    assert availability.why_not_reject(session).startswith("The live preview changes")
     session.begin_training()
     session.apply(started())
     session.apply(overlay("tile_01"))
@@ -104,7 +104,7 @@ def test_a_run_from_start_to_end(session: Session) -> None:
     session.curves_changed.connect(lambda each: curves.append(len(each.loss)))
     session.begin_training()
     session.apply(started())
-    assert "2 labelled, 38 unlabelled" in session.training.message
+    assert "2 annotated, 38 unannotated" in session.training.message
     session.apply(step(1))
     session.apply(step(2, hard=0.25, labeled=0.5))
     assert session.curves.loss == [(1.0, 1.0), (2.0, 0.75)]

@@ -103,7 +103,7 @@ def test_stopping_keeps_the_run_and_records_the_round(
 ) -> None:
     _viewer, driver, _answers = window
     start(driver, labeled_project)
-    assert "2 labelled, 2 unlabelled" in driver.panel.train.status.text()
+    assert "2 annotated, 2 unannotated" in driver.panel.train.status.text()
     driver.show_tile("tile_03")
     driver.wait(lambda: driver.panel.train.status.text() == "shows tile_03", "the trainer to be told")
     driver.choose_class(1)

@@ -77,7 +77,7 @@ def values_in(rows: Sequence[MaskValue], classes: Sequence[TissueClass], kept: M
             raise UserError(
                 given.format(value=row.range, name=row.name),
                 tr("a class of the project"),
-                tr("type one of its classes ({classes}), or nothing for not labelled").format(classes=has),
+                tr("type one of its classes ({classes}), or nothing for unannotated").format(classes=has),
             )
     named = {row.range: ids[row.name.casefold()] for row in rows}
     return {**named, **{value: class_id for value, class_id in kept.items() if value not in named}}

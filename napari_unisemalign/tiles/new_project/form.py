@@ -174,7 +174,7 @@ class NewProjectForm:
         if mpp_um is None and unsized:
             raise UserError(
                 tr("The slide {slide} has no pixel size (MPP) in its metadata").format(slide=unsized[0].name),
-                tr("its µm per pixel"),
+                tr("its pixel size (µm/px)"),
                 tr("type it here: usually 0.25 for a 40x scan and 0.5 for 20x"),
             )
         return mpp_um

@@ -71,7 +71,7 @@ class NewProjectDialog(DeliberateDialog):
             QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel, parent=self
         )
         self.ok_button = self.buttons.button(QDialogButtonBox.StandardButton.Ok)
-        self.ok_button.setText(tr("Make project") if self._is_new else tr("Add to the project"))
+        self.ok_button.setText(tr("Create project") if self._is_new else tr("Add to the project"))
         self._lay_out()
         self._connect()
         self.show_slides(False)
@@ -100,7 +100,7 @@ class NewProjectDialog(DeliberateDialog):
         self.validation, self.val_note = ValidationField(self), Note(parent=self)
         self.folder_words = caption(tr("Project folder"), self)
         self.folder_edit, self.folder_note = QLineEdit(self), Note(parent=self)
-        self.folder_edit.setPlaceholderText(tr("New folder for labels, runs and copies of the images"))
+        self.folder_edit.setPlaceholderText(tr("New folder for annotations, runs and copies of the images"))
         self.folder_button = QPushButton(tr("Choose …"), self)
         self.folder_words.setBuddy(self.folder_edit)
         self.questions, self.overview = ImportQuestions(self), ImportOverview(self)
@@ -136,7 +136,7 @@ class NewProjectDialog(DeliberateDialog):
         grid.setHorizontalSpacing(8)
         grid.setVerticalSpacing(4)
         grid.setColumnStretch(1, 1)
-        um = caption(tr("µm per pixel"), self)
+        um = caption(tr("µm/px"), self)
         lines: tuple[tuple[QWidget, tuple[QWidget, ...], Note | None], ...] = (
             (caption(tr("Images"), self, self.images_edit),
              (self.images_edit, self.images_button, self.files_button), self.images_note),

@@ -94,7 +94,7 @@ def images_sentence(overview: Overview) -> str:
         parts.append(words.format(count=f"{len(slides):,}"))
     known = [file.mpp_um for file in tiles if file.mpp_um is not None]
     if len(known) == len(tiles) and known and max(known) <= 1.005 * min(known):
-        parts.append(tr("the files state {mpp} µm per pixel").format(mpp=f"{known[0]:.3g}"))
+        parts.append(tr("the files state {mpp} µm/px").format(mpp=f"{known[0]:.3g}"))
     elif known:
         parts.append(tr("the files state several pixel sizes, or some state none"))
     elif tiles:

@@ -23,7 +23,7 @@ class MaskValuesTable(QTableWidget):
         super().__init__(0, 3, parent)
         self._rows: tuple[MaskValue, ...] = ()
         self.setAccessibleName(tr("What the values of the masks mean"))
-        self.setHorizontalHeaderLabels([tr("Mask value"), tr("Share"), tr("Class (empty: not labelled)")])
+        self.setHorizontalHeaderLabels([tr("Mask value"), tr("Share"), tr("Class (empty: unannotated)")])
         self.verticalHeader().hide()
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setShowGrid(False)

@@ -28,7 +28,7 @@ class SlideFields(QWidget):
         self.max_tiles_spin.setRange(1, 1_000_000)
         self.max_tiles_spin.setValue(options.max_tiles)
         self.max_tiles_spin.setAccessibleName(tr("Most tiles of one slide"))
-        most = caption(tr("µm per pixel, at most"), self, self.max_tiles_spin)
+        most = caption(tr("µm/px, at most"), self, self.max_tiles_spin)
         fields = row(self.tile_px_spin, self.tile_mpp_spin, most, self.max_tiles_spin, stretch=False)
         fields.addStretch(1)
         self.setLayout(fields)
