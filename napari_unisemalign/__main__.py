@@ -118,11 +118,11 @@ def _screenshots(args: argparse.Namespace) -> int:
     from napari_unisemalign.tools.screenshots import screenshots
 
     try:
-        screenshots = screenshots(args.folder.absolute(), args.minutes, lambda text: print(text, flush=True))
+        taken = screenshots(args.folder.absolute(), args.minutes, lambda text: print(text, flush=True))
     except DriveError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    for path in screenshots:
+    for path in taken:
         print(f"Screenshot: {path}")
     return 0
 
