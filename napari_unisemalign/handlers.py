@@ -106,6 +106,7 @@ HANDLERS: dict[str, Handler] = {
         _in_session(availability.why_not_pause), lambda window: window.run_controls.pause_or_resume()
     ),
     "discard-training": Handler(_no_stop, lambda window: window.run_controls.discard()),
+    "live-preview": Handler(_in_session(availability.why_not_live), lambda window: window.live.toggle()),
     "flicker-overlays": Handler(
         _in_session(availability.why_no_overlays), lambda window: window.overlays.flicker.toggle()
     ),

@@ -17,10 +17,12 @@ from napari_unisemalign.annotate.painting import PaintingController
 from napari_unisemalign.annotate.undo import UndoController
 from napari_unisemalign.app.background import Background
 from napari_unisemalign.app.context import Context
+from napari_unisemalign.app.image_notes import ImageNotes
 from napari_unisemalign.app.labels import LabelsController
 from napari_unisemalign.app.layers import TileLayers
 from napari_unisemalign.app.notify import Reporter
 from napari_unisemalign.app.pictures import Pictures
+from napari_unisemalign.app.process import TrainerProcess
 from napari_unisemalign.app.session import Session
 from napari_unisemalign.results.areas_table import AreasController
 from napari_unisemalign.results.confusion import ConfusionController
@@ -65,6 +67,7 @@ class Controller:
             background=Background(panel),
             thumbnails=thumbnails,
             pictures=Pictures(thumbnails),
+            notes=ImageNotes(viewer),
         )
         panel.messages.details_clicked.connect(lambda details: self.context.dialogs.show_details(details))
         self.labels = LabelsController(self.context, panel.painting.set_saved)
@@ -85,12 +88,15 @@ class Controller:
         )
         panel.tiles.accept_wanted.connect(self.correction.accept_tiles)
         panel.tiles.reject_wanted.connect(self.correction.reject_tiles)
-        self.training = TrainingController(self.context, panel.train, self.labels, panel.settings.finish_editing)
+        helper = TrainerProcess(panel, "live preview")
+        self.training = TrainingController(
+            self.context, panel.train, self.labels, panel.settings.finish_editing, helper
+        )
         self.chart = ChartController(self.context, panel.train.chart)
         self.confusion = ConfusionController(self.context, panel.confusion, panel.overlays, self.tiles, self.overlays)
         self.settings = SettingsController(self.context, panel.settings)
         self.run_controls = RunControls(self.context, panel.train.controls, self.labels, self.training)
-        self.live = LiveController(self.context, panel.train, self.labels)
+        self.live = LiveController(self.context, panel.train, self.labels, helper)
         self.areas = AreasController(self.context, panel.areas, self.labels, self.tiles)
         self.export = ExportController(self.context, panel.export, panel.cleanup, self.labels)
         self.docks = DocksController(self.context, panel)

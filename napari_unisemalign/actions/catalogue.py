@@ -82,6 +82,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("stop-training", tr("Finish the training now"), "", Menu.TRAIN),
     Action("pause-training", tr("Pause or resume training"), "", Menu.TRAIN),
     Action("discard-training", tr("Discard this round"), "", Menu.TRAIN),
+    Action("live-preview", tr("Switch the live preview on or off"), "Alt-E", Menu.REVIEW),
     Action("flicker-overlays", tr("Hide the overlays, or show them again"), "H", Menu.REVIEW),
     Action("accept-next", tr("Accept the tile and show the next"), "Enter", Menu.REVIEW),
     Action("accept-tile", tr("Accept the whole tile"), "Alt-A", Menu.REVIEW),

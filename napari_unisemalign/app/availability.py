@@ -43,7 +43,7 @@ def why_not_pause(session: Session) -> str:
 
 
 def why_not_live(session: Session) -> str:
-    """Live painting needs a project."""
+    """The live preview needs a project."""
     return "" if session.project is not None else NO_PROJECT
 
 
@@ -84,7 +84,7 @@ def why_no_parts(session: Session) -> str:
         return reason
     overlays = session.overlays(session.tile) if session.tile is not None else None
     if session.is_painted(session.tile):
-        return tr("The live preview comes from the pixel classifier, which has no branches: switch it off first.")
+        return tr("The live preview comes from the pixel classifier, which has no branches. Train to see them.")
     if overlays is not None and overlays.live:
         return tr("The branches can be shown when the training has ended.")
     return ""
@@ -110,7 +110,7 @@ def why_not_reject(session: Session) -> str:
     if session.training.active:
         return tr("The prediction still changes: wait until the training has ended, or stop it.")
     if session.is_painted(session.tile):
-        return tr("The live preview changes with every stroke: switch it off first.")
+        return tr("The live preview changes with every stroke: paint over what is wrong, or train.")
     return ""
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from napari_unisemalign.app.background import Background
 from napari_unisemalign.app.dialogs import Dialogs
+from napari_unisemalign.app.image_notes import ImageNotes
 from napari_unisemalign.app.layers import TileLayers
 from napari_unisemalign.app.notify import Reporter
 from napari_unisemalign.app.pictures import Pictures
@@ -33,3 +34,5 @@ class Context:
     thumbnails: Background
     """For what comes when it comes."""
     pictures: Pictures
+    notes: ImageNotes
+    """What is written on the image."""

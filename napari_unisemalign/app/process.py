@@ -13,11 +13,12 @@ from qtpy.QtCore import QObject, QProcess, QProcessEnvironment, Signal
 
 import training_core
 from training_core.base.i18n import tr
-from training_core.messages.events import Event, Pause, Resume, RunStarted, Show, Stop, parse_event
+from training_core.messages.events import Event, Pause, Prepare, Resume, RunStarted, Show, Stop, Train, parse_event
 
 STDERR_KEPT_CHARS = 8000
 
-_TRAIN = (sys.executable, "-m", "training_core", "train", "--events", "-", "--background")
+_PROGRAM = (sys.executable, "-m", "training_core")
+_TRAIN = (*_PROGRAM, "train", "--events", "-", "--background")
 
 
 @dataclass(frozen=True)
@@ -73,8 +74,8 @@ def resume_command(project: Path, run_id: str, *, show: str | None = None, keep:
 
 
 def live_command(project: Path) -> list[str]:
-    """The command line of the process that paints a tile anew after every stroke."""
-    return [sys.executable, "-m", "training_core", "live", str(project)]
+    """The command line of the process that predicts a tile again after every stroke, and may become the trainer."""
+    return [*_PROGRAM, "live", "--background", "--offline", str(project)]
 
 
 class TrainerProcess(QObject):
@@ -100,17 +101,41 @@ class TrainerProcess(QObject):
         """Start the process. Returns at once; a program that does not start is reported by `ended`."""
         if self._process is not None:
             raise RuntimeError(f"a {self._what} process is running already")
-        self._run_id, self._stderr = None, ""
         process = QProcess(self)
         process.setProcessEnvironment(child_environment())
+        self._follow(process)
+        process.start(command[0], list(command[1:]))
+
+    def take_over(self, other: TrainerProcess, command: Sequence[str]) -> None:
+        """Have the process of `other` do this command line, which is one of this program's; `other` announces no end.
+
+        It was started as `live_command` says, and becomes what `command` would have started.
+        """
+        process = other._process
+        if self._process is not None or process is None:
+            raise RuntimeError(f"there is no process to take over, or a {self._what} process is running already")
+        other._process = None
+        for signal in (process.readyReadStandardOutput, process.readyReadStandardError, process.finished):
+            signal.disconnect()
+        process.errorOccurred.disconnect()
+        process.setParent(self)
+        self._follow(process)
+        self.send(Train(arguments=tuple(command[len(_PROGRAM) :])))
+
+    def _follow(self, process: QProcess) -> None:
+        self._run_id, self._stderr = None, ""
         process.readyReadStandardOutput.connect(self._read_events)
         process.readyReadStandardError.connect(self._read_errors)
         process.finished.connect(self._on_finished)
         process.errorOccurred.connect(self._on_error)
         self._process = process
-        process.start(command[0], list(command[1:]))
 
-    def send(self, command: Stop | Pause | Resume | Show) -> None:
+    @property
+    def pid(self) -> int | None:
+        """The number of the process, for what measures it; None: there is none."""
+        return None if self._process is None else int(self._process.processId()) or None
+
+    def send(self, command: Stop | Pause | Resume | Show | Prepare | Train) -> None:
         """Write one command to the process; nothing happens when it has ended meanwhile."""
         if self._process is not None:
             self._process.write(f"{json.dumps(command.model_dump())}\n".encode())

@@ -311,11 +311,11 @@ class Session:
         return None
 
     def is_painted(self, name: str | None) -> bool:
-        """Whether the tile's overlays are the live process's."""
+        """Whether the tile's overlays are the live preview's."""
         return name in self._painted
 
     def end_live(self) -> None:
-        """The live process has ended, and its overlays with it."""
+        """There is no live preview any more, and no overlays of it."""
         names, self._painted = tuple(self._painted), {}
         for name in names:
             self.overlays_changed.emit(name)

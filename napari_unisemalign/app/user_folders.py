@@ -38,6 +38,11 @@ def views_file() -> Path:
     return user_state_path(_NAME, appauthor=False) / "views.json"
 
 
+def preferences_file() -> Path:
+    """Where is kept what the user has switched for all projects."""
+    return user_state_path(_NAME, appauthor=False) / "preferences.json"
+
+
 def _former_folder() -> Path:
     return Path.home() / _NAME
 

@@ -13,8 +13,9 @@ from napari_unisemalign.widgets.common import Hint, body_layout, caption, set_av
 from training_core.base.i18n import tr
 
 LIVE_TIP = tr(
-    "Update the prediction of the tile on screen after every stroke, without training: a quick look at what your "
-    "annotations teach so far, and where a few more strokes help. Training is better, and can run beside it."
+    "Update a prediction of the tile on screen after every stroke, from the second class on: a quick look at what your "
+    "annotations say so far, and where a few more strokes help. A training is better, and its predictions are never "
+    "replaced. The helper process also makes trainings start sooner."
 )
 
 
@@ -78,14 +79,14 @@ class TrainView(QWidget):
         self.labeled_only_check.setEnabled(bool(stop_reason))
 
     def set_live(self, on: bool, reason: str) -> None:
-        """Whether live painting is on, and why it cannot be switched."""
+        """Whether the live preview is switched on, and why it cannot be switched."""
         set_available(self.live_button, reason, LIVE_TIP)
         self.live_button.setChecked(on)
         if not on:
             self.live_status.set_text("")
 
     def set_live_status(self, text: str) -> None:
-        """What live painting does, or what it lacks."""
+        """What the live preview does, or what it lacks."""
         self.live_status.set_text(text)
 
     def set_status(self, text: str) -> None:

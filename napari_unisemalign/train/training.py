@@ -22,9 +22,19 @@ class TrainingController:
     """Between the train section, the session and the process."""
 
     def __init__(
-        self, context: Context, view: TrainView, labels: LabelsController, settings_are_fine: Callable[[], bool]
+        self,
+        context: Context,
+        view: TrainView,
+        labels: LabelsController,
+        settings_are_fine: Callable[[], bool],
+        helper: TrainerProcess,
     ) -> None:
-        """settings_are_fine: takes over what is typed in the settings; False where something is not allowed."""
+        """Nothing is started yet.
+
+        settings_are_fine: takes over what is typed in the settings; False where something is not allowed. helper: the
+        process of the live preview, which becomes the training's where it is there.
+        """
+        self._helper = helper
         self._context, self._labels = context, labels
         self._session, self.reporter = context.session, context.reporter
         self._view, self._settings_are_fine = view, settings_are_fine
@@ -70,7 +80,10 @@ class TrainingController:
         """Start a process that trains. before: the curves of what it goes on with."""
         self._finished, self.discarding, self._killed = None, False, False
         self._session.begin_training(before)
-        self.process.start(command)
+        if self._helper.running:
+            self.process.take_over(self._helper, command)
+        else:
+            self.process.start(command)
 
     @guarded
     def stop(self) -> None:

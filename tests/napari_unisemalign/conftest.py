@@ -15,6 +15,7 @@ from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QWidget
 
+from napari_unisemalign.app import preferences
 from napari_unisemalign.app.dialogs import CloseAnswer, FilesToAdd, NewProject
 from napari_unisemalign.shell.dialogs import WindowDialogs
 from napari_unisemalign.tiles.new_project.form import NewProjectForm
@@ -37,6 +38,19 @@ def tissue(seed: int) -> tuple[np.ndarray, np.ndarray]:
     colors = np.array([(232, 196, 214), (148, 92, 160)])
     noise = rng.integers(-8, 9, (SIDE_PX, SIDE_PX, 3))
     return (colors[truth] + noise).clip(0, 255).astype(np.uint8), truth
+
+
+@pytest.fixture(autouse=True)
+def own_preferences(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The user's switches are the test's own; the live preview is off, or each window would start a process."""
+    monkeypatch.setattr(preferences, "preferences_file", lambda: tmp_path / "state" / "preferences.json")
+    preferences.switch(preferences.LIVE_PREVIEW, False)
+
+
+@pytest.fixture
+def live_preview(own_preferences: None) -> None:
+    """The live preview is on, as it is at first."""
+    preferences.preferences_file().unlink()
 
 
 @pytest.fixture

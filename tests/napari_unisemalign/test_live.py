@@ -1,26 +1,45 @@
-"""The Live button in a real window, with the real live process and strokes of the real mouse."""
+"""The live preview in a real window, with the real process and strokes of the real mouse."""
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 
+from napari_unisemalign.app import preferences
 from napari_unisemalign.app.layers import LABELS, OVERLAY_ROLES, PREDICTION
+from napari_unisemalign.train.live_preview import MOST_CRASHES
+from training_core.messages.events import OverlayReady
 from training_core.project import LabelSource, Project
+from training_core.project.settings import write_settings
+
+PATIENCE_S = 580.0
+"""The process gives way to every other program, and a test machine has many."""
+SMALL = {
+    "data.crop_px": 64,
+    "data.labeled_batch": 2,
+    "data.unlabeled_batch": 2,
+    "alignment.embedding_dim": 16,
+    "runtime.device": "cpu",
+}
+pytestmark = [pytest.mark.usefixtures("live_preview"), pytest.mark.timeout(1800)]
 
 
 @pytest.fixture
-def started_project(project: Project, truths: dict[str, np.ndarray]) -> Project:
-    """A few strokes of both classes on the first tile."""
-    label = np.full((96, 96), 255, np.uint8)
-    label[10:14] = truths["tile_01"][10:14]
-    label[40:56] = truths["tile_01"][40:56]
-    project.write_label("tile_01", label, LabelSource.PAINTED)
+def annotated_project(project: Project, truths: dict[str, np.ndarray]) -> Project:
+    """A few strokes of both classes on the first two tiles."""
+    for name in ("tile_01", "tile_02"):
+        label = np.full((96, 96), 255, np.uint8)
+        label[10:14], label[40:56] = truths[name][10:14], truths[name][40:56]
+        project.write_label(name, label, LabelSource.PAINTED)
+    write_settings(project.path, SMALL)
     return project
 
 
@@ -47,76 +66,177 @@ def mouse_stroke(viewer: Any, start: tuple[float, float], end: tuple[float, floa
     QTest.mouseRelease(canvas, Qt.MouseButton.LeftButton, pos=last)
 
 
-@pytest.mark.binding  # a checkable button whose state is handed on
-def test_a_stroke_of_the_mouse_is_answered_by_a_new_overlay(window: Any, started_project: Project) -> None:
+def note_on(viewer: Any) -> str:
+    """What is to be read in the corner of the image."""
+    overlay = viewer.canvas.overlays.text
+    return overlay.text if overlay.visible else ""
+
+
+def paint(viewer: Any, driver: Any, class_id: int, row: int) -> None:
+    driver.choose_class(class_id)
+    driver.layers.activate_labels("paint")
+    viewer.layers[LABELS].brush_size = 12
+    mouse_stroke(viewer, (row, 20), (row, 75))
+    assert (driver.label()[row, 30:60] == class_id).all()
+
+
+@pytest.mark.binding  # a checkable button whose state is handed on, a key, a QProcess that writes while it starts
+def test_the_first_stroke_of_a_second_class_is_answered_without_a_button(window: Any, project: Project) -> None:
     viewer, driver, _answers = window
-    project = started_project
+    view, live = driver.panel.train, driver.panel.controller.live
+    assert not live.process.running
     driver.panel.controller.open_project(project.path)
-    view = driver.panel.train
     with driver.watching():
-        driver.click(view.live_button)
+        driver.wait(lambda: live.process.running, "the process, by itself")
         assert view.live_button.isChecked()
-        driver.wait(lambda: driver.prediction() is not None, "the first overlay", 300.0)
+        viewer.scene.camera.zoom *= 0.9
+        paint(viewer, driver, 1, 20)
+        driver.wait(lambda: "only gland is annotated" in view.live_status.text(), "what is missing", PATIENCE_S)
+        assert driver.prediction() is None
+        assert note_on(viewer) == ""
+        camera = (viewer.scene.camera.zoom, viewer.scene.camera.center)
+        paint(viewer, driver, 0, 80)
+        driver.wait(lambda: driver.prediction() is not None, "the overlay", PATIENCE_S)
+        assert note_on(viewer) == "Live preview"
         first = driver.prediction()
-        driver.wait(lambda: "annotations of 1 tile." in view.live_status.text(), "the status")
+        np.testing.assert_array_equal(project.label("tile_01"), driver.label())  # saved first
         assert not driver.session.training.active
         assert not driver.panel.correct.reject_button.isEnabled()
+        driver.wait(lambda: "GB of memory" in view.live_status.text(), "the memory")
+        assert "annotations of 1 tile." in view.live_status.text()
+        assert psutil.Process(live.process.pid).memory_info().rss < 1.2e9
 
-        # the same class painted where the head sees the other one: it has to change its mind
-        driver.choose_class(1)
-        driver.layers.activate_labels("paint")
+        # the same class painted where the classifier sees the other one: it has to change its mind
         labels = viewer.layers[LABELS]
-        labels.brush_size = 12
-        viewer.scene.camera.zoom *= 0.9
-        camera = (viewer.scene.camera.zoom, viewer.scene.camera.center)
         visible = {role: driver.layers.get(role).visible for role in OVERLAY_ROLES}
-        mouse_stroke(viewer, (85, 20), (85, 75))
-        assert (driver.label()[85, 30:60] == 1).all()
-        driver.wait(lambda: (driver.prediction() != first).any(), "the answer to the stroke", 300.0)
-        np.testing.assert_array_equal(project.label("tile_01"), driver.label())  # it was saved first
+        paint(viewer, driver, 1, 60)
+        driver.wait(lambda: (driver.prediction() != first).any(), "the answer to the stroke", PATIENCE_S)
         assert viewer.layers.selection.active is labels
         assert set(viewer.layers.selection) == {labels}
         assert labels.mode == "paint"
         assert (viewer.scene.camera.zoom, viewer.scene.camera.center) == camera
         assert {role: driver.layers.get(role).visible for role in OVERLAY_ROLES} == visible
+        driver.layers.get(PREDICTION).visible = False
+        assert note_on(viewer) == ""  # nothing is seen that it could speak of
+        driver.layers.get(PREDICTION).visible = True
 
-        driver.show_tile("tile_02")  # another tile is painted at once
-        driver.wait(lambda: driver.prediction() is not None, "the overlay of the other tile", 300.0)
-        driver.click(view.live_button)
-        assert not driver.panel.controller.live.process.running
+        driver.show_tile("tile_02")  # another tile is predicted at once
+        driver.wait(lambda: driver.prediction() is not None, "the overlay of the other tile", PATIENCE_S)
+        pid = live.process.pid
+        QTest.keyClick(canvas_of(viewer), Qt.Key.Key_E, Qt.KeyboardModifier.AltModifier)
+        assert not live.process.running
+        assert not psutil.pid_exists(pid)
         assert driver.prediction() is None
-        assert view.live_status.text() == ""
-        assert view.live_button.isEnabled()
-    assert viewer.layers[PREDICTION].visible
+        assert (note_on(viewer), view.live_status.text()) == ("", "")
+        assert not view.live_button.isChecked()
+        assert not preferences.is_on(preferences.LIVE_PREVIEW)
+        driver.click(view.live_button)
+        assert live.process.running
+        assert preferences.is_on(preferences.LIVE_PREVIEW)
     assert driver.panel.messages.text == ""
     assert "torch" not in sys.modules
 
 
-def test_what_is_missing_is_said_in_the_status_and_closing_ends_the_process(window: Any, project: Project) -> None:
-    viewer, driver, answers = window
-    view, live = driver.panel.train, driver.panel.controller.live
-    assert not view.live_button.isEnabled()
-    driver.panel.controller.open_project(project.path)
+def test_a_training_takes_the_process_over_and_leaves_a_new_one(window: Any, annotated_project: Project) -> None:
+    viewer, driver, _answers = window
+    live, training = driver.panel.controller.live, driver.panel.controller.training
+    sources: list[tuple[str, str]] = []
+
+    def take(event: Any) -> None:
+        if isinstance(event, OverlayReady):
+            sources.append((event.tile, event.source))
+
+    training.process.event_received.connect(take)
+    driver.panel.controller.open_project(annotated_project.path)
     with driver.watching():
-        driver.click(view.live_button)
-        driver.wait(lambda: "no tile is annotated" in view.live_status.text(), "the sentence", 300.0)
+        driver.show_tile("tile_03")
+        driver.wait(lambda: driver.prediction() is not None, "the preview", PATIENCE_S)
+        pid = live.process.pid
+        driver.start_training(60.0)
+        assert (live.process.running, training.process.pid) == (False, pid)
+        assert driver.prediction() is not None  # the preview stays until the training has an overlay
+        driver.wait(lambda: bool(sources), "the training's first overlay", PATIENCE_S)
+        assert sources[0] == ("tile_03", "quick_start")
+        driver.wait(lambda: note_on(viewer) == "", "the note to go")
         driver.choose_class(1)
         driver.stroke([(30, 30), (30, 50)], 8)
-        driver.wait(lambda: "only gland is annotated" in view.live_status.text(), "the sentence", 300.0)
-        driver.choose_class(0)
-        driver.stroke([(80, 10), (80, 50)], 8)
-        driver.wait(lambda: driver.prediction() is not None, "the overlay", 300.0)
-        assert live.process.running
-        driver.panel.controller.open_project(project.path)  # as if it were another one
-        assert not live.process.running
-        assert not view.live_button.isChecked()
-        driver.click(view.live_button)
-        assert live.process.running
+        driver.wait_saved()
+        assert not live.process.running  # the processors are the training's
+        children = {child.pid for child in psutil.Process().children() if "live" in child.cmdline()}
+        assert children == {pid}
+        training.kill()
+        assert not psutil.pid_exists(pid)
+        driver.wait(lambda: live.process.running, "a new process")
+        assert live.process.pid != pid
     assert viewer.window._qt_window.close()
     assert not live.process.running
-    assert driver.panel.messages.text == ""
-    assert answers.asked == []
     closed: list[bool] = []
     viewer.window._qt_window.destroyed.connect(lambda: closed.append(True))
     driver.wait(lambda: bool(closed), "the window to be closed")
     del viewer.window._qt_window
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL")
+def test_a_crash_is_said_once_and_the_next_tile_starts_it_again_a_few_times(window: Any, project: Project) -> None:
+    _viewer, driver, _answers = window
+    live, messages = driver.panel.controller.live, driver.panel.messages
+    driver.panel.controller.open_project(project.path)
+    names = ("tile_02", "tile_03") * MOST_CRASHES
+    with driver.watching():
+        for number, name in enumerate(names[:MOST_CRASHES]):
+            driver.wait(lambda: live.process.pid is not None, "the process")
+            os.kill(live.process.pid, signal.SIGKILL)
+            driver.wait(lambda: not live.process.running, "its end to be noticed")
+            assert ("ended unexpectedly" in messages.text) is (number == 0)
+            messages.clear()
+            driver.show_tile(name)
+            assert live.process.running
+        driver.wait(lambda: live.process.pid is not None, "the process")
+        os.kill(live.process.pid, signal.SIGKILL)
+        driver.wait(lambda: "stays off" in messages.text, "the last word")
+        driver.show_tile("tile_04")
+        assert not live.process.running
+        view = driver.panel.train
+        driver.click(view.live_button)
+        driver.click(view.live_button)
+        assert live.process.running
+        driver.panel.controller.open_project(project.path)  # as if it were another one
+        driver.wait(lambda: live.process.running, "a process for that")
+
+
+def test_a_prediction_of_a_training_is_not_replaced(window: Any, predicted_project: Project) -> None:
+    viewer, driver, _answers = window
+    view = driver.panel.train
+    driver.panel.controller.open_project(predicted_project.path)
+    with driver.watching():
+        driver.wait(lambda: driver.prediction() is not None, "the prediction")
+        before = driver.prediction()
+        paint(viewer, driver, 1, 20)
+        paint(viewer, driver, 0, 80)
+        driver.wait_saved()
+        # the answer to Prepare comes after that to Show: with it, all is known
+        driver.wait(lambda: "GB of memory" in view.live_status.text(), "the process to be ready", PATIENCE_S)
+        assert "shows the prediction of a training" in view.live_status.text()
+        np.testing.assert_array_equal(driver.prediction(), before)
+        assert note_on(viewer) == ""
+        assert not (predicted_project.path / "cache" / "live").exists()
+
+        driver.click(driver.panel.correct.reject_button)  # with nothing better to show, the preview is shown
+        driver.wait(lambda: note_on(viewer) == "Live preview", "the preview", PATIENCE_S)
+
+
+@pytest.fixture
+def switched_off(live_preview: None) -> None:
+    preferences.switch(preferences.LIVE_PREVIEW, False)
+
+
+def test_switched_off_it_stays_off_in_the_next_window(switched_off: None, window: Any, project: Project) -> None:
+    _viewer, driver, _answers = window
+    view, live = driver.panel.train, driver.panel.controller.live
+    assert not view.live_button.isEnabled()  # no project
+    driver.panel.controller.open_project(project.path)
+    driver.show_tile("tile_02")
+    assert not live.process.running
+    assert not view.live_button.isChecked()
+    driver.click(view.live_button)
+    assert live.process.running

@@ -82,6 +82,34 @@ def test_commands_reach_the_process(qtbot: Any) -> None:
     assert run.messages()[1:] == [repr(Show(tile="tile_07")), repr(Stop())]
 
 
+def test_a_process_that_is_taken_over_has_one_owner(qtbot: Any) -> None:
+    code = (
+        "from training_core.messages.events import *; import sys\n"
+        "def say(text): print(Status(run_id='', message=text).model_dump_json(), flush=True)\n"
+        "say('preview')\n"
+        "for line in sys.stdin:\n"
+        "    c = parse_command(line)\n"
+        "    say(' '.join(c.arguments))\n"
+        "    break\n"
+    )
+    preview, training = Run(qtbot, code), TrainerProcess()
+    events: list[Event] = []
+    endings: list[Ending] = []
+    training.event_received.connect(events.append)
+    training.ended.connect(endings.append)
+    qtbot.waitUntil(lambda: preview.messages() == ["preview"], timeout=20_000)
+    pid = preview.process.pid
+    training.take_over(preview.process, train_command(Path("p"), minutes=3.0, show="t"))
+    assert (preview.process.running, preview.process.pid, training.pid) == (False, None, pid)
+    qtbot.waitUntil(lambda: bool(endings), timeout=20_000)
+    assert [event.message for event in events] == ["train --events - --background p --minutes 3 --show t"]
+    assert endings == [Ending(0, False, "")]
+    assert preview.messages() == ["preview"]
+    assert preview.endings == []
+    with pytest.raises(RuntimeError, match="no process to take over"):
+        training.take_over(preview.process, ["x"])
+
+
 def test_an_error_keeps_the_end_of_its_output(qtbot: Any) -> None:
     run = Run(qtbot, STARTED + "raise RuntimeError('x' * 20000 + ' the cause')")
     ending = run.wait()

@@ -43,6 +43,11 @@ class MemoryCache(Generic[Key, Value]):
         with self._lock:
             return self._kept.setdefault(key, value)
 
+    def clear(self) -> None:
+        """Forget all values."""
+        with self._lock:
+            self._kept.clear()
+
     def __contains__(self, key: object) -> bool:
         with self._lock:
             return key in self._kept

@@ -11,8 +11,18 @@ training would not even start."""
 _BELOW_NORMAL = 0x4000
 
 
+_has_yielded = False
+
+
 def yield_to_others() -> None:
-    """Let programs that somebody sits in front of come first; without any, this one is as fast as ever."""
+    """Let programs that somebody sits in front of come first; without any, this one is as fast as ever.
+
+    A second call changes nothing: niceness adds up.
+    """
+    global _has_yielded
+    if _has_yielded:
+        return
+    _has_yielded = True
     if sys.platform == "win32":
         import ctypes
 

@@ -6,11 +6,11 @@ import argparse
 import json
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from training_core.base.errors import CheckpointError, ConfigError, UserError
 from training_core.base.niceness import yield_to_others
@@ -23,6 +23,9 @@ from training_core.project.settings import in_force, read_settings
 from training_core.settings import files as settings
 from training_core.settings.form_fields import nested
 from training_core.settings.variants import PRESET_MINUTES
+
+if TYPE_CHECKING:
+    from training_core.pixel_classifier.pretrained import Warm
 
 
 def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -105,18 +108,18 @@ def run(args: argparse.Namespace) -> int:
     messenger: Messenger | None = None
     try:
         if rank_and_size()[0] != 0:
-            _train(args, Messenger())
+            train_in(args, Messenger())
             return 0
         if args.events:
             messenger = Messenger(commands=sys.stdin.fileno())
             messenger.listener = line_writer(sys.stdout, on_closed=messenger.request_stop)
-            summary = _train(args, messenger)
+            summary = train_in(args, messenger)
         else:
             from training_core.cli._progress import ProgressDisplay
 
             with ProgressDisplay() as display:
                 messenger = Messenger(display.listen)
-                summary = _train(args, messenger)
+                summary = train_in(args, messenger)
     except UserError as error:
         if args.events and messenger is not None:
             messenger.send(RunFailed, message=str(error))
@@ -128,7 +131,23 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _train(args: argparse.Namespace, messenger: Messenger) -> dict[str, Any]:
+def train_in(
+    args: argparse.Namespace, messenger: Messenger, given: Sequence[str] = (), warm: Warm | None = None
+) -> dict[str, Any]:
+    """Train in this process; returns the run's summary.
+
+    Parameters
+    ----------
+    given
+        The arguments as they were written, where they are not those of the process.
+    warm
+        What the process has ready; see `QuickStart`.
+
+    Raises
+    ------
+    UserError
+        Whatever the user can mend.
+    """
     from training_core.training.run import Request, train  # torch: only when it is needed
 
     project = open_project(args.project)
@@ -136,9 +155,9 @@ def _train(args: argparse.Namespace, messenger: Messenger) -> dict[str, Any]:
     own = {} if resume else read_settings(project.path)  # a run that goes on keeps what it was begun with
     config = settings.load(args.config, _settings(args), base=_run_settings(resume) or nested(own))
     with _signals(messenger):
-        command = [sys.executable, *sys.argv]
+        command = [sys.executable, *(["-m", "training_core", *given] if given else sys.argv)]
         used = in_force(own, config)
-        return train(Request(project, config, resume, args.show, command, args.keep, used), messenger)
+        return train(Request(project, config, resume, args.show, command, args.keep, used), messenger, warm)
 
 
 @contextmanager

@@ -125,6 +125,15 @@ class OverlayReady(_Event):
     start of a run or in `live`."""
 
 
+class Prepared(_Event):
+    """The live preview has what it needs to answer a stroke on this tile at once; from now on it idles."""
+
+    kind: Literal["prepared"] = "prepared"
+    tile: str
+    memory_bytes: int
+    """What the process has in memory now."""
+
+
 class RunFinished(_Event):
     """The run is complete and its predictions are written."""
 
@@ -147,7 +156,17 @@ class RunFailed(_Event):
 
 
 Event = Annotated[
-    RunStarted | Status | Warned | StepDone | Paused | Resumed | Validated | OverlayReady | RunFinished | RunFailed,
+    RunStarted
+    | Status
+    | Warned
+    | StepDone
+    | Paused
+    | Resumed
+    | Validated
+    | OverlayReady
+    | Prepared
+    | RunFinished
+    | RunFailed,
     Field(discriminator="kind"),
 ]
 _event_adapter: TypeAdapter[Event] = TypeAdapter(Event)
@@ -178,7 +197,22 @@ class Show(_Message):
     tile: str
 
 
-Command = Annotated[Stop | Pause | Resume | Show, Field(discriminator="command")]
+class Prepare(_Message):
+    """For `live`: these tiles may be painted on soon, the first one most likely, the others after it."""
+
+    command: Literal["prepare"] = "prepare"
+    tiles: tuple[str, ...]
+
+
+class Train(_Message):
+    """For `live`: become the training process that this command line of `train` starts, with what is loaded already."""
+
+    command: Literal["train"] = "train"
+    arguments: tuple[str, ...]
+    """What follows `python -m training_core`."""
+
+
+Command = Annotated[Stop | Pause | Resume | Show | Prepare | Train, Field(discriminator="command")]
 _command_adapter: TypeAdapter[Command] = TypeAdapter(Command)
 
 

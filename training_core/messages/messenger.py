@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from training_core.base.errors import writing
-from training_core.messages.events import Command, Event, Pause, Resume, Show, Stop, parse_command
+from training_core.messages.events import Command, Event, Pause, Prepare, Resume, Show, Stop, Train, parse_command
 
 Listener = Callable[[Event], None]
 
@@ -42,6 +42,10 @@ class Messenger:
         self._stop_at_end = stop_at_end
         self.paused = False
         """The last of `Pause` and `Resume` that `pending` has seen was `Pause`."""
+        self.prepare: tuple[str, ...] | None = None
+        """The tiles of the last `Prepare` that `pending` has seen; whoever takes them puts None here."""
+        self.training: tuple[str, ...] | None = None
+        """The command line of `Train`, once `pending` has seen it; what came after it is for the training to read."""
         self._commands: queue.SimpleQueue[Command | None] = queue.SimpleQueue()
         """None: no more will come from standard input."""
         if commands is not None:
@@ -88,11 +92,15 @@ class Messenger:
                 commands.append(self._commands.get_nowait())
             except queue.Empty:
                 return self._folded(commands)
+            if isinstance(commands[-1], Train):
+                return self._folded(commands)
 
     def wait(self) -> tuple[bool, str | None]:
         """`pending`, but not before a command has come; uses no processor time."""
         first = self._commands.get()
         stop, show = self._folded([first])
+        if self.training is not None:
+            return stop, show
         stop_too, newer = self.pending()
         return stop or stop_too, newer if newer is not None else show
 
@@ -108,6 +116,10 @@ class Messenger:
                     self.paused = True
                 case Resume():
                     self.paused = False
+                case Prepare(tiles=tiles):
+                    self.prepare = tiles
+                case Train(arguments=arguments):
+                    self.training = arguments
                 case Stop():
                     stop = True
                 case None:  # who paused has gone, and nobody can say that it is to go on
@@ -115,6 +127,12 @@ class Messenger:
         if stop:
             self.paused = False
         return stop, show
+
+    def begin_training(self) -> None:
+        """The process becomes that of a training: time counts from now, and the end of the commands is no `Stop`."""
+        self._started = time.monotonic()
+        self._stop_at_end = False
+        self.training = self.prepare = None
 
     def close(self) -> None:
         """Close the run's event file."""

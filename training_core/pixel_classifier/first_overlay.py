@@ -8,25 +8,21 @@ either, by the network after `STEPS_WITHOUT_COMPARISON` steps. `training/final_p
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
-
-import torch
 
 from training_core.base.arrays import BoolMask, ClassIds
 from training_core.base.errors import ImageError, ProjectError
 from training_core.base.i18n import tr
 from training_core.class_maps.overlay_files import OverlayArrays
 from training_core.class_maps.pixel_scores import Scores
-from training_core.compute.device import Compute, one_thread
+from training_core.compute.device import Compute
 from training_core.data.previous_run import PreviousRun
 from training_core.data.scored_labels import ScoredLabels
 from training_core.messages.events import OverlayReady, Status
 from training_core.messages.messenger import Messenger
-from training_core.pixel_classifier.encode import ready
 from training_core.pixel_classifier.head_predictor import HeadPainter
-from training_core.pixel_classifier.store import FeatureStore
+from training_core.pixel_classifier.pretrained import Warm
 from training_core.project import Project
 from training_core.project.prediction_source import Maker
 from training_core.project.thumbnails import CACHE_FOLDER
@@ -49,6 +45,8 @@ class QuickStart:
         The run whose predictions may be on screen.
     shows
         Whether to show anything; a resumed run only compares.
+    warm
+        What the process had ready before the run; used where it is what the run would make.
     """
 
     def __init__(
@@ -61,12 +59,13 @@ class QuickStart:
         before: PreviousRun | None = None,
         *,
         shows: bool = True,
+        warm: Warm | None = None,
     ) -> None:
         self._project, self._config, self._compute, self._messenger = project, config, compute, messenger
-        self._built: tuple[Encoder, torch.Tensor] | None = None
-        self._pretrained: Encoder | None = None
-        store = FeatureStore(project, config.encoder, compute, self._encoder)
-        self._classifier = HeadPainter(project, config, store, held_out)
+        if warm is None or not warm.serves(project, config, compute):
+            warm = Warm.up(project, config, compute, self._say_loading)
+        self._encoder = warm.encoder
+        self._classifier = HeadPainter(project, config, warm.store, held_out)
         self._folder = project.path / CACHE_FOLDER / "quick_start"
         self.before = before
         self._truth: ScoredLabels | None = None
@@ -207,34 +206,15 @@ class QuickStart:
 
     def hand_over(self) -> Encoder | None:
         """The encoder, if it was built already, for the network; chance goes on as if it was built at this moment."""
-        if self._built is None:
-            return None
-        encoder, random_state = self._built
-        torch.set_rng_state(random_state)
-        return encoder
+        return self._encoder.hand_over()
 
     def share(self, encoder: Encoder) -> None:
         """Use the network's own encoder where it stays as it was pretrained."""
-        if self._pretrained is None and not _is_trained(encoder):
-            self._pretrained = encoder
+        self._encoder.share(encoder)
 
     def _give_way(self, why: str) -> None:
         self._in_charge = False
         self._messenger.send(Status, message=tr("The overlay now comes from the network: {why}.").format(why=why))
 
-    def _encoder(self) -> Encoder:
-        if self._pretrained is None:
-            from training_core.network.encoders import build_encoder  # timm: not needed where the cache knows the tiles
-
-            self._messenger.send(Status, message=tr("Loading the encoder"))
-            with one_thread(), torch.random.fork_rng(devices=[]):
-                torch.manual_seed(self._config.seed)
-                encoder = build_encoder(self._config.encoder)
-                self._built = (encoder, torch.get_rng_state())
-            own = copy.deepcopy(encoder) if _is_trained(encoder) else encoder
-            self._pretrained = ready(own, self._compute)
-        return self._pretrained
-
-
-def _is_trained(encoder: Encoder) -> bool:
-    return any(parameter.requires_grad for parameter in encoder.trunk.parameters())
+    def _say_loading(self) -> None:
+        self._messenger.send(Status, message=tr("Loading the encoder"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -102,10 +102,18 @@ class HeadPainter:
             self._head = LightHead([torch.cat(by_class[class_id]) for class_id in self._class_ids])
         return waiting
 
-    def prepare(self, name: str) -> None:
-        """Have the features in memory that learning from this tile takes."""
+    def prepare(self, name: str) -> Iterator[None]:
+        """Have the features in memory that learning from this tile takes; yields after each piece of the work.
+
+        Raises
+        ------
+        ProjectError, ImageError
+            The picture is missing or damaged.
+        """
         for stain in range(_STAININGS + 1):
-            self._views(name, stain)
+            for view in self._shown_as(name, stain):
+                self._store.get(name, view)
+                yield
 
     def paint(self, name: str, folder: Path, threshold: float) -> dict[str, Path]:
         """The overlays of a tile as PNGs in `folder`, by the names of `write_overlays`.

@@ -32,14 +32,21 @@ class FeatureStore:
     ----------
     encoder
         Gives the encoder with its pretrained weights on `compute`'s device; called when it is first needed.
+    max_bytes
+        How much is kept in memory.
     """
 
     def __init__(
-        self, project: Project, config: EncoderConfig, compute: Compute, encoder: Callable[[], Encoder]
+        self,
+        project: Project,
+        config: EncoderConfig,
+        compute: Compute,
+        encoder: Callable[[], Encoder],
+        max_bytes: int = _MEMORY_BYTES,
     ) -> None:
         self._project, self._config, self._compute, self._encoder = project, config, compute, encoder
         self._cache = FeatureCache(project.path)
-        self._memory: MemoryCache[str, Features] = MemoryCache(_MEMORY_BYTES)
+        self._memory: MemoryCache[str, Features] = MemoryCache(max_bytes)
         self._identity: tuple[str | None] | None = None
 
     def get(self, name: str, view: View) -> Features:
@@ -70,6 +77,15 @@ class FeatureStore:
         """Whether `get` is quick."""
         key, identity = self._key(name, view), self._weights()
         return key in self._memory or (identity is not None and self._cache.holds(f"{key} {identity}"))
+
+    @property
+    def nbytes(self) -> int:
+        """What is kept in memory."""
+        return self._memory.nbytes
+
+    def forget(self) -> None:
+        """Keep nothing in memory; what the project's cache has is read from there."""
+        self._memory.clear()
 
     def _key(self, name: str, view: View) -> str:
         return f"{_VERSION} {self._project.tile(name).sha256} {view.zoom:.4f} {view.stain}"

@@ -25,6 +25,7 @@ from training_core.io import atomic_write
 from training_core.messages.events import RunStarted, Status, Warned
 from training_core.messages.messenger import Messenger
 from training_core.pixel_classifier.first_overlay import QuickStart
+from training_core.pixel_classifier.pretrained import Warm
 from training_core.prediction.out_of_memory import explained
 from training_core.project import Project, TissueClass
 from training_core.project.interrupted_runs import held
@@ -71,11 +72,16 @@ class Plan:
 
 
 @explained("train")
-def train(request: Request, messenger: Messenger) -> dict[str, Any]:
+def train(request: Request, messenger: Messenger, warm: Warm | None = None) -> dict[str, Any]:
     """Train, predict every tile, and return the summary that is also written to RUN/summary.json.
 
     Nothing is written before the data, the device and the weights have been found good. Started by torchrun, this is
     one of several processes (`distributed`), of which the first writes, validates, predicts and has the summary.
+
+    Parameters
+    ----------
+    warm
+        What this process had ready before; the results are the same without.
 
     Raises
     ------
@@ -85,7 +91,7 @@ def train(request: Request, messenger: Messenger) -> dict[str, Any]:
     with distributed.joined(choose_compute(request.config.runtime)) as compute:
         messenger.muted = not distributed.is_first()
         plan = _plan(request)
-        quick = _first_overlay(plan, compute, messenger)
+        quick = _first_overlay(plan, compute, messenger, warm)
         with _built(plan, compute, messenger, quick) as trainer:
             _start(plan, trainer)
             reason = "stopped" if request.keep else trainer.fit()
@@ -121,13 +127,13 @@ def _run_before(request: Request) -> PreviousRun | None:
     return PreviousRun(request.project, run_id)
 
 
-def _first_overlay(plan: Plan, compute: Compute, messenger: Messenger) -> QuickStart | None:
+def _first_overlay(plan: Plan, compute: Compute, messenger: Messenger, warm: Warm | None) -> QuickStart | None:
     """Show the tile that the user looks at before the network is there; None: this run has only the network."""
     request, config, held_out = plan.request, plan.config, plan.held_out.where
     if not config.schedule.quick_start or not distributed.is_first():
         return None
     shows = request.resume is None
-    quick = QuickStart(request.project, config, compute, messenger, held_out, plan.before, shows=shows)
+    quick = QuickStart(request.project, config, compute, messenger, held_out, plan.before, shows=shows, warm=warm)
     if request.show is not None:
         quick.show(request.show, step=0)
     return quick

@@ -103,7 +103,7 @@ def run_live(whole: Whole) -> None:
             messenger.request_stop()
 
     messenger.listener = listen
-    Live(whole.project, whole.config, messenger).serve()
+    Live(whole.project, lambda: whole.config, messenger).serve()
     assert "overlay_ready" in told
 
 

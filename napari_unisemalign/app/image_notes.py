@@ -1,0 +1,33 @@
+"""Short texts in a corner of the image: that an overlay is a preview, or that a mode is on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from napari import Viewer
+
+FONT_SIZE = 12
+
+
+class ImageNotes:
+    """One line for each owner, in the order in which they came; nothing is shown while nobody has a line."""
+
+    def __init__(self, viewer: Viewer) -> None:
+        self._viewer = viewer
+        self._lines: dict[str, str] = {}
+
+    def set(self, owner: str, line: str) -> None:
+        """Show this line, in the place of the owner's last one; an empty one takes it away."""
+        if self._lines.get(owner, "") == line:
+            return
+        self._lines[owner] = line
+        overlay = self._viewer.canvas.overlays.text
+        overlay.position, overlay.font_size = "top_left", FONT_SIZE
+        overlay.text = self.text
+        overlay.visible = bool(self.text)
+
+    @property
+    def text(self) -> str:
+        """What is to be read on the image."""
+        return "\n".join(filter(None, self._lines.values()))
