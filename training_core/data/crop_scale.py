@@ -15,11 +15,15 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from training_core.base.arrays import UNLABELED, ClassIds
-from training_core.settings.schema import USUAL_SCALES
+from training_core.data.pixel_size import zoom_to_run
+from training_core.project import Project
+from training_core.settings.schema import USUAL_SCALES, AugmentConfig, Config
 
 _STRUCTURES_PER_CROP = 2.0
 """The side of a crop of middle scale, in typical structures: one whole and what surrounds it."""
-_DENSE = 0.5
+TILES_MEASURED = 50
+"""The size of structures is known well enough from so many tiles."""
+DENSE = 0.5
 """Below this share of annotated pixels a tile shows strokes, whose size says nothing of the structures."""
 _STEPS_PER_OCTAVE = 2
 """The range moves in steps of a factor of the square root of two, so that it is the same from round to round."""
@@ -44,7 +48,7 @@ def structure_size_px(labels: Iterable[tuple[ClassIds, float]]) -> float | None:
     """
     areas: dict[int, list[NDArray[np.float64]]] = {}
     for label, zoom in labels:
-        if (label != UNLABELED).mean() < _DENSE:
+        if (label != UNLABELED).mean() < DENSE:
             continue
         for class_id in np.unique(label[label != UNLABELED]):
             regions, _ = ndimage.label(label == class_id, np.ones((3, 3)))
@@ -77,3 +81,24 @@ def scales_for(structure_px: float | None, sides_px: Sequence[float], crop_px: i
     steps = round(math.log2(wanted / math.sqrt(low * high)) * _STEPS_PER_OCTAVE)
     factor = 2 ** (min(0, steps) / _STEPS_PER_OCTAVE)
     return low * factor, high * factor
+
+
+def settled_scales(project: Project, annotated: Sequence[str], config: Config, run_mpp: float | None) -> AugmentConfig:
+    """With the range of scales that the settings give, or the one for the size of the structures.
+
+    Parameters
+    ----------
+    annotated
+        The names of the tiles to measure; of many the first ones are.
+    run_mpp
+        Pixel size of the run.
+    """
+    augment = config.augment
+    if augment.scale_min is None and augment.scale_max is None:
+        zooms = {tile.name: zoom_to_run(tile.mpp_um, run_mpp) for tile in project.tiles}
+        structure_px = structure_size_px((project.label(name), zooms[name]) for name in annotated[:TILES_MEASURED])
+        sides = [min(tile.width_px, tile.height_px) * zooms[tile.name] for tile in project.tiles]
+        low, high = scales_for(structure_px, sides, config.data.crop_px)
+    else:
+        low, high = augment.scales
+    return augment.model_copy(update={"scale_min": low, "scale_max": high})

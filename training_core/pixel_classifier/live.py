@@ -14,15 +14,16 @@ from training_core.base.errors import ImageError, MaskError, ProjectError
 from training_core.base.i18n import ntr, tr
 from training_core.base.process_memory import give_back, resident_bytes
 from training_core.compute.device import choose_compute
-from training_core.data.pixel_size import choose_run_mpp
+from training_core.data.crop_scale import DENSE, TILES_MEASURED, settled_scales
+from training_core.data.pixel_size import choose_run_mpp, left_out
 from training_core.messages.events import OverlayReady, Prepared, Status
 from training_core.messages.messenger import Messenger
 from training_core.pixel_classifier.head_predictor import HeadPainter
 from training_core.pixel_classifier.pretrained import Warm
-from training_core.project import Project
+from training_core.project import Project, Tile
 from training_core.project.splits import usable_tiles
 from training_core.project.thumbnails import CACHE_FOLDER
-from training_core.settings.schema import Config
+from training_core.settings.schema import AugmentConfig, Config
 
 MAX_BYTES = 1_200_000_000
 """Of memory, libraries included; beyond it nothing is kept that can be made again."""
@@ -73,6 +74,8 @@ class Live:
         self._nearby: tuple[str, ...] = ()
         self._is_short = False
         """Memory ran short once: from then on nothing is prepared."""
+        self._scales: tuple[object, AugmentConfig] | None = None
+        """The scales of crops, and what they were chosen by."""
         self._config = self._settled()
         self._warm = Warm.up(project, self._config, choose_compute(self._config.runtime))
         self._painter = HeadPainter(project, self._config, self._warm.store)
@@ -121,7 +124,8 @@ class Live:
 
     def _pieces(self) -> Iterator[None]:
         """All that is to do, the most wanted first; yields after each piece."""
-        self._follow_settings()
+        with suppress(ProjectError):  # the answer says what is wrong
+            self._follow_settings()
         tile = self._tile
         assert tile is not None
         while self._asked:
@@ -168,9 +172,20 @@ class Live:
     # --- settings -----------------------------------------------------------------------------------------------------
 
     def _settled(self) -> Config:
-        config = self._read_config()
-        mpp = choose_run_mpp(usable_tiles(self._project), config.data.mpp)
-        return config.model_copy(update={"data": config.data.model_copy(update={"mpp": mpp})})
+        """The settings as `training/preflight.py` would settle them for a run now, as far as features need it."""
+        project, config = self._project, self._read_config()
+        tiles = usable_tiles(project)
+        mpp = choose_run_mpp(tiles, config.data.mpp)
+        unfit = left_out(tiles, mpp)
+        taken = {tile.name: tile for tile in tiles if tile.name not in unfit}
+        annotated = tuple(name for name in (*project.labeled_names(), *project.val_names()) if name in taken)
+        dense = tuple(name for name in annotated[:TILES_MEASURED] if _is_dense(project, taken[name]))
+        measured_on = (dense, config.augment, mpp, config.data.crop_px)
+        if self._scales is None or self._scales[0] != measured_on:  # reading the labels takes long: not at every stroke
+            with suppress(MaskError):  # the answer says what is damaged
+                self._scales = measured_on, settled_scales(project, annotated, config, mpp)
+        data = config.data.model_copy(update={"mpp": mpp})
+        return config.model_copy(update={"data": data, "augment": self._scales[1] if self._scales else config.augment})
 
     def _follow_settings(self) -> None:
         """Nothing is kept that was made with other settings."""
@@ -200,3 +215,7 @@ class Live:
             )
             sizes = {"before": before, "limit": self._max_bytes, "after": resident_bytes()}
             self._messenger.send(Status, message=words.format(**{key: size / 1e9 for key, size in sizes.items()}))
+
+
+def _is_dense(project: Project, tile: Tile) -> bool:
+    return project.labeled_pixels(tile.name) >= DENSE * tile.width_px * tile.height_px

@@ -9,16 +9,13 @@ import numpy as np
 from training_core.base.arrays import UNLABELED, BoolMask
 from training_core.base.errors import ProjectError
 from training_core.base.i18n import ntr, tr
-from training_core.data.crop_scale import scales_for, structure_size_px
+from training_core.data.crop_scale import settled_scales
 from training_core.data.held_out import LEAST_REGIONS
 from training_core.data.pixel_size import choose_run_mpp, left_out, zoom_to_run
 from training_core.project import Project, Tile
 from training_core.project.splits import usable_tiles
 from training_core.runs.run_folder import Split
-from training_core.settings.schema import AugmentConfig, Config
-
-_TILES_MEASURED = 50
-"""The size of structures is known well enough from so many tiles."""
+from training_core.settings.schema import Config
 
 
 def check_ready(project: Project, config: Config) -> Split:
@@ -96,22 +93,8 @@ def settle(project: Project, split: Split, config: Config) -> Config:
     if losses.balance is None:
         losses = losses.model_copy(update={"balance": float(balance)})
     data = data.model_copy(update=settled)
-    augment = _settled_scales(project, split, config, data.mpp)
+    augment = settled_scales(project, (*split.labeled, *split.val), config, data.mpp)
     return config.model_copy(update={"data": data, "losses": losses, "augment": augment})
-
-
-def _settled_scales(project: Project, split: Split, config: Config, run_mpp: float | None) -> AugmentConfig:
-    """The range of scales that the settings give, or the one for the size of the structures."""
-    augment = config.augment
-    if augment.scale_min is None and augment.scale_max is None:
-        zooms = {tile.name: zoom_to_run(tile.mpp_um, run_mpp) for tile in project.tiles}
-        measured = (*split.labeled, *split.val)[:_TILES_MEASURED]
-        structure_px = structure_size_px((project.label(name), zooms[name]) for name in measured)
-        sides = [min(tile.width_px, tile.height_px) * zooms[tile.name] for tile in project.tiles]
-        low, high = scales_for(structure_px, sides, config.data.crop_px)
-    else:
-        low, high = augment.scales
-    return augment.model_copy(update={"scale_min": low, "scale_max": high})
 
 
 def cautions(
