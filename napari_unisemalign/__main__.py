@@ -11,10 +11,11 @@ from pathlib import Path
 
 from training_core.base.errors import UserError
 
-COMMANDS = ("sample", "drive", "screenshots", "responsiveness", "startup")
+COMMANDS = ("sample", "drive", "screenshots", "responsiveness", "live-latency", "startup")
 DRIVE_MINUTES = 1.0
 USE_SECONDS = 120.0
 STARTS = 5
+STROKES = 20
 EPILOG = """
 python -m napari_unisemalign                opens napari with the panel
 python -m napari_unisemalign PROJECT        ... on a project folder
@@ -23,6 +24,7 @@ python -m napari_unisemalign drive DIR      works through label, train, accept, 
                                             the same window; needs a display, real or virtual (xvfb-run)
 python -m napari_unisemalign screenshots DIR  takes screenshots of every state, in both themes and two sizes
 python -m napari_unisemalign responsiveness   measures how late the window is while it is used and a model trains
+python -m napari_unisemalign live-latency     measures how soon the live preview answers, and a training shows
 python -m napari_unisemalign startup          measures what the plugin adds to napari's start
 """
 
@@ -42,6 +44,8 @@ def main(arguments: list[str] | None = None) -> int:
             return _screenshots(args)
         if args.command == "responsiveness":
             return _responsiveness(args)
+        if args.command == "live-latency":
+            return _live_latency(args)
         if args.command == "startup":
             return _startup(args)
         return _open(args)
@@ -72,6 +76,10 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     late.add_argument("--json", type=Path, metavar="FILE", help="write the figures here")
     late.add_argument("--seconds", type=float, default=USE_SECONDS, help="of scripted use (default: %(default)g)")
     late.add_argument("--causes", action="store_true", help="note which calls kept the window busy; costs a little")
+    live = commands.add_parser("live-latency", help="measure how soon the live preview answers a stroke")
+    live.add_argument("--json", type=Path, metavar="FILE", help="write the figures here")
+    live.add_argument("--strokes", type=int, default=STROKES, help="strokes to measure (default: %(default)s)")
+    live.add_argument("--starts", type=int, default=STARTS, help="trainings to start (default: %(default)s)")
     start = commands.add_parser("startup", help="measure what the plugin adds to napari's start")
     start.add_argument("--json", type=Path, metavar="FILE", help="write the figures here")
     start.add_argument("--repeats", type=int, default=STARTS, help="starts to measure (default: %(default)s)")
@@ -135,6 +143,24 @@ def _responsiveness(args: argparse.Namespace) -> int:
         try:
             say = functools.partial(print, flush=True)
             figures = responsiveness(Path(folder) / "sample", args.seconds, say, with_causes=args.causes)
+        except DriveError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 1
+    print(in_words(figures))
+    if args.json is not None:
+        write(figures, args.json)
+    return 0
+
+
+def _live_latency(args: argparse.Namespace) -> int:
+    from napari_unisemalign.tools.driver import DriveError
+    from napari_unisemalign.tools.live_latency import in_words, live_latency, write
+
+    with tempfile.TemporaryDirectory(prefix="unisemalign-live-") as folder:
+        try:
+            say = functools.partial(print, flush=True)
+            strokes, starts = max(1, args.strokes), max(1, args.starts)
+            figures = live_latency(Path(folder) / "sample", strokes, starts, say)
         except DriveError as error:
             print(f"error: {error}", file=sys.stderr)
             return 1
