@@ -81,10 +81,12 @@ class Controller:
         self.parts = PartsController(self.context, panel.overlays, self.overlays)
         self.undo = UndoController(self.context, panel.painting, self.labels, self.tiles)
         self.brush = BrushController(self.context, panel.painting, panel.chips)
-        self.painting = PaintingController(self.context, panel.painting, self.labels, self.undo)
         self.class_removal = ClassRemovalController(self.context, panel.classes, self.labels, self.undo)
         self.correction = CorrectionController(
             self.context, panel.correct, panel.cleanup, self.labels, self.tiles, self.overlays, self.undo
+        )
+        self.painting = PaintingController(
+            self.context, panel.painting, self.labels, self.undo, self.correction.show_change
         )
         panel.tiles.accept_wanted.connect(self.correction.accept_tiles)
         panel.tiles.reject_wanted.connect(self.correction.reject_tiles)

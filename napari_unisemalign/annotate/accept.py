@@ -18,7 +18,7 @@ from napari_unisemalign.app import availability
 from napari_unisemalign.app.context import Context
 from napari_unisemalign.app.label_saving import Region
 from napari_unisemalign.app.labels import LabelsController
-from napari_unisemalign.app.layers import AREA, LABELS, ROLE_KEY, U8
+from napari_unisemalign.app.layers import AREA, LABELS, ROLE_KEY, U8, Mask
 from napari_unisemalign.app.notify import guarded
 from napari_unisemalign.app.session import OverlaySource
 from napari_unisemalign.tiles.tiles import TilesController
@@ -137,6 +137,10 @@ class CorrectionController:
             len(names),
         )
         self._say(words.format(done=rejected, count=len(names)))
+
+    def show_change(self, where: Mask | None, words: str) -> None:
+        """Draw what a tool for the last stroke would change, as an accept is drawn; None: nothing."""
+        self._preview.show_change(where, words)
 
     def _go_back(self, name: str | None) -> None:
         if name is not None:

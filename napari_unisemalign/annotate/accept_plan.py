@@ -148,8 +148,8 @@ def _take_back(point: tuple[int, int], tile: Scene) -> Plan:
     return Plan(Deed.REJECT, area, amount(tile.ids, area), takes_back=True)
 
 
-def in_words(what: Plan | None, classes: Iterable[TissueClass]) -> str:
-    """The plan as a sentence, before it is carried out."""
+def in_words(what: Plan | None, classes: Iterable[TissueClass], mpp_um: float | None = None) -> str:
+    """The plan as a sentence, before it is carried out. mpp_um: the size of a pixel; None: it is not known."""
     if what is None:
         return tr("There is no region of the prediction here.")
     if not what.target.any():
@@ -158,7 +158,7 @@ def in_words(what: Plan | None, classes: Iterable[TissueClass]) -> str:
         if what.deed is Deed.ACCEPT:
             return tr("Nothing to do: the annotation is the same here already.")
         return tr("Nothing to do: nothing is predicted here, or it is rejected already.")
-    how = _amount(what.amount, {each.id: each.name for each in classes})
+    how = _amount(what.amount, {each.id: each.name for each in classes}, mpp_um)
     if what.takes_back:
         return tr("Would no longer be rejected: {amount}.").format(amount=how)
     if what.deed is Deed.REJECT:
@@ -201,10 +201,13 @@ def cleaning_in_words(before: U8, after: U8, background: Collection[int]) -> str
     return words.format(before=f"{objects[0]:,}", after=f"{objects[1]:,}", count=f"{count:,}")
 
 
-def _amount(counted: Amount, names: dict[int, str]) -> str:
+def _amount(counted: Amount, names: dict[int, str], mpp_um: float | None) -> str:
     """Such as "3 areas, 12,345 pixels, gland"."""
     areas = ntr("{count} region", "{count} regions", counted.areas).format(count=f"{counted.areas:,}")
-    pixels = ntr("{count} pixel", "{count} pixels", counted.total).format(count=f"{counted.total:,}")
+    if mpp_um is None:
+        pixels = ntr("{count} pixel", "{count} pixels", counted.total).format(count=f"{counted.total:,}")
+    else:
+        pixels = tr("{area} µm²").format(area=f"{counted.total * mpp_um**2:,.0f}")
     if not counted.pixels:
         return f"{areas}, {pixels}" if counted.areas else pixels
     if len(counted.pixels) == 1:

@@ -25,7 +25,7 @@ from napari_unisemalign.annotate.overlays import OverlaysController
 from napari_unisemalign.app.background import run_while_painting
 from napari_unisemalign.app.context import Context
 from napari_unisemalign.app.latest import Latest
-from napari_unisemalign.app.layers import U8
+from napari_unisemalign.app.layers import U8, Mask
 from training_core.base.i18n import ntr
 from training_core.project import TissueClass
 from training_core.project.classes import background_ids
@@ -86,6 +86,16 @@ class PreviewController:
         self._wish = wish
         self._ask()
 
+    def show_change(self, where: Mask | None, words: str) -> None:
+        """Draw pixels that something else would change, with what is said of it; None: as it was."""
+        if where is None:
+            self._ask()
+            return
+        self._latest.drop()
+        rejected = self._scene.rejected if self._scene is not None else np.zeros_like(where)
+        self.marks.show(draw_marks(rejected, where, ACCEPT, None))
+        self._view.set_preview(words)
+
     def refresh(self) -> None:
         """Something that the picture depends on has changed."""
         self._scene = None
@@ -104,6 +114,7 @@ class PreviewController:
         cleaning, background = self._cleanup.value, background_ids(self._session.classes())
         wish, ids, replace, classes = self._wish, self._ids(), self._view.overwrite, self._session.classes()
         overlays, known = self._session.overlays(name), self._scene
+        mpp_um = self._layers.mpp_um
 
         def work() -> _Picture:
             cleaned = None if ids is None else self._cleaner.clean(ids, cleaning, background)
@@ -112,9 +123,9 @@ class PreviewController:
                 now = scene(project, name, cleaned, label, overlays)
             planned = None if wish is None else plan(*wish, now, replace=replace)
             if wish:
-                words = in_words(planned, classes)
+                words = in_words(planned, classes, mpp_um)
             else:
-                words = _idle_words(now, classes, is_predicted=ids is not None, replace=replace)
+                words = _idle_words(now, classes, mpp_um, is_predicted=ids is not None, replace=replace)
             changed, said = None, ""
             if ids is not None and cleaned is not None and not cleaning.is_nothing:
                 changed, said = cleaned != ids, cleaning_in_words(ids, cleaned, background)
@@ -160,9 +171,11 @@ class PreviewController:
             self.refresh()
 
 
-def _idle_words(now: Scene, classes: Iterable[TissueClass], *, is_predicted: bool, replace: bool) -> str:
+def _idle_words(
+    now: Scene, classes: Iterable[TissueClass], mpp_um: float | None, *, is_predicted: bool, replace: bool
+) -> str:
     """What accepting the tile would do, before anybody points at the button; and what is rejected."""
-    words = in_words(plan(Deed.ACCEPT, None, now, replace=replace), classes) if is_predicted else ""
+    words = in_words(plan(Deed.ACCEPT, None, now, replace=replace), classes, mpp_um) if is_predicted else ""
     pixels = int(np.count_nonzero(now.rejected))
     if not pixels:
         return words

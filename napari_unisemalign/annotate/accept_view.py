@@ -6,11 +6,8 @@ from qtpy.QtCore import QEvent, QObject, Qt, Signal
 from qtpy.QtWidgets import QCheckBox, QComboBox, QGridLayout, QPushButton, QSpinBox, QWidget
 
 from napari_unisemalign.app.session import OverlaySource
-from napari_unisemalign.widgets.common import Hint, body_layout, caption, primary, row, set_available
+from napari_unisemalign.widgets.common import BY_KEYBOARD, Hint, body_layout, caption, primary, row, set_available
 from training_core.base.i18n import tr
-
-_BY_KEYBOARD = (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason, Qt.FocusReason.ShortcutFocusReason)
-
 
 _NO_BUTTONS = "QSpinBox::up-button, QSpinBox::down-button { width: 0; }"
 """Not ButtonSymbols.NoButtons: with it, Qt 6.11.3 and napari's style sheet leave no room for the number."""
@@ -161,7 +158,7 @@ class CorrectView(QObject):
         """Tell which button is pointed at, by mouse or by keyboard."""
         if event is not None:
             kind, part = event.type(), self.accept_sure_button if watched is self.confidence_spin else watched
-            if kind == QEvent.Type.Enter or (kind == QEvent.Type.FocusIn and event.reason() in _BY_KEYBOARD):
+            if kind == QEvent.Type.Enter or (kind == QEvent.Type.FocusIn and event.reason() in BY_KEYBOARD):
                 self.pointed.emit(part)
             elif kind in (QEvent.Type.Leave, QEvent.Type.FocusOut):
                 self.pointed.emit(None)

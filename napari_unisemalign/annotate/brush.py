@@ -41,6 +41,7 @@ class BrushController:
         if layer.metadata.get(ROLE_KEY) == LABELS:
             layer.events.brush_size.connect(self._follow)
             layer.events.mode.connect(self._follow)
+            layer.events.scale.connect(self._follow)
             self._follow()
 
     def _follow(self, _event: Any = None) -> None:
@@ -48,7 +49,7 @@ class BrushController:
         if layer is None:
             self._view.set_brush(None, False)
         else:
-            self._view.set_brush(round(layer.brush_size), layer.mode == "erase")
+            self._view.set_brush(round(layer.brush_size), layer.mode == "erase", self._layers.mpp_um)
         self._chips.set_erasing(layer is not None and layer.mode == "erase")
 
     def _refresh_key(self) -> None:

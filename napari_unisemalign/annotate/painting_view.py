@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import QEvent, QObject, Qt, Signal
 from qtpy.QtWidgets import QLabel, QPushButton, QSlider, QWidget
 
-from napari_unisemalign.widgets.common import Hint, body_layout, caption, row, set_available
+from napari_unisemalign.widgets.common import BY_KEYBOARD, Hint, body_layout, caption, row, set_available
 from training_core.base.i18n import tr
 
 MAX_BRUSH_PX = 200
 """A brush may be larger in napari's own controls; the slider then stands at its end."""
+
+
+FILL, GROW, SNAP = "fill", "grow", "snap"
+"""The tools for the last stroke."""
 
 
 class PaintingView(QWidget):
@@ -19,6 +23,8 @@ class PaintingView(QWidget):
     """Its diameter in pixels of the tile."""
     erase_clicked = Signal(bool)
     """To erase from now on, or to paint again."""
+    pointed = Signal(str)
+    """The mouse or the Tab key came to one of the tools; empty when it left."""
     undo_clicked = Signal()
     redo_clicked = Signal()
     fill_clicked = Signal()
@@ -28,6 +34,7 @@ class PaintingView(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._erase_tip = ""
+        self._mpp_um: float | None = None
         self.undo_button = QPushButton(tr("Undo"), self)
         self.redo_button = QPushButton(tr("Redo"), self)
         self.fill_button = QPushButton(tr("Fill outline"), self)
@@ -54,6 +61,9 @@ class PaintingView(QWidget):
         layout.addLayout(row(self.fill_button, self.snap_button))
         layout.addWidget(self.grow_button)
         layout.addWidget(self.saved)
+        self._tools = {self.fill_button: FILL, self.grow_button: GROW, self.snap_button: SNAP}
+        for button in self._tools:
+            button.installEventFilter(self)
         self.brush_slider.valueChanged.connect(self._on_brush)
         self.erase_button.clicked.connect(lambda checked: self.erase_clicked.emit(checked))
         self.undo_button.clicked.connect(lambda: self.undo_clicked.emit())
@@ -62,8 +72,22 @@ class PaintingView(QWidget):
         self.grow_button.clicked.connect(lambda: self.grow_clicked.emit())
         self.snap_button.clicked.connect(lambda: self.snap_clicked.emit())
 
-    def set_brush(self, size_px: int | None, erasing: bool) -> None:
-        """Show the brush as it is, without telling anybody; None: there is nothing to paint on."""
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """Tell which tool is pointed at, by mouse or by keyboard."""
+        if event is not None and isinstance(watched, QPushButton) and watched in self._tools:
+            kind = event.type()
+            if kind == QEvent.Type.Enter or (kind == QEvent.Type.FocusIn and event.reason() in BY_KEYBOARD):
+                self.pointed.emit(self._tools[watched])
+            elif kind in (QEvent.Type.Leave, QEvent.Type.FocusOut):
+                self.pointed.emit("")
+        return super().eventFilter(watched, event)
+
+    def set_brush(self, size_px: int | None, erasing: bool, mpp_um: float | None = None) -> None:
+        """Show the brush as it is, without telling anybody; None: there is nothing to paint on.
+
+        mpp_um: the size of a pixel, where it is known.
+        """
+        self._mpp_um = mpp_um
         reason = tr("Open a project and show a tile first.") if size_px is None else ""
         self.brush_slider.setEnabled(not reason)
         self.brush_slider.setToolTip(reason or tr("Size of the brush, in pixels of the tile"))
@@ -73,7 +97,7 @@ class PaintingView(QWidget):
             self.brush_slider.blockSignals(True)
             self.brush_slider.setValue(size_px)
             self.brush_slider.blockSignals(False)
-            self.brush_words.setText(tr("{size} px").format(size=size_px))
+            self._say_size(size_px)
 
     def set_erase_key(self, key: str, tip: str) -> None:
         """Show the eraser's key on its button."""
@@ -82,8 +106,14 @@ class PaintingView(QWidget):
         if self.erase_button.isEnabled():
             self.erase_button.setToolTip(tip)
 
+    def _say_size(self, size_px: int) -> None:
+        if self._mpp_um is None:
+            self.brush_words.setText(tr("{size} px").format(size=size_px))
+        else:
+            self.brush_words.setText(tr("{size} µm").format(size=f"{size_px * self._mpp_um:.3g}"))
+
     def _on_brush(self, size_px: int) -> None:
-        self.brush_words.setText(tr("{size} px").format(size=size_px))
+        self._say_size(size_px)
         self.brush_changed.emit(size_px)
 
     def set_undo(self, reason: str, tip: str) -> None:

@@ -33,24 +33,20 @@ def filled(label: U8, stroke: Mask) -> U8:
 
 
 def grown(label: U8, stroke: Mask, prediction: U8) -> U8:
-    """The label with the predicted areas that the stroke touches, whatever class they are predicted as, in its class.
+    """The label with the regions predicted as the stroke's class that it touches.
 
-    An area is connected pixels of one predicted class; those of which the stroke covers only an edge, less than a tenth
-    of itself, are left alone.
+    A region of another class stays: one stroke that slips over a border must not annotate what is beyond it. Those of
+    which the stroke covers only an edge, less than a tenth of itself, are left alone.
     """
     class_id = stroke_class(label, stroke)
     if class_id is None:
         return label
     mine = stroke & (label == class_id)
-    area = np.zeros(label.shape, bool)
-    for predicted in np.unique(prediction[mine]):
-        if predicted == UNLABELED:
-            continue
-        numbered, _ = ndimage.label(prediction == predicted)
-        touched = np.bincount(numbered[mine], minlength=int(numbered.max()) + 1)
-        touched[0] = 0
-        area |= np.isin(numbered, np.flatnonzero(touched >= 0.1 * np.count_nonzero(mine)))
-    return _painted(label, area, class_id)
+    numbered, _ = ndimage.label(prediction == class_id)
+    touched = np.bincount(numbered[mine], minlength=int(numbered.max()) + 1)
+    touched[0] = 0
+    enough = touched >= max(1, 0.1 * np.count_nonzero(mine))
+    return _painted(label, np.isin(numbered, np.flatnonzero(enough)), class_id)
 
 
 def snapped(label: U8, stroke: Mask, prediction: U8, reach_px: int) -> U8:

@@ -135,6 +135,11 @@ class TileLayers:
         return labels
 
     @property
+    def mpp_um(self) -> float | None:
+        """The size of the tile's pixels; None where it is not known."""
+        return self._mpp_um
+
+    @property
     def pixel_size(self) -> float:
         """Of the tile, in the units of napari's world: µm, or 1 where its size is not known."""
         return self._mpp_um or 1.0

@@ -22,6 +22,8 @@ from training_core.project import TileState
 THUMBNAIL_PX = 40
 ROW_PX = 46
 MIX_PX = 3
+SMALLER = 0.85
+"""The state under the name: the list is narrow."""
 STATE_ROLE = Qt.ItemDataRole.UserRole + 1
 LINE_ROLE = Qt.ItemDataRole.UserRole + 2
 MIX_ROLE = Qt.ItemDataRole.UserRole + 3
@@ -236,6 +238,10 @@ class TileDelegate(QStyledItemDelegate):
         alignment = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
         painter.setPen(color)
         painter.drawText(line, alignment, name)
+        font = painter.font()
+        font.setPointSizeF(SMALLER * font.pointSizeF())
+        painter.setFont(font)
+        metrics = QFontMetrics(font)
         second = line.translated(0, line.height())
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QColor(index.data(COLOR_ROLE)))

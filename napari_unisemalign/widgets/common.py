@@ -18,6 +18,8 @@ from qtpy.QtWidgets import (
 from training_core.base.i18n import tr
 
 ACCENT = "#3f74d1"
+BY_KEYBOARD = (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason, Qt.FocusReason.ShortcutFocusReason)
+"""Why the focus comes to a widget that somebody goes to by key."""
 SPACING = 6
 FLUSH_STYLE = "padding: 0; margin: 0;"
 """napari's style sheet moves labels to the right of buttons."""

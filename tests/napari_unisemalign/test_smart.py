@@ -6,9 +6,12 @@ import itertools
 from typing import Any
 
 import numpy as np
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QPointF, Qt
+from qtpy.QtGui import QEnterEvent
 from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication
 
+from napari_unisemalign.annotate.marks import ACCEPT
 from napari_unisemalign.annotate.stroke_tools import filled, grown, snapped
 from napari_unisemalign.app.layers import LABELS
 from training_core.project import Project
@@ -44,10 +47,10 @@ def test_an_outline_that_does_not_close_fills_nothing() -> None:
     np.testing.assert_array_equal(filled(label, label == 2), label)
 
 
-def test_a_dot_grows_over_the_predicted_area_it_lies_in_whatever_its_class() -> None:
+def test_a_dot_grows_over_the_region_of_its_class_and_no_other() -> None:
     prediction = np.zeros((SIZE, SIZE), np.uint8)
-    prediction[disc(20, 20, 10)] = 1
-    prediction[disc(45, 45, 8)] = 1
+    prediction[disc(20, 20, 10)] = 2
+    prediction[disc(45, 45, 8)] = 2
     label = nothing()
     label[19:22, 19:22] = 2
     label[12:14, 18:22] = 0  # painted before: stays
@@ -55,6 +58,8 @@ def test_a_dot_grows_over_the_predicted_area_it_lies_in_whatever_its_class() -> 
     expected = disc(20, 20, 10) & (label != 0)
     np.testing.assert_array_equal(result == 2, expected)
     assert (result[12:14, 18:22] == 0).all()
+    of_another = np.where(label == 2, 1, label).astype(np.uint8)
+    np.testing.assert_array_equal(grown(of_another, of_another == 1, prediction), of_another)
 
 
 def test_a_stroke_that_only_grazes_an_area_does_not_take_it() -> None:
@@ -135,3 +140,26 @@ def test_grow_and_snap_by_key(window: Any, predicted_project: Project, truths: A
     after = driver.label()
     assert (after != before).any()
     assert (truth[after == 1] == 1).mean() > (truth[before == 1] == 1).mean()
+
+
+def test_expanding_is_previewed_like_an_accept(window: Any, predicted_project: Project, truths: Any) -> None:
+    _viewer, driver, _answers = window
+    driver.panel.controller.open_project(predicted_project.path)
+    driver.wait(lambda: not driver.panel.controller.overlays.pending, "the prediction")
+    pixels = np.argwhere(truths["tile_01"] == 1)
+    row, column = (int(each) for each in pixels[len(pixels) // 2])
+    driver.choose_class(1)
+    driver.stroke([(row, column)], 3)
+    driver.wait_saved()
+    before, button = driver.label(), driver.panel.painting.grow_button
+    marks, preview = driver.panel.controller.correction._preview.marks, driver.panel.correct.preview
+    driver.reveal(button)
+    here = QPointF(3, 3)
+    QApplication.sendEvent(button, QEnterEvent(here, here, here))
+    driver.wait(lambda: preview.text().startswith("Would change"), "the count")
+    shown = int(preview.text().split()[2].replace(",", ""))
+    assert (marks.layer.data == ACCEPT).any()
+    np.testing.assert_array_equal(driver.label(), before)  # nothing is done yet
+    driver.click(button)
+    assert np.count_nonzero(driver.label() != before) == shown
+    driver.wait(lambda: not (marks.layer.data == ACCEPT).any(), "the marks to go")
