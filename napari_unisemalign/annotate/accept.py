@@ -23,7 +23,7 @@ from napari_unisemalign.app.notify import guarded
 from napari_unisemalign.app.session import OverlaySource
 from napari_unisemalign.tiles.tiles import TilesController
 from training_core.base.i18n import ntr, tr
-from training_core.project import UNLABELED, LabelSource, TileState
+from training_core.project import UNLABELED, LabelSource
 
 LABEL_SOURCES = {
     OverlaySource.PREDICTION: LabelSource.ACCEPTED_PREDICTION,
@@ -301,18 +301,9 @@ class CorrectionController:
             accepting=self.areas.pointing is Deed.ACCEPT,
             rejecting=self.areas.pointing is Deed.REJECT,
         )
-        advice = ""
-        if session.project is not None and session.tile is not None:
-            advice = _advice(session.project.state(session.tile))
-        self._view.set_hint(self._said or accept or advice)
+        self._view.set_hint(self._said or accept)
 
     def _say(self, text: str) -> None:
-        """Show a sentence until the tile changes or another one comes; an empty one gives way to advice."""
+        """Show a sentence until the tile changes or another one comes; an empty one takes it away."""
         self._said = text
         self._refresh()
-
-
-def _advice(state: TileState) -> str:
-    if state is TileState.ACCEPTED:
-        return tr("Accepted. Correct it with the brush where it is wrong, or go on to the next tile.")
-    return tr("Is it right? Accept the whole tile or a part of it, reject what is wrong, or paint over it.")

@@ -169,9 +169,8 @@ class Panel(QWidget):
                 yield fold.header
                 yield from fold.body.findChildren(QWidget)
         footer = self.train.footer
-        yield footer.details_button
         yield from footer.time.findChildren(QWidget)
-        yield from (footer.start_button, footer.stop_button)
+        yield from (footer.details_button, footer.start_button, footer.stop_button)
 
     def set_project(self, name: str) -> None:
         """Name the open project on its button; an empty text for none, where only it can be chosen."""

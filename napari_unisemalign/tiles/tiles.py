@@ -139,8 +139,12 @@ class TilesController:
         words = question.format(name=names[0], count=len(names))
         if not self._context.dialogs.confirm(tr("Remove tiles"), words, tr("Remove")) or not self._labels.flush():
             return
+        staying = [name for name in (*self._session.listed, *self._session.tile_names()) if name not in names]
+        if staying and self._session.tile in names:
+            self.show(staying[0])
         project.remove_tiles(names)
-        self.open_project(project.path)
+        self._session.undo.clear()  # its steps may be of tiles that are gone
+        self.read_tiles_again()
 
     def read_tiles_again(self) -> None:
         """The project has other tiles than before: list them; what is on screen stays."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QPushButton, QToolButton, QVBoxLayout, QWidget
 
 from napari_unisemalign.train.status_view import StatusLine
@@ -27,14 +26,9 @@ class TrainFooter(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 2, 8, 6)
         layout.setSpacing(4)
-        top = row(self.status, self.details_button, stretch=False)
-        top.setStretch(0, 1)
-        top.setAlignment(self.details_button, Qt.AlignmentFlag.AlignTop)
-        layout.addLayout(top)
-        line = row(self.time, self.start_button, self.stop_button, stretch=False)
-        line.setStretch(1, 1)
-        line.setStretch(2, 1)
-        layout.addLayout(line)
+        layout.addWidget(self.status)
+        layout.addLayout(row(self.time, self.details_button, stretch=False))
+        layout.addLayout(row(self.start_button, self.stop_button))
 
     def set_active(self, active: bool) -> None:
         """Offer to finish a training that runs, else to start one."""

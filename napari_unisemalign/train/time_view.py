@@ -9,7 +9,11 @@ from training_core.base.i18n import tr
 from training_core.settings.variants import PRESET_MINUTES
 
 DEFAULT = "balanced"
-_NO_BUTTONS = "QDoubleSpinBox { min-width: 0; } QDoubleSpinBox::up-button, QDoubleSpinBox::down-button { width: 0; }"
+SPIN_PX = 66
+_STYLE = f"""
+QDoubleSpinBox {{ min-width: {SPIN_PX}px; max-width: {SPIN_PX}px; padding: 1px 3px; margin: 0; }}
+QDoubleSpinBox::up-button, QDoubleSpinBox::down-button {{ width: 0; }}
+"""
 
 
 class TrainTime(QWidget):
@@ -29,9 +33,7 @@ class TrainTime(QWidget):
         self.minutes_spin.setRange(0.1, 240.0)
         self.minutes_spin.setDecimals(1)
         self.minutes_spin.setSuffix(tr(" min"))
-        self.minutes_spin.setStyleSheet(_NO_BUTTONS)
-        room = self.minutes_spin.fontMetrics().horizontalAdvance(f"240.0{self.minutes_spin.suffix()}")
-        self.minutes_spin.setFixedWidth(room + 26)
+        self.minutes_spin.setStyleSheet(_STYLE)
         self.preset_combo.setMinimumContentsLength(7)
         self.preset_combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.minutes_spin.setToolTip(tr("How long to train. Longer is better, up to about half an hour."))

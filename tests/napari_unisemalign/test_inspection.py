@@ -220,7 +220,7 @@ def test_tab_goes_from_top_to_bottom_through_the_panel(window: Any, predicted_pr
         panel.painting.brush_slider,
         *headers[1:],
         panel.train.time.preset_combo,
-        panel.train.start_button,
+        panel.train.footer.details_button,
     ]
     assert [each for each in visited if each in expected] == expected
 
