@@ -10,7 +10,7 @@ from training_core.cli._arguments import open_project
 from training_core.cli._clean_up_options import add_clean_up, clean_up_of
 from training_core.cli._counter import counted
 from training_core.cli._failures import exit_code
-from training_core.export import CONTENTS, FORMATS, export_masks
+from training_core.export import CONTENTS, FORMATS, export_masks, without_mask
 
 
 def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -29,7 +29,7 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
         "--content",
         choices=CONTENTS,
         default="labels",
-        help="labels: your annotations (default); predictions: those of the latest run; merged: annotations, "
+        help="labels: your annotations (default); predictions: the newest of each tile; merged: annotations, "
         "and predictions where there are none",
     )
     add_clean_up(parser)
@@ -55,4 +55,9 @@ def run(args: argparse.Namespace) -> int:
         f"Wrote {len(written) - there} masks and classes.json to {args.out}"
         + (f"; {there} were there already, and are the same" if there else "")
     )
+    missing = without_mask(project, args.content)
+    if missing:
+        lacks = {"labels": "annotation", "predictions": "prediction", "merged": "annotation and no prediction"}
+        count = f"{len(missing)} of {len(project.tiles)} tiles"
+        print(f"{count} left out, with no {lacks[args.content]}: {', '.join(missing[:5])}{' …' if missing[5:] else ''}")
     return exit_code(attempts.failed, "Once they are mended, the same command exports them; what is there stays.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ from training_core.project.inputs.recognition import is_export
 from training_core.project.labels import size_error
 from training_core.project.own_folders import OWN_FOLDERS
 from training_core.project.prediction_source import Maker, read_prediction_source
+from training_core.project.runs import predicting_runs
 
 Content = Literal["labels", "predictions", "merged"]
 CONTENTS: tuple[Content, ...] = get_args(Content)
@@ -70,8 +72,9 @@ def export_masks(
     format
         A file ending of FORMATS.
     content
-        labels (what was painted and accepted; tiles without any are skipped), predictions (of the latest run), or
-        merged (labels, and the prediction where nothing is labelled or rejected).
+        labels (what was painted and accepted), predictions (the newest of each tile, whichever run made it), or merged
+        (labels, and the prediction where nothing is labelled or rejected). `without_mask` names the tiles that have
+        nothing of it.
     cleaning
         What is cleaned up in predictions; labels are never changed.
     attempts
@@ -120,12 +123,30 @@ def export_masks(
     return written
 
 
+def without_mask(project: Project, content: Content) -> tuple[str, ...]:
+    """The tiles that an export of this content leaves out: it has nothing of them to write."""
+    predicted, rejected = predicting_runs(project.path), project.index.rejected
+
+    def has_mask(name: str) -> bool:
+        if content == "predictions":
+            return name in predicted
+        if content == "merged" and name in predicted and name not in rejected.get(predicted[name], ()):
+            return True
+        return project.has_label(name)
+
+    return tuple(tile.name for tile in project.tiles if not has_mask(tile.name))
+
+
 def _write_legend(project: Project, out: Path, content: Content, cleaning: CleanUp) -> None:
     run = project.latest_run_id() if content != "labels" else None
     facts: dict[str, Any] = {} if cleaning.is_nothing else {"clean_up": asdict(cleaning)}
     made_by = read_prediction_source(project.runs_dir / run).made_by if run is not None else Maker.NETWORK
     if made_by is not Maker.NETWORK:
         facts["predictions_by"] = made_by
+    counts = Counter(predicting_runs(project.path).values())
+    del counts[run or ""]
+    if run is not None and counts:
+        facts["tiles_of_older_runs"] = dict(sorted(counts.items()))
     legend = legend_bytes(project.classes, project=project.name, content=content, run=run, **facts)
     _write(out / LEGEND_NAME, legend)
 

@@ -40,6 +40,8 @@ class Legend(_Entry):
     """The run that predicted."""
     predictions_by: Maker | None = None
     """Who made that run's predictions of the tiles, where it was not the network."""
+    tiles_of_older_runs: dict[str, int] | None = None
+    """How many tiles have their newest prediction from an older run, by that run."""
     clean_up: CleanUp | None = None
     """What was done to the predictions."""
     not_labelled: int

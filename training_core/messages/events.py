@@ -36,6 +36,8 @@ class RunStarted(_Event):
     n_labeled: int
     n_unlabeled: int
     n_val: int
+    n_partly: int = 0
+    """How many of the labelled tiles are among the unlabelled too, for their unlabelled pixels."""
     total_steps: int | None
     """None when the budget is minutes."""
     project_settings: tuple[str, ...] = ()
@@ -104,6 +106,8 @@ class Validated(_Event):
     dice_by_class: dict[int, float]
     """Class id to Dice in percent; classes without a true pixel are left out."""
     measured_on: MeasuredOn
+    n_tiles: int | None = None
+    """On how many tiles; None: an earlier version did not say."""
     is_best: bool
 
 

@@ -16,8 +16,9 @@ from training_core.base.arrays import UNLABELED, ClassIds
 from training_core.base.errors import MaskError
 from training_core.io import encode_png, read_mask
 from training_core.io.atomic import StagedFiles
+from training_core.project.index import Index
 from training_core.project.labels import empty_label, read_label, size_error
-from training_core.project.records import LabelSource, Tile
+from training_core.project.records import LabelSource, LabelStatus, Tile
 
 ACCEPTED_FOLDER = "accepted"
 _BY_HAND = (LabelSource.PAINTED, LabelSource.CORRECTED, LabelSource.IMPORTED)
@@ -61,6 +62,23 @@ def stage_accepted(files: StagedFiles, project: Path, tile: Tile, after: ClassId
         record = np.where(changed & (after == accepted), UNLABELED, accepted).astype(np.uint8)
     if not np.array_equal(record, accepted):
         files.add(accepted_path(project, tile.name), encode_png(record))
+
+
+def partly_after(
+    index: Index, tile: Tile, after: LabelStatus, source: LabelSource, region: str | None, partly: bool | None
+) -> tuple[str, ...]:
+    """`Index.partly_accepted` when the tile's label becomes what `after` says; the rest as `Project.write_label`."""
+    before = index.labels.get(tile.name)
+    was_accepted = before is not None and before.accepted
+    is_partly = was_partly = was_accepted and tile.name in index.partly_accepted
+    if not after.accepted or after.labeled_pixels == tile.width_px * tile.height_px:
+        is_partly = False
+    elif source.is_accepted:
+        is_partly = region not in (None, "tile") and (was_partly or not was_accepted)
+    elif partly is not None:
+        is_partly = partly
+    others = tuple(name for name in index.partly_accepted if name != tile.name)
+    return (*others, tile.name) if is_partly else others
 
 
 def _or_empty(read: Callable[[Path, Tile], ClassIds], project: Path, tile: Tile) -> ClassIds:

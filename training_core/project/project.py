@@ -14,7 +14,7 @@ from training_core.base.attempts import Attempts
 from training_core.base.progress import ReportProgress
 from training_core.project import runs as runs_folder
 from training_core.project import splits
-from training_core.project.accepted import read_accepted, stage_accepted
+from training_core.project.accepted import partly_after, read_accepted, stage_accepted
 from training_core.project.classes import check_classes
 from training_core.project.creation import build
 from training_core.project.file_records import NumberedObjects
@@ -141,13 +141,18 @@ class Project(ProjectClasses, ProjectRuns):
         run_id: str | None = None,
         region: Literal["tile", "region", "component", "sure"] | None = None,
         accepted: bool | None = None,
+        partly: bool | None = None,
     ) -> None:
         """Replace the tile's label (H, W) and record who did it; all of it is written, or nothing.
 
         Parameters
         ----------
+        region
+            How much of a prediction was accepted; None: all of it.
         accepted
             For undo and redo, whether the label that comes back counted as accepted (`is_accepted`).
+        partly
+            The same of `is_partly_accepted`.
 
         Raises
         ------
@@ -163,7 +168,10 @@ class Project(ProjectClasses, ProjectRuns):
             edits = (*read_history(self.path, name), make_edit(checked, source, run_id, region, accepted))
             stage_accepted(change.files, self.path, tile, checked, source)
             status = stage_label(change.files, self.path, name, checked, edits)
-            change.index = dataclasses.replace(index, labels={**index.labels, name: status})
+            labels = {**index.labels, name: status}
+            change.index = dataclasses.replace(
+                index, labels=labels, partly_accepted=partly_after(index, tile, status, source, region, partly)
+            )
 
     def accepted(self, name: str) -> ClassIds:
         """The class ids (H, W) that were accepted for the tile, 255 elsewhere; a label that differs was painted.
@@ -184,7 +192,7 @@ class Project(ProjectClasses, ProjectRuns):
     def is_partly_accepted(self, name: str) -> bool:
         """Whether only some of the tile's prediction was accepted, and the rest is still to be looked at."""
         self.tile(name)
-        return name in self._store.read().partly_accepted
+        return self.is_accepted(name) and name in self._store.read().partly_accepted
 
     def objects(self, name: str) -> NumberedObjects | None:
         """The numbered objects of the tile's label; None: its objects are not numbered."""
@@ -196,18 +204,18 @@ class Project(ProjectClasses, ProjectRuns):
     def state(self, name: str) -> TileState:
         """How far the tile has come."""
         self.tile(name)
-        index, run_id = self._store.read(), self.latest_run_id()
-        predicted = run_id is not None and self.prediction(name, run_id) is not None
-        return splits.state_of(index, name, run_id if predicted else None)
+        newest = self.prediction(name)
+        return splits.state_of(self._store.read(), name, None if newest is None else newest.run_id)
 
     def states(self) -> dict[str, TileState]:
-        """`state` of every tile, by one look at the folder of predictions: for lists of many tiles."""
-        index, run_id = self._store.read(), self.latest_run_id()
-        predicted = runs_folder.predicted_names(self.path, run_id) if run_id else frozenset()
-        return {
-            tile.name: splits.state_of(index, tile.name, run_id if tile.name in predicted else None)
-            for tile in index.tiles
-        }
+        """`state` of every tile, by one look at each run's folder of predictions: for lists of many tiles."""
+        index, runs = self._store.read(), runs_folder.predicting_runs(self.path)
+        return {tile.name: splits.state_of(index, tile.name, runs.get(tile.name)) for tile in index.tiles}
+
+    def to_review(self) -> tuple[str, ...]:
+        """The tiles with a prediction that waits for review, in the project's order."""
+        index, runs = self._store.read(), runs_folder.predicting_runs(self.path)
+        return tuple(tile.name for tile in index.tiles if splits.waits_for_review(index, tile, runs.get(tile.name)))
 
     def reject(self, name: str, run_id: str) -> None:
         """Remember that this run's prediction for the tile is wrong: it is not shown, and no round learns from it.

@@ -44,15 +44,27 @@ class ProjectRuns(ProjectTiles):
         discard_run(self.path, run_id)
 
     def prediction(self, name: str, run_id: str | None = None) -> TilePrediction | None:
-        """The output of the given (or latest finished) run for a tile, or None."""
+        """The output of the given run for a tile, else of the newest finished run that has one; None: there is none."""
         self.tile(name)
-        chosen = run_id if run_id is not None else self.latest_run_id()
-        return None if chosen is None else runs_folder.find_prediction(self.path, chosen, name)
+        if run_id is not None:
+            return runs_folder.find_prediction(self.path, run_id, name)
+        return runs_folder.newest_prediction(self.path, name)
+
+    def unpredicted_names(self) -> tuple[str, ...]:
+        """The tiles that no finished run has predicted, in the project's order."""
+        predicted = runs_folder.predicting_runs(self.path)
+        return tuple(tile.name for tile in self.tiles if tile.name not in predicted)
 
     def add_round(self, run_id: str) -> int:
-        """Record that this run was trained on the labels as they are; gives the round's number, from 1."""
+        """Record that this run was trained on the labels as they are; gives the round's number, from 1.
+
+        A run that has its round keeps it: one that was resumed to predict more tiles has learned nothing new.
+        """
         with self._store.update() as change:
             index, earlier = change.index, self.rounds()
+            known = next((each.number for each in earlier if each.run_id == run_id), None)
+            if known is not None:
+                return known
             number = earlier[-1].number + 1 if earlier else 1
             labeled = {name: status.edits for name, status in index.labels.items() if status.labeled_pixels}
             runs_folder.write_round(self.path, Round(number, run_id, now(), labeled, index.val))

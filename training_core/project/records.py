@@ -43,7 +43,18 @@ class TileState(StrEnum):
     UNLABELED = "unlabelled"
     LABELED = "labelled"
     PREDICTED = "predicted"
+    PARTLY_ACCEPTED = "partly accepted"
     ACCEPTED = "accepted"
+
+    @property
+    def is_labeled(self) -> bool:
+        """Whether at least one pixel has a label."""
+        return self in (TileState.LABELED, TileState.PARTLY_ACCEPTED, TileState.ACCEPTED)
+
+    @property
+    def is_accepted(self) -> bool:
+        """Whether labels were taken over from a prediction, on the whole tile or on some of it."""
+        return self in (TileState.PARTLY_ACCEPTED, TileState.ACCEPTED)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
@@ -39,12 +40,37 @@ def run_ids(project: Path) -> tuple[str, ...]:
     return tuple(sorted(names, key=natural_key))
 
 
-def latest_run_id(project: Path) -> str | None:
-    """The newest run that has finished (has a summary.json)."""
+def finished_run_ids(project: Path) -> Iterator[str]:
+    """The runs that have finished (have a summary.json), newest first."""
     for run_id in reversed(run_ids(project)):
         if (project / RUNS_FOLDER / run_id / "summary.json").is_file():
-            return run_id
-    return None
+            yield run_id
+
+
+def latest_run_id(project: Path) -> str | None:
+    """The newest run that has finished."""
+    return next(finished_run_ids(project), None)
+
+
+def newest_prediction(project: Path, name: str) -> TilePrediction | None:
+    """A tile's newest final output, whichever finished run made it: one that was stopped has not predicted them all."""
+    found = (find_prediction(project, run_id, name) for run_id in finished_run_ids(project))
+    return next((each for each in found if each is not None), None)
+
+
+def prediction_before(project: Path, run_id: str, name: str) -> TilePrediction | None:
+    """The same of the finished runs that are older than `run_id`."""
+    older = (each for each in finished_run_ids(project) if natural_key(each) < natural_key(run_id))
+    return next((each for each in (find_prediction(project, run, name) for run in older) if each is not None), None)
+
+
+def predicting_runs(project: Path) -> dict[str, str]:
+    """The run that made the newest final output of each tile, by the tile's name, by one look at each run's folder."""
+    runs: dict[str, str] = {}
+    for run_id in finished_run_ids(project):
+        for name in predicted_names(project, run_id):
+            runs.setdefault(name, run_id)
+    return runs
 
 
 def find_prediction(project: Path, run_id: str, name: str) -> TilePrediction | None:
@@ -68,7 +94,7 @@ def predicted_names(project: Path, run_id: str) -> frozenset[str]:
     return _known_names(folder, changed_ns)
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=64)
 def _known_names(folder: Path, _changed_ns: int) -> frozenset[str]:
     return _predicted_names(folder)
 

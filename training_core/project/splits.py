@@ -51,13 +51,26 @@ def unlabeled_names(index: Index) -> tuple[str, ...]:
 
 
 def state_of(index: Index, name: str, predicted_by: str | None) -> TileState:
-    """How far a tile has come; `predicted_by` is the latest finished run if it has a prediction for the tile."""
+    """How far a tile has come; `predicted_by` is the newest finished run that has a prediction for the tile."""
     status = index.labels.get(name)
     if status is not None and status.labeled_pixels:
-        return TileState.ACCEPTED if status.accepted else TileState.LABELED
+        if status.accepted:
+            return TileState.PARTLY_ACCEPTED if name in index.partly_accepted else TileState.ACCEPTED
+        return TileState.LABELED
     if predicted_by is not None and name not in index.rejected.get(predicted_by, ()):
         return TileState.PREDICTED
     return TileState.UNLABELED
+
+
+def waits_for_review(index: Index, tile: Tile, predicted_by: str | None) -> bool:
+    """Whether a prediction of the tile waits for somebody to accept, reject or replace the rest of it.
+
+    A stroke, or an accept of some of it, is not the end of a review: the tile waits until it is accepted or rejected as
+    a whole, or has no pixel left to be labelled.
+    """
+    if predicted_by is None or tile.name in index.rejected.get(predicted_by, ()) or is_fully_labeled(index, tile):
+        return False
+    return state_of(index, tile.name, predicted_by) is not TileState.ACCEPTED
 
 
 def usable_tiles(project: Project) -> list[Tile]:

@@ -10,8 +10,9 @@ from collections import defaultdict, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from training_core.base.i18n import tr
 from training_core.project.project import Project
-from training_core.project.summaries import TileSummary, read_summaries
+from training_core.project.summaries import TileSummary, newest_summaries
 
 _WORTH_A_LOOK = 0.01
 """Share of unsure pixels below which a tile has nothing to ask."""
@@ -29,18 +30,19 @@ def suggest(project: Project, limit: int = 20) -> list[Suggestion]:
     """At most `limit` tiles to label next, the most useful first; tiles with a label are never among them."""
     labeled = {*project.labeled_names(), *project.val_names()}
     names = [tile.name for tile in project.tiles if tile.name not in labeled]
-    run_id = project.latest_run_id()
-    summaries = read_summaries(project.path, run_id) if run_id is not None else {}
+    summaries = newest_summaries(project.path)
     known = [summaries[name] for name in names if name in summaries]
     if not known:
-        return _spread(names, limit)
+        return _spread(names, limit, is_trained=project.latest_run_id() is not None)
     class_names = {c.id: c.name for c in project.classes}
     return _unsure(known, class_names, limit)
 
 
-def _spread(names: Sequence[str], limit: int) -> list[Suggestion]:
+def _spread(names: Sequence[str], limit: int, *, is_trained: bool) -> list[Suggestion]:
     step = max(1, len(names) // limit)
-    reason = "Not trained yet: start with tiles spread over the project."
+    reason = tr("Not trained yet: start with tiles spread over the project.")
+    if is_trained:
+        reason = tr("No training has predicted this tile: one of those spread over the project.")
     return [Suggestion(name, reason) for name in names[::step][:limit]]
 
 
@@ -62,5 +64,6 @@ def _unsure(summaries: Sequence[TileSummary], class_names: Mapping[int, str], li
 
 def _because(summary: TileSummary, class_id: int, class_names: Mapping[int, str]) -> Suggestion:
     name = class_names.get(class_id)
-    where = f", mostly where it predicts {name}" if name is not None else ""
-    return Suggestion(summary.tile, f"Low confidence on {100 * summary.unsure_share:.0f} % of the tile{where}.")
+    where = tr(", mostly where it predicts {name}").format(name=name) if name is not None else ""
+    words = tr("Low confidence on {percent:.0f} % of the tile{where}.")
+    return Suggestion(summary.tile, words.format(percent=100 * summary.unsure_share, where=where))

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from training_core.base.arrays import UNLABELED, ClassIds, Confidence8
 from training_core.base.errors import writing
-from training_core.project.runs import RUNS_FOLDER
+from training_core.project.runs import RUNS_FOLDER, finished_run_ids, predicted_names
 
 SUMMARIES_NAME = "tiles.jsonl"
 UNSURE_BELOW = 0.75
@@ -91,6 +91,16 @@ def read_summaries(project: Path, run_id: str) -> dict[str, TileSummary]:
             continue
         summaries[summary.tile] = summary
     return summaries
+
+
+def newest_summaries(project: Path) -> dict[str, TileSummary]:
+    """The summary of each tile's newest prediction, whichever finished run made it."""
+    newest: dict[str, TileSummary] = {}
+    for run_id in finished_run_ids(project):
+        if not newest or not predicted_names(project, run_id) <= newest.keys():  # a large file of an old run
+            for name, summary in read_summaries(project, run_id).items():
+                newest.setdefault(name, summary)
+    return newest
 
 
 def _shares(ids: ClassIds, total: int) -> dict[int, float]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from training_core.base.arrays import ClassIds
 from training_core.base.i18n import tr
 from training_core.class_maps.confusion_file import run_confusion, write_confusion
 from training_core.class_maps.pixel_scores import Confusion
@@ -16,6 +17,8 @@ from training_core.compute.device import peak_gpu_bytes
 from training_core.data.pixel_size import left_out
 from training_core.io import atomic_write, read_mask
 from training_core.messages.events import RunFinished, Status, Warned
+from training_core.project.prediction_source import Maker, read_prediction_source
+from training_core.project.runs import predicted_names, prediction_before
 from training_core.project.splits import usable_tiles
 from training_core.project.summaries import TileSummary, add_summary, summarize
 from training_core.runs.run_folder import peak_rss_bytes, read_run
@@ -30,7 +33,7 @@ Reason = Literal["budget", "stopped"]
 """Why a training ended: its time or steps are used up, or the user stopped it."""
 
 
-def finish(trainer: Trainer, reason: Reason) -> dict[str, Any]:
+def finish(trainer: Trainer, reason: Reason, *, missing_only: bool = False) -> dict[str, Any]:
     """Predict every tile, and return the summary that is also written to RUN/summary.json.
 
     Parameters
@@ -38,6 +41,8 @@ def finish(trainer: Trainer, reason: Reason) -> dict[str, Any]:
     reason
         Why the training ended, "budget" or "stopped". Only the first of several processes has anything to do here;
         the summary of the others is empty.
+    missing_only
+        The run had finished before with these weights: predict what it has not predicted yet.
     """
     if not distributed.is_first():
         return {}
@@ -45,8 +50,13 @@ def finish(trainer: Trainer, reason: Reason) -> dict[str, Any]:
     if state.step:
         messenger.send(Status, message=tr("Choosing prediction settings"))
         trainer.load_best(measure=reason == "budget")  # who stops a run does not want to wait
-        trainer.choose_predictions()
-        _keep_confusion(trainer, _predict_all(trainer))
+        source = read_prediction_source(trainer.run_dir)
+        if missing_only and source.made_by is Maker.NETWORK:
+            trainer.final.source = source  # compared before; the network predicts the others too
+        else:
+            trainer.choose_predictions()
+        done = predicted_names(trainer.project.path, trainer.run_dir.name) if missing_only else frozenset()
+        _keep_confusion(trainer, _predict_all(trainer, done))
     summary = _summary(trainer, reason)
     if state.step:  # a run stopped before its first step predicts nothing and must not stand for the latest
         atomic_write(trainer.run_dir / "summary.json", summary.encode())
@@ -64,15 +74,19 @@ def finish(trainer: Trainer, reason: Reason) -> dict[str, Any]:
     return summary.model_dump(mode="json")
 
 
-def _predict_all(trainer: Trainer) -> dict[str, Confusion]:
-    """Every tile; one that the user turns to meanwhile is shown, a stop cuts it short.
+def _predict_all(trainer: Trainer, already: frozenset[str]) -> dict[str, Confusion]:
+    """Every tile but those that are predicted `already`; a stop cuts it short.
 
-    Returns what the predictions of the validation tiles mistake for what, by tile.
+    One that the user turns to meanwhile is shown. Returns what the predictions of the validation tiles mistake for
+    what, by tile.
     """
-    messenger, names = trainer.messenger, _names_in_order(trainer)
-    before = trainer.project.latest_run_id()  # this run counts once its summary.json is there
-    before = before if before != trainer.run_dir.name else None  # a finished run that was resumed
+    messenger = trainer.messenger
+    names = [name for name in _names_in_order(trainer) if name not in already]
     confusions: dict[str, Confusion] = {}
+    for name in (each for each in trainer.split.val if each in already):
+        stored = trainer.project.prediction(name, trainer.run_dir.name)
+        assert stored is not None
+        confusions[name] = _confusion(trainer, name, read_mask(stored.prediction))
     started = time.monotonic()
     for done, name in enumerate(names):
         left_s = trainer.forecast.left_to_predict_s(names[done:], trainer.predictor.readout.scale)
@@ -80,9 +94,9 @@ def _predict_all(trainer: Trainer) -> dict[str, Confusion]:
         words = tr("Predicting tile {number} of {count}").format(number=done + 1, count=len(names))
         messenger.send(Status, message=words, done=share_done(spent_s, left_s), eta_s=left_s)
         written = trainer.final.keep(name, trainer.run_dir)
-        add_summary(trainer.run_dir, _tile_summary(trainer, name, written, before))
+        add_summary(trainer.run_dir, _tile_summary(trainer, name, written))
         if name in trainer.split.val:
-            confusions[name] = _confusion(trainer, name, written)
+            confusions[name] = _confusion(trainer, name, written.arrays.prediction)
         stop, show = messenger.pending()
         if show is not None:
             trainer.overlays.show(show)
@@ -95,13 +109,13 @@ def _predict_all(trainer: Trainer) -> dict[str, Confusion]:
     return confusions
 
 
-def _confusion(trainer: Trainer, name: str, written: WrittenPrediction) -> Confusion:
-    """Of a validation tile's annotation, as it was when the run started, with its written prediction."""
+def _confusion(trainer: Trainer, name: str, prediction: ClassIds) -> Confusion:
+    """Of a validation tile's annotation, as it was when the run started, with its prediction (H, W)."""
     ids = trainer.pool.class_ids
     to_index = np.zeros(256, np.uint8)
     to_index[list(ids)] = np.arange(len(ids))
     confusion = Confusion(ids)
-    confusion.add(trainer.pool.label(name), to_index[written.arrays.prediction])
+    confusion.add(trainer.pool.label(name), to_index[prediction])
     return confusion
 
 
@@ -129,9 +143,9 @@ def _names_in_order(trainer: Trainer) -> Sequence[str]:
     return [name for name in order if name in fit]
 
 
-def _tile_summary(trainer: Trainer, name: str, written: WrittenPrediction, before: str | None) -> TileSummary:
-    """What tiles.jsonl says of a tile, compared with its prediction by the run `before`."""
-    earlier = trainer.project.prediction(name, before) if before is not None else None
+def _tile_summary(trainer: Trainer, name: str, written: WrittenPrediction) -> TileSummary:
+    """What tiles.jsonl says of a tile, compared with its newest prediction by a run before."""
+    earlier = prediction_before(trainer.project.path, trainer.run_dir.name, name)
     return summarize(
         name,
         written.arrays.prediction,

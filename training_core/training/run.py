@@ -52,7 +52,8 @@ class Request:
     show: str | None = None
     command: Sequence[str] = ()
     keep: bool = False
-    """Of a resumed run: train no further, predict with the best so far and finish it."""
+    """Of a resumed run: train no further, predict with the best so far and finish it. A run that has finished predicts
+    the tiles that it has not predicted yet."""
     project_settings: Mapping[str, Any] = field(default_factory=dict)
     """What of the configuration comes from the project's own settings, by key."""
 
@@ -91,11 +92,12 @@ def train(request: Request, messenger: Messenger, warm: Warm | None = None) -> d
     with distributed.joined(choose_compute(request.config.runtime)) as compute:
         messenger.muted = not distributed.is_first()
         plan = _plan(request)
+        is_finished = request.resume is not None and (request.resume / "summary.json").is_file()
         quick = _first_overlay(plan, compute, messenger, warm)
         with _built(plan, compute, messenger, quick) as trainer:
             _start(plan, trainer)
             reason = "stopped" if request.keep else trainer.fit()
-            summary = finish(trainer, reason)
+            summary = finish(trainer, reason, missing_only=request.keep and is_finished)
             distributed.largest(0)  # nobody leaves before all are done
             return summary
 
@@ -197,6 +199,7 @@ def _start(plan: Plan, trainer: Trainer) -> None:
         n_labeled=len(plan.split.labeled),
         n_unlabeled=len(plan.split.unlabeled),
         n_val=len(plan.split.val),
+        n_partly=len(set(plan.split.labeled) & set(plan.split.unlabeled)),
         total_steps=trainer.budget.total_steps,
         project_settings=tuple(f"{key} = {value_text(value)}" for key, value in request.project_settings.items()),
     )

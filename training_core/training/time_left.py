@@ -63,15 +63,27 @@ class _Costs:
 class Forecast:
     """Counts in pixels, of which one costs about the same wherever it comes from."""
 
-    def __init__(self, project: Project, split: Split, scored: Sequence[str], config: Config, budget: Budget) -> None:
+    def __init__(
+        self,
+        project: Project,
+        split: Split,
+        scored: Sequence[str],
+        config: Config,
+        budget: Budget,
+        *,
+        compared_by: int = 0,
+    ) -> None:
         """Begin without any measurement.
 
         Parameters
         ----------
         scored
             The tiles of each validation.
+        compared_by
+            How many predict the scored tiles once more in the end, to find out whose predictions the run keeps; the
+            first of them is the network where it has not been measured as it predicts.
         """
-        self._project, self._split, self._scored = project, split, scored
+        self._project, self._split, self._scored, self._compared_by = project, split, scored, compared_by
         self.restart(config, budget)
 
     def restart(self, config: Config, budget: Budget) -> None:
@@ -120,12 +132,19 @@ class Forecast:
         every, total = self._config.schedule.validate_every_steps, self._budget.total_steps
         validation_s = self._predicting_s(self._scored_px, (self._scale,), 1)
         after_s = self._predicting_s(self._scored_px, self._scales, self._views)
-        after_s += self._predicting_s(self._all_px, (self._scale,), self._views)
+        after_s += self._predicting_s(self._all_px, (self._scale,), self._views) + self.left_to_compare_s()
         if total is None:  # validations are part of the minutes, but for one at the end
             assert self._budget.seconds is not None
             return max(0.0, self._budget.seconds - elapsed_s) + validation_s + after_s
         validations = math.ceil(total / every) - (step - 1) // every  # that of this step is still to come
         return (total - step) * self._seconds_per_step + validations * validation_s + after_s
+
+    def left_to_compare_s(self) -> float:
+        """Seconds of the final comparison; 0 where nothing compares, or nothing was timed."""
+        if not self._compared_by or (self._costs.per_px() is None and self._seconds_per_step is None):
+            return 0.0
+        network_views = 0 if self._split.val else self._views  # the validation tiles were measured before
+        return self._predicting_s(self._scored_px, (self._scale,), network_views + self._compared_by - 1)
 
     def left_to_predict_s(self, names: Sequence[str], scale: float) -> float | None:
         """Seconds until these tiles are predicted, when nothing else is left to do."""

@@ -72,7 +72,10 @@ class Trainer:
         truth = scored_labels(pool, split, held_out)
         if quick is not None:
             quick.compare_on(truth if truth.measured_on != "training" else None, split.labeled, pool.label_ids)
-        self.forecast = Forecast(project, split, truth.names, config, self.budget)
+        compared_by = (
+            2 if quick is not None and truth.measured_on != "training" else 0
+        )  # the network and the classifier
+        self.forecast = Forecast(project, split, truth.names, config, self.budget, compared_by=compared_by)
         self.predictor = TilePredictor(self.learner, pool, self.settings, self.forecast, self._warn)
         self.validation = Validation(
             self.predictor, truth, run_dir, self.settings, self.progress, self.forecast, messenger

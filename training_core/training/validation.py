@@ -79,7 +79,7 @@ class Validation:
             "measured_on": self._truth.measured_on,
             "is_best": is_best,
         }
-        self._messenger.send(Validated, **values)
+        self._messenger.send(Validated, **values, n_tiles=len(self._names))
         with writing(self._run_dir), (self._run_dir / "metrics.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps({**values, "elapsed_s": state.elapsed_s}) + "\n")
         return is_best

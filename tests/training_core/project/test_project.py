@@ -119,6 +119,70 @@ def test_states_follow_the_work(make_project: MakeProject) -> None:
     assert project.states() == {tile.name: project.state(tile.name) for tile in project.tiles}
 
 
+def test_each_tile_has_its_newest_prediction_whichever_run_made_it(make_project: MakeProject) -> None:
+    project = make_project()
+    assert project.unpredicted_names() == ("a_1", "a_2", "u_1", "u_2", "v_1")
+    finished_run(project, "r1", ("u_1", "u_2", "a_1"))
+    finished_run(project, "r2", ("u_1",))
+    finished_run(project, "r10", ("v_1",))
+    finished_run(project, "r11", ("a_2",))
+    (project.runs_dir / "r11" / "summary.json").unlink()  # it was cut off
+    newest = {tile.name: project.prediction(tile.name) for tile in project.tiles}
+    assert {name: each.run_id if each else None for name, each in newest.items()} == {
+        "a_1": "r1",
+        "a_2": None,
+        "u_1": "r2",
+        "u_2": "r1",
+        "v_1": "r10",
+    }
+    assert project.prediction("u_1", "r1").run_id == "r1"
+    assert project.prediction("u_1", "r10") is None
+    assert project.unpredicted_names() == ("a_2",)
+    assert project.states()["u_2"] is TileState.PREDICTED
+    project.reject("u_1", "r1")  # an older one than it has now
+    assert project.state("u_1") is TileState.PREDICTED
+    project.reject("u_1", "r2")
+    assert project.state("u_1") is TileState.UNLABELED
+
+
+def test_a_tile_waits_for_review_until_all_of_it_was_judged(make_project: MakeProject) -> None:
+    project = make_project()
+    assert project.to_review() == ()
+    finished_run(project, "r1", tuple(tile.name for tile in project.tiles))
+    assert project.to_review() == ("u_1", "u_2")  # the others are annotated to the last pixel
+
+    def accept(region: str, rows: slice) -> TileState:
+        label = stroke(project, "u_1", 1, rows)
+        project.write_label("u_1", label, LabelSource.ACCEPTED_PREDICTION, run_id="r1", region=region)
+        return project.state("u_1")
+
+    project.write_label("u_1", stroke(project, "u_1", 1), LabelSource.PAINTED)
+    assert project.state("u_1") is TileState.LABELED
+    assert "u_1" in project.to_review()
+    for place, region in enumerate(("component", "region", "sure")):
+        assert accept(region, slice(12 + 4 * place, 14 + 4 * place)) is TileState.PARTLY_ACCEPTED
+        assert "u_1" in Project.open(project.path).to_review()
+    project.write_label("u_1", stroke(project, "u_1", 0, slice(0, 3)), LabelSource.CORRECTED)
+    assert project.state("u_1") is TileState.PARTLY_ACCEPTED
+    assert accept("tile", slice(30, 40)) is TileState.ACCEPTED
+    assert project.to_review() == ("u_2",)
+    project.write_label(
+        "u_1", stroke(project, "u_1", UNLABELED, slice(30, 40)), LabelSource.UNDONE, accepted=True, partly=True
+    )
+    assert project.to_review() == ("u_1", "u_2")
+    accept("tile", slice(30, 40))
+    assert accept("component", slice(50, 52)) is TileState.ACCEPTED  # all of it was judged before
+    project.write_label("u_2", np.zeros_like(project.label("u_2")), LabelSource.PAINTED)
+    assert project.to_review() == ()
+    finished_run(project, "r2", ("u_1",))
+    assert project.to_review() == ()  # accepted labels stay so
+    project.write_label("u_1", np.full_like(project.label("u_1"), UNLABELED), LabelSource.PAINTED)
+    assert project.to_review() == ("u_1",)
+    assert not project.is_partly_accepted("u_1")
+    project.reject("u_1", "r2")
+    assert project.to_review() == ()
+
+
 @pytest.mark.parametrize(
     ("label", "said"),
     [

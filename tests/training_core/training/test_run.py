@@ -571,6 +571,40 @@ def test_a_second_stop_cuts_the_predictions_short(make_project: MakeProject, sma
     assert summary["val"] is not None  # as the curve had it
 
 
+def test_what_a_stop_left_unpredicted_is_predicted_later_with_the_same_weights(
+    make_project: MakeProject, small_config: MakeConfig
+) -> None:
+    """Nothing that was predicted is touched; the figures are those of a run that was never stopped."""
+
+    def react(event: Event, messenger: Messenger) -> None:
+        if event.kind == "status" and "Predicting tile 3" in event.message:
+            messenger.request_stop()
+
+    project = make_project()
+    earlier = Path(Listener().run(project, small_config(schedule={"steps": 1}))["run"])
+    stopped = Path(Listener(react).run(project, small_config())["run"])
+    assert project.add_round(stopped.name) == 1
+    assert project.unpredicted_names() == ()
+    assert {name: project.prediction(name).run_id for name in ("u_1", "u_2", "a_2", "v_1")} == {
+        "u_1": stopped.name,
+        "u_2": stopped.name,
+        "a_2": earlier.name,  # the round before still speaks where this one does not
+        "v_1": earlier.name,
+    }
+    kept = {path.name: path.stat().st_mtime_ns for path in (stopped / "predictions").iterdir()}
+    listener = Listener()
+    listener.run(project, small_config(), resume=stopped, keep=True)
+    predicted = [event.message for event in listener.of(Status) if event.message.startswith("Predicting tile")]
+    assert predicted == ["Predicting tile 1 of 2", "Predicting tile 2 of 2"]
+    assert {name: (stopped / "predictions" / name).stat().st_mtime_ns for name in kept} == kept
+    assert {project.prediction(tile.name).run_id for tile in project.tiles} == {stopped.name}
+    record = json.loads((stopped / "confusion.json").read_text())
+    assert ([each["tile"] for each in record["tiles"]], record["not_predicted"]) == (["v_1"], [])
+    truth, ids = project.label("v_1"), read_mask(stopped / "predictions" / "v_1.prediction.png")
+    assert record["counts"] == [[int(((truth == a) & (ids == b)).sum()) for b in (0, 1)] for a in (0, 1)]
+    assert project.add_round(stopped.name) == 1  # nothing new was learned
+
+
 def test_a_run_of_minutes_ends_in_time(make_project: MakeProject, small_config: MakeConfig) -> None:
     listener = Listener()
     config = small_config(schedule={"minutes": 0.02, "validate_every_steps": 1000})

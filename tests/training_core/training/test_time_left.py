@@ -77,6 +77,26 @@ def test_what_comes_after_the_last_step_is_counted(
     )
 
 
+@pytest.mark.parametrize("has_val", [True, False])
+def test_the_final_comparison_is_counted(
+    make_project: Callable[..., Project], small_config: Callable[..., Config], has_val: bool
+) -> None:
+    """The classifier predicts the scored tiles once; the network too, in its 4 views, where no validation did."""
+    config = small_config(schedule={"steps": 4, "validate_every_steps": 2}, inference={"views": 4, "scale": 1.0})
+    project = make_project()
+    names = [tile.name for tile in project.tiles]
+    split = Split(labeled=tuple(names[:2]), unlabeled=tuple(names[2:4]), val=tuple(names[4:]) if has_val else ())
+    scored, budget = split.val or split.labeled, Budget(config.schedule, 10)
+    lefts = []
+    for compared_by in (0, 2):
+        forecast = Forecast(project, split, scored, config, budget, compared_by=compared_by)
+        forecast.stepped(STEP_S)
+        forecast.validated((1.0,), 1, forecast.pixels(scored) * PX_S)
+        lefts.append(forecast.left_s(4, 9.0))
+    views = 1 if has_val else 5
+    assert lefts[1] - lefts[0] == pytest.approx(forecast.pixels(scored) * views * PX_S)
+
+
 def test_a_budget_of_minutes_ends_its_steps_on_time(
     make_project: Callable[..., Project], small_config: Callable[..., Any]
 ) -> None:
