@@ -69,6 +69,24 @@ def _paint_with(index: int) -> Handler:
     )
 
 
+def _no_accept_next(window: Controller) -> str | None:
+    return "" if window.modes.is_drawing else availability.why_not_accept(window.session)
+
+
+def _accept_next(window: Controller) -> None:
+    """Enter closes what is being drawn; only where nothing is, it accepts."""
+    if not window.modes.finish_drawing():
+        window.correction.accept_next()
+
+
+def _leave(window: Controller) -> None:
+    """The tour lies over everything else."""
+    if window.tour.stop is not None:
+        window.tour.leave()
+    else:
+        window.modes.leave()
+
+
 def _no_stroke(window: Controller) -> str | None:
     return window.painting.why_no_stroke()
 
@@ -90,10 +108,12 @@ HANDLERS: dict[str, Handler] = {
     "open-sample": Handler(_no_switch, lambda window: window.making.open_sample()),
     "tour": Handler(_always, lambda window: window.tour.start()),
     "napari-docks": Handler(_always, lambda window: window.docks.toggle_napari()),
+    "report-problem": Handler(_always, lambda window: window.report.save()),
     "show-keys": Handler(_always, lambda window: window.keys.show()),
     "previous-tile": Handler(lambda window: _no_neighbor(window, -1), lambda window: window.tiles.previous()),
     "next-tile": Handler(lambda window: _no_neighbor(window, 1), lambda window: window.tiles.next()),
     **{paint_action_id(index): _paint_with(index) for index in range(len(PAINTING_KEYS))},
+    "leave-mode": Handler(_always, _leave),
     "erase": Handler(_no_project, lambda window: window.layers.activate_labels("erase")),
     "undo": Handler(lambda window: window.undo.why_not_undo(), lambda window: window.undo.undo()),
     "redo": Handler(lambda window: window.undo.why_not_redo(), lambda window: window.undo.redo()),
@@ -110,7 +130,10 @@ HANDLERS: dict[str, Handler] = {
     "flicker-overlays": Handler(
         _in_session(availability.why_no_overlays), lambda window: window.overlays.flicker.toggle()
     ),
-    "accept-next": Handler(_no_accept, lambda window: window.correction.accept_next()),
+    "accept-next": Handler(_no_accept_next, _accept_next),
+    "other-overlay": Handler(
+        _in_session(availability.why_no_other_overlays), lambda window: window.session.show_other_overlays()
+    ),
     "accept-tile": Handler(_no_accept, lambda window: window.correction.accept_tile()),
     "reject-tile": Handler(_no_reject, lambda window: window.correction.reject()),
     "accept-by-click": Handler(_no_accept, lambda window: window.correction.areas.toggle_pointing(Deed.ACCEPT)),

@@ -6,12 +6,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from qtpy.QtCore import QTimer
+
 from napari_unisemalign.actions.keys import KeysController
 from napari_unisemalign.annotate.accept import CorrectionController
 from napari_unisemalign.annotate.branches import PartsController
 from napari_unisemalign.annotate.brush import BrushController
 from napari_unisemalign.annotate.class_removal import ClassRemovalController
 from napari_unisemalign.annotate.classes import ClassesController
+from napari_unisemalign.annotate.foreign_layers import ForeignLayersController
+from napari_unisemalign.annotate.modes import ModesController
 from napari_unisemalign.annotate.overlays import OverlaysController
 from napari_unisemalign.annotate.painting import PaintingController
 from napari_unisemalign.annotate.undo import UndoController
@@ -34,6 +38,7 @@ from napari_unisemalign.shell.drops import DropsController
 from napari_unisemalign.shell.headers import GuideController
 from napari_unisemalign.shell.left_off import LeftOffController
 from napari_unisemalign.shell.panel import Panel
+from napari_unisemalign.shell.report import ReportController
 from napari_unisemalign.shell.tour import TourController
 from napari_unisemalign.tiles.making import MakingController
 from napari_unisemalign.tiles.tile_list import GalleryController
@@ -56,6 +61,7 @@ class Controller:
 
     def __init__(self, viewer: Viewer, panel: Panel, perform: Callable[[str], object]) -> None:
         """perform: does the action of this id in this window."""
+        self._title = viewer.title
         thumbnails = Background(panel)
         self.context = Context(
             viewer=viewer,
@@ -105,8 +111,14 @@ class Controller:
         self.left_off = LeftOffController(self.context, panel)
         self.guide = GuideController(self.context, panel, self.tiles)
         self.tour = TourController(self.context, panel, self.making)
+        self.report = ReportController(self.context, panel)
+        self.modes = ModesController(self.context, self.correction.areas, self.overlays.flicker)
+        self.foreign_layers = ForeignLayersController(self.context, panel.notice, self.labels.doubt)
         self.keys = KeysController(self.context, self.classes.set_keys, perform)
-        self.closing = ClosingController(self.context, panel, self.labels, self.training, (self.live, self.parts))
+        panel.docked.connect(lambda: QTimer.singleShot(0, self.keys.on_docked))
+        self.closing = ClosingController(
+            self.context, panel, self.labels, self.training, (self.live, self.parts), self._put_away
+        )
 
     @property
     def session(self) -> Session:
@@ -125,3 +137,21 @@ class Controller:
     def open_sample(self, folder: Path | None = None) -> None:
         """Open the sample project, made in the background the first time."""
         self.making.open_sample(folder)
+
+    def _put_away(self) -> None:
+        """The panel goes and the window stays: no layer, text or key of ours, and nothing that listens."""
+        context = self.context
+        while self.correction.areas.leave():
+            pass
+        self.modes.leave()  # napari draws the brush of a layer that is gone
+        self.keys.close()
+        self.brush.close()
+        self.drops.close()
+        context.connections.close()
+        self.labels.release()
+        context.session.set_project(None)
+        context.layers.clear()
+        context.notes.close()
+        context.viewer.title = self._title
+        for each in (context.background, context.thumbnails):
+            each.abandon()

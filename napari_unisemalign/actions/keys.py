@@ -1,18 +1,18 @@
-"""Binds the actions' keys in napari's window, and shows the sheet on which they are listed and changed."""
+"""Binds the actions' keys in the window, and shows the sheet on which they are listed and changed."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from napari.settings import get_settings
 from napari.utils.action_manager import action_manager
 
-from napari_unisemalign.actions.catalogue import ACTIONS, PAINTING_KEYS, paint_action_id
+from napari_unisemalign.actions.catalogue import ACTIONS, BY_ID, PAINTING_KEYS, paint_action_id
 from napari_unisemalign.actions.keys_view import KeyRow, KeysDialog
+from napari_unisemalign.actions.napari_keys import menu_keys
 from napari_unisemalign.actions.shortcuts import Shortcuts, canonical, shown
+from napari_unisemalign.actions.window_keys import WindowKeys
 from napari_unisemalign.app.context import Context
-from napari_unisemalign.app.layers import ROLE_KEY
 from napari_unisemalign.app.notify import in_lines
 from training_core.base.errors import UserError
 from training_core.base.i18n import tr
@@ -32,23 +32,36 @@ NAPARI_ACTIONS = (
 
 
 class KeysController:
-    """Keys on the viewer and on each of our layers, whose own keys, such as 1 to 7, would win otherwise."""
+    """The keys as they are set, the sheet that shows them, and where they are dead because a menu has them too."""
 
     def __init__(
         self, context: Context, tell: Callable[[Sequence[str]], None], perform: Callable[[str], object]
     ) -> None:
         """tell: takes the keys of the classes. perform: does the action of this id, or says why it cannot."""
-        self._viewer, self._reporter, self._owner = context.viewer, context.reporter, context.owner
-        self._tell, self._perform = tell, perform
+        self._reporter, self._owner, self._tell = context.reporter, context.owner, tell
         self._dialog: KeysDialog | None = None
+        self._window_keys = WindowKeys(context.owner, perform)
         self._shortcuts = Shortcuts()
         self._keys, problems = self._shortcuts.keys()
         self._tell_classes()
         self._shortcuts.on_change(self._on_changed)
-        self._viewer.layers.events.inserted.connect(self._on_layer)
-        self._bind(self._viewer)
+        self._window_keys.set_keys(self._keys)
         if problems:
             self._reporter.warning("\n".join(problems))
+
+    def on_docked(self) -> None:
+        """The panel is in its window by now: listen there, and say which keys its menus have."""
+        self._window_keys.bind()
+        problems = self._clashes()
+        if problems:
+            self._reporter.warning("\n".join(problems))
+
+    def close(self) -> None:
+        """Listen to no key any more."""
+        self._window_keys.close()
+        self._shortcuts.forget()
+        if self._dialog is not None:
+            self._dialog.close()
 
     def show(self) -> None:
         """Show the sheet of keys."""
@@ -72,7 +85,7 @@ class KeysController:
         self._dialog = None
 
     def _assign(self, action_id: str, key: str) -> None:
-        self._change(lambda: self._shortcuts.assign(action_id, key), tr("The key is changed."))
+        self._change(lambda: self._shortcuts.assign(action_id, key, self._menu_keys()), tr("The key is changed."))
 
     def _reset(self) -> None:
         self._change(self._shortcuts.reset, tr("Every key is as at first."))
@@ -88,13 +101,10 @@ class KeysController:
 
     def _on_changed(self) -> None:
         """Changed on the sheet, in napari's preferences, or in another window."""
-        for provider in (self._viewer, *self._our_layers()):
-            for key in filter(None, self._keys.values()):
-                provider.bind_key(key, None)
         self._keys, problems = self._shortcuts.keys()
+        problems = (*problems, *self._clashes())
         self._tell_classes()
-        for provider in (self._viewer, *self._our_layers()):
-            self._bind(provider)
+        self._window_keys.set_keys(self._keys)
         if self._dialog is not None:
             self._fill()
             self._dialog.say("\n".join(problems))
@@ -104,23 +114,19 @@ class KeysController:
     def _tell_classes(self) -> None:
         self._tell([shown(self._keys[paint_action_id(index)]) for index in range(len(PAINTING_KEYS))])
 
-    def _our_layers(self) -> list[Any]:
-        return [layer for layer in self._viewer.layers if ROLE_KEY in layer.metadata]
+    def _menu_keys(self) -> dict[str, str]:
+        window = self._window_keys.window
+        return {} if window is None else menu_keys(window)
 
-    def _on_layer(self, event: Any) -> None:
-        if ROLE_KEY in event.value.metadata:
-            self._bind(event.value)
-
-    def _bind(self, provider: Any) -> None:
-        for action in ACTIONS:
-            if self._keys[action.id]:
-                provider.bind_key(self._keys[action.id], self._pressed(action.id), overwrite=True)
-
-    def _pressed(self, action_id: str) -> Callable[[Any], None]:
-        def press(_provider: Any) -> None:
-            self._perform(action_id)
-
-        return press
+    def _clashes(self) -> tuple[str, ...]:
+        """Our keys that a menu of napari has too, in sentences: Qt then does neither."""
+        text = tr("{key} does nothing: it is both “{title}” and napari's “{other}”. Press F1 to choose another.")
+        taken = self._menu_keys()
+        return tuple(
+            text.format(key=shown(key), other=taken[key], title=BY_ID[action_id].title)
+            for action_id, key in self._keys.items()
+            if key in taken
+        )
 
     def _fill(self) -> None:
         assert self._dialog is not None

@@ -17,17 +17,41 @@ SECTION = "keys"
 """The name of the group of settings in the manifest."""
 
 
+_QT_NAMES = {
+    "PgUp": "PageUp",
+    "PgDown": "PageDown",
+    "Esc": "Escape",
+    "Return": "Enter",
+    "Del": "Delete",
+    "Ins": "Insert",
+}
+"""What Qt calls keys, and what napari calls them."""
+
+
 def canonical(key: str) -> str:
-    """A key as napari writes it ("Alt-T" becomes "Alt+T"); empty for none, and for what napari knows no key for."""
-    written = str(coerce_keybinding(key.strip())) if key.strip() else ""
+    """A key as napari writes it ("Alt-T" becomes "Alt+T"); empty for none, and for what napari knows no key for.
+
+    key: as napari or as Qt writes it, in English.
+    """
+    key = key.strip()
+    for qt, napari in _QT_NAMES.items():
+        if key == qt or key.endswith((f"+{qt}", f"-{qt}")):
+            key = key.removesuffix(qt) + napari
+    written = str(coerce_keybinding(key)) if key else ""
     return "" if written.endswith("+") else written
+
+
+def sequence(key: str) -> QKeySequence:
+    """A key in napari's notation as Qt's."""
+    for qt, napari in _QT_NAMES.items():
+        if key == napari or key.endswith(f"+{napari}"):
+            key = key.removesuffix(napari) + qt
+    return QKeySequence(key)
 
 
 def shown(key: str) -> str:
     """A key as this system writes it."""
-    return QKeySequence(key.replace("PageUp", "PgUp").replace("PageDown", "PgDown")).toString(
-        QKeySequence.SequenceFormat.NativeText
-    )
+    return sequence(key).toString(QKeySequence.SequenceFormat.NativeText)
 
 
 class Shortcuts:
@@ -38,6 +62,7 @@ class Shortcuts:
             self._stored: Any = getattr(get_plugin_settings(PLUGIN), SECTION)
         except (KeyError, AttributeError):  # started from a source folder: napari has not read this manifest
             self._stored = None
+        self._told: list[Callable[[object], None]] = []
 
     @property
     def are_kept(self) -> bool:
@@ -46,8 +71,19 @@ class Shortcuts:
 
     def on_change(self, changed: Callable[[], None]) -> None:
         """Call this when a key is changed, wherever that is done."""
+
+        def tell(_event: object) -> None:
+            changed()
+
         if self._stored is not None:
-            self._stored.events.connect(lambda _event: changed())
+            self._stored.events.connect(tell)
+            self._told.append(tell)
+
+    def forget(self) -> None:
+        """Tell nobody of changed keys any more: napari's settings outlive every window."""
+        for tell in self._told:
+            self._stored.events.disconnect(tell)
+        self._told.clear()
 
     def keys(self) -> tuple[dict[str, str], tuple[str, ...]]:
         """The key of each action by its id, empty for none; and what is wrong with what was stored, in sentences."""
@@ -72,16 +108,25 @@ class Shortcuts:
             keys[action.id] = key
         return keys, tuple(problems)
 
-    def assign(self, action_id: str, key: str) -> None:
+    def assign(self, action_id: str, key: str, taken: Mapping[str, str]) -> None:
         """Give an action this key, or none with an empty text.
+
+        Parameters
+        ----------
+        taken
+            Keys that it cannot have, with what they do.
 
         Raises
         ------
-        ConfigError: it is not a key, another action has it, or keys are not kept here.
+        ConfigError
+            It is not a key, another action or `taken` has it, or keys are not kept here.
         """
         wanted = canonical(key)
         if key.strip() and not wanted:
             raise ConfigError(tr("there is no key {key}").format(key=key), _NEEDED, tr("press another"))
+        if wanted in taken:
+            given = tr("{key} is a key of napari's menu, “{title}”").format(key=wanted, title=taken[wanted])
+            raise ConfigError(given, tr("a key that is free"), tr("press another"))
         owner = next((each for each, its_key in self.keys()[0].items() if wanted and its_key == wanted), action_id)
         if owner != action_id:
             given = tr("{key} is the key of “{title}”").format(key=wanted, title=BY_ID[owner].title)

@@ -7,7 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from napari_unisemalign.annotate.accept_plan import Deed, Plan, Where, done_in_words, in_words, plan, scene
+from napari_unisemalign.annotate.accept_plan import (
+    Deed,
+    Plan,
+    Where,
+    done_in_words,
+    in_words,
+    options_in_words,
+    plan,
+    scene,
+)
 from napari_unisemalign.annotate.accept_preview import PreviewController, Wish
 from napari_unisemalign.annotate.accept_view import CorrectView
 from napari_unisemalign.annotate.areas import AreaTools
@@ -45,7 +54,7 @@ class CorrectionController:
         undo: UndoController,
     ) -> None:
         self._context, self._labels, self._tiles, self._undo = context, labels, tiles, undo
-        self._overlays = overlays
+        self._overlays, self._clean_up = overlays, cleanup
         self._session, self._layers, self.reporter = context.session, context.layers, context.reporter
         self._view = view
         self._preview = PreviewController(context, view, cleanup, overlays, self._ids)
@@ -59,13 +68,18 @@ class CorrectionController:
         view.reject_area_clicked.connect(self.reject_area)
         view.take_back_clicked.connect(self.take_back)
         view.pointed.connect(self._on_pointed)
+        view.options_changed.connect(self._show_options)
+        view.reset_options_clicked.connect(self.reset_options)
+        cleanup.changed.connect(self._show_options)
+        overlays.below_changed.connect(self._show_options)
+        undo.undone.connect(self._on_undone)
         view.reject_clicked.connect(self.reject)
         view.next_clicked.connect(self.show_next)
         session.tile_changed.connect(self._on_tile)
         for signal in (session.overlays_changed, session.training_changed, session.states_changed):
             signal.connect(self._refresh)
-        context.viewer.layers.events.inserted.connect(self._on_layer)
-        context.viewer.layers.events.removed.connect(self._refresh)
+        context.connections.listen(context.viewer.layers.events.inserted, self._on_layer)
+        context.connections.listen(context.viewer.layers.events.removed, self._refresh)
         self._refresh()
 
     @guarded
@@ -161,6 +175,24 @@ class CorrectionController:
         name = self._session.next_to_review()
         if name is not None:
             self._tiles.show(name)
+
+    def reset_options(self) -> None:
+        """Accept takes what it takes by default."""
+        self._view.reset_options()
+        self._overlays.leave_nothing_open()
+        self._clean_up.reset()
+
+    def _show_options(self, _change: object = None) -> None:
+        view = self._view
+        view.set_options(
+            options_in_words(
+                pseudo_label=view.source is OverlaySource.PSEUDO_LABEL,
+                below=self._overlays.below,
+                replaces=view.overwrite,
+                is_cleaned=not self._clean_up.value.is_nothing,
+                sure_from=None if view.is_usual_confidence else view.confidence,
+            )
+        )
 
     # --- the one way to labels and rejections ------------------------------------------------------------------------
 
@@ -273,6 +305,11 @@ class CorrectionController:
     def _on_undo(self, _event: Any = None) -> None:
         """The whole label is drawn anew, as after Ctrl+Z: what was said about the last accept may be untrue."""
         if self._said and self.areas.pointing is None and self._layers.get(AREA) is None:
+            self._say("")
+
+    def _on_undone(self) -> None:
+        """What was said last may be untrue now, whatever act it was of."""
+        if self.areas.pointing is None and not self.areas.drawing:
             self._say("")
 
     def _on_tile(self, _name: object = None) -> None:

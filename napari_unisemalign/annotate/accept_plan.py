@@ -148,6 +148,29 @@ def _take_back(point: tuple[int, int], tile: Scene) -> Plan:
     return Plan(Deed.REJECT, area, amount(tile.ids, area), takes_back=True)
 
 
+def options_in_words(
+    *, pseudo_label: bool, below: float, replaces: bool, is_cleaned: bool, sure_from: float | None
+) -> str:
+    """What Accept takes otherwise than by default; empty where it does not.
+
+    Parameters
+    ----------
+    below
+        The confidence, 0 to 1, below which nothing is accepted.
+    sure_from
+        The confidence from which on its own button accepts; None: the usual one.
+    """
+    parts = [
+        tr("only the pseudo-label") if pseudo_label else "",
+        tr("nothing below confidence {percent:.0f} %").format(percent=100 * below) if below else "",
+        tr("it replaces what you painted") if replaces else "",
+        tr("after post-processing") if is_cleaned else "",
+        tr("by confidence from {percent:.0f} % on").format(percent=100 * sure_from) if sure_from is not None else "",
+    ]
+    said = ", ".join(filter(None, parts))
+    return tr("Accept takes, otherwise than by default: {parts}.").format(parts=said) if said else ""
+
+
 def in_words(what: Plan | None, classes: Iterable[TissueClass], mpp_um: float | None = None) -> str:
     """The plan as a sentence, before it is carried out. mpp_um: the size of a pixel; None: it is not known."""
     if what is None:

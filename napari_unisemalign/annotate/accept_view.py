@@ -14,6 +14,9 @@ _NO_BUTTONS = "QSpinBox::up-button, QSpinBox::down-button { width: 0; }"
 
 PREVIEW_LINES = 2
 
+USUAL_CONFIDENCE = 90
+"""In percent, from which on all is accepted that the model is sure of."""
+
 
 def _button(text: str, name: str, parent: QWidget, *, is_mode: bool = False) -> QPushButton:
     button = QPushButton(text, parent)
@@ -39,6 +42,9 @@ class CorrectView(QObject):
     reject_clicked = Signal()
     take_back_clicked = Signal()
     next_clicked = Signal()
+    options_changed = Signal()
+    """What Accept takes is set in another way here."""
+    reset_options_clicked = Signal()
     pointed = Signal(object)
     """The button that the mouse or the Tab key came to, or None when it left."""
 
@@ -61,7 +67,15 @@ class CorrectView(QObject):
         self.preview.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.preview.setMinimumHeight(PREVIEW_LINES * self.preview.fontMetrics().lineSpacing() + 4)  # no button moves
         self.preview.show()
+        self.options = Hint("", head)
+        self.reset_options_button = QPushButton(tr("Restore defaults"), head)
+        self.reset_options_button.setToolTip(
+            tr("Accept takes every pixel of the prediction, and keeps what you painted")
+        )
         layout = body_layout(head)
+        layout.addWidget(self.options)
+        layout.addWidget(self.reset_options_button)
+        self.set_options("")
         buttons = row(self.accept_next_button, self.reject_button, self.next_button, stretch=False)
         for column, share in enumerate((3, 2, 2)):
             buttons.setStretch(column, share)
@@ -113,7 +127,7 @@ class CorrectView(QObject):
         box = self.confidence_box
         self.confidence_spin = QSpinBox(box)
         self.confidence_spin.setRange(1, 100)
-        self.confidence_spin.setValue(90)
+        self.confidence_spin.setValue(USUAL_CONFIDENCE)
         self.confidence_spin.setSuffix(tr(" %"))
         self.confidence_spin.setStyleSheet(_NO_BUTTONS)
         self.confidence_spin.setAccessibleName(tr("Confidence from which on to accept"))
@@ -126,6 +140,10 @@ class CorrectView(QObject):
     def _connect(self) -> None:
         self.source_combo.currentIndexChanged.connect(lambda _index: self.source_changed.emit(self.source))
         self.accept_next_button.clicked.connect(lambda: self.accept_next_clicked.emit())
+        self.source_combo.currentIndexChanged.connect(lambda _index: self.options_changed.emit())
+        self.replace_check.toggled.connect(lambda _on: self.options_changed.emit())
+        self.confidence_spin.valueChanged.connect(lambda _value: self.options_changed.emit())
+        self.reset_options_button.clicked.connect(lambda: self.reset_options_clicked.emit())
         self.accept_tile_button.clicked.connect(lambda: self.accept_tile_clicked.emit())
         self.draw_area_button.clicked.connect(lambda on: self.draw_area_toggled.emit(on))
         self.accept_sure_button.clicked.connect(lambda: self.accept_sure_clicked.emit())
@@ -228,6 +246,22 @@ class CorrectView(QObject):
         self.draw_area_button.setChecked(drawing)
         self.click_button.setChecked(accepting)
         self.reject_click_button.setChecked(rejecting)
+
+    @property
+    def is_usual_confidence(self) -> bool:
+        """Whether nobody has changed from which confidence on all is accepted."""
+        return bool(self.confidence_spin.value() == USUAL_CONFIDENCE)
+
+    def set_options(self, text: str) -> None:
+        """What Accept takes otherwise than by default, with a button that restores it; nothing where it does not."""
+        self.options.set_text(text)
+        self.reset_options_button.setVisible(bool(text))
+
+    def reset_options(self) -> None:
+        """Accept takes what it takes by default."""
+        self.source_combo.setCurrentIndex(0)
+        self.replace_check.setChecked(False)
+        self.confidence_spin.setValue(USUAL_CONFIDENCE)
 
     def set_preview(self, text: str) -> None:
         """What the button that is pointed at would do."""

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from napari.layers.base import ActionType
+from napari.utils.action_manager import action_manager
+from psygnal import Signal
 
 from napari_unisemalign.annotate.accept_plan import Deed, Where
 from napari_unisemalign.annotate.accept_preview import Wish
@@ -24,6 +26,9 @@ Do = Callable[[Deed, Where, Any], bool]
 class AreaTools:
     """One of them is in use at a time, or none."""
 
+    changed = Signal()
+    """Another of them is in use, or none."""
+
     def __init__(
         self,
         context: Context,
@@ -36,12 +41,14 @@ class AreaTools:
         self._layers, self.reporter, self._view = context.layers, context.reporter, view
         self._do, self._show, self._say = do, show, say
         self._pointer = Pointer(context.viewer, context.layers.pixel_at, self._on_click, self._on_hover)
+        self._outlining = False
+        """An outline is begun and not closed."""
         self.pointing: Deed | None = None
         """What a click on the image does now."""
         self._view.draw_area_toggled.connect(self.draw)
         self._view.click_mode_toggled.connect(lambda on: self.point(Deed.ACCEPT if on else None))
         self._view.reject_click_mode_toggled.connect(lambda on: self.point(Deed.REJECT if on else None))
-        context.viewer.layers.events.inserted.connect(self._on_layer)
+        context.connections.listen(context.viewer.layers.events.inserted, self._on_layer)
 
     @guarded
     def draw(self, on: bool) -> None:
@@ -69,6 +76,7 @@ class AreaTools:
         self._layers.activate_labels("pan_zoom")
         self.pointing = deed
         self._pointer.start()
+        self.changed.emit()
         words = (
             tr("Click on the image: the connected region of the {source} there is accepted.")
             if deed is Deed.ACCEPT
@@ -78,16 +86,47 @@ class AreaTools:
 
     def toggle_drawing(self) -> None:
         """Start drawing, or give it up: for a key."""
-        self.draw(self._layers.get(AREA) is None)
+        self.draw(not self.drawing)
 
     def toggle_pointing(self, deed: Deed) -> None:
         """Start pointing at areas to accept or reject, or stop it: for a key."""
         self.point(None if self.pointing is deed else deed)
 
+    @property
+    def drawing(self) -> bool:
+        """Whether an outline can be drawn now."""
+        return self._layers.get(AREA) is not None
+
+    @property
+    def is_outlining(self) -> bool:
+        """Whether an outline is begun and not closed."""
+        return self.drawing and self._outlining
+
+    def finish_outline(self) -> bool:
+        """Close the outline that is being drawn; False where none is."""
+        if not self.is_outlining:
+            return False
+        action_manager.trigger("napari:finish_drawing_shape")
+        self._outlining = False
+        return True
+
+    def leave(self) -> bool:
+        """Close the outline that is being drawn, else leave the way that is in use; False where none is."""
+        if self.finish_outline():
+            return True
+        if self.drawing:
+            self.draw(False)
+        elif self.pointing is not None:
+            self.point(None)
+        else:
+            return False
+        return True
+
     def _stop_pointing(self) -> None:
         self.pointing = None
         self._pointer.stop()
         self._show(None)
+        self.changed.emit()
 
     @guarded
     def _on_click(self, point: Pixel) -> None:
@@ -99,7 +138,8 @@ class AreaTools:
             self._show((self.pointing, point))
 
     def _on_drawn(self, event: Any) -> None:
-        if event.action not in _DONE:
+        self._outlining = event.action not in _DONE
+        if self._outlining:
             return  # the next corner is still to come
         self._say(tr("Accept or reject what lies inside the outline; you can still draw another one."))
         self._show(None)

@@ -46,7 +46,7 @@ class PartsController:
         session.tile_changed.connect(self._ask_again)
         for signal in (session.project_changed, session.overlays_changed, session.training_changed):
             signal.connect(self._refresh)
-        context.viewer.layers.events.inserted.connect(self._on_layer)
+        context.connections.listen(context.viewer.layers.events.inserted, self._on_layer)
 
     def stop(self) -> None:
         """End the process, which has nothing to lose."""

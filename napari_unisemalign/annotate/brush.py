@@ -22,10 +22,14 @@ class BrushController:
         self._view.brush_changed.connect(self._set_size)
         for erasers in (view, chips):
             erasers.erase_clicked.connect(self._toggle_eraser)
-        context.viewer.layers.events.inserted.connect(self._on_layer)
-        context.viewer.layers.events.removed.connect(self._follow)
+        context.connections.listen(context.viewer.layers.events.inserted, self._on_layer)
+        context.connections.listen(context.viewer.layers.events.removed, self._follow)
         self._refresh_key()
         self._follow()
+
+    def close(self) -> None:
+        """Hear no more of changed keys."""
+        self._shortcuts.forget()
 
     def _set_size(self, size_px: int) -> None:
         layer = self._layers.labels

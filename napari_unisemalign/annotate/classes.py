@@ -17,10 +17,13 @@ from training_core.base.i18n import tr
 from training_core.project import Project, TissueClass, default_prompt
 from training_core.project.classes import background_ids
 from training_core.project.prompts import is_automatic
+from training_core.settings.schema import Config
 
 NO_CLASSES = tr("Open a project to see and edit its classes.")
 KEY_HINT = tr("Keys 1 to 9 paint with a class, 0 erases. Double-click a name or prompt to change it.")
 OWN_KEY_HINT = tr("The key beside a class paints with it. Double-click a name or prompt to change it.")
+
+DEFAULTS = Config()
 
 
 class ClassesController:
@@ -42,7 +45,8 @@ class ClassesController:
         session.classes_changed.connect(self._refresh)
         session.class_changed.connect(self._on_class)
         session.training_changed.connect(self._refresh_available)
-        context.viewer.layers.events.inserted.connect(self._on_layer)
+        session.settings_changed.connect(self._refresh_available)
+        context.connections.listen(context.viewer.layers.events.inserted, self._on_layer)
         self._refresh()
 
     def set_keys(self, keys: Sequence[str]) -> None:
@@ -131,8 +135,19 @@ class ClassesController:
         no_project = availability.NO_PROJECT if self._session.project is None else ""
         remove = availability.why_not_remove_class(self._session)
         hint = KEY_HINT if self._keys == tuple(PAINTING_KEYS) else OWN_KEY_HINT
+        hint = f"{hint} {self._prompts_in_words()}"
         self._view.set_available(no_project, remove, hint if self._session.project else NO_CLASSES)
         self._chips.set_available(no_project, no_project)
+
+    def _prompts_in_words(self) -> str:
+        """Whether the next training reads the text prompts, and what would make it."""
+        settings = self._session.settings
+        if not settings.get("alignment.use_text", DEFAULTS.alignment.use_text):
+            return tr("Training does not read the text prompts: alignment.use_text is off in Advanced settings.")
+        encoder = settings.get("text.encoder", DEFAULTS.text.encoder)
+        if encoder == "learned":
+            return tr("Training does not read the text prompts: that takes a text encoder, in Advanced settings.")
+        return tr("Training reads the text prompts with {encoder}.").format(encoder=encoder)
 
     def _key(self, index: int) -> str:
         return self._keys[index] if index < len(self._keys) else ""

@@ -100,6 +100,10 @@ class CleanUpView(QWidget):
             return CleanUp()
         return CleanUp(**{field: spin.value() for field, spin in self.spins.items()})
 
+    def reset(self) -> None:
+        """Nothing is cleaned up."""
+        self.switch.setChecked(False)
+
     def set_pixel_size(self, mpp_um: float | None) -> None:
         """Show beside each number what it is on the tissue; None: the tile has no pixel size."""
         self._mpp_um = mpp_um

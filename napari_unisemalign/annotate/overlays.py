@@ -12,6 +12,7 @@ from typing import Any
 from psygnal import Signal
 from qtpy.QtCore import QTimer
 
+from napari_unisemalign.actions.shortcuts import Shortcuts, shown
 from napari_unisemalign.annotate.flicker import Flicker
 from napari_unisemalign.annotate.overlay_maps import Comparison, Confused, Maps, Picture, compose, read_maps
 from napari_unisemalign.annotate.overlays_view import OverlaysView
@@ -45,9 +46,12 @@ class OverlaysController:
     shown = Signal()
     """What `pending` waited for is on the screen, or cannot be read, or there is nothing to be shown."""
 
+    below_changed = Signal(float)
+    """The confidence, 0 to 1, below which pixels are left open."""
+
     def __init__(self, context: Context, view: OverlaysView) -> None:
         self._session, self._layers, self.reporter = context.session, context.layers, context.reporter
-        self._view = view
+        self._view, self._notes = view, context.notes
         self._background = Background(context.owner)
         self._number = 0
         """Of the last request: answers to earlier ones are stale."""
@@ -75,12 +79,13 @@ class OverlaysController:
         view.comparison_changed.connect(lambda _comparison: self._compose())
         view.outline_changed.connect(self._layers.set_outlined)
         view.below_changed.connect(lambda _below: self._slider_timer.start(SLIDER_MS))
+        view.below_changed.connect(self.below_changed.emit)
         session.tile_changed.connect(self._on_tile)
         session.overlays_changed.connect(self._on_overlays)
         session.label_saved.connect(self._on_label)
         session.project_changed.connect(self._on_tile)
         session.training_changed.connect(self._refresh_available)
-        context.viewer.layers.events.inserted.connect(self._on_layer)
+        context.connections.listen(context.viewer.layers.events.inserted, self._on_layer)
 
     @staticmethod
     def _timer(context: Context, call: Callable[[], None]) -> QTimer:
@@ -101,6 +106,15 @@ class OverlaysController:
     def shown_pseudo_label(self, tile: str) -> U8 | None:
         """The same of the fused pseudo-label."""
         return self._shown(tile, PSEUDO_LABEL)
+
+    @property
+    def below(self) -> float:
+        """The confidence, 0 to 1, below which pixels are left open, and so not accepted."""
+        return self._view.below
+
+    def leave_nothing_open(self) -> None:
+        """Every pixel is shown and accepted, however sure the model is."""
+        self._view.below_slider.setValue(0)
 
     def mark_confusion(self, confused: Confused | None) -> None:
         """Mark a cell of the confusion matrix on this tile and those that follow, until something else is chosen."""
@@ -164,6 +178,7 @@ class OverlaysController:
         project, name = self._session.project, self._session.tile
         overlays = self._session.overlays(name) if name is not None else None
         self._refresh_available()
+        self._tell_source()
         self._maps = None
         if project is None or name is None or overlays is None:
             self._number += 1
@@ -175,6 +190,14 @@ class OverlaysController:
             self.shown.emit()
             return
         self._request(lambda: read_maps(project, name, overlays))
+
+    def _tell_source(self) -> None:
+        """On the image: which prediction is seen, and the key for the other one."""
+        words = self._session.overlays_in_words(self._session.tile)
+        if words and self._session.has_other_overlays(self._session.tile):
+            key = Shortcuts().keys()[0]["other-overlay"]
+            words = tr("{source}   ({key}: the other)").format(source=words, key=shown(key)) if key else words
+        self._notes.set("source", words)
 
     def _compose(self) -> None:
         """The same maps with other settings, or another label beside them."""

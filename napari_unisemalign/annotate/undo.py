@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+from psygnal import Signal
 from qtpy.QtCore import QTimer
 
 from napari_unisemalign.annotate.painting_view import PaintingView
@@ -25,6 +26,9 @@ from training_core.project.rejections import Rejection
 
 class UndoController:
     """Records every change of the label on screen and takes it back; napari's own undo knows one tile only."""
+
+    undone = Signal()
+    """Something was undone or redone: what was said of it may be untrue."""
 
     def __init__(
         self,
@@ -46,7 +50,7 @@ class UndoController:
         view.undo_clicked.connect(self.undo)
         view.redo_clicked.connect(self.redo)
         context.session.tile_changed.connect(self._on_tile)
-        context.viewer.layers.events.inserted.connect(self._on_layer)
+        context.connections.listen(context.viewer.layers.events.inserted, self._on_layer)
         self._stack.changed.connect(self._refresh)
         self._refresh()
 
@@ -89,6 +93,10 @@ class UndoController:
     @guarded
     def undo(self) -> None:
         """Take back the last change, on whichever tile it was; that tile is shown."""
+        self._undo()
+        self.undone.emit()
+
+    def _undo(self) -> None:
         self.catch_up()
         step = self._stack.next_undo
         if isinstance(step, ClassStep):
@@ -96,13 +104,17 @@ class UndoController:
         elif step is not None and self._shown(step, tr("Undid {what} on {tile}.")):
             undone = self._stack.undo()
             if isinstance(undone, LabelStep):
-                self._write_label(undone, undone.undone, undone.was_accepted)
+                self._write_label(undone.undone, undone.was_accepted, undone.was_partly)
             elif isinstance(undone, RejectionStep):
                 self._write_rejection(undone.tile, undone.before)
 
     @guarded
     def redo(self) -> None:
         """Make the change again that was taken back last."""
+        self._redo()
+        self.undone.emit()
+
+    def _redo(self) -> None:
         self.catch_up()
         step = self._stack.next_redo
         if isinstance(step, ClassStep):
@@ -110,7 +122,7 @@ class UndoController:
         elif step is not None and self._shown(step, tr("Redid {what} on {tile}.")):
             self._stack.redo()
             if isinstance(step, LabelStep):
-                self._write_label(step, step.redone, step.is_accepted)
+                self._write_label(step.redone, step.is_accepted, step.is_partly)
             elif isinstance(step, RejectionStep):
                 self._write_rejection(step.tile, step.after)
 
@@ -132,7 +144,7 @@ class UndoController:
         self.reporter.info(words.format(tile=step.tile, what=step.what))
         return True
 
-    def _write_label(self, step: LabelStep, changed: Callable[[U8], U8], accepted: bool) -> None:
+    def _write_label(self, changed: Callable[[U8], U8], accepted: bool, partly: bool) -> None:
         label = self._layers.label()
         if label is None:
             return
@@ -141,7 +153,7 @@ class UndoController:
         label[~np.isin(label, ids)] = UNLABELED  # a class that was removed since
         self._layers.set_label(label)
         self._known = label
-        self._labels.save_undone(accepted)
+        self._labels.save_undone(accepted, partly)
 
     def _bring_back(self, removed: RemovedClass) -> None:
         project = self._session.project

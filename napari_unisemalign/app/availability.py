@@ -73,8 +73,15 @@ def why_no_overlays(session: Session) -> str:
     if session.training.active:
         return tr("The first overlay of this tile comes as soon as the training has made one.")
     if session.project.latest_run_id() is not None:
-        return tr("The last training made no prediction for this tile, because it was completely annotated.")
+        return tr("No training has predicted this tile: press “Predict them” below Start training, or train again.")
     return tr("No predictions yet. Paint a few tiles, then press Start training.")
+
+
+def why_no_other_overlays(session: Session) -> str:
+    """There are two overlays of a tile while the network's has come beside the pixel classifier's."""
+    if session.has_other_overlays(session.tile):
+        return ""
+    return tr("There is only one prediction of this tile: two are there while training, where both have shown theirs.")
 
 
 def why_no_parts(session: Session) -> str:

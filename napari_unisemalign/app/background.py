@@ -26,7 +26,7 @@ class Background(QObject):
         self._open = True
         # queued, because quick work is over before `run` returns, and its answer must not overtake it
         self._arrived.connect(self._call, Qt.ConnectionType.QueuedConnection)
-        self.destroyed.connect(self._abandon)
+        self.destroyed.connect(self.abandon)
 
     def run(
         self,
@@ -57,8 +57,8 @@ class Background(QObject):
         """From the worker: call `function` in the window's thread."""
         self._post(function)
 
-    def _abandon(self, _object: object = None) -> None:
-        """The window has gone: nothing can be delivered any more."""
+    def abandon(self, _object: object = None) -> None:
+        """The window has gone, or forgets the project: nothing is delivered any more."""
         self._open = False
         self._executor.shutdown(wait=False, cancel_futures=True)
 

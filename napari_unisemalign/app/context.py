@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from napari_unisemalign.app.background import Background
 from napari_unisemalign.app.dialogs import Dialogs
@@ -16,6 +17,24 @@ from napari_unisemalign.app.session import Session
 if TYPE_CHECKING:
     from napari import Viewer
     from qtpy.QtWidgets import QWidget
+
+
+class Connections:
+    """What listens to something that outlives the panel: to napari's viewer."""
+
+    def __init__(self) -> None:
+        self._made: list[tuple[Any, Callable[..., Any]]] = []
+
+    def listen(self, emitter: Any, callback: Callable[..., Any]) -> None:
+        """Call this at each of these events, until `close`."""
+        emitter.connect(callback)
+        self._made.append((emitter, callback))
+
+    def close(self) -> None:
+        """Listen to nothing any more."""
+        for emitter, callback in self._made:
+            emitter.disconnect(callback)
+        self._made.clear()
 
 
 @dataclass
@@ -36,3 +55,5 @@ class Context:
     pictures: Pictures
     notes: ImageNotes
     """What is written on the image."""
+    connections: Connections = field(default_factory=Connections)
+    """Whatever listens to the viewer does so through these."""

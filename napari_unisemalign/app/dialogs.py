@@ -18,9 +18,10 @@ from training_core.project.inputs.matching import Matches
 class CloseAnswer(StrEnum):
     """What to do with a training that runs while its window is closed."""
 
-    STOP = "stop"
-    WAIT = "wait"
-    KILL = "kill"
+    FINISH = "finish"
+    LATER = "later"
+    """Close; the training goes on from where it is when the project is opened again."""
+    CANCEL = "cancel"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +83,9 @@ class Dialogs(Protocol):
     def table_file(self, start: str) -> Path | None:
         """Where to write a table."""
 
+    def report_file(self, start: str) -> Path | None:
+        """Where to write the report of a problem."""
+
     def new_project(self, images: Sequence[Path] = ()) -> NewProject | None:
         """What a new project is made of; `images` are filled in at first."""
 
@@ -101,10 +105,7 @@ class Dialogs(Protocol):
         """What the pixels of a class to remove become: a class id, or 255 for not labelled; None: the class stays."""
 
     def close_while_training(self) -> CloseAnswer:
-        """Training runs and the window is about to close."""
-
-    def close_while_stopping(self) -> CloseAnswer:
-        """The training is saving, and the user closes the window once more."""
+        """Training runs, or predicts, and the window is about to close."""
 
     def close_unsaved(self, names: tuple[str, ...]) -> bool:
         """Strokes could not be saved. True: close and lose them."""

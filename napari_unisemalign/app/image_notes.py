@@ -14,7 +14,8 @@ class ImageNotes:
     """One line for each owner, in the order in which they came; nothing is shown while nobody has a line."""
 
     def __init__(self, viewer: Viewer) -> None:
-        self._viewer = viewer
+        self._viewer, overlay = viewer, viewer.canvas.overlays.text
+        self._before = (overlay.text, overlay.visible, overlay.position, overlay.font_size)
         self._lines: dict[str, str] = {}
 
     def set(self, owner: str, line: str) -> None:
@@ -23,11 +24,19 @@ class ImageNotes:
             return
         self._lines[owner] = line
         overlay = self._viewer.canvas.overlays.text
-        overlay.position, overlay.font_size = "top_left", FONT_SIZE
-        overlay.text = self.text
+        if self.text:  # napari must not draw an empty one
+            overlay.position, overlay.font_size = "top_left", FONT_SIZE
+            overlay.text = self.text
         overlay.visible = bool(self.text)
 
     @property
     def text(self) -> str:
         """What is to be read on the image."""
         return "\n".join(filter(None, self._lines.values()))
+
+    def close(self) -> None:
+        """Leave the image as it was found."""
+        self._lines.clear()
+        overlay = self._viewer.canvas.overlays.text
+        text, overlay.visible, overlay.position, overlay.font_size = self._before
+        overlay.text = text

@@ -10,7 +10,7 @@ from typing import Literal
 from napari_unisemalign.app.background import Background
 from napari_unisemalign.app.layers import U8
 from training_core.base.errors import UserError
-from training_core.project import LabelSource, Project, TileState
+from training_core.project import LabelSource, Project
 
 Region = Literal["tile", "region", "component", "sure"]
 SaveError = UserError | OSError
@@ -24,6 +24,8 @@ class Edit:
     run_id: str | None = None
     region: Region | None = None
     accepted: bool | None = None
+    partly: bool | None = None
+    """Both of an undo: as `Project.write_label` takes them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,10 +42,16 @@ class Change:
         edit = self.edit
         try:
             if edit is None:
-                corrects = self.project.state(self.tile) is TileState.ACCEPTED
+                corrects = self.project.state(self.tile).is_accepted
                 edit = Edit(LabelSource.CORRECTED if corrects else LabelSource.PAINTED)
             self.project.write_label(
-                self.tile, self.label, edit.source, run_id=edit.run_id, region=edit.region, accepted=edit.accepted
+                self.tile,
+                self.label,
+                edit.source,
+                run_id=edit.run_id,
+                region=edit.region,
+                accepted=edit.accepted,
+                partly=edit.partly,
             )
         except (UserError, OSError) as error:
             return error

@@ -26,7 +26,7 @@ class LabelsController:
 
     def __init__(self, context: Context, say: Callable[[str], None]) -> None:
         self._session, self._layers, self.reporter = context.session, context.layers, context.reporter
-        self._say = say
+        self._say, self._doubt = say, ""
         self._layer: Labels | None = None
         self._tile: str | None = None
         self._taken: U8 | None = None
@@ -37,6 +37,11 @@ class LabelsController:
         self._timer = QTimer(context.owner)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self.save_soon)
+
+    def doubt(self, words: str) -> None:
+        """Say this in the place of whether all strokes are saved: somebody paints elsewhere; empty: no longer."""
+        self._doubt = words
+        self._refresh_words()
 
     def load(self, name: str) -> U8:
         """The tile's label, (H, W); strokes that are not on the disk yet included.
@@ -100,9 +105,9 @@ class LabelsController:
         self._take(Edit(source, run_id, region))
         self.flush()
 
-    def save_undone(self, accepted: bool) -> None:
-        """Save the label on screen as brought back by undo or redo; `accepted`: whether it counted as that."""
-        self._take(Edit(LabelSource.UNDONE, accepted=accepted))
+    def save_undone(self, accepted: bool, partly: bool) -> None:
+        """Save the label on screen as brought back by undo or redo, which counted as accepted, or as partly so."""
+        self._take(Edit(LabelSource.UNDONE, accepted=accepted, partly=partly))
         self.flush()
 
     def unsaved_names(self) -> tuple[str, ...]:
@@ -151,7 +156,9 @@ class LabelsController:
         self._refresh_words()
 
     def _refresh_words(self) -> None:
-        if self._tile is None:
+        if self._doubt:
+            self._say(self._doubt)
+        elif self._tile is None:
             self._say("")
         elif self._told:
             self._say(tr("Not saved yet: it is tried again every few seconds."))

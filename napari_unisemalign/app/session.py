@@ -9,13 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from psygnal import Signal
 
-from napari_unisemalign.app.training_curves import Curves
+from napari_unisemalign.app.training_curves import Curves, measure_in_words
 from napari_unisemalign.app.undo_stack import UndoStack
-from training_core.base.i18n import tr
+from training_core.base.i18n import ntr, tr
 from training_core.messages.events import (
     Event,
     OverlayReady,
@@ -28,7 +28,31 @@ from training_core.messages.events import (
     StepDone,
     Validated,
 )
-from training_core.project import Project, TileState, TissueClass
+from training_core.project import Project, TissueClass
+
+
+def tiles_in_words(labeled: int, unlabeled: int, partly: int, val: int) -> str:
+    """What a training has, in counts that add up.
+
+    Parameters
+    ----------
+    partly
+        How many of the annotated tiles are among the `unlabeled`, for the rest of their pixels.
+    """
+    words = ntr(
+        "{labeled} annotated tile, {rest} without annotations and {val} for validation",
+        "{labeled} annotated tiles, {rest} without annotations and {val} for validation",
+        labeled,
+    )
+    said = words.format(labeled=labeled, rest=unlabeled - partly, val=val)
+    if not partly:
+        return said
+    more = ntr(
+        "{tiles}; the unpainted part of {partly} annotated one helps too",
+        "{tiles}; the unpainted parts of {partly} annotated ones help too",
+        partly,
+    )
+    return more.format(tiles=said, partly=partly)
 
 
 class Phase(StrEnum):
@@ -84,6 +108,8 @@ class Overlays:
     confidence: Path
     live: bool
     """Made while training; a later one of the same tile may follow."""
+    made_by: Literal["run", "network", "pixel_classifier", "live"] = "run"
+    """A run that has finished, or what paints while one trains."""
 
 
 class Session:
@@ -104,6 +130,8 @@ class Session:
     """Training."""
     curves_changed = Signal(object)
     """Curves."""
+    pace_changed = Signal()
+    """It is known, or known otherwise, how long a tile takes to be predicted."""
     settings_changed = Signal()
     """The project trains with other settings of its own."""
     label_saved = Signal(str)
@@ -120,9 +148,18 @@ class Session:
         """What the project's trainings do otherwise than by default, by key."""
         self.training = Training()
         self.curves = Curves()
-        self.undo = UndoStack(lambda name: self.project is not None and self.project.is_accepted(name))
+        self.undo = UndoStack(
+            lambda name: self.project is not None and self.project.is_accepted(name),
+            lambda name: self.project is not None and self.project.is_partly_accepted(name),
+        )
         """Label changes of this project; whoever changes a label records it here."""
         self._live: dict[str, Overlays] = {}
+        self._quick: dict[str, Overlays] = {}
+        """Those of the pixel classifier, which the network's replace."""
+        self.seconds_per_tile: float | None = None
+        """What predicting a tile took in the last training; None: not known."""
+        self.prefers_quick = False
+        """Where a tile has both, the pixel classifier's are shown."""
         self._painted: dict[str, Overlays] = {}
         """Those of the live process, as long as they are newer than the training's."""
 
@@ -131,6 +168,7 @@ class Session:
         self.project, self.tile, self.class_id = project, None, None
         self.listed = self.tile_names()
         self.training, self.curves, self._live, self._painted = Training(), Curves(), {}, {}
+        self._quick, self.prefers_quick = {}, False
         self.undo.clear()
         self.project_changed.emit(project)
         self.training_changed.emit(self.training)
@@ -145,6 +183,12 @@ class Session:
         if values != self.settings:
             self.settings = values
             self.settings_changed.emit()
+
+    def set_pace(self, seconds_per_tile: float | None) -> None:
+        """Predicting a tile takes so long; None: that is not known."""
+        if seconds_per_tile != self.seconds_per_tile:
+            self.seconds_per_tile = seconds_per_tile
+            self.pace_changed.emit()
 
     def set_tile(self, name: str | None) -> None:
         """Put another tile on the screen."""
@@ -186,14 +230,14 @@ class Session:
         return any(name != self.tile for name in self.listed)
 
     def next_to_review(self) -> str | None:
-        """The next tile with a prediction that nobody looked at yet, else the next in the list; round and round."""
+        """The next tile with a prediction that waits for review, else the next in the list; round and round."""
         names = self.listed
         if self.project is None or not names:
             return None
         start = names.index(self.tile) + 1 if self.tile in names else 0
-        ahead, states = names[start:] + names[:start], self.project.states()
+        ahead, waiting = names[start:] + names[:start], set(self.project.to_review())
         for name in ahead:
-            if name != self.tile and states[name] is TileState.PREDICTED:
+            if name != self.tile and name in waiting:
                 return name
         return ahead[0] if ahead[0] != self.tile else None
 
@@ -201,7 +245,7 @@ class Session:
 
     def begin_training(self, before: Curves | None = None) -> None:
         """A process was started; it has said nothing yet. before: the curves of what it goes on with."""
-        self.curves, self._live = before or Curves(), {}
+        self.curves, self._live, self._quick, self.prefers_quick = before or Curves(), {}, {}, False
         self.curves_changed.emit(self.curves)
         self._set_training(Training(Phase.STARTING, message=tr("Starting the training process …")))
 
@@ -231,11 +275,9 @@ class Session:
             self.curves_changed.emit(self.curves)
         match event:
             case RunStarted():
-                words = tr(
-                    "Training on {labeled} annotated, {unlabeled} unannotated and {val} validation tiles ({device})."
-                )
+                words = tr("Training on {tiles} ({device}).")
                 device = event.device.upper()
-                counts = {"labeled": event.n_labeled, "unlabeled": event.n_unlabeled, "val": event.n_val}
+                counts = {"tiles": tiles_in_words(event.n_labeled, event.n_unlabeled, event.n_partly, event.n_val)}
                 self._set_training(
                     replace(
                         training,
@@ -262,23 +304,27 @@ class Session:
                 self._set_training(replace(training, message=words.format(step=event.step)))
             case Resumed():
                 self._set_training(replace(training, message=tr("Training goes on.")))
+            case Validated(measured_on="training"):
+                words = tr("{step} steps done. Without validation tiles nothing measures how good it is.")
+                self._set_training(replace(training, message=words.format(step=event.step)))
             case Validated(mdice=float() as mdice):
-                words = {
-                    "validation": tr("Validation Dice {dice:.1f} % after {step} steps{best}."),
-                    "held_out": tr("Dice on held-out annotations {dice:.1f} % after {step} steps."),
-                    "training": tr("Dice on training tiles (optimistic) {dice:.1f} % after {step} steps{best}."),
-                }[event.measured_on]
-                best = tr(", the best so far") if event.is_best else ""
-                message = words.format(dice=mdice, step=event.step, best=best)
-                self._set_training(replace(training, message=message))
+                words = tr("{measure} {dice:.1f} % after {step} steps{best}.")
+                best = tr(", the best so far") if event.is_best and event.measured_on == "validation" else ""
+                measure = measure_in_words(event.measured_on, event.n_tiles)
+                message = words.format(measure=measure, dice=mdice, step=event.step, best=best)
+                self._set_training(replace(training, message=f"{message[:1].upper()}{message[1:]}"))
             case OverlayReady(source="earlier_run"):
                 pass  # it is on screen already: where training has nothing newer, a run's own overlays are
             case OverlayReady():
                 paths = (Path(event.prediction), Path(event.pseudo_label), Path(event.confidence))
-                overlays = Overlays(event.run_id or event.source, *paths, live=True)
+                made_by: dict[str, Any] = {"live": "live", "quick_start": "pixel_classifier"}
+                by = made_by.get(event.source, "network")
+                overlays = Overlays(event.run_id or event.source, *paths, live=True, made_by=by)
                 if event.source == "live":
                     self._painted[event.tile] = overlays
                 else:
+                    if event.source == "quick_start":
+                        self._quick[event.tile] = overlays
                     self._live[event.tile] = overlays
                     self._painted.pop(event.tile, None)
                 self.overlays_changed.emit(event.tile)
@@ -299,6 +345,8 @@ class Session:
         if name in self._painted:
             return self._painted[name]
         live = self._live.get(name)
+        if self.prefers_quick and self.has_other_overlays(name):
+            live = self._quick[name]
         if live is not None and self.training.active:
             return live
         stored = self.project.prediction(name)
@@ -309,6 +357,31 @@ class Session:
         if live is not None and not self.project.is_rejected(name, live.run_id):
             return replace(live, live=False)  # a completely labelled tile has no stored prediction
         return None
+
+    def has_other_overlays(self, name: str | None) -> bool:
+        """Whether the training has overlays of the tile by the pixel classifier and by the network."""
+        quick, live = self._quick.get(name or ""), self._live.get(name or "")
+        return self.training.active and quick is not None and live is not None and live is not quick
+
+    def show_other_overlays(self) -> None:
+        """Show the pixel classifier's overlays in the place of the network's, or these again."""
+        self.prefers_quick = not self.prefers_quick
+        if self.tile is not None:
+            self.overlays_changed.emit(self.tile)
+
+    def overlays_in_words(self, name: str | None) -> str:
+        """What made the overlays of the tile, where it is not the latest training; empty where it is, or for none."""
+        overlays = self.overlays(name) if name is not None else None
+        if overlays is None or self.project is None:
+            return ""
+        if overlays.made_by == "run":
+            return "" if overlays.run_id == self.project.latest_run_id() else tr("Prediction of an earlier round")
+        words = {
+            "live": "",  # the live preview says so itself
+            "pixel_classifier": tr("First overlay: pixel classifier"),
+            "network": tr("Network, in training"),
+        }
+        return words[overlays.made_by]
 
     def is_painted(self, name: str | None) -> bool:
         """Whether the tile's overlays are the live preview's."""

@@ -7,7 +7,17 @@ import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from training_core.messages.events import Event, MeasuredOn, StepDone, Validated, parse_event
+from training_core.base.i18n import ntr, tr
+from training_core.messages.events import (
+    Event,
+    MeasuredOn,
+    RunFinished,
+    RunStarted,
+    Status,
+    StepDone,
+    Validated,
+    parse_event,
+)
 from training_core.project import Project, TissueClass
 
 MAX_POINTS = 2000
@@ -18,7 +28,7 @@ MEASURED_ON: dict[MeasuredOn, str] = {
     "held_out": "held-out annotations",
     "training": "training tiles",
 }
-"""What the table calls them."""
+"""What the table calls them. A Dice on training tiles is never shown: it says how well the network knows them."""
 
 CurvePoint = tuple[float, float]
 """Elapsed seconds, value."""
@@ -31,11 +41,17 @@ class Curves:
     losses: dict[str, list[CurvePoint]] = field(default_factory=dict)
     """By the names of `StepDone.losses`; "total" is the weighted sum."""
     dice: list[CurvePoint] = field(default_factory=list)
-    """The mean over the classes."""
+    """The mean over the classes; the last point of a run that has finished is the figure of its round."""
     dice_by_class: dict[int, list[CurvePoint]] = field(default_factory=dict)
     dice_measured_on: MeasuredOn = "validation"
+    dice_tiles: int | None = None
+    """On how many tiles; None: not known."""
+    earlier_dice: list[tuple[MeasuredOn, list[CurvePoint]]] = field(default_factory=list)
+    """What was measured otherwise before the run was resumed: never one line with `dice`."""
     threshold: list[CurvePoint] = field(default_factory=list)
     confident: list[CurvePoint] = field(default_factory=list)
+    predicted: list[float] = field(default_factory=list)
+    """When each tile was begun to be predicted in the end, in elapsed seconds of the process, and when the last was."""
     _before_s: float = 0.0
     """A run that was resumed counts its seconds anew; this much came before."""
     _last_s: float = 0.0
@@ -45,8 +61,20 @@ class Curves:
         """The total loss."""
         return self.losses.get("total", [])
 
+    @property
+    def seconds_per_tile(self) -> float | None:
+        """What predicting a tile took in the end; None: that is not known."""
+        count = len(self.predicted) - 1
+        return (self.predicted[-1] - self.predicted[0]) / count if count > 0 else None
+
     def add(self, event: Event) -> bool:
         """Take in an event; False where it says nothing of a curve."""
+        self._time_predictions(event)
+        if isinstance(event, RunFinished):
+            if event.mdice is None or not self.dice or self.dice_measured_on == "training":
+                return False
+            self.dice.append((max(self._last_s, self.dice[-1][0]), event.mdice))  # as the tiles were predicted
+            return True
         if not isinstance(event, StepDone | Validated):
             return False
         if event.elapsed_s + self._before_s < self._last_s:
@@ -58,6 +86,14 @@ class Curves:
             self._add_validation(now, event)
         return True
 
+    def _time_predictions(self, event: Event) -> None:
+        if isinstance(event, RunStarted):
+            self.predicted = []  # a run that is resumed counts its seconds anew
+        elif (isinstance(event, Status) and event.done is not None) or (
+            isinstance(event, RunFinished) and self.predicted
+        ):
+            self.predicted.append(event.elapsed_s)
+
     def _add_step(self, now: float, event: StepDone) -> None:
         losses = {"total": sum(event.losses.values()), **event.losses}
         for name, value in losses.items():
@@ -68,7 +104,13 @@ class Curves:
             _append(self.confident, now, 100 * event.confident_share)
 
     def _add_validation(self, now: float, event: Validated) -> None:
-        self.dice_measured_on = event.measured_on
+        if event.measured_on != self.dice_measured_on:
+            if self.dice:
+                self.earlier_dice.append((self.dice_measured_on, self.dice))
+            self.dice, self.dice_by_class = [], {}
+        self.dice_measured_on, self.dice_tiles = event.measured_on, event.n_tiles
+        if event.measured_on == "training":
+            return
         if event.mdice is not None:
             self.dice.append((now, event.mdice))
         for class_id, value in event.dice_by_class.items():
@@ -124,6 +166,7 @@ def as_csv(rounds: Iterable[tuple[str, Curves]], classes: Sequence[TissueClass])
         by_class = {f"Dice %, {names.get(key, f'class {key}')}": each for key, each in curves.dice_by_class.items()}
         losses = {f"loss, {key}": each for key, each in curves.losses.items()}
         columns = {
+            **{f"mean Dice %, {MEASURED_ON[measure]}": points for measure, points in curves.earlier_dice},
             f"mean Dice %, {MEASURED_ON[curves.dice_measured_on]}": curves.dice,
             **by_class,
             **losses,
@@ -133,3 +176,15 @@ def as_csv(rounds: Iterable[tuple[str, Curves]], classes: Sequence[TissueClass])
         for curve, points in columns.items():
             table.writerows((name, curve, f"{seconds:.3f}", f"{value:.6g}") for seconds, value in points)
     return text.getvalue()
+
+
+def measure_in_words(measured_on: MeasuredOn, tiles: int | None) -> str:
+    """What a Dice is called wherever it is shown, such as "validation Dice (3 tiles)"."""
+    words = {
+        "validation": tr("validation Dice"),
+        "held_out": tr("Dice on held-out annotations"),
+        "training": tr("training Dice"),
+    }[measured_on]
+    if tiles is None:
+        return words
+    return ntr("{measure} ({count} tile)", "{measure} ({count} tiles)", tiles).format(measure=words, count=tiles)

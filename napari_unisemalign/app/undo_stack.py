@@ -40,6 +40,9 @@ class LabelStep:
     """Whether the tile's label counted as accepted before the change."""
     is_accepted: bool = False
     """The same after the change; known when it is undone."""
+    was_partly: bool = False
+    """Whether only some of its prediction was accepted before the change."""
+    is_partly: bool = False
 
     @property
     def size_bytes(self) -> int:
@@ -111,10 +114,15 @@ class UndoStack:
     """Something else would be undone or redone now."""
 
     def __init__(
-        self, is_accepted: Callable[[str], bool], *, max_steps: int = MAX_STEPS, max_bytes: int = MAX_BYTES
+        self,
+        is_accepted: Callable[[str], bool],
+        is_partly: Callable[[str], bool] = lambda _tile: False,
+        *,
+        max_steps: int = MAX_STEPS,
+        max_bytes: int = MAX_BYTES,
     ) -> None:
-        """is_accepted: whether a tile's label, as it is in the project now, counts as accepted."""
-        self._is_accepted = is_accepted
+        """is_accepted, is_partly: whether a tile's label, as it is in the project now, counts as accepted or partly."""
+        self._is_accepted, self._is_partly = is_accepted, is_partly
         self._max_steps, self._max_bytes = max_steps, max_bytes
         self._done: deque[AnyStep] = deque()
         self._undone: list[AnyStep] = []
@@ -137,7 +145,8 @@ class UndoStack:
             return
         accepted = self._is_accepted(tile) if was_accepted is None else was_accepted
         old, new = (zlib.compress(label[box].tobytes(), _FAST) for label in (before, after))
-        self._add(LabelStep(tile, what, before.shape, box, old, new, was_accepted=accepted))
+        partly = self._is_partly(tile)
+        self._add(LabelStep(tile, what, before.shape, box, old, new, was_accepted=accepted, was_partly=partly))
 
     def record_rejection(self, tile: str, before: Rejection, after: Rejection, what: str) -> None:
         """Remember that what is rejected of a tile changes, before or after it is written."""
@@ -178,7 +187,7 @@ class UndoStack:
             return None
         step = self._done.pop()
         if isinstance(step, LabelStep):
-            step = replace(step, is_accepted=self._is_accepted(step.tile))
+            step = replace(step, is_accepted=self._is_accepted(step.tile), is_partly=self._is_partly(step.tile))
         self._undone.append(step)
         self.changed.emit()
         return step

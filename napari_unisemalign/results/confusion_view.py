@@ -99,6 +99,8 @@ class MatrixTable(QTableWidget):
 
     chosen = Signal(object)
     """Cell."""
+    takes_enter = True
+    """Enter is not the window's key here."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -189,6 +191,7 @@ class ConfusionView(QWidget):
         self.table = MatrixTable(self)
         self.words = Hint("", self)
         self.tiles = QListWidget(self)
+        self.tiles.takes_enter = True
         self.tiles.setAccessibleName(tr("Tiles with this confusion"))
         self.tiles.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.marked = Hint("", self)

@@ -10,9 +10,9 @@ from napari_unisemalign.app.context import Context
 from napari_unisemalign.app.labels import LabelsController
 from napari_unisemalign.app.notify import guarded
 from napari_unisemalign.results.export_view import ExportView
-from training_core.base.i18n import tr
+from training_core.base.i18n import ntr, tr
 from training_core.class_maps.clean_up import CleanUp
-from training_core.export import export_masks
+from training_core.export import export_masks, without_mask
 from training_core.project import Project
 
 
@@ -26,7 +26,7 @@ class ExportController:
         self._busy, self._outcome = False, ""
         self._view.export_clicked.connect(self.export)
         self._view.browse_clicked.connect(self.browse)
-        self._view.content_changed.connect(self._refresh)
+        self._view.content_changed.connect(self._on_content)
         session = self._session
         session.project_changed.connect(self._on_project)
         session.states_changed.connect(self._refresh)
@@ -66,11 +66,41 @@ class ExportController:
         words = tr("Wrote {count} masks and the list of classes to {folder}")
         if is_cleaned:
             words = tr("Wrote {count} post-processed masks and the list of classes to {folder}")
-        self._outcome = words.format(count=len(masks), folder=folder)
+        left_out = self._left_out()
+        self._outcome = " ".join(filter(None, (words.format(count=len(masks), folder=folder) + ".", left_out)))
         self._refresh()
+
+    def _left_out(self) -> str:
+        """How many tiles the export has nothing of, and why, as a sentence; empty where it has something of all."""
+        project = self._session.project
+        if project is None:
+            return ""
+        count, total = len(without_mask(project, self._view.content)), len(project.tiles)
+        words = {
+            "labels": ntr(
+                "{count} of {total} tiles is left out: it has no annotation.",
+                "{count} of {total} tiles are left out: they have no annotation.",
+                count,
+            ),
+            "predictions": ntr(
+                "{count} of {total} tiles is left out: it has no prediction.",
+                "{count} of {total} tiles are left out: they have no prediction.",
+                count,
+            ),
+            "merged": ntr(
+                "{count} of {total} tiles is left out: it has neither an annotation nor a prediction.",
+                "{count} of {total} tiles are left out: they have neither an annotation nor a prediction.",
+                count,
+            ),
+        }[self._view.content]
+        return words.format(count=f"{count:,}", total=f"{total:,}") if count else ""
 
     def _on_project(self, project: Project | None) -> None:
         self._view.set_folder(str(project.path / "export") if project else "")
+        self._outcome = ""
+        self._refresh()
+
+    def _on_content(self) -> None:
         self._outcome = ""
         self._refresh()
 
@@ -87,4 +117,4 @@ class ExportController:
         else:
             reason = availability.why_not_export(self._session, self._view.content)
             self._view.set_available(reason)
-            self._view.set_hint(reason or self._outcome)
+            self._view.set_hint(reason or self._outcome or self._left_out())

@@ -11,7 +11,7 @@ from training_core.export import FORMATS, Content
 
 CONTENTS: dict[Content, str] = {
     "labels": tr("Annotations (painted and accepted)"),
-    "predictions": tr("Predictions (latest training)"),
+    "predictions": tr("Predictions (the newest of each tile)"),
     "merged": tr("Annotations, predictions where there are none"),
 }
 

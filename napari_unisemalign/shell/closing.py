@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from qtpy.QtCore import QEvent, QObject, QTimer
-from qtpy.QtWidgets import QWidget
+from qtpy.QtCore import QEvent, QObject, Qt, QTimer
+from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 from napari_unisemalign.app.context import Context
 from napari_unisemalign.app.dialogs import CloseAnswer
 from napari_unisemalign.app.labels import LabelsController
-from napari_unisemalign.app.session import Phase, Training
+from napari_unisemalign.app.session import Training
 from napari_unisemalign.shell.panel import Panel
 from napari_unisemalign.train.training import TrainingController
 
@@ -36,10 +36,13 @@ class ClosingController(QObject):
         labels: LabelsController,
         training: TrainingController,
         helpers: Sequence[Helper],
+        put_away: Callable[[], None],
     ) -> None:
+        """put_away: closes the project and all that listens in the window, when the panel goes and the window stays."""
         super().__init__(panel)
         self._panel = panel
         self._context, self._labels, self._training, self._helpers = context, labels, training, helpers
+        self._put_away = put_away
         self._close_when_done = False
         self._window_ref: weakref.ref[QWidget] | None = None
         panel.docked.connect(lambda: QTimer.singleShot(0, self._watch))
@@ -77,20 +80,18 @@ class ClosingController(QObject):
 
     def _may_close(self) -> bool:
         if self._context.session.training.active:
-            answer = self._ask()
-            self._close_when_done = answer is CloseAnswer.STOP or (answer is CloseAnswer.WAIT and self._close_when_done)
-            if answer is CloseAnswer.STOP:
-                self._training.stop()
-            if answer is not CloseAnswer.KILL:
-                return False
-            self._training.kill()
+            self._close_when_done = self._ask() is not CloseAnswer.CANCEL or self._close_when_done
+            return False
         return self._labels.flush() or self._context.dialogs.close_unsaved(self._labels.unsaved_names())
 
     def _ask(self) -> CloseAnswer:
-        dialogs = self._context.dialogs
-        if self._context.session.training.phase is Phase.STOPPING:
-            return dialogs.close_while_stopping()
-        return dialogs.close_while_training()
+        """Ask what becomes of the training, and begin it."""
+        answer = self._context.dialogs.close_while_training()
+        if answer is CloseAnswer.FINISH:
+            self._training.stop()
+        elif answer is CloseAnswer.LATER:
+            self._training.suspend()
+        return answer
 
     def _finish_without_questions(self) -> None:
         self._stop_helpers()
@@ -107,7 +108,7 @@ class ClosingController(QObject):
 
     def _close(self) -> None:
         if self._panel.parent() is None:
-            self._panel.deleteLater()
+            self._leave()
         else:
             self._close_window()
 
@@ -126,22 +127,30 @@ class ClosingController(QObject):
         if panel.parent() is not None or window is None or window.isHidden():
             return
         if self._context.session.training.active:
-            answer = self._ask()
-            if answer is CloseAnswer.STOP:
-                self._close_when_done = True
-                self._training.stop()
-                return
-            if answer is CloseAnswer.WAIT:
+            if self._ask() is CloseAnswer.CANCEL:
                 self._dock_again()
-                return
-            self._training.kill()
+            else:
+                self._close_when_done = True
+            return
+        self._leave()
+
+    def _leave(self) -> None:
+        """Put the project away with the panel; not where strokes would be lost that somebody wants to keep."""
         if self._labels.flush() or self._context.dialogs.close_unsaved(self._labels.unsaved_names()):
             self._stop_helpers()
-            panel.deleteLater()
+            window = self._window()
+            if window is not None:
+                window.removeEventFilter(self)
+            self._put_away()
+            self._panel.deleteLater()
         else:
             self._dock_again()
 
     def _dock_again(self) -> None:
-        panel = self._panel
+        """As it was: a dock that is new would be as narrow as it can be."""
+        panel, width_px = self._panel, self._panel.width()
         self._context.viewer.window.add_dock_widget(panel, name=panel.dock_name, area="right")
         panel.show()
+        window, dock = self._window(), panel.parentWidget()
+        if isinstance(window, QMainWindow) and isinstance(dock, QDockWidget):
+            window.resizeDocks([dock], [width_px], Qt.Orientation.Horizontal)

@@ -45,6 +45,11 @@ class WindowDialogs:
         chosen, _ = QFileDialog.getSaveFileName(self._parent, tr("Save the table"), start, tr("Table (*.csv)"))
         return Path(chosen) if chosen else None
 
+    def report_file(self, start: str) -> Path | None:
+        """Where to write the report of a problem."""
+        chosen, _ = QFileDialog.getSaveFileName(self._parent, tr("Report a problem"), start, tr("Archive (*.zip)"))
+        return Path(chosen) if chosen else None
+
     def new_project(self, images: Sequence[Path] = ()) -> NewProject | None:
         """What a new project is made of; `images` are filled in at first."""
         form = NewProjectForm(NewProjectDialog(self._parent), images)
@@ -91,32 +96,21 @@ class WindowDialogs:
         return value if accepted else None
 
     def close_while_training(self) -> CloseAnswer:
-        """Training runs and the window is about to close."""
+        """Training runs, or predicts, and the window is about to close."""
         box = self._box(
-            tr("Training is running"),
+            tr("Training is still running"),
             tr(
-                "Training is running. Stop it and keep what it has learned so far, or keep waiting?\n\n"
-                "Stopping takes a moment: the model is saved, the tiles are predicted, then the window closes."
+                "Training is still running.\n\n"
+                "Finish and close: training ends now, the tiles are predicted, then the window closes.\n"
+                "Close, resume later: it is saved and goes on when you open the project again."
             ),
             QMessageBox.Icon.Question,
         )
-        stop = box.addButton(tr("Stop and keep"), QMessageBox.ButtonRole.AcceptRole)
-        wait = box.addButton(tr("Keep waiting"), QMessageBox.ButtonRole.RejectRole)
-        return CloseAnswer.STOP if self._ask(box, wait) is stop else CloseAnswer.WAIT
-
-    def close_while_stopping(self) -> CloseAnswer:
-        """The training is saving, and the user closes the window once more."""
-        box = self._box(
-            tr("Training is being saved"),
-            tr(
-                "What was learned is still being saved. Closing now ends the training at once; "
-                "what it learned since its last save is lost. Annotations are safe."
-            ),
-            QMessageBox.Icon.Warning,
-        )
-        kill = box.addButton(tr("Close now"), QMessageBox.ButtonRole.DestructiveRole)
-        wait = box.addButton(tr("Keep waiting"), QMessageBox.ButtonRole.RejectRole)
-        return CloseAnswer.KILL if self._ask(box, wait) is kill else CloseAnswer.WAIT
+        finish = box.addButton(tr("Finish and close"), QMessageBox.ButtonRole.AcceptRole)
+        later = box.addButton(tr("Close, resume later"), QMessageBox.ButtonRole.AcceptRole)
+        cancel = box.addButton(tr("Cancel"), QMessageBox.ButtonRole.RejectRole)
+        answers = {finish: CloseAnswer.FINISH, later: CloseAnswer.LATER}
+        return answers.get(self._ask(box, cancel), CloseAnswer.CANCEL)
 
     def close_unsaved(self, names: tuple[str, ...]) -> bool:
         """Strokes could not be saved. True: close and lose them."""

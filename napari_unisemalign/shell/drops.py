@@ -9,6 +9,7 @@ to make a project of their files.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -56,14 +57,15 @@ class DropsController(QObject):
         self._later = QTimer(self)
         self._later.setSingleShot(True)
         self._later.timeout.connect(self._ask)
+        self._watched: list[weakref.ref[QWidget]] = []
         self._watching = QTimer(self)
         self._watching.setSingleShot(True)
         self._watching.timeout.connect(self._watch_canvas)
         panel.dropped.connect(self.receive)
         panel.docked.connect(lambda: self._watching.start(0))  # the dock is not in the window yet
         panel.project.opened_clicked.connect(lambda: self.offer(self._opened()))
-        context.viewer.layers.events.inserted.connect(self._refresh)
-        context.viewer.layers.events.removed.connect(self._refresh)
+        context.connections.listen(context.viewer.layers.events.inserted, self._refresh)
+        context.connections.listen(context.viewer.layers.events.removed, self._refresh)
         self._session.project_changed.connect(self._refresh)
         self._refresh()
 
@@ -94,6 +96,15 @@ class DropsController(QObject):
         for widget in self._panel.window().findChildren(QWidget):
             if widget.metaObject().className() == "QtViewer":  # the one that takes napari's drops
                 widget.installEventFilter(self)
+                self._watched.append(weakref.ref(widget))
+
+    def close(self) -> None:
+        """Watch no canvas any more."""
+        for reference in self._watched:
+            widget = reference()
+            if widget is not None:
+                widget.removeEventFilter(self)
+        self._watched.clear()
 
     def eventFilter(self, _watched: QObject | None, event: QEvent | None) -> bool:  # noqa: D102
         if event is None or event.type() != QEvent.Type.Drop or not isinstance(event, QDropEvent):

@@ -23,6 +23,7 @@ class GuideController:
     def __init__(self, context: Context, panel: Panel, tiles: TilesController) -> None:
         self._session, self._panel = context.session, panel
         self._counts: Counter[TileState] = Counter()
+        self._waiting = self._unpredicted = 0
         bar, session = self._panel.tile_bar, self._session
         bar.previous_clicked.connect(tiles.previous)
         bar.next_clicked.connect(tiles.next)
@@ -40,6 +41,9 @@ class GuideController:
     def _count(self, _change: object = None) -> None:
         project = self._session.project
         self._counts = Counter(project.states().values()) if project else Counter()
+        self._waiting = len(project.to_review()) if project else 0
+        is_trained = project is not None and project.latest_run_id() is not None
+        self._unpredicted = len(project.unpredicted_names()) if project is not None and is_trained else 0
         self._refresh_tile()
         self._refresh_words()
 
@@ -77,8 +81,17 @@ class GuideController:
             return tr("Open a project, create one from your images, or try the sample.")
         if session.project.latest_run_id() is None:
             return availability.why_not_train(session) or tr("Enough is painted: press Start training.")
-        waiting = self._counts[TileState.PREDICTED]
-        if waiting:
-            words = ntr("{count} tile waits for review.", "{count} tiles wait for review.", waiting)
-            return words.format(count=waiting)
+        said = []
+        if self._waiting:
+            words = ntr("{count} tile waits for review.", "{count} tiles wait for review.", self._waiting)
+            said.append(words.format(count=self._waiting))
+        if self._unpredicted:
+            words = ntr(
+                "{count} of {total} tiles has no prediction.",
+                "{count} of {total} tiles have no prediction.",
+                self._unpredicted,
+            )
+            said.append(words.format(count=self._unpredicted, total=self._counts.total()))
+        if said:
+            return " ".join(said)
         return tr("Every tile is reviewed: train another round, or export the masks.")

@@ -31,8 +31,8 @@ class LeftOffController:
         self._session.tile_changed.connect(self._on_tile)
         panel.pages.shown.connect(self._later)
         camera = self._viewer.scene.camera
-        camera.events.zoom.connect(self._later)
-        camera.events.center.connect(self._later)
+        context.connections.listen(camera.events.zoom, self._later)
+        context.connections.listen(camera.events.center, self._later)
 
     def keep(self) -> None:
         """Keep it now."""

@@ -28,6 +28,7 @@ from napari_unisemalign.widgets.common import ACCENT, MessageBar
 from napari_unisemalign.widgets.deliberate import Deliberate
 from napari_unisemalign.widgets.drops import local_paths
 from napari_unisemalign.widgets.fold import Fold
+from napari_unisemalign.widgets.notice import Notice
 from training_core.base.i18n import tr
 
 LEAST_WIDTH_PX = 320
@@ -75,6 +76,7 @@ class Panel(QWidget):
 
     def _make_views(self) -> None:
         self.messages = MessageBar(self)
+        self.notice = Notice(self)
         self.tour = TourCard(self)
         self.tile_bar = TileBar(self)
         self.tiles = TilesView()
@@ -144,6 +146,7 @@ class Panel(QWidget):
         layout.setContentsMargins(0, 4, 0, 0)
         layout.setSpacing(4)
         layout.addWidget(self.messages)
+        layout.addWidget(self.notice)
         layout.addWidget(self.tour)
         layout.addLayout(first)
         layout.addLayout(second)

@@ -32,12 +32,14 @@ STATE_COLORS = {
     TileState.UNLABELED: "#8a8f98",
     TileState.LABELED: "#4c9be8",
     TileState.PREDICTED: "#e8963c",
+    TileState.PARTLY_ACCEPTED: "#9cc24b",
     TileState.ACCEPTED: "#3fae6b",
 }
 STATE_WORDS = {
     TileState.UNLABELED: tr("unannotated"),
     TileState.LABELED: tr("annotated"),
     TileState.PREDICTED: tr("predicted"),
+    TileState.PARTLY_ACCEPTED: tr("partly accepted"),
     TileState.ACCEPTED: tr("accepted"),
 }
 
@@ -144,7 +146,7 @@ class TileModel(QAbstractListModel):
 
     def is_labeled(self, name: str) -> bool:
         """Whether the tile has labels."""
-        return self._standing(name).state in (TileState.LABELED, TileState.ACCEPTED)
+        return self._standing(name).state.is_labeled
 
     def is_validation(self, name: str) -> bool:
         """Whether the tile is used for validation."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from training_core.project import Project, TileState
-from training_core.project.runs import natural_key
-from training_core.project.summaries import read_summaries
+from training_core.project.runs import natural_key, predicting_runs
+from training_core.project.summaries import newest_summaries
 
 
 class Sort(StrEnum):
@@ -33,6 +33,7 @@ class TileFilter(StrEnum):
     ACCEPTED = "accepted"
     REJECTED = "rejected"
     VALIDATION = "validation"
+    UNPREDICTED = "unpredicted"
     SUGGESTED = "suggested"
 
 
@@ -40,9 +41,9 @@ class TileFilter(StrEnum):
 class TileFacts:
     """What is known of a tile without opening a picture.
 
-    is_full: every pixel is labelled. confidence and changed: of the latest run's prediction, 0..1, None where it made
-    none; changed is the share of pixels whose class is another than the run before said. classes: the prediction's
-    shares by class id, 0..1.
+    is_full: every pixel is labelled. waits: for review. confidence and changed: of the newest prediction, 0..1, None
+    where there is none; changed is the share of pixels whose class is another than the one before said. classes: the
+    prediction's shares by class id, 0..1.
     """
 
     name: str
@@ -50,6 +51,8 @@ class TileFacts:
     is_full: bool = False
     is_rejected: bool = False
     is_validation: bool = False
+    waits: bool = False
+    is_predicted: bool = False
     confidence: float | None = None
     changed: float | None = None
     classes: Mapping[int, float] = field(default_factory=dict)
@@ -57,26 +60,33 @@ class TileFacts:
     @property
     def is_labeled(self) -> bool:
         """Whether at least one pixel is labelled, by hand or by accepting."""
-        return self.state in (TileState.LABELED, TileState.ACCEPTED)
+        return self.state.is_labeled
 
 
 # The work that waits comes first.
-_STATE_ORDER = (TileState.PREDICTED, TileState.UNLABELED, TileState.LABELED, TileState.ACCEPTED)
+_STATE_ORDER = (
+    TileState.PREDICTED,
+    TileState.PARTLY_ACCEPTED,
+    TileState.UNLABELED,
+    TileState.LABELED,
+    TileState.ACCEPTED,
+)
 
 
 def gather(project: Project) -> dict[str, TileFacts]:
-    """The facts of all tiles, in the project's order; two small files are read, no picture."""
-    run_id = project.latest_run_id()
-    summaries = read_summaries(project.path, run_id) if run_id is not None else {}
-    facts, validation = {}, set(project.val_names())
+    """The facts of all tiles, in the project's order; a small file of each run is read, no picture."""
+    runs, summaries = predicting_runs(project.path), newest_summaries(project.path)
+    waiting, facts, validation = set(project.to_review()), {}, set(project.val_names())
     for name, state in project.states().items():
-        summary = summaries.get(name)
+        summary, run_id = summaries.get(name), runs.get(name)
         facts[name] = TileFacts(
             name,
             state,
-            is_full=state in (TileState.LABELED, TileState.ACCEPTED) and project.is_fully_labeled(name),
+            is_full=state.is_labeled and project.is_fully_labeled(name),
             is_rejected=run_id is not None and state is TileState.UNLABELED and project.is_rejected(name, run_id),
             is_validation=name in validation,
+            waits=name in waiting,
+            is_predicted=run_id is not None,
             confidence=summary.confidence if summary else None,
             changed=summary.changed if summary else None,
             classes=summary.classes if summary else {},
@@ -111,8 +121,6 @@ def _belongs(tile: TileFacts, show: TileFilter, ranks: Mapping[str, int]) -> boo
     match show:
         case TileFilter.ALL:
             return True
-        case TileFilter.TO_REVIEW:
-            return tile.state is TileState.PREDICTED
         case TileFilter.VALIDATION:
             return tile.is_validation
         case TileFilter.NOT_LABELED:
@@ -122,9 +130,13 @@ def _belongs(tile: TileFacts, show: TileFilter, ranks: Mapping[str, int]) -> boo
         case TileFilter.PARTLY:
             return tile.is_labeled and not tile.is_full
         case TileFilter.ACCEPTED:
-            return tile.state is TileState.ACCEPTED
+            return tile.state.is_accepted
         case TileFilter.REJECTED:
             return tile.is_rejected
+        case TileFilter.TO_REVIEW:
+            return tile.waits
+        case TileFilter.UNPREDICTED:
+            return not tile.is_predicted
         case TileFilter.SUGGESTED:
             return tile.name in ranks
 

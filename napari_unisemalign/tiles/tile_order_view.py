@@ -20,6 +20,7 @@ SHOWN = (
     (TileFilter.ACCEPTED, tr("Accepted")),
     (TileFilter.REJECTED, tr("Rejected")),
     (TileFilter.VALIDATION, tr("For validation")),
+    (TileFilter.UNPREDICTED, tr("Without a prediction")),
     (TileFilter.SUGGESTED, tr("Suggested")),
 )
 SORTED = (

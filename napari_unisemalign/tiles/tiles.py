@@ -24,7 +24,13 @@ from training_core.base.errors import UserError
 from training_core.base.i18n import ntr, tr
 from training_core.project import Project, TileState
 
-STATE_ORDER = (TileState.ACCEPTED, TileState.LABELED, TileState.PREDICTED, TileState.UNLABELED)
+STATE_ORDER = (
+    TileState.ACCEPTED,
+    TileState.PARTLY_ACCEPTED,
+    TileState.LABELED,
+    TileState.PREDICTED,
+    TileState.UNLABELED,
+)
 
 
 class TilesController:

@@ -104,6 +104,24 @@ class Driver:
         self.reveal(button)
         QTest.mouseClick(button, Qt.MouseButton.LeftButton)
 
+    def activate(self) -> None:
+        """Make the main window the active one, without which Qt runs no shortcut."""
+        window = self.panel.window()
+        window.activateWindow()
+        self.wait(window.isActiveWindow, "the window to be active")
+
+    def press(
+        self,
+        key: Qt.Key,
+        modifiers: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier,
+        on: QWidget | None = None,
+    ) -> None:
+        """Press a key in the window while it is active: where the focus is, on this widget, or on the image."""
+        self.activate()
+        if on is not None:
+            on.setFocus(Qt.FocusReason.MouseFocusReason)
+        QTest.keyClick(on or self.viewer.window._qt_viewer.canvas.native, key, modifiers)
+
     def reveal(self, widget: QWidget) -> None:
         """Open the page and the fold of a widget and scroll to it."""
         page = self.panel.pages.page_of(widget)

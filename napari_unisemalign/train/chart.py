@@ -10,7 +10,7 @@ from napari_unisemalign.app.context import Context
 from napari_unisemalign.app.latest import Latest
 from napari_unisemalign.app.notify import guarded
 from napari_unisemalign.app.session import Training
-from napari_unisemalign.app.training_curves import Curves, Past, as_csv, read_past
+from napari_unisemalign.app.training_curves import Curves, Past, as_csv, measure_in_words, read_past
 from napari_unisemalign.train.chart_view import Plot, TrainingChart
 from napari_unisemalign.widgets.chart import Series
 from training_core.base.i18n import tr
@@ -69,6 +69,7 @@ class ChartController:
             series += [
                 Series(tr("round {number}").format(number=each.number), None, each.curves.dice, faint=True)
                 for each in past[-EARLIER_SHOWN:]
+                if each.curves.dice_measured_on == current.dice_measured_on  # another measure is another scale
             ]
         self._view.show_curves(series, note=_note(plot, current))
 
@@ -114,6 +115,7 @@ class ChartController:
 
     def _on_read(self, past: tuple[Past, ...]) -> None:
         self._past = past
+        self._session.set_pace(past[-1].curves.seconds_per_tile if past else None)
         self.draw()
 
     def _draw_soon(self, _change: object = None) -> None:
@@ -127,7 +129,11 @@ def _dice(curves: Curves, classes: dict[int, tuple[str, str]]) -> list[Series]:
         for class_id, points in curves.dice_by_class.items()
         if class_id in classes  # a class that was removed since has no name and no colour
     ]
-    return [Series(tr("mean"), None, curves.dice, dots=True), *each_class]
+    mean = measure_in_words(curves.dice_measured_on, curves.dice_tiles)
+    earlier = [
+        Series(measure_in_words(measure, None), None, points, faint=True) for measure, points in curves.earlier_dice
+    ]
+    return [Series(tr("mean, {measure}").format(measure=mean), None, curves.dice, dots=True), *each_class, *earlier]
 
 
 def _losses(curves: Curves) -> list[Series]:
@@ -143,17 +149,14 @@ def _pseudo_labels(curves: Curves) -> list[Series]:
 
 
 def _note(plot: Plot, curves: Curves) -> str:
+    if plot is Plot.DICE and curves.dice_measured_on == "training":
+        return tr("No validation tile: nothing measures this training. Hold out annotated tiles, below Start training.")
     if plot is Plot.DICE and not curves.dice:
         return tr("The first Dice comes with the first validation.")
-    if plot is Plot.DICE and curves.dice_measured_on == "training":
-        return tr(
-            "No validation tile: this is the Dice of tiles that the model learned from, which is too high. Right-click "
-            "annotated tiles to set some apart."
-        )
     if plot is Plot.DICE and curves.dice_measured_on == "held_out":
         return tr(
-            "No validation tile: this is the Dice on annotations that are held out from training. Right-click "
-            "annotated tiles to set some apart, and all other annotations are trained on."
+            "No validation tile: this is the Dice on annotations that are held out from training. Hold out whole "
+            "tiles, below Start training, and all other annotations are trained on."
         )
     if plot is Plot.PSEUDO_LABELS and not curves.threshold:
         return tr("This training uses annotated tiles only: there are no pseudo-labels.")

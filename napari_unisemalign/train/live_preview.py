@@ -60,7 +60,7 @@ class LiveController:
         session.project_changed.connect(self._on_project)
         session.settings_changed.connect(self._on_settings)
         session.training_changed.connect(self._on_training)
-        context.viewer.layers.events.inserted.connect(self._on_layer)
+        context.connections.listen(context.viewer.layers.events.inserted, self._on_layer)
 
     # --- on and off ---------------------------------------------------------------------------------------------------
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from napari_unisemalign.app import availability
 from napari_unisemalign.app.context import Context
 from napari_unisemalign.app.labels import LabelsController
@@ -12,10 +14,16 @@ from napari_unisemalign.app.training_curves import Curves, read_run
 from napari_unisemalign.train.run_controls_view import TrainControls
 from napari_unisemalign.train.training import TrainingController
 from napari_unisemalign.widgets.chart import duration
-from training_core.base.i18n import tr
+from training_core.base.errors import ProjectError
+from training_core.base.i18n import ntr, tr
 from training_core.messages.events import Pause, Resume
 from training_core.project import Project
+from training_core.project.cases import case_of, draw_validation
 from training_core.project.interrupted_runs import UnfinishedRun
+
+HELD_OUT_SHARE = 0.2
+"""Of the annotated tiles, what is offered to be held out for validation."""
+NAMES_SHOWN = 3
 
 
 class RunControls:
@@ -34,6 +42,9 @@ class RunControls:
         self._view.resume_run_clicked.connect(lambda: self.go_on(keep=False))
         self._view.keep_run_clicked.connect(lambda: self.go_on(keep=True))
         self._view.discard_run_clicked.connect(self.discard_found)
+        self._view.predict_clicked.connect(self.predict_missing)
+        self._view.hold_out_clicked.connect(self.hold_out)
+        self._session.states_changed.connect(self._count_missing)
         self._session.training_changed.connect(self._refresh)
         self._session.project_changed.connect(self._look)
         self._refresh(self._session.training)
@@ -51,7 +62,10 @@ class RunControls:
 
     @guarded
     def discard(self) -> None:
-        """Forget the training that runs, after a question."""
+        """Forget the training that runs, after a question; of a finished run that only predicts there is nothing."""
+        if self._training.predicts:
+            self._training.stop()
+            return
         if self._training.process.running and self._confirmed():
             self._training.discarding = True
             self._training.process.kill()
@@ -69,9 +83,24 @@ class RunControls:
                 self.reporter.error,
             )
 
-    def _start(self, project: Project, command: list[str], before: Curves | None) -> None:
+    @guarded
+    def predict_missing(self) -> None:
+        """Have the latest finished run predict the tiles that no run has predicted."""
+        project = self._session.project
+        run_id = project.latest_run_id() if project is not None else None
+        if project is None or run_id is None or self._session.training.active or not self._labels.flush():
+            return
+        command = resume_command(project.path, run_id, show=self._session.tile, keep=True)
+        self._view.set_missing("")  # a second click finds nothing more to predict
+        self._context.background.run(
+            lambda: read_run(project, run_id),
+            lambda before: self._start(project, command, before, predicts=True),
+            self.reporter.error,
+        )
+
+    def _start(self, project: Project, command: list[str], before: Curves | None, *, predicts: bool = False) -> None:
         if project is self._session.project and not self._session.training.active:
-            self._training.run(command, before)
+            self._training.run(command, before, predicts=predicts)
 
     @guarded
     def discard_found(self) -> None:
@@ -105,6 +134,7 @@ class RunControls:
         if training.active == self._was_active:
             return
         self._was_active = training.active
+        self._count_missing()
         project = self._session.project
         if training.active:
             self._offer(None)
@@ -117,10 +147,67 @@ class RunControls:
         """For a run that was cut off, in the background."""
         project = self._session.project
         self._offer(None)
+        self._count_missing()
         if project is not None:
             self._context.background.run(
                 project.unfinished_run, lambda found: self._take(project, found), self.reporter.error
             )
+
+    def _count_missing(self) -> None:
+        """Say how many tiles no run has predicted, once there was one."""
+        project, words = self._session.project, ""
+        if project is not None and not self._session.training.active and project.latest_run_id() is not None:
+            count = len(project.unpredicted_names())
+            words = ntr(
+                "{count} of {total} tiles has no prediction.", "{count} of {total} tiles have no prediction.", count
+            )
+            words = words.format(count=count, total=len(project.tiles)) if count else ""
+        self._view.set_missing(words)
+        self._judge_validation()
+
+    @guarded
+    def hold_out(self) -> None:
+        """Draw annotated tiles for validation, whole cases only."""
+        project = self._session.project
+        if project is not None and not self._session.training.active and self._labels.flush():
+            drawn = self._drawn(project)
+            project.set_val([*project.index.val, *drawn])
+            self._session.states_changed.emit()
+            words = tr("Held out for validation: {names}. The next training is measured.")
+            self.reporter.info(words.format(names=", ".join(drawn)))
+
+    def _judge_validation(self) -> None:
+        """Say that nothing measures a round, and offer to change that; or that what measures it comes from a model."""
+        project = self._session.project
+        text = offer = ""
+        if project is not None and not self._session.training.active:
+            val = project.val_names()
+            accepted = [name for name in val if project.is_accepted(name)]
+            drawn = () if val else self._drawn(project)
+            if accepted:
+                words = ntr(
+                    "The label of the validation tile {names} was accepted from a prediction, so its Dice is too high.",
+                    "The labels of the validation tiles {names} were accepted from a prediction, so their Dice is too "
+                    "high.",
+                    len(accepted),
+                )
+                text = words.format(names=_listed(accepted))
+            elif not val and len(project.labeled_names()):
+                text = tr("No annotated tile is held out for validation, so that no Dice says how good a round is.")
+                words = ntr("Hold out {count} of {total} tiles", "Hold out {count} of {total} tiles", len(drawn))
+                offer = words.format(count=len(drawn), total=len(project.labeled_names())) if drawn else ""
+        self._view.set_unmeasured(text, offer)
+
+    def _drawn(self, project: Project) -> tuple[str, ...]:
+        """The annotated tiles that would be held out; none where too few would be left to learn from."""
+        names = project.labeled_names()
+        known = {name: case for name in names if (case := case_of(project.tile(name))) is not None}
+        try:
+            drawn = draw_validation(names, known, HELD_OUT_SHARE)
+        except ProjectError:  # all of one case
+            return ()
+        least = self._session.settings.get("data.min_labeled_tiles", availability.MIN_LABELED_TILES)
+        return drawn if len(names) - len(drawn) >= least else ()
 
     def _take(self, project: Project, found: UnfinishedRun | None) -> None:
         if project is self._session.project and not self._session.training.active:
@@ -140,3 +227,9 @@ def _sentence(found: UnfinishedRun) -> str:
         text = tr("A training from {when} stopped after {time} of {total}.")
         return text.format(when=when, time=duration(found.elapsed_s), total=duration(60 * found.minutes))
     return tr("A training from {when} stopped at step {step}.").format(when=when, step=found.step)
+
+
+def _listed(names: Sequence[str]) -> str:
+    rest = len(names) - NAMES_SHOWN
+    more = [tr("{count} more").format(count=rest)] if rest > 0 else []
+    return ", ".join([*names[:NAMES_SHOWN], *more])

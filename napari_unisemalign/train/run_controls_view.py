@@ -20,6 +20,8 @@ class TrainControls(QWidget):
     resume_run_clicked = Signal()
     keep_run_clicked = Signal()
     discard_run_clicked = Signal()
+    predict_clicked = Signal()
+    hold_out_clicked = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -43,15 +45,31 @@ class TrainControls(QWidget):
         layout.setSpacing(SPACING)
         layout.addLayout(row(self.pause_button, self.discard_button))
         layout.addWidget(self.offer)
+        self.missing_text = Hint("", self)
+        self.predict_button = QPushButton(tr("Predict them"), self)
+        self.predict_button.setToolTip(tr("With the latest training, which learns nothing more by it."))
+        layout.addWidget(self.missing_text)
+        layout.addWidget(self.predict_button)
+        self.unmeasured_text = Hint("", self)
+        self.hold_out_button = QPushButton("", self)
+        self.hold_out_button.setToolTip(
+            tr("They no longer train; their annotations say how good each round is. A tile's menu undoes it.")
+        )
+        layout.addWidget(self.unmeasured_text)
+        layout.addWidget(self.hold_out_button)
         for button, signal in (
             (self.pause_button, self.pause_clicked),
             (self.discard_button, self.discard_clicked),
             (self.resume_run_button, self.resume_run_clicked),
             (self.keep_run_button, self.keep_run_clicked),
             (self.discard_run_button, self.discard_run_clicked),
+            (self.predict_button, self.predict_clicked),
+            (self.hold_out_button, self.hold_out_clicked),
         ):
             button.clicked.connect(lambda _checked=False, signal=signal: signal.emit())
         self.set_offer("")
+        self.set_missing("")
+        self.set_unmeasured("", "")
 
     def set_running(self, pause_reason: str, discard_reason: str, *, active: bool, paused: bool) -> None:
         """Show the buttons of a training that runs, or hide them."""
@@ -65,3 +83,14 @@ class TrainControls(QWidget):
         """The sentence about a training that was cut off; an empty one hides the offer."""
         self.offer_text.set_text(text)
         self.offer.setVisible(bool(text))
+
+    def set_missing(self, text: str) -> None:
+        """The sentence about tiles that have no prediction; an empty one hides it with its button."""
+        self.missing_text.set_text(text)
+        self.predict_button.setVisible(bool(text))
+
+    def set_unmeasured(self, text: str, offer: str) -> None:
+        """Why nothing, or too little, measures a round, and what the button holds out; empty texts hide them."""
+        self.unmeasured_text.set_text(text)
+        self.hold_out_button.setText(offer)
+        self.hold_out_button.setVisible(bool(offer))

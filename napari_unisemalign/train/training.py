@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from qtpy.QtCore import QTimer
+
 from napari_unisemalign.app import availability
 from napari_unisemalign.app.context import Context
 from napari_unisemalign.app.labels import LabelsController
 from napari_unisemalign.app.notify import guarded
 from napari_unisemalign.app.process import Ending, TrainerProcess, train_command
-from napari_unisemalign.app.session import Phase, Training
-from napari_unisemalign.app.training_curves import Curves
+from napari_unisemalign.app.session import Phase, Training, tiles_in_words
+from napari_unisemalign.app.training_curves import Curves, measure_in_words
 from napari_unisemalign.train.train_view import TrainView
+from napari_unisemalign.widgets.chart import duration
 from training_core.base.errors import UserError
 from training_core.base.i18n import ntr, tr
-from training_core.messages.events import Event, RunFinished, Show, Stop, Warned
-from training_core.project import TileState
+from training_core.messages.events import Event, Pause, Paused, Resumed, RunFinished, Show, Stop, Warned
+from training_core.project import Project
+
+LAST_WAIT_MS = 20_000
+"""So long a training that is to be interrupted may take to be saved."""
 
 
 class TrainingController:
@@ -43,6 +49,12 @@ class TrainingController:
         self.discarding = False
         """The process was killed to forget its run."""
         self._killed = False
+        self._suspending = self._saved = False
+        self._give_up_saving = QTimer(context.owner)
+        self._give_up_saving.setSingleShot(True)
+        self._give_up_saving.timeout.connect(self.kill)
+        self.predicts = False
+        """The process only predicts what a finished run has not predicted."""
         self.process = TrainerProcess(context.owner)
         self.process.event_received.connect(self._on_event)
         self.process.ended.connect(self._on_ended)
@@ -52,6 +64,7 @@ class TrainingController:
         session.training_changed.connect(self._refresh)
         session.states_changed.connect(self._refresh_available)
         session.settings_changed.connect(self._refresh_available)
+        session.pace_changed.connect(self._refresh_available)
         session.project_changed.connect(self._refresh_available)
         session.tile_changed.connect(self._on_tile)
         self._refresh(session.training)
@@ -76,9 +89,18 @@ class TrainingController:
         )
         self.run(command)
 
-    def run(self, command: list[str], before: Curves | None = None) -> None:
-        """Start a process that trains. before: the curves of what it goes on with."""
-        self._finished, self.discarding, self._killed = None, False, False
+    def run(self, command: list[str], before: Curves | None = None, *, predicts: bool = False) -> None:
+        """Start a process that trains.
+
+        Parameters
+        ----------
+        before
+            The curves of what it goes on with.
+        predicts
+            It only predicts what a finished run has not predicted.
+        """
+        self._finished, self.discarding, self._killed, self.predicts = None, False, False, predicts
+        self._suspending = self._saved = False
         self._session.begin_training(before)
         if self._helper.running:
             self.process.take_over(self._helper, command)
@@ -91,6 +113,18 @@ class TrainingController:
         if self.process.running and self._session.training.phase is not Phase.STOPPING:
             self._session.begin_stopping()
             self.process.send(Stop())
+
+    def suspend(self) -> None:
+        """End the process as soon as what it learned is saved, so that it can be resumed later."""
+        training = self._session.training
+        if self.process.running and not self._suspending:
+            self._suspending = True
+            self._give_up_saving.start(LAST_WAIT_MS)
+            if training.phase is Phase.PAUSED and self._saved:
+                self._give_up_saving.start(0)  # whoever asked must hear of the end after the answer
+            elif training.phase is not Phase.PAUSED:
+                self.process.send(Pause())
+                self._session.begin_pausing()
 
     def kill(self) -> None:
         """End the process at once."""
@@ -105,9 +139,13 @@ class TrainingController:
         if isinstance(event, RunFinished):
             self._finished = event
         self._session.apply(event)
+        self._saved = isinstance(event, Paused) or (self._saved and not isinstance(event, Resumed))
+        if self._suspending and self._saved:
+            self.kill()
 
     @guarded
     def _on_ended(self, ending: Ending) -> None:
+        self._give_up_saving.stop()
         training = self._session.training
         finished = self._finished
         if self.discarding and not (finished is not None and finished.steps):
@@ -117,6 +155,8 @@ class TrainingController:
         elif training.failure:
             self._session.end_training(tr("Training could not go on; the message above says why."))
             self.reporter.error(training.failure)
+        elif self._suspending:
+            self._session.end_training(tr("Training is interrupted. It can be resumed when the project is opened."))
         elif self._killed:
             self._session.end_training(tr("Training was ended. Annotations and earlier rounds are as they were."))
         elif ending.in_words():
@@ -134,11 +174,23 @@ class TrainingController:
         except (UserError, OSError) as error:
             words = tr("The training is kept, but its round could not be recorded ({error}).")
             self.reporter.warning(words.format(error=error))
-        waiting = sum(state is TileState.PREDICTED for state in project.states().values())
-        self._session.end_training(_outcome(finished, self._session.curves, waiting))
+        self._session.end_training(self._outcome_of(finished, project))
         self._session.states_changed.emit()
         if self._session.tile is not None:
             self._session.overlays_changed.emit(self._session.tile)
+
+    def _outcome_of(self, finished: RunFinished, project: Project) -> str:
+        waiting, missing = len(project.to_review()), len(project.unpredicted_names())
+        said = tr("The predictions are complete.") if self.predicts else _outcome(finished, self._session.curves)
+        if missing:
+            words = ntr(
+                "{count} of {total} tiles has no prediction.", "{count} of {total} tiles have no prediction.", missing
+            ).format(count=missing, total=len(project.tiles))
+            said = words if self.predicts else f"{said} {words}"
+        if waiting:
+            todo = ntr("{count} tile waits for review.", "{count} tiles wait for review.", waiting)
+            said = f"{said} {todo.format(count=waiting)}"
+        return said
 
     def _on_tile(self, name: str | None) -> None:
         if name is not None and self.process.running:
@@ -167,15 +219,19 @@ class TrainingController:
         project = self._session.project
         if project is None:
             return ""
-        labeled, unlabeled = len(project.labeled_names()), len(project.unlabeled_names())
-        val = len(project.val_names())
-        words = tr("Ready to train on {labeled} annotated and {unlabeled} unannotated tiles; {val} for validation.")
-        if not val:
-            words = tr(
-                "Ready to train on {labeled} annotated and {unlabeled} unannotated tiles; none for validation: "
-                "right-click annotated tiles to choose some."
+        labeled, unlabeled, val = project.labeled_names(), project.unlabeled_names(), project.val_names()
+        partly = len(set(labeled) & set(unlabeled))
+        tiles = tiles_in_words(len(labeled), len(unlabeled), partly, len(val))
+        ready = tr("Ready to train on {tiles}.").format(tiles=tiles)
+        if self._session.seconds_per_tile is not None:
+            count = len(project.tiles)
+            words = ntr(
+                "Predicting {count} tile afterwards takes about {time}, as last time.",
+                "Predicting {count} tiles afterwards takes about {time}, as last time.",
+                count,
             )
-        ready = words.format(labeled=labeled, unlabeled=unlabeled, val=val)
+            time = duration(count * self._session.seconds_per_tile)
+            ready = f"{ready} {words.format(count=count, time=time)}"
         own = len(self._session.settings)
         if not own:
             return ready
@@ -185,24 +241,18 @@ class TrainingController:
         return f"{ready} {changed.format(count=own)}"
 
 
-def _outcome(finished: RunFinished, curves: Curves, waiting: int) -> str:
+def _outcome(finished: RunFinished, curves: Curves) -> str:
     stopped = finished.reason == "stopped"
     words = (
         tr("Stopped and kept after {steps} steps{score}.") if stopped else tr("Finished after {steps} steps{score}.")
     )
     score = ""
-    if finished.mdice is not None:
-        score = {
-            "validation": tr(", validation Dice {dice:.1f} %"),
-            "held_out": tr(", {dice:.1f} % Dice on held-out annotations"),
-            "training": tr(", training Dice {dice:.1f} %"),
-        }[curves.dice_measured_on]
-    said = words.format(steps=finished.steps, score=score.format(dice=finished.mdice))
+    if finished.mdice is not None and curves.dice_measured_on != "training":
+        measure = measure_in_words(curves.dice_measured_on, curves.dice_tiles)
+        score = tr(", {measure} {dice:.1f} %").format(measure=measure, dice=finished.mdice)
+    said = words.format(steps=finished.steps, score=score)
     if finished.predictions_by == "pixel_classifier":
         said = f"{said} {tr('The predictions come from the pixel classifier, which is still better.')}"
     elif finished.predictions_by == "previous_run":
         said = f"{said} {tr('The predictions are those of the previous run, which are still better.')}"
-    if not waiting:
-        return said
-    todo = ntr("{count} tile waits for review.", "{count} tiles wait for review.", waiting)
-    return f"{said} {todo.format(count=waiting)}"
+    return said

@@ -121,6 +121,11 @@ class MessageBar(QWidget):
         """What is shown; empty when the bar is closed."""
         return "" if self.isHidden() else self._text.text()
 
+    @property
+    def details(self) -> str:
+        """What is behind the button; empty when the bar is closed."""
+        return "" if self.isHidden() else self._details
+
     def show_message(self, text: str, *, details: str = "", is_error: bool = False) -> None:
         """Show a text, with a button for the details if there are any."""
         self._details = details

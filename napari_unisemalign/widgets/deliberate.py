@@ -33,6 +33,7 @@ _STILL_THERE = (
     Qt.FocusReason.MenuBarFocusReason,
 )
 """The focus leaves for these and comes back by itself."""
+_BY_KEYBOARD = (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason, Qt.FocusReason.ShortcutFocusReason)
 _WITH_TEXT = (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ShiftModifier, Qt.KeyboardModifier.KeypadModifier)
 _ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
 
@@ -40,7 +41,8 @@ _ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
 class Deliberate(QObject):
     """Guards what is in one widget.
 
-    The wheel turns a control only while that has the focus by a click, and scrolls what lies behind it otherwise. In a
+    The wheel turns a control only while that has the focus by a click, and scrolls what lies behind it otherwise. Enter
+    presses the button that Tab came to. In a
     list or table, only a double click, F2 and Enter edit; other keys neither edit nor choose another line. A letter
     chooses nothing in a drop-down.
     """
@@ -48,6 +50,7 @@ class Deliberate(QObject):
     def __init__(self, root: QWidget) -> None:
         super().__init__(root)
         self._clicked: QWidget | None = None
+        self._tabbed: QAbstractButton | None = None
         self._watch(root)
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: D102
@@ -58,7 +61,12 @@ class Deliberate(QObject):
             child = event.child()
             if isinstance(child, QWidget):
                 self._watch(child)
+        elif isinstance(watched, QAbstractButton):
+            return self._on_button(watched, event)
         elif isinstance(watched, QAbstractItemView):
+            takes_enter = getattr(watched, "takes_enter", False) or _is_editable(watched)
+            if kind == QEvent.Type.ShortcutOverride and event.key() in _ENTER and takes_enter:
+                event.accept()  # it opens the editor, or what the line stands for, and is no key of the window
             return kind == QEvent.Type.KeyPress and _is_stopped(watched, event)
         elif is_turned(watched):
             return self._on_control(watched, event)
@@ -78,12 +86,26 @@ class Deliberate(QObject):
         is_list = isinstance(control, QComboBox) and not control.isEditable()
         return is_list and kind == QEvent.Type.KeyPress and _is_text(event)
 
+    def _on_button(self, button: QAbstractButton, event: QEvent) -> bool:
+        """Enter presses the button that Tab came to; after a click it is the window's key again."""
+        kind, is_tabbed = event.type(), button is self._tabbed
+        if kind == QEvent.Type.FocusIn:
+            self._tabbed = button if event.reason() in _BY_KEYBOARD else None
+        elif kind == QEvent.Type.ShortcutOverride and event.key() in _ENTER and is_tabbed:
+            event.accept()
+        elif kind == QEvent.Type.KeyPress and event.key() in _ENTER and is_tabbed:
+            button.click()
+            return True
+        return False
+
     def _watch(self, widget: QWidget) -> None:
         """Guard this and all that is in it now."""
-        if isinstance(widget, (QLabel, QAbstractButton, QHeaderView, QScrollBar)):
+        if isinstance(widget, (QLabel, QHeaderView, QScrollBar)):
             return
         widget.removeEventFilter(self)  # a widget is polished again when its style changes
         widget.installEventFilter(self)
+        if isinstance(widget, QAbstractButton):
+            return
         if isinstance(widget, QAbstractItemView):
             _edit_on_purpose(widget)
             return
@@ -120,18 +142,26 @@ def _edit_on_purpose(view: QAbstractItemView) -> None:
 
 def _is_stopped(view: QAbstractItemView, event: QEvent) -> bool:
     """Whether a key press ends here: Enter, which opens the editor, and text, which would choose another line."""
-    index = view.currentIndex()
-    if not isinstance(event, QKeyEvent) or not index.isValid():
-        return False
-    if view.editTriggers() == QAbstractItemView.EditTrigger.NoEditTriggers or _is_edited(view):
-        return False
-    editable = [each for each in _line(index) if each.flags() & Qt.ItemFlag.ItemIsEditable]
-    if not editable:
+    if not isinstance(event, QKeyEvent) or not _is_editable(view):
         return False
     if event.key() in _ENTER:
+        index = view.currentIndex()
+        editable = _editable(index)
         view.edit(index if index in editable else editable[0])
         return True
     return _is_text(event)
+
+
+def _is_editable(view: QAbstractItemView) -> bool:
+    """Whether Enter would open an editor in the current line."""
+    if view.editTriggers() == QAbstractItemView.EditTrigger.NoEditTriggers or _is_edited(view):
+        return False
+    return bool(_editable(view.currentIndex()))
+
+
+def _editable(index: QModelIndex) -> list[QModelIndex]:
+    """The cells of its line that can be edited."""
+    return [each for each in _line(index) if each.flags() & Qt.ItemFlag.ItemIsEditable]
 
 
 def _line(index: QModelIndex) -> Iterator[QModelIndex]:

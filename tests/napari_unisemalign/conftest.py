@@ -107,7 +107,7 @@ class Answers:
     added: FilesToAdd | None = None
     chosen_color: str | None = None
     yes: bool = True
-    close: CloseAnswer = CloseAnswer.WAIT
+    close: CloseAnswer = CloseAnswer.CANCEL
     lose: bool = False
 
     def project_folder(self, _start: str) -> Path | None:
@@ -121,6 +121,10 @@ class Answers:
     def table_file(self, _start: str) -> Path | None:
         self.asked.append("table_file")
         return self.folder / "table.csv" if self.folder else None
+
+    def report_file(self, _start: str) -> Path | None:
+        self.asked.append("report_file")
+        return self.folder / "problem.zip" if self.folder else None
 
     def new_project(self, images: Sequence[Path] = ()) -> NewProject | None:
         self.asked.append(" ".join(["new_project", *map(str, images)]))
@@ -144,10 +148,6 @@ class Answers:
 
     def close_while_training(self) -> CloseAnswer:
         self.asked.append("close_while_training")
-        return self.close
-
-    def close_while_stopping(self) -> CloseAnswer:
-        self.asked.append("close_while_stopping")
         return self.close
 
     def close_unsaved(self, names: tuple[str, ...]) -> bool:
@@ -229,7 +229,9 @@ def window(make_napari_viewer: Callable[..., Any], tmp_path: Path, monkeypatch: 
     answers = Answers()
     for name in [each for each in dir(Answers) if not each.startswith("_") and callable(getattr(Answers, each))]:
         monkeypatch.setattr(panel.controller.context.dialogs, name, getattr(answers, name))
-    yield viewer, Driver(viewer, panel), answers
+    driver = Driver(viewer, panel)
+    driver.activate()
+    yield viewer, driver, answers
     panel.controller.context.background.close()
     panel.controller.context.thumbnails.close()
 

@@ -316,7 +316,7 @@ def test_keys_go_into_and_out_of_the_ways_to_point_at_areas(window: Any, predict
     view, canvas = driver.panel.correct, viewer.window._qt_viewer.canvas.native
     alt = Qt.KeyboardModifier.AltModifier
     for key, button in (
-        (Qt.Key.Key_C, view.click_button),
+        (Qt.Key.Key_K, view.click_button),
         (Qt.Key.Key_X, view.reject_click_button),
         (Qt.Key.Key_D, view.draw_area_button),
     ):

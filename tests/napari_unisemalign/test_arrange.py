@@ -70,9 +70,17 @@ def test_facts_come_from_the_index_and_the_latest_run(
     project.reject("tile_03", "20260101-000000")
     facts = gather(project)
     assert list(facts) == ["tile_01", "tile_02", "tile_03", "tile_04"]
-    assert facts["tile_01"] == TileFacts("tile_01", TileState.LABELED)
+    assert facts["tile_01"] == TileFacts("tile_01", TileState.LABELED, waits=True, is_predicted=True)
     assert facts["tile_02"] == TileFacts(
-        "tile_02", TileState.PREDICTED, confidence=0.8, changed=0.05, classes={0: 0.75, 1: 0.25}
+        "tile_02",
+        TileState.PREDICTED,
+        waits=True,
+        is_predicted=True,
+        confidence=0.8,
+        changed=0.05,
+        classes={0: 0.75, 1: 0.25},
     )
+    assert not facts["tile_03"].waits
+    assert not facts["tile_04"].waits
     assert facts["tile_03"].is_rejected
     assert (facts["tile_04"].state, facts["tile_04"].is_full) == (TileState.ACCEPTED, True)

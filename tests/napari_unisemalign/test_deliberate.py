@@ -238,6 +238,7 @@ def test_a_class_is_renamed_by_f2_enter_and_a_double_click(window: Any, project:
     assert [each.name for each in project.classes] == ["background", "gland"]
     if way == "double click":
         place = table.visualItemRect(table.item(1, 2)).center()
+        QTest.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, pos=place)
         QTest.mouseDClick(table.viewport(), Qt.MouseButton.LeftButton, pos=place)
     else:
         QTest.keyClick(table, Qt.Key.Key_F2 if way == "F2" else Qt.Key.Key_Return)
@@ -248,3 +249,30 @@ def test_a_class_is_renamed_by_f2_enter_and_a_double_click(window: Any, project:
     driver.wait(lambda: [each.name for each in project.classes] == ["background", "crypt 2"], "the new name")
     driver.pause(0.1)
     assert not any(line.isVisible() for line in table.viewport().findChildren(QLineEdit))  # Enter opened no other
+
+
+def test_what_accept_takes_otherwise_is_said_above_it_and_reset(window: Any, predicted_project: Project) -> None:
+    _viewer, driver, _answers = window
+    driver.panel.controller.open_project(predicted_project.path)
+    panel = driver.panel
+    view, slider = panel.correct, panel.overlays.below_slider
+    driver.reveal(view.accept_tile_button)
+    assert view.options.text() == ""
+    assert not view.reset_options_button.isVisible()
+    for change, words in (
+        (lambda: view.source_combo.setCurrentIndex(1), "only the pseudo-label"),
+        (lambda: slider.setValue(18), "nothing below confidence 18 %"),
+        (lambda: view.replace_check.setChecked(True), "it replaces what you painted"),
+        (lambda: panel.cleanup.switch.setChecked(True), "after post-processing"),
+        (lambda: view.confidence_spin.setValue(80), "by confidence from 80 % on"),
+    ):
+        change()
+        assert words in view.options.text()
+    assert view.options.isVisible()
+    top = [each.mapTo(panel, QPoint(0, 0)).y() for each in (view.options, view.accept_tile_button)]
+    assert top[0] < top[1]
+    driver.click(view.reset_options_button)
+    assert view.options.text() == ""
+    assert not view.reset_options_button.isVisible()
+    driver.click(view.accept_tile_button)  # every pixel of the prediction, as it was before
+    assert (driver.label() != 255).all()

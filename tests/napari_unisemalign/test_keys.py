@@ -34,11 +34,11 @@ def installed(plugin_settings: Any, npe2pm: Any) -> Iterator[None]:
 @pytest.fixture
 def sheet(installed: None, window: Any, project: Project) -> tuple[Any, Any, Callable[..., None]]:
     """(driver, dialog, press): the sheet is open beside a project; `press` presses keys on the canvas."""
-    viewer, driver, _answers = window
+    _viewer, driver, _answers = window
     driver.panel.controller.open_project(project.path)
 
     def press(key: Qt.Key, modifier: Qt.KeyboardModifier = NONE) -> None:
-        QTest.keyClick(viewer.window._qt_viewer.canvas.native, key, modifier)
+        driver.press(key, modifier)
 
     press(Qt.Key.Key_F1)
     return driver, driver.panel.controller.keys.dialog, press
@@ -148,7 +148,7 @@ def test_without_an_installed_plugin_keys_work_and_changing_one_says_what_to_do(
     assert not problems
     assert keys["accept-tile"] == "Alt+A"
     with pytest.raises(ConfigError, match="pip install"):
-        shortcuts.assign("accept-tile", "Alt+B")
+        shortcuts.assign("accept-tile", "Alt+Q", {})
 
 
 @pytest.mark.parametrize(

@@ -104,7 +104,9 @@ def test_a_run_from_start_to_end(session: Session) -> None:
     session.curves_changed.connect(lambda each: curves.append(len(each.loss)))
     session.begin_training()
     session.apply(started())
-    assert "2 annotated, 38 unannotated" in session.training.message
+    assert session.training.message == (
+        "Training on 2 annotated tiles, 38 without annotations and 2 for validation (CPU)."
+    )
     session.apply(step(1))
     session.apply(step(2, hard=0.25, labeled=0.5))
     assert session.curves.loss == [(1.0, 1.0), (2.0, 0.75)]
@@ -122,8 +124,9 @@ def test_a_run_from_start_to_end(session: Session) -> None:
             is_best=True,
         )
     )
-    assert session.curves.dice == [(3.0, 66.5)]
+    assert session.curves.dice == []  # a Dice on training tiles is no figure to show
     assert session.curves.dice_measured_on == "training"
+    assert session.training.message.startswith("2 steps done. Without validation tiles nothing measures")
     session.begin_stopping()
     session.apply(step(3))
     assert session.training.eta_s is None
@@ -172,6 +175,27 @@ def test_live_overlays_win_while_training_and_vanish_with_a_failed_run(session: 
     assert session.overlays("tile_01") is None
 
 
+def test_counts_add_up_and_a_round_has_one_figure_with_its_measure(session: Session) -> None:
+    """3 annotated, 2 of them in part, 19 not annotated and 3 for validation: 25 tiles."""
+    session.begin_training()
+    session.apply(started().model_copy(update={"n_labeled": 3, "n_unlabeled": 21, "n_partly": 2, "n_val": 3}))
+    assert session.training.message == (
+        "Training on 3 annotated tiles, 19 without annotations and 3 for validation; "
+        "the unpainted parts of 2 annotated ones help too (CPU)."
+    )
+    point = {"run_id": RUN, "mjaccard": 50.0, "dice_by_class": {1: 70.0}, "is_best": True}
+    session.apply(Validated(**point, elapsed_s=3, step=2, mdice=70.0, measured_on="held_out", n_tiles=2))
+    assert session.training.message == "Dice on held-out annotations (2 tiles) 70.0 % after 2 steps."
+    for step_number, mdice in ((4, 75.0), (6, 80.0)):
+        validated = Validated(**point, elapsed_s=step_number, step=step_number, mdice=mdice, measured_on="validation")
+        session.apply(validated.model_copy(update={"n_tiles": 3}))
+    assert session.training.message == "Validation Dice (3 tiles) 80.0 % after 6 steps, the best so far."
+    assert session.curves.earlier_dice == [("held_out", [(3.0, 70.0)])]  # never one line with the other
+    assert session.curves.dice == [(4.0, 75.0), (6.0, 80.0)]
+    session.apply(finished())
+    assert session.curves.dice[-1] == (6.0, 81.0)  # what the outcome says too
+
+
 def test_overlays_come_from_the_latest_run_until_they_are_rejected(
     session: Session, project: Project, add_run: Callable[..., None]
 ) -> None:
@@ -182,7 +206,10 @@ def test_overlays_come_from_the_latest_run_until_they_are_rejected(
     assert stored is not None
     assert stored.run_id == "20260102-000000"
     assert not stored.live
-    assert session.overlays("tile_02") is None  # the older run does not count any more
+    older = session.overlays("tile_02")
+    assert older is not None
+    assert older.run_id == "20260101-000000"  # the newer one has not predicted it
+    assert session.overlays("tile_03") is None
     project.reject("tile_01", "20260102-000000")
     assert session.overlays("tile_01") is None
     assert "rejected" in availability.why_no_overlays(session)
@@ -242,3 +269,49 @@ def test_another_tile_is_known_without_looking_for_the_next(session: Session) ->
     for listed in (("tile_01",), ("tile_02",), ("tile_01", "tile_03"), ()):
         session.set_listed(listed)
         assert session.has_other_tile is (session.next_to_review() is not None), listed
+
+
+def test_the_first_overlay_and_the_network_s_are_a_key_apart(session: Session) -> None:
+    def ready(source: str, prediction: str) -> OverlayReady:
+        return overlay("tile_01").model_copy(update={"source": source, "prediction": prediction})
+
+    told = []
+    session.overlays_changed.connect(told.append)
+    assert availability.why_no_other_overlays(session)
+    session.begin_training()
+    session.apply(started())
+    session.apply(ready("quick_start", "first"))
+    assert session.overlays_in_words("tile_01") == "First overlay: pixel classifier"
+    assert not session.has_other_overlays("tile_01")
+    session.apply(ready("network", "network"))
+    assert session.overlays("tile_01").prediction == Path("network")
+    assert session.overlays_in_words("tile_01") == "Network, in training"
+    assert availability.why_no_other_overlays(session) == ""
+    session.show_other_overlays()
+    assert session.overlays("tile_01").prediction == Path("first")
+    assert session.overlays_in_words("tile_01") == "First overlay: pixel classifier"
+    session.apply(ready("network", "newer"))  # what was chosen stays chosen
+    assert session.overlays("tile_01").prediction == Path("first")
+    session.show_other_overlays()
+    assert session.overlays("tile_01").prediction == Path("newer")
+    assert told == ["tile_01"] * 5
+    session.end_training("Done.")
+    assert not session.has_other_overlays("tile_01")
+
+
+def test_how_long_a_tile_takes_to_be_predicted_is_learned_from_the_last_training(session: Session) -> None:
+    """4 tiles in 10 seconds, whatever else the training said."""
+    session.begin_training()
+    session.apply(started())
+    session.apply(step(1))
+    session.apply(Status(run_id=RUN, elapsed_s=90.0, message="Choosing prediction settings"))
+    assert session.curves.seconds_per_tile is None
+    for number in range(4):
+        session.apply(Status(run_id=RUN, elapsed_s=100.0 + 2.5 * number, message="Predicting", done=0.9, eta_s=1.0))
+    session.apply(finished().model_copy(update={"elapsed_s": 110.0}))
+    assert session.curves.seconds_per_tile == 2.5
+    told = []
+    session.pace_changed.connect(lambda: told.append(session.seconds_per_tile))
+    session.set_pace(2.5)
+    session.set_pace(2.5)
+    assert told == [2.5]

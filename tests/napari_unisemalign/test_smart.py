@@ -136,7 +136,7 @@ def test_grow_and_snap_by_key(window: Any, predicted_project: Project, truths: A
     QTest.keyClick(canvas, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     driver.stroke([(row, column), (row, column + 20)], 11)
     before = driver.label()
-    QTest.keyClick(canvas, Qt.Key.Key_S, Qt.KeyboardModifier.AltModifier)
+    QTest.keyClick(canvas, Qt.Key.Key_B, Qt.KeyboardModifier.AltModifier)
     after = driver.label()
     assert (after != before).any()
     assert (truth[after == 1] == 1).mean() > (truth[before == 1] == 1).mean()

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from napari.utils.notifications import notification_manager
+from qtpy.QtCore import Qt
 
 from napari_unisemalign.app.dialogs import CloseAnswer
 from napari_unisemalign.app.session import Phase
@@ -30,6 +31,9 @@ for line in sys.stdin:
     command = parse_command(line)
     if isinstance(command, Show):
         say(Status, message="shows " + command.tile)
+    if isinstance(command, Pause):
+        time.sleep(0.3)
+        say(Paused, step=3)
     if isinstance(command, Stop):
         time.sleep(0.7)
         say(RunFinished, run_dir="", reason="stopped", steps=3, seconds=1.0, mdice=None, mjaccard=None)
@@ -103,7 +107,7 @@ def test_stopping_keeps_the_run_and_records_the_round(
 ) -> None:
     _viewer, driver, _answers = window
     start(driver, labeled_project)
-    assert "2 annotated, 2 unannotated" in driver.panel.train.status.text()
+    assert "2 annotated tiles, 2 without annotations" in driver.panel.train.status.text()
     driver.show_tile("tile_03")
     driver.wait(lambda: driver.panel.train.status.text() == "shows tile_03", "the trainer to be told")
     driver.choose_class(1)
@@ -116,7 +120,7 @@ def test_stopping_keeps_the_run_and_records_the_round(
     assert driver.panel.train.status.text().startswith("Stopped and kept after 3 steps")
     assert [each.run_id for each in labeled_project.rounds()] == ["20260103-000000"]
     np.testing.assert_array_equal(driver.prediction(), truths["tile_03"])
-    assert "1 tile waits" in driver.panel.train.status.text()
+    assert "2 tiles wait for review" in driver.panel.train.status.text()
 
 
 def test_a_stop_before_the_first_step_is_no_round(
@@ -153,46 +157,61 @@ def test_closing_the_window_while_training_asks(window: Any, labeled_project: Pr
     viewer, driver, answers = window
     start(driver, labeled_project)
     main_window = viewer.window._qt_window
-    answers.close = CloseAnswer.WAIT
+    answers.close = CloseAnswer.CANCEL
     assert not main_window.close()
     assert main_window.isVisible()
     assert driver.session.training.phase is Phase.RUNNING
-    answers.close = CloseAnswer.STOP
+    answers.close = CloseAnswer.FINISH
     assert not main_window.close()
     assert main_window.isVisible()  # it stays until what was learned is saved
     assert driver.session.training.phase is Phase.STOPPING
-    answers.close = CloseAnswer.WAIT
+    answers.close = CloseAnswer.CANCEL
     assert not main_window.close()
-    assert answers.asked == ["close_while_training"] * 2 + ["close_while_stopping"]
+    assert answers.asked == ["close_while_training"] * 3
     del main_window
     wait_closed(viewer, driver)
     assert [each.run_id for each in labeled_project.rounds()] == ["20260103-000000"]
 
 
 @pytest.mark.usefixtures("stand_in")
-def test_closing_now_is_the_last_resort(window: Any, labeled_project: Project) -> None:
+@pytest.mark.parametrize("paused", [False, True])
+def test_closing_to_resume_later_waits_until_the_training_is_saved(
+    window: Any, labeled_project: Project, paused: bool
+) -> None:
     viewer, driver, answers = window
     start(driver, labeled_project)
-    driver.click(driver.panel.train.stop_button)
-    answers.close = CloseAnswer.KILL
-    assert viewer.window._qt_window.close()
-    assert idle(driver)
-    assert driver.panel.messages.text == ""  # it ended as it was told to, not for want of memory
+    if paused:
+        driver.click(driver.panel.train.controls.pause_button)
+        driver.wait(lambda: "Paused after 3 steps" in driver.session.training.message, "the pause")
+    answers.close = CloseAnswer.LATER
+    assert not viewer.window._qt_window.close()
     wait_closed(viewer, driver)
+    assert idle(driver)
+    assert "can be resumed" in driver.session.training.message  # it ended as it was told to, not for want of memory
+    assert not labeled_project.rounds()
 
 
 @pytest.mark.usefixtures("stand_in")
-def test_closing_the_dock_while_training_asks_and_docks_again(window: Any, labeled_project: Project) -> None:
+def test_cancel_leaves_the_panel_as_it_was(window: Any, labeled_project: Project) -> None:
     viewer, driver, answers = window
     start(driver, labeled_project)
     dock = driver.panel.parentWidget()
-    answers.close = CloseAnswer.WAIT
+    viewer.window._qt_window.resizeDocks([dock], [520], Qt.Orientation.Horizontal)
+    driver.pause(0.2)
+    width, tile = driver.panel.width(), driver.session.tile
+    assert width > 500
+    answers.close = CloseAnswer.CANCEL
     dock.destroyOnClose()
     driver.wait(lambda: answers.asked == ["close_while_training"], "the question")
     driver.wait(lambda: driver.panel.isVisible(), "the panel to come back")
+    driver.wait(lambda: driver.panel.width() == width, "its width")
     assert viewer.window.dock_widgets[driver.panel.dock_name] is driver.panel
-    driver.click(driver.panel.train.stop_button)
-    driver.wait(lambda: idle(driver), "the end")
+    assert (driver.session.tile, driver.session.training.phase) == (tile, Phase.RUNNING)
+    driver.press(Qt.Key.Key_PageDown)
+    assert driver.session.tile == "tile_02"
+    answers.close = CloseAnswer.FINISH
+    driver.panel.parentWidget().destroyOnClose()
+    driver.wait(lambda: bool(labeled_project.rounds()), "the end")
 
 
 def test_closing_saves_the_last_strokes(window: Any, project: Project) -> None:

@@ -105,26 +105,26 @@ def test_undo_goes_back_to_the_tile_that_was_changed(window: Any, project: Proje
     _viewer, driver, _answers = window
     driver.panel.controller.open_project(project.path)
     view = driver.panel.painting
-    assert not view.undo_button.isEnabled()
+    assert not driver.panel.painting.undo_button.isEnabled()
     driver.choose_class(1)
     driver.stroke([(30, 30)], 8)
     driver.show_tile("tile_02")
     driver.stroke([(40, 40)], 8)
-    assert "tile_02" in view.undo_button.toolTip()
-    driver.click(view.undo_button)
+    assert "tile_02" in driver.panel.painting.undo_button.toolTip()
+    driver.click(driver.panel.painting.undo_button)
     assert driver.session.tile == "tile_02"
     assert not project.has_label("tile_02")
     assert project.has_label("tile_01")
-    driver.click(view.undo_button)
+    driver.click(driver.panel.painting.undo_button)
     assert driver.session.tile == "tile_01"
     assert not project.has_label("tile_01")
-    assert not view.undo_button.isEnabled()
-    driver.click(view.redo_button)
+    assert not driver.panel.painting.undo_button.isEnabled()
+    driver.click(driver.panel.painting.redo_button)
     assert project.has_label("tile_01")
-    driver.click(view.redo_button)
+    driver.click(driver.panel.painting.redo_button)
     assert driver.session.tile == "tile_02"
     assert project.has_label("tile_02")
-    assert not view.redo_button.isEnabled()
+    assert not driver.panel.painting.redo_button.isEnabled()
 
 
 def test_a_rejection_is_taken_back_by_undo(window: Any, predicted_project: Project) -> None:
@@ -149,3 +149,19 @@ def test_another_project_forgets_the_steps(window: Any, project: Project, predic
     driver.panel.controller.open_project(predicted_project.path)
     assert not driver.panel.painting.undo_button.isEnabled()
     assert project.has_label("tile_01")
+
+
+def test_no_sentence_outlives_the_act_that_it_speaks_of(window: Any, predicted_project: Project) -> None:
+    _viewer, driver, _answers = window
+    driver.panel.controller.open_project(predicted_project.path)
+    view = driver.panel.correct
+    advice = view.hint.text()
+    for button, said in ((view.accept_tile_button, "Accepted"), (view.reject_button, "Rejected")):
+        driver.click(button)
+        assert view.hint.text().startswith(said)
+        driver.click(driver.panel.painting.undo_button)
+        assert view.hint.text() == advice
+        driver.click(driver.panel.painting.redo_button)
+        assert not view.hint.text().startswith(said + " ")
+        driver.click(driver.panel.painting.undo_button)
+        assert view.hint.text() == advice

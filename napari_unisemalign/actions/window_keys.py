@@ -1,0 +1,85 @@
+"""The actions' keys wherever the focus is in the window, unless text is typed there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from qtpy.QtCore import QObject
+from qtpy.QtWidgets import (
+    QAbstractSpinBox,
+    QApplication,
+    QComboBox,
+    QKeySequenceEdit,
+    QLineEdit,
+    QPlainTextEdit,
+    QShortcut,
+    QTextEdit,
+    QWidget,
+)
+
+from napari_unisemalign.actions.shortcuts import sequence
+
+_TYPED_IN = (QAbstractSpinBox, QKeySequenceEdit, QLineEdit, QPlainTextEdit, QTextEdit)
+_NEVER_TEXT = {"Esc", *(f"F{number}" for number in range(1, 36))}
+"""Keys that write nothing anywhere."""
+
+
+class WindowKeys(QObject):
+    """Qt's shortcuts of the main window: they come before what a list, a drop-down or napari's canvas does."""
+
+    def __init__(self, owner: QWidget, perform: Callable[[str], object]) -> None:
+        """perform: does the action of this id, or says why it is not possible now."""
+        super().__init__(owner)
+        self._owner, self._perform = owner, perform
+        self._keys: Mapping[str, str] = {}
+        self._shortcuts: dict[str, QShortcut] = {}
+        QApplication.instance().focusChanged.connect(self._on_focus)
+
+    @property
+    def window(self) -> QWidget | None:
+        """The main window; None while the owner is in none."""
+        top = self._owner.window()
+        while top.parentWidget() is not None:  # a dock that floats is a window of its own
+            top = top.parentWidget().window()
+        return None if top is self._owner else top
+
+    def set_keys(self, keys: Mapping[str, str]) -> None:
+        """The key of each action by its id, in napari's notation; empty for none."""
+        self._keys = keys
+        self.bind()
+
+    def bind(self) -> None:
+        """Listen in the window that the owner is in now."""
+        self.clear()
+        window = self.window
+        if window is None:
+            return
+        for action_id, key in self._keys.items():
+            if key:
+                shortcut = QShortcut(sequence(key), window)
+                shortcut.setAutoRepeat(False)
+                shortcut.activated.connect(lambda action_id=action_id: self._perform(action_id))
+                self._shortcuts[action_id] = shortcut
+        self._on_focus(None, QApplication.focusWidget())
+
+    def clear(self) -> None:
+        """Listen to nothing."""
+        for shortcut in self._shortcuts.values():
+            shortcut.setEnabled(False)
+            shortcut.deleteLater()
+        self._shortcuts = {}
+
+    def close(self) -> None:
+        """Listen to nothing for good."""
+        self.clear()
+        QApplication.instance().focusChanged.disconnect(self._on_focus)
+
+    def _on_focus(self, _former: QWidget | None, now: QWidget | None) -> None:
+        typed = now is not None and is_typed_in(now)
+        for shortcut in self._shortcuts.values():
+            shortcut.setEnabled(not typed or shortcut.key().toString() in _NEVER_TEXT)
+
+
+def is_typed_in(widget: QWidget) -> bool:
+    """Whether keys that come to this widget are text."""
+    return isinstance(widget, _TYPED_IN) or (isinstance(widget, QComboBox) and widget.isEditable())

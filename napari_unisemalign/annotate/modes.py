@@ -1,0 +1,102 @@
+"""What the mouse does on the image: written there, and left with one key."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from napari.utils.action_manager import action_manager
+from qtpy.QtWidgets import QApplication
+
+from napari_unisemalign.annotate.accept_plan import Deed
+from napari_unisemalign.annotate.areas import AreaTools
+from napari_unisemalign.annotate.flicker import Flicker
+from napari_unisemalign.app.context import Context
+from napari_unisemalign.app.layers import AREA, LABELS, ROLE_KEY
+from training_core.base.i18n import tr
+
+PAN = "pan_zoom"
+
+
+class ModesController:
+    """Watches the layer that is active; a review begins with the hand that moves the image."""
+
+    def __init__(self, context: Context, areas: AreaTools, flicker: Flicker) -> None:
+        self._layers, self._session, self._notes = context.layers, context.session, context.notes
+        self._viewer, self._areas, self._flicker = context.viewer, areas, flicker
+        layers, listen = context.viewer.layers, context.connections.listen
+        listen(layers.events.inserted, self._on_layer)
+        listen(layers.events.removed, self._refresh)
+        listen(layers.selection.events.active, self._refresh)
+        session = self._session
+        session.tile_changed.connect(self._on_tile)
+        session.class_changed.connect(self._refresh)
+        session.classes_changed.connect(self._refresh)
+        areas.changed.connect(self._refresh)
+        flicker.changed.connect(self._refresh)
+
+    def leave(self) -> None:
+        """Back to moving the image, whatever the mouse did before; text that is typed is left first."""
+        typed = QApplication.focusWidget()
+        if typed is not None:
+            typed.clearFocus()
+        if self._areas.leave():
+            return
+        self._flicker.show()
+        for layer in (self._layers.labels, self._viewer.layers.selection.active):
+            if layer is not None and str(layer.mode) != PAN:
+                layer.mode = PAN
+        self._refresh()
+
+    @property
+    def is_drawing(self) -> bool:
+        """Whether Enter would close an outline."""
+        layer = self._layers.labels
+        polygon = layer is not None and str(layer.mode) == "polygon" and self._viewer.layers.selection.active is layer
+        return polygon or self._areas.is_outlining
+
+    def finish_drawing(self) -> bool:
+        """Close the outline that is being drawn, as napari's own Enter does; False where none is."""
+        if self._areas.finish_outline():
+            return True
+        if not self.is_drawing:
+            return False
+        action_manager.trigger("napari:complete_polygon")
+        return True
+
+    @property
+    def words(self) -> str:
+        """What is written on the image; empty where the mouse only moves it."""
+        if self._areas.drawing:
+            return tr("Outlining a region")
+        if self._areas.pointing is not None:
+            accepts = self._areas.pointing is Deed.ACCEPT
+            return tr("A click accepts a region") if accepts else tr("A click rejects a region")
+        layer = self._layers.labels
+        if layer is None or self._viewer.layers.selection.active is not layer:
+            return ""
+        names = {each.id: each.name for each in self._session.classes()}
+        words = {
+            "paint": tr("Painting {name}"),
+            "fill": tr("Filling with {name}"),
+            "polygon": tr("Outlining {name}"),
+            "erase": tr("Erasing annotations"),
+            "pick": tr("Picking a class"),
+        }.get(str(layer.mode), "")
+        return words.format(name=names.get(self._session.class_id or 0, "")) if words else ""
+
+    def _on_tile(self, name: str | None) -> None:
+        """A tile to review is looked at first: a click must not paint a dot."""
+        layer = self._layers.labels
+        if name is not None and layer is not None and self._session.overlays(name) is not None:
+            layer.mode = PAN
+        self._refresh()
+
+    def _on_layer(self, event: Any) -> None:
+        if event.value.metadata.get(ROLE_KEY) in (LABELS, AREA):
+            event.value.events.mode.connect(self._refresh)
+        self._refresh()
+
+    def _refresh(self, _change: object = None) -> None:
+        mode, hidden = self.words, self._flicker.is_hiding
+        words = [*([mode] if mode else []), *([tr("Overlays are hidden")] if hidden else [])]
+        self._notes.set("mode", tr("{mode}   (Esc: back)").format(mode=" · ".join(words)) if words else "")
