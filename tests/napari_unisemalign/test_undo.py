@@ -104,7 +104,6 @@ def test_undoing_an_accept_brings_back_the_strokes_and_the_state_before(
 def test_undo_goes_back_to_the_tile_that_was_changed(window: Any, project: Project) -> None:
     _viewer, driver, _answers = window
     driver.panel.controller.open_project(project.path)
-    view = driver.panel.painting
     assert not driver.panel.painting.undo_button.isEnabled()
     driver.choose_class(1)
     driver.stroke([(30, 30)], 8)
