@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QAbstractButton
 
 from napari_unisemalign.app.dialogs import NewProject
-from napari_unisemalign.tiles.new_project import looking
+from napari_unisemalign.tiles.new_project import disk, looking
 from napari_unisemalign.tiles.new_project.form import NewProjectForm
 from napari_unisemalign.tiles.new_project.import_look import MASK_FILES, OWN_OUTPUTS
 from training_core.io import write_png
@@ -348,3 +349,18 @@ def test_a_slide_without_a_pixel_size_needs_one_typed_and_stays_a_slide(
     assert dialog.ok_button.isEnabled()
     assert form.value().images == (slide,)
     assert "cannot be used" not in said(form)
+
+
+def test_the_room_that_copies_take_is_said_before_anything_is_copied(
+    form: NewProjectForm, settle: Settle, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    needed = sum(path.stat().st_size for path in folder.iterdir())
+    form.dialog.set_images([folder])
+    settle(form)
+    assert f"Copies take at most about {round(needed / 1000)} KB; " in said(form)
+    assert "⚠ Copies" not in said(form)
+    room = shutil.disk_usage(folder)._replace(free=needed - 1)
+    monkeypatch.setattr(disk.shutil, "disk_usage", lambda _folder: room)
+    form.dialog.folder_edit.setText(str(folder.parent / "new"))
+    settle(form)
+    assert f"⚠ Copies take at most about {round(needed / 1000)} KB; {round(needed / 1000)} KB are free" in said(form)

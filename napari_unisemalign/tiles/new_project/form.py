@@ -7,6 +7,7 @@ from pathlib import Path
 
 from napari_unisemalign.app.dialogs import FilesToAdd, NewProject
 from napari_unisemalign.app.notify import in_a_sentence
+from napari_unisemalign.tiles.new_project.disk import disk_line
 from napari_unisemalign.tiles.new_project.fields import (
     Validation,
     chosen_cases,
@@ -300,7 +301,9 @@ class NewProjectForm:
         except UserError:
             on_sides = ()
         there = [name for name in self._names() if name in self._there]
-        lines = (*sides_line(on_sides), *overview_lines(overview), *there_line(there))
+        folder = self._project.path if self._project is not None else self.dialog.folder() or Path.home()
+        disk = disk_line(overview, self.dialog.slides.options(None), folder)
+        lines = (*sides_line(on_sides), *overview_lines(overview), *there_line(there), *disk)
         self.dialog.show_overview(sorted(lines, key=lambda line: not line.is_warning))
 
 
