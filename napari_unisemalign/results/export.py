@@ -24,9 +24,11 @@ class ExportController:
         self._session, self.reporter = context.session, context.reporter
         self._view, self._cleanup = view, cleanup
         self._busy, self._outcome = False, ""
+        self._written = self._view.content
+        """What the outcome is of."""
         self._view.export_clicked.connect(self.export)
         self._view.browse_clicked.connect(self.browse)
-        self._view.content_changed.connect(self._on_content)
+        self._view.content_changed.connect(self._refresh)
         session = self._session
         session.project_changed.connect(self._on_project)
         session.states_changed.connect(self._refresh)
@@ -66,7 +68,7 @@ class ExportController:
         words = tr("Wrote {count} masks and the list of classes to {folder}")
         if is_cleaned:
             words = tr("Wrote {count} post-processed masks and the list of classes to {folder}")
-        left_out = self._left_out()
+        self._written, left_out = self._view.content, self._left_out()
         self._outcome = " ".join(filter(None, (words.format(count=len(masks), folder=folder) + ".", left_out)))
         self._refresh()
 
@@ -100,10 +102,6 @@ class ExportController:
         self._outcome = ""
         self._refresh()
 
-    def _on_content(self) -> None:
-        self._outcome = ""
-        self._refresh()
-
     def _set_busy(self, busy: bool) -> None:
         self._busy = busy
         if busy:
@@ -117,4 +115,5 @@ class ExportController:
         else:
             reason = availability.why_not_export(self._session, self._view.content)
             self._view.set_available(reason)
-            self._view.set_hint(reason or self._outcome or self._left_out())
+            outcome = self._outcome if self._view.content == self._written else ""
+            self._view.set_hint(reason or outcome or self._left_out())
