@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from qtpy.QtCore import QEvent, QObject, Qt, QTimer, Signal
-from qtpy.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
+from qtpy.QtGui import QDragEnterEvent, QDropEvent, QKeyEvent, QShowEvent
 from qtpy.QtWidgets import QHBoxLayout, QSizePolicy, QStyle, QToolButton, QVBoxLayout, QWidget
 
 from napari_unisemalign.annotate.accept_view import CorrectView
@@ -24,7 +24,7 @@ from napari_unisemalign.tiles.project_view import ProjectView
 from napari_unisemalign.tiles.tiles_view import TilesView
 from napari_unisemalign.train.settings_view import SettingsForm
 from napari_unisemalign.train.train_view import TrainView
-from napari_unisemalign.widgets.common import ACCENT, MessageBar
+from napari_unisemalign.widgets.common import ACCENT, MessageBar, press_by_enter
 from napari_unisemalign.widgets.deliberate import Deliberate
 from napari_unisemalign.widgets.drops import local_paths
 from napari_unisemalign.widgets.fold import Fold
@@ -201,6 +201,10 @@ class Panel(QWidget):
         page = None if self._revealed is None else self.pages.page_of(self._revealed)
         if page is not None and self._revealed is not None and page.body.isAncestorOf(self._revealed):
             page.scroll_area.ensureWidgetVisible(self._revealed, 0, 8)
+
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:  # noqa: D102
+        if not press_by_enter(event, self.focusWidget()):
+            super().keyPressEvent(event)
 
     def showEvent(self, event: QShowEvent | None) -> None:  # noqa: D102
         super().showEvent(event)

@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 from qtpy.QtCore import QItemSelectionModel, QModelIndex, QPoint, Qt, Signal
-from qtpy.QtGui import QAction
+from qtpy.QtGui import QAction, QKeyEvent
 from qtpy.QtWidgets import QAbstractItemView, QListView, QMenu, QWidget
 
 from napari_unisemalign.tiles.tile_list_view import ROW_PX, Standing, TileDelegate, TileDetails, TileModel
 from napari_unisemalign.tiles.tile_order import TileFilter
 from napari_unisemalign.tiles.tile_order_view import OrderView
-from napari_unisemalign.widgets.common import body_layout
+from napari_unisemalign.widgets.common import body_layout, press_by_enter
 from training_core.base.i18n import ntr, tr
 
 VALIDATION_ACTION = tr("Use for validation")
@@ -58,6 +58,10 @@ class TilesView(QWidget):
         self.list.customContextMenuRequested.connect(self._show_menu)
         self.model.thumbnail_wanted.connect(self.thumbnail_wanted)
         self.list.selectionModel().currentChanged.connect(self._on_current)
+
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:  # noqa: D102
+        if not press_by_enter(event, self.focusWidget()):
+            super().keyPressEvent(event)
 
     def reset(self) -> None:
         """Show all tiles in the project's order, as of a project just opened."""

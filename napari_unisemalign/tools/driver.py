@@ -19,7 +19,7 @@ import numpy.typing as npt
 from qtpy.compat import isalive
 from qtpy.QtCore import QEventLoop, QPoint, QRect, Qt, QTimer
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QAbstractButton, QWidget
+from qtpy.QtWidgets import QAbstractButton, QMainWindow, QWidget
 from scipy import ndimage
 
 from napari_unisemalign.app.layers import PREDICTION, U8, Mask
@@ -201,6 +201,14 @@ class Driver:
         self.panel.controller.overlays.settle()
         ids = self.layers.overlay_ids(PREDICTION)
         return None if ids is None or (ids == UNLABELED).all() else ids.copy()
+
+    def image_share(self) -> float:
+        """The image's share of the window's width, 0 to 1."""
+        window = self.panel.window()
+        image = window.centralWidget() if isinstance(window, QMainWindow) else None
+        if image is None:
+            raise DriveError("the panel is not docked in a window")
+        return image.width() / window.width()
 
     def wait_saved(self) -> None:
         """Wait until the strokes have been saved by themselves."""

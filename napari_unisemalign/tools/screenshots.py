@@ -26,6 +26,7 @@ from napari_unisemalign.tools.scenarios import (
 from training_core.demo import read_truth
 
 THEMES = ("dark", "light")
+SHARES = "image-share.csv"
 SIZES_PX = ((1366, 768), (1920, 1080))
 """Width and height: the smallest screen that is common, and the commonest."""
 
@@ -53,6 +54,8 @@ class Photographer:
     def __init__(self, driver: Driver, folder: Path) -> None:
         self._driver, self._folder = driver, folder
         self.pictures: list[Path] = []
+        self.shares: list[str] = []
+        """Lines of a table: state, width and height of the window, the image's share of the width."""
 
     def take(self, state: State) -> None:
         """Grab this state."""
@@ -64,6 +67,8 @@ class Photographer:
             self._driver.pause(0.3)  # the layout settles
             if viewer.layers:
                 viewer.reset_view()
+            if theme == THEMES[0]:
+                self.shares.append(f"{state},{size[0]},{size[1]},{self._driver.image_share():.3f}")
             self.pictures.append(self._driver.screenshot(self._folder / file_name(state, theme, size)))
         viewer.theme = before
         viewer.window.resize(*SIZES_PX[0])
@@ -84,6 +89,8 @@ def screenshots(folder: Path, minutes: float, say: Say) -> tuple[Path, ...]:
             photographer.take(state)
 
         _walk(driver, Path(workplace), minutes, take)
+        table = "\n".join(("state,width,height,image_share", *photographer.shares, ""))
+        (folder / SHARES).write_text(table, encoding="utf-8")
         return tuple(photographer.pictures)
 
 

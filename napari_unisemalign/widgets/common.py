@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from qtpy.QtCore import QSize, Qt, Signal
+from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import (
     QAbstractButton,
     QHBoxLayout,
@@ -29,6 +30,19 @@ QPushButton:enabled {{ background-color: {ACCENT}; color: white; font-weight: 60
 QPushButton:enabled:hover {{ background-color: #5285dd; }}
 QPushButton:enabled:pressed {{ background-color: #3260b4; }}
 """
+
+
+def press_by_enter(event: QKeyEvent | None, focused: QWidget | None) -> bool:
+    """Whether a key was Enter, which presses the focused button and goes no further.
+
+    napari hands what nobody takes on to the canvas, where Enter accepts a tile: not from a field in a panel.
+    """
+    if event is None or event.key() not in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+        return False
+    if isinstance(focused, QAbstractButton):
+        focused.click()
+    event.accept()
+    return True
 
 
 class Hint(QLabel):

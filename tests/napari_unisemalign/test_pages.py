@@ -110,6 +110,24 @@ def test_a_right_tile_takes_one_click_or_one_key(window: Any, predicted_project:
         assert (predicted_project.label(name) == truths[name]).all()
 
 
+def test_enter_in_a_field_accepts_nothing_and_presses_a_focused_button(window: Any, predicted_project: Project) -> None:
+    _viewer, driver, _answers = window
+    panel = driver.panel
+    panel.controller.open_project(predicted_project.path)
+    for field in (panel.correct.confidence_spin, panel.overlays.below_slider, panel.train.minutes_spin):
+        driver.reveal(field)
+        field.setFocus()
+        QTest.keyClick(field, Qt.Key.Key_Return)
+    for part in (panel.tiles.list, panel.tiles.order.search_edit, panel.chips.eraser):
+        part.setFocus()
+        QTest.keyClick(part, Qt.Key.Key_Return)
+    assert driver.session.tile == "tile_01"
+    assert (driver.label() == 255).all()
+    panel.correct.accept_next_button.setFocus()
+    QTest.keyClick(panel.correct.accept_next_button, Qt.Key.Key_Return)
+    assert driver.session.tile == "tile_02"
+
+
 def test_the_zoom_is_kept_and_a_project_opens_where_it_was_left(window: Any, predicted_project: Project) -> None:
     viewer, driver, _answers = window
     panel = driver.panel

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import subprocess
 import sys
 from itertools import pairwise, product
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_unisemalign.tools.screenshots import SIZES_PX, THEMES, Photographer, State, file_name
+from napari_unisemalign.tools.screenshots import SHARES, SIZES_PX, THEMES, Photographer, State, file_name
 from training_core.io import read_image
 from training_core.project import Project
 
@@ -45,7 +46,12 @@ def test_the_command_takes_every_state_with_a_real_training(tmp_path: Path) -> N
     done = subprocess.run(command, capture_output=True, text=True, timeout=1900, check=False)
     assert done.returncode == 0, done.stderr
     names = {file_name(*each) for each in product(State, THEMES, SIZES_PX)}
-    assert {path.name for path in tmp_path.iterdir()} == names
+    assert {path.name for path in tmp_path.iterdir()} == {*names, SHARES}
+    with (tmp_path / SHARES).open(newline="") as table:
+        shares = {
+            line["state"]: float(line["image_share"]) for line in csv.DictReader(table) if line["width"] == "1366"
+        }
+    assert min(shares[state] for state in State if state not in (State.EMPTY, State.ERROR)) >= 0.6
 
     def picture(state: State) -> np.ndarray:
         return read_image(tmp_path / file_name(state, "dark", SIZES_PX[0]))
