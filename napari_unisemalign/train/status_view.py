@@ -23,6 +23,7 @@ class StatusLine(QWidget):
         self.text.show()
         self.details = ElidedLabel(self)
         self.details.setStyleSheet(FLUSH_STYLE)
+        self.details.setMinimumHeight(self.details.fontMetrics().lineSpacing() + 4)
         self.progress = QProgressBar(self)
         self.progress.setRange(0, 1000)
         self.progress.setTextVisible(False)

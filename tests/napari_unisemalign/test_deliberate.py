@@ -238,7 +238,7 @@ def test_a_class_is_renamed_by_f2_enter_and_a_double_click(window: Any, project:
     assert [each.name for each in project.classes] == ["background", "gland"]
     if way == "double click":
         place = table.visualItemRect(table.item(1, 2)).center()
-        QTest.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, pos=place)
+        QTest.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, pos=place)  # the first of the two
         QTest.mouseDClick(table.viewport(), Qt.MouseButton.LeftButton, pos=place)
     else:
         QTest.keyClick(table, Qt.Key.Key_F2 if way == "F2" else Qt.Key.Key_Return)
