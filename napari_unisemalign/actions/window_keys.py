@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 
 from qtpy.QtCore import QObject
 from qtpy.QtWidgets import (
+    QAbstractButton,
+    QAbstractSlider,
     QAbstractSpinBox,
     QApplication,
     QComboBox,
@@ -13,6 +15,7 @@ from qtpy.QtWidgets import (
     QLineEdit,
     QPlainTextEdit,
     QShortcut,
+    QTableView,
     QTextEdit,
     QWidget,
 )
@@ -22,6 +25,9 @@ from napari_unisemalign.actions.shortcuts import sequence
 _TYPED_IN = (QAbstractSpinBox, QKeySequenceEdit, QLineEdit, QPlainTextEdit, QTextEdit)
 _NEVER_TEXT = {"Esc", *(f"F{number}" for number in range(1, 36))}
 """Keys that write nothing anywhere."""
+_ENTER = {"Return", "Enter"}
+_TAKES_ENTER = (QAbstractButton, QAbstractSlider, QComboBox, QTableView)
+"""What Enter presses, unfolds or edits itself."""
 
 
 class WindowKeys(QObject):
@@ -77,7 +83,9 @@ class WindowKeys(QObject):
     def _on_focus(self, _former: QWidget | None, now: QWidget | None) -> None:
         typed = now is not None and is_typed_in(now)
         for shortcut in self._shortcuts.values():
-            shortcut.setEnabled(not typed or shortcut.key().toString() in _NEVER_TEXT)
+            key = shortcut.key().toString()
+            is_taken = key in _ENTER and isinstance(now, _TAKES_ENTER)
+            shortcut.setEnabled((not typed or key in _NEVER_TEXT) and not is_taken)
 
 
 def is_typed_in(widget: QWidget) -> bool:
