@@ -62,7 +62,7 @@ def click_tile(viewer: Any, row: float, column: float) -> None:
 
 def draw_square(viewer: Any, driver: Any) -> None:
     driver.click(driver.panel.correct.draw_area_button)
-    viewer.layers["area to accept"].add([SQUARE], shape_type="rectangle")
+    viewer.layers["region to accept"].add([SQUARE], shape_type="rectangle")
 
 
 def gland_of(truth: np.ndarray) -> tuple[int, int, np.ndarray]:
@@ -208,7 +208,7 @@ def test_an_outline_drawn_with_the_mouse_is_previewed_and_accepted(
             driver.pause(0.1)
             QTest.mouseClick(canvas, Qt.MouseButton.LeftButton, pos=on_canvas(viewer, *corner))
             driver.pause(0.1)
-            assert view.hint.text().startswith("Click around the area")
+            assert view.hint.text().startswith("Click around the region")
         QTest.keyClick(canvas, Qt.Key.Key_Escape)  # closes it as a double click does, which has no place twice
         driver.pause(0.1)
     drawn = marks(driver)
@@ -390,4 +390,4 @@ def test_the_sentence_for_several_classes_and_for_nothing(deed: Deed) -> None:
     assert in_words(plan(deed, None, labelled, replace=False), classes).startswith("Nothing to do")
     assert plan(deed, (1, 3), tile, replace=False) is None
     assert plan(deed, (-1, 0), tile, replace=False) is None
-    assert "no area" in in_words(None, classes)
+    assert "no region" in in_words(None, classes)
