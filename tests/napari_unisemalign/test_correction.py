@@ -122,7 +122,7 @@ def test_accepting_a_drawn_area(window: Any, predicted_project: Project, truths:
     driver.click(view.draw_area_button)
     assert not view.accept_area_button.isEnabled()
     assert "outline" in view.accept_area_button.toolTip()
-    shapes = viewer.layers["area to accept"]
+    shapes = viewer.layers["region to accept"]
     shapes.add([np.array([[9.5, 9.5], [9.5, 60.5], [40.5, 60.5], [40.5, 9.5]])], shape_type="rectangle")
     driver.click(view.accept_area_button)
     label = driver.label()
@@ -142,7 +142,7 @@ def test_giving_up_an_area(window: Any, predicted_project: Project) -> None:
     driver.click(driver.panel.correct.draw_area_button)
     assert driver.layers.get(AREA) is None
     driver.click(driver.panel.correct.draw_area_button)
-    viewer.layers.remove("area to accept")  # by hand
+    viewer.layers.remove("region to accept")  # by hand
     assert not driver.panel.correct.draw_area_button.isChecked()
 
 
