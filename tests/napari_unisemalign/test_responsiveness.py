@@ -56,3 +56,24 @@ def test_the_command_uses_the_window_while_it_trains_and_writes_the_figures(tmp_
     assert 0 < written["seconds_to_overlay"] < 300
     assert written["trained_steps"] >= 0
     assert "at the 99th percentile" in done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_the_live_preview_is_timed_in_the_window(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))  # where nobody has switched it off
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    figures = tmp_path / "figures.json"
+    command = [sys.executable, "-m", "napari_unisemalign", "live-latency", "--json", str(figures)]
+    done = subprocess.run(
+        [*command, "--strokes", "2", "--starts", "1"], capture_output=True, text=True, timeout=1180, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    written = json.loads(figures.read_text())
+    assert (written["strokes"], written["starts"]) == (2, 1)
+    assert 0 < written["stroke_processor_s"]
+    assert 0 < written["stroke_median_s"] <= written["stroke_p90_s"]
+    assert 0 < written["start_median_s"]
+    assert 100e6 < written["memory_bytes"] < 1.2e9
+    assert written["idle_share"] < 0.02
+    assert "stroke to overlay" in done.stdout

@@ -23,7 +23,7 @@ _STROKE_PX = (12, 60)
 
 
 def bench_live(settings: list[str], *, repeats: int) -> dict[str, Any]:
-    """Seconds from a stroke to its overlay, as the window's Live button has it: the label is saved, then asked for.
+    """Seconds from a stroke to its overlay, as the window has it: the label is saved, then asked for.
 
     A tile of 512 px among 22, of which 2 are painted. The first answer is given apart: the process starts for it.
 
