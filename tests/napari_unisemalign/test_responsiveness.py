@@ -71,9 +71,9 @@ def test_the_live_preview_is_timed_in_the_window(tmp_path: Path, monkeypatch: py
     assert done.returncode == 0, done.stderr
     written = json.loads(figures.read_text())
     assert (written["strokes"], written["starts"]) == (2, 1)
-    assert 0 < written["stroke_processor_s"]
+    assert written["stroke_processor_s"] > 0
     assert 0 < written["stroke_median_s"] <= written["stroke_p90_s"]
-    assert 0 < written["start_median_s"]
+    assert written["start_median_s"] > 0
     assert 100e6 < written["memory_bytes"] < 1.2e9
     assert written["idle_share"] < 0.02
     assert "stroke to overlay" in done.stdout
