@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import count, takewhile
 
-from qtpy.QtCore import QEvent, QModelIndex, QObject, Qt
+from qtpy.QtCore import QChildEvent, QEvent, QModelIndex, QObject, Qt
 from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import (
     QAbstractButton,
@@ -58,9 +58,7 @@ class Deliberate(QObject):
             return False
         kind = event.type()
         if kind == QEvent.Type.ChildPolished:
-            child = event.child()
-            if isinstance(child, QWidget):
-                self._watch(child)
+            self._on_child(watched, event)
         elif isinstance(watched, QAbstractButton):
             return self._on_button(watched, event)
         elif isinstance(watched, QAbstractItemView):
@@ -73,6 +71,16 @@ class Deliberate(QObject):
         elif isinstance(watched, QLineEdit) and kind == QEvent.Type.MouseButtonPress:
             self._clicked = watched.parentWidget()
         return False
+
+    def _on_child(self, parent: QWidget, event: QEvent) -> None:
+        """PyQt may hand out the object of an earlier event of another kind that had this one's address."""
+        if isinstance(event, QChildEvent):
+            children = [event.child()]
+        else:
+            children = parent.findChildren(QWidget, options=Qt.FindChildOption.FindDirectChildrenOnly)
+        for child in children:
+            if isinstance(child, QWidget):
+                self._watch(child)
 
     def _on_control(self, control: QWidget, event: QEvent) -> bool:
         kind = event.type()
