@@ -75,6 +75,7 @@ class Controller:
             pictures=Pictures(thumbnails),
             notes=ImageNotes(viewer),
         )
+        panel.destroyed.connect(self.context.notes.end)
         panel.messages.details_clicked.connect(lambda details: self.context.dialogs.show_details(details))
         self.labels = LabelsController(self.context, panel.painting.set_saved)
         self.classes = ClassesController(self.context, panel.classes, panel.chips)

@@ -17,10 +17,11 @@ class ImageNotes:
         self._viewer, overlay = viewer, viewer.canvas.overlays.text
         self._before = (overlay.text, overlay.visible, overlay.position, overlay.font_size)
         self._lines: dict[str, str] = {}
+        self._is_over = False
 
     def set(self, owner: str, line: str) -> None:
         """Show this line, in the place of the owner's last one; an empty one takes it away."""
-        if self._lines.get(owner, "") == line:
+        if self._is_over or self._lines.get(owner, "") == line:
             return
         self._lines[owner] = line
         overlay = self._viewer.canvas.overlays.text
@@ -28,6 +29,10 @@ class ImageNotes:
             overlay.position, overlay.font_size = "top_left", FONT_SIZE
             overlay.text = self.text
         overlay.visible = bool(self.text)
+
+    def end(self, _window: object = None) -> None:
+        """The window was deleted, and the canvas with it: nothing can be written any more."""
+        self._is_over = True
 
     @property
     def text(self) -> str:
