@@ -28,7 +28,7 @@ from training_core.prediction import out_of_memory
 from training_core.prediction.calibration import read_readout, usual_scale
 from training_core.project import Project
 from training_core.runs import checkpoint as checkpoints
-from training_core.runs.run_folder import Split, peak_rss_bytes
+from training_core.runs.run_folder import Split, peak_rss_bytes, read_run
 from training_core.settings.schema import Config
 from training_core.training import smaller_step as smaller
 from training_core.training.final_predictions import FinalPredictions
@@ -68,6 +68,8 @@ class Trainer:
         self.progress = RunProgress()
         self.settings = RunSettings(config, run_dir, self.progress)
         self.learner = Learner(model, self.settings, len(pool.class_ids), compute)
+        # as they were when the run started: the user may remove or rename a class meanwhile
+        self._class_names = [c.name for c in read_run(run_dir)[1]]
         self._make_batches()
         truth = scored_labels(pool, split, held_out)
         if quick is not None:
@@ -165,9 +167,7 @@ class Trainer:
         precision = self.validation.confident_precision(threshold) if distributed.is_first() else {}
         before, threshold.left_out = threshold.left_out, unreliable(precision, threshold.left_out)
         threshold.left_out = distributed.told_by_first(threshold.left_out)
-        called = {c.id: c.name for c in self.project.classes}
-        names = [called[c] for c in self.pool.class_ids]
-        if words := in_words(precision, before, threshold.left_out, names):
+        if words := in_words(precision, before, threshold.left_out, self._class_names):
             self._warn(words)
 
     def take_step(self) -> StepResult:
