@@ -109,7 +109,7 @@ class ClassChips(QWidget):
     def _fill(self, rows: Sequence[ClassRow]) -> None:
         for chip in self.chips.values():
             self._flow.removeWidget(chip)
-            chip.setParent(None)
+            chip.hide()
             chip.deleteLater()
         self._flow.removeWidget(self.eraser)
         self._flow.removeWidget(self.add_button)

@@ -233,23 +233,27 @@ class TileDelegate(QStyledItemDelegate):
             painter.drawPixmap(frame, pixmap)
 
     def _draw_words(self, painter: QPainter, rect: QRect, color: QColor, index: QModelIndex) -> None:
-        left = rect.left() + THUMBNAIL_PX + 16
-        line = QRect(left, rect.top() + 5, rect.right() - left - 6, (ROW_PX - 10) // 2)
+        left = rect.left() + THUMBNAIL_PX + 13
+        line = QRect(left, rect.top() + 5, rect.right() - left - 3, (ROW_PX - 10) // 2)
         metrics = QFontMetrics(painter.font())
         name = metrics.elidedText(str(index.data()), Qt.TextElideMode.ElideMiddle, line.width())
         alignment = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
         painter.setPen(color)
         painter.drawText(line, alignment, name)
         font = painter.font()
-        font.setPointSizeF(SMALLER * font.pointSizeF())
+        # napari's style sheet gives sizes in pixels: then the size in points is -1
+        if font.pixelSize() > 0:
+            font.setPixelSize(round(SMALLER * font.pixelSize()))
+        else:
+            font.setPointSizeF(SMALLER * font.pointSizeF())
         painter.setFont(font)
         metrics = QFontMetrics(font)
         second = line.translated(0, line.height())
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QColor(index.data(COLOR_ROLE)))
-        painter.drawEllipse(second.left() + 1, second.center().y() - 3, 8, 8)
+        painter.drawEllipse(second.left(), second.center().y() - 3, 8, 8)
         painter.setPen(color)
-        second = second.adjusted(15, 0, 0, 0)
+        second = second.adjusted(12, 0, 0, 0)
         words = metrics.elidedText(str(index.data(LINE_ROLE)), Qt.TextElideMode.ElideRight, second.width())
         painter.drawText(second, alignment, words)
         self._draw_mix(painter, QRect(left, rect.bottom() - MIX_PX - 1, line.width(), MIX_PX), index.data(MIX_ROLE))

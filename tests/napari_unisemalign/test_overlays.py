@@ -63,7 +63,7 @@ def test_pixels_that_are_not_labelled_or_left_open_do_not_disagree() -> None:
     assert seen.prediction[0, 0] == seen.pseudo_label[0, 0] == UNLABELED
     assert (seen.prediction[1:] == 0).all()
     assert "4 of 4 annotated pixels (100 %), most often background where you annotated gland" in seen.words
-    assert "5 % of the pixels are left open" in seen.words
+    assert "5 % of the pixels are hidden and left unannotated" in seen.words
 
 
 def test_without_label_or_earlier_round_the_words_say_so() -> None:
@@ -119,10 +119,10 @@ def test_the_slider_leaves_open_and_accepting_takes_what_is_seen(window: Any, gr
     assert (whole != UNLABELED).all()
     driver.reveal(view.below_slider)
     view.below_slider.setFocus()
-    for _ in range(5):
-        QTest.keyClick(view.below_slider, Qt.Key.Key_PageUp)
+    for _ in range(50):
+        QTest.keyClick(view.below_slider, Qt.Key.Key_Right)
     assert view.below == pytest.approx(0.5)
-    driver.wait(lambda: "left open" in view.words.text(), "the slider")
+    driver.wait(lambda: "left unannotated" in view.words.text(), "the slider")
     shown = overlays.shown_prediction("tile_01")
     assert (shown[:, :47] == UNLABELED).all()
     np.testing.assert_array_equal(shown[:, 49:], whole[:, 49:])
