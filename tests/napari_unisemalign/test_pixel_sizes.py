@@ -17,7 +17,6 @@ from napari_unisemalign.shell.dialogs import WindowDialogs
 from napari_unisemalign.tiles.new_project.form import NewProjectForm
 from napari_unisemalign.tiles.pixel_sizes import PixelSizes, SizesOfProject
 from napari_unisemalign.tiles.pixel_sizes_view import PixelSizesDialog
-from napari_unisemalign.tiles.tiles_view import SIZES_ACTION
 from tests.napari_unisemalign.conftest import tissue
 from training_core.io import write_png
 from training_core.io.slides import SlideOptions
@@ -212,5 +211,5 @@ def test_button_and_menu_of_the_list_ask_for_it(window: Any, sized: Project) -> 
         driver.click(driver.panel.project.sizes_button)
         view = driver.panel.tiles
         menu = view.menu_at(view.list.visualRect(view.model.index(0, 0)).center())
-        next(action for action in menu.actions() if action.text() == SIZES_ACTION).trigger()
+        next(action for action in menu.actions() if action.text() == "Pixel size…").trigger()
     assert answers.asked == ["pixel_sizes", f"pixel_sizes {sized.tiles[0].name}"]
