@@ -6,7 +6,7 @@ import sys
 from typing import Any
 
 from magicgui.widgets import ComboBox, create_widget
-from qtpy.QtCore import QEvent, QObject, QSignalBlocker, Qt, Signal
+from qtpy.QtCore import QEvent, QObject, QSignalBlocker, Qt, QTimer, Signal
 from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import (
     QAbstractSpinBox,
@@ -155,12 +155,17 @@ class SettingRow(QWidget):
         is_popup = event.type() == QEvent.Type.FocusOut and event.reason() == Qt.FocusReason.PopupFocusReason
         if event.type() in _LEAVING and not is_popup:
             self.finish_editing()
+            QTimer.singleShot(0, self._keep_text)
         return bool(super().eventFilter(watched, event))
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: D102
         super().showEvent(event)
+        self._keep_text()
+
+    def _keep_text(self) -> None:
+        """A spin box that comes to light or loses the focus puts its own words in the field: put the user's back."""
         if self.line is not None and not self.line.isModified():
-            self._write(self._text)  # a spin box that comes to light puts its own words there
+            self._write(self._text)
 
     def _prepared(self, field: Any, title: str) -> Any:
         field.setAccessibleName(title)

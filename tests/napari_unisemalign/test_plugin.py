@@ -23,7 +23,7 @@ import napari_unisemalign
 from napari_unisemalign import __main__ as command_line
 from napari_unisemalign import plugin
 from napari_unisemalign.app.layers import LABELS, TILE
-from napari_unisemalign.tiles import tiles
+from napari_unisemalign.tiles import making
 from training_core.base.errors import ProjectError
 from training_core.project import Project
 
@@ -106,7 +106,7 @@ def test_the_sample_is_made_the_first_time_and_the_panel_tells_how_far(
         shutil.copytree(project.path, path)
         return Project.open(path)
 
-    monkeypatch.setattr(tiles, "make_demo", slow_copy)
+    monkeypatch.setattr(making, "make_demo", slow_copy)
     monkeypatch.setattr(plugin, "sample_folder", lambda: folder)
     viewer = make_napari_viewer(show=True)
     summary = plugin.panel_in(viewer).project.summary

@@ -118,7 +118,7 @@ def test_an_error_keeps_the_end_of_its_output(qtbot: Any) -> None:
     assert ending.details.rstrip().endswith("the cause")
     assert len(ending.details) <= 8000
     assert "exit code 1" in ending.in_words()
-    assert "Your labels are safe" in ending.in_words()
+    assert "Your annotations are safe" in ending.in_words()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")

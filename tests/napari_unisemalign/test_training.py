@@ -146,7 +146,7 @@ def test_a_crash_is_told_and_nothing_is_lost(window: Any, labeled_project: Proje
     with driver.watching():
         os.kill(process._process.processId(), signal.SIGKILL)
         driver.wait(lambda: idle(driver), "the end")
-    assert "Your labels are safe" in driver.panel.messages.text
+    assert "Your annotations are safe" in driver.panel.messages.text
     assert driver.panel.train.start_button.isEnabled()
     assert not labeled_project.rounds()
     assert answers.asked == []
