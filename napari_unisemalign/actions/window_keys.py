@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 
 from qtpy.QtCore import QObject
 from qtpy.QtWidgets import (
-    QAbstractButton,
     QAbstractSlider,
     QAbstractSpinBox,
     QApplication,
@@ -26,8 +25,9 @@ _TYPED_IN = (QAbstractSpinBox, QKeySequenceEdit, QLineEdit, QPlainTextEdit, QTex
 _NEVER_TEXT = {"Esc", *(f"F{number}" for number in range(1, 36))}
 """Keys that write nothing anywhere."""
 _ENTER = {"Return", "Enter"}
-_TAKES_ENTER = (QAbstractButton, QAbstractSlider, QComboBox, QTableView)
-"""What Enter presses, unfolds or edits itself."""
+_TAKES_ENTER = (QAbstractSlider, QComboBox, QTableView)
+"""What Enter unfolds or edits itself. A button that Tab came to takes it by itself (`Deliberate`); one that was clicked
+has had its turn."""
 
 
 class WindowKeys(QObject):

@@ -148,7 +148,7 @@ def test_without_an_installed_plugin_keys_work_and_changing_one_says_what_to_do(
     assert not problems
     assert keys["accept-tile"] == "Alt+A"
     with pytest.raises(ConfigError, match="pip install"):
-        shortcuts.assign("accept-tile", "Alt+Q", {})
+        shortcuts.assign("accept-tile", "Alt+Shift+Q", {})
 
 
 @pytest.mark.parametrize(

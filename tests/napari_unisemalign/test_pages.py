@@ -89,7 +89,7 @@ def test_a_fold_works_by_key(window: Any, project: Project, key: Qt.Key) -> None
     _viewer, driver, _answers = window
     driver.panel.controller.open_project(project.path)
     fold = next(each for each in driver.panel.pages.page(Place.ANNOTATE).folds if not each.is_open)
-    fold.header.setFocus()
+    fold.header.setFocus(Qt.FocusReason.TabFocusReason)
     QTest.keyClick(fold.header, key)
     assert fold.is_open
     assert fold.body.isVisible()
@@ -121,11 +121,11 @@ def test_enter_in_a_field_accepts_nothing_and_presses_a_focused_button(window: A
         field.setFocus()
         QTest.keyClick(field, Qt.Key.Key_Return)
     for part in (panel.tiles.order.search_edit, panel.tiles.order.show_combo, panel.chips.eraser):
-        part.setFocus()
+        part.setFocus(Qt.FocusReason.TabFocusReason)
         QTest.keyClick(part, Qt.Key.Key_Return)
     assert driver.session.tile == "tile_01"
     assert (driver.label() == 255).all()
-    panel.correct.accept_next_button.setFocus()
+    panel.correct.accept_next_button.setFocus(Qt.FocusReason.TabFocusReason)
     QTest.keyClick(panel.correct.accept_next_button, Qt.Key.Key_Return)
     assert driver.session.tile == "tile_02"
 

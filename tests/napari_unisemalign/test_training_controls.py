@@ -38,14 +38,14 @@ def test_pause_resume_cut_off_keep_and_discard(window: Any, labeled_project: Pro
         driver.start_training(5.0)
         driver.wait(lambda: bool(driver.session.curves.loss), "the first step", 300.0)
         driver.click(controls.pause_button)
-        driver.wait(lambda: says("Paused after"), "the pause", 30.0)
+        driver.wait(lambda: says("Paused after"), "the pause", 300.0)
         assert phase(Phase.PAUSED)
         assert controls.pause_button.text() == "Resume"
         steps = len(driver.session.curves.loss)
         driver.pause(1.0)
         assert len(driver.session.curves.loss) == steps
         driver.click(controls.pause_button)
-        driver.wait(lambda: len(driver.session.curves.loss) > steps, "a step after the pause", 30.0)
+        driver.wait(lambda: len(driver.session.curves.loss) > steps, "a step after the pause", 300.0)
         assert phase(Phase.RUNNING)
         # cut off
         os.kill(driver.panel.controller.training.process._process.processId(), signal.SIGKILL)

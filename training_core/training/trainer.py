@@ -44,6 +44,8 @@ from training_core.training.validation import Validation, scored_labels
 
 _FIRST_OVERLAYS = (5, 15, 30)
 """Steps after which the first overlays are made, before the first validation."""
+_LEAST_CLASSES = 3
+"""Of two classes, leaving one out would teach only the other."""
 _SMALLER_BATCH = "smaller data.labeled_batch, data.unlabeled_batch or data.crop_px; earlier checkpoints are kept"
 
 
@@ -162,7 +164,7 @@ class Trainer:
     def _leave_out_unreliable(self) -> None:
         """Learn no further from pseudo-labels of classes that are more often wrong than right, and say so."""
         labels, threshold = self.settings.config.pseudo_label, self.learner.threshold
-        if not (labels.enabled and labels.leave_out_unreliable):
+        if not (labels.enabled and labels.leave_out_unreliable) or len(self._class_names) < _LEAST_CLASSES:
             return
         precision = self.validation.confident_precision(threshold) if distributed.is_first() else {}
         before, threshold.left_out = threshold.left_out, unreliable(precision, threshold.left_out)

@@ -141,7 +141,9 @@ def test_export_as_a_process(tmp_path: Path, folders: tuple[Path, Path]) -> None
         "t2.tiff",
         "t3.tiff",
     ]
-    assert done.stdout == f"Wrote 3 masks and classes.json to {tmp_path / 'out'}\n"
+    assert done.stdout == (
+        f"Wrote 3 masks and classes.json to {tmp_path / 'out'}\n1 of 4 tiles left out, with no annotation: t4\n"
+    )
     again = subprocess.run([*command, "--format", "tiff"], capture_output=True, text=True)
     assert again.returncode == 0
     assert "Wrote 0 masks" in again.stdout
