@@ -28,7 +28,7 @@ from training_core.prediction import out_of_memory
 from training_core.prediction.calibration import read_readout, usual_scale
 from training_core.project import Project
 from training_core.runs import checkpoint as checkpoints
-from training_core.runs.run_folder import Split, peak_rss_bytes, read_run
+from training_core.runs.run_folder import Split, peak_rss_bytes
 from training_core.settings.schema import Config
 from training_core.training import smaller_step as smaller
 from training_core.training.final_predictions import FinalPredictions
@@ -70,8 +70,9 @@ class Trainer:
         self.progress = RunProgress()
         self.settings = RunSettings(config, run_dir, self.progress)
         self.learner = Learner(model, self.settings, len(pool.class_ids), compute)
-        # as they were when the run started: the user may remove or rename a class meanwhile
-        self._class_names = [c.name for c in read_run(run_dir)[1]]
+        # as they are now: the user may remove or rename a class meanwhile
+        names = {c.id: c.name for c in project.classes}
+        self._class_names = [names.get(c, str(c)) for c in pool.class_ids]
         self._make_batches()
         truth = scored_labels(pool, split, held_out)
         if quick is not None:
