@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -85,15 +85,20 @@ class _Trial:
         self.labels.append(torch.from_numpy(label.reshape(-1))[chosen].long())
 
 
-class Measured(NamedTuple):
+@dataclass(frozen=True)
+class Measured:
     """What labelled tiles say of the network.
 
     Attributes
     ----------
-    readout, scores
-        How it is read best, and how good it is then; no scores without a labelled pixel.
-    log_probabilities, labels
-        Of some pixels of each tile, (N, C) at temperature 1 and (N,) class indices.
+    readout
+        How the network is read best.
+    scores
+        How good it is then; None without a labelled pixel.
+    log_probabilities
+        Of some pixels of each tile, (N, C), at temperature 1.
+    labels
+        Class indices (N,) of the same pixels.
     """
 
     readout: Readout
