@@ -1,4 +1,4 @@
-"""The brush in step 2 and napari's own controls are of one mind: its size, and the eraser."""
+"""Keeps the brush of the panel and napari's own controls in step: its size, and the eraser."""
 
 from __future__ import annotations
 

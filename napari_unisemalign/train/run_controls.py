@@ -27,7 +27,7 @@ NAMES_SHOWN = 3
 
 
 class RunControls:
-    """Between the controls of step 3, the session and the training's process."""
+    """Between the controls of a training, the session and the training's process."""
 
     def __init__(
         self, context: Context, view: TrainControls, labels: LabelsController, training: TrainingController

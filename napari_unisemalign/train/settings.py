@@ -1,4 +1,4 @@
-"""The project's own settings: between the advanced form of step 3 and settings.json."""
+"""The project's own settings: between the advanced form and settings.json."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Advanced settings of step 3: a form that is generated from the configuration's own list of fields."""
+"""Advanced settings of a training: a form that is generated from the configuration's own list of fields."""
 
 from __future__ import annotations
 
