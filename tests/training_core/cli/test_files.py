@@ -76,7 +76,8 @@ def train_without_validation_tiles(whole: Whole, config: Config) -> None:
     train(Request(whole.project, config), Messenger(lambda _event: whole.look()))
 
 
-def paint_accept_and_reject(whole: Whole) -> None:
+def paint_accept_and_reject(whole: Whole) -> str:
+    """The name of the tile that has all three then."""
     project, run_id = whole.project, str(whole.project.latest_run_id())
     name, rejected = project.unlabeled_names()[-1], project.unlabeled_names()[0]
     label = project.label(name)
@@ -90,6 +91,7 @@ def paint_accept_and_reject(whole: Whole) -> None:
     project.reject_area(name, np.arange(label.size).reshape(label.shape) < 5000, run_id)
     project.thumbnail(name)
     project.add_round(run_id)
+    return name
 
 
 def run_live(whole: Whole) -> None:
@@ -133,7 +135,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory, small_config: Callable[..., 
     write_settings(path, {"data.crop_px": 64})
     request = Request(whole.project, config, show=whole.project.tiles[0].name, project_settings={"data.crop_px": 64})
     whole.run_dir = Path(train(request, Messenger(lambda _event: whole.look()))["run"])
-    paint_accept_and_reject(whole)
+    annotated = paint_accept_and_reject(whole)
     run_live(whole)
     branches = path / "cache" / "parts" / whole.run_dir.name / "tile_01"
     image = str(whole.project.image_path("tile_01"))
@@ -142,6 +144,8 @@ def whole(tmp_path_factory: pytest.TempPathFactory, small_config: Callable[..., 
     train_the_network_alone(whole, small_config(inference={"views": 1}))
     train_without_validation_tiles(whole, small_config(schedule={"quick_start": True}, inference={"views": 1}))
     add_numbered_objects(whole, folder)
+    whole.look()
+    whole.project.remove_tiles([annotated])
     whole.look()
     return whole
 
