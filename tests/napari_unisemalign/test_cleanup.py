@@ -49,7 +49,7 @@ def marks(driver: Any) -> np.ndarray:
 def set_only(driver: Any, **values: int) -> None:
     """Type the numbers; what is not given is off."""
     for field, spin in driver.panel.cleanup.spins.items():
-        driver.reveal(spin)
+        driver.click(spin)
         spin.selectAll()
         QTest.keyClicks(spin, str(values.get(field, 0)))
         QTest.keyClick(spin, Qt.Key.Key_Return)
