@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_unisemalign.app.user_folders import views_file
+from training_core.base.bounded import read_json
 from training_core.base.errors import UserError
 from training_core.io import atomic_write
 
@@ -52,7 +53,7 @@ def keep_view(project: Path, view: LastView) -> None:
 
 def _read() -> dict[str, Any]:
     try:
-        stored = json.loads(views_file().read_text("utf-8"))
+        stored = read_json(views_file())
     except (OSError, ValueError):
         return {}
     return stored if isinstance(stored, dict) else {}

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from napari_unisemalign.app.user_folders import preferences_file
+from training_core.base.bounded import read_json
 from training_core.base.errors import UserError
 from training_core.io import atomic_write
 
@@ -28,7 +29,7 @@ def switch(name: str, on: bool) -> None:
 
 def _read() -> dict[str, Any]:
     try:
-        kept = json.loads(preferences_file().read_text("utf-8"))
+        kept = read_json(preferences_file())
     except (OSError, ValueError):
         return {}  # the first time, or somebody has edited it
     return kept if isinstance(kept, dict) else {}

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from training_core.base.bounded import read_json
 from training_core.base.i18n import ntr, tr
 from training_core.class_maps.confusion_file import RunConfusion, pooled, read_confusion
 from training_core.project import Project, TissueClass
@@ -97,7 +97,7 @@ def find(project: Project) -> Found:
 def _has_scores(project: Project, run_id: str) -> bool:
     """Whether the run's summary has a score on validation tiles."""
     try:
-        summary = json.loads((project.runs_dir / run_id / "summary.json").read_bytes())
+        summary = read_json(project.runs_dir / run_id / "summary.json")
     except (OSError, ValueError):
         return False
     return isinstance(summary, dict) and summary.get("val") is not None

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from napari_unisemalign.app.user_folders import recent_file, recent_file_to_read
+from training_core.base.bounded import read_json
 from training_core.base.errors import UserError
 from training_core.io import atomic_write
 from training_core.project.index import INDEX_NAME
@@ -38,7 +39,7 @@ def _is_project(path: Path) -> bool:
 
 def _read() -> tuple[Path, ...]:
     try:
-        listed = json.loads(recent_file_to_read().read_text("utf-8"))["projects"]
+        listed = read_json(recent_file_to_read())["projects"]
         return tuple(Path(path) for path in listed if isinstance(path, str))
     except (OSError, ValueError, KeyError, TypeError):
         return ()  # the first time, or somebody has edited it

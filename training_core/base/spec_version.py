@@ -6,12 +6,12 @@ the version before; readers see only today's content. Files that people write by
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from training_core.base.bounded import parse_json
 from training_core.base.errors import UserError
 
 KEY = "spec_version"
@@ -76,7 +76,7 @@ class FileFormat:
             Of the format's own kind; it was written by a newer version.
         """
         try:
-            content = json.loads(data)
+            content = parse_json(data)
         except ValueError:
             return
         version = content.get(KEY) if isinstance(content, dict) else None

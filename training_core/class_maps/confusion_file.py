@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal, Self
@@ -10,6 +9,7 @@ from typing import Literal, Self
 import numpy as np
 from pydantic import BaseModel, ConfigDict, NonNegativeInt, ValidationError, model_validator
 
+from training_core.base.bounded import parse_json, read_file
 from training_core.base.errors import CheckpointError
 from training_core.base.spec_version import FileFormat
 from training_core.class_maps.pixel_scores import Confusion, Counts
@@ -110,13 +110,13 @@ def read_confusion(run_dir: Path) -> RunConfusion | None:
     """
     path = run_dir / CONFUSION_NAME
     try:
-        data = path.read_bytes()
+        data = read_file(path)
     except FileNotFoundError:
         return None
     except OSError as cause:
         raise _unreadable(path) from cause
     try:
-        content = json.loads(data)
+        content = parse_json(data)
         if not isinstance(content, dict):
             raise _unreadable(path)
         return RunConfusion.model_validate(FORMAT.up_to_date(content, path))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from training_core.base.arrays import UNLABELED, ClassIds, Confidence8
 from training_core.base.errors import writing
+from training_core.base.safe_paths import within
 from training_core.class_maps.tile_result import Branch, TileResult
 from training_core.io import write_png
 
@@ -62,7 +63,7 @@ def write_branches(
 
 
 def _write(folder: Path, name: str, arrays: Mapping[str, NDArray[np.uint8]]) -> dict[str, Path]:
-    paths = {kind: folder / f"{name}.{kind}.png" for kind in arrays}
+    paths = {kind: within(folder, f"{name}.{kind}.png") for kind in arrays}
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         for kind, array in arrays.items():

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from training_core.base.bounded import read_json
 from training_core.class_maps.pixel_scores import Counts
 from training_core.project.creation import file_sha256
 
@@ -33,7 +34,7 @@ class ScoredImages:
     def in_file(cls, path: Path, made_with: Mapping[str, Any]) -> ScoredImages:
         """Those of the result in `path`; none where it is no such result, or was made with something else."""
         try:
-            result = json.loads(path.read_bytes())
+            result = read_json(path)
             is_same = result["made_with"] == json.loads(json.dumps(made_with))
             earlier = {
                 (each["image_sha256"], each["mask_sha256"]): np.array(each["counts"], np.int64)

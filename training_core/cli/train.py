@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import signal
 import sys
 from collections.abc import Iterator, Sequence
@@ -12,6 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from training_core.base.bounded import read_json
 from training_core.base.errors import CheckpointError, ConfigError, UserError
 from training_core.base.niceness import yield_to_others
 from training_core.base.torchrun import rank_and_size
@@ -215,5 +215,5 @@ def _run_settings(run_dir: Path | None) -> dict[str, Any]:
     from training_core.runs.run_folder import read_run
 
     read_run(run_dir)  # says in words what is wrong with the folder
-    values: dict[str, Any] = json.loads((run_dir / "config.json").read_text(encoding="utf-8"))
+    values: dict[str, Any] = read_json(run_dir / "config.json")
     return values

@@ -14,6 +14,7 @@ from training_core.base.arrays import UNLABELED, ClassIds
 from training_core.base.attempts import Attempts
 from training_core.base.errors import ProjectError
 from training_core.base.progress import ReportProgress
+from training_core.base.safe_paths import within
 from training_core.class_maps.clean_up import CleanUp, clean_up
 from training_core.export.legend import LEGEND_NAME, legend_bytes
 from training_core.export.png import png_bytes
@@ -110,7 +111,7 @@ def export_masks(
                 continue
             if not written:  # first of all, so that an interrupted export is known as one
                 _write_legend(project, out, content, cleaning)
-            path = out / f"{tile.name}.{format}"
+            path = within(out, f"{tile.name}.{format}")
             if not _write(path, FORMATS[format].encode(mask, tile.mpp_um)):
                 attempts.kept.append(tile.name)
             written.append(path)

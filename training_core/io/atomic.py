@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from training_core.base.errors import writing
+from training_core.base.safe_paths import within
 
 TEMPORARY_GLOB = ".*.tmp"
 """Matches the temporary files of this module; one that is older than its writer is the trace of a crash."""
@@ -23,9 +24,16 @@ _WINDOWS_ATTEMPTS = 20
 
 
 class StagedFiles:
-    """Files whose contents are on disk under temporary names until `commit` renames them in the order of `add`."""
+    """Files whose contents are on disk under temporary names until `commit` renames them in the order of `add`.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    root
+        The folder that all of them have to lie in; None: anywhere.
+    """
+
+    def __init__(self, root: Path | None = None) -> None:
+        self._root = root
         self._files: list[tuple[Path, Path]] = []
 
     def add(self, path: Path, data: bytes) -> None:
@@ -33,9 +41,13 @@ class StagedFiles:
 
         Raises
         ------
+        ProjectError
+            `path` leads out of the root.
         StorageError
             The disk is full, read-only or not writable; nothing has changed.
         """
+        if self._root is not None:
+            within(self._root, *path.relative_to(self._root).parts)
         temporary = path.parent / f".{secrets.token_hex(8)}.tmp"
         self._files.append((temporary, path))
         with writing(path):
@@ -61,9 +73,9 @@ class StagedFiles:
 
 
 @contextmanager
-def staged_files() -> Iterator[StagedFiles]:
-    """A `StagedFiles` that is committed at the end of the block, or discarded when the block raises."""
-    staged = StagedFiles()
+def staged_files(root: Path | None = None) -> Iterator[StagedFiles]:
+    """A `StagedFiles` below `root` that is committed at the end of the block, or discarded when the block raises."""
+    staged = StagedFiles(root)
     try:
         yield staged
         staged.commit()

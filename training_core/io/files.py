@@ -9,6 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from training_core.base.arrays import MIN_SIDE_PX
+from training_core.base.bounded import check_regular
 from training_core.base.errors import ImageError, MaskError, UserError
 from training_core.io.unread import HEAD_BYTES, preview_only, unread
 
@@ -89,6 +90,7 @@ def file_kind(path: Path, error: type_of_error) -> FileKind:
     """
     what = noun(error)
     try:
+        check_regular(path)
         with path.open("rb") as file:
             head = file.read(HEAD_BYTES)
     except FileNotFoundError as cause:

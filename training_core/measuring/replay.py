@@ -5,7 +5,6 @@ A golden folder holds cfg.yaml, initial_state, batches, final_state and eval_for
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from training_core.base.arrays import UNLABELED
+from training_core.base.bounded import read_json
 from training_core.base.errors import CheckpointError
 from training_core.compute.device import choose_compute
 from training_core.method.batch import Batch, UnlabeledBatch
@@ -171,7 +171,7 @@ def _tensors(folder: Path, name: str) -> Tensors:
 def _scalars(folder: Path) -> dict[str, Any]:
     path = folder / "scalars.json"
     try:
-        return _Recorded(path, json.loads(path.read_text(encoding="utf-8")))
+        return _Recorded(path, read_json(path))
     except (OSError, ValueError, TypeError) as error:
         raise _missing(path) from error
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import timm
-import yaml
 
+from training_core.base.bounded import MAX_YAML_BYTES, parse_yaml, read_file
 from training_core.base.errors import CheckpointError
 from training_core.network.decoders import build_decoder
 from training_core.network.encoders import fine_tuning_of, vit_encoder
@@ -61,7 +61,7 @@ def read_released_config(path: Path) -> tuple[Config, int]:
         The file is missing or is not such a configuration.
     """
     try:
-        released: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+        released: dict[str, Any] = parse_yaml(read_file(path, MAX_YAML_BYTES).decode())
         uni = released["uni"]
         settings = {
             "variant": "released",
@@ -78,7 +78,7 @@ def read_released_config(path: Path) -> tuple[Config, int]:
             "data": {"labeled_batch": released["batch_size"], "unlabeled_batch": released["batch_size"]},
         }
         n_classes = int(released["nclass"])
-    except (OSError, KeyError, TypeError, ValueError, yaml.YAMLError) as error:
+    except (OSError, KeyError, TypeError, ValueError) as error:
         raise CheckpointError(
             f"{path} is missing or is not a configuration of the released code",
             "the cfg.yaml that the released code was run with",

@@ -7,6 +7,7 @@ import json
 from contextlib import suppress
 from pathlib import Path
 
+from training_core.base.bounded import read_json
 from training_core.base.errors import StorageError
 from training_core.io import atomic_write
 from training_core.settings.schema import EncoderConfig
@@ -59,6 +60,6 @@ def _default_weights(config: EncoderConfig) -> Path | None:
 
 def _noted(note: Path) -> Path | None:
     try:
-        return Path(json.loads(note.read_bytes())["weights"])
+        return Path(read_json(note)["weights"])
     except (OSError, ValueError, KeyError, TypeError):
         return None  # the folder may hold anything, since it is safe to delete and to damage

@@ -14,6 +14,7 @@ import numpy as np
 
 from training_core.base.arrays import UNLABELED, ClassIds
 from training_core.base.errors import MaskError
+from training_core.base.safe_paths import within
 from training_core.io import encode_png, read_mask
 from training_core.io.atomic import StagedFiles
 from training_core.project.index import Index
@@ -26,7 +27,7 @@ _BY_HAND = (LabelSource.PAINTED, LabelSource.CORRECTED, LabelSource.IMPORTED)
 
 def accepted_path(project: Path, name: str) -> Path:
     """Where the accepted class ids of a tile lie."""
-    return project / ACCEPTED_FOLDER / f"{name}.png"
+    return within(project, ACCEPTED_FOLDER, f"{name}.png")
 
 
 def read_accepted(project: Path, tile: Tile) -> ClassIds:

@@ -15,6 +15,14 @@ from typing import Any, ClassVar, Literal
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from training_core.base.errors import ProjectError
+from training_core.base.safe_paths import (
+    check_name,
+    check_reference,
+    check_relative,
+    check_sha256,
+    check_way,
+    is_absolute,
+)
 from training_core.project.file_records import NO_ANSWERS, FileAnswers, NumberedObjects, SourceFile
 from training_core.project.migration import migrated
 from training_core.project.records import LabelStatus, Tile, TissueClass
@@ -129,9 +137,33 @@ def _check(index: Index, path: Path) -> None:
     if unknown or len(names) != len(index.tiles):
         problem = f"names the unknown tile {min(unknown)}" if unknown else "names a tile twice"
         raise _damaged(path, problem)
+    _check_paths(index, path)
     missing = {tile.place.file for tile in index.tiles if tile.place is not None} - set(index.files)
     if missing:
         raise _damaged(path, f"names the unknown source file {min(missing)}")
+
+
+def _check_paths(index: Index, path: Path) -> None:
+    """Everything of an index that becomes a path somewhere: of somebody else's, it may try to lead anywhere."""
+    for tile in index.tiles:
+        check_name(tile.name, path)
+        check_sha256(tile.sha256, path)
+        if tile.path_from_project is not None:
+            check_way(tile.path_from_project, path)
+            check_reference(tile.path, path)
+        elif is_absolute(tile.path):
+            check_reference(tile.path, path)
+        else:
+            check_relative(tile.path, path)
+    for file in index.files.values():
+        if file.path is not None:
+            check_reference(file.path, path)
+        if file.path_from_project is not None:
+            check_way(file.path_from_project, path)
+    for objects in index.objects.values():
+        check_relative(objects.path, path)
+    for run_id in index.rejected:
+        check_name(run_id, path)
 
 
 class IndexWriter:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from training_core.base.bounded import read_json
 from training_core.base.errors import CheckpointError, ProjectError, writing
 from training_core.project.runs import RUNS_FOLDER, read_rounds, run_ids
 
@@ -131,4 +131,4 @@ def _read(folder: Path) -> UnfinishedRun | None:
 
 
 def _json(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))
+    return read_json(path)

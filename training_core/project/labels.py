@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from training_core.base.arrays import UNLABELED, ClassIds
+from training_core.base.bounded import read_file
 from training_core.base.errors import MaskError, ProjectError
+from training_core.base.safe_paths import within
 from training_core.base.spec_version import FileFormat
 from training_core.io import encode_png, read_mask
 from training_core.io.atomic import StagedFiles
@@ -37,12 +39,12 @@ _FORMAT = FileFormat(version=1, error=ProjectError)
 
 def label_path(project: Path, name: str) -> Path:
     """Where the label of a tile lies."""
-    return project / LABELS_FOLDER / f"{name}.png"
+    return within(project, LABELS_FOLDER, f"{name}.png")
 
 
 def history_path(project: Path, name: str) -> Path:
     """Where the edits of a tile's label lie."""
-    return project / LABELS_FOLDER / f"{name}.json"
+    return within(project, LABELS_FOLDER, f"{name}.json")
 
 
 def empty_label(tile: Tile) -> ClassIds:
@@ -116,7 +118,7 @@ def read_history(project: Path, name: str) -> tuple[LabelEdit, ...]:
     """
     path = history_path(project, name)
     try:
-        data = path.read_bytes()
+        data = read_file(path)
         _FORMAT.refuse_newer(data, path)
         return _history.validate_json(data).edits
     except FileNotFoundError:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from training_core.base.bounded import parse_json
 from training_core.base.errors import ProjectError
 from training_core.base.i18n import tr
 from training_core.base.spec_version import Content, FileFormat
@@ -68,7 +69,7 @@ def migrated(data: bytes, path: Path) -> tuple[int, bytes] | None:
         It was written by a newer version.
     """
     try:
-        content = json.loads(data)
+        content = parse_json(data)
     except ValueError:
         return None
     if not isinstance(content, dict) or "spec_version" not in content:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from training_core.base.bounded import read_json
 from training_core.base.i18n import tr
 
 
@@ -58,7 +58,7 @@ NOT_COMPARED = PredictionSource(made_by=Maker.NETWORK, previous_run=None, measur
 def read_prediction_source(run_dir: Path) -> PredictionSource:
     """What a finished run's summary says; of a run of an earlier version, or a damaged summary: the network."""
     try:
-        summary = json.loads((run_dir / "summary.json").read_text(encoding="utf-8"))
+        summary = read_json(run_dir / "summary.json")
         return PredictionSource.model_validate(summary["predictions"])
     except (OSError, ValueError, LookupError, TypeError, ValidationError):
         return NOT_COMPARED

@@ -29,6 +29,7 @@ from training_core.project.labels import (
     stage_label,
     summarize,
 )
+from training_core.project.links import refuse_links_out
 from training_core.project.planning import ImportOptions, planned
 from training_core.project.project_classes import ProjectClasses
 from training_core.project.project_runs import ProjectRuns
@@ -94,10 +95,11 @@ class Project(ProjectClasses, ProjectRuns):
         Raises
         ------
         ProjectError
-            Not a project, damaged, or made by a newer version.
+            Not a project, damaged, made by a newer version, or with names or links that lead out of it.
         """
         folder = path.parent if path.name == INDEX_NAME else path
         project = cls(folder.absolute())
+        refuse_links_out(project.path)
         project._store.migrate()
         project._store.recover(project._index_labels_again)
         return project

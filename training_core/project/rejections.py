@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training_core.base.arrays import BoolMask
+from training_core.base.safe_paths import within
 from training_core.io import encode_png, read_mask
 from training_core.project.index import Index, RejectedArea
 from training_core.project.labels import size_error
@@ -75,7 +76,7 @@ class Rejection:
 
 def rejection_path(project: Path, name: str) -> Path:
     """Where the rejected pixels of a tile lie."""
-    return project / REJECTED_FOLDER / f"{name}.png"
+    return within(project, REJECTED_FOLDER, f"{name}.png")
 
 
 def read_rejection(project: Path, index: Index, tile: Tile) -> Rejection:

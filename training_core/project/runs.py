@@ -11,7 +11,9 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from training_core.base.bounded import read_file
 from training_core.base.errors import ProjectError
+from training_core.base.safe_paths import check_name, within
 from training_core.base.spec_version import FileFormat
 from training_core.io import atomic_write
 from training_core.project.records import Round, TilePrediction
@@ -75,8 +77,8 @@ def predicting_runs(project: Path) -> dict[str, str]:
 
 def find_prediction(project: Path, run_id: str, name: str) -> TilePrediction | None:
     """A run's final output for a tile, or None where the run has none."""
-    folder = project / RUNS_FOLDER / run_id / "predictions"
-    prediction, pseudo_label, confidence = (folder / f"{name}.{kind}.png" for kind in _KINDS)
+    files = (within(project, RUNS_FOLDER, run_id, "predictions", f"{name}.{kind}.png") for kind in _KINDS)
+    prediction, pseudo_label, confidence = files
     if not (prediction.is_file() and pseudo_label.is_file() and confidence.is_file()):
         return None
     return TilePrediction(run_id, prediction, pseudo_label, confidence)
@@ -84,7 +86,7 @@ def find_prediction(project: Path, run_id: str, name: str) -> TilePrediction | N
 
 def predicted_names(project: Path, run_id: str) -> frozenset[str]:
     """The tiles for which a run has its final output, by one look at the folder."""
-    folder = project / RUNS_FOLDER / run_id / "predictions"
+    folder = within(project, RUNS_FOLDER, run_id, "predictions")
     try:
         changed_ns = folder.stat().st_mtime_ns
     except OSError:
@@ -117,9 +119,10 @@ def read_rounds(project: Path) -> tuple[Round, ...]:
     rounds = []
     for path in sorted((project / ROUNDS_FOLDER).glob("*.json"), key=lambda path: natural_key(path.stem)):
         try:
-            data = path.read_bytes()
+            data = read_file(path)
             _FORMAT.refuse_newer(data, path)
             rounds.append(_round.validate_json(data))
+            check_name(rounds[-1].run_id, path)
         except (OSError, ValidationError) as cause:
             given = f"{path} is damaged or cannot be read"
             raise ProjectError(
@@ -138,5 +141,5 @@ def write_round(project: Path, entry: Round) -> None:
     StorageError
         The disk is full, read-only or not writable.
     """
-    path = project / ROUNDS_FOLDER / f"{entry.number:03d}.json"
+    path = within(project, ROUNDS_FOLDER, f"{entry.number:03d}.json")
     atomic_write(path, _round.dump_json(entry, indent=1) + b"\n")

@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from training_core.base.bounded import read_json
 from training_core.base.errors import ConfigError
 from training_core.io import atomic_write
 from training_core.settings.form_fields import flat, nested
@@ -27,7 +28,7 @@ def read_settings(folder: Path) -> dict[str, Any]:
     """
     path = folder / SETTINGS_NAME
     try:
-        values = json.loads(path.read_bytes())
+        values = read_json(path)
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:

@@ -10,13 +10,17 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from training_core.base.bounded import read_file
 from training_core.base.errors import ProjectError, StorageError, writing
+from training_core.base.safe_paths import refuse_link
 from training_core.io.atomic import TEMPORARY_GLOB, StagedFiles, staged_files
 from training_core.project.index import INDEX_NAME, Index, IndexWriter, OlderIndex, parse_index
 from training_core.project.migration import Migration, backup_path
 
 LOCK_NAME = "project.lock"
 _LOCK_TIMEOUT_S = 30.0
+MAX_INDEX_BYTES = 256 * 2**20
+"""About half a million tiles."""
 
 
 class Transaction:
@@ -55,7 +59,7 @@ class IndexStore:
             try:
                 signature = self._sign()
                 if self._index is None or signature != self._signature:
-                    self._index, self._older = parse_index(self.path.read_bytes(), self.path)
+                    self._index, self._older = parse_index(read_file(self.path, MAX_INDEX_BYTES), self.path)
                     self._signature = signature  # last: a file that cannot be read is never taken for a known one
             except OSError as cause:
                 raise self._unreadable(cause) from cause
@@ -82,7 +86,7 @@ class IndexStore:
         StorageError
             The disk is full, read-only or not writable.
         """
-        with self._writing, self._locked(), staged_files() as files:
+        with self._writing, self._locked(), staged_files(self._folder) as files:
             before, older = self.read(), self._older
             transaction = Transaction(before, files)
             yield transaction
@@ -135,6 +139,7 @@ class IndexStore:
     def _locked(self) -> Iterator[None]:
         try:
             with writing(self._folder):
+                refuse_link(self._folder / LOCK_NAME)  # the system empties the file that it locks
                 self._lock.acquire()
         except Timeout as cause:
             given = f"another program has been writing to {self._folder} for {_LOCK_TIMEOUT_S:.0f} s"

@@ -10,6 +10,7 @@ from PIL import Image
 
 from training_core.base.arrays import Rgb8
 from training_core.base.errors import StorageError
+from training_core.base.safe_paths import check_sha256, within
 from training_core.io import write_png
 from training_core.project.records import Tile
 
@@ -24,7 +25,7 @@ def thumbnail(project: Path, tile: Tile, image: Callable[[], Rgb8], size_px: int
     ImageError, ProjectError
         The picture is missing or damaged.
     """
-    path = project / CACHE_FOLDER / f"{tile.sha256[:32]}_{size_px}.png"
+    path = within(project, CACHE_FOLDER, f"{check_sha256(tile.sha256, tile.name)[:32]}_{size_px}.png")
     cached = _read_cached(path)
     if cached is not None:
         return cached

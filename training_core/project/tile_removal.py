@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from training_core.base.errors import ProjectError
+from training_core.base.safe_paths import within
 from training_core.project.accepted import accepted_path
 from training_core.project.index import Index
 from training_core.project.labels import history_path, label_path
@@ -63,7 +64,7 @@ def put_aside(project: Path, names: Sequence[str]) -> tuple[Path, ...]:
             accepted_path(project, name),
             rejection_path(project, name),
         ):
-            place = project / REMOVED_FOLDER / path.relative_to(project)
+            place = within(project, REMOVED_FOLDER, *path.relative_to(project).parts)
             try:
                 if path.exists():
                     place.parent.mkdir(parents=True, exist_ok=True)

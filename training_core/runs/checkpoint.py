@@ -22,7 +22,9 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from training_core.base.bounded import read_json
 from training_core.base.errors import CheckpointError, writing
+from training_core.base.safe_paths import check_name, within
 from training_core.base.spec_version import FileFormat
 from training_core.io import atomic_write
 from training_core.io.atomic import sync_folder
@@ -63,7 +65,7 @@ def save(run_dir: Path, model: Tensors, training: Tensors, state: dict[str, Any]
     StorageError
         The disk is full or not writable; the earlier checkpoints stay.
     """
-    folder = run_dir / "checkpoints"
+    folder = within(run_dir, "checkpoints", error=CheckpointError)
     name = f"step_{state['step']:06d}"
     partial = folder / f".{name}.partial"
     with writing(folder):
@@ -100,13 +102,14 @@ def open_checkpoint(run_dir: Path, which: str = "best") -> Checkpoint:
         There is none, or its files are gone.
     """
     name = _index(run_dir).get(which)
-    if name is None or not (run_dir / "checkpoints" / name / "model.safetensors").is_file():
+    folder = None if name is None else within(run_dir, "checkpoints", name, error=CheckpointError)
+    if folder is None or not within(folder, "model.safetensors", error=CheckpointError).is_file():
         raise CheckpointError(
             f"{run_dir} has no {which} checkpoint",
             "a run folder with checkpoints/index.json and the checkpoint that it names",
             "choose a run that has reached its first validation, or train again",
         )
-    return Checkpoint(run_dir / "checkpoints" / name)
+    return Checkpoint(folder)
 
 
 def write_state(checkpoint: Checkpoint, state: dict[str, Any]) -> None:
@@ -179,12 +182,14 @@ def _index(run_dir: Path) -> dict[str, str]:
     index = _read_object(path)
     if not all(isinstance(name, str) for name in index.values()):
         raise _damaged(path)
+    for name in index.values():
+        check_name(name, path, CheckpointError)
     return index
 
 
 def _read_object(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
     except (OSError, ValueError) as error:
         raise _damaged(path) from error
     if not isinstance(content, dict):

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from training_core.base.arrays import UNLABELED, BoolMask, ClassIds
+from training_core.base.safe_paths import within
 from training_core.io import read_mask, write_png
 
 FOLDER = "held_out"
@@ -22,7 +23,7 @@ def write_held_out(run_dir: Path, held_out: Mapping[str, ClassIds]) -> None:
         The disk is full or not writable.
     """
     for name, ids in held_out.items():
-        write_png(run_dir / FOLDER / f"{name}.png", ids)
+        write_png(within(run_dir, FOLDER, f"{name}.png"), ids)
 
 
 def read_held_out(run_dir: Path) -> dict[str, BoolMask]:

@@ -16,6 +16,7 @@ from typing import Any
 
 from training_core import __version__
 from training_core.base.arrays import ClassIds
+from training_core.base.bounded import read_file, read_json
 from training_core.base.errors import CheckpointError, writing
 from training_core.io import atomic_write
 from training_core.project import Project, TissueClass
@@ -139,8 +140,8 @@ def read_run(run_dir: Path) -> tuple[Config, tuple[TissueClass, ...], Split]:
     """
     path = run_dir / "provenance.json"
     try:
-        config = json.loads((run_dir / "config.json").read_text(encoding="utf-8"))
-        provenance = read_provenance(path.read_bytes(), path)
+        config = read_json(run_dir / "config.json")
+        provenance = read_provenance(read_file(path), path)
         classes = tuple(TissueClass(**entry) for entry in provenance["classes"])
         split = Split(**{key: tuple(names) for key, names in provenance["tiles"].items()})
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from training_core.base.bounded import parse_json
 from training_core.base.errors import CheckpointError
 from training_core.base.spec_version import FileFormat
 from training_core.project import TissueClass
@@ -121,7 +122,7 @@ def read_provenance(data: bytes, source: Any) -> dict[str, Any]:
     ValueError
         Damaged.
     """
-    content = json.loads(data)
+    content = parse_json(data)
     if not isinstance(content, dict):
         raise ValueError(f"{source} holds no record")
     return FORMAT.up_to_date(content, source)

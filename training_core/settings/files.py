@@ -6,8 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from training_core.base.bounded import MAX_YAML_BYTES, in_short, parse_yaml, read_file
 from training_core.base.errors import ConfigError
 from training_core.settings.schema import Config, resolve
 from training_core.settings.variants import layered, merged
@@ -33,8 +32,8 @@ def parse_setting(text: str) -> dict[str, Any]:
     if not equals or not key.strip():
         raise ConfigError(f"--set {text}", "key=value", "--set schedule.steps=200")
     try:
-        parsed: Any = yaml.safe_load(value)
-    except yaml.YAMLError as error:
+        parsed: Any = parse_yaml(value)
+    except ValueError as error:
         raise ConfigError(
             f"--set {text} has an unreadable value",
             "a number, text, true, false or a list",
@@ -58,7 +57,7 @@ def merge_settings(settings: list[str]) -> dict[str, Any]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = parse_yaml(read_file(path, MAX_YAML_BYTES).decode())
     except FileNotFoundError as error:
         raise ConfigError(
             f"there is no file {path}",
@@ -66,9 +65,9 @@ def _read(path: Path) -> dict[str, Any]:
             "check the path, or use the defaults",
             terminal="check the path, or omit --config to use the defaults",
         ) from error
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, ValueError) as error:
         raise ConfigError(
-            f"{path} is not readable as YAML or JSON",
+            f"{path} is not readable as YAML or JSON ({in_short(error)})",
             "a YAML or JSON configuration",
             "compare it with the config.json of a run folder",
         ) from error

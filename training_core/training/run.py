@@ -5,7 +5,6 @@ What imports timm is imported by the stages after the first overlay: that takes 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from training_core.base.bounded import read_json
 from training_core.base.errors import CheckpointError, ConfigError
 from training_core.base.i18n import tr
 from training_core.compute import processes as distributed
@@ -218,7 +218,7 @@ def _restore(plan: Plan, trainer: Trainer) -> None:
         _check_budget_left(trainer)
     if distributed.is_first():
         atomic_write(trainer.run_dir / "config.json", plan.config.model_dump_json(indent=1).encode())
-    provenance = json.loads((trainer.run_dir / "provenance.json").read_text(encoding="utf-8"))
+    provenance = read_json(trainer.run_dir / "provenance.json")
     if provenance["labels_sha256"] != trainer.pool.label_hash():
         words = tr("The labels have changed since this run started; training continues with the new ones.")
         trainer.messenger.send(Warned, message=words)

@@ -7,9 +7,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from training_core.base.bounded import MAX_YAML_BYTES, in_short, parse_yaml, read_file
 from training_core.base.errors import ConfigError
 from training_core.base.spec_version import FileFormat
 from training_core.settings.explain import explain
@@ -93,11 +93,11 @@ def read_dataset_file(path: Path) -> DatasetFile:
         Missing, not readable, an unknown key, a wrong type, or keys that contradict each other.
     """
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = parse_yaml(read_file(path, MAX_YAML_BYTES).decode())
     except FileNotFoundError as error:
         needed = "a YAML file with the classes and the split of the data set"
         raise ConfigError(f"there is no file {path}", needed, "write one, or name another with --dataset") from error
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, ValueError) as error:
         raise ConfigError(f"{path} is not readable as YAML", "a YAML file", f"{_EXAMPLE} ({_line(error)})") from error
     if not isinstance(values, dict):
         raise ConfigError(f"{path} contains a {type(values).__name__}", "keys with values", _EXAMPLE)
@@ -178,5 +178,5 @@ def _check_split(described: DatasetFile, source: str) -> None:
 
 
 def _line(error: Exception) -> str:
-    mark = getattr(error, "problem_mark", None)
-    return str(error) if mark is None else f"line {mark.line + 1}"
+    mark = getattr(error.__cause__, "problem_mark", None)
+    return in_short(error) if mark is None else f"line {mark.line + 1}"

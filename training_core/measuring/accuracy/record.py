@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from training_core.base.bounded import read_json
 from training_core.base.errors import ConfigError
 from training_core.base.spec_version import FileFormat
 from training_core.io import atomic_write
@@ -78,7 +79,7 @@ def read_record(path: Path) -> Record:
         Missing, damaged, or made by a newer version.
     """
     try:
-        record: Record = json.loads(path.read_text(encoding="utf-8"))
+        record: Record = read_json(path)
         whole = isinstance(record["plan"], dict)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(

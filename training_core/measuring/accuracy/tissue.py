@@ -11,6 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from training_core.base.arrays import UNLABELED
+from training_core.base.bounded import read_json
 from training_core.base.errors import writing
 from training_core.base.progress import ReportProgress
 from training_core.demo import make_demo, read_truth
@@ -36,7 +37,7 @@ def draw_dataset(folder: Path, progress: ReportProgress | None = None) -> Datase
     legend = folder / _LEGEND  # written last
     if not legend.is_file():
         _draw(folder, progress)
-    classes = tuple(TissueClass(**entry) for entry in json.loads(legend.read_text(encoding="utf-8")))
+    classes = tuple(TissueClass(**entry) for entry in read_json(legend))
     values = {c.id: c.id for c in classes} | {UNLABELED: UNLABELED}
     items = [Item(path.stem, path, folder / "masks" / f"{path.stem}.png") for path in find_images([folder / "images"])]
     train, test = (

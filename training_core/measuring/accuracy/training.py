@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 import time
@@ -10,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from training_core.base.bounded import read_json
 from training_core.messages.events import Event, RunFailed, RunFinished, parse_event
 
 
@@ -61,8 +61,5 @@ def train_seed(project: Path, config: Path, seed: int, log: Path, listener: Call
     if finished.reason != "budget":
         raise SeedFailed(f"training was stopped after {finished.steps} steps")
     wall_s = round(time.monotonic() - started, 2)
-    summary, used = (
-        json.loads((Path(finished.run_dir) / name).read_text(encoding="utf-8"))
-        for name in ("summary.json", "config.json")
-    )
+    summary, used = (read_json(Path(finished.run_dir) / name) for name in ("summary.json", "config.json"))
     return {**summary, "wall_s": wall_s, "settings": used}

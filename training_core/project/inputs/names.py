@@ -9,17 +9,16 @@ from pathlib import Path, PureWindowsPath
 
 from training_core.base.errors import ImageError, ProjectError
 from training_core.base.printable import printable
+from training_core.base.safe_paths import MAX_NAME_BYTES, portable
 from training_core.io.files import IMAGE_SUFFIXES
 from training_core.io.slides import SLIDE_SUFFIXES
 
-MAX_NAME_BYTES = 235
-"""File systems allow 255; the longest ending of ours is .pseudo_label.png."""
 ENDINGS = IMAGE_SUFFIXES | SLIDE_SUFFIXES
 
 
 def tile_name(path: Path) -> str:
-    """The file's name without its ending; what no list or JSON file can hold is written as %XX."""
-    return printable(path.stem)
+    """The file's name without its ending; what a list, a JSON file or another system cannot hold is written as %XX."""
+    return portable(printable(path.stem))
 
 
 def composed(name: str) -> str:
@@ -102,8 +101,8 @@ def _spellings(entry: str) -> Iterator[str]:
     """What an entry may mean, the most literal first."""
     for text in dict.fromkeys((entry, entry.strip(), *_as_windows_text(entry))):
         for each in dict.fromkeys((text, PureWindowsPath(text).name)):  # / and \ both part folders
-            yield printable(each)
-            yield printable(without_ending(each))
+            yield portable(printable(each))
+            yield portable(printable(without_ending(each)))
 
 
 def _as_windows_text(entry: str) -> tuple[str, ...]:

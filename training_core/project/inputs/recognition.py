@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 
 import numpy as np
 
+from training_core.base.bounded import read_json
 from training_core.base.errors import ImageError, MaskError
 from training_core.io import read_image
 from training_core.io.inspection import FileFacts
@@ -102,7 +102,7 @@ def without_own_outputs(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
 def _legend(folder: Path) -> Mapping[str, object] | None:
     """The legend that is written beside masks; another program's classes.json is none."""
     try:
-        content = json.loads((folder / LEGEND_NAME).read_bytes())
+        content = read_json(folder / LEGEND_NAME)
     except (OSError, ValueError):
         return None
     return content if isinstance(content, dict) and "not_labelled" in content and "classes" in content else None
