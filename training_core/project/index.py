@@ -233,5 +233,6 @@ def _explained(path: Path, cause: ValidationError) -> ProjectError:
 
 def _damaged(path: Path, problem: str) -> ProjectError:
     given = f"{path} is damaged ({problem})"
-    hint = "restore project.json from a backup; images and labels are not affected"
-    return ProjectError(given, "an index written by napari-unisemalign", hint)
+    hint = "repair the project in a terminal (project repair); images and labels are not affected"
+    terminal = f"python -m training_core project repair {path.parent}; images and labels are not affected"
+    return ProjectError(given, "an index written by napari-unisemalign", hint, terminal=terminal)

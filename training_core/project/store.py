@@ -15,6 +15,7 @@ from training_core.base.errors import ProjectError, StorageError, writing
 from training_core.base.safe_paths import refuse_link
 from training_core.io.atomic import TEMPORARY_GLOB, StagedFiles, staged_files
 from training_core.project.index import INDEX_NAME, Index, IndexWriter, OlderIndex, parse_index
+from training_core.project.index_backups import due_backup, forget_old_backups
 from training_core.project.migration import Migration, backup_path
 
 LOCK_NAME = "project.lock"
@@ -92,12 +93,36 @@ class IndexStore:
             yield transaction
             migration = self._stage_backup(files, older)
             if transaction.index is not before or migration is not None:
+                kept = due_backup(self._folder) if older is None else None
+                if kept is not None:
+                    files.add(kept, read_file(self.path, MAX_INDEX_BYTES))
                 files.add(self.path, self._writer.encode(transaction.index))
             files.commit()
+            forget_old_backups(self._folder)
             self.migration = migration or self.migration
             with self._reading:
                 self._index, self._older = transaction.index, None
                 self._signature = self._sign()
+
+    @contextmanager
+    def replacing(self) -> Iterator[StagedFiles]:
+        """Put another index in the place of one that may be damaged, while no other process can write.
+
+        Raises
+        ------
+        ProjectError
+            Another program holds the lock for longer than 30 seconds.
+        StorageError
+            The disk is full, read-only or not writable.
+        """
+        with self._writing, self._locked(), staged_files(self._folder) as files:
+            yield files
+        with self._reading:
+            self._index = None
+
+    def encode(self, index: Index) -> bytes:
+        """The bytes of an index."""
+        return self._writer.encode(index)
 
     def migrate(self) -> None:
         """Bring an index of an older version up to date on the disk; where that is read-only it is read as it is.

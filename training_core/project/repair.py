@@ -1,0 +1,305 @@
+"""Finding out what is wrong with a project folder, and making an index for one that has lost its own.
+
+The images and labels are the project; project.json only says what lies there. So it can be made again of them, with
+what only it knew (classes, colours, validation tiles, places on slides) taken from the newest backup that is sound.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from training_core.base.bounded import read_file, read_json
+from training_core.base.errors import ProjectError, UserError, writing
+from training_core.base.i18n import tr
+from training_core.base.safe_paths import within
+from training_core.io import read_mask
+from training_core.io.atomic import TEMPORARY_GLOB
+from training_core.io.files import IMAGE_SUFFIXES
+from training_core.project.accepted import ACCEPTED_FOLDER
+from training_core.project.classes import default_classes, default_color
+from training_core.project.creation import FileSource
+from training_core.project.index import INDEX_NAME, Index, parse_index
+from training_core.project.index_backups import index_backups
+from training_core.project.labels import (
+    LABELS_FOLDER,
+    history_path,
+    label_path,
+    now,
+    read_history,
+    read_label,
+    summarize,
+    value_counts,
+)
+from training_core.project.migration import BACKUPS_FOLDER, backups
+from training_core.project.own_folders import IMAGES_FOLDER
+from training_core.project.records import MAX_CLASS_ID, LabelStatus, Tile, TissueClass
+from training_core.project.rejections import REJECTED_FOLDER, index_again
+from training_core.project.runs import RUNS_FOLDER, run_ids
+from training_core.project.store import MAX_INDEX_BYTES, IndexStore
+from training_core.project.tile_removal import REMOVED_FOLDER
+
+
+@dataclass
+class Findings:
+    """What was found, and for a repair what was done, a sentence each."""
+
+    problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """What is as it may be."""
+
+
+def check_project(folder: Path) -> Findings:
+    """Look at the index and at every label, history and rejection; nothing is changed.
+
+    Raises
+    ------
+    ProjectError
+        It is no project folder.
+    """
+    found = Findings()
+    index = _current(folder, found)
+    if index is None:
+        kept = [path for path in reversed(index_backups(folder)) if _readable(path) is not None]
+        if kept:
+            found.notes.append(tr("The newest sound backup is {name}.").format(name=f"{BACKUPS_FOLDER}/{kept[0].name}"))
+        return found
+    for tile in index.tiles:
+        _check_tile(folder, index, tile, found)
+    _check_strays(folder, index, found)
+    return found
+
+
+def repair_project(folder: Path) -> Findings:
+    """Make the index anew of images, labels and the newest sound backup; a sound index is only brought up to date.
+
+    What cannot be read is moved aside, never deleted.
+
+    Raises
+    ------
+    ProjectError
+        It is no project folder, a newer version wrote it, or another program holds it.
+    StorageError
+        The disk is full or not writable.
+    """
+    if not (folder / IMAGES_FOLDER).is_dir() and not (folder / INDEX_NAME).is_file():
+        raise ProjectError(
+            f"{folder} has neither {INDEX_NAME} nor {IMAGES_FOLDER}", "a project folder", "check the path"
+        )
+    found, store = Findings(), IndexStore(folder)
+    with store.replacing() as files:
+        index = _current(folder, found)
+        if index is None:
+            index = _from_backup(folder, found)
+            _put_aside(folder, INDEX_NAME, BACKUPS_FOLDER, found)
+            index = _with_images(folder, index or _empty(folder, found), found)
+        index = _with_labels(folder, index, found)
+        files.add(folder / INDEX_NAME, store.encode(index))
+    return found
+
+
+def _current(folder: Path, found: Findings) -> Index | None:
+    """The index as it is; None, and said why: it cannot be read."""
+    path = folder / INDEX_NAME
+    try:
+        return parse_index(read_file(path, MAX_INDEX_BYTES), path)[0]
+    except OSError as cause:
+        found.problems.append(tr("{name} cannot be read: {reason}.").format(name=INDEX_NAME, reason=cause.strerror))
+    except ProjectError as cause:
+        if "newer version" in cause.given:
+            raise
+        found.problems.append(f"{cause.given}.")
+    return None
+
+
+def _readable(path: Path) -> Index | None:
+    try:
+        return parse_index(read_file(path, MAX_INDEX_BYTES), path)[0]
+    except (OSError, UserError):
+        return None
+
+
+def _from_backup(folder: Path, found: Findings) -> Index | None:
+    for path in (*reversed(index_backups(folder)), *reversed(backups(folder))):
+        index = _readable(path)
+        if index is not None:
+            words = tr("Classes, tiles and validation tiles are taken from {name}.")
+            found.notes.append(words.format(name=f"{BACKUPS_FOLDER}/{path.name}"))
+            return index
+    return None
+
+
+def _empty(folder: Path, found: Findings) -> Index:
+    """An index without tiles, with the classes of the newest run that tells them."""
+    classes = next((each for each in map(_classes_of_run, _provenances(folder)) if each), ())
+    if classes:
+        found.notes.append(tr("The classes are those of the newest run."))
+    else:
+        found.notes.append(tr("No backup and no run tells the classes: they are named by their numbers."))
+    return Index(folder.resolve().name, now(), classes, 0, ())
+
+
+def _provenances(folder: Path) -> Iterator[Path]:
+    for run_id in reversed(run_ids(folder)):
+        yield within(folder, RUNS_FOLDER, run_id, "provenance.json")
+
+
+def _classes_of_run(path: Path) -> tuple[TissueClass, ...]:
+    try:
+        return tuple(TissueClass(**entry) for entry in read_json(path)["classes"])
+    except (OSError, ValueError, LookupError, TypeError):
+        return ()
+
+
+def _with_images(folder: Path, index: Index, found: Findings) -> Index:
+    """The index with the images of the folder that it does not name: nobody knows whether they had been removed."""
+    known = {tile.path for tile in index.tiles} | {tile.name for tile in index.tiles}
+    tiles = list(index.tiles)
+    for path in sorted((folder / IMAGES_FOLDER).glob("*")):
+        relative = f"{IMAGES_FOLDER}/{path.name}"
+        if path.suffix.lower() not in IMAGE_SUFFIXES or path.name.startswith(".") or relative in known:
+            continue
+        source = FileSource(within(folder, IMAGES_FOLDER, path.name), True, None)
+        if source.name in known:
+            continue
+        try:
+            tile = source.store(folder, folder)
+        except UserError as cause:
+            found.problems.append(f"{cause.given}.")
+            continue
+        tiles.append(dataclasses.replace(tile, path=relative, path_from_project=None))
+        found.notes.append(tr("The image {name} is a tile again.").format(name=relative))
+    return dataclasses.replace(index, tiles=tuple(tiles))
+
+
+def _with_labels(folder: Path, index: Index, found: Findings) -> Index:
+    """The index with every label's status as its files say, and with a class for each value that they hold."""
+    labels: dict[str, LabelStatus] = {}
+    for tile in index.tiles:
+        status = _status(folder, tile, found)
+        if status is not None:
+            labels[tile.name] = status
+            before = index.labels.get(tile.name)
+            if before != status:
+                words = tr("The label of {name} has {count} annotated pixels; the index is corrected.")
+                found.notes.append(words.format(name=tile.name, count=f"{status.labeled_pixels:,}"))
+        elif tile.name in index.labels:
+            found.notes.append(tr("Tile {name} has no label that can be read.").format(name=tile.name))
+    classes = _with_values(index, labels, found)
+    for tile in index.tiles:
+        _put_aside_unreadable(folder, tile, REJECTED_FOLDER, found)
+        _put_aside_unreadable(folder, tile, ACCEPTED_FOLDER, found)
+    highest = max((each.id for each in classes), default=-1)
+    index = dataclasses.replace(
+        index,
+        classes=classes,
+        next_class_id=max(index.next_class_id, highest + 1),
+        labels=labels,
+        val=tuple(name for name in index.val if name in labels),
+        partly_accepted=tuple(name for name in index.partly_accepted if name in labels),
+    )
+    return dataclasses.replace(index, rejected_areas=index_again(folder, index))
+
+
+def _status(folder: Path, tile: Tile, found: Findings) -> LabelStatus | None:
+    path, history = label_path(folder, tile.name), history_path(folder, tile.name)
+    if not path.exists():
+        return None
+    try:
+        label = read_label(folder, tile)
+    except UserError as cause:
+        found.problems.append(f"{cause.given}.")
+        _put_aside(folder, f"{LABELS_FOLDER}/{path.name}", REMOVED_FOLDER, found)
+        return None
+    try:
+        edits = read_history(folder, tile.name)
+    except UserError as cause:
+        found.problems.append(f"{cause.given}.")
+        _put_aside(folder, f"{LABELS_FOLDER}/{history.name}", REMOVED_FOLDER, found)
+        edits = ()
+    return summarize(label, edits)
+
+
+def _with_values(index: Index, labels: dict[str, LabelStatus], found: Findings) -> tuple[TissueClass, ...]:
+    classes = list(index.classes)
+    values = {value for status in labels.values() for value in status.class_ids}
+    for value in sorted(values - {each.id for each in classes}):
+        name = tr("class {number}").format(number=value)
+        taken = {each.name.casefold() for each in classes}
+        while name.casefold() in taken:
+            name += "'"
+        classes.append(TissueClass(value, name, default_color(name, [each.color for each in classes])))
+        found.notes.append(
+            tr("Labels hold the value {value}: it is the class {name} now.").format(value=value, name=name)
+        )
+    return tuple(classes) or default_classes()
+
+
+def _put_aside_unreadable(folder: Path, tile: Tile, inner: str, found: Findings) -> None:
+    path = within(folder, inner, f"{tile.name}.png")
+    if not path.exists():
+        return
+    try:
+        is_sound = read_mask(path).shape == (tile.height_px, tile.width_px)
+    except UserError:
+        is_sound = False
+    if not is_sound:
+        found.problems.append(tr("{name} is damaged.").format(name=f"{inner}/{path.name}"))
+        _put_aside(folder, f"{inner}/{path.name}", REMOVED_FOLDER, found)
+
+
+def _put_aside(folder: Path, name: str, into: str, found: Findings) -> None:
+    """Move a file that cannot be read to a place where nothing reads it, under a name that no other has."""
+    path = folder / name
+    if not path.exists():
+        return
+    moment = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")
+    target = within(folder, into, f"damaged-{moment}-{path.name}")
+    with writing(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        path.replace(target)
+    words = tr("{name} is moved to {target}.")
+    found.notes.append(words.format(name=name, target=f"{into}/{target.name}"))
+
+
+def _check_tile(folder: Path, index: Index, tile: Tile, found: Findings) -> None:
+    if not (folder / tile.path).exists() and not (
+        tile.path_from_project is not None and (folder / tile.path_from_project).exists()
+    ):
+        found.problems.append(tr("The image of tile {name} is missing: {path}.").format(name=tile.name, path=tile.path))
+    try:
+        label, edits = read_label(folder, tile), read_history(folder, tile.name)
+        unknown = set(value_counts(label)) - {each.id for each in index.classes} - {MAX_CLASS_ID + 1}
+        if unknown:
+            words = tr("The label of {name} holds the value {value}, which no class has.")
+            found.problems.append(words.format(name=tile.name, value=min(unknown)))
+        status = summarize(label, edits) if label_path(folder, tile.name).exists() else None
+        known = index.labels.get(tile.name)
+        if (status or known) and (known is None or status is None or known.labeled_pixels != status.labeled_pixels):
+            found.problems.append(tr("The index and the label of {name} disagree.").format(name=tile.name))
+    except UserError as cause:
+        found.problems.append(f"{cause.given}.")
+    try:
+        index_again(folder, dataclasses.replace(index, tiles=(tile,)))
+    except UserError as cause:
+        found.problems.append(f"{cause.given}.")
+
+
+def _check_strays(folder: Path, index: Index, found: Findings) -> None:
+    """Files that belong to no tile, and what a crash left."""
+    names = {tile.name for tile in index.tiles}
+    for path in sorted((folder / LABELS_FOLDER).glob("*.png")):
+        if path.name.removesuffix(".png") not in names and not path.name.startswith("."):
+            found.notes.append(tr("{name} belongs to no tile.").format(name=f"{LABELS_FOLDER}/{path.name}"))
+    left = [
+        path
+        for inner in ("", LABELS_FOLDER, ACCEPTED_FOLDER, REJECTED_FOLDER, IMAGES_FOLDER)
+        for path in (folder / inner).glob(TEMPORARY_GLOB)
+    ]
+    if left:
+        found.notes.append(
+            tr("A crash left {count} temporary files, which are removed on opening.").format(count=len(left))
+        )
