@@ -21,8 +21,8 @@ def add_arguments(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     )
     repair = commands.add_parser(
         "repair",
-        help="make the index of a damaged project anew",
-        description="Makes project.json anew from the images and annotations, with classes and validation tiles from "
+        help="rebuild the index of a damaged project",
+        description="Rebuilds project.json from the images and annotations, with classes and validation tiles from "
         "the newest backup. Files that cannot be read are moved aside, not deleted. Close the project everywhere "
         "first.",
     )
@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
         for sentence in (*found.problems, *found.notes):
             print(sentence)
         if act is repair_project:
-            print("The index is made anew." if found.problems or found.notes else "Nothing was wrong.")
+            print("The index is rebuilt." if found.problems or found.notes else "Nothing was wrong.")
         elif not found.problems:
             print("No damage found.")
     return 0 if is_sound else 1

@@ -1,6 +1,6 @@
 """Finding out what is wrong with a project folder, and making an index for one that has lost its own.
 
-The images and labels are the project; project.json only says what lies there. So it can be made again of them, with
+The images and labels are the project; project.json only says what lies there. So it can be rebuilt from them, with
 what only it knew (classes, colours, validation tiles, places on slides) taken from the newest backup that is sound.
 """
 
@@ -74,7 +74,7 @@ def check_project(folder: Path) -> Findings:
 
 
 def repair_project(folder: Path) -> Findings:
-    """Make the index anew of images, labels and the newest sound backup; a sound index is only brought up to date.
+    """Rebuild the index from images, labels and the newest sound backup; a sound index is only brought up to date.
 
     What cannot be read is moved aside, never deleted.
 

@@ -147,7 +147,20 @@ def whole(tmp_path_factory: pytest.TempPathFactory, small_config: Callable[..., 
     whole.look()
     whole.project.remove_tiles([annotated])
     whole.look()
+    damage_and_repair(whole)
     return whole
+
+
+def damage_and_repair(whole: Whole) -> None:
+    """An index and a history that cannot be read; in the end they are as they were."""
+    history = next(iter(sorted(whole.project.path.glob("labels/*.json"))))
+    before = {path: path.read_bytes() for path in (whole.project.path / "project.json", history)}
+    for path in before:
+        path.write_bytes(b"damaged")
+    assert main(["project", "repair", str(whole.project.path)]) == 0
+    whole.look()
+    for path, data in before.items():
+        path.write_bytes(data)
 
 
 # --- the list in docs/architecture.md ---------------------------------------------------------------------------------
@@ -155,6 +168,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory, small_config: Callable[..., 
 PLACES = {
     "NAME": r"(tile_\d\d|real_ihc)",
     "RUN": r"\d{8}-\d{6}",
+    "MOMENT": r"\d{8}-\d{6}(-\d{6})?",
     "NNNNNN": r"\d{6}",
     "NNN": r"\d{3}",
     "vN": r"v\d+",

@@ -165,6 +165,6 @@ def test_the_commands(project: Project, capsys: pytest.CaptureFixture[str]) -> N
     assert main(["project", "check", str(project.path)]) == 1
     assert "project.json is damaged" in capsys.readouterr().out
     assert main(["project", "repair", str(project.path)]) == 0
-    assert "The index is made anew." in capsys.readouterr().out
+    assert "The index is rebuilt." in capsys.readouterr().out
     assert main(["project", "check", str(project.path)]) == 0
     assert main(["project", "info", str(project.path)]) == 0
