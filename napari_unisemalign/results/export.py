@@ -7,9 +7,11 @@ from pathlib import Path
 from napari_unisemalign.annotate.clean_up_view import CleanUpView
 from napari_unisemalign.app import availability
 from napari_unisemalign.app.context import Context
+from napari_unisemalign.app.failures import failure_lines, list_failures
 from napari_unisemalign.app.labels import LabelsController
 from napari_unisemalign.app.notify import guarded
 from napari_unisemalign.results.export_view import ExportView
+from training_core.base.attempts import Attempts
 from training_core.base.i18n import ntr, tr
 from training_core.class_maps.clean_up import CleanUp
 from training_core.export import export_masks, without_mask
@@ -51,26 +53,41 @@ class ExportController:
         folder = Path(self._view.folder).expanduser() if self._view.folder else project.path / "export"
         content, file_format = self._view.content, self._view.format
         cleaning = CleanUp() if content == "labels" else self._cleanup.value
+        attempts = Attempts()
         self._set_busy(True)
 
         def write() -> list[Path]:
-            return export_masks(project, folder, format=file_format, content=content, cleaning=cleaning)
+            return export_masks(
+                project, folder, format=file_format, content=content, cleaning=cleaning, attempts=attempts
+            )
 
         self._context.background.run(
             write,
-            lambda paths: self._on_written(folder, paths, is_cleaned=not cleaning.is_nothing),
-            self.reporter.error,
+            lambda _paths: self._on_written(folder, attempts, is_cleaned=not cleaning.is_nothing),
+            lambda error: self.reporter.error(error, details="\n".join(failure_lines(attempts.failed))),
             always=lambda: self._set_busy(False),
         )
 
-    def _on_written(self, folder: Path, paths: list[Path], *, is_cleaned: bool) -> None:
-        masks = [path for path in paths if path.suffix != ".json"]
-        words = tr("Wrote {count} masks and the list of classes to {folder}")
+    def _on_written(self, folder: Path, attempts: Attempts, *, is_cleaned: bool) -> None:
+        there = len(attempts.kept)
+        words = tr("Wrote {count} masks and the list of classes to {folder}.")
         if is_cleaned:
-            words = tr("Wrote {count} post-processed masks and the list of classes to {folder}")
-        self._written, left_out = self._view.content, self._left_out()
-        self._outcome = " ".join(filter(None, (words.format(count=len(masks), folder=folder) + ".", left_out)))
+            words = tr("Wrote {count} post-processed masks and the list of classes to {folder}.")
+        sentences = [words.format(count=f"{len(attempts.done) - there:,}", folder=folder)]
+        if there:
+            same = ntr(
+                "{count} was there already and is the same.", "{count} were there already and are the same.", there
+            )
+            sentences.append(same.format(count=f"{there:,}"))
+        self._written = self._view.content
+        self._outcome = " ".join(filter(None, (*sentences, self._left_out())))
         self._refresh()
+        words = ntr(
+            "{count} tile could not be exported. Once it is mended, export again:",
+            "{count} tiles could not be exported. Once they are mended, export again:",
+            len(attempts.failed),
+        )
+        list_failures(self.reporter, words, attempts.failed)
 
     def _left_out(self) -> str:
         """How many tiles the export has nothing of, and why, as a sentence; empty where it has something of all."""

@@ -9,10 +9,10 @@ from typing import Any
 from napari_unisemalign.app import availability
 from napari_unisemalign.app.background import Cancelled, run_while_painting
 from napari_unisemalign.app.context import Context
+from napari_unisemalign.app.failures import failure_lines, list_failures
 from napari_unisemalign.app.labels import LabelsController
 from napari_unisemalign.app.notify import guarded
 from napari_unisemalign.app.user_folders import sample_folder
-from napari_unisemalign.tiles.new_project.import_words import failure_lines
 from napari_unisemalign.tiles.project_view import ProjectView
 from napari_unisemalign.tiles.tiles import TilesController
 from training_core.base.attempts import Attempts, Failure
@@ -20,9 +20,6 @@ from training_core.base.i18n import ntr, tr
 from training_core.demo import make_demo
 from training_core.project import Project
 from training_core.project.additions import Added, add_files
-
-FAILURES_SHOWN = 5
-"""So many files that could not be used are named in the panel."""
 
 
 class MakingController:
@@ -160,7 +157,7 @@ class MakingController:
             "{count} files could not be used; the project was made of the others:",
             len(failed),
         )
-        self._list_failed(words, failed)
+        list_failures(self.reporter, words, failed)
 
     def _show_added(self, project: Project, added: Added, failed: Sequence[Failure]) -> None:
         if self._session.project is project:
@@ -173,17 +170,7 @@ class MakingController:
             "{count} files could not be used; the others are in the project:",
             len(failed),
         )
-        self._list_failed(words, failed)
-
-    def _list_failed(self, words: str, failed: Sequence[Failure]) -> None:
-        """Name the files that are not in the project, and why; all of them stand in the details."""
-        if not failed:
-            return
-        lines = failure_lines(failed)
-        rest = len(lines) - FAILURES_SHOWN
-        more = [tr("… and {count} more, in the details").format(count=f"{rest:,}")] if rest > 0 else []
-        text = "\n".join([words.format(count=f"{len(failed):,}"), *lines[:FAILURES_SHOWN], *more])
-        self.reporter.warning(text, details="\n".join(lines))
+        list_failures(self.reporter, words, failed)
 
     def _tell_progress(self, done: int, total: int, text: str) -> None:
         """Called in the background thread, before every tile."""
