@@ -55,6 +55,8 @@ class Content(StrEnum):
     COLOURS = "colours"
     SOFT_EDGES = "soft_edges"
     """Two values, and a few pixels between them along the border."""
+    SHADES = "shades"
+    """Many values that run into each other: a photograph, a map of probabilities, soft edges among several classes."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,8 @@ class PixelFacts:
         What a mask holds.
     alpha_matters
         Whether transparency changes any pixel.
+    invisible
+        Whether every pixel is transparent, or as good as that.
     """
 
     low: float
@@ -80,6 +84,7 @@ class PixelFacts:
     values: int | None = None
     content: Content | None = None
     alpha_matters: bool = False
+    invisible: bool = False
 
 
 @dataclass(frozen=True)

@@ -76,10 +76,12 @@ def _split(stored: Stored, facts: FileFacts, answers: Answers) -> tuple[NDArray[
         return samples, visible.astype(samples.dtype) * samples.dtype.type(2**facts.bits - 1)
     if samples.shape[2] == colors:
         return samples, None
-    if facts.alpha is Alpha.UNSPECIFIED:
-        matters = facts.pixels is not None and facts.pixels.alpha_matters
-        if not matters or answers.alpha == "left_out":
-            return samples[:, :, :colors], None
+    pixels = facts.pixels
+    if facts.alpha is Alpha.UNSPECIFIED and (pixels is None or not pixels.alpha_matters):
+        return samples[:, :, :colors], None
+    is_asked = facts.alpha is Alpha.UNSPECIFIED or (pixels is not None and pixels.invisible)
+    if is_asked and answers.alpha == "left_out":
+        return samples[:, :, :colors], None
     return samples[:, :, :colors], samples[:, :, -1]
 
 

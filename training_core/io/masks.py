@@ -231,7 +231,7 @@ def _numbers(grey: NDArray[Any], path: Path) -> NDArray[np.int32]:
     if grey.dtype.kind == "f" and not (np.isfinite(grey).all() and (grey == np.rint(grey)).all()):
         given = f"{path} has values from {grey.min()} to {grey.max()} that are no whole numbers"
         raise MaskError(given, "whole numbers", "export the mask as 8-bit with one value per class")
-    low, high = grey.min(), grey.max()
+    low, high = int(grey.min()), int(grey.max())  # 2**31 is beyond what a decimal of 16 bits can be compared with
     if low < 0 or high >= 2**31:
         given = f"{path} has values from {low} to {high}"
         raise MaskError(given, "whole numbers from 0 to 2147483647", "export the mask with one value per class")

@@ -18,7 +18,8 @@ PALETTE = ("#00bf30", "#0040ff", "#ffff00", "#134c3e", "#4c1300", "#ff4070", "#1
 """Chosen for haematoxylin and eosin: laid over pink, purple or glass at 40 %, each can be told from the tissue and
 from the others, also without green receptors (tests/training_core/project/test_class_colours.py)."""
 
-_MAX_LISTED_VALUES = 12
+_MAX_LISTED_VALUES = 64
+"""More would fill the form; as many classes in one data set are rare, and a range would merge them unasked."""
 
 _BACKGROUND_NAMES = {"background", "bg", "other", "rest", "none"}
 

@@ -245,7 +245,7 @@ def test_text_that_names_no_classes_is_refused(text: str) -> None:
     [
         ((0, 255), '--classes "background=0,class 1=255"', {"0": 0, "255": 1}),
         ((1, 2, 7), '--classes "class 1=1,class 2=2,class 3=7"', {"1": 0, "2": 1, "7": 2}),
-        (range(60), '--classes "background=0,class 1=1-59"', {"0": 0, "1-59": 1}),
+        (range(80), '--classes "background=0,class 1=1-79"', {"0": 0, "1-79": 1}),
     ],
 )
 def test_the_proposed_line_can_be_used_as_it_is(values: Sequence[int], line: str, understood: dict[str, int]) -> None:

@@ -1,4 +1,4 @@
-"""What the numbers of a mask look like: classes, numbered objects, colours, or two classes with soft edges."""
+"""What the numbers of a mask look like: classes, numbered objects, two classes with soft edges, or shades."""
 
 from __future__ import annotations
 
@@ -17,6 +17,10 @@ _MIN_SOFT_VALUES = 3
 _SOFT_REACH_PX = 3
 _OVERSHOOT = 0.02
 _SOFT_SHARE = 0.95
+_MIN_INSIDE = 0.05
+"""Even an object of 5 x 5 pixels has a third of them inside; a value on a soft border has none."""
+_SMALL_STEP = 0.02
+"""Of the values that there are: neighbours in a smooth picture are next to each other among them."""
 
 
 def mask_content(values: NDArray[Any]) -> tuple[Content, int]:
@@ -24,9 +28,14 @@ def mask_content(values: NDArray[Any]) -> tuple[Content, int]:
     found, counts = _counted(values)
     if _is_soft(values, found, counts):
         return Content.SOFT_EDGES, len(found)
-    if len(found) > _MIN_OBJECTS and _is_numbered(values, found):
+    if len(found) <= _MIN_OBJECTS:
+        return Content.CLASSES, len(found)
+    places = np.searchsorted(found, values).astype(np.int32)
+    if _has_no_insides(values, places, len(found)):
+        return Content.SHADES, len(found)
+    if _is_numbered(values, places):
         return Content.NUMBERED_OBJECTS, len(found)
-    return Content.CLASSES, len(found)
+    return (Content.SHADES if _is_smooth(places, len(found)) else Content.CLASSES), len(found)
 
 
 def _counted(values: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.intp]]:
@@ -48,8 +57,8 @@ def _is_soft(values: NDArray[Any], found: NDArray[Any], counts: NDArray[np.intp]
     margin = _OVERSHOOT * (float(found[-1]) - float(found[0]))
     low_end, high_end = values <= found[0] + margin, values >= found[-1] - margin
     between = ~(low_end | high_end)
-    if not between.any():
-        return False
+    if not between.any():  # noise at both ends, as compression leaves it; class ids would lie at one
+        return bool((found[1:-1] <= found[0] + margin).any() and (found[1:-1] >= found[-1] - margin).any())
     from scipy.ndimage import maximum_filter  # not needed for the masks that most people have
 
     side = 2 * _SOFT_REACH_PX + 1
@@ -57,13 +66,30 @@ def _is_soft(values: NDArray[Any], found: NDArray[Any], counts: NDArray[np.intp]
     return bool((low & high)[between].mean() >= _SOFT_SHARE)
 
 
-def _is_numbered(values: NDArray[Any], found: NDArray[Any]) -> bool:
-    """Whether most values lie in one small frame each."""
+def _has_no_insides(values: NDArray[Any], places: NDArray[Any], count: int) -> bool:
+    """Whether most values have no area of their own: pixels all of whose neighbours have the same value."""
+    inside = np.zeros(values.shape, bool)
+    middle = values[1:-1, 1:-1]
+    inside[1:-1, 1:-1] = middle == values[1:-1, :-2]
+    for other in (values[1:-1, 2:], values[:-2, 1:-1], values[2:, 1:-1]):
+        inside[1:-1, 1:-1] &= middle == other
+    shares = np.bincount(places.ravel(), inside.ravel(), count) / np.bincount(places.ravel(), minlength=count)
+    return bool(np.median(shares) < _MIN_INSIDE)
+
+
+def _is_smooth(places: NDArray[Any], count: int) -> bool:
+    """Whether most borders are small steps from one value to one of the next."""
+    steps = np.abs(np.diff(places, axis=1))
+    steps = steps[steps > 0]
+    return bool(steps.size and (steps <= max(1, _SMALL_STEP * count)).mean() > 0.5)
+
+
+def _is_numbered(values: NDArray[Any], places: NDArray[np.int32]) -> bool:
+    """Whether most values lie in one small frame each; the smallest one is the background."""
     from scipy.ndimage import find_objects
 
-    numbers = np.searchsorted(found, values).astype(np.int32)  # 0 for the smallest value, the background
     frames = [
         (rows.stop - rows.start) * (columns.stop - columns.start)
-        for rows, columns in (place for place in find_objects(numbers) if place is not None)
+        for rows, columns in (place for place in find_objects(places) if place is not None)
     ]
     return bool(np.median(frames) <= _OBJECT_SHARE * values.size)

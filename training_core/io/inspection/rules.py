@@ -20,6 +20,7 @@ from training_core.io.inspection.mask_content import mask_content
 from training_core.io.inspection.questions import Choice, Question, RaisedQuestion, choice
 
 _CAMERA_BITS = (8, 10, 12, 14)
+_INVISIBLE = 0.01
 MAX_CAMERA_VALUE = 2 ** _CAMERA_BITS[-1] - 1
 """16-bit numbers that never exceed it may come from a camera of fewer bits."""
 
@@ -62,7 +63,7 @@ def _refuse_mask(facts: FileFacts) -> None:
 
 def needs_pixels(facts: FileFacts, use: Use) -> bool:
     """Whether a question depends on the pixels."""
-    if use is Use.MASK or facts.alpha is Alpha.UNSPECIFIED:
+    if use is Use.MASK or facts.alpha not in (Alpha.NONE, Alpha.COLOUR_KEY):
         return True
     return facts.sample_type == "uint" and facts.bits > 8 and facts.photometric is not Photometric.PALETTE
 
@@ -77,13 +78,21 @@ def look(facts: FileFacts, stored: Stored, use: Use) -> FileFacts:
     alpha = facts.alpha is not Alpha.NONE and samples.ndim == 3
     colour = samples[:, :, :-1] if alpha else samples
     matters = alpha and _alpha_matters(samples[:, :, -1], facts.bits)
-    return replace(facts, pixels=PixelFacts(float(colour.min()), float(colour.max()), alpha_matters=matters))
+    invisible = alpha and _is_invisible(samples[:, :, -1], facts.bits)
+    low, high = float(colour.min()), float(colour.max())
+    return replace(facts, pixels=PixelFacts(low, high, alpha_matters=matters, invisible=invisible))
 
 
 def _alpha_matters(alpha: NDArray[Any], bits: int) -> bool:
     """Not where it is opaque everywhere, nor where nothing was ever written into it."""
     opaque = 2**bits - 1 if alpha.dtype.kind in "iu" else 1
     return bool((alpha != opaque).any() and alpha.any())
+
+
+def _is_invisible(alpha: NDArray[Any], bits: int) -> bool:
+    """What a program leaves that writes no transparency, or counts it from 0 to 1 where others count to 255."""
+    opaque = 2**bits - 1 if alpha.dtype.kind in "iu" else 1
+    return bool(alpha.max() <= _INVISIBLE * opaque)
 
 
 def _look_at_mask(facts: FileFacts, samples: NDArray[Any]) -> PixelFacts:
@@ -190,9 +199,14 @@ def _grey_values(facts: FileFacts, use: Use) -> RaisedQuestion | None:
 
 
 def _alpha(facts: FileFacts, use: Use) -> RaisedQuestion | None:
-    if facts.alpha is not Alpha.UNSPECIFIED or facts.pixels is None or not facts.pixels.alpha_matters:
+    if facts.pixels is None or facts.photometric is Photometric.CHANNELS:
         return None
-    reason = f"has {facts.channels} channels, and does not state what the last one is"
+    if facts.alpha is Alpha.UNSPECIFIED and facts.pixels.alpha_matters:
+        reason = f"has {facts.channels} channels, and does not state what the last one is"
+    elif use is Use.IMAGE and facts.alpha is not Alpha.UNSPECIFIED and facts.pixels.invisible:
+        reason = "is transparent everywhere, so viewers show nothing"
+    else:
+        return None
     choices = (
         choice("over-white", "transparency, shown over white", alpha="over_white"),
         choice("left-out", "something else, which is left out", alpha="left_out"),
@@ -210,6 +224,15 @@ def _content(facts: FileFacts, use: Use) -> RaisedQuestion | None:
             Choice("classes", "every value is a class of its own", Answers(mask_holds="classes"), Question.MASK_HOLDS),
         )
         return RaisedQuestion(Question.SOFT_EDGES, reason, choices)
+    if facts.pixels.content is Content.SHADES:
+        kinds = "a photograph, a map of probabilities or several classes with soft edges"
+        reason = f"has {facts.pixels.values} values that run into each other, as {kinds}"
+        meaning = "its values, or ranges of them such as 128-255, are classes"
+        choices = (
+            choice("classes", meaning, mask_holds="classes"),
+            choice("numbered-objects", "one class; the objects are kept apart", mask_holds="numbered_objects"),
+        )
+        return RaisedQuestion(Question.MASK_HOLDS, reason, choices)
     if facts.pixels.content is not Content.NUMBERED_OBJECTS:
         return None
     reason = f"has {facts.pixels.values} values that look like numbered objects"
