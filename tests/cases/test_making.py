@@ -166,6 +166,14 @@ def damage(tmp_path: Path, kind: str) -> str:
     if kind == "mask with a value of no class":
         Image.fromarray(half() - 3).save(mask)  # 252 and 253
         return "which no class has"
+    if kind == "transposed mask":
+        Image.fromarray(tissue(1)[:, :40]).save(image)
+        Image.fromarray(half()[:40]).save(mask)
+        return "turn or transpose"
+    if kind == "pipe":
+        image.unlink()
+        os.mkfifo(image)
+        return "a pipe"
     if kind == "two masks":
         Image.fromarray(half()).save(mask.with_suffix(".bmp"))
         return "image b has the masks"
@@ -176,7 +184,7 @@ def damage(tmp_path: Path, kind: str) -> str:
 
 KINDS = [
     "cut", "empty", "text", "small", "mask cut", "mask of another size", "mask with a value of no class", "two masks",
-    "too long a name",
+    "too long a name", "transposed mask", *(["pipe"] if hasattr(os, "mkfifo") else []),
 ]  # fmt: skip
 
 
@@ -202,6 +210,7 @@ def test_a_bad_file_never_stops_the_others_and_a_second_run_does_what_is_missing
     for path in (tmp_path / "in").glob("x*"):
         path.unlink()
     (tmp_path / "masks" / "b.bmp").unlink(missing_ok=True)
+    (tmp_path / "in" / "b.png").unlink(missing_ok=True)
     (tmp_path / "in" / "b.png").write_bytes(good["b"])
     draw("masks/b.png", half())
     assert new() == 0
@@ -210,6 +219,52 @@ def test_a_bad_file_never_stops_the_others_and_a_second_run_does_what_is_missing
     assert [tile.name for tile in project.tiles] == ["a", "c", "b"]
     np.testing.assert_array_equal(project.label("b"), half() // 255)
     assert {name: (project.path / "images" / name).stat().st_mtime_ns for name in before} == before
+
+
+@pytest.mark.parametrize("option", ["--val", "--labeled"])
+def test_a_bad_file_in_a_list_stops_nothing_and_is_told_by_its_own_reason(
+    draw: Draw, new: Callable[..., int], tmp_path: Path, option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("a", "b", "b_img"):
+        draw(f"in/{name}.png")
+    for name in "ab":
+        draw(f"masks/{name}.png", half())
+    good = (tmp_path / "in" / "b.png").read_bytes()
+    cut(tmp_path / "in" / "b.png")
+    (tmp_path / "list.txt").write_text("b\na\n")
+    assert new(option, tmp_path / "list.txt") == 3
+    err = capsys.readouterr().err
+    assert "in/b.png is damaged" in err
+    assert "no mask" not in err
+    project = Project.open(tmp_path / "p")
+    assert [tile.name for tile in project.tiles] == ["a", "b_img"]
+    assert project.has_label("a")
+    assert not project.has_label("b_img")  # whose name is similar to the bad image's
+    (tmp_path / "in" / "b.png").write_bytes(good)
+    assert new(option, tmp_path / "list.txt") == 0
+    project = Project.open(tmp_path / "p")
+    assert project.has_label("b")
+    assert project.val_names() == (("a", "b") if option == "--val" else ())
+
+
+def test_two_files_of_one_name_are_both_named_and_the_others_are_made(
+    draw: Draw, new: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("a.png", "b.png", "b.jpg", "c.png", f"{COMPOSED}.png", f"{DECOMPOSED}.bmp"):
+        draw(f"in/{name}")
+    assert new() == 3
+    err = capsys.readouterr().err
+    assert "4 files could not be used" in err
+    assert err.count("would both be named") == 4
+    project = Project.open(tmp_path / "p")
+    assert [tile.name for tile in project.tiles] == ["a", "c"]
+    (tmp_path / "in" / "b.jpg").unlink()
+    (tmp_path / "in" / f"{DECOMPOSED}.bmp").unlink()
+    draw("in/A.png")  # the project has a tile of this name but for its case
+    (tmp_path / "in" / "a.png").unlink()
+    assert main(["project", "add", str(project.path), "--images", str(tmp_path / "in")]) == 3
+    assert "A.png would be named A, and the project has a tile a" in capsys.readouterr().err
+    assert [tile.name for tile in Project.open(tmp_path / "p").tiles] == ["a", "c", "b", COMPOSED]
 
 
 @pytest.mark.parametrize("kind", ["cut", "empty", "text", "small"])
@@ -382,6 +437,44 @@ MASKS_BESIDE = [
     (["--mask-files", "leave-out"], 0, (["w_1", "w_2"], [])),
     (["--mask-files", "images"], 0, (["w_1", "w_1_masks", "w_2", "w_2_masks"], [])),
 ]
+
+
+def test_masks_of_another_size_than_their_image_are_told(
+    draw: Draw, new: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    turned = Image.Exif()
+    turned[0x0112] = 6  # shown with width and height exchanged
+    for name in ("fits", "half", "border", "transposed", "turned"):
+        pixels = tissue(len(name), 64)[:48]
+        path = tmp_path / "in" / f"{name}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(pixels).save(path, exif=turned if name == "turned" else None)
+    for name, (height, width) in {
+        "fits": (48, 64), "half": (24, 32), "border": (50, 66), "transposed": (64, 48), "turned": (64, 48),
+    }.items():  # fmt: skip
+        draw(f"masks/{name}.png", half(64)[:height, :width] if height <= 64 else half(height)[:, :width])
+    found = dry(new, capsys, "--orientation", "as-shown")
+    said = {each["name"]: each["error"] for each in found["failed"]}  # type: ignore[attr-defined]
+    assert sorted(said) == ["border.png", "half.png", "transposed.png"]
+    assert "32 x 24 px. Needed: the size of its image, 64 x 48 px" in said["half.png"]
+    assert "turn or transpose" in said["transposed.png"]
+    assert "turn" not in said["border.png"]
+    assert new("--orientation", "as-shown") == 3
+    assert Project.open(tmp_path / "p").labeled_names() == ("fits", "turned")
+
+
+def test_palettes_that_differ_in_any_two_masks_are_noticed(
+    draw: Draw, new: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    palettes = {"a": (0, 0, 0), "b": (0, 0, 0, 255, 0, 0), "c": (0, 0, 0, 0, 255, 0)}  # a says nothing of 1
+    for name, palette in palettes.items():
+        draw(f"in/{name}.png")
+        (tmp_path / "masks").mkdir(exist_ok=True)
+        mask = Image.fromarray(half() // 255 * (name != "a"), "P")
+        mask.putpalette(palette)
+        mask.save(tmp_path / "masks" / f"{name}.png")
+    found = dry(new, capsys)
+    assert any("b.png and c.png give the same value different colours" in note for note in found["notes"])  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(("options", "code", "made"), MASKS_BESIDE)

@@ -38,6 +38,15 @@ def notes(overview: Overview, val: Sequence[str] = ()) -> Iterator[str]:
     if overview.unusual:
         sizes = _listed([f"{file.path.name} ({file.mpp_um:.4g} µm/px)" for file in overview.unusual])
         yield f"Pixel size more than a factor of 3 from the others': {sizes}. Correct it with: project pixel-size."
+    absurd = [file for file in overview.files if file.states_nonsense]
+    if absurd:
+        yield f"Not used as a pixel size: {_listed([f'{file.path.name}: {_problem(file)}' for file in absurd])}."
+    if overview.unnamed:
+        values = [f"{path.name} ({', '.join(each[:_NAMED])})" for path, each in overview.unnamed.items()]
+        yield f"Masks with values that no class has: {_listed(values)}."
+    if overview.one_and_255 is not None:
+        one, other = (path.name for path in overview.one_and_255)
+        yield f"{one} holds 0 and 1, and {other} holds 0 and 255: 1 and 255 may mean the same. Check them."
     if overview.palettes_differ is not None:
         one, other = (path.name for path in overview.palettes_differ)
         yield f"Masks with different palettes: {one} and {other} give the same value different colours. Check them."
@@ -46,6 +55,12 @@ def notes(overview: Overview, val: Sequence[str] = ()) -> Iterator[str]:
     alike = [group for group in overview.identical if not across([group], val)]
     if alike:
         yield f"Images with the same pixels: {_listed([' = '.join(group) for group in alike])}."
+
+
+def _problem(file: InputFile) -> str:
+    assert file.facts is not None
+    assert file.facts.pixel_size is not None
+    return str(file.facts.pixel_size.problem)
 
 
 def as_dict(overview: Overview, val: Sequence[str] = ()) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from training_core.base.errors import ConfigError, UserError
+from training_core.base.errors import ConfigError, ImageError, UserError
 from training_core.base.printable import printable
 from training_core.io.inspection import Answers, FileFacts, Use
 from training_core.project.inputs.asking import Asked, inspected, open_in
@@ -36,7 +36,8 @@ def questions(asked: Sequence[Asked]) -> ConfigError:
     """One error for all questions; each is asked once, whatever the number of files."""
     sentences, options, example = [], [], []
     for each in asked:
-        count = f" (and {len(each.files) - 1} more files)" if len(each.files) > 1 else ""
+        others = len(each.files) - 1
+        count = f" (and {others} more {'file' if others == 1 else 'files'})" if others else ""
         sentences.append(f"{each.files[0].name} {each.raised.reason}{count}")
         option = each.raised.question.option
         choices = " or ".join(choice.in_terminal for choice in each.raised.choices)
@@ -61,18 +62,20 @@ def pixel_size(text: str) -> float | str:
         raise argparse.ArgumentTypeError(f'"{text}" is neither a number nor {RUN_MPP}') from cause
 
 
-def check_scales(facts: Mapping[Path, FileFacts], run_mpp: float | None, given_um: float | None) -> None:
-    """Ask for pixel sizes that files do not state, where the run needs them; say which ones are not used.
+def without_scale(
+    facts: Mapping[Path, FileFacts], run_mpp: float | None, given_um: float | None
+) -> dict[Path, ImageError]:
+    """The files without a usable pixel size, where the run needs one; say which stated ones are not used.
 
     Raises
     ------
     ConfigError
-        Says how many files state none.
+        No file has one: asks for it.
     """
     stated = {path: each.pixel_size.usable_um if each.pixel_size else None for path, each in facts.items()}
     without = [path for path, mpp_um in stated.items() if mpp_um is None]
-    if run_mpp is not None and given_um is None and without:
-        given = f"{len(without)} of {len(facts)} images state no pixel size, such as {without[0].name}"
+    if run_mpp is not None and given_um is None and len(without) == len(facts) > 0:
+        given = f"{_images(len(facts))} no usable pixel size, such as {without[0].name}"
         needed = f"their pixel size in µm/px, since the run works at {run_mpp:.3g} µm/px"
         raise ConfigError(given, needed, "--mpp run, if they are like the tiles of the run, or a number")
     other = [path for path, mpp_um in stated.items() if mpp_um is not None and given_um is not None
@@ -82,6 +85,22 @@ def check_scales(facts: Mapping[Path, FileFacts], run_mpp: float | None, given_u
               f"{printable(other[0].name)} ({stated[other[0]]:.4g} µm/px).", file=sys.stderr)  # fmt: skip
     if run_mpp is None and len(without) < len(facts):
         print("Note: the run does not know its pixel size: images are predicted pixel by pixel.", file=sys.stderr)
+    if run_mpp is None or given_um is not None:
+        return {}
+    return {path: _no_scale(facts[path], run_mpp) for path in without}
+
+
+def _images(count: int) -> str:
+    return "1 image states" if count == 1 else f"{count} images state"
+
+
+def _no_scale(facts: FileFacts, run_mpp: float) -> ImageError:
+    stated = facts.pixel_size
+    why = "it states no pixel size" if stated is None else stated.problem
+    needed = f"its pixel size in µm/px, since the run works at {run_mpp:.3g} µm/px"
+    return ImageError(
+        f"{facts.path} cannot be scaled: {why}", needed, "give it alone, with --mpp run or --mpp and a number"
+    )
 
 
 def tell_left_out(left_out: Mapping[str, int]) -> None:

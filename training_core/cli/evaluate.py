@@ -24,11 +24,11 @@ from training_core.cli._overview_text import on_masks
 from training_core.cli._prediction_note import note_on_predictions
 from training_core.cli._questions import (
     RUN_MPP,
-    check_scales,
     pixel_size,
     questions,
     refuse_open_questions,
     tell_left_out,
+    without_scale,
 )
 from training_core.cli._scored_images import ScoredImages
 from training_core.io import read_image, read_mask_values
@@ -39,7 +39,7 @@ from training_core.project.class_text import parse_classes
 from training_core.project.creation import file_sha256
 from training_core.project.inputs.asking import read_masks
 from training_core.project.inputs.matching import match_masks, no_match
-from training_core.project.inputs.names import check_names, tile_name
+from training_core.project.inputs.names import shared_names, tile_name
 from training_core.project.inputs.recognition import mask_names, without_own_outputs
 from training_core.project.sources import scan, scan_masks
 
@@ -103,10 +103,11 @@ def run(args: argparse.Namespace) -> int:
 
     predictor = load_predictor(args.run_folder, args.device)
     note_on_predictions(args.run_folder)
+    bad = shared_names((tile_name(path), path) for path in images)
     if args.mpp == RUN_MPP:
         args.mpp = predictor.config.data.mpp
     else:
-        check_scales(facts, predictor.config.data.mpp, args.mpp)
+        bad |= without_scale(facts, predictor.config.data.mpp, args.mpp)
     to_index = _mask_values(args.classes, predictor.classes)
     of_masks = replace(answers, mask_values=to_index)
     if asked := read_masks(list(masks.values()), of_masks).asked:
@@ -117,8 +118,10 @@ def run(args: argparse.Namespace) -> int:
     scored = _scored_before(args, to_index, answers)
     for path in images:
         with attempts.each(path.name):
-            for each in (path, masks[path]):
-                file_kind(each, ImageError if each is path else MaskError)  # a missing file is said as such
+            file_kind(path, ImageError)  # a missing file is said as such
+            if path in bad:
+                raise bad[path]
+            file_kind(masks[path], MaskError)
             key, counts = scored.counts(path, masks[path])
             if counts is None:
                 image = read_image(path, answers)
@@ -175,17 +178,17 @@ def _pairs(args: argparse.Namespace) -> tuple[list[Path], dict[Path, Path]]:
             print(f"Note: {len(several)} files are {what} and are not scored, such as "
                   f"{printable(several[0].name)}.", file=sys.stderr)  # fmt: skip
     tell_left_out(found.left_out)
-    check_names((tile_name(path), path) for path in paths)
     images = {path.absolute() for path in paths}
     files = [mask for mask in scan_masks(args.masks).files if mask.absolute() not in images]
-    names = [tile_name(path) for path in paths]
-    matches = match_masks(names, files, args.mask_names)
+    names = list(dict.fromkeys(tile_name(path) for path in paths))
+    missing = [path for path in paths if not path.exists()]
+    matches = match_masks(names, files, args.mask_names).without({tile_name(path) for path in missing})
     for sentence in on_masks(matches):
         print(f"Note: {sentence}", file=sys.stderr)
     if not matches.found:
         raise no_match(names, args.masks, matches)
     return (
-        [path for path in paths if tile_name(path) in matches.found],
+        [path for path in paths if tile_name(path) in matches.found or path in missing],
         {path: matches.found[tile_name(path)].mask for path in paths if tile_name(path) in matches.found},
     )
 

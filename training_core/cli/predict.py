@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,14 +21,14 @@ from training_core.cli._answer_options import add_answer_options, answers_of
 from training_core.cli._clean_up_options import add_clean_up, clean_up_of
 from training_core.cli._failures import exit_code
 from training_core.cli._prediction_note import note_on_predictions
-from training_core.cli._questions import RUN_MPP, check_scales, pixel_size, refuse_open_questions, tell_left_out
+from training_core.cli._questions import RUN_MPP, pixel_size, refuse_open_questions, tell_left_out, without_scale
 from training_core.export.legend import LEGEND_NAME, legend_bytes
 from training_core.io import atomic_write, read_image
 from training_core.io.files import file_kind
 from training_core.io.inspection import Answers, Use
 from training_core.io.regions import Regions, open_regions
 from training_core.project.classes import background_ids
-from training_core.project.inputs.names import check_length, check_names, tile_name
+from training_core.project.inputs.names import check_length, shared_names, tile_name
 from training_core.project.inputs.recognition import without_own_outputs
 from training_core.project.sources import scan
 
@@ -101,6 +101,8 @@ class _Job:
     run: str
     checkpoint: str
     options: str
+    bad: Mapping[Path, ImageError]
+    """What cannot be predicted, whatever its pixels are."""
 
 
 def run(args: argparse.Namespace) -> int:
@@ -116,13 +118,16 @@ def run(args: argparse.Namespace) -> int:
     predictor = load_predictor(args.run_folder, args.device)
     if rank == 0:
         note_on_predictions(args.run_folder)
+    bad = shared_names((tile_name(path), path) for path in paths)  # the results are named after the images
     if args.mpp == RUN_MPP:
         args.mpp = predictor.config.data.mpp
     else:
-        check_scales(facts, predictor.config.data.mpp, args.mpp)
+        bad |= without_scale(facts, predictor.config.data.mpp, args.mpp)
     weights = (open_checkpoint(args.run_folder).path / "model.safetensors").stat()
     checkpoint = f"{weights.st_size} {weights.st_mtime_ns}"
-    job = _Job(args, predictor, cleaning, answers, args.run_folder.name, checkpoint, _options(args, cleaning, answers))
+    job = _Job(
+        args, predictor, cleaning, answers, args.run_folder.name, checkpoint, _options(args, cleaning, answers), bad
+    )
     attempts = Attempts()
     with together(predictor.compute) as joined:
         there = sum(gathered([_predict_all(job, paths[rank::size], attempts)]))
@@ -149,6 +154,8 @@ def _predict_all(job: _Job, paths: Sequence[Path], attempts: Attempts) -> int:
             name = tile_name(path)
             check_length(name, path)
             file_kind(path, ImageError)  # a missing file is said as such
+            if path in job.bad:
+                raise job.bad[path]
             image = predicted_image(name, path, job.run, job.checkpoint, job.options)
             if earlier.get(name) == image:
                 there += 1
@@ -172,7 +179,6 @@ def _images(args: argparse.Namespace) -> list[Path]:
     tell_left_out(found.left_out)
     if not paths:
         raise ImageError("all images are results of this program", "images of tissue", "choose the original images")
-    check_names((tile_name(path), path) for path in paths)  # the results are named after the images
     return paths
 
 

@@ -74,34 +74,45 @@ def add_files(
         options["mask_values"] = index.answers.mask.mask_values
     options["answers"] = options.get("answers", NO_ANSWERS).over(index.answers)
     with planned(images, index.classes, attempts, options) as (sources, plan):
-        new, there = _parted(project, sources)
-        files = _files(source_files(sources, project.path), index.files)
+        files = _files(project, sources, attempts)
+        new, there = _parted(project, sources, attempts)
         tiles = _add(project, new, plan, files, attempts, progress)
     labels, already = _label(project, there, plan, attempts)
     return Added(tiles, labels, already)
 
 
-def _parted(project: Project, sources: Iterable[TileSource]) -> tuple[list[TileSource], list[TileSource]]:
+def _parted(
+    project: Project, sources: Iterable[TileSource], attempts: Attempts
+) -> tuple[list[TileSource], list[TileSource]]:
     """The sources of new tiles, and those of tiles that are there."""
     names = {composed(tile.name).casefold(): tile.name for tile in project.tiles}
     new: list[TileSource] = []
     there: list[TileSource] = []
     for source in sources:
         own = names.get(composed(source.name).casefold())
-        (there if own == source.name else new).append(source)
-        if own is not None and own != source.name:
+        if own is None or own == source.name:
+            (new if own is None else there).append(source)
+            continue
+        with attempts.each(source.origin.name, counts=False):
             given = f"{source.origin} would be named {source.name}, and the project has a tile {own}"
             raise ProjectError(given, "names that differ by more than case or Unicode form", "rename the file")
     return new, there
 
 
-def _files(given: Mapping[str, SourceFile], known: Mapping[str, SourceFile]) -> dict[str, SourceFile]:
+def _files(project: Project, sources: list[TileSource], attempts: Attempts) -> dict[str, SourceFile]:
     """The slides of the sources; one of another path under a known name would take that slide's place."""
-    for name, file in given.items():
-        if name in known and known[name].path is not None and known[name].path != file.path:
+    given, known = source_files(sources, project.path), project.index.files
+    others = {name: file.path for name, file in given.items() if name in known and _is_other(known[name], file)}
+    for name, path in others.items():
+        with attempts.each(Path(str(path)).name, counts=False):
             needed = "a name of its own for each slide"
             raise ProjectError(f"the project has another slide {name} ({known[name].path})", needed, "rename the file")
+    sources[:] = [source for source in sources if str(source.origin.resolve()) not in set(others.values())]
     return {name: file for name, file in given.items() if name not in known}
+
+
+def _is_other(known: SourceFile, given: SourceFile) -> bool:
+    return known.path is not None and known.path != given.path
 
 
 def _add(

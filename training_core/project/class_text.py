@@ -11,6 +11,7 @@ single quotation marks.
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -95,6 +96,12 @@ def _check_ranges(values: Mapping[str, int]) -> None:
 def _two_meanings(value: str) -> ProjectError:
     given = f"--classes gives the mask value {value} two meanings"
     return ProjectError(given, "one class for each mask value", "remove one of them")
+
+
+def split_names(text: str) -> tuple[str, ...]:
+    """Names with commas between them, each once; one with a comma stands in quotation marks, as in CSV files."""
+    fields = next(csv.reader([" ".join(text.splitlines())], skipinitialspace=True), [])
+    return tuple(dict.fromkeys(name.strip() for name in fields if name.strip()))
 
 
 @dataclass(frozen=True)

@@ -140,7 +140,7 @@ def _masks_of(
     if isinstance(masks, Path) and not matches.found and not matches.ambiguous and names:
         raise no_match(names, masks, matches)
     ambiguous = {name: several_masks(name, several) for name, several in matches.ambiguous.items()}
-    return {name: match.mask for name, match in matches.found.items()}, ambiguous
+    return {name: match.mask for name, match in {**matches.found, **matches.unused}.items()}, ambiguous
 
 
 def import_label(project: Path, tile: Tile, path: Path, plan: LabelPlan) -> ImportedLabel:

@@ -94,9 +94,17 @@ def check_label(tile: Tile, label: NDArray[Any], class_ids: Collection[int]) -> 
 
 def size_error(what: str, label: NDArray[Any], tile: Tile) -> MaskError:
     """The error for a mask or label of another size than its image."""
-    size = " x ".join(str(side) for side in label.shape[1::-1])
-    needed = f"the size of its image, {tile.width_px} x {tile.height_px} px"
-    return MaskError(f"{what} is {size} px", needed, "export the mask again at the image's full resolution")
+    width_px, height_px = label.shape[1::-1]
+    return other_size(what, (width_px, height_px), (tile.width_px, tile.height_px))
+
+
+def other_size(what: str, size: tuple[int, int], needed: tuple[int, int]) -> MaskError:
+    """The error for a mask of another size than its image; both as width and height."""
+    hint = "export the mask again at the image's full resolution"
+    if size == needed[::-1]:
+        hint = "turn or transpose one of the two, or export the mask again from the image as it is"
+    given = f"{what} is {size[0]} x {size[1]} px"
+    return MaskError(given, f"the size of its image, {needed[0]} x {needed[1]} px", hint)
 
 
 def value_counts(mask: NDArray[Any]) -> dict[int, int]:

@@ -13,7 +13,7 @@ from training_core.io.slides import SlideOptions
 from training_core.project.creation import TileSource
 from training_core.project.file_records import NO_ANSWERS, FileAnswers
 from training_core.project.importing import LabelPlan, Masks, plan_labels
-from training_core.project.inputs.names import check_names
+from training_core.project.inputs.names import shared_names
 from training_core.project.records import TissueClass
 from training_core.project.sources import find_images
 from training_core.project.tile_sources import tile_sources
@@ -63,9 +63,10 @@ def planned(
     answers = options.get("answers", NO_ANSWERS)
     reference, sizes = options.get("reference", False), options.get("pixel_sizes")
     with tile_sources(find_images(images), reference, mpp_um, cut, answers.image, attempts, sizes) as sources:
-        check_names((source.name, source.origin) for source in sources)
+        names = list(dict.fromkeys(source.name for source in sources))
+        _leave_out_shared_names(sources, attempts or Attempts(strict=True))
         plan = plan_labels(
-            [source.name for source in sources],
+            names,
             classes,
             masks=options.get("masks"),
             mask_values=options.get("mask_values"),
@@ -76,3 +77,12 @@ def planned(
             cases=options.get("cases"),
         )
         yield sources, plan
+
+
+def _leave_out_shared_names(sources: list[TileSource], attempts: Attempts) -> None:
+    """Nobody can tell which of two files of one name is meant, so neither becomes a tile."""
+    errors = shared_names((source.name, source.origin) for source in sources)
+    for path, error in errors.items():
+        with attempts.each(path.name, counts=False):
+            raise error
+    sources[:] = [source for source in sources if source.origin not in errors]

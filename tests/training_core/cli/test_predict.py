@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -250,6 +251,54 @@ def test_bad_images_are_listed_and_a_second_run_does_only_what_is_missing_or_has
     assert main(command) == 2
 
 
+@pytest.fixture
+def run_at_half_a_micrometre(run_folder: Path, tmp_path: Path) -> Path:
+    """The same run, which knows its pixel size: 0.5 µm/px."""
+    runs = tmp_path / "project" / "runs"
+    shutil.copytree(run_folder.parent.parent, runs.parent)
+    own = runs / run_folder.name
+    for path in own.rglob("*.json"):
+        known = json.loads(path.read_text())
+        for config in (known, known.get("config")) if isinstance(known, dict) else ():
+            if isinstance(config, dict) and "mpp" in (config.get("data") or {}):
+                config["data"]["mpp"] = 0.5
+                path.write_text(json.dumps(known))
+    assert load_predictor(own, "cpu").config.data.mpp == 0.5
+    return own
+
+
+def test_an_image_without_a_usable_pixel_size_is_left_out_where_the_run_needs_one(
+    run_at_half_a_micrometre: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, folder, out = run_at_half_a_micrometre, tmp_path / "in", tmp_path / "out"
+    for name, mpp in {"good": 0.5, "none": None, "absurd": 353.0, "far": 8.0}.items():
+        stated(folder / f"{name}.tif", mpp)
+    assert main(["predict", str(run), str(folder), "-o", str(out), "--views", "1"]) == 3
+    told = capsys.readouterr()
+    assert "Wrote the predictions of 1 image to" in told.out
+    assert [path.name for path in out.glob("*.prediction.png")] == ["good.prediction.png"]
+    lines = {line.split(":")[0].strip(): line for line in told.err.splitlines() if line.startswith("  ")}
+    assert "it states no pixel size. Needed: its pixel size in µm/px, since the run works at 0.5" in lines["none.tif"]
+    assert "it states a pixel size of 353 µm/px, which no microscope gives" in lines["absurd.tif"]
+    assert "has a pixel size of 8 µm/px" in lines["far.tif"]
+    alone = ["predict", str(run), str(folder / "none.tif"), str(folder / "absurd.tif"), "-o", str(out)]
+    assert main(alone) == 2  # all lack it: that is a question, not a bad file
+    assert "2 images state no usable pixel size" in capsys.readouterr().err
+    assert main([*alone, "--mpp", "run", "--views", "1"]) == 0
+    assert len(list(out.glob("*.prediction.png"))) == 3
+
+
+def test_images_of_one_name_are_left_out_and_the_others_predicted(
+    run_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("one/a.tif", "two/a.tif", "two/b.tif"):
+        stated(tmp_path / name, None)
+    folders, out = [str(tmp_path / "one"), str(tmp_path / "two")], tmp_path / "out"
+    assert main(["predict", str(run_folder), *folders, "-o", str(out), "--views", "1"]) == 3
+    assert capsys.readouterr().err.count("would both be named a") == 2
+    assert [path.name for path in out.glob("*.prediction.png")] == ["b.prediction.png"]
+
+
 def test_results_are_never_taken_as_images(
     run_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -289,6 +338,10 @@ def test_evaluate_scores_the_good_ones_and_lists_the_bad(
     command += ["--classes", '"class 0"=0,class 3=3,class 7=7', "--json", "-"]
     assert main(command) == 0
     assert json.loads(capsys.readouterr().out)["n_images"] == 3
+    assert main([*command[:3], str(folder / "a.tif"), str(folder / "gone.tif"), *command[4:]]) == 3
+    told = capsys.readouterr()
+    assert json.loads(told.out)["n_images"] == 1
+    assert "there is no file" in told.err
     Image.fromarray(np.full((64, 80), 9, np.uint8)).save(masks / "b_mask.png")
     (masks / "c_mask.png").write_bytes(b"")
     assert main(command) == 3

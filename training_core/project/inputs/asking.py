@@ -80,12 +80,15 @@ class ReadMasks:
         What is wrong with the others.
     palettes
         The palette of each that has one.
+    sizes
+        Width and height of each that could be read.
     """
 
     values: Mapping[Path, Mapping[str, int]]
     asked: tuple[Asked, ...]
     bad: Mapping[Path, UserError]
     palettes: Mapping[Path, tuple[str, ...]]
+    sizes: Mapping[Path, tuple[int, int]]
 
 
 def read_masks(masks: Sequence[Path], answers: Answers, progress: ReportProgress | None = None) -> ReadMasks:
@@ -93,18 +96,20 @@ def read_masks(masks: Sequence[Path], answers: Answers, progress: ReportProgress
     values: dict[Path, Mapping[str, int]] = {}
     bad: dict[Path, UserError] = {}
     palettes: dict[Path, tuple[str, ...]] = {}
+    sizes: dict[Path, tuple[int, int]] = {}
     asked: dict[Question, Asked] = {}
     for number, path in enumerate(masks):
         if progress is not None:
             progress(number, len(masks), path.name)
         try:
-            values[path] = read_mask_values(path, answers).counts()
+            mask = read_mask_values(path, answers)
+            values[path], sizes[path] = mask.counts(), mask.values.shape[::-1]
             palettes[path] = inspect_file(path, Use.MASK, answers).palette
         except MaskQuestionError as error:
             _ask(asked, error.raised, Use.MASK, path)
         except MaskError as error:
             bad[path] = error
-    return ReadMasks(values, tuple(asked.values()), bad, palettes)
+    return ReadMasks(values, tuple(asked.values()), bad, palettes, sizes)
 
 
 def _ask(asked: dict[Question, Asked], raised: Iterable[RaisedQuestion], use: Use, path: Path) -> None:

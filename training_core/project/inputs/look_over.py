@@ -12,17 +12,18 @@ from statistics import median_high
 from typing import Literal
 
 from training_core.base.attempts import Attempts, Failure
-from training_core.base.errors import UserError
+from training_core.base.errors import MaskError, UserError
 from training_core.base.progress import ReportProgress
 from training_core.io import read_image
-from training_core.io.inspection import Use, open_questions
+from training_core.io.inspection import Answers, Use, open_questions
 from training_core.io.slides import Slide, SlideOptions, is_slide
 from training_core.project.file_records import NO_ANSWERS, FileAnswers
 from training_core.project.inputs.asking import Asked, Facts, ReadMasks, inspected, open_in, raised_in, read_masks
 from training_core.project.inputs.matching import Matches, match_masks
-from training_core.project.inputs.names import tile_name
+from training_core.project.inputs.names import shared_names, tile_name
 from training_core.project.inputs.overview import GIVEN, SET, UNUSUAL_FACTOR, Becomes, InputFile, Overview
 from training_core.project.inputs.recognition import NoImage, recognised
+from training_core.project.labels import other_size
 from training_core.project.sources import scan, scan_masks
 
 
@@ -104,10 +105,13 @@ def look_over(given: Given, *, pixels: bool = False, progress: ReportProgress | 
     look = _Look(given, progress)
     found = scan(given.images)
     files, unclear = _files(look, found.files)
+    taken = [each for each in files if each.becomes in (Becomes.TILE, Becomes.SLIDE)]
+    look.bad.update(shared_names((each.name, each.path) for each in taken))
+    files = _without_bad(look, files)
     identical: tuple[tuple[str, ...], ...] = ()
     if pixels:
         identical, files = _decode(look, files), _cut(look, files)
-    files = tuple(replace(each, becomes=Becomes.NOTHING) if each.path in look.bad else each for each in files)
+    files = _without_bad(look, files)
     matches = _matches(given, files)
     masks = [match.mask for match in matches.found.values()] if matches is not None else []
     meaning = (
@@ -115,6 +119,7 @@ def look_over(given: Given, *, pixels: bool = False, progress: ReportProgress | 
     )
     read = read_masks(masks, meaning, progress)
     look.bad.update(read.bad)
+    look.bad.update(_of_other_size(matches, files, read, given.answers.image))
     return Overview(
         _with_marks(files),
         matches,
@@ -124,9 +129,14 @@ def look_over(given: Given, *, pixels: bool = False, progress: ReportProgress | 
         unclear,
         dict(sum((Counter(values) for values in read.values.values()), Counter[str]())),
         _unnamed(read, given.mask_values),
+        _one_and_255(read, given.mask_values),
         _differing(read.palettes),
         identical,
     )
+
+
+def _without_bad(look: _Look, files: Iterable[InputFile]) -> tuple[InputFile, ...]:
+    return tuple(replace(each, becomes=Becomes.NOTHING) if each.path in look.bad else each for each in files)
 
 
 def _files(look: _Look, paths: Sequence[Path]) -> tuple[tuple[InputFile, ...], tuple[InputFile, ...]]:
@@ -186,7 +196,7 @@ def _with_marks(files: Sequence[InputFile]) -> tuple[InputFile, ...]:
 
 
 def _matches(given: Given, files: Sequence[InputFile]) -> Matches | None:
-    names = [each.name for each in files if each.becomes is Becomes.TILE]
+    names = list(dict.fromkeys(each.name for each in files if each.becomes in (Becomes.TILE, Becomes.NOTHING)))
     among = [each.path for each in files if each.becomes is Becomes.MASK]
     use_among = given.mask_files == "masks" or (given.mask_files is None and given.masks is not None)
     masks = among if use_among else []
@@ -196,7 +206,25 @@ def _matches(given: Given, files: Sequence[InputFile]) -> Matches | None:
         masks = [*masks, *(path for path in scan_masks(given.masks).files if path.absolute() not in known)]
     elif not masks:
         return None
-    return match_masks(names, masks, given.mask_names)
+    good = {each.name for each in files if each.becomes is Becomes.TILE}
+    return match_masks(names, masks, given.mask_names).without(set(names) - good)
+
+
+def _of_other_size(
+    matches: Matches | None, files: Iterable[InputFile], read: ReadMasks, answers: Answers
+) -> dict[Path, MaskError]:
+    """The masks that are not of their image's size."""
+    images = {each.name: each.facts for each in files if each.facts is not None}
+    errors: dict[Path, MaskError] = {}
+    for name, match in matches.found.items() if matches is not None else ():
+        facts, size = images[name], read.sizes.get(match.mask)
+        if size is None or open_questions(raised_in(facts, Use.IMAGE), answers):
+            continue
+        is_turned = facts.orientation > 4 and answers.orientation == "as_shown"
+        own = (facts.height_px, facts.width_px) if is_turned else (facts.width_px, facts.height_px)
+        if size != own:
+            errors[match.mask] = other_size(f"mask {match.mask}", size, own)
+    return errors
 
 
 def _unnamed(read: ReadMasks, named: Mapping[str, int] | None) -> dict[Path, tuple[str, ...]]:
@@ -216,6 +244,17 @@ def _without_class(values: Mapping[str, int], named: Mapping[str, int] | None) -
     )
 
 
+def _one_and_255(read: ReadMasks, named: Mapping[str, int] | None) -> tuple[Path, Path] | None:
+    """A mask of 0 and 1 and one of 0 and 255: what one program writes as 1, another writes as 255."""
+    if named is not None and {"1", "255"} <= set(named):
+        return None
+    ones, high = (
+        [path for path, values in read.values.items() if {"0", foreground} >= set(values) and foreground in values]
+        for foreground in ("1", "255")
+    )
+    return (ones[0], high[0]) if ones and high else None
+
+
 def _asked(look: _Look, files: Sequence[InputFile]) -> tuple[Asked, ...]:
     """The open questions of what becomes a tile or is cut into tiles."""
     taken = {each.path for each in files if each.becomes in (Becomes.TILE, Becomes.SLIDE)}
@@ -225,10 +264,12 @@ def _asked(look: _Look, files: Sequence[InputFile]) -> tuple[Asked, ...]:
 
 def _differing(palettes: Mapping[Path, tuple[str, ...]]) -> tuple[Path, Path] | None:
     """Two files whose palettes give an entry that both have different colours."""
-    with_one = [(path, palette) for path, palette in palettes.items() if palette]
-    for path, palette in with_one[1:]:
-        if any(one != other for one, other in zip(with_one[0][1], palette, strict=False)):
-            return with_one[0][0], path
+    first: dict[int, tuple[str, Path]] = {}
+    for path, palette in palettes.items():
+        for entry, colour in enumerate(palette):
+            known, owner = first.setdefault(entry, (colour, path))
+            if known != colour:
+                return owner, path
     return None
 
 

@@ -5,8 +5,8 @@ A step only matches what is unique: where two masks could be an image's, or one 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from enum import StrEnum
 from functools import partial
@@ -76,6 +76,8 @@ class Matches:
         The most similar mask of an image without one (at most 50 are looked at).
     pattern
         A mask name such as "{name}_tissue" that would match more, with how many.
+    unused
+        Images that cannot be used, with their masks, which are nobody else's.
     """
 
     found: Mapping[str, MaskMatch]
@@ -84,6 +86,15 @@ class Matches:
     masks: tuple[Path, ...] = ()
     nearest: Mapping[str, Path] = field(default_factory=dict)
     pattern: tuple[str, int] | None = None
+    unused: Mapping[str, MaskMatch] = field(default_factory=dict)
+
+    def without(self, bad: Collection[str]) -> Matches:
+        """The same, with these images as `unused`."""
+        kept = {name: match for name, match in self.found.items() if name not in bad}
+        unused = {name: match for name, match in self.found.items() if name in bad}
+        ambiguous = {name: masks for name, masks in self.ambiguous.items() if name not in bad}
+        images = tuple(name for name in self.images if name not in bad)
+        return replace(self, found=kept, ambiguous=ambiguous, images=images, unused=unused)
 
     def count(self) -> dict[HowMatched, int]:
         """How many masks were matched in which way."""

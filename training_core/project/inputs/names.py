@@ -26,6 +26,22 @@ def composed(name: str) -> str:
     return unicodedata.normalize("NFC", name)
 
 
+def shared_names(names: Iterable[tuple[str, Path]]) -> dict[Path, ImageError]:
+    """The files whose name another file has too, also where only case or Unicode form differ; each with its error."""
+    groups: dict[str, dict[Path, str]] = {}
+    for name, path in names:
+        groups.setdefault(composed(name).casefold(), {})[path] = name
+    errors: dict[Path, ImageError] = {}
+    for group in groups.values():
+        for path, name in group.items() if len(group) > 1 else ():
+            other = next(each for each in group if each != path)
+            given = f"{path} and {other} would both be named {name}"
+            errors[path] = ImageError(
+                given, "a unique file name for each image", "rename one of them, or leave one out"
+            )
+    return errors
+
+
 def check_names(names: Iterable[tuple[str, Path]]) -> None:
     """Refuse names that two images share, also where only case or Unicode form differ.
 
@@ -34,12 +50,8 @@ def check_names(names: Iterable[tuple[str, Path]]) -> None:
     ImageError
         Names the two files.
     """
-    seen: dict[str, Path] = {}
-    for name, path in names:
-        other = seen.setdefault(composed(name).casefold(), path)
-        if other is not path:
-            given = f"{other} and {path} would both be named {name}"
-            raise ImageError(given, "a unique file name for each image", "rename one of them, or leave one out")
+    for error in shared_names(names).values():
+        raise error
 
 
 def check_length(name: str, path: Path) -> None:

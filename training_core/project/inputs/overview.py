@@ -61,6 +61,13 @@ class InputFile:
     is_unusual: bool = False
     tiles: int | None = None
 
+    @property
+    def states_nonsense(self) -> bool:
+        """Whether it states a pixel size that cannot be true, so that none of its own is used."""
+        stated = self.facts.pixel_size if self.facts is not None else None
+        is_image = self.becomes in (Becomes.TILE, Becomes.SLIDE)
+        return is_image and stated is not None and stated.usable_um is None
+
 
 @dataclass(frozen=True)
 class Overview:
@@ -84,6 +91,8 @@ class Overview:
         What the masks hold: value or colour to number of pixels in all of them.
     unnamed
         Masks with values that no class has, with these values.
+    one_and_255
+        A mask of the values 0 and 1, and one of 0 and 255, which may mean the same.
     palettes_differ
         Two masks whose palettes give the same value different colours.
     identical
@@ -98,6 +107,7 @@ class Overview:
     unclear: tuple[InputFile, ...] = ()
     mask_values: Mapping[str, int] = field(default_factory=dict)
     unnamed: Mapping[Path, tuple[str, ...]] = field(default_factory=dict)
+    one_and_255: tuple[Path, Path] | None = None
     palettes_differ: tuple[Path, Path] | None = None
     identical: tuple[tuple[str, ...], ...] = ()
 
