@@ -11,7 +11,7 @@ import pytest
 from napari.utils.notifications import notification_manager
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QAbstractItemDelegate, QApplication, QComboBox, QTableWidget
 
 from napari_unisemalign.app.dialogs import FilesToAdd
 from napari_unisemalign.app.layers import LABELS
@@ -39,6 +39,23 @@ def more(tmp_path: Path) -> Path:
         write_png(folder / f"new_{seed}.png", tissue(20 + seed)[0])
     (folder / "new_2.png").write_bytes((folder / "new_2.png").read_bytes()[:2000])
     return folder
+
+
+def choose_class(table: QTableWidget, row: int, name: str | None) -> None:
+    """Click on the class of a mask value and choose another one, by the keyboard; None: leave the list again."""
+    place = table.visualItemRect(table.item(row, CLASS)).center()
+    QTest.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    combo = table.viewport().findChild(QComboBox)
+    assert combo is not None
+    if name is None:
+        table.closeEditor(combo, QAbstractItemDelegate.EndEditHint.NoHint)
+    else:
+        texts = [combo.itemText(index) for index in range(combo.count())]
+        assert texts == ["(unannotated)", "background", "gland"]
+        combo.setCurrentIndex(texts.index(name))
+        combo.activated.emit(texts.index(name))
+        table.closeEditor(combo, QAbstractItemDelegate.EndEditHint.NoHint)
+    QTest.qWait(20)
 
 
 def halves(path: Path, low: int = 0, high: int = 255) -> Path:
@@ -188,6 +205,12 @@ def test_values_mean_what_they_meant_before_and_a_new_one_must_be_named(
     assert not form.dialog.ok_button.isEnabled()
     assert "The value 7 has the class “?”, which the project does not have" in form.dialog.classes_note.text()
     assert "background, gland" in form.dialog.classes_note.text()
+    choose_class(table, 1, None)  # looked at, and left as it was
+    assert table.item(1, CLASS).text() == "?"
+    choose_class(table, 1, "gland")
+    assert form.files().mask_values == {"0": 1, "7": 1, "255": 0}
+    choose_class(table, 1, "(unannotated)")
+    assert (form.files().mask_values or {})["7"] == UNLABELED
     table.item(1, CLASS).setText("Background")
     assert form.dialog.ok_button.isEnabled()
     assert form.files().mask_values == {"0": 1, "7": 0, "255": 0}

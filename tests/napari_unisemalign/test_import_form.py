@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,13 @@ import tifffile
 from PIL import Image
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QAbstractButton
+from qtpy.QtWidgets import QAbstractButton, QLabel
 
 from napari_unisemalign.app.dialogs import NewProject
 from napari_unisemalign.tiles.new_project import disk, looking
 from napari_unisemalign.tiles.new_project.form import NewProjectForm
 from napari_unisemalign.tiles.new_project.import_look import MASK_FILES, OWN_OUTPUTS
+from training_core.base.attempts import Attempts
 from training_core.io import write_png
 from training_core.io.inspection import Question, Use
 from training_core.project import Project
@@ -364,3 +366,96 @@ def test_the_room_that_copies_take_is_said_before_anything_is_copied(
     form.dialog.folder_edit.setText(str(folder.parent / "new"))
     settle(form)
     assert f"⚠ Copies take at most about {round(needed / 1000)} KB; {round(needed / 1000)} KB are free" in said(form)
+
+
+UNUSUAL = [
+    "a;b",
+    "a; b",
+    "-x",
+    " a",
+    "a ",
+    "a\nb",
+    "a\tb",
+    "#1",
+    "H&E",
+    "Dru\u0308se",
+    "a\udce9b",
+    "x" * 200,
+    "a,b",
+    '"a"',
+]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="names that Windows does not take")
+def test_images_of_every_name_come_through_the_form(form: NewProjectForm, settle: Settle, tmp_path: Path) -> None:
+    folder = tmp_path / "im; ages "
+    folder.mkdir()
+    paths = tuple(folder / f"{name}.png" for name in UNUSUAL)
+    for seed, path in enumerate(paths):
+        Image.fromarray(tissue(seed)).save(path)
+    form.dialog.set_images(paths)
+    settle(form)
+    assert form.value().images == paths
+    assert form.dialog.ok_button.isEnabled()
+    form.dialog.set_images([folder])
+    settle(form)
+    assert set(form.value().images) == set(paths)
+    typed = [folder / "a;b.png", tmp_path / "nothing.png", folder / "a; b.png", folder / "H&E.png"]
+    form.dialog.images_edit.setText("; ".join(map(str, typed)))
+    assert form.dialog.images() == tuple(typed)
+
+
+def test_class_names_may_hold_commas_and_quotation_marks(form: NewProjectForm, settle: Settle, folder: Path) -> None:
+    form.dialog.set_images([folder])
+    form.dialog.classes_edit.setText('rest, "gland, benign", a=b, so-called "clear" cells,, "say ""x"""')
+    settle(form)
+    names = [each.name for each in form.value().classes]
+    assert names == ["rest", "gland, benign", "a=b", 'so-called "clear" cells', 'say "x"']
+
+
+def test_a_bad_image_in_the_list_of_validation_images_stops_nothing(
+    form: NewProjectForm, settle: Settle, folder: Path, tmp_path: Path
+) -> None:
+    masks = tmp_path / "masks"
+    masks.mkdir()
+    for seed in range(3):
+        write_png(masks / f"case_{seed}.png", half_mask())
+    bad = folder / "case_1.png"
+    bad.write_bytes(bad.read_bytes()[:900])
+    shutil.copy(folder / "case_0.png", folder / "case_3.png")
+    shutil.copy(folder / "case_2.png", folder / "CASE_2.bmp")  # two files of one name
+    listed = tmp_path / "val.txt"
+    listed.write_text("case_1\ncase_0\n")
+    form.dialog.set_images([folder])
+    form.dialog.masks_edit.setText(str(masks))
+    form.dialog.validation.list_edit.setText(str(listed))
+    settle(form)
+    assert form.dialog.ok_button.isEnabled()
+    assert "3 files cannot be used" in said(form)
+    assert "case_1.png: Is damaged" in said(form) or "case_1.png is damaged" in said(form)
+    assert said(form).count("would both be named") == 2
+    made, attempts = form.value(), Attempts()
+    project = Project.create(tmp_path / "p", made.images, classes=made.classes, attempts=attempts, **made.options())
+    assert [tile.name for tile in project.tiles] == ["case_0", "case_3"]
+    assert project.val_names() == ("case_0",)
+    assert len(attempts.failed) == 3
+
+
+def test_masks_of_shades_and_of_two_ways_to_write_one_are_told_before_anything_is_made(
+    form: NewProjectForm, settle: Settle, folder: Path, tmp_path: Path
+) -> None:
+    masks = tmp_path / "masks"
+    masks.mkdir()
+    write_png(masks / "case_0.png", half_mask(0, 1))
+    write_png(masks / "case_1.png", half_mask(0, 255))
+    form.dialog.set_images([folder])
+    form.dialog.masks_edit.setText(str(masks))
+    settle(form)
+    assert "Some masks hold 0 and 1, others 0 and 255" in said(form)
+    write_png(masks / "case_2.png", tissue(2)[:, :, 0])  # a photograph
+    form.dialog.masks_edit.setText(f"{masks}/")
+    settle(form)
+    assert list(form.dialog.questions.buttons) == [(Use.MASK, Question.MASK_HOLDS)]
+    words = [label.text() for label in form.dialog.questions.findChildren(QLabel)]
+    assert "case_2.png: more values than masks of classes have. What are they?" in words
+    assert not form.dialog.ok_button.isEnabled()

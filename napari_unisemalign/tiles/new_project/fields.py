@@ -15,7 +15,7 @@ from training_core.project.cases import CASE, cases, cases_by_pattern, cases_by_
 from training_core.project.classes import MaskValue, propose_mask_values
 from training_core.project.inputs.lists import read_names
 from training_core.project.inputs.names import resolve_names
-from training_core.project.inputs.overview import Overview, across
+from training_core.project.inputs.overview import Becomes, Overview, across
 
 UNKNOWN = "?"
 """Stands where a value of a mask has no class yet."""
@@ -170,7 +170,8 @@ def chosen_validation(percent: int, listed: Path | None, overview: Overview, cas
     labelled = list(overview.masks or {})
     if listed is not None:
         names = resolve_names(read_names(listed).names, [each.name for each in overview.files], tr("The list"))
-        without = [name for name in names if name not in set(labelled)]
+        bad = {each.name for each in overview.of(Becomes.NOTHING)}  # named with its reason already
+        without = [name for name in names if name not in set(labelled) | bad]
         if without:
             given = tr("Images of the list have no mask: {names}").format(names=_listed(without))
             raise UserError(given, tr("annotated images"), tr("add their masks, or take them off the list"))

@@ -53,6 +53,8 @@ class NewProjectForm:
         self.tiles_there: Mapping[str, str] = (
             {} if project is None else {tile.sha256: tile.name for tile in project.tiles}
         )
+        if project is not None:
+            dialog.values_table.offer([each.name for each in project.classes])
         self._own_sizes: dict[str, float] = {}
         self._looking = Looking(dialog, self)
         dialog.images_changed.connect(self._on_images)

@@ -22,16 +22,18 @@ from napari_unisemalign.tiles.new_project.import_overview_view import ImportOver
 from napari_unisemalign.tiles.new_project.import_questions_view import ImportQuestions, QuestionRow
 from napari_unisemalign.tiles.new_project.mask_values_view import MaskValuesTable
 from napari_unisemalign.tiles.new_project.slide_fields_view import SlideFields
+from napari_unisemalign.tiles.new_project.typed_paths import SEPARATOR, typed_path, typed_paths
 from napari_unisemalign.tiles.new_project.validation_fields_view import CasesField, ValidationField
 from napari_unisemalign.widgets.common import Hint, caption, set_available
 from napari_unisemalign.widgets.deliberate import DeliberateDialog
 from training_core.base.i18n import tr
+from training_core.base.printable import printable
 from training_core.io.files import IMAGE_SUFFIXES
 from training_core.io.slides import SLIDE_SUFFIXES
+from training_core.project.class_text import split_names
 
 BESIDE_PX = 440
 """What files become, and what they leave open, stands beside the fields: screens are wide and low."""
-SEPARATOR = "; "
 """Between the paths of several files."""
 _PICTURES = " ".join(f"*{suffix}" for suffix in sorted(IMAGE_SUFFIXES | SLIDE_SUFFIXES))
 
@@ -66,6 +68,7 @@ class NewProjectDialog(DeliberateDialog):
         )
         self.setMinimumWidth(600)
         self._folder_typed = False
+        self._chosen: tuple[str, tuple[Path, ...]] = "", ()
         self._make_fields()
         self.buttons = QDialogButtonBox(
             QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel, parent=self
@@ -95,7 +98,9 @@ class NewProjectDialog(DeliberateDialog):
         self.classes_words = caption(tr("Classes"), self)
         self.classes_edit, self.classes_note = QLineEdit(tr("background, gland"), self), Note(parent=self)
         self.classes_words.setBuddy(self.classes_edit)
-        self.classes_edit.setToolTip(tr("Names with commas between them; they can be changed later"))
+        self.classes_edit.setToolTip(
+            tr('Names with commas between them; one with a comma in quotation marks: "gland, benign", stroma')
+        )
         self.cases, self.cases_note = CasesField(self), Note(parent=self)
         self.validation, self.val_note = ValidationField(self), Note(parent=self)
         self.folder_words = caption(tr("Project folder"), self)
@@ -188,29 +193,28 @@ class NewProjectDialog(DeliberateDialog):
 
     def images(self) -> tuple[Path, ...]:
         """The files and folders that are named."""
-        text = self.images_edit.text().strip()
-        parts = [text] if Path(text).exists() else text.split(SEPARATOR.strip())
-        return tuple(Path(part.strip()).expanduser() for part in parts if part.strip())
+        text = self.images_edit.text()
+        return self._chosen[1] if text == self._chosen[0] else typed_paths(text)
 
     def masks(self) -> Path | None:
         """The folder of masks, if one is named."""
-        text = self.masks_edit.text().strip()
-        return Path(text).expanduser() if text else None
+        return typed_path(self.masks_edit.text())
 
     def folder(self) -> Path | None:
         """The project's folder, if one is named."""
-        text = self.folder_edit.text().strip()
-        return Path(text).expanduser() if text else None
+        return typed_path(self.folder_edit.text())
 
     def class_names(self) -> tuple[str, ...]:
         """The names that are typed."""
-        return tuple(name.strip() for name in self.classes_edit.text().split(",") if name.strip())
+        return split_names(self.classes_edit.text())
 
     # --- what is shown -----------------------------------------------------------------------------------------------
 
     def set_images(self, paths: Sequence[Path]) -> None:
         """Fill in files and folders."""
-        self.images_edit.setText(SEPARATOR.join(os.fspath(path) for path in paths))
+        text = printable(SEPARATOR.join(os.fspath(path) for path in paths))
+        self._chosen = text, tuple(paths)  # what no field can hold, such as a line break in a name, is kept beside it
+        self.images_edit.setText(text)
 
     def show_slides(self, shown: bool) -> None:
         """Show how slides are cut, where there are any."""

@@ -20,7 +20,6 @@ from training_core.project.creation import file_sha256
 from training_core.project.file_records import NO_ANSWERS, FileAnswers
 from training_core.project.inputs.asking import Asked
 from training_core.project.inputs.look_over import Given, look_over
-from training_core.project.inputs.names import check_names
 from training_core.project.inputs.overview import Becomes, InputFile, Overview
 from training_core.project.inputs.previews import preview
 
@@ -76,7 +75,7 @@ def look(given: Given, go_on: ReportProgress, known: Mapping[Hashable, AskedRow]
     Raises
     ------
     ImageError
-        A folder of images that is missing or without one, or two images of one name.
+        A folder of images that is missing or without one.
     """
     masks_error = None
     try:
@@ -84,7 +83,6 @@ def look(given: Given, go_on: ReportProgress, known: Mapping[Hashable, AskedRow]
     except MaskError as error:
         masks_error = error
         overview = look_over(replace(given, masks=None), progress=go_on)
-    check_names((each.name, each.path) for each in overview.files if each.path in set(overview.images))
     unsized = [
         each.path
         for each in overview.of(Becomes.SLIDE)

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from napari_unisemalign.app.notify import in_a_sentence
 from napari_unisemalign.tiles.new_project.import_overview_view import OverviewLine
-from training_core.base.attempts import Failure
 from training_core.base.i18n import ntr, tr
 from training_core.base.printable import printable
 from training_core.io.inspection import Choice, Question
@@ -24,9 +23,9 @@ WHAT_IS_ASKED = {
     ),
     Question.CHANNELS: tr("no channel is stated to be red, green or blue. Which are used?"),
     Question.GREY_VALUES: tr("grey of 2 or 4 bits: class ids for some programs, shades of grey for others. Which?"),
-    Question.ALPHA: tr("it is not stated what the last channel is. What is it?"),
+    Question.ALPHA: tr("the last channel may be transparency or something else. What is it?"),
     Question.PLANE: tr("several images in one file. Which one is used?"),
-    Question.MASK_HOLDS: tr("many values, which look like numbered objects. What are they?"),
+    Question.MASK_HOLDS: tr("more values than masks of classes have. What are they?"),
     Question.SOFT_EDGES: tr("two values with soft edges between them. How are the edges used?"),
 }
 """What follows the names of the files."""
@@ -41,7 +40,7 @@ _CHOICES = {
     (Question.ALPHA, "over-white"): tr("Transparency: shown over white"),
     (Question.ALPHA, "left-out"): tr("Something else: left out"),
     (Question.MASK_HOLDS, "numbered-objects"): tr("Objects of one class; they are kept apart"),
-    (Question.MASK_HOLDS, "classes"): tr("Every value is a class of its own"),
+    (Question.MASK_HOLDS, "classes"): tr("Values, or ranges of values, are classes"),
     (Question.SOFT_EDGES, "half"): tr("Each pixel gets the value that it is closer to"),
     (Question.SOFT_EDGES, "classes"): tr("Every value is a class of its own"),
 }
@@ -62,11 +61,6 @@ def choice_words(question: Question, choice: Choice) -> str:
         bits = int(choice.name)
         return tr("{bits} bits: {value} is white").format(bits=bits, value=2**bits - 1)
     return printable(f"{choice.meaning[:1].upper()}{choice.meaning[1:]}")
-
-
-def failure_lines(failures: Sequence[Failure]) -> tuple[str, ...]:
-    """The files that could not be used, each with its reason."""
-    return tuple(f"{printable(each.name)}: {in_a_sentence(each.error)}" for each in failures)
 
 
 def _bad_lines(overview: Overview) -> tuple[str, ...]:
@@ -205,7 +199,7 @@ def _on_sizes(overview: Overview) -> Iterator[OverviewLine]:
             tuple(f"{printable(each.path.name)}: {_size(each)}" for each in overview.unusual),
             is_warning=True,
         )
-    absurd = [each for each in files if each.mpp_um is None and each.facts is not None and each.facts.pixel_size]
+    absurd = [each for each in files if each.states_nonsense]
     if absurd:
         words = ntr(
             "{count} file states an implausible pixel size; not used",
@@ -261,6 +255,9 @@ def _on_masks(matches: Matches) -> Iterator[OverviewLine]:
 
 
 def _on_doubts(overview: Overview) -> Iterator[OverviewLine]:
+    if overview.one_and_255 is not None:
+        words = tr("Some masks hold 0 and 1, others 0 and 255; if 1 and 255 mean the same, give them the same class")
+        yield OverviewLine(words, _names(overview.one_and_255), is_warning=True)
     if overview.palettes_differ is not None:
         words = tr("Masks give the same value different colours, so it may mean different classes")
         yield OverviewLine(words, _names(overview.palettes_differ), is_warning=True)

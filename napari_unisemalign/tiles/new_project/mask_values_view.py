@@ -4,14 +4,54 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
+from qtpy.QtCore import QAbstractItemModel, QModelIndex, Qt, Signal
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QComboBox,
+    QHeaderView,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QTableWidget,
+    QTableWidgetItem,
+    QWidget,
+)
 
 from training_core.base.i18n import tr
 from training_core.project.classes import MaskValue
 
 VALUE, SHARE, CLASS = range(3)
 ROWS_SHOWN = 5
+
+
+class ClassDelegate(QStyledItemDelegate):
+    """The classes of a project to choose from, where no further class can come."""
+
+    def __init__(self, names: Sequence[str], parent: QWidget) -> None:
+        super().__init__(parent)
+        self._names = names
+
+    def createEditor(  # noqa: D102
+        self, parent: QWidget | None, _option: QStyleOptionViewItem, _index: QModelIndex
+    ) -> QWidget | None:
+        combo = QComboBox(parent)
+        combo.setAccessibleName(tr("Class"))
+        combo.addItem(tr("(unannotated)"), "")
+        for name in self._names:
+            combo.addItem(name, name)
+        combo.activated.connect(lambda _index: self.commitData.emit(combo))
+        return combo
+
+    def setEditorData(self, editor: QWidget | None, index: QModelIndex) -> None:  # noqa: D102
+        assert isinstance(editor, QComboBox)
+        editor.setCurrentIndex(editor.findData(index.data()))  # -1, nothing, where no class is known yet
+
+    def setModelData(  # noqa: D102
+        self, editor: QWidget | None, model: QAbstractItemModel | None, index: QModelIndex
+    ) -> None:
+        assert isinstance(editor, QComboBox)
+        assert model is not None
+        if editor.currentIndex() >= 0:
+            model.setData(index, editor.currentData())
 
 
 class MaskValuesTable(QTableWidget):
@@ -52,6 +92,11 @@ class MaskValuesTable(QTableWidget):
         height = self.verticalHeader().defaultSectionSize()
         self.setFixedHeight(self.horizontalHeader().sizeHint().height() + shown * height + 6)
         self.blockSignals(False)
+
+    def offer(self, names: Sequence[str]) -> None:
+        """Let the class be chosen among these, in place of typing it."""
+        self.setItemDelegateForColumn(CLASS, ClassDelegate(names, self))
+        self.itemClicked.connect(lambda item: self.editItem(item) if item.column() == CLASS else None)
 
     def values(self) -> tuple[MaskValue, ...]:
         """The rows as they are named now."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog, QLineEdit, QPushButton, QSpinBox, QWidget
 
+from napari_unisemalign.tiles.new_project.typed_paths import typed_path
 from napari_unisemalign.widgets.common import caption, row
 from training_core.base.i18n import tr
 
@@ -60,8 +61,7 @@ class ValidationField(QWidget):
 
     def listed(self) -> Path | None:
         """The file of names, if one is named."""
-        text = self.list_edit.text().strip()
-        return Path(text).expanduser() if text else None
+        return typed_path(self.list_edit.text())
 
     def _on_list(self, text: str) -> None:
         self.share_spin.setEnabled(not text.strip())  # the list says it all
