@@ -445,18 +445,18 @@ def test_masks_of_another_size_than_their_image_are_told(
     turned = Image.Exif()
     turned[0x0112] = 6  # shown with width and height exchanged
     for name in ("fits", "half", "border", "transposed", "turned"):
-        pixels = tissue(len(name), 64)[:48]
+        pixels = tissue(len(name), 128)[:96]
         path = tmp_path / "in" / f"{name}.png"
         path.parent.mkdir(exist_ok=True)
         Image.fromarray(pixels).save(path, exif=turned if name == "turned" else None)
     for name, (height, width) in {
-        "fits": (48, 64), "half": (24, 32), "border": (50, 66), "transposed": (64, 48), "turned": (64, 48),
+        "fits": (96, 128), "half": (48, 64), "border": (98, 130), "transposed": (128, 96), "turned": (128, 96),
     }.items():  # fmt: skip
-        draw(f"masks/{name}.png", half(64)[:height, :width] if height <= 64 else half(height)[:, :width])
+        draw(f"masks/{name}.png", half(130)[:height, :width])
     found = dry(new, capsys, "--orientation", "as-shown")
     said = {each["name"]: each["error"] for each in found["failed"]}  # type: ignore[attr-defined]
     assert sorted(said) == ["border.png", "half.png", "transposed.png"]
-    assert "32 x 24 px. Needed: the size of its image, 64 x 48 px" in said["half.png"]
+    assert "64 x 48 px. Needed: the size of its image, 128 x 96 px" in said["half.png"]
     assert "turn or transpose" in said["transposed.png"]
     assert "turn" not in said["border.png"]
     assert new("--orientation", "as-shown") == 3

@@ -134,23 +134,25 @@ class Making:
     def add(self, source: TileSource) -> None:
         """Make a tile of a source, with its label; of one that fails nothing is left."""
         name = source.name
-        try:
-            with self.attempts.each(name):
-                check_length(name, source.origin)
-                tile = replace(
-                    source.store(self.folder, self.final), case=self.plan.cases.get(tile_name(source.origin))
-                )
-                if name in self.plan.ambiguous:
-                    raise self.plan.ambiguous[name]
-                if name in self.plan.masks:
-                    imported = import_label(self.folder, tile, self.plan.masks[name], self.plan)
-                    self.labels[name] = imported.status
-                    if imported.objects is not None:
-                        self.objects[name] = imported.objects
-                self.tiles.append(tile)
-        finally:
-            if not self.tiles or self.tiles[-1].name != name:
+        with self.attempts.each(name):
+            check_length(name, source.origin)
+            try:
+                self._add(source)
+            except BaseException:
                 self._remove(name)
+                raise
+
+    def _add(self, source: TileSource) -> None:
+        name = source.name
+        tile = replace(source.store(self.folder, self.final), case=self.plan.cases.get(tile_name(source.origin)))
+        if name in self.plan.ambiguous:
+            raise self.plan.ambiguous[name]
+        if name in self.plan.masks:
+            imported = import_label(self.folder, tile, self.plan.masks[name], self.plan)
+            self.labels[name] = imported.status
+            if imported.objects is not None:
+                self.objects[name] = imported.objects
+        self.tiles.append(tile)
 
     def _remove(self, name: str) -> None:
         self.labels.pop(name, None)
