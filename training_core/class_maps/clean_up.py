@@ -56,15 +56,16 @@ class CleanUp:
         return not any(vars(self).values())
 
 
-def clean_up(ids: ClassIds, what: CleanUp, background: Collection[int] = ()) -> ClassIds:
+def clean_up(ids: ClassIds, what: CleanUp, background: Collection[int] = (), *, line: int | None = None) -> ClassIds:
     """A cleaned copy of class ids (H, W); pixels of 255, left open, are kept open or filled as holes.
-
-    Objects are separated by a line of background where there is exactly one such class, else of 255.
 
     Parameters
     ----------
     background
         The classes that are no objects.
+    line
+        What the lines between separated objects become; None: background where there is exactly one such class,
+        else 255.
     """
     cleaned = ids.copy()
     if what.smooth_px:
@@ -74,7 +75,9 @@ def clean_up(ids: ClassIds, what: CleanUp, background: Collection[int] = ()) -> 
     if what.min_object_px:
         _drop_small(cleaned, what.min_object_px, background)
     if what.split_px:
-        _split(cleaned, what.split_px, background)
+        if line is None:
+            line = next(iter(background)) if len(background) == 1 else UNLABELED
+        _split(cleaned, what.split_px, background, line)
     return cleaned
 
 
@@ -118,12 +121,11 @@ def _drop_small(ids: ClassIds, min_px: int, background: Collection[int]) -> None
         ids[gone] = ids[rows[gone], columns[gone]]
 
 
-def _split(ids: ClassIds, waist_px: int, background: Collection[int]) -> None:
+def _split(ids: ClassIds, waist_px: int, background: Collection[int], line: int) -> None:
     """A watershed of the distance to the border, from the peaks that are `waist_px` above the pass to a higher one."""
     from skimage.morphology import local_maxima, reconstruction
     from skimage.segmentation import watershed
 
-    line = next(iter(background)) if len(background) == 1 else UNLABELED
     for class_id, box in _boxes(ids, background):
         part = ids[box]
         area = part == class_id

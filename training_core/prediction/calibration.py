@@ -1,7 +1,7 @@
-"""Calibration: at which scale the network sees an image, and which temperature makes its confidence honest.
+"""Calibration: how the network's answer is read: at which scale, at which temperature, and with its objects apart.
 
 Last stop on the way from an image to class ids (see `sliding_window`). `measure_readout` finds scale and temperature on
-the validation tiles.
+the validation tiles, and keeps what was predicted there for `object_readout.choose_object_readouts`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from training_core.base.arrays import UNLABELED, ClassIds, Rgb8
+from training_core.class_maps.object_readout import KnownTile, ObjectReadout
 from training_core.class_maps.pixel_scores import Confusion, Scores
 from training_core.settings.schema import Config
 
@@ -24,6 +25,8 @@ _MARGIN = 1.2
 """The ends of the range that training shows are seen too rarely to be read at."""
 _PIXELS_PER_TILE = 20_000
 """As many of a tile's pixels are enough to fit one number."""
+_TILES_KEPT = 16
+"""The objects of so many tiles are enough to choose how they are read."""
 _LEAST = 1e-12
 """Probabilities below this count as this: one that is rounded to 0 would make a label impossible."""
 _TEMPERATURES = torch.logspace(math.log10(0.5), math.log10(4), 61)
@@ -43,14 +46,22 @@ class Readout:
     temperature
         log-probabilities are divided by it, so that the confidence says how often the prediction is right (Guo et
         al. 2017, arXiv 1706.04599).
+    objects
+        What is done so that the objects of a class come apart; a class that is not named stays as the network has it.
+        None: nothing has been chosen yet.
+    ground
+        The class that takes the lines between touching objects.
     """
 
     scale: float = 1.0
     temperature: float = 1.0
+    objects: tuple[ObjectReadout, ...] | None = None
+    ground: int = 0
 
     def zoomed(self, zoom: float) -> Readout:
         """For an image that has 1 / zoom as many pixels per micrometer as the run works at."""
-        return replace(self, scale=self.scale * zoom)
+        objects = None if self.objects is None else tuple(each.zoomed(zoom) for each in self.objects)
+        return replace(self, scale=self.scale * zoom, objects=objects)
 
 
 def class_and_confidence(weights: Tensor, temperature: float = 1.0) -> tuple[Tensor, Tensor]:
@@ -75,10 +86,14 @@ class _Trial:
     confusion: Confusion
     log_probabilities: list[Tensor]
     labels: list[Tensor]
+    tiles: list[KnownTile]
 
-    def add(self, decoder: Tensor, label: ClassIds) -> None:
-        """Count the pixels of one tile, and keep some for the temperature."""
-        self.confusion.add(label, decoder.argmax(0).to(torch.uint8).numpy())
+    def add(self, decoder: Tensor, label: ClassIds, to_run_mpp: float) -> None:
+        """Count the pixels of one tile, and keep some for the temperature and the first tiles for the objects."""
+        predicted = decoder.argmax(0).to(torch.uint8).numpy()
+        self.confusion.add(label, predicted)
+        if len(self.tiles) < _TILES_KEPT:
+            self.tiles.append(KnownTile(predicted, label, to_run_mpp))
         labeled = torch.from_numpy(np.flatnonzero(label != UNLABELED))
         chosen = labeled[:: max(1, len(labeled) // _PIXELS_PER_TILE)]
         self.log_probabilities.append(decoder.flatten(1)[:, chosen].T.clamp(min=_LEAST).log())
@@ -99,12 +114,15 @@ class Measured:
         Of some pixels of each tile, (N, C), at temperature 1.
     labels
         Class indices (N,) of the same pixels.
+    tiles
+        What is predicted of the first tiles.
     """
 
     readout: Readout
     scores: Scores | None
     log_probabilities: Tensor
     labels: Tensor
+    tiles: tuple[KnownTile, ...] = ()
 
 
 def measure_readout(
@@ -117,14 +135,14 @@ def measure_readout(
 
     predict(image, scale): the decoder's class probabilities (C, H, W), on the CPU, before any temperature.
     """
-    trials = [_Trial(scale, Confusion(class_ids), [], []) for scale in scales]
+    trials = [_Trial(scale, Confusion(class_ids), [], [], []) for scale in scales]
     for image, label, to_run_mpp in tiles:
         for trial in trials:
-            trial.add(predict(image, trial.scale * to_run_mpp), label)
+            trial.add(predict(image, trial.scale * to_run_mpp), label, to_run_mpp)
     best = max(trials, key=lambda trial: scores.mdice if (scores := trial.confusion.scores()) else 0.0)
     log_probabilities, labels = torch.cat(best.log_probabilities), torch.cat(best.labels)
     readout = Readout(best.scale, fit_temperature(log_probabilities, labels))
-    return Measured(readout, best.confusion.scores(), log_probabilities, labels)
+    return Measured(readout, best.confusion.scores(), log_probabilities, labels, tuple(best.tiles))
 
 
 def candidate_scales(config: Config) -> tuple[float, ...]:
@@ -143,8 +161,10 @@ def usual_scale(config: Config) -> float:
 
 
 def read_readout(state: Mapping[str, Any]) -> Readout:
-    """From a checkpoint's state; those of earlier versions have none."""
-    return Readout(**state.get("readout", {}))
+    """From a checkpoint's state; those of earlier versions have none, or one without objects."""
+    saved = dict(state.get("readout", {}))
+    objects = saved.pop("objects", None)
+    return Readout(**saved, objects=None if objects is None else tuple(ObjectReadout(**each) for each in objects))
 
 
 def fit_temperature(log_probabilities: Tensor, labels: Tensor) -> float:

@@ -4,7 +4,7 @@ Whatever is predicted goes this way:
 
 image -> windows (here; `resampling`) -> views (`views`: the network's softmax, averaged over turns and mirror images)
 -> blend (`blend`: overlaps added up) -> the image's own pixels (`resampling`) -> calibration (`calibration`:
-temperature) -> class ids and confidence.
+temperature) -> class ids and confidence -> of a whole image, objects apart (`object_readout`).
 
 `predict_regions` goes as far as the image's pixels and gives each region as it is finished. An image in memory is those
 regions put together (`predict_image`), a slide is those regions written to a file (`regions.stream_image`).
@@ -27,6 +27,7 @@ import torch
 from torch import Tensor
 
 from training_core.base.arrays import MIN_SIDE_PX, ClassIds, Rgb8
+from training_core.class_maps.object_readout import separate
 from training_core.class_maps.tile_result import Branch, TileResult
 from training_core.compute.device import Compute
 from training_core.io.regions import ArrayRegions, Regions
@@ -95,7 +96,8 @@ def predict_image(
     def maps(decoder: Tensor, fused: Tensor) -> Sequence[Tensor]:
         return *class_and_confidence(decoder, readout.temperature), *class_and_confidence(fused)
 
-    return TileResult(*(each.numpy() for each in _put_together(image, regions, maps)))
+    prediction, *others = (each.numpy() for each in _put_together(image, regions, maps))
+    return TileResult(separate(prediction, readout.objects or (), readout.ground), *others)
 
 
 def predict_branches(

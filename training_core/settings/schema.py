@@ -294,6 +294,11 @@ class InferenceConfig(_Section):
         description="views averaged per image: 2 or 4 with quarter turns, 8 with mirror images too; None: 4, or "
         "1 for a ViT, which is slower",
     )
+    objects: Literal["separated", "connected"] = Field(
+        "separated",
+        description="separated: touching objects are parted and specks removed as the validation tiles show is "
+        "best; connected: objects are whatever pixels are connected",
+    )
 
     @property
     def side_px(self) -> int:

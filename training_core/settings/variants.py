@@ -25,7 +25,7 @@ _PAPER: dict[str, Any] = {
     },
     "teacher": {"ema_decay": 0.0},
     "schedule": {"epochs": 80, "quick_start": False, "warm_start": False},
-    "inference": {"window_px": 256, "stride_fraction": 2 / 3, "scale": 1.0, "views": 1},
+    "inference": {"window_px": 256, "stride_fraction": 2 / 3, "scale": 1.0, "views": 1, "objects": "connected"},
     "runtime": {"precision": "float32"},
 }
 

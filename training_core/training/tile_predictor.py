@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,8 +13,10 @@ import numpy as np
 from torch import Tensor
 
 from training_core.base.arrays import Rgb8
+from training_core.class_maps.object_readout import KnownTile, choose_object_readouts, usual_object_readouts
 from training_core.class_maps.overlay_files import OverlayArrays, overlay_arrays, write_overlays
 from training_core.class_maps.tile_result import TileResult
+from training_core.data.crop_scale import TILES_MEASURED
 from training_core.data.pixel_size import check_zoom, zoom_to_run
 from training_core.data.tile_pool import TilePool
 from training_core.prediction import out_of_memory
@@ -47,6 +49,8 @@ class TilePredictor:
         Is told how long each prediction took.
     tell
         Is told in a sentence where memory runs out.
+    object_classes
+        The indices of the classes made of objects, and of the class that lies between them.
     """
 
     def __init__(
@@ -56,10 +60,12 @@ class TilePredictor:
         settings: RunSettings,
         forecast: Forecast,
         tell: Callable[[str], None],
+        object_classes: tuple[Sequence[int], int] = ((), 0),
     ) -> None:
         self._learner, self._pool, self._settings = learner, pool, settings
         self._forecast, self._tell = forecast, tell
         self.readout = Readout(scale=usual_scale(settings.config))
+        self._object_classes, self._ground = object_classes
 
     def predict(self, name: str) -> TileResult:
         """What the network says of a tile, in as many views as the run has."""
@@ -94,6 +100,25 @@ class TilePredictor:
 
         inference = self._settings.config.inference
         return self._fitting(measured, inference.model_copy(update={"views": views}) if views else inference)
+
+    def separate_objects(self, tiles: Sequence[KnownTile] | None, annotated: Sequence[str]) -> None:
+        """From now on, separate touching objects and remove specks.
+
+        Parameters
+        ----------
+        tiles
+            Do so as is best on these; None: nothing can tell, and only specks and small holes go.
+        annotated
+            The annotated tiles, whose objects say what a speck is.
+        """
+        if self._settings.config.inference.objects != "separated":
+            return
+        if tiles is not None:
+            objects = choose_object_readouts(tiles, self._object_classes, self._ground)
+        else:
+            labels = ((self._pool.label(name), self._zoom(name)) for name in annotated[:TILES_MEASURED])
+            objects = usual_object_readouts(labels, self._object_classes)
+        self.readout = replace(self.readout, objects=objects, ground=self._ground)
 
     def _predict(self, name: str) -> TileResult:
         learner, image = self._learner, self._pool.image(name)

@@ -7,18 +7,21 @@ is asked by `validation`, for the curve, and by `overlays`, for the screen, both
 from __future__ import annotations
 
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Literal
 
+from training_core.base.i18n import tr
+from training_core.class_maps.object_readout import KnownTile
 from training_core.class_maps.pixel_scores import Scores
 from training_core.compute import processes as distributed
 from training_core.compute.device import Compute, peak_gpu_bytes
 from training_core.data.batches import BatchMaker, prefetched
 from training_core.data.held_out import NOTHING, HeldOut
+from training_core.data.object_classes import object_classes
 from training_core.data.tile_pool import TilePool
-from training_core.messages.events import StepDone, Warned
+from training_core.messages.events import Status, StepDone, Warned
 from training_core.messages.messenger import Messenger
 from training_core.method.batch import Batch
 from training_core.method.step import StepResult
@@ -81,7 +84,8 @@ class Trainer:
             2 if quick is not None and truth.measured_on != "training" else 0
         )  # the network and the classifier
         self.forecast = Forecast(project, split, truth.names, config, self.budget, compared_by=compared_by)
-        self.predictor = TilePredictor(self.learner, pool, self.settings, self.forecast, self._warn)
+        objects = object_classes(project.classes, pool, split.labeled)
+        self.predictor = TilePredictor(self.learner, pool, self.settings, self.forecast, self._warn, objects)
         self.validation = Validation(
             self.predictor, truth, run_dir, self.settings, self.progress, self.forecast, messenger
         )
@@ -268,14 +272,25 @@ class Trainer:
         self.predictor.readout = read_readout(state)
         if measure:
             self.validation.choose_readout()
-            if self.predictor.readout != read_readout(state):
-                checkpoints.write_state(checkpoint, {**state, "readout": asdict(self.predictor.readout)})
+        if measure or self.predictor.readout.objects is None:
+            self._separate_objects(self.validation.known_tiles if measure else None)
+            if measure and self.predictor.readout.objects and self.split.val:
+                self.progress.best = self.validation.as_predicted()
+        if self.predictor.readout != read_readout(state):
+            checkpoints.write_state(checkpoint, {**state, "readout": asdict(self.predictor.readout)})
 
     def choose_predictions(self) -> None:
         """Find out whose predictions of the tiles the run keeps, once the best checkpoint is loaded."""
         scores = self.final.choose(self.validation.as_predicted)
         self.progress.best = scores or self.progress.best
         self.overlays.conclude(self.final)
+
+    def _separate_objects(self, known: Sequence[KnownTile] | None) -> None:
+        self.predictor.separate_objects(known, self.split.labeled)
+        for each in self.predictor.readout.objects or ():
+            words = tr("Objects of the class {name}: {done}")
+            name = self._class_names[each.class_index]
+            self.messenger.send(Status, message=words.format(name=name, done=each.words))
 
     def _warn(self, message: str) -> None:
         self.messenger.send(Warned, message=message)

@@ -10,7 +10,8 @@ from pathlib import Path
 from torch import Tensor
 
 from training_core.base.errors import writing
-from training_core.class_maps.pixel_scores import Scores
+from training_core.class_maps.object_readout import KnownTile
+from training_core.class_maps.pixel_scores import Confusion, Scores
 from training_core.data.held_out import HeldOut
 from training_core.data.scored_labels import ScoredLabels
 from training_core.data.tile_pool import TilePool
@@ -57,6 +58,8 @@ class Validation:
         self._as_predicted: Scores | None = None
         self._evidence: tuple[Tensor, Tensor] | None = None
         """Log-probabilities and labels of the latest measurement."""
+        self._tiles: Sequence[KnownTile] = ()
+        """What was predicted at the latest measurement."""
 
     def score(self) -> bool:
         """A point of the curve: measured, told and added to RUN/metrics.jsonl; True: the best so far."""
@@ -98,8 +101,18 @@ class Validation:
         if self._on_val:
             self._progress.best = self._as_predicted = self._measure(candidate_scales(self._settings.config))
 
+    @property
+    def known_tiles(self) -> Sequence[KnownTile] | None:
+        """What was predicted of the validation tiles at the latest measurement; None without such tiles."""
+        return self._tiles if self._on_val and self._tiles else None
+
     def as_predicted(self) -> Scores | None:
-        """Scores of the network as it predicts the tiles: in all views, at the scale that it is read at now."""
+        """Scores of the network as it predicts the tiles: in all views, as it is read at now, objects separated."""
+        if self._predictor.readout.objects:
+            confusion = Confusion(self._truth.pool.class_ids)
+            for name in self._names:
+                confusion.add(self._truth.pool.scored_label(name), self._predictor.predict(name).prediction)
+            return confusion.scores()
         if self._as_predicted is None:
             scale = self._predictor.readout.scale
             self._as_predicted = self._predictor.measure(self._names, (scale,)).scores
@@ -109,7 +122,7 @@ class Validation:
         """Scores at the best of `scales`, where the network is read from now on."""
         started = time.monotonic()
         measured = self._predictor.measure(self._names, scales, views)
-        self._evidence = measured.log_probabilities, measured.labels
+        self._evidence, self._tiles = (measured.log_probabilities, measured.labels), measured.tiles
         views = views or self._settings.config.inference.n_views
         self._forecast.validated(scales, views, time.monotonic() - started)
         if self._on_val and measured.scores is not None:  # on training tiles it is surer than it has reason to be

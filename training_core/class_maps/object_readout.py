@@ -1,0 +1,218 @@
+"""Objects apart: how the separate objects of a class are read from the pixels of a prediction.
+
+Touching objects are parted at their waists, specks and holes are removed, borders smoothed (`clean_up`). How much of
+each is chosen for each class on tiles whose objects are known, as the scale and the temperature are: nothing here
+knows how large a gland or a nucleus is.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from training_core.base.arrays import UNLABELED, BoolMask, ClassIds
+from training_core.base.i18n import tr
+from training_core.class_maps.clean_up import CleanUp, clean_up
+from training_core.class_maps.object_scores import ObjectCounts, compare_objects, connected_objects
+
+LEAST_OBJECTS = 10
+"""From fewer known objects nothing is chosen."""
+_COMPLETE = 0.98
+"""Where less of a tile is annotated, an object may be cut or missing, and the tile does not count."""
+_SIDE_PX = 32
+"""Candidates are compared at the resolution at which a typical object is so wide."""
+_LEAST_GAIN = 0.5
+"""Points by which the sum of the scores has to rise for a change: less is chance."""
+_SHARES = {
+    "min_area_px": (0.0, 1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4),
+    "waist_px": (0.0, 0.03, 0.06, 0.12, 0.2),
+    "smooth_px": (0.0, 0.05, 0.1),
+    "max_hole_px": (0.0, 1 / 16, 1 / 4),
+}
+"""Candidates as shares of a typical object: of its area, and for `waist_px` and `smooth_px` of its square root."""
+_USUAL_SHARE = 1 / 16
+"""Of a typical object's area."""
+_LENGTHS = ("waist_px", "smooth_px")
+
+
+@dataclass(frozen=True)
+class ObjectReadout:
+    """What is done to the pixels of one class so that its objects come apart.
+
+    Attributes
+    ----------
+    class_index
+        The class, in the order of the run's classes.
+    smooth_px, max_hole_px, min_area_px, waist_px
+        As in `CleanUp`, in px (areas: px²) at the run's resolution.
+    """
+
+    class_index: int
+    smooth_px: float = 0.0
+    max_hole_px: float = 0.0
+    min_area_px: float = 0.0
+    waist_px: float = 0.0
+
+    def zoomed(self, zoom: float) -> ObjectReadout:
+        """For an image that has 1 / zoom as many pixels per micrometer as the run works at."""
+        return self._scaled(1 / zoom)
+
+    def _scaled(self, factor: float) -> ObjectReadout:
+        changed = {name: getattr(self, name) * (factor if name in _LENGTHS else factor**2) for name in _SHARES}
+        return replace(self, **changed)
+
+    @property
+    def clean_up(self) -> CleanUp:
+        """The same in whole pixels; what is done at all is not rounded to nothing."""
+        values = (getattr(self, f.name) for f in fields(self) if f.name != "class_index")
+        return CleanUp(*(max(1, round(value)) if value else 0 for value in values))
+
+    @property
+    def words(self) -> str:
+        """What is done, in a phrase; areas in px² at the run's resolution."""
+        area = {"area": f"{self.min_area_px:,.0f}", "hole": f"{self.max_hole_px:,.0f}"}
+        done = (
+            (self.min_area_px, tr("areas below {area} px² are removed")),
+            (self.max_hole_px, tr("holes up to {hole} px² are filled")),
+            (self.smooth_px, tr("borders are smoothed")),
+            (self.waist_px, tr("touching ones are separated at their waists")),
+        )
+        return ", ".join(words.format(**area) for value, words in done if value)
+
+
+@dataclass(frozen=True)
+class KnownTile:
+    """A tile to choose on.
+
+    Attributes
+    ----------
+    predicted
+        Class indices (H, W).
+    label
+        The same as annotated, 255 where not.
+    zoom
+        Pixels at the run's resolution per pixel of the tile.
+    """
+
+    predicted: ClassIds
+    label: ClassIds
+    zoom: float
+
+
+def separate(predicted: ClassIds, readouts: Sequence[ObjectReadout], ground: int) -> ClassIds:
+    """Class indices (H, W) in which the connected areas of each read class are its objects.
+
+    Parameters
+    ----------
+    readouts
+        In pixels of this image.
+    ground
+        The class that takes the lines between touching objects.
+    """
+    for each in readouts:
+        others = tuple(int(c) for c in np.unique(predicted) if c != each.class_index)
+        predicted = clean_up(predicted, each.clean_up, others, line=ground)
+    return predicted
+
+
+def choose_object_readouts(
+    tiles: Sequence[KnownTile], object_classes: Sequence[int], ground: int
+) -> tuple[ObjectReadout, ...]:
+    """For each class made of objects what gives the best scores on these tiles; classes that gain nothing are left out.
+
+    What is weighed is the sum of the detection F1, the object Dice (Sirinukunwattana et al. 2017, arXiv 1603.00275)
+    and the Dice of the pixels. One number after the other is set to its best candidate, in two rounds.
+
+    Parameters
+    ----------
+    tiles
+        Those that are annotated wholly count.
+    """
+    whole = [tile for tile in tiles if (tile.label != UNLABELED).mean() >= _COMPLETE]
+    chosen = (_chosen(whole, each, ground) for each in object_classes if each != ground)
+    return tuple(each for each in chosen if each is not None)
+
+
+def usual_object_readouts(
+    labels: Iterable[tuple[ClassIds, float]], object_classes: Sequence[int]
+) -> tuple[ObjectReadout, ...]:
+    """Where no tile can tell what is best: specks and holes go that are far smaller than a typical annotated object.
+
+    Parameters
+    ----------
+    labels
+        Class indices (H, W), 255 where not annotated, and pixels at the run's resolution per pixel. Those that are
+        annotated wholly count.
+    """
+    areas: dict[int, list[float]] = {each: [] for each in object_classes}
+    for label, zoom in labels:
+        if (label != UNLABELED).mean() >= _COMPLETE:
+            for each, found in areas.items():
+                found.extend(_areas(label == each) * zoom**2)
+    typical = {each: float(np.median(found)) for each, found in areas.items() if len(found) >= LEAST_OBJECTS}
+    return tuple(
+        ObjectReadout(each, max_hole_px=area * _USUAL_SHARE, min_area_px=area * _USUAL_SHARE)
+        for each, area in typical.items()
+    )
+
+
+def _chosen(tiles: Sequence[KnownTile], class_index: int, ground: int) -> ObjectReadout | None:
+    areas = [area for tile in tiles for area in _areas(tile.label == class_index) * tile.zoom**2]
+    if len(areas) < LEAST_OBJECTS:
+        return None
+    area = float(np.median(areas))
+    coarse = [_coarser(tile, math.sqrt(area), class_index, ground) for tile in tiles]
+    typical = {name: math.sqrt(area) if name in _LENGTHS else area for name in _SHARES}
+    known: dict[ObjectReadout, float] = {}
+
+    def worth(readout: ObjectReadout) -> float:
+        if readout not in known:
+            known[readout] = sum_of_scores(coarse, readout)
+        return known[readout]
+
+    best = start = ObjectReadout(class_index)
+    for _ in range(2):
+        for name, shares in _SHARES.items():
+            for share in shares:
+                candidate = ObjectReadout(**asdict(best) | {name: share * typical[name]})
+                if worth(candidate) > worth(best) + _LEAST_GAIN:
+                    best = candidate
+    return best if best != start else None
+
+
+def sum_of_scores(tiles: Sequence[KnownTile], readout: ObjectReadout) -> float:
+    """F1 and Dice of the objects and Dice of the pixels of the class, in percent, added up."""
+    counts, shared, either = ObjectCounts(), 0, 0
+    for tile in tiles:
+        found = separate(tile.predicted, (readout.zoomed(tile.zoom),), ground=_other(readout.class_index))
+        predicted, true = found == readout.class_index, tile.label == readout.class_index
+        counts += compare_objects(connected_objects(true), connected_objects(predicted), distances=False)
+        shared += int((predicted & true).sum())
+        either += int(predicted.sum() + true.sum())
+    scores = counts.scores()
+    return scores.f1 + scores.dice + 200 * shared / either if scores is not None and either else 0.0
+
+
+def _coarser(tile: KnownTile, side_px: float, class_index: int, ground: int) -> KnownTile:
+    """Only this class and what is not, and no finer than the comparison needs."""
+    step = max(1, int(side_px / tile.zoom / _SIDE_PX))
+    other = _other(class_index)
+
+    def reduced(ids: ClassIds) -> ClassIds:
+        return np.where(ids[::step, ::step] == class_index, class_index, other).astype(np.uint8)
+
+    return KnownTile(reduced(tile.predicted), reduced(tile.label), tile.zoom * step)
+
+
+def _other(class_index: int) -> int:
+    return 0 if class_index else 1
+
+
+def _areas(mask: BoolMask) -> NDArray[np.int64]:
+    labels, _ = ndimage.label(mask)
+    return np.bincount(labels.ravel())[1:]
