@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -21,16 +22,19 @@ from PIL import Image
 from training_core.base.errors import ConfigError
 from training_core.base.torchrun import rank_and_size
 from training_core.class_maps.clean_up import CleanUp, clean_up
+from training_core.class_maps.object_readout import ObjectReadout
 from training_core.class_maps.tile_result import Branch
 from training_core.cli import predict
 from training_core.cli.main import main
 from training_core.compute.device import Compute
 from training_core.io import read_image, read_mask
 from training_core.network.model import UniSemAlign
+from training_core.prediction.calibration import Readout
 from training_core.prediction.predictor import Predictor, load_predictor
 from training_core.prediction.sliding_window import predict_branches, resampled_size
 from training_core.project import Project
 from training_core.project.classes import background_ids
+from training_core.runs.checkpoint import open_checkpoint, write_state
 from training_core.settings.schema import AlignmentConfig, Config, InferenceConfig
 
 IDS = (0, 3, 7)
@@ -74,6 +78,23 @@ def test_large_images_are_streamed_and_small_ones_are_not(
     assert (labels == expected).mean() > 0.9  # other overlaps of the windows
     usual = predictor.class_ids[predictor.predict(read_image(small)).prediction]
     np.testing.assert_array_equal(read_mask(out / "small.prediction.png"), usual)
+
+
+def test_a_large_image_says_that_its_objects_are_not_separated(
+    run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checkpoint = open_checkpoint(run_folder, "best")
+    readout = asdict(Readout(objects=(ObjectReadout(1, min_area_px=4.0),)))
+    write_state(checkpoint, {**checkpoint.state, "readout": readout})
+    try:
+        monkeypatch.setattr(predict, "STREAM_ABOVE_MPX", 0.04)
+        large, small = picture(tmp_path / "large.png", 201, 300), picture(tmp_path / "small.png", 190, 200)
+        assert main(["predict", str(run_folder), str(large), str(small), "-o", str(tmp_path / "out")]) == 0
+    finally:
+        write_state(checkpoint, checkpoint.state)
+    told = capsys.readouterr().err
+    assert "large.png was predicted window by window, so touching objects are not separated" in told
+    assert "small.png" not in told
 
 
 def test_a_prediction_is_cleaned_when_asked_and_a_large_image_refused(
