@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import io
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
@@ -52,6 +53,9 @@ def build_parser() -> argparse.ArgumentParser:
         "works on the same project folders.",
     )
     parser.add_argument("--version", action="version", version=f"napari-unisemalign {__version__}")
+    parser.add_argument(
+        "--offline", dest="no_network", action="store_true", help="use no network: no weights are downloaded"
+    )
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name in _COMMANDS:
         importlib.import_module(f"training_core.cli.{name}").add_arguments(subparsers)
@@ -69,6 +73,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         given = list(sys.argv[1:] if argv is None else argv)
         args = build_parser().parse_args(given)
         args.given = given  # what a record says it was made by
+        if args.no_network:
+            _go_offline()
         return int(args.run(args))
     except UserError as error:
         print(f"error: {error.in_terminal}", file=sys.stderr)
@@ -76,6 +82,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
+
+
+def _go_offline() -> None:
+    """For this process and those that it starts; what would be downloaded is an error that says how to get it."""
+    for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
+        os.environ[name] = "1"
+    constants = sys.modules.get("huggingface_hub.constants")
+    if constants is not None:  # imported before, so it does not look at the environment again
+        constants.HF_HUB_OFFLINE = True  # type: ignore[attr-defined]
 
 
 def _accept_every_name() -> None:
