@@ -94,7 +94,7 @@ def export_masks(
     """
     _check_choice("format", format, tuple(FORMATS))
     _check_choice("content", content, CONTENTS)
-    _check_folder(project, out)
+    check_export_folder(project, out)
     cleaning = cleaning or CleanUp()
     if content == "labels" and not cleaning.is_nothing:
         given = "post-processing is for predictions; annotations are exported as they are"
@@ -106,7 +106,7 @@ def export_masks(
     written: list[Path] = []
     for done, tile in enumerate(project.tiles, start=1):
         with attempts.each(tile.name, counts=False):
-            mask = _mask(project, tile.name, content, cleaning)
+            mask = tile_mask(project, tile.name, content, cleaning)
             if mask is None:
                 continue
             if not written:  # first of all, so that an interrupted export is known as one
@@ -163,7 +163,14 @@ def _write(path: Path, data: bytes) -> bool:
     return True
 
 
-def _mask(project: Project, name: str, content: Content, cleaning: CleanUp) -> ClassIds | None:
+def tile_mask(project: Project, name: str, content: Content, cleaning: CleanUp) -> ClassIds | None:
+    """Class ids (H, W) of a tile as they are exported, 255 where there is nothing; None: the tile has none of it.
+
+    Raises
+    ------
+    MaskError
+        The label or the prediction is damaged.
+    """
     if content == "labels":
         return project.label(name) if project.has_label(name) else None
     prediction = project.prediction(name)
@@ -192,7 +199,7 @@ def _check_choice(what: str, given: str, allowed: Sequence[str]) -> None:
         )
 
 
-def _check_folder(project: Project, out: Path) -> None:
+def check_export_folder(project: Project, out: Path) -> None:
     """An export replaces files of the tiles' names; in labels/ that would be the user's work."""
     home, target = project.path.resolve(), out.resolve()
     if out.exists() and not out.is_dir():

@@ -1,7 +1,7 @@
 """Reading and writing images and masks, by stated rules and atomically. Torch-free."""
 
 from training_core.io.atomic import StagedFiles, atomic_write, staged_files
-from training_core.io.encode import encode_png, encode_tiff, write_png, write_tiff
+from training_core.io.encode import encode_numbers, encode_png, encode_tiff, write_png, write_tiff
 from training_core.io.images import read_image
 from training_core.io.inspection.inspecting import inspect_file
 from training_core.io.masks import MaskValues, read_mask, read_mask_values
@@ -10,6 +10,7 @@ __all__ = [
     "MaskValues",
     "StagedFiles",
     "atomic_write",
+    "encode_numbers",
     "encode_png",
     "encode_tiff",
     "inspect_file",

@@ -27,6 +27,16 @@ def encode_png(array: NDArray[np.uint8], mpp_um: float | None = None) -> bytes:
 def encode_tiff(array: NDArray[np.uint8], mpp_um: float | None = None) -> bytes:
     """A deflate-compressed TIFF file of a (H, W) or (H, W, 3) uint8 array, with its resolution when known."""
     _check(array)
+    return _tiff(array, mpp_um)
+
+
+def encode_numbers(numbers: NDArray[np.int32], mpp_um: float | None = None) -> bytes:
+    """A deflate-compressed TIFF file of numbers (H, W) from 0 on, of 16 bits where they suffice, else of 32."""
+    highest = int(numbers.max(initial=0))
+    return _tiff(numbers.astype(np.uint16 if highest < 2**16 else np.uint32), mpp_um)
+
+
+def _tiff(array: NDArray[Any], mpp_um: float | None) -> bytes:
     options: dict[str, Any] = {}
     if mpp_um is not None:
         per_cm = 10_000 / mpp_um

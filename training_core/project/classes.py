@@ -49,6 +49,16 @@ def background_ids(classes: Sequence[TissueClass]) -> frozenset[int]:
     return frozenset(each.id for each in classes if each.name.strip().casefold() in _BACKGROUND_NAMES)
 
 
+def object_class_ids(classes: Sequence[TissueClass]) -> tuple[int, ...]:
+    """The classes whose areas are objects to be counted: those said to be, and of the others all but the background."""
+    background = background_ids(classes)
+    return tuple(
+        each.id
+        for each in classes
+        if each.made_of_objects or (each.made_of_objects is None and each.id not in background)
+    )
+
+
 def default_color(name: str, used: Sequence[str]) -> str:
     """Grey for background, else the first colour of the palette that is not in use, round and round."""
     if name.strip().casefold() in _BACKGROUND_NAMES and BACKGROUND_COLOR not in used:

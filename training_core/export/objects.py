@@ -1,0 +1,252 @@
+"""The separate objects of a project's tiles, numbered in images and measured in a table.
+
+An object is a connected area (edges touch) of one class made of objects, or what a numbered mask says is one. They are
+measured by scikit-image's `regionprops`.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from training_core.base.arrays import ClassIds
+from training_core.base.attempts import Attempts
+from training_core.base.errors import ProjectError
+from training_core.base.progress import ReportProgress
+from training_core.base.safe_paths import within
+from training_core.class_maps.clean_up import CleanUp
+from training_core.export import Content, check_export_folder, tile_mask
+from training_core.io import atomic_write, encode_numbers, read_mask
+from training_core.project import Project
+from training_core.project.classes import object_class_ids
+
+OBJECTS_NAME, TILES_NAME = "objects.csv", "tiles.csv"
+_ENDING = "objects.tif"
+
+
+@dataclass(frozen=True)
+class MeasuredObject:
+    """One object; lengths and areas on the tissue are None where the pixel size of the tile is not known.
+
+    Attributes
+    ----------
+    number
+        Its value in NAME.objects.tif.
+    x_px, y_px
+        Centroid, from the centre of the tile's first pixel.
+    perimeter_px
+        As scikit-image's `perimeter` estimates it.
+    roundness
+        4 pi area / perimeter^2: 1 for a disc, less for what is not round, at most 1.
+    confidence
+        Mean confidence of the prediction in its pixels, 0 to 1; None where the tile has no prediction.
+    at_edge
+        Whether it touches the edge of the tile, and so may be cut.
+    """
+
+    tile: str
+    number: int
+    class_id: int
+    class_name: str
+    area_px: int
+    area_um2: float | None
+    perimeter_px: float
+    perimeter_um: float | None
+    roundness: float | None
+    x_px: float
+    y_px: float
+    confidence: float | None
+    at_edge: bool
+
+
+def number_objects(
+    ids: ClassIds, object_classes: Sequence[int], numbered: NDArray[np.int32] | None = None
+) -> NDArray[np.int32]:
+    """Objects 1, 2 ... (H, W) of class ids, 0 elsewhere: connected areas, class after class.
+
+    Parameters
+    ----------
+    numbered
+        Objects that are known one by one, 0 elsewhere: they stay apart even where they touch.
+    """
+    numbers, highest = np.zeros(ids.shape, np.int32), 0
+    for class_id in object_classes:
+        own = ids == class_id
+        known = np.where(own, numbered, 0) if numbered is not None else np.zeros(ids.shape, np.int32)
+        for group in (own & (known == 0), *(known == value for value in np.unique(known[known > 0]))):
+            areas, count = ndimage.label(group)
+            numbers[areas > 0] = areas[areas > 0] + highest
+            highest += count
+    return numbers
+
+
+def measure_objects(
+    tile: str,
+    numbers: NDArray[np.int32],
+    ids: ClassIds,
+    names: dict[int, str],
+    mpp_um: float | None,
+    confidence: NDArray[np.uint8] | None = None,
+) -> list[MeasuredObject]:
+    """The objects of a tile, by number.
+
+    Parameters
+    ----------
+    numbers
+        Objects (H, W), 0 elsewhere.
+    ids
+        Class ids (H, W).
+    names
+        Of the classes, by id.
+    mpp_um
+        Pixel size in µm/px; None: not known.
+    confidence
+        (H, W), 255 for certain.
+    """
+    from skimage.measure import regionprops
+
+    measured = []
+    for region in regionprops(numbers, confidence):  # type: ignore[no-untyped-call]
+        area, perimeter = int(region.area), float(region.perimeter)
+        class_id = int(ids[tuple(region.coords[0])])
+        top, left, bottom, right = region.bbox
+        measured.append(
+            MeasuredObject(
+                tile,
+                int(region.label),
+                class_id,
+                names[class_id],
+                area,
+                area * mpp_um**2 if mpp_um is not None else None,
+                perimeter,
+                perimeter * mpp_um if mpp_um is not None else None,
+                min(1.0, 4 * math.pi * area / perimeter**2) if perimeter else None,  # a single pixel has none
+                float(region.centroid[1]),
+                float(region.centroid[0]),
+                float(region.intensity_mean) / 255 if confidence is not None else None,
+                top == 0 or left == 0 or bottom == ids.shape[0] or right == ids.shape[1],
+            )
+        )
+    return measured
+
+
+def export_objects(
+    project: Project,
+    out: Path,
+    *,
+    content: Content = "merged",
+    cleaning: CleanUp | None = None,
+    attempts: Attempts | None = None,
+    progress: ReportProgress | None = None,
+) -> list[MeasuredObject]:
+    """Write OUT/NAME.objects.tif per tile, and OUT/objects.csv and OUT/tiles.csv of all; returns the objects.
+
+    The images hold 0 for no object, else its number in the table, in 16 bits where they suffice, else in 32. tiles.csv
+    has a row per tile and class, with the number of objects and their areas.
+
+    Parameters
+    ----------
+    content
+        What is taken of a tile, as in `export_masks`.
+    cleaning
+        What is cleaned up in predictions.
+    attempts
+        Keeps what is wrong with tiles, which are then left out; None: the first damaged one is raised.
+
+    Raises
+    ------
+    ProjectError
+        No class is made of objects, no tile has anything of this content, or OUT holds the project's own files.
+    MaskError
+        A label or prediction is damaged.
+    StorageError
+        The disk is full or not writable.
+    """
+    check_export_folder(project, out)
+    object_classes = object_class_ids(project.classes)
+    if not object_classes:
+        given = "no class of the project is made of objects"
+        raise ProjectError(given, "a class whose areas are objects, such as glands", "add a class, or name one so")
+    attempts = attempts or Attempts(strict=True)
+    names = {each.id: each.name for each in project.classes}
+    objects: list[MeasuredObject] = []
+    tiles: list[str] = []
+    for done, tile in enumerate(project.tiles, start=1):
+        with attempts.each(tile.name, counts=False):
+            ids = tile_mask(project, tile.name, content, cleaning or CleanUp())
+            if ids is None:
+                continue
+            known = _known_numbers(project, tile.name) if content != "predictions" else None
+            numbers = number_objects(ids, object_classes, known)
+            confidence = _confidence(project, tile.name)
+            found = measure_objects(tile.name, numbers, ids, names, tile.mpp_um, confidence)
+            atomic_write(within(out, f"{tile.name}.{_ENDING}"), encode_numbers(numbers, tile.mpp_um))
+            objects += found
+            tiles.append(tile.name)
+            attempts.done.append(tile.name)
+        if progress is not None:
+            progress(done, len(project.tiles), tile.name)
+    attempts.raise_if_none()
+    if not tiles:
+        raise ProjectError(f"no tile has {content}", "annotations or predictions", "annotate a tile, or train first")
+    classes = [(each, names[each]) for each in object_classes]
+    atomic_write(out / OBJECTS_NAME, _csv([f.name for f in fields(MeasuredObject)], map(astuple, objects)))
+    atomic_write(out / TILES_NAME, _csv(_TILE_COLUMNS, _tile_rows(tiles, classes, objects)))
+    return objects
+
+
+_TILE_COLUMNS = ["tile", "class_id", "class_name", "objects", "area_px", "area_um2", "mean_area_px", "mean_area_um2"]
+
+
+def _tile_rows(
+    tiles: Sequence[str], classes: Sequence[tuple[int, str]], objects: Sequence[MeasuredObject]
+) -> list[tuple[object, ...]]:
+    """Also of tiles without an object: a count of 0 is a finding."""
+    found: dict[tuple[str, int], list[MeasuredObject]] = {}
+    for each in objects:
+        found.setdefault((each.tile, each.class_id), []).append(each)
+    rows: list[tuple[object, ...]] = []
+    for tile in tiles:
+        for class_id, name in classes:
+            own = found.get((tile, class_id), [])
+            pixels, sizes = sum(each.area_px for each in own), [each.area_um2 for each in own]
+            um2 = sum(size for size in sizes if size is not None) if own and None not in sizes else None
+            means = (pixels / len(own), None if um2 is None else um2 / len(own)) if own else (None, None)
+            rows.append((tile, class_id, name, len(own), pixels, um2, *means))
+    return rows
+
+
+def _known_numbers(project: Project, name: str) -> NDArray[np.int32] | None:
+    """The numbered objects that came with a tile's mask."""
+    known = project.objects(name)
+    if known is None:
+        return None
+    import tifffile
+
+    return np.asarray(tifffile.imread(within(project.path, known.path))).astype(np.int32)
+
+
+def _confidence(project: Project, name: str) -> NDArray[np.uint8] | None:
+    prediction = project.prediction(name)
+    return None if prediction is None else read_mask(prediction.confidence)
+
+
+def _csv(header: Sequence[str], rows: Iterable[tuple[object, ...]]) -> bytes:
+    """UTF-8 with a byte order mark, which Excel needs for names beyond ASCII; None is an empty cell."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\r\n")
+    writer.writerow(header)
+    writer.writerows([[_cell(value) for value in row] for row in rows])
+    return text.getvalue().encode("utf-8-sig")
+
+
+def _cell(value: object) -> object:
+    return f"{value:.6g}" if isinstance(value, float) else int(value) if isinstance(value, bool) else value
