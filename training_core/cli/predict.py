@@ -29,7 +29,7 @@ from training_core.io.inspection import Answers, Use
 from training_core.io.regions import Regions, open_regions
 from training_core.project.classes import background_ids
 from training_core.project.inputs.names import check_length, shared_names, tile_name
-from training_core.project.inputs.recognition import without_own_outputs
+from training_core.project.inputs.recognition import mask_names, without_own_outputs
 from training_core.project.sources import scan
 
 if TYPE_CHECKING:
@@ -173,9 +173,12 @@ def _images(args: argparse.Namespace) -> list[Path]:
     """The images that were given, without what this program wrote itself."""
     found = scan(args.images)
     paths, own = without_own_outputs(found.files)
-    if own:
-        print(f"Note: {len(own)} files are results of this program and are not predicted, such as "
-              f"{printable(own[0].name)}.", file=sys.stderr)  # fmt: skip
+    among = mask_names(paths)
+    paths = [path for path in paths if path not in among]
+    for several, what in ((own, "results of this program"), (sorted(among), "masks of others by their names")):
+        if several:
+            print(f"Note: {len(several)} files are {what} and are not predicted, such as "
+                  f"{printable(several[0].name)}.", file=sys.stderr)  # fmt: skip
     tell_left_out(found.left_out)
     if not paths:
         raise ImageError("all images are results of this program", "images of tissue", "choose the original images")

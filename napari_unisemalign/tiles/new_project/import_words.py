@@ -256,7 +256,7 @@ def _on_masks(matches: Matches) -> Iterator[OverviewLine]:
 
 def _on_doubts(overview: Overview) -> Iterator[OverviewLine]:
     if overview.one_and_255 is not None:
-        words = tr("Some masks hold 0 and 1, others 0 and 255; if 1 and 255 mean the same, give them the same class")
+        words = tr("Some masks hold 1, others 255: perhaps the same class")
         yield OverviewLine(words, _names(overview.one_and_255), is_warning=True)
     if overview.palettes_differ is not None:
         words = tr("Masks give the same value different colours, so it may mean different classes")

@@ -314,9 +314,12 @@ def test_images_of_one_name_are_left_out_and_the_others_predicted(
 ) -> None:
     for name in ("one/a.tif", "two/a.tif", "two/b.tif"):
         stated(tmp_path / name, None)
+    stated(tmp_path / "two" / "b_mask.tif", None)  # named as the mask of b
     folders, out = [str(tmp_path / "one"), str(tmp_path / "two")], tmp_path / "out"
     assert main(["predict", str(run_folder), *folders, "-o", str(out), "--views", "1"]) == 3
-    assert capsys.readouterr().err.count("would both be named a") == 2
+    told = capsys.readouterr().err
+    assert told.count("would both be named a") == 2
+    assert "1 files are masks of others by their names and are not predicted, such as b_mask.tif" in told
     assert [path.name for path in out.glob("*.prediction.png")] == ["b.prediction.png"]
 
 
