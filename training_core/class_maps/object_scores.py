@@ -32,6 +32,26 @@ class ObjectScores:
 
 
 @dataclass(frozen=True)
+class InstanceScores:
+    """The scores of other fields, in percent; a pair counts as matched with an intersection over union above one half.
+
+    Attributes
+    ----------
+    detection_f1
+        Matched pairs among true and predicted objects.
+    panoptic_quality
+        The same, weighted with the mean intersection over union of the pairs (Kirillov et al. 2019, arXiv 1801.00868).
+    aggregated_jaccard
+        Pixels that pairs share, by the pixels of all pairs and of all that is left over (Kumar et al. 2017,
+        doi 10.1109/TMI.2017.2677499).
+    """
+
+    detection_f1: float
+    panoptic_quality: float
+    aggregated_jaccard: float
+
+
+@dataclass(frozen=True)
 class ObjectCounts:
     """What an image adds to the scores of a test set: counts, and sums weighted by the objects' areas in pixels."""
 
@@ -45,6 +65,12 @@ class ObjectCounts:
     predicted_area: int = 0
     predicted_dice: float = 0.0
     predicted_hausdorff: float = 0.0
+    matched: int = 0
+    """Pairs with an intersection over union above one half, and the sum of it."""
+    matched_iou: float = 0.0
+    jaccard_shared: int = 0
+    """Numerator and denominator of the aggregated Jaccard index."""
+    jaccard_all: int = 0
 
     def __add__(self, other: ObjectCounts) -> ObjectCounts:
         return ObjectCounts(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
@@ -65,6 +91,17 @@ class ObjectCounts:
             f1=200.0 * self.found / (self.n_true + self.n_predicted),
             dice=100.0 * sum(dice for dice, _ in means) / len(means),
             hausdorff_px=sum(hausdorff for _, hausdorff in means) / len(means),
+        )
+
+    def instance_scores(self) -> InstanceScores | None:
+        """None when there is no object on either side."""
+        both = self.n_true + self.n_predicted
+        if not both:
+            return None
+        return InstanceScores(
+            detection_f1=200.0 * self.matched / both,
+            panoptic_quality=200.0 * self.matched_iou / both,
+            aggregated_jaccard=100.0 * self.jaccard_shared / self.jaccard_all,
         )
 
 
@@ -106,7 +143,34 @@ def compare_objects(truth: Labels, predicted: Labels, *, distances: bool = True)
         _n_found(overlap, true_areas), n_true, n_predicted,
         int(true_areas.sum()), true_dice, true_hausdorff,
         int(predicted_areas.sum()), predicted_dice, predicted_hausdorff,
+        *_matched(overlap, true_areas, predicted_areas),
+        *_aggregated(overlap, true_areas, predicted_areas),
     )  # fmt: skip
+
+
+def _matched(
+    overlap: NDArray[np.int64], true_areas: NDArray[np.int64], predicted_areas: NDArray[np.int64]
+) -> tuple[int, float]:
+    """Pairs above one half: an object has at most one such partner, so nothing has to be assigned."""
+    iou = overlap / (true_areas[:, None] + predicted_areas - overlap)
+    return int((iou > 0.5).sum()), float(iou[iou > 0.5].sum())
+
+
+def _aggregated(
+    overlap: NDArray[np.int64], true_areas: NDArray[np.int64], predicted_areas: NDArray[np.int64]
+) -> tuple[int, int]:
+    """Shared pixels and all pixels: each true object with the predicted one of highest intersection over union."""
+    left_over = np.ones(len(predicted_areas), bool)
+    shared = either = 0
+    for own, area in zip(overlap, true_areas, strict=True):
+        if not own.any():
+            either += int(area)
+            continue
+        best = int((own / (area + predicted_areas - own)).argmax())
+        shared += int(own[best])
+        either += int(area + predicted_areas[best] - own[best])
+        left_over[best] = False
+    return shared, either + int(predicted_areas[left_over].sum())
 
 
 def _no_distance(_own: int, _match: int | None) -> float:

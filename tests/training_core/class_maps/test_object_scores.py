@@ -171,3 +171,59 @@ def test_connected_objects_drop_what_is_smaller_than_asked() -> None:
     assert kept.max() == 2
     assert (kept[0, 0], kept[10, 10], kept[20, 20]) == (1, 2, 0)
     assert connected_objects(~foreground & foreground).max() == 0
+
+
+def plainly(truth: Labels, predicted: Labels) -> tuple[float, float, float]:
+    """Detection F1, panoptic quality and aggregated Jaccard by sets of pixels, from the papers' definitions."""
+    true = [set(zip(*np.nonzero(truth == n), strict=True)) for n in range(1, truth.max() + 1)]
+    found = [set(zip(*np.nonzero(predicted == n), strict=True)) for n in range(1, predicted.max() + 1)]
+    ious = [len(t & f) / len(t | f) for t in true for f in found]
+    matched = [iou for iou in ious if iou > 0.5]
+    false = len(true) - len(matched) + len(found) - len(matched)
+    shared, either, used = 0, 0, set()
+    for t in true:
+        best = max(range(len(found)), key=lambda n: len(t & found[n]) / len(t | found[n]), default=None)
+        if best is None or not t & found[best]:
+            either += len(t)
+            continue
+        shared, either = shared + len(t & found[best]), either + len(t | found[best])
+        used.add(best)
+    either += sum(len(f) for n, f in enumerate(found) if n not in used)
+    return (
+        100 * len(matched) / (len(matched) + false / 2),
+        100 * sum(matched) / (len(matched) + false / 2),
+        100 * shared / either,
+    )
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_instance_scores_are_those_of_a_plain_second_program(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+
+    def drawn() -> Labels:
+        boxes = np.zeros((40, 60), np.int32)
+        for number in range(1, 7):
+            top, left = rng.integers(0, 34), rng.integers(0, 52)
+            boxes[top : top + 6, left : left + 8] = number
+        values = np.unique(boxes[boxes > 0])
+        return np.searchsorted(np.concatenate([[0], values]), boxes).astype(np.int32)
+
+    truth = drawn()
+    predicted = np.roll(truth, int(rng.integers(0, 4)), axis=1) if seed % 2 else drawn()
+    scores = compare_objects(truth, predicted).instance_scores()
+    assert scores is not None
+    assert (scores.detection_f1, scores.panoptic_quality, scores.aggregated_jaccard) == pytest.approx(
+        plainly(truth, predicted)
+    )
+
+
+def test_instance_scores_are_pooled_over_images_and_none_without_objects() -> None:
+    nothing = np.zeros((40, 60), np.int32)
+    assert compare_objects(nothing, nothing).instance_scores() is None
+    found, missed = objects((0, 0, 10, 10)), objects((0, 0, 10, 10))
+    pooled = compare_objects(found, found) + compare_objects(missed, nothing)
+    scores = pooled.instance_scores()
+    assert scores is not None
+    assert scores.detection_f1 == pytest.approx(100 * 2 / 3)
+    assert scores.panoptic_quality == pytest.approx(100 * 2 / 3)
+    assert scores.aggregated_jaccard == 50

@@ -30,6 +30,10 @@ FIGURES = (
     "object_f1",
     "object_dice",
     "object_hausdorff_px",
+    "detection_f1",
+    "detection_f1_any_class",
+    "panoptic_quality",
+    "aggregated_jaccard",
     "expected_calibration_error",
 )
 _COSTS = {"training_s": ("seconds", 1.0), "wall_s": ("wall_s", 1.0), "peak_memory_gb": ("peak_rss_bytes", 1e-9)}

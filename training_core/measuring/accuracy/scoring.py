@@ -94,9 +94,16 @@ class _Measured:
     """One image: truth and prediction in class indices, its counts, its errors by distance, its objects."""
 
     def __init__(
-        self, predictor: Predictor, truth: ClassIds, result: TileResult, objects: ObjectCounts, seconds: float
+        self,
+        predictor: Predictor,
+        truth: ClassIds,
+        result: TileResult,
+        objects: ObjectCounts,
+        of_any_class: ObjectCounts,
+        seconds: float,
     ) -> None:
-        self.truth, self.result, self.objects, self.seconds = truth, result, objects, seconds
+        self.truth, self.result, self.seconds = truth, result, seconds
+        self.objects, self.of_any_class = objects, of_any_class
         self.confusion = Confusion([c.id for c in predictor.classes])
         self.confusion.add(truth, result.prediction)
         self.errors = ErrorMap(len(predictor.classes))
@@ -108,7 +115,7 @@ class _SetScore:
         self._confusion = Confusion([c.id for c in predictor.classes])
         self._calibration = Calibration()
         self._errors = ErrorMap(len(predictor.classes))
-        self._objects = ObjectCounts()
+        self._objects, self._of_any_class = ObjectCounts(), ObjectCounts()
         self._names = {c.id: c.name for c in dataset.classes}
         self._judged = dataset.judged
         self._dice: dict[int, list[float]] = {c.id: [] for c in predictor.classes}  # of each image
@@ -120,6 +127,7 @@ class _SetScore:
         self._calibration.add(image.truth, image.result.prediction, image.result.confidence)
         self._errors += image.errors
         self._objects += image.objects
+        self._of_any_class += image.of_any_class
         self._n_images += 1
         self._seconds += image.seconds
         scores = image.confusion.scores()
@@ -128,6 +136,7 @@ class _SetScore:
 
     def as_json(self) -> dict[str, Any]:
         scores, objects, names = self._confusion.scores(), self._objects.scores(), self._names
+        single, any_class = self._objects.instance_scores(), self._of_any_class.instance_scores()
         if scores is None:
             raise MaskError("the masks of a set have no labelled pixel", "masks with classes", "check the masks")
         judged = [scores.dice[c] for c in self._judged or () if c in scores.dice]
@@ -138,6 +147,10 @@ class _SetScore:
             "object_f1": objects.f1 if objects else None,
             "object_dice": objects.dice if objects else None,
             "object_hausdorff_px": objects.hausdorff_px if objects else None,
+            "detection_f1": single.detection_f1 if single else None,
+            "detection_f1_any_class": any_class.detection_f1 if any_class else None,
+            "panoptic_quality": single.panoptic_quality if single else None,
+            "aggregated_jaccard": single.aggregated_jaccard if single else None,
             "expected_calibration_error": self._calibration.expected_calibration_error(),
             "per_class": {names[c]: {"dice": scores.dice[c], "jaccard": scores.jaccard[c]} for c in scores.dice},
             "per_image": {
@@ -153,14 +166,18 @@ class _SetScore:
 
 def _measure(predictor: Predictor, dataset: Dataset, item: Item, min_object_um2: float) -> _Measured:
     mask, truth, result, mpp_um, seconds = _predict(predictor, dataset, item)
-    objects = ObjectCounts()
+    objects, all_true, all_predicted = ObjectCounts(), np.zeros(truth.shape, np.int32), np.zeros(truth.shape, np.int32)
     for class_id, numbered in dataset.object_classes.items():
         predicted = predictor.class_ids[result.prediction] == class_id
         min_px = min_object_um2 / mpp_um**2 if mpp_um is not None else 0.0
         of_class = truth == class_id
         true = true_objects(mask, of_class) if numbered else connected_objects(of_class)
-        objects += compare_objects(true, connected_objects(predicted, min_px))
-    return _Measured(predictor, _indices(predictor)[truth], result, objects, seconds)
+        found = connected_objects(predicted, min_px)
+        objects += compare_objects(true, found)
+        all_true[true > 0] = true[true > 0] + all_true.max()
+        all_predicted[found > 0] = found[found > 0] + all_predicted.max()
+    of_any_class = compare_objects(all_true, all_predicted, distances=False)
+    return _Measured(predictor, _indices(predictor)[truth], result, objects, of_any_class, seconds)
 
 
 def _predict(
