@@ -98,7 +98,7 @@ class ClassesController:
         self._update(class_id, name=name, **made)
 
     @guarded
-    def _update(self, class_id: int, **changes: str) -> None:
+    def _update(self, class_id: int, **changes: Any) -> None:
         project = self._session.project
         if project is None:
             return

@@ -12,6 +12,7 @@ from training_core.base.errors import ProjectError
 from training_core.cli._arguments import open_project, write_json
 from training_core.cli._counter import counted
 from training_core.project import Project, TissueClass, suggest_prompt
+from training_core.project.classes import object_class_ids
 
 
 def add_arguments(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -19,9 +20,17 @@ def add_arguments(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     listed = commands.add_parser(
         "classes",
         help="list the classes with their text prompts and annotated pixels",
-        description="Lists the classes with their text prompts, and a suggested prompt where it differs.",
+        description="Lists the classes with their text prompts, and a suggested prompt where it differs. Of classes "
+        "made of objects, such as glands, a training separates touching objects; unless it is said, that is every "
+        "class but the background.",
     )
     listed.add_argument("project", type=Path, metavar="PROJECT", help="the project folder")
+    listed.add_argument(
+        "--objects", nargs="+", default=[], metavar="CLASS", help="say that these classes are made of objects"
+    )
+    listed.add_argument(
+        "--no-objects", nargs="+", default=[], metavar="CLASS", help="say that these classes are not, such as stroma"
+    )
     listed.add_argument("--json", metavar="FILE", help="write the result as JSON (- for standard output)")
     listed.set_defaults(run=run_classes)
     remove = commands.add_parser(
@@ -38,8 +47,16 @@ def add_arguments(commands: argparse._SubParsersAction[argparse.ArgumentParser])
 
 
 def run_classes(args: argparse.Namespace) -> int:
-    """List the classes; returns the exit code."""
+    """List the classes, once what was said of them is noted; returns the exit code."""
     project = open_project(args.project)
+    said = [(_named(project, name), True) for name in args.objects]
+    said += [(_named(project, name), False) for name in args.no_objects]
+    both = set(args.objects) & set(args.no_objects)
+    if both:
+        given = f"class {min(both)} is in --objects and in --no-objects"
+        raise ProjectError(given, "one of the two", "leave it out of one")
+    for each, objects in said:
+        project.update_class(each.id, made_of_objects=objects)
     with counted("Counting pixels") as progress:
         rows = [_row(project, each, progress) for each in project.classes]
     if args.json:
@@ -77,6 +94,7 @@ def _row(project: Project, each: TissueClass, progress: Any) -> dict[str, Any]:
         "color": each.color,
         "prompt": each.prompt,
         "suggested_prompt": suggest_prompt(each.name),
+        "made_of_objects": each.id in object_class_ids(project.classes),
         "tiles": len(pixels),
         "pixels": sum(pixels.values()),
     }
@@ -86,7 +104,9 @@ def _in_words(row: dict[str, Any]) -> str:
     prompt = f'"{row["prompt"]}"' if row["prompt"] else "no prompt"
     if row["suggested_prompt"] not in (None, row["prompt"]):
         prompt += f' (suggested: "{row["suggested_prompt"]}")'
-    return f"{row['id']:>3}  {row['name']}  {row['color']}  {row['pixels']:,} px on {row['tiles']} tiles  {prompt}"
+    objects = "objects, " if row["made_of_objects"] else ""
+    annotated = f"{row['pixels']:,} px on {row['tiles']} tiles"
+    return f"{row['id']:>3}  {row['name']}  {row['color']}  {objects}{annotated}  {prompt}"
 
 
 def _amount(pixels: dict[str, int]) -> str:

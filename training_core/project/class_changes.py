@@ -27,9 +27,14 @@ def with_class_added(index: Index, name: str, color: str | None, prompt: str) ->
 
 
 def with_class_changed(
-    index: Index, class_id: int, name: str | None, color: str | None, prompt: str | None
+    index: Index,
+    class_id: int,
+    name: str | None,
+    color: str | None,
+    prompt: str | None,
+    made_of_objects: bool | None = None,
 ) -> tuple[Index, TissueClass]:
-    """The index with another name, colour or prompt for a class, and that class; None leaves a value as it is.
+    """The index with other values for a class, and that class; None leaves a value as it is.
 
     Raises
     ------
@@ -42,6 +47,7 @@ def with_class_changed(
         name=old.name if name is None else name.strip(),
         color=old.color if color is None else color,
         prompt=old.prompt if prompt is None else prompt,
+        made_of_objects=old.made_of_objects if made_of_objects is None else made_of_objects,
     )
     classes = check_classes([changed if known.id == class_id else known for known in index.classes])
     return replace(index, classes=classes), changed

@@ -26,9 +26,15 @@ class ProjectClasses(ProjectTiles):
             return change.index.classes[-1]
 
     def update_class(
-        self, class_id: int, *, name: str | None = None, color: str | None = None, prompt: str | None = None
+        self,
+        class_id: int,
+        *,
+        name: str | None = None,
+        color: str | None = None,
+        prompt: str | None = None,
+        made_of_objects: bool | None = None,
     ) -> TissueClass:
-        """Change what a class is called, its colour or its prompt; its id stays.
+        """Change what a class is called, its colour, its prompt or whether its areas are objects; its id stays.
 
         Raises
         ------
@@ -36,7 +42,7 @@ class ProjectClasses(ProjectTiles):
             No such class, the name is taken or empty, or the colour is not "#rrggbb".
         """
         with self._store.update() as change:
-            change.index, changed = with_class_changed(change.index, class_id, name, color, prompt)
+            change.index, changed = with_class_changed(change.index, class_id, name, color, prompt, made_of_objects)
             return changed
 
     def class_pixels(self, class_id: int, progress: ReportProgress | None = None) -> dict[str, int]:

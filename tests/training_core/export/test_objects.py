@@ -115,3 +115,20 @@ def test_a_damaged_tile_costs_only_itself(project: Project, tmp_path: Path, caps
 def test_the_project_s_own_folders_are_no_output(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["objects", str(project.path), "-o", str(project.path / "labels")]) == 2
     assert "another folder" in capsys.readouterr().err
+
+
+def test_a_class_said_not_to_be_made_of_objects_has_none(
+    project: Project, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    classes = ["project", "classes", str(project.path)]
+    assert main([*classes, "--no-objects", "gland", "--objects", "background"]) == 0
+    assert [each.made_of_objects for each in Project.open(project.path).classes] == [True, False]
+    background, gland = capsys.readouterr().out.splitlines()
+    assert "objects" in background
+    assert "objects" not in gland
+    assert main(["objects", str(project.path), "-o", str(tmp_path / "out")]) == 0
+    assert {row["class_name"] for row in table(tmp_path / "out" / "objects.csv")} == {"background"}
+    assert main([*classes, "--no-objects", "gland", "--objects", "gland"]) == 2
+    assert "one of the two" in capsys.readouterr().err
+    assert main([*classes, "--objects", "stroma"]) == 2
+    assert [each.made_of_objects for each in Project.open(project.path).classes] == [True, False]
