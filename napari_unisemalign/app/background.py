@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
+from qtpy.compat import isalive
 from qtpy.QtCore import QEventLoop, QObject, Qt, QThread, Signal
 
 from training_core.base.errors import UserError
@@ -68,8 +70,9 @@ class Background(QObject):
         self._executor.shutdown(wait=True, cancel_futures=True)
 
     def _post(self, function: Callable[[], None]) -> None:
-        if self._open:
-            self._arrived.emit(function)
+        if self._open and isalive(self):  # with some bindings `destroyed` does not reach its own object
+            with suppress(RuntimeError):  # deleted in this moment: nobody is left to be told
+                self._arrived.emit(function)
 
     def _call(self, function: Callable[[], None]) -> None:
         if self._open:

@@ -4,6 +4,8 @@ import threading
 from typing import Any
 
 import pytest
+from qtpy.compat import isalive
+from qtpy.QtCore import QObject
 
 from napari_unisemalign.app.background import Background, run_while_painting
 from training_core.base.errors import ImageError
@@ -81,3 +83,18 @@ def test_waiting_for_work_keeps_the_window_painting(qtbot: Any) -> None:
 
     with pytest.raises(ImageError):
         run_while_painting(work)
+
+
+def test_what_ends_after_its_window_was_deleted_is_told_to_nobody_and_raises_nothing(
+    qtbot: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    dialog, go_on, told = QObject(), threading.Event(), []
+    background = Background(dialog)
+    future = background.run(lambda: go_on.wait(10), told.append, pytest.fail)
+    assert future is not None
+    dialog.deleteLater()
+    qtbot.waitUntil(lambda: not isalive(background), timeout=5000)
+    go_on.set()
+    assert future.result(10)
+    qtbot.wait(50)
+    assert (told, caplog.records) == ([], [])
