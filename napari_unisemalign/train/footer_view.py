@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QPushButton, QToolButton, QVBoxLayout, QWidget
 
 from napari_unisemalign.train.status_view import StatusLine
@@ -32,5 +33,11 @@ class TrainFooter(QWidget):
 
     def set_active(self, active: bool) -> None:
         """Offer to finish a training that runs, else to start one."""
-        self.start_button.setVisible(not active)
-        self.stop_button.setVisible(active)
+        leaving, coming = (self.start_button, self.stop_button) if active else (self.stop_button, self.start_button)
+        had_focus = leaving.hasFocus()
+        if had_focus:  # else Qt hands it on to a drop-down or a field, where Enter would not accept a tile
+            leaving.clearFocus()
+        leaving.hide()
+        coming.show()
+        if had_focus and coming.isEnabled():
+            coming.setFocus(Qt.FocusReason.OtherFocusReason)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QAbstractSpinBox, QApplication, QComboBox
 
 from training_core.project import Project
 from training_core.settings.variants import PRESET_MINUTES
@@ -56,3 +57,23 @@ def test_own_time_lets_type_and_changes_nothing(time: Any) -> None:
     assert time.minutes_spin.value() == 20.0
     QTest.keyClicks(time.minutes_spin, "33")
     assert (time.preset_combo.currentText(), time.minutes_spin.value()) == ("Own time", 33.0)
+
+
+def test_the_focus_never_goes_from_the_start_button_to_a_field(time: Any, window: Any) -> None:
+    """Where Enter would no longer accept a tile."""
+    _viewer, driver, _answers = window
+    view, footer = driver.panel.train, driver.panel.train.footer
+    driver.activate()
+    view.set_available("", "A training has to run first.")
+    footer.start_button.setFocus(Qt.FocusReason.MouseFocusReason)
+    assert QApplication.focusWidget() is footer.start_button
+    view.set_progress(0.0, None, active=True)  # as at a start: before the other button can be pressed
+    view.set_available("Training is running.", "")
+    assert QApplication.focusWidget() is None
+    footer.stop_button.setFocus(Qt.FocusReason.MouseFocusReason)
+    view.set_available("", "A training has to run first.")
+    assert not isinstance(QApplication.focusWidget(), QComboBox | QAbstractSpinBox)
+    view.set_available("", "")
+    footer.stop_button.setFocus(Qt.FocusReason.MouseFocusReason)
+    view.set_progress(0.0, None, active=False)
+    assert QApplication.focusWidget() is footer.start_button
