@@ -115,7 +115,7 @@ def test_the_sample_is_made_the_first_time_and_the_panel_tells_how_far(
     timer.start(20)
     viewer.open_sample("napari-unisemalign", "sample-project")
     timer.stop()
-    assert "1 of 3: drawing tile 1 …" in told  # the window was alive meanwhile
+    assert any("of 3: drawing tile" in text for text in told)  # the window was alive meanwhile
     qtbot.waitUntil(lambda: {TILE, LABELS} <= {layer.name for layer in viewer.layers}, timeout=10_000)
     assert plugin.panel_in(viewer).controller.session.project.path == folder
 
