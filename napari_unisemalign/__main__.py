@@ -11,11 +11,12 @@ from pathlib import Path
 
 from training_core.base.errors import UserError
 
-COMMANDS = ("sample", "drive", "screenshots", "responsiveness", "live-latency", "startup")
+COMMANDS = ("sample", "drive", "screenshots", "responsiveness", "live-latency", "first-hour", "startup")
 DRIVE_MINUTES = 1.0
 USE_SECONDS = 120.0
 STARTS = 5
 STROKES = 20
+HOUR_TILES = 12
 EPILOG = """
 python -m napari_unisemalign                opens napari with the panel
 python -m napari_unisemalign PROJECT        ... on a project folder
@@ -25,6 +26,8 @@ python -m napari_unisemalign drive DIR      works through label, train, accept, 
 python -m napari_unisemalign screenshots DIR  takes screenshots of every state, in both themes and two sizes
 python -m napari_unisemalign responsiveness   measures how late the window is while it is used and a model trains
 python -m napari_unisemalign live-latency     measures how soon the live preview answers, and a training shows
+python -m napari_unisemalign first-hour DIR   goes from an empty window to exported masks by mouse and keyboard, and
+                                            counts clicks, keys and seconds
 python -m napari_unisemalign startup          measures what the plugin adds to napari's start
 """
 
@@ -46,6 +49,8 @@ def main(arguments: list[str] | None = None) -> int:
             return _responsiveness(args)
         if args.command == "live-latency":
             return _live_latency(args)
+        if args.command == "first-hour":
+            return _first_hour(args)
         if args.command == "startup":
             return _startup(args)
         return _open(args)
@@ -80,6 +85,13 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     live.add_argument("--json", type=Path, metavar="FILE", help="write the figures here")
     live.add_argument("--strokes", type=int, default=STROKES, help="strokes to measure (default: %(default)s)")
     live.add_argument("--starts", type=int, default=STARTS, help="trainings to start (default: %(default)s)")
+    hour = commands.add_parser("first-hour", help="count what it takes from a folder of tiles to masks")
+    hour.add_argument("folder", type=Path, metavar="DIR", help="a new folder, for the tiles, the project and the masks")
+    hour.add_argument("--images", type=Path, metavar="DIR", help="copy tiles from here (default: synthetic tissue)")
+    hour.add_argument("--masks", type=Path, metavar="DIR", help="their masks, of two values, say where to paint")
+    hour.add_argument("--tiles", type=int, default=HOUR_TILES, help="tiles of the project (default: %(default)s)")
+    hour.add_argument("--quick", type=float, metavar="MINUTES", help="what the choice Quick stands for, for a test")
+    hour.add_argument("--json", type=Path, metavar="FILE", help="write the figures here")
     start = commands.add_parser("startup", help="measure what the plugin adds to napari's start")
     start.add_argument("--json", type=Path, metavar="FILE", help="write the figures here")
     start.add_argument("--repeats", type=int, default=STARTS, help="starts to measure (default: %(default)s)")
@@ -168,6 +180,31 @@ def _live_latency(args: argparse.Namespace) -> int:
     if args.json is not None:
         write(figures, args.json)
     return 0
+
+
+def _first_hour(args: argparse.Namespace) -> int:
+    from napari_unisemalign.tools.driver import DriveError
+    from napari_unisemalign.tools.first_hour import first_hour
+    from napari_unisemalign.tools.first_hour_report import in_words, is_within, write
+    from napari_unisemalign.tools.own_tiles import as_at_first, copied_tiles, sample_tiles
+    from training_core.settings.variants import PRESET_MINUTES
+
+    folder = args.folder.absolute()
+    if args.images is None:
+        tiles = sample_tiles(folder / "tiles", args.tiles)
+    else:
+        tiles = copied_tiles(folder / "tiles", args.images, args.masks or args.images, args.tiles)
+    minutes = PRESET_MINUTES["quick"] if args.quick is None else args.quick
+    try:
+        with as_at_first(folder / "user"):
+            figures = first_hour(tiles, functools.partial(print, flush=True), minutes)
+    except DriveError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    print(in_words(figures))
+    if args.json is not None:
+        write(figures, args.json)
+    return 0 if is_within(figures) else 1
 
 
 def _startup(args: argparse.Namespace) -> int:
