@@ -11,6 +11,8 @@ from training_core.base.errors import UserError
 from training_core.io import atomic_write
 
 LIVE_PREVIEW = "live_preview"
+SECONDS_PER_MPX = "seconds_per_mpx"
+"""What a million pixels took after the last step of the latest training on this machine."""
 
 
 def is_on(name: str) -> bool:
@@ -20,9 +22,25 @@ def is_on(name: str) -> bool:
 
 def switch(name: str, on: bool) -> None:
     """Remember it for the next window. Where that cannot be written, it holds for this window."""
+    _keep(name, on)
+
+
+def number(name: str) -> float | None:
+    """A positive number that was kept; None where none was."""
+    kept = _read().get(name)
+    is_one = isinstance(kept, int | float) and not isinstance(kept, bool) and 0 < kept < float("inf")
+    return float(kept) if is_one else None
+
+
+def keep_number(name: str, value: float) -> None:
+    """Keep a number for the next window."""
+    _keep(name, value)
+
+
+def _keep(name: str, value: float) -> None:
     try:
         preferences_file().parent.mkdir(parents=True, exist_ok=True)
-        atomic_write(preferences_file(), json.dumps({**_read(), name: on}, indent=1).encode())
+        atomic_write(preferences_file(), json.dumps({**_read(), name: value}, indent=1).encode())
     except (OSError, UserError):
         pass
 

@@ -157,7 +157,7 @@ class Session:
         self._quick: dict[str, Overlays] = {}
         """Those of the pixel classifier, which the network's replace."""
         self.seconds_per_tile: float | None = None
-        """What predicting a tile took in the last training; None: not known."""
+        """What each tile took after the last step of the last training; None: not known."""
         self.prefers_quick = False
         """Where a tile has both, the pixel classifier's are shown."""
         self._painted: dict[str, Overlays] = {}

@@ -52,6 +52,8 @@ class Curves:
     confident: list[CurvePoint] = field(default_factory=list)
     predicted: list[float] = field(default_factory=list)
     """When each tile was begun to be predicted in the end, in elapsed seconds of the process, and when the last was."""
+    _steps_ended_s: float | None = None
+    """When the last step was done, in elapsed seconds of the process; None: it has done none."""
     _before_s: float = 0.0
     """A run that was resumed counts its seconds anew; this much came before."""
     _last_s: float = 0.0
@@ -63,9 +65,12 @@ class Curves:
 
     @property
     def seconds_per_tile(self) -> float | None:
-        """What predicting a tile took in the end; None: that is not known."""
+        """What came after the last step, comparing and predicting, took for each tile; None: that is not known."""
         count = len(self.predicted) - 1
-        return (self.predicted[-1] - self.predicted[0]) / count if count > 0 else None
+        if count <= 0:
+            return None
+        began_s = self.predicted[0] if self._steps_ended_s is None else self._steps_ended_s
+        return (self.predicted[-1] - began_s) / count
 
     def add(self, event: Event) -> bool:
         """Take in an event; False where it says nothing of a curve."""
@@ -88,7 +93,9 @@ class Curves:
 
     def _time_predictions(self, event: Event) -> None:
         if isinstance(event, RunStarted):
-            self.predicted = []  # a run that is resumed counts its seconds anew
+            self.predicted, self._steps_ended_s = [], None  # a run that is resumed counts its seconds anew
+        elif isinstance(event, StepDone):
+            self._steps_ended_s = event.elapsed_s
         elif (isinstance(event, Status) and event.done is not None) or (
             isinstance(event, RunFinished) and self.predicted
         ):

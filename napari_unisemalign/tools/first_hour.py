@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFileDialog
+from qtpy.QtWidgets import QFileDialog, QLineEdit
 
 from napari_unisemalign.app.layers import U8
 from napari_unisemalign.shell.pages import Place
@@ -131,7 +131,12 @@ class _Path:
         hand.click(form.ok_button)
 
     def _choose_folder(self, dialog: QFileDialog) -> None:
-        self.hand.write(str(self._tiles.folder))
+        path, edit = str(self._tiles.folder), dialog.findChild(QLineEdit)
+        assert edit is not None
+        edit.selectAll()  # as Qt's own dialog has it when the user finds it open
+        self.hand.write(path)
+        if edit.text() != path:
+            raise DriveError(f"the dialog of files has {edit.text()}, not {path}")
         self.hand.key(Qt.Key.Key_Enter, "Enter")
 
     # --- annotations --------------------------------------------------------------------------------------------------

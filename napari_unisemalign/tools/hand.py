@@ -191,9 +191,9 @@ class Hand:
         dialog = QApplication.activeModalWidget()
         if dialog is None:
             self._driver.activate()
-        elif not dialog.isActiveWindow():
+        elif not _has_focus(dialog):
             dialog.activateWindow()
-            self._driver.wait(dialog.isActiveWindow, "the dialog to be active")
+            self._driver.wait(lambda: _has_focus(dialog), "the dialog to have the focus")
         focused: QWidget | None = QApplication.focusWidget()
         return focused or dialog or self._driver.viewer.window._qt_viewer.canvas.native
 
@@ -204,6 +204,11 @@ class Hand:
         began = time.monotonic()
         self._driver.wait(until, what, timeout_s)
         self.acts.waited_s += time.monotonic() - began
+
+
+def _has_focus(dialog: QWidget) -> bool:
+    focused = QApplication.focusWidget()
+    return focused is not None and dialog.isAncestorOf(focused)
 
 
 def _turn(widget: QWidget, notch: int) -> None:

@@ -21,7 +21,7 @@ class StatusLine(QWidget):
         self.text.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.MinimumExpanding)
         self.text.setMinimumHeight(LINES * self.text.fontMetrics().lineSpacing() + 4)
         self.text.show()
-        self.details = ElidedLabel(self)
+        self.details, self._estimate = ElidedLabel(self), ""
         self.details.setStyleSheet(FLUSH_STYLE)
         self.details.setMinimumHeight(self.details.fontMetrics().lineSpacing() + 4)
         self.progress = QProgressBar(self)
@@ -45,7 +45,13 @@ class StatusLine(QWidget):
         """text: what happens, or what to do. details: device and time left. progress: 0 to 1, None hides the bar."""
         self.text.setText(text)
         self.text.setToolTip(text)
-        self.details.set_text(details)
+        self._details = details
+        self.details.set_text(details or self._estimate)
         self.progress.setVisible(progress is not None)
         if progress is not None:
             self.progress.setValue(round(1000 * min(max(progress, 0.0), 1.0)))
+
+    def set_estimate(self, text: str) -> None:
+        """How long a training would take, where the details would be."""
+        self._estimate = text
+        self.details.set_text(self._details or text)

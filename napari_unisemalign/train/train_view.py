@@ -25,6 +25,7 @@ class TrainView(QWidget):
     start_clicked = Signal()
     stop_clicked = Signal()
     live_toggled = Signal(bool)
+    minutes_changed = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -57,6 +58,7 @@ class TrainView(QWidget):
         layout.addWidget(self.status)
         layout.addWidget(self.chart)
         self.start_button.clicked.connect(lambda: self.start_clicked.emit())
+        self.minutes_spin.valueChanged.connect(lambda _minutes: self.minutes_changed.emit())
         self.stop_button.clicked.connect(lambda: self.stop_clicked.emit())
         self.live_button.clicked.connect(lambda on: self.live_toggled.emit(on))  # by the user only
         self.set_progress(0.0, None, active=False)
@@ -88,6 +90,10 @@ class TrainView(QWidget):
     def set_live_status(self, text: str) -> None:
         """What the live preview does, or what it lacks."""
         self.live_status.set_text(text)
+
+    def set_estimate(self, text: str) -> None:
+        """How long a training would take in all; empty where none can start."""
+        self.footer.status.set_estimate(text)
 
     def set_status(self, text: str) -> None:
         """The sentence that says what goes on, or what to do."""

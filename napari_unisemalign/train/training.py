@@ -6,15 +6,15 @@ from collections.abc import Callable
 
 from qtpy.QtCore import QTimer
 
-from napari_unisemalign.app import availability
+from napari_unisemalign.app import availability, preferences
 from napari_unisemalign.app.context import Context
 from napari_unisemalign.app.labels import LabelsController
 from napari_unisemalign.app.notify import guarded
 from napari_unisemalign.app.process import Ending, TrainerProcess, train_command
 from napari_unisemalign.app.session import Phase, Training, tiles_in_words
 from napari_unisemalign.app.training_curves import Curves, measure_in_words
+from napari_unisemalign.app.training_time import megapixels, whole_time
 from napari_unisemalign.train.train_view import TrainView
-from napari_unisemalign.widgets.chart import duration
 from training_core.base.errors import UserError
 from training_core.base.i18n import ntr, tr
 from training_core.messages.events import Event, Pause, Paused, Resumed, RunFinished, Show, Stop, Warned
@@ -60,11 +60,13 @@ class TrainingController:
         self.process.ended.connect(self._on_ended)
         self._view.start_clicked.connect(self.start)
         self._view.stop_clicked.connect(self.stop)
+        self._view.minutes_changed.connect(self._estimate)
+        self._seconds_per_mpx = preferences.number(preferences.SECONDS_PER_MPX)
         session = self._session
         session.training_changed.connect(self._refresh)
         session.states_changed.connect(self._refresh_available)
         session.settings_changed.connect(self._refresh_available)
-        session.pace_changed.connect(self._refresh_available)
+        session.pace_changed.connect(self._on_pace)
         session.project_changed.connect(self._refresh_available)
         session.tile_changed.connect(self._on_tile)
         self._refresh(session.training)
@@ -214,6 +216,24 @@ class TrainingController:
         training = self._session.training
         if not training.active:
             self._view.set_status(training.message or reason or self._ready())
+        self._estimate()
+
+    def _on_pace(self) -> None:
+        """Projects without a training go by the latest of another."""
+        project, pace = self._session.project, self._session.seconds_per_tile
+        if project is not None and pace is not None:
+            self._seconds_per_mpx = pace * len(project.tiles) / megapixels(project)
+            preferences.keep_number(preferences.SECONDS_PER_MPX, self._seconds_per_mpx)
+        self._refresh_available()
+
+    def _estimate(self) -> None:
+        """Say how long a training would take, where one can start."""
+        project = self._session.project
+        if project is None or availability.why_not_train(self._session):
+            self._view.set_estimate("")
+            return
+        time = whole_time(project, self._view.minutes, self._session.seconds_per_tile, self._seconds_per_mpx)
+        self._view.set_estimate(time.words)
 
     def _ready(self) -> str:
         project = self._session.project
@@ -223,15 +243,6 @@ class TrainingController:
         partly = len(set(labeled) & set(unlabeled))
         tiles = tiles_in_words(len(labeled), len(unlabeled), partly, len(val))
         ready = tr("Ready to train on {tiles}.").format(tiles=tiles)
-        if self._session.seconds_per_tile is not None:
-            count = len(project.tiles)
-            words = ntr(
-                "Predicting {count} tile afterwards takes about {time}, as last time.",
-                "Predicting {count} tiles afterwards takes about {time}, as last time.",
-                count,
-            )
-            time = duration(count * self._session.seconds_per_tile)
-            ready = f"{ready} {words.format(count=count, time=time)}"
         own = len(self._session.settings)
         if not own:
             return ready
