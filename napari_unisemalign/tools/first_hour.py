@@ -17,10 +17,11 @@ from qtpy.QtWidgets import QFileDialog, QLineEdit
 from napari_unisemalign.app.layers import U8
 from napari_unisemalign.shell.pages import Place
 from napari_unisemalign.tiles.new_project.form_view import NewProjectDialog
-from napari_unisemalign.tools.driver import PATIENCE_S, DriveError, Driver, StrokePoint, mistakes, strokes_inside
+from napari_unisemalign.tools.driver import PATIENCE_S, DriveError, Driver
 from napari_unisemalign.tools.hand import Acts, Hand
 from napari_unisemalign.tools.own_tiles import OwnTiles
 from napari_unisemalign.tools.scenarios import Say, window
+from napari_unisemalign.tools.strokes import StrokePoint, mistakes, strokes_inside
 from training_core.project import TileState
 from training_core.settings.variants import PRESET_MINUTES
 

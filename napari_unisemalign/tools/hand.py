@@ -12,7 +12,8 @@ from qtpy.QtGui import QWheelEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QAbstractButton, QApplication, QComboBox, QDialog, QWidget
 
-from napari_unisemalign.tools.driver import DriveError, Driver, StrokePoint, let_qt_work
+from napari_unisemalign.tools.driver import DriveError, Driver, let_qt_work
+from napari_unisemalign.tools.strokes import StrokePoint
 
 ActKind = Literal["click", "key", "character", "stroke", "wheel"]
 NOTCH = 120

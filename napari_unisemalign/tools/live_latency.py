@@ -15,8 +15,9 @@ import numpy as np
 import psutil
 
 from napari_unisemalign.app.process import TrainerProcess
-from napari_unisemalign.tools.driver import PATIENCE_S, DriveError, Driver, StrokePoint, let_qt_work, strokes_inside
+from napari_unisemalign.tools.driver import PATIENCE_S, DriveError, Driver, let_qt_work
 from napari_unisemalign.tools.scenarios import Say, tiles_to_paint, window
+from napari_unisemalign.tools.strokes import StrokePoint, strokes_inside
 from training_core.demo import read_truth
 from training_core.io import atomic_write
 from training_core.messages.events import Event, OverlayReady, Prepared
