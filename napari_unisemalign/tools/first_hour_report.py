@@ -29,7 +29,7 @@ def write(figures: FirstHour, path: Path) -> None:
 
 def _counts(acts: Acts) -> dict[str, float]:
     return {
-        "clicks": acts.count("click"),
+        "clicks": acts.count("click") + acts.count("drag"),
         "keys": acts.count("key"),
         "characters": acts.count("character"),
         "strokes": acts.count("stroke"),

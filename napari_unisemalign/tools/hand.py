@@ -5,17 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal, TypeVar
 
-from qtpy.QtCore import QPoint, QPointF, Qt, QTimer
-from qtpy.QtGui import QWheelEvent
+from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QTimer, QUrl
+from qtpy.QtGui import QDragEnterEvent, QDropEvent, QWheelEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QAbstractButton, QApplication, QComboBox, QDialog, QWidget
 
 from napari_unisemalign.tools.driver import DriveError, Driver, let_qt_work
 from napari_unisemalign.tools.strokes import StrokePoint
 
-ActKind = Literal["click", "key", "character", "stroke", "wheel"]
+ActKind = Literal["click", "drag", "key", "character", "stroke", "wheel"]
 NOTCH = 120
 """What Qt calls one notch of a wheel."""
 MOST_NOTCHES = 60
@@ -86,8 +87,21 @@ class Hand:
         self.acts.done.append(Act("click", f"*{words}*"))
         QTest.mouseClick(widget, Qt.MouseButton.LeftButton, pos=place)
 
-    def click_and(self, widget: QWidget, kind: type[_DialogT], then: Callable[[_DialogT], None]) -> None:
-        """Click what opens a dialog of this kind, and do `then` in it; it has to close the dialog.
+    def drop(self, path: Path, widget: QWidget) -> None:
+        """Drag a file or folder from a file manager onto a widget."""
+        self.acts.done.append(Act("drag"))
+        data = QMimeData()
+        data.setUrls([QUrl.fromLocalFile(str(path))])
+        how = (Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier)
+        place = widget.rect().center()
+        enter = QDragEnterEvent(place, *how)
+        QApplication.sendEvent(widget, enter)
+        if not enter.isAccepted():
+            raise DriveError(f"{widget} takes no files that are dropped")
+        QApplication.sendEvent(widget, QDropEvent(QPointF(place), *how))
+
+    def in_dialog(self, opened_by: Callable[[], None], kind: type[_DialogT], then: Callable[[_DialogT], None]) -> None:
+        """Do what opens a dialog of this kind, and then `then` in it, which has to close the dialog.
 
         Raises
         ------
@@ -109,10 +123,11 @@ class Hand:
 
         timer.timeout.connect(look)
         timer.start(LOOK_MS)
-        self.click(widget)  # goes on when the dialog is closed
-        timer.stop()
-        if not outcome:
-            raise DriveError(f"{widget} opened no {kind.__name__}")
+        try:
+            opened_by()  # where the dialog opens at once, it goes on when it is closed
+            self._driver.wait(lambda: bool(outcome), f"a {kind.__name__}")
+        finally:
+            timer.stop()
         if outcome[0] is not None:
             raise outcome[0]
 
@@ -125,6 +140,7 @@ class Hand:
         let_qt_work(300)  # Qt takes a faster second click for a double one
         index = combo.model().index(combo.findText(text), 0)
         self.click(view.viewport(), text, view.visualRect(index).center())
+        self._driver.wait(lambda: not view.isVisible(), f"{name} to fold")  # it would take the next click
 
     def stroke(self, points: Sequence[StrokePoint]) -> None:
         """Paint through (row, column) points of the tile on screen, with the button held down.
@@ -185,7 +201,7 @@ class Hand:
         """Type a text where the focus is, over what is selected there."""
         for letter in text:
             self.acts.done.append(Act("character"))
-            QTest.keyClicks(self._focused(), letter)
+            QTest.keyClick(self._focused(), letter)
 
     def _focused(self) -> QWidget:
         """Where a key goes: in the dialog that is open, else in the window."""

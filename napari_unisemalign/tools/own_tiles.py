@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from qtpy.QtCore import QCoreApplication, Qt
 
 from napari_unisemalign.app.layers import U8
 from training_core.base.errors import ImageError
@@ -88,15 +87,13 @@ def _make(folder: Path, count: int) -> None:
 
 @contextmanager
 def as_at_first(folder: Path) -> Iterator[None]:
-    """The user's own folders are empty ones in `folder`, on Linux; Qt asks for files itself, for a script to answer."""
+    """On Linux, the user's own folders are empty ones in `folder`."""
     names = ("XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME")
     former = {name: os.environ.get(name) for name in names}
     os.environ.update({name: str(folder / name.lower()) for name in names})
-    QCoreApplication.setAttribute(Qt.ApplicationAttribute.AA_DontUseNativeDialogs)
     try:
         yield
     finally:
-        QCoreApplication.setAttribute(Qt.ApplicationAttribute.AA_DontUseNativeDialogs, False)
         for name, value in former.items():
             if value is None:
                 del os.environ[name]
