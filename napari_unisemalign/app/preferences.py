@@ -28,8 +28,9 @@ def switch(name: str, on: bool) -> None:
 def number(name: str) -> float | None:
     """A positive number that was kept; None where none was."""
     kept = _read().get(name)
-    is_one = isinstance(kept, int | float) and not isinstance(kept, bool) and 0 < kept < float("inf")
-    return float(kept) if is_one else None
+    if not isinstance(kept, int | float) or isinstance(kept, bool):
+        return None
+    return float(kept) if 0 < kept < float("inf") else None
 
 
 def keep_number(name: str, value: float) -> None:
