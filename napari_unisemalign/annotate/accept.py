@@ -29,7 +29,7 @@ from napari_unisemalign.app.label_saving import Region
 from napari_unisemalign.app.labels import LabelsController
 from napari_unisemalign.app.layers import AREA, LABELS, ROLE_KEY, U8, Mask
 from napari_unisemalign.app.notify import guarded
-from napari_unisemalign.app.session import OverlaySource
+from napari_unisemalign.app.tile_overlays import OverlaySource
 from napari_unisemalign.tiles.tiles import TilesController
 from training_core.base.i18n import ntr, tr
 from training_core.project import UNLABELED, LabelSource

@@ -5,7 +5,7 @@ from __future__ import annotations
 from qtpy.QtCore import QEvent, QObject, Qt, Signal
 from qtpy.QtWidgets import QCheckBox, QComboBox, QGridLayout, QPushButton, QSpinBox, QWidget
 
-from napari_unisemalign.app.session import OverlaySource
+from napari_unisemalign.app.tile_overlays import OverlaySource
 from napari_unisemalign.widgets.common import BY_KEYBOARD, Hint, body_layout, caption, primary, row, set_available
 from training_core.base.i18n import tr
 

@@ -5,7 +5,9 @@ The views show the sentence as the tooltip of the disabled button, and as the hi
 
 from __future__ import annotations
 
-from napari_unisemalign.app.session import OverlaySource, Phase, Session
+from napari_unisemalign.app.session import Session
+from napari_unisemalign.app.tile_overlays import OverlaySource
+from napari_unisemalign.app.training_state import Phase
 from training_core.base.i18n import tr
 from training_core.settings.schema import Config
 

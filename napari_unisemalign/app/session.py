@@ -6,16 +6,16 @@ so that the whole training display can be tested without a process and without a
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from enum import StrEnum
-from pathlib import Path
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any
 
 from psygnal import Signal
 
+from napari_unisemalign.app.tile_overlays import Overlays, TileOverlays
 from napari_unisemalign.app.training_curves import Curves, measure_in_words
+from napari_unisemalign.app.training_state import Phase, Training, tiles_in_words
 from napari_unisemalign.app.undo_stack import UndoStack
-from training_core.base.i18n import ntr, tr
+from training_core.base.i18n import tr
 from training_core.messages.events import (
     Event,
     OverlayReady,
@@ -29,87 +29,6 @@ from training_core.messages.events import (
     Validated,
 )
 from training_core.project import Project, TissueClass
-
-
-def tiles_in_words(labeled: int, unlabeled: int, partly: int, val: int) -> str:
-    """What a training has, in counts that add up.
-
-    Parameters
-    ----------
-    partly
-        How many of the annotated tiles are among the `unlabeled`, for the rest of their pixels.
-    """
-    words = ntr(
-        "{labeled} annotated tile, {rest} without annotations and {val} for validation",
-        "{labeled} annotated tiles, {rest} without annotations and {val} for validation",
-        labeled,
-    )
-    said = words.format(labeled=labeled, rest=unlabeled - partly, val=val)
-    if not partly:
-        return said
-    more = ntr(
-        "{tiles}; the unpainted part of {partly} annotated one helps too",
-        "{tiles}; the unpainted parts of {partly} annotated ones help too",
-        partly,
-    )
-    return more.format(tiles=said, partly=partly)
-
-
-class Phase(StrEnum):
-    """Where the training process is in its life."""
-
-    IDLE = "idle"
-    STARTING = "starting"
-    RUNNING = "running"
-    PAUSED = "paused"
-    STOPPING = "stopping"
-
-
-class OverlaySource(StrEnum):
-    """Which of the trainer's two maps is accepted."""
-
-    PREDICTION = "prediction"
-    PSEUDO_LABEL = "pseudo_label"
-
-
-@dataclass(frozen=True)
-class Training:
-    """The state of the training process, in words that a status line can show."""
-
-    phase: Phase = Phase.IDLE
-    run_id: str | None = None
-    message: str = ""
-    progress: float = 0.0
-    """Share of the whole time, the final predictions included, 0 to 1."""
-    eta_s: float | None = None
-    memory_bytes: int | None = None
-    gpu_memory_bytes: int | None = None
-    """The most memory that the process has used."""
-    device: str = ""
-    """What it computes on, in words such as "CPU"; empty before the run has said so."""
-    finished: bool = False
-    """The run said that it finished; its predictions are on the disk."""
-    failure: str = ""
-    """The message of `run_failed`, empty while nothing failed."""
-
-    @property
-    def active(self) -> bool:
-        """A process is there."""
-        return self.phase is not Phase.IDLE
-
-
-@dataclass(frozen=True)
-class Overlays:
-    """The files of one tile's overlays and the run they came from."""
-
-    run_id: str
-    prediction: Path
-    pseudo_label: Path
-    confidence: Path
-    live: bool
-    """Made while training; a later one of the same tile may follow."""
-    made_by: Literal["run", "network", "pixel_classifier", "live"] = "run"
-    """A run that has finished, or what paints while one trains."""
 
 
 class Session:
@@ -153,22 +72,15 @@ class Session:
             lambda name: self.project is not None and self.project.is_partly_accepted(name),
         )
         """Label changes of this project; whoever changes a label records it here."""
-        self._live: dict[str, Overlays] = {}
-        self._quick: dict[str, Overlays] = {}
-        """Those of the pixel classifier, which the network's replace."""
+        self._overlays = TileOverlays()
         self.seconds_per_tile: float | None = None
         """What each tile took after the last step of the last training; None: not known."""
-        self.prefers_quick = False
-        """Where a tile has both, the pixel classifier's are shown."""
-        self._painted: dict[str, Overlays] = {}
-        """Those of the live process, as long as they are newer than the training's."""
 
     def set_project(self, project: Project | None) -> None:
         """Show another project; nothing of the former one remains."""
         self.project, self.tile, self.class_id = project, None, None
         self.listed = self.tile_names()
-        self.training, self.curves, self._live, self._painted = Training(), Curves(), {}, {}
-        self._quick, self.prefers_quick = {}, False
+        self.training, self.curves, self._overlays = Training(), Curves(), TileOverlays()
         self.undo.clear()
         self.project_changed.emit(project)
         self.training_changed.emit(self.training)
@@ -245,7 +157,8 @@ class Session:
 
     def begin_training(self, before: Curves | None = None) -> None:
         """A process was started; it has said nothing yet. before: the curves of what it goes on with."""
-        self.curves, self._live, self._quick, self.prefers_quick = before or Curves(), {}, {}, False
+        self.curves = before or Curves()
+        self._overlays.begin_training()
         self.curves_changed.emit(self.curves)
         self._set_training(Training(Phase.STARTING, message=tr("Starting the training process …")))
 
@@ -265,8 +178,9 @@ class Session:
 
     def end_training(self, message: str) -> None:
         """The process is gone; `message` says how it went."""
-        ended, self._live = self.training, {name: each for name, each in self._live.items() if self.training.finished}
-        self._set_training(replace(ended, phase=Phase.IDLE, eta_s=None, message=message))
+        if not self.training.finished:
+            self._overlays.forget_training()
+        self._set_training(replace(self.training, phase=Phase.IDLE, eta_s=None, message=message))
 
     def apply(self, event: Event) -> None:
         """Fold one event of the running process into the state."""
@@ -316,17 +230,7 @@ class Session:
             case OverlayReady(source="earlier_run"):
                 pass  # it is on screen already: where training has nothing newer, a run's own overlays are
             case OverlayReady():
-                paths = (Path(event.prediction), Path(event.pseudo_label), Path(event.confidence))
-                made_by: dict[str, Any] = {"live": "live", "quick_start": "pixel_classifier"}
-                by = made_by.get(event.source, "network")
-                overlays = Overlays(event.run_id or event.source, *paths, live=True, made_by=by)
-                if event.source == "live":
-                    self._painted[event.tile] = overlays
-                else:
-                    if event.source == "quick_start":
-                        self._quick[event.tile] = overlays
-                    self._live[event.tile] = overlays
-                    self._painted.pop(event.tile, None)
+                self._overlays.add(event)
                 self.overlays_changed.emit(event.tile)
             case RunFinished():
                 self._set_training(replace(training, run_id=event.run_id, finished=True, progress=1.0, eta_s=None))
@@ -340,57 +244,35 @@ class Session:
 
         None where there are none or where the user rejected them.
         """
-        if self.project is None:
-            return None
-        if name in self._painted:
-            return self._painted[name]
-        live = self._live.get(name)
-        if self.prefers_quick and self.has_other_overlays(name):
-            live = self._quick[name]
-        if live is not None and self.training.active:
-            return live
-        stored = self.project.prediction(name)
-        if stored is not None:
-            if self.project.is_rejected(name, stored.run_id):
-                return None
-            return Overlays(stored.run_id, stored.prediction, stored.pseudo_label, stored.confidence, live=False)
-        if live is not None and not self.project.is_rejected(name, live.run_id):
-            return replace(live, live=False)  # a completely labelled tile has no stored prediction
-        return None
+        return self._overlays.of(self.project, name, is_training=self.training.active)
 
     def has_other_overlays(self, name: str | None) -> bool:
         """Whether the training has overlays of the tile by the pixel classifier and by the network."""
-        quick, live = self._quick.get(name or ""), self._live.get(name or "")
-        return self.training.active and quick is not None and live is not None and live is not quick
+        return self.training.active and self._overlays.has_others(name)
 
     def show_other_overlays(self) -> None:
         """Show the pixel classifier's overlays in the place of the network's, or these again."""
-        self.prefers_quick = not self.prefers_quick
+        self._overlays.prefers_quick = not self._overlays.prefers_quick
         if self.tile is not None:
             self.overlays_changed.emit(self.tile)
+
+    @property
+    def prefers_quick(self) -> bool:
+        """Whether, where a tile has both, the pixel classifier's overlays are shown."""
+        return self._overlays.prefers_quick
 
     def overlays_in_words(self, name: str | None) -> str:
         """What made the overlays of the tile, where it is not the latest training; empty where it is, or for none."""
         overlays = self.overlays(name) if name is not None else None
-        if overlays is None or self.project is None:
-            return ""
-        if overlays.made_by == "run":
-            return "" if overlays.run_id == self.project.latest_run_id() else tr("Prediction of an earlier round")
-        words = {
-            "live": "",  # the live preview says so itself
-            "pixel_classifier": tr("First overlay: pixel classifier"),
-            "network": tr("Network, in training"),
-        }
-        return words[overlays.made_by]
+        return "" if overlays is None or self.project is None else overlays.in_words(self.project.latest_run_id())
 
     def is_painted(self, name: str | None) -> bool:
         """Whether the tile's overlays are the live preview's."""
-        return name in self._painted
+        return self._overlays.is_live_preview(name)
 
     def end_live(self) -> None:
         """There is no live preview any more, and no overlays of it."""
-        names, self._painted = tuple(self._painted), {}
-        for name in names:
+        for name in self._overlays.end_live_preview():
             self.overlays_changed.emit(name)
 
     def _set_training(self, training: Training) -> None:

@@ -10,7 +10,7 @@ from napari_unisemalign.annotate.overlays_view import OverlaysView
 from napari_unisemalign.app.context import Context
 from napari_unisemalign.app.latest import Latest
 from napari_unisemalign.app.notify import guarded
-from napari_unisemalign.app.session import Training
+from napari_unisemalign.app.training_state import Training
 from napari_unisemalign.results.confusion_matrix import Cell, Found, find, matrix, why_none
 from napari_unisemalign.results.confusion_view import ConfusionView
 from napari_unisemalign.tiles.tiles import TilesController

@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 from napari_unisemalign.app.context import Context
 from napari_unisemalign.app.dialogs import CloseAnswer
 from napari_unisemalign.app.labels import LabelsController
-from napari_unisemalign.app.session import Training
+from napari_unisemalign.app.training_state import Training
 from napari_unisemalign.shell.panel import Panel
 from napari_unisemalign.train.training import TrainingController
 

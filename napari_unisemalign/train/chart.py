@@ -9,8 +9,8 @@ from qtpy.QtCore import QTimer
 from napari_unisemalign.app.context import Context
 from napari_unisemalign.app.latest import Latest
 from napari_unisemalign.app.notify import guarded
-from napari_unisemalign.app.session import Training
 from napari_unisemalign.app.training_curves import Curves, Past, as_csv, measure_in_words, read_past
+from napari_unisemalign.app.training_state import Training
 from napari_unisemalign.train.chart_view import Plot, TrainingChart
 from napari_unisemalign.widgets.chart import Series
 from training_core.base.i18n import tr

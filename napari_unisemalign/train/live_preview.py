@@ -16,7 +16,7 @@ from napari_unisemalign.app.labels import LabelsController
 from napari_unisemalign.app.layers import LABELS, PREDICTION, ROLE_KEY
 from napari_unisemalign.app.notify import guarded
 from napari_unisemalign.app.process import Ending, TrainerProcess, live_command
-from napari_unisemalign.app.session import Training
+from napari_unisemalign.app.training_state import Training
 from napari_unisemalign.train.train_view import TrainView
 from training_core.base.i18n import tr
 from training_core.messages.events import Event, OverlayReady, Prepare, Prepared, RunFailed, Show, Status

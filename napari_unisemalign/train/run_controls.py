@@ -9,8 +9,8 @@ from napari_unisemalign.app.context import Context
 from napari_unisemalign.app.labels import LabelsController
 from napari_unisemalign.app.notify import guarded
 from napari_unisemalign.app.process import resume_command
-from napari_unisemalign.app.session import Phase, Training
 from napari_unisemalign.app.training_curves import Curves, read_run
+from napari_unisemalign.app.training_state import Phase, Training
 from napari_unisemalign.train.run_controls_view import TrainControls
 from napari_unisemalign.train.training import TrainingController
 from napari_unisemalign.widgets.chart import duration

@@ -11,8 +11,8 @@ from napari_unisemalign.app.context import Context
 from napari_unisemalign.app.labels import LabelsController
 from napari_unisemalign.app.notify import guarded
 from napari_unisemalign.app.process import Ending, TrainerProcess, train_command
-from napari_unisemalign.app.session import Phase, Training, tiles_in_words
 from napari_unisemalign.app.training_curves import Curves, measure_in_words
+from napari_unisemalign.app.training_state import Phase, Training, tiles_in_words
 from napari_unisemalign.app.training_time import megapixels, whole_time
 from napari_unisemalign.train.train_view import TrainView
 from training_core.base.errors import UserError

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from napari_unisemalign.app.layers import LABELS, PREDICTION
-from napari_unisemalign.app.session import Phase
+from napari_unisemalign.app.training_state import Phase
 from training_core.demo import read_truth
 from training_core.io import read_mask
 from training_core.project import LabelSource, Project, TileState

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from napari_unisemalign.app import availability
-from napari_unisemalign.app.session import Phase, Session
+from napari_unisemalign.app.session import Session
 from napari_unisemalign.app.training_curves import MAX_POINTS
+from napari_unisemalign.app.training_state import Phase
 from training_core.messages.events import OverlayReady, RunFailed, RunFinished, RunStarted, Status, StepDone, Validated
 from training_core.project import LabelSource, Project, TileState
 

@@ -14,7 +14,7 @@ from napari.utils.notifications import notification_manager
 from qtpy.QtCore import Qt
 
 from napari_unisemalign.app.dialogs import CloseAnswer
-from napari_unisemalign.app.session import Phase
+from napari_unisemalign.app.training_state import Phase
 from napari_unisemalign.train import training as training_module
 from training_core.project import LabelSource, Project
 

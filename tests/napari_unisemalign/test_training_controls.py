@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_unisemalign.app.session import Phase
+from napari_unisemalign.app.training_state import Phase
 from training_core.project import LabelSource, Project
 
 
