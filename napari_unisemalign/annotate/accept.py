@@ -15,7 +15,6 @@ from napari_unisemalign.annotate.accept_plan import (
     in_words,
     options_in_words,
     plan,
-    scene,
 )
 from napari_unisemalign.annotate.accept_preview import PreviewController, Wish
 from napari_unisemalign.annotate.accept_view import CorrectView
@@ -213,9 +212,9 @@ class CorrectionController:
         if reason:
             self._say(reason)  # a training has started since the button was pressed
             return False
-        self._labels.flush()  # what was painted before is saved as painted
+        self._labels.save_strokes()
         ids = self._preview.cleaned(ids)
-        now = scene(project, name, ids, label, overlays)
+        now = self._preview.scene(project, name, ids, label, overlays)
         what = plan(deed, where, now, replace=self._view.overwrite)
         if what is None:
             self._say(tr("The model is not sure enough here: it says nothing about this place."))

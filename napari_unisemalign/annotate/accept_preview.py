@@ -26,8 +26,9 @@ from napari_unisemalign.app.background import run_while_painting
 from napari_unisemalign.app.context import Context
 from napari_unisemalign.app.latest import Latest
 from napari_unisemalign.app.layers import U8, Mask
+from napari_unisemalign.app.tile_overlays import Overlays
 from training_core.base.i18n import ntr
-from training_core.project import TissueClass
+from training_core.project import Project, TissueClass
 from training_core.project.classes import background_ids
 
 Wish = tuple[Deed, Where]
@@ -142,6 +143,19 @@ class PreviewController:
         if known is None:
             known = run_while_painting(lambda: self._cleaner.clean(*asked))
         return known
+
+    def scene(self, project: Project, name: str, ids: U8, label: U8, overlays: Overlays) -> Scene:
+        """What an accept goes by: as it was drawn last, or read in a thread.
+
+        Raises
+        ------
+        MaskError: a file of the project or of the run is damaged.
+        """
+        known = self._scene
+        if known is not None and np.array_equal(known.label, label) and np.array_equal(known.ids, ids):
+            return known
+        read: Scene = run_while_painting(lambda: scene(project, name, ids, label, overlays))
+        return read
 
     def _draw(self, picture: _Picture) -> None:
         self._plan, self._scene = picture.planned, picture.scene

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from typing import Literal
 
@@ -106,6 +107,32 @@ class LabelQueue:
         while (waiting := self._next()) is not None:
             self._done(waiting, waiting.write())
         return not self._changes
+
+    def wait(self, seconds: float) -> bool:
+        """Let the thread write what waits, and wait for it at most so long. False when something is not written yet.
+
+        What takes longer goes on in the thread: a disk that hangs does not hold the window.
+        """
+        self.start()
+        deadline = time.monotonic() + seconds
+        while self._writing is not None:
+            change, future = self._writing
+            if wait([future], max(0.0, deadline - time.monotonic())).not_done:
+                return False
+            self._writing = None
+            self._done(change, future.result())
+            self._begin()
+        return not self._changes
+
+    def acceptance(self, tile: str) -> tuple[bool, bool] | None:
+        """Whether the tile will count as accepted, and as partly so, when all is written; None: as it does now."""
+        edits = (change.edit for change in reversed(self._changes) if change.tile == tile)
+        edit = next((each for each in edits if each is not None), None)
+        if edit is None:
+            return None
+        if edit.accepted is not None:
+            return edit.accepted, bool(edit.partly)
+        return True, edit.region != "tile"
 
     def forget(self) -> None:
         """Drop what waits."""

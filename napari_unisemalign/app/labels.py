@@ -19,6 +19,8 @@ from training_core.project import LabelSource
 
 SAVE_DELAY_MS = 1000
 RETRY_MS = 3000
+ACCEPT_WAIT_S = 0.1
+"""So long an accept waits for the thread that writes it, which is nearly always quicker."""
 
 
 class LabelsController:
@@ -34,6 +36,7 @@ class LabelsController:
         self._queue = LabelQueue(Background(context.owner), self._on_saved, self._on_failed)
         self._told = False
         """The user knows that saving fails."""
+        self._session.waiting_acceptance = self._queue.acceptance
         self._timer = QTimer(context.owner)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self.save_soon)
@@ -103,12 +106,23 @@ class LabelsController:
     def save_accepted(self, source: LabelSource, run_id: str, region: Region) -> None:
         """Save the label on screen as accepted from a run."""
         self._take(Edit(source, run_id, region))
-        self.flush()
+        self._hand_over()
 
     def save_undone(self, accepted: bool, partly: bool) -> None:
         """Save the label on screen as brought back by undo or redo, which counted as accepted, or as partly so."""
         self._take(Edit(LabelSource.UNDONE, accepted=accepted, partly=partly))
-        self.flush()
+        self._hand_over()
+
+    def save_strokes(self) -> None:
+        """What was painted before an accept is saved as painted, before it."""
+        self._take(None)
+        self._hand_over()
+
+    def _hand_over(self) -> None:
+        """Have the thread write, and go on when it has, or when the disk is slow: then it is said later."""
+        self._timer.stop()
+        self._queue.wait(ACCEPT_WAIT_S)
+        self._refresh_words()
 
     def unsaved_names(self) -> tuple[str, ...]:
         """The tiles with strokes that are only in memory."""

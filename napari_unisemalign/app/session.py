@@ -6,6 +6,7 @@ so that the whole training display can be tested without a process and without a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -67,10 +68,9 @@ class Session:
         """What the project's trainings do otherwise than by default, by key."""
         self.training = Training()
         self.curves = Curves()
-        self.undo = UndoStack(
-            lambda name: self.project is not None and self.project.is_accepted(name),
-            lambda name: self.project is not None and self.project.is_partly_accepted(name),
-        )
+        self.waiting_acceptance: Callable[[str], tuple[bool, bool] | None] = lambda _name: None
+        """Whether a tile will count as accepted, and as partly so, once all is written; None: as the project says."""
+        self.undo = UndoStack(lambda name: self._acceptance(name)[0], lambda name: self._acceptance(name)[1])
         """Label changes of this project; whoever changes a label records it here."""
         self._overlays = TileOverlays()
         self.seconds_per_tile: float | None = None
@@ -152,6 +152,12 @@ class Session:
             if name != self.tile and name in waiting:
                 return name
         return ahead[0] if ahead[0] != self.tile else None
+
+    def _acceptance(self, name: str) -> tuple[bool, bool]:
+        waiting = self.waiting_acceptance(name)
+        if waiting is not None or self.project is None:
+            return waiting or (False, False)
+        return self.project.is_accepted(name), self.project.is_partly_accepted(name)
 
     # --- training -------------------------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QWidget
 
-from napari_unisemalign.app import preferences
+from napari_unisemalign.app import labels, preferences
 from napari_unisemalign.app.dialogs import CloseAnswer, FilesToAdd, NewProject
 from napari_unisemalign.shell.dialogs import WindowDialogs
 from napari_unisemalign.tiles.new_project.form import NewProjectForm
@@ -45,6 +45,12 @@ def own_preferences(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The user's switches are the test's own; the live preview is off, or each window would start a process."""
     monkeypatch.setattr(preferences, "preferences_file", lambda: tmp_path / "state" / "preferences.json")
     preferences.switch(preferences.LIVE_PREVIEW, False)
+
+
+@pytest.fixture(autouse=True)
+def patient_accepts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An accept waits for the disk of a busy machine, so that a test can read what was written."""
+    monkeypatch.setattr(labels, "ACCEPT_WAIT_S", 60.0)
 
 
 @pytest.fixture
