@@ -137,7 +137,7 @@ class Hand:
         view = combo.view()
         assert view is not None
         self._driver.wait(view.isVisible, f"{name} to unfold")
-        let_qt_work(300)  # Qt takes a faster second click for a double one
+        let_qt_work(QApplication.doubleClickInterval() + 200)  # before, Qt leaves the list open
         index = combo.model().index(combo.findText(text), 0)
         self.click(view.viewport(), text, view.visualRect(index).center())
         self._driver.wait(lambda: not view.isVisible(), f"{name} to fold")  # it would take the next click
