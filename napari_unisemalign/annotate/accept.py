@@ -115,7 +115,7 @@ class CorrectionController:
         if project is None or name is None or overlays is None:
             return
         self._undo.change_rejection(name, project.rejection(name).with_tile(overlays.run_id), tr("a rejection"))
-        self._after_rejection(name, tr("Rejected. Paint what is right, or go on to the next tile."))
+        self._after_rejection(tr("Rejected. Paint what is right, or go on to the next tile."))
 
     @guarded
     def accept_tiles(self, names: Sequence[str]) -> None:
@@ -136,14 +136,16 @@ class CorrectionController:
     @guarded
     def reject_tiles(self, names: Sequence[str]) -> None:
         """Put the predictions of several tiles aside; each is a step of undo."""
-        project, rejected = self._session.project, 0
-        for name in names:
-            overlays = self._session.overlays(name)
-            if project is not None and overlays is not None and not overlays.live:
-                self._undo.change_rejection(name, project.rejection(name).with_tile(overlays.run_id), tr("a rejection"))
-                self._session.overlays_changed.emit(name)
-                rejected += 1
-        self._session.states_changed.emit()
+        project = self._session.project
+        if project is None:
+            return
+        shown = ((name, self._session.overlays(name)) for name in names)
+        after = (
+            (name, project.rejection(name).with_tile(overlays.run_id))
+            for name, overlays in shown
+            if overlays is not None and not overlays.live
+        )
+        rejected = self._undo.change_rejections(after, tr("a rejection"))
         words = ntr(
             "Rejected the prediction of {done} of {count} tile.",
             "Rejected the predictions of {done} of {count} tiles.",
@@ -166,7 +168,7 @@ class CorrectionController:
         if project is None or name is None or availability.why_not_take_back(self._session):
             return
         self._undo.change_rejection(name, project.rejection(name).taken_back(), tr("what cleared rejections"))
-        self._after_rejection(name, tr("Nothing of this tile is rejected any longer."))
+        self._after_rejection(tr("Nothing of this tile is rejected any longer."))
 
     @guarded
     def show_next(self) -> None:
@@ -252,12 +254,10 @@ class CorrectionController:
             after = project.rejection(name).with_area(what.target, run_id)
             words = tr("Rejected {count} pixels: the next training ignores what it guesses there. Paint what is right.")
         self._undo.change_rejection(name, after, tr("a rejection"))
-        self._after_rejection(name, words.format(count=f"{what.amount.total:,}"))
+        self._after_rejection(words.format(count=f"{what.amount.total:,}"))
 
-    def _after_rejection(self, name: str, words: str) -> None:
+    def _after_rejection(self, words: str) -> None:
         self._preview.show(None)
-        self._session.states_changed.emit()
-        self._session.overlays_changed.emit(name)
         self._say(words)
 
     def _may_overwrite(self, conflicts: int, source: OverlaySource) -> bool:

@@ -86,8 +86,7 @@ class ClassesController:
             return
         names = {each.name.casefold() for each in project.classes}
         number = next(n for n in range(1, 257) if f"class {n}" not in names)
-        added = project.add_class(f"class {number}")
-        self._session.classes_changed.emit()
+        added = self._session.model.add_class(f"class {number}")
         self._session.set_class(added.id)
         self._view.edit_name(added.id)
 
@@ -99,18 +98,13 @@ class ClassesController:
 
     @guarded
     def _update(self, class_id: int, **changes: Any) -> None:
-        project = self._session.project
-        if project is None:
-            return
-        try:
-            project.update_class(class_id, **changes)
-        finally:
-            self._session.classes_changed.emit()  # a refused text must vanish from the table, too
+        if self._session.project is not None:
+            self._session.model.update_class(class_id, **changes)
 
     def _on_project(self, project: Project | None) -> None:
         # a predicted background over the whole tile would hide the tissue
         self._layers.hidden = background_ids(project.classes) if project is not None else frozenset()
-        self._session.classes_changed.emit()
+        self._session.model.classes_changed_outside()
         if project is not None and project.classes:
             self._session.set_class(project.classes[min(1, len(project.classes) - 1)].id)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -79,11 +79,21 @@ class UndoController:
         ------
         UserError: it cannot be written, or what was rejected before cannot be read.
         """
-        project = self._session.project
+        self.change_rejections([(name, after)], what)
+
+    def change_rejections(self, after: Iterable[tuple[str, Rejection]], what: str) -> int:
+        """The same for several tiles, each a step of undo; returns how many. They may be asked for one by one."""
+        project, before = self._session.project, dict[str, Rejection]()
         assert project is not None
-        before = project.rejection(name)
-        project.write_rejection(name, after)
-        self._stack.record_rejection(name, before, after, what)
+
+        def read_before() -> Iterator[tuple[str, Rejection]]:
+            for name, rejection in after:
+                before[name] = project.rejection(name)
+                yield name, rejection
+
+        return self._session.model.write_rejections(
+            read_before(), lambda name, now: self._stack.record_rejection(name, before.pop(name), now, what)
+        )
 
     def class_removed(self, removed: RemovedClass) -> None:
         """A class is gone from the project and from its labels: show that, and keep it to be taken back."""
@@ -175,16 +185,12 @@ class UndoController:
 
     def _show_classes_anew(self) -> None:
         """Classes and labels were changed in the project: the window follows."""
-        self._session.classes_changed.emit()
+        self._session.model.classes_changed_outside()
         self._labels.read_again()
         self._known = self._layers.label()
 
     def _write_rejection(self, name: str, rejection: Rejection) -> None:
-        project = self._session.project
-        assert project is not None
-        project.write_rejection(name, rejection)
-        self._session.states_changed.emit()
-        self._session.overlays_changed.emit(name)
+        self._session.model.write_rejections([(name, rejection)])
 
     def _on_layer(self, event: Any) -> None:
         if event.value.metadata.get(ROLE_KEY) == LABELS:

@@ -74,9 +74,8 @@ class LabelsController:
             self._layers.set_label(self._session.project.label(self._tile))
             self._taken = np.array(self._layer.data, copy=True)
             self._timer.stop()
-            self._session.label_saved.emit(self._tile)
             self._refresh_words()
-        self._session.states_changed.emit()
+        self._session.model.labels_changed_outside(self._tile if self._layer is not None else None)
 
     def release(self) -> None:
         """Another project comes: forget this one. Call `flush` first."""
@@ -152,8 +151,7 @@ class LabelsController:
 
     def _on_saved(self, change: Change) -> None:
         self._told = self._told and bool(self._queue.names)
-        self._session.states_changed.emit()
-        self._session.label_saved.emit(change.tile)
+        self._session.model.label_changed_outside(change.tile)
         self._refresh_words()
 
     def _on_failed(self, error: SaveError) -> None:

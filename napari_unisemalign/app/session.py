@@ -10,8 +10,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from psygnal import Signal
+from psygnal import Signal, SignalInstance
 
+from napari_unisemalign.app.project_model import ProjectModel
 from napari_unisemalign.app.tile_overlays import Overlays, TileOverlays
 from napari_unisemalign.app.training_curves import Curves, measure_in_words
 from napari_unisemalign.app.training_state import Phase, Training, tiles_in_words
@@ -39,11 +40,8 @@ class Session:
     """Project or None."""
     tile_changed = Signal(object)
     """Name of the tile on screen, or None."""
-    states_changed = Signal()
-    """Tiles may have another state: a stroke was saved, a prediction came or was rejected."""
     listed_changed = Signal()
     """The list shows other tiles, or in another order."""
-    classes_changed = Signal()
     class_changed = Signal(object)
     """Id of the class to paint with, or None."""
     training_changed = Signal(object)
@@ -54,13 +52,10 @@ class Session:
     """It is known, or known otherwise, how long a tile takes to be predicted."""
     settings_changed = Signal()
     """The project trains with other settings of its own."""
-    label_saved = Signal(str)
-    """Name of the tile whose label was just written to the project."""
-    overlays_changed = Signal(str)
-    """Name of the tile with other overlays."""
 
     def __init__(self) -> None:
-        self.project: Project | None = None
+        self.model = ProjectModel()
+        """The open project: every change of it is made and told there."""
         self.tile: str | None = None
         self.listed: tuple[str, ...] = ()
         self.class_id: int | None = None
@@ -78,13 +73,38 @@ class Session:
 
     def set_project(self, project: Project | None) -> None:
         """Show another project; nothing of the former one remains."""
-        self.project, self.tile, self.class_id = project, None, None
+        self.model.project, self.tile, self.class_id = project, None, None
         self.listed = self.tile_names()
         self.training, self.curves, self._overlays = Training(), Curves(), TileOverlays()
         self.undo.clear()
         self.project_changed.emit(project)
         self.training_changed.emit(self.training)
         self.curves_changed.emit(self.curves)
+
+    @property
+    def project(self) -> Project | None:
+        """The open project."""
+        return self.model.project
+
+    @property
+    def states_changed(self) -> SignalInstance:
+        """Of the model, as the next three are."""
+        return self.model.states_changed
+
+    @property
+    def classes_changed(self) -> SignalInstance:
+        """There are other classes."""
+        return self.model.classes_changed
+
+    @property
+    def label_saved(self) -> SignalInstance:
+        """With the name of the tile."""
+        return self.model.label_saved
+
+    @property
+    def overlays_changed(self) -> SignalInstance:
+        """With the name of the tile."""
+        return self.model.overlays_changed
 
     def project_tiles_changed(self) -> None:
         """Tiles came to the project, or left it: all of them are listed."""
@@ -237,7 +257,7 @@ class Session:
                 pass  # it is on screen already: where training has nothing newer, a run's own overlays are
             case OverlayReady():
                 self._overlays.add(event)
-                self.overlays_changed.emit(event.tile)
+                self.model.overlays_changed_outside(event.tile)
             case RunFinished():
                 self._set_training(replace(training, run_id=event.run_id, finished=True, progress=1.0, eta_s=None))
             case RunFailed():
@@ -260,7 +280,7 @@ class Session:
         """Show the pixel classifier's overlays in the place of the network's, or these again."""
         self._overlays.prefers_quick = not self._overlays.prefers_quick
         if self.tile is not None:
-            self.overlays_changed.emit(self.tile)
+            self.model.overlays_changed_outside(self.tile)
 
     @property
     def prefers_quick(self) -> bool:
@@ -279,7 +299,7 @@ class Session:
     def end_live(self) -> None:
         """There is no live preview any more, and no overlays of it."""
         for name in self._overlays.end_live_preview():
-            self.overlays_changed.emit(name)
+            self.model.overlays_changed_outside(name)
 
     def _set_training(self, training: Training) -> None:
         self.training = training

@@ -85,7 +85,7 @@ class MakingController:
         """Show the pixel sizes of the open project, those of `names` chosen, to be corrected."""
         project = self._session.project
         if project is not None and self._context.dialogs.pixel_sizes(project, names):
-            self._session.states_changed.emit()
+            self._session.model.tiles_changed_outside()
 
     def open_sample(self, folder: Path | None = None) -> None:
         """Open the sample project; it is made the first time."""

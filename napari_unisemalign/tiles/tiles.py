@@ -114,11 +114,8 @@ class TilesController:
     @guarded
     def use_for_validation(self, names: Sequence[str], on: bool) -> None:
         """Use annotated tiles for validation, or for training again."""
-        project = self._session.project
-        if project is not None:
-            for name in names:
-                project.use_for_validation(name, on)
-            self._session.states_changed.emit()
+        if self._session.project is not None:
+            self._session.model.use_for_validation(names, on)
 
     def show_in_folder(self, names: Sequence[str]) -> None:
         """Open the folder of the first of these tiles' images in the system's file manager."""
@@ -158,7 +155,7 @@ class TilesController:
         self._refresh_states()
         self._view.set_tiles(self._session.listed, self._standing_of)
         self._view.set_current(self._session.tile)
-        self._session.states_changed.emit()
+        self._session.model.tiles_changed_outside()
 
     def set_busy(self, text: str) -> None:
         """What is being made, which keeps other projects from being opened; no text: nothing is any more."""

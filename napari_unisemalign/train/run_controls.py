@@ -119,9 +119,7 @@ class RunControls:
         )
 
     def _after_forgetting(self) -> None:
-        self._session.states_changed.emit()
-        if self._session.tile is not None:
-            self._session.overlays_changed.emit(self._session.tile)
+        self._session.model.runs_changed_outside(self._session.tile)
         self._look()
 
     def _refresh(self, training: Training) -> None:
@@ -171,8 +169,7 @@ class RunControls:
         project = self._session.project
         if project is not None and not self._session.training.active and self._labels.flush():
             drawn = self._drawn(project)
-            project.set_val([*project.index.val, *drawn])
-            self._session.states_changed.emit()
+            self._session.model.set_val([*project.index.val, *drawn])
             words = tr("Held out for validation: {names}. The next training is measured.")
             self.reporter.info(words.format(names=", ".join(drawn)))
 

@@ -177,9 +177,7 @@ class TrainingController:
             words = tr("The training is kept, but its round could not be recorded ({error}).")
             self.reporter.warning(words.format(error=error))
         self._session.end_training(self._outcome_of(finished, project))
-        self._session.states_changed.emit()
-        if self._session.tile is not None:
-            self._session.overlays_changed.emit(self._session.tile)
+        self._session.model.runs_changed_outside(self._session.tile)
 
     def _outcome_of(self, finished: RunFinished, project: Project) -> str:
         waiting, missing = len(project.to_review()), len(project.unpredicted_names())
