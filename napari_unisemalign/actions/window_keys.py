@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from qtpy.QtCore import QObject
+from qtpy.QtCore import QObject, Qt
+from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import (
     QAbstractSlider,
     QAbstractSpinBox,
@@ -38,7 +39,7 @@ class WindowKeys(QObject):
         super().__init__(owner)
         self._owner, self._perform = owner, perform
         self._keys: Mapping[str, str] = {}
-        self._shortcuts: dict[str, QShortcut] = {}
+        self._shortcuts: list[QShortcut] = []
         QApplication.instance().focusChanged.connect(self._on_focus)
 
     @property
@@ -61,19 +62,19 @@ class WindowKeys(QObject):
         if window is None:
             return
         for action_id, key in self._keys.items():
-            if key:
-                shortcut = QShortcut(sequence(key), window)
+            for each in _sequences(key):
+                shortcut = QShortcut(each, window)
                 shortcut.setAutoRepeat(False)
                 shortcut.activated.connect(lambda action_id=action_id: self._perform(action_id))
-                self._shortcuts[action_id] = shortcut
+                self._shortcuts.append(shortcut)
         self._on_focus(None, QApplication.focusWidget())
 
     def clear(self) -> None:
         """Listen to nothing."""
-        for shortcut in self._shortcuts.values():
+        for shortcut in self._shortcuts:
             shortcut.setEnabled(False)
             shortcut.deleteLater()
-        self._shortcuts = {}
+        self._shortcuts = []
 
     def close(self) -> None:
         """Listen to nothing for good."""
@@ -82,10 +83,18 @@ class WindowKeys(QObject):
 
     def _on_focus(self, _former: QWidget | None, now: QWidget | None) -> None:
         typed = now is not None and is_typed_in(now)
-        for shortcut in self._shortcuts.values():
+        for shortcut in self._shortcuts:
             key = shortcut.key().toString()
             is_taken = key in _ENTER and isinstance(now, _TAKES_ENTER)
             shortcut.setEnabled((not typed or key in _NEVER_TEXT) and not is_taken)
+
+
+def _sequences(key: str) -> list[QKeySequence]:
+    """Of a key in napari's notation; Enter is two keys, of which one is among the numbers."""
+    if not key:
+        return []
+    asked = sequence(key)
+    return [asked, QKeySequence(Qt.Key.Key_Enter)] if asked == QKeySequence(Qt.Key.Key_Return) else [asked]
 
 
 def is_typed_in(widget: QWidget) -> bool:

@@ -210,7 +210,7 @@ class _Path:
         name, project = self._session.tile, self._session.project
         assert name is not None
         assert project is not None
-        self.hand.key(Qt.Key.Key_Enter, "Enter")
+        self.hand.key(Qt.Key.Key_Return, "Enter")
         self._driver.wait(lambda: project.state(name) is TileState.ACCEPTED, f"{name} to be accepted")
         self._driver.wait(lambda: self._session.tile != name, "the next tile to review")
 

@@ -18,7 +18,7 @@ from napari_unisemalign.actions.catalogue import ACTIONS, PLUGIN
 from napari_unisemalign.actions.napari_keys import REPLACED, canvas_keys, menu_keys
 from napari_unisemalign.actions.shortcuts import canonical
 from napari_unisemalign.shell.pages import Place
-from training_core.project import Project
+from training_core.project import Project, TileState
 
 pytestmark = pytest.mark.binding
 
@@ -234,3 +234,15 @@ def test_enter_closes_an_outline_and_accepts_nothing_meanwhile(window: Any, pred
     driver.press(Qt.Key.Key_Escape)
     driver.press(Qt.Key.Key_Return)  # nothing is being drawn
     assert predicted_project.is_accepted("tile_01")
+
+
+def test_the_enter_among_the_numbers_is_enter(window: Any, predicted_project: Project) -> None:
+    _viewer, driver, _answers = window
+    driver.panel.controller.open_project(predicted_project.path)
+    driver.show_tile("tile_01")
+    driver.press(Qt.Key.Key_Enter, Qt.KeyboardModifier.KeypadModifier)
+    assert driver.session.project.state("tile_01") is TileState.ACCEPTED
+    spin = driver.panel.train.minutes_spin
+    driver.reveal(spin)
+    driver.press(Qt.Key.Key_Enter, Qt.KeyboardModifier.KeypadModifier, on=spin)
+    assert driver.session.project.state("tile_02") is TileState.PREDICTED
