@@ -17,7 +17,7 @@ from napari_unisemalign.annotate.accept_plan import (
     plan,
 )
 from napari_unisemalign.annotate.accept_preview import PreviewController, Wish
-from napari_unisemalign.annotate.accept_view import CorrectView
+from napari_unisemalign.annotate.accept_view import CorrectView, PointedAt
 from napari_unisemalign.annotate.areas import AreaTools
 from napari_unisemalign.annotate.clean_up_view import CleanUpView
 from napari_unisemalign.annotate.overlays import OverlaysController
@@ -289,16 +289,15 @@ class CorrectionController:
         else:
             self._preview.show(wish)
 
-    def _on_pointed(self, button: object) -> None:
+    def _on_pointed(self, at: PointedAt | None) -> None:
         """Over a button: show what it would do; elsewhere what is drawn, if anything is."""
-        view = self._view
         wish: Wish | None = None
-        if button in (view.accept_next_button, view.accept_tile_button, view.reject_button):
-            wish = (Deed.REJECT if button is view.reject_button else Deed.ACCEPT, None)
-        elif button is view.accept_sure_button:
-            wish = (Deed.ACCEPT, view.confidence)
+        if at in (PointedAt.ACCEPT_TILE, PointedAt.REJECT_TILE):
+            wish = (Deed.REJECT if at is PointedAt.REJECT_TILE else Deed.ACCEPT, None)
+        elif at is PointedAt.ACCEPT_SURE:
+            wish = (Deed.ACCEPT, self._view.confidence)
         elif self._layers.has_area():
-            wish = (Deed.REJECT if button is view.reject_area_button else Deed.ACCEPT, self._layers.area_mask())
+            wish = (Deed.REJECT if at is PointedAt.REJECT_AREA else Deed.ACCEPT, self._layers.area_mask())
         self._preview.show(wish if self._ids() is not None else None)
 
     def _on_undo(self, _event: Any = None) -> None:

@@ -71,7 +71,7 @@ class PreviewController:
             signal.connect(self._on_change)
         overlays.shown.connect(self.refresh)
         self._cleanup.changed.connect(self.refresh)
-        self._view.replace_check.toggled.connect(lambda _on: self.refresh())
+        self._view.overwrite_toggled.connect(self.refresh)
 
     @property
     def busy(self) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from qtpy.QtCore import QEvent, QObject, Qt, Signal
 from qtpy.QtWidgets import QCheckBox, QComboBox, QGridLayout, QPushButton, QSpinBox, QWidget
 
@@ -16,6 +18,16 @@ PREVIEW_LINES = 2
 
 USUAL_CONFIDENCE = 90
 """In percent, from which on all is accepted that the model is sure of."""
+
+
+class PointedAt(StrEnum):
+    """What a button does to what is shown; its effect is drawn while somebody points at it."""
+
+    ACCEPT_TILE = "accept_tile"
+    REJECT_TILE = "reject_tile"
+    ACCEPT_AREA = "accept_area"
+    REJECT_AREA = "reject_area"
+    ACCEPT_SURE = "accept_sure"
 
 
 def _button(text: str, name: str, parent: QWidget, *, is_mode: bool = False) -> QPushButton:
@@ -45,8 +57,9 @@ class CorrectView(QObject):
     options_changed = Signal()
     """What Accept takes is set in another way here."""
     reset_options_clicked = Signal()
+    overwrite_toggled = Signal()
     pointed = Signal(object)
-    """The button that the mouse or the Tab key came to, or None when it left."""
+    """`PointedAt`, when the mouse or the Tab key came to a button, or None when it left."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -142,12 +155,13 @@ class CorrectView(QObject):
         self.accept_next_button.clicked.connect(lambda: self.accept_next_clicked.emit())
         self.source_combo.currentIndexChanged.connect(lambda _index: self.options_changed.emit())
         self.replace_check.toggled.connect(lambda _on: self.options_changed.emit())
+        self.replace_check.toggled.connect(lambda _on: self.overwrite_toggled.emit())
         self.confidence_spin.valueChanged.connect(lambda _value: self.options_changed.emit())
         self.reset_options_button.clicked.connect(lambda: self.reset_options_clicked.emit())
         self.accept_tile_button.clicked.connect(lambda: self.accept_tile_clicked.emit())
         self.draw_area_button.clicked.connect(lambda on: self.draw_area_toggled.emit(on))
         self.accept_sure_button.clicked.connect(lambda: self.accept_sure_clicked.emit())
-        self.confidence_spin.valueChanged.connect(lambda _value: self.pointed.emit(self.accept_sure_button))
+        self.confidence_spin.valueChanged.connect(lambda _value: self.pointed.emit(PointedAt.ACCEPT_SURE))
         self.accept_area_button.clicked.connect(lambda: self.accept_area_clicked.emit())
         self.reject_area_button.clicked.connect(lambda: self.reject_area_clicked.emit())
         self.click_button.clicked.connect(lambda on: self.click_mode_toggled.emit(on))
@@ -161,23 +175,24 @@ class CorrectView(QObject):
                 "painted. On: it replaces that too, and asks first."
             )
         )
-        for part in (
-            self.accept_next_button,
-            self.accept_tile_button,
-            self.reject_button,
-            self.accept_area_button,
-            self.reject_area_button,
-            self.confidence_spin,
-            self.accept_sure_button,
-        ):
+        self._previewed: dict[QObject, PointedAt] = {
+            self.accept_next_button: PointedAt.ACCEPT_TILE,
+            self.accept_tile_button: PointedAt.ACCEPT_TILE,
+            self.reject_button: PointedAt.REJECT_TILE,
+            self.accept_area_button: PointedAt.ACCEPT_AREA,
+            self.reject_area_button: PointedAt.REJECT_AREA,
+            self.confidence_spin: PointedAt.ACCEPT_SURE,
+            self.accept_sure_button: PointedAt.ACCEPT_SURE,
+        }
+        for part in self._previewed:
             part.installEventFilter(self)
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         """Tell which button is pointed at, by mouse or by keyboard."""
         if event is not None:
-            kind, part = event.type(), self.accept_sure_button if watched is self.confidence_spin else watched
+            kind = event.type()
             if kind == QEvent.Type.Enter or (kind == QEvent.Type.FocusIn and event.reason() in BY_KEYBOARD):
-                self.pointed.emit(part)
+                self.pointed.emit(self._previewed.get(watched) if watched is not None else None)
             elif kind in (QEvent.Type.Leave, QEvent.Type.FocusOut):
                 self.pointed.emit(None)
         return super().eventFilter(watched, event)

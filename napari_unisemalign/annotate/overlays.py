@@ -114,7 +114,7 @@ class OverlaysController:
 
     def leave_nothing_open(self) -> None:
         """Every pixel is shown and accepted, however sure the model is."""
-        self._view.below_slider.setValue(0)
+        self._view.show_from_confidence(0.0)
 
     def mark_confusion(self, confused: Confused | None) -> None:
         """Mark a cell of the confusion matrix on this tile and those that follow, until something else is chosen."""

@@ -240,6 +240,10 @@ class OverlaysView(QObject):
         if not self._setting:
             self.opacity_changed.emit(role, value / 100)
 
+    def show_from_confidence(self, below: float) -> None:
+        """Leave open what is below this confidence, 0 to 1."""
+        self.below_slider.setValue(round(100 * below))
+
     def _tell_below(self, value: int) -> None:
         self._below_percent.setText(f"{value} %")
         self.below_changed.emit(value / 100)

@@ -7,7 +7,7 @@ from napari_unisemalign.app.context import Context
 from napari_unisemalign.app.labels import LabelsController
 from napari_unisemalign.app.notify import guarded
 from napari_unisemalign.results.areas import TileAreas, as_csv, read_areas
-from napari_unisemalign.results.areas_view import AreasView
+from napari_unisemalign.results.contracts import AreasSurface
 from napari_unisemalign.tiles.tiles import TilesController
 from training_core.base.i18n import ntr, tr
 from training_core.io import atomic_write
@@ -17,7 +17,7 @@ from training_core.project import Project
 class AreasController:
     """Between the table and the project's masks."""
 
-    def __init__(self, context: Context, view: AreasView, labels: LabelsController, tiles: TilesController) -> None:
+    def __init__(self, context: Context, view: AreasSurface, labels: LabelsController, tiles: TilesController) -> None:
         self._context, self._session, self.reporter = context, context.session, context.reporter
         self._view, self._labels = view, labels
         self._areas: tuple[TileAreas, ...] = ()
@@ -92,7 +92,7 @@ class AreasController:
 
     def _on_change(self) -> None:
         if self._areas:
-            self._view.hint.set_text(tr("Annotations or predictions have changed since: measure again."))
+            self._view.set_outdated()
 
     def _refresh(self) -> None:
         self._busy = False

@@ -83,6 +83,10 @@ class AreasView(QWidget):
         self._fill()
         self.set_available("")
 
+    def set_outdated(self) -> None:
+        """The numbers are of annotations or predictions that have changed since."""
+        self.hint.set_text(tr("Annotations or predictions have changed since: measure again."))
+
     def set_available(self, reason: str) -> None:
         """Allow measuring, or say why not."""
         set_available(self.count_button, reason, self.count_button.toolTip())

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from napari_unisemalign.annotate.clean_up_view import CleanUpView
 from napari_unisemalign.app import availability
 from napari_unisemalign.app.context import Context
 from napari_unisemalign.app.failures import failure_lines, list_failures
 from napari_unisemalign.app.labels import LabelsController
 from napari_unisemalign.app.notify import guarded
-from napari_unisemalign.results.export_view import ExportView
+from napari_unisemalign.results.contracts import CleaningChoice, ExportSurface
 from training_core.base.attempts import Attempts
 from training_core.base.i18n import ntr, tr
 from training_core.class_maps.clean_up import CleanUp
@@ -21,7 +20,9 @@ from training_core.project import Project
 class ExportController:
     """Writes masks in the background."""
 
-    def __init__(self, context: Context, view: ExportView, cleanup: CleanUpView, labels: LabelsController) -> None:
+    def __init__(
+        self, context: Context, view: ExportSurface, cleanup: CleaningChoice, labels: LabelsController
+    ) -> None:
         self._context, self._labels = context, labels
         self._session, self.reporter = context.session, context.reporter
         self._view, self._cleanup = view, cleanup

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QPushButton, QWidget
 
@@ -16,6 +19,8 @@ class ProjectView(QWidget):
     """Open, recent, new, sample; the tour for newcomers."""
 
     open_clicked = Signal()
+    recent_chosen = Signal(str)
+    """Folder of a recent project."""
     new_clicked = Signal()
     sample_clicked = Signal()
     add_clicked = Signal()
@@ -45,6 +50,7 @@ class ProjectView(QWidget):
         self.opened_button = QPushButton("", self)
         self.opened_button.setToolTip(tr("The images stay open in napari until the project is made"))
         self.recent = RecentList(self)
+        self.recent.chosen.connect(lambda folder: self.recent_chosen.emit(str(folder)))
         self.tour_button = QPushButton(tr("New here? Show me around"), self)
         self.tour_button.setToolTip(tr("A tour of seven stops on the sample project. Leave it whenever you like."))
         layout = body_layout(self)
@@ -69,6 +75,10 @@ class ProjectView(QWidget):
             button.clicked.connect(lambda _checked=False, signal=signal: signal.emit())
         self.sizes_button.clicked.connect(lambda: self.sizes_clicked.emit([]))
         self.set_project("", "")
+
+    def set_recent(self, folders: Sequence[Path], missing: Sequence[Path]) -> None:
+        """List recent projects, and say which are not where they were."""
+        self.recent.set_projects(folders, missing)
 
     def set_project(self, name: str, path: str) -> None:
         """Name the open project; empty texts for none."""

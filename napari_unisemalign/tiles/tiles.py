@@ -45,7 +45,7 @@ class TilesController:
         self._busy = ""
         view, session = self._view, self._session
         project.open_clicked.connect(self.choose_project)
-        project.recent.chosen.connect(lambda folder: self.open_recent(Path(folder)))
+        project.recent_chosen.connect(lambda folder: self.open_recent(Path(folder)))
         view.tile_chosen.connect(self.show)
         view.thumbnail_wanted.connect(self._load_thumbnail)
         view.validation_wanted.connect(self.use_for_validation)
@@ -201,7 +201,7 @@ class TilesController:
             self.show(left if left in present else present[0])
 
     def _refresh_recent(self) -> None:
-        self._project_view.recent.set_projects(*recent_projects())
+        self._project_view.set_recent(*recent_projects())
 
     def _step(self, step: int) -> None:
         name = self._session.neighbor(step)

@@ -1,0 +1,191 @@
+"""The controllers of the results, without a window: against the contracts of their views."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from unittest.mock import call, create_autospec
+
+import numpy as np
+import pytest
+
+from napari_unisemalign.app.background import Background
+from napari_unisemalign.app.context import Context
+from napari_unisemalign.app.dialogs import Dialogs
+from napari_unisemalign.app.labels import LabelsController
+from napari_unisemalign.app.notify import Reporter
+from napari_unisemalign.app.session import Session
+from napari_unisemalign.results.areas_table import AreasController
+from napari_unisemalign.results.contracts import AreasSurface, CleaningChoice, ExportSurface
+from napari_unisemalign.results.export import ExportController
+from napari_unisemalign.tiles.tiles import TilesController
+from training_core.base.errors import UserError
+from training_core.class_maps.clean_up import CleanUp
+from training_core.io import read_mask
+from training_core.project import LabelSource, Project
+
+
+def at_once(
+    work: Callable[[], Any],
+    done: Callable[[Any], None],
+    failed: Callable[[UserError], None],
+    *,
+    always: Callable[[], None] = lambda: None,
+) -> None:
+    """As `Background.run`, in this thread."""
+    try:
+        answer = work()
+    except UserError as error:
+        always()
+        failed(error)
+        return
+    always()
+    done(answer)
+
+
+@pytest.fixture
+def context() -> Any:
+    context = create_autospec(Context, instance=True)
+    context.session = Session()
+    context.reporter = create_autospec(Reporter, instance=True)
+    context.dialogs = create_autospec(Dialogs, instance=True)
+    context.background = create_autospec(Background, instance=True)
+    context.background.run.side_effect = at_once
+    return context
+
+
+@pytest.fixture
+def labels() -> Any:
+    labels = create_autospec(LabelsController, instance=True)
+    labels.flush.return_value = True
+    return labels
+
+
+def slot(signal: Any) -> Callable[..., None]:
+    """What listens to a signal of a view."""
+    ((listener,), _keywords) = signal.connect.call_args
+    return listener  # type: ignore[no-any-return]
+
+
+# --- export ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def export_view(tmp_path: Path) -> Any:
+    view = create_autospec(ExportSurface, instance=True)
+    view.content, view.format, view.folder = "labels", "png", str(tmp_path / "masks")
+    return view
+
+
+@pytest.fixture
+def exporting(context: Any, export_view: Any, labels: Any) -> ExportController:
+    cleaning = create_autospec(CleaningChoice, instance=True)
+    cleaning.value = CleanUp()
+    return ExportController(context, export_view, cleaning, labels)
+
+
+def test_an_export_writes_the_masks_and_says_what_it_left_out(
+    context: Any, exporting: Any, export_view: Any, project: Project, truths: dict[str, np.ndarray], tmp_path: Path
+) -> None:
+    assert export_view.set_available.call_args == call("Open a project to export its masks.")
+    for name in ("tile_01", "tile_03"):
+        project.write_label(name, truths[name], LabelSource.PAINTED)
+    context.session.set_project(project)
+    assert export_view.set_folder.call_args == call(str(project.path / "export"))
+    assert export_view.set_available.call_args == call("")
+    export_view.set_available.reset_mock()
+    slot(export_view.export_clicked)()
+    folder = tmp_path / "masks"
+    np.testing.assert_array_equal(read_mask(folder / "tile_03.png"), truths["tile_03"])
+    assert sorted(path.name for path in folder.glob("*.png")) == ["tile_01.png", "tile_03.png"]
+    assert export_view.set_available.call_args_list[0] == call("Masks are being written.")
+    assert export_view.set_available.call_args == call("")
+    said = export_view.set_hint.call_args.args[0]
+    assert said.startswith(f"Wrote 2 masks and the list of classes to {folder}.")
+    assert said.endswith("2 of 4 tiles are left out: they have no annotation.")
+
+
+def test_strokes_that_cannot_be_saved_keep_an_export_from_starting(
+    context: Any, exporting: Any, export_view: Any, labels: Any, project: Project, tmp_path: Path
+) -> None:
+    context.session.set_project(project)
+    labels.flush.return_value = False
+    slot(export_view.export_clicked)()
+    context.background.run.assert_not_called()
+    assert not (tmp_path / "masks").exists()
+
+
+def test_an_export_that_fails_is_reported_and_can_be_tried_again(
+    context: Any, exporting: Any, export_view: Any, project: Project, truths: dict[str, np.ndarray], tmp_path: Path
+) -> None:
+    project.write_label("tile_01", truths["tile_01"], LabelSource.PAINTED)
+    context.session.set_project(project)
+    (tmp_path / "masks").write_text("a file where the folder should be")
+    slot(export_view.export_clicked)()
+    (error,) = context.reporter.error.call_args.args
+    assert "masks" in str(error)
+    assert export_view.set_available.call_args == call("")
+    assert "Wrote" not in export_view.set_hint.call_args.args[0]
+
+
+def test_a_folder_that_was_chosen_is_shown_and_none_changes_nothing(
+    context: Any, exporting: Any, export_view: Any, tmp_path: Path
+) -> None:
+    export_view.set_folder.reset_mock()
+    context.dialogs.export_folder.return_value = None
+    slot(export_view.browse_clicked)()
+    export_view.set_folder.assert_not_called()
+    context.dialogs.export_folder.return_value = tmp_path / "elsewhere"
+    slot(export_view.browse_clicked)()
+    export_view.set_folder.assert_called_once_with(str(tmp_path / "elsewhere"))
+
+
+# --- areas ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def areas_view() -> Any:
+    return create_autospec(AreasSurface, instance=True)
+
+
+@pytest.fixture
+def measuring(context: Any, areas_view: Any, labels: Any) -> AreasController:
+    return AreasController(context, areas_view, labels, create_autospec(TilesController, instance=True))
+
+
+def test_areas_are_measured_outdated_by_a_change_and_forgotten_with_the_project(
+    context: Any, measuring: Any, areas_view: Any, project: Project, truths: dict[str, np.ndarray]
+) -> None:
+    for name in ("tile_01", "tile_02"):
+        project.write_label(name, truths[name], LabelSource.PAINTED)
+    session = context.session
+    session.set_project(project)
+    session.model.tiles_changed_outside()
+    areas_view.set_outdated.assert_not_called()  # there are no numbers
+    slot(areas_view.wanted)()
+    areas, classes, hint = areas_view.set_areas.call_args.args
+    assert [each.name for each in areas] == ["tile_01", "tile_02"]
+    assert areas[0].pixels[1] == int((truths["tile_01"] == 1).sum())
+    assert [each.name for each in classes] == ["background", "gland"]
+    assert hint.startswith("2 tiles are left out: neither annotated nor predicted.")
+    session.model.tiles_changed_outside()
+    areas_view.set_outdated.assert_called_once_with()
+    session.set_project(None)
+    assert areas_view.set_areas.call_args == call((), (), "")
+    assert areas_view.set_available.call_args == call("Open a project first.")
+
+
+def test_a_table_is_written_where_the_user_says(
+    context: Any, measuring: Any, areas_view: Any, project: Project, truths: dict[str, np.ndarray], tmp_path: Path
+) -> None:
+    project.write_label("tile_01", truths["tile_01"], LabelSource.PAINTED)
+    context.session.set_project(project)
+    slot(areas_view.save_clicked)()
+    context.dialogs.table_file.assert_not_called()  # nothing is measured
+    slot(areas_view.wanted)()
+    context.dialogs.table_file.return_value = tmp_path / "areas.csv"
+    slot(areas_view.save_clicked)()
+    lines = (tmp_path / "areas.csv").read_text().splitlines()
+    assert any(line.startswith("tile_01,") for line in lines)
+    context.reporter.info.assert_called_once()
