@@ -23,7 +23,7 @@ from training_core.project.splits import usable_tiles
 from training_core.project.summaries import TileSummary, add_summary, summarize
 from training_core.runs.run_folder import peak_rss_bytes, read_run
 from training_core.runs.run_records import RunSummary, ValidationScores
-from training_core.training.time_left import share_done
+from training_core.training.time_left import Pace, share_done
 
 if TYPE_CHECKING:
     from training_core.training.tile_predictor import WrittenPrediction
@@ -87,13 +87,16 @@ def _predict_all(trainer: Trainer, already: frozenset[str]) -> dict[str, Confusi
         stored = trainer.project.prediction(name, trainer.run_dir.name)
         assert stored is not None
         confusions[name] = _confusion(trainer, name, read_mask(stored.prediction))
-    started = time.monotonic()
+    started, pace, share = time.monotonic(), Pace(), 0.0
     for done, name in enumerate(names):
-        left_s = trainer.forecast.left_to_predict_s(names[done:], trainer.predictor.readout.scale)
+        left_s = _left_s(trainer, names[done:], pace)
         spent_s = trainer.progress.elapsed_s + time.monotonic() - started
         words = tr("Predicting tile {number} of {count}").format(number=done + 1, count=len(names))
-        messenger.send(Status, message=words, done=share_done(spent_s, left_s), eta_s=left_s)
+        share = max(share, share_done(spent_s, left_s) or 0.0)  # a bar never goes back
+        messenger.send(Status, message=words, done=share, eta_s=left_s)
+        began = time.monotonic()
         written = trainer.final.keep(name, trainer.run_dir)
+        pace.add(trainer.forecast.pixels([name]), time.monotonic() - began)
         add_summary(trainer.run_dir, _tile_summary(trainer, name, written))
         if name in trainer.split.val:
             confusions[name] = _confusion(trainer, name, written.arrays.prediction)
@@ -107,6 +110,14 @@ def _predict_all(trainer: Trainer, already: frozenset[str]) -> dict[str, Confusi
             break
     trainer.final.conclude()
     return confusions
+
+
+def _left_s(trainer: Trainer, names: Sequence[str], pace: Pace) -> float | None:
+    """Seconds until these tiles are predicted: by what the first ones took, before by what the network took."""
+    measured = pace.left_s(trainer.forecast.pixels(names))
+    if measured is not None:
+        return measured
+    return trainer.forecast.left_to_predict_s(names, trainer.predictor.readout.scale)
 
 
 def _confusion(trainer: Trainer, name: str, prediction: ClassIds) -> Confusion:

@@ -165,6 +165,25 @@ class Forecast:
         return self._seconds_per_step / (data.crop_px**2 * forward)
 
 
+class Pace:
+    """How fast the tiles are predicted in the end, whoever predicts them, timed while they are.
+
+    The pixel classifier may take a hundredth of the network's time, and what was timed before says nothing of it.
+    """
+
+    def __init__(self) -> None:
+        self._px = self._seconds = 0.0
+
+    def add(self, px: float, seconds: float) -> None:
+        """So many pixels of tiles took so long."""
+        self._px += px
+        self._seconds += seconds
+
+    def left_s(self, px: float) -> float | None:
+        """Seconds that so many more take; None: nothing was timed."""
+        return px * self._seconds / self._px if self._px else None
+
+
 def share_done(spent_s: float, left_s: float | None) -> float | None:
     """Share of a run's whole time that is over, 0 to 1; None where what is left is unknown."""
     return None if left_s is None else spent_s / max(spent_s + left_s, 1e-9)

@@ -12,7 +12,7 @@ from training_core.project import Project
 from training_core.runs.run_folder import Split
 from training_core.settings.schema import Config
 from training_core.training.schedule import Budget
-from training_core.training.time_left import Forecast, share_done
+from training_core.training.time_left import Forecast, Pace, share_done
 
 PX_S, STEP_S = 2e-3, 0.8
 """Seconds for a pixel through the network and for a step: on these small tiles the end takes as long as the steps."""
@@ -131,3 +131,23 @@ def test_the_share_of_the_time() -> None:
     assert share_done(30.0, 90.0) == 0.25
     assert share_done(0.0, 0.0) == 0
     assert share_done(5.0, None) is None
+
+
+def test_the_pace_of_the_final_predictions_is_that_of_the_tiles_so_far() -> None:
+    """3 s for 1.5 million pixels are 2 s for each million."""
+    pace = Pace()
+    assert pace.left_s(1e6) is None
+    pace.add(1.0e6, 1.0)
+    pace.add(0.5e6, 2.0)
+    assert pace.left_s(4e6) == pytest.approx(8.0)
+    assert pace.left_s(0.0) == 0.0
+
+
+def test_a_slow_network_says_nothing_of_a_quick_classifier() -> None:
+    """40 equal tiles in 0.2 s each, where the network took 5 s: from the second tile on the end is known to a fifth."""
+    pace, total_s = Pace(), 40 * 0.2
+    for done in range(1, 40):
+        pace.add(512 * 512, 0.2)
+        left_s = pace.left_s((40 - done) * 512 * 512)
+        assert left_s is not None
+        assert abs(0.2 * done + left_s - total_s) < 0.2 * total_s
