@@ -166,7 +166,7 @@ class Forecast:
 
 
 class Pace:
-    """How fast the tiles are predicted in the end, whoever predicts them, timed while they are.
+    """How fast the tiles are predicted in the end, by the network or not, timed while they are.
 
     The pixel classifier may take a hundredth of the network's time, and what was timed before says nothing of it.
     """
