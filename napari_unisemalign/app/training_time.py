@@ -36,7 +36,7 @@ class WholeTime:
 def whole_time(
     project: Project, minutes: float, seconds_per_tile: float | None, seconds_per_mpx: float | None
 ) -> WholeTime:
-    """What a training of so many minutes takes.
+    """What a training of these minutes takes.
 
     Parameters
     ----------

@@ -175,12 +175,12 @@ class Pace:
         self._px = self._seconds = 0.0
 
     def add(self, px: float, seconds: float) -> None:
-        """So many pixels of tiles took so long."""
+        """Some pixels of tiles took these seconds."""
         self._px += px
         self._seconds += seconds
 
     def left_s(self, px: float) -> float | None:
-        """Seconds that so many more take; None: nothing was timed."""
+        """Seconds for more of them; None: nothing was timed."""
         return px * self._seconds / self._px if self._px else None
 
 
