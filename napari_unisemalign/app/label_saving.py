@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, wait
-from dataclasses import dataclass
+from concurrent.futures import CancelledError, Future, wait
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from napari_unisemalign.app.background import Background
 from napari_unisemalign.app.layers import U8
-from training_core.base.errors import UserError
 from training_core.project import LabelSource, Project
+from training_core.project.merging import WrittenLabel
 
+Outcome = WrittenLabel | Exception
+"""What came of a change, or what prevented it: that may be anything, memory that ran out or a bug."""
 Region = Literal["tile", "region", "component", "sure"]
-SaveError = UserError | OSError
 
 
 @dataclass(frozen=True)
@@ -31,21 +33,22 @@ class Edit:
 
 @dataclass(frozen=True, eq=False)
 class Change:
-    """A label to be written. label: (H, W) class ids. edit: None for plain painting."""
+    """A label to be written. label: (H, W) class ids; base: what it was before. edit: None for plain painting."""
 
     project: Project
     tile: str
     label: U8
+    base: U8
     edit: Edit | None = None
 
-    def write(self) -> SaveError | None:
-        """Write it, in any thread; returns what prevented that."""
+    def write(self) -> Outcome:
+        """Write it, in any thread."""
         edit = self.edit
         try:
             if edit is None:
                 corrects = self.project.state(self.tile).is_accepted
                 edit = Edit(LabelSource.CORRECTED if corrects else LabelSource.PAINTED)
-            self.project.write_label(
+            return self.project.write_label(
                 self.tile,
                 self.label,
                 edit.source,
@@ -53,22 +56,29 @@ class Change:
                 region=edit.region,
                 accepted=edit.accepted,
                 partly=edit.partly,
+                base=self.base,
             )
-        except (UserError, OSError) as error:
+        except Exception as error:
             return error
-        return None
 
 
 class LabelQueue:
-    """What is not on the disk yet. A change that could not be written stays and holds up its own tile, no other."""
+    """What is not on the disk yet. A change that could not be written stays and holds up its own tile, no other.
+
+    Whatever happens to one change or to those that hear of it, the queue goes on with the next.
+    """
 
     def __init__(
-        self, background: Background, saved: Callable[[Change], None], failed: Callable[[SaveError], None]
+        self,
+        background: Background,
+        saved: Callable[[Change, WrittenLabel], None],
+        failed: Callable[[Exception], None],
+        bug: Callable[[Exception], None],
     ) -> None:
-        """saved, failed: called in the window's thread."""
-        self._background, self._saved, self._failed = background, saved, failed
+        """saved, failed: called in the window's thread. bug: told what one of the two raised."""
+        self._background, self._saved, self._failed, self._bug = background, saved, failed, bug
         self._changes: list[Change] = []
-        self._writing: tuple[Change, Future[SaveError | None]] | None = None
+        self._writing: tuple[Change, Future[Outcome]] | None = None
         self._held: set[str] = set()
         """Tiles with a change that could not be written; tried again by the next `start` or `finish`."""
 
@@ -87,7 +97,7 @@ class LabelQueue:
         last = self._last(change.tile)
         is_written = self._writing is not None and self._writing[0] is last
         if last is not None and not is_written and last.edit is change.edit is None:
-            self._changes[self._changes.index(last)] = change
+            self._changes[self._changes.index(last)] = replace(change, base=last.base)
         else:
             self._changes.append(change)
 
@@ -103,7 +113,8 @@ class LabelQueue:
         if self._writing is not None:
             change, future = self._writing
             self._writing = None
-            self._done(change, future.result())
+            with suppress(CancelledError):  # it never began: it is written below
+                self._done(change, future.result())
         while (waiting := self._next()) is not None:
             self._done(waiting, waiting.write())
         return not self._changes
@@ -147,21 +158,24 @@ class LabelQueue:
     def _begin(self) -> None:
         change = self._next()
         if change is not None:
-            future = self._background.run(change.write, lambda error: self._answer(change, error), self._failed)
+            future = self._background.run(change.write, lambda outcome: self._answer(change, outcome), self._failed)
             if future is not None:
                 self._writing = change, future
 
-    def _answer(self, change: Change, error: SaveError | None) -> None:
+    def _answer(self, change: Change, outcome: Outcome) -> None:
         if self._writing is None or self._writing[0] is not change:
             return  # `finish` was quicker
         self._writing = None
-        self._done(change, error)
+        self._done(change, outcome)
         self._begin()
 
-    def _done(self, change: Change, error: SaveError | None) -> None:
-        if error is None:
-            self._changes.remove(change)
-            self._saved(change)
-        else:
-            self._held.add(change.tile)
-            self._failed(error)
+    def _done(self, change: Change, outcome: Outcome) -> None:
+        try:
+            if isinstance(outcome, Exception):
+                self._held.add(change.tile)
+                self._failed(outcome)
+            else:
+                self._changes.remove(change)
+                self._saved(change, outcome)
+        except Exception as bug:  # of whoever heard of it: the changes that wait are not to wait for ever
+            self._bug(bug)

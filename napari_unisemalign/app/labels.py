@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -11,11 +12,12 @@ from qtpy.QtCore import QTimer
 
 from napari_unisemalign.app.background import Background
 from napari_unisemalign.app.context import Context
-from napari_unisemalign.app.label_saving import Change, Edit, LabelQueue, Region, SaveError
-from napari_unisemalign.app.layers import U8, to_label
+from napari_unisemalign.app.label_saving import Change, Edit, LabelQueue, Region
+from napari_unisemalign.app.layers import U8, to_label, to_layer
 from training_core.base.errors import UserError
-from training_core.base.i18n import tr
+from training_core.base.i18n import ntr, tr
 from training_core.project import LabelSource
+from training_core.project.merging import WrittenLabel
 
 SAVE_DELAY_MS = 1000
 RETRY_MS = 3000
@@ -33,7 +35,7 @@ class LabelsController:
         self._tile: str | None = None
         self._taken: U8 | None = None
         """The layer's values as they were read, or given to be written."""
-        self._queue = LabelQueue(Background(context.owner), self._on_saved, self._on_failed)
+        self._queue = LabelQueue(Background(context.owner), self._on_saved, self._on_failed, self.reporter.bug)
         self._told = False
         """The user knows that saving fails."""
         self._session.waiting_acceptance = self._queue.acceptance
@@ -93,8 +95,8 @@ class LabelsController:
     def flush(self) -> bool:
         """Save now what is not saved. False when something could not be saved; it is kept and tried again."""
         self._timer.stop()
-        self._take(None)
-        saved = self._queue.finish()
+        taken = self._take(None)
+        saved = self._queue.finish() and taken
         self._refresh_words()
         return saved
 
@@ -134,37 +136,70 @@ class LabelsController:
             self._refresh_words()
 
     def _is_changed(self) -> bool:
-        return (
-            self._layer is not None
-            and self._taken is not None
-            and self._layer.data.shape == self._taken.shape
-            and not np.array_equal(self._layer.data, self._taken)
-        )
+        if self._layer is None or self._taken is None or self._layer.data.shape != self._taken.shape:
+            return False
+        try:
+            return not np.array_equal(self._layer.data, self._taken)
+        except MemoryError:
+            return True  # rather asked once too often than a stroke lost
 
-    def _take(self, edit: Edit | None) -> None:
-        """Put the label on screen among those to be written: where it was painted on, or as `edit` says."""
+    def _take(self, edit: Edit | None) -> bool:
+        """Put the label on screen among those to be written: where it was painted on, or as `edit` says.
+
+        False: memory ran out, so the strokes are on the screen only; it is tried again.
+        """
         project = self._session.project
         if project is None or self._tile is None or self._layer is None or (edit is None and not self._is_changed()):
-            return
-        self._taken = np.array(self._layer.data, copy=True)
-        self._queue.add(Change(project, self._tile, to_label(self._taken), edit))
+            return True
+        try:
+            taken = np.array(self._layer.data, copy=True)
+            base = to_label(taken if self._taken is None else self._taken)
+            self._queue.add(Change(project, self._tile, to_label(taken), base, edit))
+        except MemoryError as error:
+            self._on_failed(error)
+            return False
+        self._taken = taken
+        return True
 
-    def _on_saved(self, change: Change) -> None:
+    def _on_saved(self, change: Change, written: WrittenLabel) -> None:
+        if written.others_pixels:
+            self._add_what_others_did(change, written)
         self._told = self._told and bool(self._queue.names)
         self._session.model.label_changed_outside(change.tile)
         self._refresh_words()
 
-    def _on_failed(self, error: SaveError) -> None:
+    def _add_what_others_did(self, change: Change, written: WrittenLabel) -> None:
+        """Show what another window or a command did to the tile meanwhile, but where it was painted on since."""
+        if change.tile == self._tile and self._layer is not None and self._taken is not None:
+            label, theirs = to_label(self._layer.data), written.label != change.label
+            label[theirs & (label == change.label)] = written.label[theirs & (label == change.label)]
+            taken = to_label(self._taken)
+            taken[theirs & (taken == change.label)] = written.label[theirs & (taken == change.label)]
+            self._layers.set_label(label)
+            self._taken = to_layer(taken)
+        if written.other_version is None:
+            words = tr("Tile {name} was changed elsewhere too, in other places: both are kept.")
+            self.reporter.info(words.format(name=change.tile))
+            return
+        words = ntr(
+            "Tile {name} was changed elsewhere too, {count} pixel of it differently: it is as you painted it. "
+            "The other version is kept as {path}.",
+            "Tile {name} was changed elsewhere too, {count} pixels of it differently: they are as you painted them. "
+            "The other version is kept as {path}.",
+            written.disputed_pixels,
+        )
+        path = written.other_version.relative_to(change.project.path).as_posix()
+        self.reporter.warning(words.format(name=change.tile, count=written.disputed_pixels, path=path))
+
+    def _on_failed(self, error: Exception) -> None:
         self._timer.start(RETRY_MS)
         if not self._told:
             self._told = True
-            words = (
-                str(error)
-                if isinstance(error, UserError)
-                else tr("The strokes could not be saved ({error}).").format(error=error)
-            )
+            words, details = str(error), ""
+            if not isinstance(error, UserError):
+                words, details = _unsaved_in_words(error), "".join(traceback.format_exception(error))
             promise = tr("Nothing is lost: the strokes stay here and saving is tried again.")
-            self.reporter.error(f"{words}\n{promise}")
+            self.reporter.error(f"{words}\n{promise}", details)
         self._refresh_words()
 
     def _refresh_words(self) -> None:
@@ -177,3 +212,8 @@ class LabelsController:
         else:
             is_saved = not self._timer.isActive() and not self._queue.names
             self._say(tr("All strokes are saved.") if is_saved else tr("Saving …"))
+
+
+def _unsaved_in_words(error: Exception) -> str:
+    reason = tr("memory ran out") if isinstance(error, MemoryError) else str(error) or type(error).__name__
+    return tr("The strokes could not be saved ({error}).").format(error=reason)

@@ -15,6 +15,7 @@ from qtpy.QtTest import QTest
 from napari_unisemalign.app import labels as saving
 from napari_unisemalign.app.layers import AREA, LABELS, TILE
 from training_core.class_maps.acceptance import area_at
+from training_core.io import read_mask
 from training_core.project import LabelSource, Project, TileState
 from training_core.project import project as store
 
@@ -297,14 +298,26 @@ def test_undoing_a_stroke_is_saved_too(window: Any, project: Project) -> None:
     assert driver.panel.project.summary.text() == "4 tiles: 4 unannotated"
 
 
-def test_a_full_disk_loses_no_stroke(window: Any, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("cause", "words"),
+    [
+        (lambda: OSError(errno.ENOSPC, "No space left on device"), "No space left on device"),
+        (MemoryError, "memory ran out"),
+        (lambda: RuntimeError("what nobody thought of"), "what nobody thought of"),
+        (RuntimeError, "RuntimeError"),
+    ],
+    ids=["full disk", "memory", "bug", "bug without words"],
+)
+def test_an_error_while_saving_loses_no_stroke(
+    window: Any, project: Project, monkeypatch: pytest.MonkeyPatch, cause: Callable[[], Exception], words: str
+) -> None:
     _viewer, driver, answers = window
     monkeypatch.setattr(saving, "RETRY_MS", 200)
     driver.panel.controller.open_project(project.path)
     real = store.stage_label
 
     def full(*_args: Any) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
+        raise cause()  # a new one: its traceback would keep the window alive
 
     monkeypatch.setattr(store, "stage_label", full)
     with driver.watching():
@@ -312,6 +325,7 @@ def test_a_full_disk_loses_no_stroke(window: Any, project: Project, monkeypatch:
         driver.stroke([(30, 30)], 8)
         painted = driver.label()
         driver.wait(lambda: "Nothing is lost" in driver.panel.messages.text, "the notification")
+        assert words in driver.panel.messages.text
         driver.panel.messages.hide()
         driver.show_tile("tile_02")  # work goes on
         driver.stroke([(60, 60)], 8)
@@ -328,6 +342,99 @@ def test_a_full_disk_loses_no_stroke(window: Any, project: Project, monkeypatch:
     np.testing.assert_array_equal(project.label("tile_01"), painted)
     np.testing.assert_array_equal(project.label("tile_02"), other)
     assert project.label_edits("tile_01")[-1].source is LabelSource.PAINTED
+
+
+def test_without_memory_for_a_copy_of_the_label_strokes_stay_and_closing_asks(
+    window: Any, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _viewer, driver, answers = window
+    monkeypatch.setattr(saving, "RETRY_MS", 200)
+    driver.panel.controller.open_project(project.path)
+    real = saving.to_label
+
+    def short(_label: Any) -> Any:
+        raise MemoryError
+
+    monkeypatch.setattr(saving, "to_label", short)
+    with driver.watching():
+        driver.choose_class(1)
+        driver.stroke([(30, 30)], 8)
+        painted = driver.label()
+        driver.wait(lambda: "memory ran out" in driver.panel.messages.text, "the notification")
+        assert not driver.viewer.window._qt_window.close()
+        assert answers.asked == ["close_unsaved ('tile_01',)"]
+        monkeypatch.setattr(saving, "to_label", real)
+        driver.wait(lambda: not driver.panel.controller.labels.unsaved_names(), "the retry")
+    np.testing.assert_array_equal(project.label("tile_01"), painted)
+
+
+def test_strokes_of_another_window_on_the_same_tile_are_kept_and_shown(
+    window: Any, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _viewer, driver, _answers = window
+    monkeypatch.setattr(saving, "SAVE_DELAY_MS", 600_000)  # saved when the other has written, and not before
+    driver.panel.controller.open_project(project.path)
+    other = Project.open(project.path)
+    with driver.watching():
+        driver.choose_class(1)
+        driver.stroke([(30, 30)], 8)
+        mine = driver.label()
+        theirs = np.full_like(mine, 255)
+        theirs[80:90] = 0  # nowhere near the stroke
+        other.write_label("tile_01", theirs, LabelSource.PAINTED, base=np.full_like(mine, 255))
+        driver.panel.controller.labels.save_soon()
+        driver.wait_saved()
+        both = np.where(mine != 255, mine, theirs)
+        np.testing.assert_array_equal(project.label("tile_01"), both)
+        np.testing.assert_array_equal(driver.label(), both)
+        driver.stroke([(60, 60)], 8)  # goes on from what both did
+        driver.panel.controller.labels.save_soon()
+        driver.wait_saved()
+        np.testing.assert_array_equal(project.label("tile_01"), driver.label())
+        assert (project.label("tile_01")[80:90] == 0).all()
+
+
+def test_where_another_window_painted_the_same_pixels_both_versions_are_kept(
+    window: Any, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _viewer, driver, _answers = window
+    monkeypatch.setattr(saving, "SAVE_DELAY_MS", 600_000)
+    driver.panel.controller.open_project(project.path)
+    driver.choose_class(1)
+    driver.stroke([(30, 30)], 8)
+    mine = driver.label()
+    theirs = np.full_like(mine, 0)
+    Project.open(project.path).write_label("tile_01", theirs, LabelSource.PAINTED)
+    driver.panel.controller.labels.save_soon()
+    driver.wait(lambda: "was changed elsewhere too" in driver.panel.messages.text, "the conflict")
+    np.testing.assert_array_equal(project.label("tile_01"), np.where(mine != 255, mine, theirs))
+    np.testing.assert_array_equal(driver.label(), project.label("tile_01"))
+    (kept,) = (project.path / "conflicts").iterdir()
+    assert f"conflicts/{kept.name}" in driver.panel.messages.text
+    assert f"{np.count_nonzero(mine != 255)} pixels" in driver.panel.messages.text
+    np.testing.assert_array_equal(read_mask(kept), theirs)
+
+
+def test_who_hears_of_a_saved_tile_and_fails_does_not_end_the_saving(
+    window: Any, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _viewer, driver, _answers = window
+    driver.panel.controller.open_project(project.path)
+    queue, heard = driver.panel.controller.labels._queue, []
+
+    def failing(change: Any, _written: Any) -> None:
+        heard.append(change.tile)
+        raise RuntimeError("a bug of a listener")
+
+    monkeypatch.setattr(queue, "_saved", failing)
+    driver.choose_class(1)
+    for name in ("tile_01", "tile_02"):
+        driver.show_tile(name)
+        driver.stroke([(30, 30)], 8)
+    driver.show_tile("tile_01")
+    driver.wait(lambda: project.has_label("tile_01") and project.has_label("tile_02"), "both")
+    driver.wait(lambda: heard == ["tile_01", "tile_02"], "both told")
+    assert "Unexpected error" in driver.panel.messages.text
 
 
 def test_a_slow_disk_holds_nothing_up(window: Any, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from training_core.project.accepted import ACCEPTED_FOLDER
 from training_core.project.labels import LABELS_FOLDER
+from training_core.project.merging import CONFLICTS_FOLDER
 from training_core.project.migration import BACKUPS_FOLDER
 from training_core.project.objects import OBJECTS_FOLDER
 from training_core.project.rejections import REJECTED_FOLDER
@@ -21,5 +22,6 @@ OWN_FOLDERS = (
     ROUNDS_FOLDER,
     CACHE_FOLDER,
     BACKUPS_FOLDER,
+    CONFLICTS_FOLDER,
     "truth",
 )

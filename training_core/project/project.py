@@ -7,10 +7,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal, Unpack
 
+import numpy as np
 from numpy.typing import NDArray
 
 from training_core.base.arrays import BoolMask, ClassIds
 from training_core.base.attempts import Attempts
+from training_core.base.errors import MaskError
 from training_core.base.progress import ReportProgress
 from training_core.project import runs as runs_folder
 from training_core.project import splits
@@ -30,16 +32,18 @@ from training_core.project.labels import (
     summarize,
 )
 from training_core.project.links import refuse_links_out
+from training_core.project.merging import WrittenLabel, merged, stage_other_version
 from training_core.project.planning import ImportOptions, planned
 from training_core.project.project_classes import ProjectClasses
 from training_core.project.project_runs import ProjectRuns
-from training_core.project.records import LabelEdit, LabelSource, TileState, TissueClass
+from training_core.project.records import LabelEdit, LabelSource, Tile, TileState, TissueClass
 from training_core.project.rejections import (
     Rejection,
     index_again,
     read_rejection,
     stage_rejection,
 )
+from training_core.project.store import Transaction
 from training_core.project.tile_removal import put_aside, without_tiles
 from training_core.project.tile_sources import source_files
 
@@ -144,17 +148,26 @@ class Project(ProjectClasses, ProjectRuns):
         region: Literal["tile", "region", "component", "sure"] | None = None,
         accepted: bool | None = None,
         partly: bool | None = None,
-    ) -> None:
+        base: NDArray[Any] | None = None,
+    ) -> WrittenLabel:
         """Replace the tile's label (H, W) and record who did it; all of it is written, or nothing.
 
         Parameters
         ----------
+        base
+            The label as this writer last read or wrote it. What is on the disk otherwise, somebody else did meanwhile:
+            it is kept where this writer changed nothing. None: whatever is there is replaced.
         region
             How much of a prediction was accepted; None: all of it.
         accepted
             For undo and redo, whether the label that comes back counted as accepted (`is_accepted`).
         partly
             The same of `is_partly_accepted`.
+
+        Returns
+        -------
+        WrittenLabel
+            The label as it is now, and what somebody else had done meanwhile.
 
         Raises
         ------
@@ -167,6 +180,8 @@ class Project(ProjectClasses, ProjectRuns):
         with self._store.update() as change:
             index = change.index
             checked = check_label(tile, label, {tissue_class.id for tissue_class in index.classes})
+            written = self._merged(change, tile, checked, base)
+            checked = written.label
             edits = (*read_history(self.path, name), make_edit(checked, source, run_id, region, accepted))
             stage_accepted(change.files, self.path, tile, checked, source)
             status = stage_label(change.files, self.path, name, checked, edits)
@@ -174,6 +189,24 @@ class Project(ProjectClasses, ProjectRuns):
             change.index = dataclasses.replace(
                 index, labels=labels, partly_accepted=partly_after(index, tile, status, source, region, partly)
             )
+        return written
+
+    def _merged(self, change: Transaction, tile: Tile, mine: ClassIds, base: NDArray[Any] | None) -> WrittenLabel:
+        """What to write, of this writer's label (H, W) and of what is on the disk by now."""
+        if base is None or base.shape != mine.shape:
+            return WrittenLabel(mine)
+        try:
+            theirs = read_label(self.path, tile)
+        except MaskError:  # a damaged file keeps nobody from saving
+            return WrittenLabel(mine)
+        if np.array_equal(theirs, base):
+            return WrittenLabel(mine)
+        written = merged(base.astype(np.uint8), mine, theirs)
+        if not written.disputed_pixels:
+            return written
+        return dataclasses.replace(
+            written, other_version=stage_other_version(change.files, self.path, tile.name, theirs)
+        )
 
     def accepted(self, name: str) -> ClassIds:
         """The class ids (H, W) that were accepted for the tile, 255 elsewhere; a label that differs was painted.

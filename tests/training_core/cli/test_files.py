@@ -80,9 +80,11 @@ def paint_accept_and_reject(whole: Whole) -> str:
     """The name of the tile that has all three then."""
     project, run_id = whole.project, str(whole.project.latest_run_id())
     name, rejected = project.unlabeled_names()[-1], project.unlabeled_names()[0]
-    label = project.label(name)
-    label[:40], label[60:90] = 0, 1
-    project.write_label(name, label, LabelSource.PAINTED)
+    before = project.label(name)
+    label, other = before.copy(), before.copy()
+    label[:40], label[60:90], other[:40] = 0, 1, 1
+    project.write_label(name, other, LabelSource.PAINTED)  # by somebody else, at the same time
+    project.write_label(name, label, LabelSource.PAINTED, base=before)
     found = project.prediction(name)
     assert found is not None
     label[200:] = read_mask(found.prediction)[200:]
