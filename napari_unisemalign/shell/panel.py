@@ -24,7 +24,7 @@ from napari_unisemalign.tiles.project_view import ProjectView
 from napari_unisemalign.tiles.tiles_view import TilesView
 from napari_unisemalign.train.settings_view import SettingsForm
 from napari_unisemalign.train.train_view import TrainView
-from napari_unisemalign.widgets.common import ACCENT, MessageBar, press_by_enter
+from napari_unisemalign.widgets.common import ACCENT, MessageBar, keep_enter
 from napari_unisemalign.widgets.deliberate import Deliberate
 from napari_unisemalign.widgets.drops import local_paths
 from napari_unisemalign.widgets.fold import Fold
@@ -203,7 +203,7 @@ class Panel(QWidget):
             page.scroll_area.ensureWidgetVisible(self._revealed, 0, 8)
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:  # noqa: D102
-        if not press_by_enter(event, self.focusWidget()):
+        if not keep_enter(event):
             super().keyPressEvent(event)
 
     def showEvent(self, event: QShowEvent | None) -> None:  # noqa: D102

@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QAbstractItemView, QListView, QMenu, QWidget
 from napari_unisemalign.tiles.tile_list_view import ROW_PX, Standing, TileDelegate, TileDetails, TileModel
 from napari_unisemalign.tiles.tile_order import TileFilter
 from napari_unisemalign.tiles.tile_order_view import OrderView
-from napari_unisemalign.widgets.common import body_layout, press_by_enter
+from napari_unisemalign.widgets.common import body_layout, keep_enter
 from training_core.base.i18n import ntr, tr
 
 VALIDATION_ACTION = tr("Use for validation")
@@ -60,7 +60,7 @@ class TilesView(QWidget):
         self.list.selectionModel().currentChanged.connect(self._on_current)
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:  # noqa: D102
-        if not press_by_enter(event, self.focusWidget()):
+        if not keep_enter(event):
             super().keyPressEvent(event)
 
     def reset(self) -> None:

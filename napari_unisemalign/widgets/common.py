@@ -32,15 +32,13 @@ QPushButton:enabled:pressed {{ background-color: #3260b4; }}
 """
 
 
-def press_by_enter(event: QKeyEvent | None, focused: QWidget | None) -> bool:
-    """Whether a key was Enter, which presses the focused button and goes no further.
+def keep_enter(event: QKeyEvent | None) -> bool:
+    """Whether a key was Enter, which goes no further: `Deliberate` has done what it does.
 
     napari hands what nobody takes on to the canvas, where Enter accepts a tile: not from a field in a panel.
     """
     if event is None or event.key() not in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
         return False
-    if isinstance(focused, QAbstractButton):
-        focused.click()
     event.accept()
     return True
 

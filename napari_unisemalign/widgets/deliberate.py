@@ -25,6 +25,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_unisemalign.widgets.common import BY_KEYBOARD
+
 _TURNED = (QComboBox, QAbstractSpinBox, QAbstractSlider, QTabBar)
 """What the wheel changes, if nobody prevents it."""
 _STILL_THERE = (
@@ -33,7 +35,6 @@ _STILL_THERE = (
     Qt.FocusReason.MenuBarFocusReason,
 )
 """The focus leaves for these and comes back by itself."""
-_BY_KEYBOARD = (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason, Qt.FocusReason.ShortcutFocusReason)
 _WITH_TEXT = (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ShiftModifier, Qt.KeyboardModifier.KeypadModifier)
 _ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
 
@@ -97,7 +98,7 @@ class Deliberate(QObject):
         """Enter presses the button that Tab came to; after a click it is the window's key again."""
         kind, is_tabbed = event.type(), button is self._tabbed
         if kind == QEvent.Type.FocusIn:
-            self._tabbed = button if event.reason() in _BY_KEYBOARD else None
+            self._tabbed = button if event.reason() in BY_KEYBOARD else None
         elif kind == QEvent.Type.ShortcutOverride and event.key() in _ENTER and is_tabbed:
             event.accept()
         elif kind == QEvent.Type.KeyPress and event.key() in _ENTER and is_tabbed:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QEvent, QObject, Qt, Signal
-from qtpy.QtGui import QKeyEvent
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from napari_unisemalign.widgets.common import FLUSH_STYLE
@@ -17,7 +16,7 @@ QToolButton:focus { border: 1px solid palette(text); }
 
 
 class Fold(QWidget):
-    """A titled group of tools, folded away until it is wanted. Enter and Space work on the header as a click does."""
+    """A titled group of tools, folded away until it is wanted. Space, and Enter where `Deliberate` guards, work as a click does."""
 
     toggled = Signal(bool)
     """By the user or by `set_open`."""
@@ -33,7 +32,6 @@ class Fold(QWidget):
         self.header.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.header.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.header.setStyleSheet(_HEADER_STYLE)
-        self.header.installEventFilter(self)
         self.header.clicked.connect(self.set_open)
         self._summary = QLabel("", self.header)
         self._summary.setStyleSheet(FLUSH_STYLE)
@@ -73,10 +71,3 @@ class Fold(QWidget):
         """What is set inside, in two or three words, so that nobody has to look."""
         self._summary.setText(text)
         self.header.setAccessibleName(f"{self.title}, {text}" if text else self.title)
-
-    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: D102
-        is_press = event is not None and event.type() == QEvent.Type.KeyPress
-        if is_press and isinstance(event, QKeyEvent) and event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            self.set_open(not self.is_open)
-            return True
-        return super().eventFilter(watched, event)

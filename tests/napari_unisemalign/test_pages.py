@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QDockWidget
+from qtpy.QtWidgets import QApplication, QDockWidget
 
 from napari_unisemalign.shell.pages import Place
 from training_core.messages.events import RunStarted, StepDone
@@ -128,6 +128,24 @@ def test_enter_in_a_field_accepts_nothing_and_presses_a_focused_button(window: A
     panel.correct.accept_next_button.setFocus(Qt.FocusReason.TabFocusReason)
     QTest.keyClick(panel.correct.accept_next_button, Qt.Key.Key_Return)
     assert driver.session.tile == "tile_02"
+
+
+def test_enter_presses_a_button_once_and_only_where_tab_came_to_it(window: Any, predicted_project: Project) -> None:
+    _viewer, driver, _answers = window
+    panel = driver.panel
+    panel.controller.open_project(predicted_project.path)
+    fold = next(each for each in panel.pages.page(Place.ANNOTATE).folds if not each.is_open)
+    pressed: list[str] = []
+    for button in (panel.overlays.flicker_button, fold.header, panel.tile_bar.next_button):
+        driver.reveal(button)
+        button.clicked.connect(lambda: pressed.append("once"))
+        for reason, presses in ((Qt.FocusReason.TabFocusReason, 1), (Qt.FocusReason.MouseFocusReason, 0)):
+            panel.project_button.setFocus(Qt.FocusReason.OtherFocusReason)
+            button.setFocus(reason)
+            QTest.keyClick(button, Qt.Key.Key_Return)
+            assert len(pressed) == presses, (button.text(), reason)
+            pressed.clear()
+            QApplication.processEvents()
 
 
 def test_the_zoom_is_kept_and_a_project_opens_where_it_was_left(window: Any, predicted_project: Project) -> None:
