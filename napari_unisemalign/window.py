@@ -31,6 +31,8 @@ from napari_unisemalign.app.session import Session
 from napari_unisemalign.results.areas_table import AreasController
 from napari_unisemalign.results.confusion import ConfusionController
 from napari_unisemalign.results.export import ExportController
+from napari_unisemalign.results.hold_out import HoldOutController
+from napari_unisemalign.results.rounds_table import RoundsController
 from napari_unisemalign.shell.closing import ClosingController
 from napari_unisemalign.shell.dialogs import WindowDialogs
 from napari_unisemalign.shell.docks import DocksController
@@ -105,8 +107,11 @@ class Controller:
         self.confusion = ConfusionController(self.context, panel.confusion, panel.overlays, self.tiles, self.overlays)
         self.settings = SettingsController(self.context, panel.settings)
         self.run_controls = RunControls(self.context, panel.train.controls, self.labels, self.training)
+        views = (panel.train.controls.hold_out, panel.rounds.hold_out)
+        self.hold_out = HoldOutController(self.context, views, self.labels)
         self.live = LiveController(self.context, panel.train, self.labels, helper)
         self.areas = AreasController(self.context, panel.areas, self.labels, self.tiles)
+        self.rounds = RoundsController(self.context, panel.rounds)
         self.export = ExportController(self.context, panel.export, panel.cleanup, self.labels)
         self.docks = DocksController(self.context, panel)
         self.left_off = LeftOffController(self.context, panel)

@@ -14,7 +14,7 @@ from psygnal import Signal, SignalInstance
 
 from napari_unisemalign.app.project_model import ProjectModel
 from napari_unisemalign.app.tile_overlays import Overlays, TileOverlays
-from napari_unisemalign.app.training_curves import Curves, measure_in_words
+from napari_unisemalign.app.training_curves import Curves, Past, dice_in_words
 from napari_unisemalign.app.training_state import Phase, Training, tiles_in_words
 from napari_unisemalign.app.undo_stack import UndoStack
 from training_core.base.i18n import tr
@@ -48,6 +48,8 @@ class Session:
     """Training."""
     curves_changed = Signal(object)
     """Curves."""
+    past_changed = Signal()
+    """Other rounds are known than before."""
     pace_changed = Signal()
     """It is known, or known otherwise, how long a tile takes to be predicted."""
     settings_changed = Signal()
@@ -66,6 +68,8 @@ class Session:
         self.waiting_acceptance: Callable[[str], tuple[bool, bool] | None] = lambda _name: None
         """Whether a tile will count as accepted, and as partly so, once all is written; None: as the project says."""
         self.undo = UndoStack(lambda name: self._acceptance(name)[0], lambda name: self._acceptance(name)[1])
+        self.past: tuple[Past, ...] = ()
+        """The finished rounds with their curves, oldest first."""
         """Label changes of this project; whoever changes a label records it here."""
         self._overlays = TileOverlays()
         self.seconds_per_tile: float | None = None
@@ -76,6 +80,7 @@ class Session:
         self.model.project, self.tile, self.class_id = project, None, None
         self.listed = self.tile_names()
         self.training, self.curves, self._overlays = Training(), Curves(), TileOverlays()
+        self.past = ()
         self.undo.clear()
         self.project_changed.emit(project)
         self.training_changed.emit(self.training)
@@ -115,6 +120,11 @@ class Session:
         if values != self.settings:
             self.settings = values
             self.settings_changed.emit()
+
+    def set_past(self, past: tuple[Past, ...]) -> None:
+        """These are the finished rounds."""
+        self.past = past
+        self.past_changed.emit()
 
     def set_pace(self, seconds_per_tile: float | None) -> None:
         """Predicting a tile takes so long; None: that is not known."""
@@ -244,15 +254,14 @@ class Session:
                 self._set_training(replace(training, message=words.format(step=event.step)))
             case Resumed():
                 self._set_training(replace(training, message=tr("Training goes on.")))
-            case Validated(measured_on="training"):
+            case Validated(measured_on="validation", mdice=float() as mdice):
+                words = tr("{score} after {step} steps{best}.")
+                best = tr(", the best so far") if event.is_best else ""
+                message = words.format(score=dice_in_words(mdice, event.n_tiles), step=event.step, best=best)
+                self._set_training(replace(training, message=f"{message[:1].upper()}{message[1:]}"))
+            case Validated() if event.measured_on != "validation":
                 words = tr("{step} steps done. Without validation tiles nothing measures how good it is.")
                 self._set_training(replace(training, message=words.format(step=event.step)))
-            case Validated(mdice=float() as mdice):
-                words = tr("{measure} {dice:.1f} % after {step} steps{best}.")
-                best = tr(", the best so far") if event.is_best and event.measured_on == "validation" else ""
-                measure = measure_in_words(event.measured_on, event.n_tiles)
-                message = words.format(measure=measure, dice=mdice, step=event.step, best=best)
-                self._set_training(replace(training, message=f"{message[:1].upper()}{message[1:]}"))
             case OverlayReady(source="earlier_run"):
                 pass  # it is on screen already: where training has nothing newer, a run's own overlays are
             case OverlayReady():

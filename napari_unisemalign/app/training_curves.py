@@ -23,31 +23,31 @@ from training_core.project import Project, TissueClass
 MAX_POINTS = 2000
 """Of one curve; a longer one loses every second point of its past, which no screen could show."""
 
-MEASURED_ON: dict[MeasuredOn, str] = {
-    "validation": "validation tiles",
-    "held_out": "held-out annotations",
-    "training": "training tiles",
-}
-"""What the table calls them. A Dice on training tiles is never shown: it says how well the network knows them."""
-
 CurvePoint = tuple[float, float]
 """Elapsed seconds, value."""
 
 
 @dataclass
 class Curves:
-    """The curves of one training. Dice, threshold and the share of confident pixels are in percent."""
+    """The curves of one training. Dice, threshold and the share of confident pixels are in percent.
+
+    Only the Dice on validation tiles is kept. That on training tiles says how well the network knows them, and held-out
+    annotations are too few: they may decide which prediction is used, but they measure no training.
+    """
 
     losses: dict[str, list[CurvePoint]] = field(default_factory=dict)
     """By the names of `StepDone.losses`; "total" is the weighted sum."""
     dice: list[CurvePoint] = field(default_factory=list)
     """The mean over the classes; the last point of a run that has finished is the figure of its round."""
     dice_by_class: dict[int, list[CurvePoint]] = field(default_factory=dict)
-    dice_measured_on: MeasuredOn = "validation"
+    n_val: int | None = None
+    """The validation tiles that the run said it has; None: it has said nothing yet."""
+    measured_on: MeasuredOn | None = None
+    """What the validations of now score; None: there was none yet."""
     dice_tiles: int | None = None
-    """On how many tiles; None: not known."""
-    earlier_dice: list[tuple[MeasuredOn, list[CurvePoint]]] = field(default_factory=list)
-    """What was measured otherwise before the run was resumed: never one line with `dice`."""
+    """On how many validation tiles; None: not known."""
+    earlier_dice: list[tuple[int | None, list[CurvePoint]]] = field(default_factory=list)
+    """The same on other tiles, before the run was resumed: (how many, points), never one line with `dice`."""
     threshold: list[CurvePoint] = field(default_factory=list)
     confident: list[CurvePoint] = field(default_factory=list)
     predicted: list[float] = field(default_factory=list)
@@ -64,6 +64,21 @@ class Curves:
         return self.losses.get("total", [])
 
     @property
+    def is_unmeasured(self) -> bool:
+        """Whether nothing says how good the training is: it has no validation tile."""
+        return self.n_val == 0 or self.measured_on not in (None, "validation")
+
+    @property
+    def score(self) -> float | None:
+        """The one figure of the training, wherever it is shown; None: it has none."""
+        return self.dice[-1][1] if self.dice and not self.is_unmeasured else None
+
+    @property
+    def score_in_words(self) -> str:
+        """Such as "validation Dice 81.0 % (3 tiles)"; empty where there is none."""
+        return dice_in_words(self.score, self.dice_tiles) if self.score is not None else ""
+
+    @property
     def seconds_per_tile(self) -> float | None:
         """What came after the last step, comparing and predicting, took for each tile; None: that is not known."""
         count = len(self.predicted) - 1
@@ -75,8 +90,10 @@ class Curves:
     def add(self, event: Event) -> bool:
         """Take in an event; False where it says nothing of a curve."""
         self._time_predictions(event)
+        if isinstance(event, RunStarted):
+            self.n_val = event.n_val
         if isinstance(event, RunFinished):
-            if event.mdice is None or not self.dice or self.dice_measured_on == "training":
+            if event.mdice is None or self.score is None:
                 return False
             self.dice.append((max(self._last_s, self.dice[-1][0]), event.mdice))  # as the tiles were predicted
             return True
@@ -111,12 +128,12 @@ class Curves:
             _append(self.confident, now, 100 * event.confident_share)
 
     def _add_validation(self, now: float, event: Validated) -> None:
-        if event.measured_on != self.dice_measured_on:
+        if (event.measured_on, event.n_tiles) != (self.measured_on, self.dice_tiles):
             if self.dice:
-                self.earlier_dice.append((self.dice_measured_on, self.dice))
+                self.earlier_dice.append((self.dice_tiles, self.dice))
             self.dice, self.dice_by_class = [], {}
-        self.dice_measured_on, self.dice_tiles = event.measured_on, event.n_tiles
-        if event.measured_on == "training":
+        self.measured_on, self.dice_tiles = event.measured_on, event.n_tiles
+        if event.measured_on != "validation":
             return
         if event.mdice is not None:
             self.dice.append((now, event.mdice))
@@ -173,8 +190,8 @@ def as_csv(rounds: Iterable[tuple[str, Curves]], classes: Sequence[TissueClass])
         by_class = {f"Dice %, {names.get(key, f'class {key}')}": each for key, each in curves.dice_by_class.items()}
         losses = {f"loss, {key}": each for key, each in curves.losses.items()}
         columns = {
-            **{f"mean Dice %, {MEASURED_ON[measure]}": points for measure, points in curves.earlier_dice},
-            f"mean Dice %, {MEASURED_ON[curves.dice_measured_on]}": curves.dice,
+            **{_dice_column(tiles): points for tiles, points in curves.earlier_dice},
+            _dice_column(curves.dice_tiles): curves.dice,
             **by_class,
             **losses,
             "threshold %": curves.threshold,
@@ -185,13 +202,17 @@ def as_csv(rounds: Iterable[tuple[str, Curves]], classes: Sequence[TissueClass])
     return text.getvalue()
 
 
-def measure_in_words(measured_on: MeasuredOn, tiles: int | None) -> str:
-    """What a Dice is called wherever it is shown, such as "validation Dice (3 tiles)"."""
-    words = {
-        "validation": tr("validation Dice"),
-        "held_out": tr("Dice on held-out annotations"),
-        "training": tr("training Dice"),
-    }[measured_on]
-    if tiles is None:
-        return words
-    return ntr("{measure} ({count} tile)", "{measure} ({count} tiles)", tiles).format(measure=words, count=tiles)
+def dice_in_words(dice: float, tiles: int | None) -> str:
+    """What a Dice in percent is called wherever it is shown, such as "validation Dice 81.0 % (3 tiles)"."""
+    words = tr("validation Dice {dice:.1f} %").format(dice=dice)
+    return words if tiles is None else f"{words} ({count_of_tiles(tiles)})"
+
+
+def count_of_tiles(tiles: int) -> str:
+    """Such as "3 tiles"."""
+    return ntr("{count} tile", "{count} tiles", tiles).format(count=tiles)
+
+
+def _dice_column(tiles: int | None) -> str:
+    on = "validation tiles" if tiles is None else f"{tiles} validation tiles"
+    return f"mean Dice %, {on}"

@@ -118,7 +118,7 @@ def in_words(value: float | None, unit: Unit) -> str:
     if unit is Unit.PERCENT:
         return tr("{percent} %").format(percent=f"{value:.1f}")
     if unit is Unit.MM2:
-        return f"{value:.4f}"
+        return f"{value:.4f}" if value >= 0.01 or not value else f"{value:.6f}"  # to the µm²
     return f"{value:,.0f}"
 
 

@@ -99,7 +99,7 @@ class AreasView(QWidget):
         self.table.setRowCount(len(self._areas) + 1 if self._areas else 0)
         self.table.setHorizontalHeaderItem(0, QTableWidgetItem(tr("Tile")))
         for column, each in enumerate(self._classes, 1):
-            item = QTableWidgetItem(_swatch(each.color), each.name)
+            item = QTableWidgetItem(swatch(each.color), each.name)
             item.setToolTip(each.name)
             self.table.setHorizontalHeaderItem(column, item)
         for line, areas in enumerate(self._areas):
@@ -126,7 +126,8 @@ class AreasView(QWidget):
             self.tile_chosen.emit(self._areas[line].name)
 
 
-def _swatch(color: str) -> QIcon:
+def swatch(color: str) -> QIcon:
+    """A small square of a class's colour."""
     pixmap = QPixmap(10, 10)
     pixmap.fill(QColor(color))
     return QIcon(pixmap)

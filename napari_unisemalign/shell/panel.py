@@ -17,6 +17,7 @@ from napari_unisemalign.annotate.painting_view import PaintingView
 from napari_unisemalign.results.areas_view import AreasView
 from napari_unisemalign.results.confusion_view import ConfusionView
 from napari_unisemalign.results.export_view import ExportView
+from napari_unisemalign.results.rounds_view import RoundsView
 from napari_unisemalign.shell.pages import Page, Pages, Place
 from napari_unisemalign.shell.tile_bar import TileBar
 from napari_unisemalign.shell.tour_view import Spotlight, TourCard
@@ -89,6 +90,7 @@ class Panel(QWidget):
         self.correct = CorrectView(self)
         self.train = TrainView(self)
         self.areas = AreasView(self)
+        self.rounds = RoundsView(self)
         self.confusion = ConfusionView(self)
         self.export = ExportView(self)
         self.settings = SettingsForm(self)
@@ -114,6 +116,7 @@ class Panel(QWidget):
         self.pages.add(Page(Place.PROJECT, self.project))
         self.pages.add(Page(Place.ANNOTATE, *annotate, head=head))
         results = (
+            Fold(tr("Rounds"), self.rounds, is_open=True),
             Fold(tr("Areas"), self.areas, is_open=True),
             Fold(tr("Confusion matrix"), self.confusion, is_open=True),
             Fold(tr("Export masks"), self.export, is_open=True),

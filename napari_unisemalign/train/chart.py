@@ -9,7 +9,7 @@ from qtpy.QtCore import QTimer
 from napari_unisemalign.app.context import Context
 from napari_unisemalign.app.latest import Latest
 from napari_unisemalign.app.notify import guarded
-from napari_unisemalign.app.training_curves import Curves, Past, as_csv, measure_in_words, read_past
+from napari_unisemalign.app.training_curves import Curves, Past, as_csv, count_of_tiles, read_past
 from napari_unisemalign.app.training_state import Training
 from napari_unisemalign.train.chart_view import Plot, TrainingChart
 from napari_unisemalign.widgets.chart import Series
@@ -38,7 +38,6 @@ class ChartController:
     def __init__(self, context: Context, view: TrainingChart) -> None:
         self._context, self._session, self.reporter = context, context.session, context.reporter
         self._view = view
-        self._past: tuple[Past, ...] = ()
         self._latest = Latest(context.owner, context.reporter.error)
         self._was_active = False
         self._timer = QTimer(context.owner)
@@ -69,7 +68,7 @@ class ChartController:
             series += [
                 Series(tr("round {number}").format(number=each.number), None, each.curves.dice, faint=True)
                 for each in past[-EARLIER_SHOWN:]
-                if each.curves.dice_measured_on == current.dice_measured_on  # another measure is another scale
+                if not current.is_unmeasured  # beside them the training of now would look as if it had a Dice
             ]
         self._view.show_curves(series, note=_note(plot, current))
 
@@ -96,8 +95,8 @@ class ChartController:
         """The training of now and the rounds before; without one since the project was opened, the last round."""
         current, run_id = self._session.curves, self._session.training.run_id
         if current.losses or current.dice:
-            return current, tuple(each for each in self._past if each.run_id != run_id)
-        return (self._past[-1].curves, self._past[:-1]) if self._past else (current, ())
+            return current, tuple(each for each in self._session.past if each.run_id != run_id)
+        return (self._session.past[-1].curves, self._session.past[:-1]) if self._session.past else (current, ())
 
     def _on_training(self, training: Training) -> None:
         if self._was_active and not training.active:
@@ -106,7 +105,8 @@ class ChartController:
 
     def _read(self, _project: object = None) -> None:
         """Read the finished rounds again; a long run's events take a moment."""
-        project, self._past = self._session.project, ()
+        project = self._session.project
+        self._session.set_past(())
         self.draw()
         if project is None:
             self._latest.drop()
@@ -114,7 +114,7 @@ class ChartController:
         self._latest.ask(lambda: read_past(project), self._on_read)
 
     def _on_read(self, past: tuple[Past, ...]) -> None:
-        self._past = past
+        self._session.set_past(past)
         self._session.set_pace(past[-1].curves.seconds_per_tile if past else None)
         self.draw()
 
@@ -129,11 +129,17 @@ def _dice(curves: Curves, classes: dict[int, tuple[str, str]]) -> list[Series]:
         for class_id, points in curves.dice_by_class.items()
         if class_id in classes  # a class that was removed since has no name and no colour
     ]
-    mean = measure_in_words(curves.dice_measured_on, curves.dice_tiles)
-    earlier = [
-        Series(measure_in_words(measure, None), None, points, faint=True) for measure, points in curves.earlier_dice
-    ]
-    return [Series(tr("mean, {measure}").format(measure=mean), None, curves.dice, dots=True), *each_class, *earlier]
+    earlier = [Series(_mean(tiles), None, points, faint=True) for tiles, points in curves.earlier_dice]
+    if curves.is_unmeasured:
+        return []
+    return [Series(_mean(curves.dice_tiles), None, curves.dice, dots=True), *each_class, *earlier]
+
+
+def _mean(tiles: int | None) -> str:
+    """The name of a curve."""
+    if tiles is None:
+        return tr("mean validation Dice")
+    return tr("mean validation Dice ({tiles})").format(tiles=count_of_tiles(tiles))
 
 
 def _losses(curves: Curves) -> list[Series]:
@@ -149,15 +155,10 @@ def _pseudo_labels(curves: Curves) -> list[Series]:
 
 
 def _note(plot: Plot, curves: Curves) -> str:
-    if plot is Plot.DICE and curves.dice_measured_on == "training":
+    if plot is Plot.DICE and curves.is_unmeasured:
         return tr("No validation tile: nothing measures this training. Hold out annotated tiles, below Start training.")
     if plot is Plot.DICE and not curves.dice:
         return tr("The first Dice comes with the first validation.")
-    if plot is Plot.DICE and curves.dice_measured_on == "held_out":
-        return tr(
-            "No validation tile: this is the Dice on annotations that are held out from training. Hold out whole "
-            "tiles, below Start training, and all other annotations are trained on."
-        )
     if plot is Plot.PSEUDO_LABELS and not curves.threshold:
         return tr("This training uses annotated tiles only: there are no pseudo-labels.")
     return ""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from napari_unisemalign.app import availability
 from napari_unisemalign.app.context import Context
 from napari_unisemalign.app.labels import LabelsController
@@ -14,16 +12,10 @@ from napari_unisemalign.app.training_state import Phase, Training
 from napari_unisemalign.train.run_controls_view import TrainControls
 from napari_unisemalign.train.training import TrainingController
 from napari_unisemalign.widgets.chart import duration
-from training_core.base.errors import ProjectError
 from training_core.base.i18n import ntr, tr
 from training_core.messages.events import Pause, Resume
 from training_core.project import Project
-from training_core.project.cases import case_of, draw_validation
 from training_core.project.interrupted_runs import UnfinishedRun
-
-HELD_OUT_SHARE = 0.2
-"""Of the annotated tiles, what is offered to be held out for validation."""
-NAMES_SHOWN = 3
 
 
 class RunControls:
@@ -43,7 +35,6 @@ class RunControls:
         self._view.keep_run_clicked.connect(lambda: self.go_on(keep=True))
         self._view.discard_run_clicked.connect(self.discard_found)
         self._view.predict_clicked.connect(self.predict_missing)
-        self._view.hold_out_clicked.connect(self.hold_out)
         self._session.states_changed.connect(self._count_missing)
         self._session.training_changed.connect(self._refresh)
         self._session.project_changed.connect(self._look)
@@ -161,50 +152,6 @@ class RunControls:
             )
             words = words.format(count=count, total=len(project.tiles)) if count else ""
         self._view.set_missing(words)
-        self._judge_validation()
-
-    @guarded
-    def hold_out(self) -> None:
-        """Draw annotated tiles for validation, whole cases only."""
-        project = self._session.project
-        if project is not None and not self._session.training.active and self._labels.flush():
-            drawn = self._drawn(project)
-            self._session.model.set_val([*project.index.val, *drawn])
-            words = tr("Held out for validation: {names}. The next training is measured.")
-            self.reporter.info(words.format(names=", ".join(drawn)))
-
-    def _judge_validation(self) -> None:
-        """Say that nothing measures a round, and offer to change that; or that what measures it comes from a model."""
-        project = self._session.project
-        text = offer = ""
-        if project is not None and not self._session.training.active:
-            val = project.val_names()
-            accepted = [name for name in val if project.is_accepted(name)]
-            drawn = () if val else self._drawn(project)
-            if accepted:
-                words = ntr(
-                    "The label of the validation tile {names} was accepted from a prediction, so its Dice is too high.",
-                    "The labels of the validation tiles {names} were accepted from a prediction, so their Dice is too "
-                    "high.",
-                    len(accepted),
-                )
-                text = words.format(names=_listed(accepted))
-            elif not val and len(project.labeled_names()):
-                text = tr("No annotated tile is held out for validation, so that no Dice says how good a round is.")
-                words = ntr("Hold out {count} of {total} tiles", "Hold out {count} of {total} tiles", len(drawn))
-                offer = words.format(count=len(drawn), total=len(project.labeled_names())) if drawn else ""
-        self._view.set_unmeasured(text, offer)
-
-    def _drawn(self, project: Project) -> tuple[str, ...]:
-        """The annotated tiles that would be held out; none where too few would be left to learn from."""
-        names = project.labeled_names()
-        known = {name: case for name in names if (case := case_of(project.tile(name))) is not None}
-        try:
-            drawn = draw_validation(names, known, HELD_OUT_SHARE)
-        except ProjectError:  # all of one case
-            return ()
-        least = self._session.settings.get("data.min_labeled_tiles", availability.MIN_LABELED_TILES)
-        return drawn if len(names) - len(drawn) >= least else ()
 
     def _take(self, project: Project, found: UnfinishedRun | None) -> None:
         if project is self._session.project and not self._session.training.active:
@@ -224,9 +171,3 @@ def _sentence(found: UnfinishedRun) -> str:
         text = tr("A training from {when} stopped after {time} of {total}.")
         return text.format(when=when, time=duration(found.elapsed_s), total=duration(60 * found.minutes))
     return tr("A training from {when} stopped at step {step}.").format(when=when, step=found.step)
-
-
-def _listed(names: Sequence[str]) -> str:
-    rest = len(names) - NAMES_SHOWN
-    more = [tr("{count} more").format(count=rest)] if rest > 0 else []
-    return ", ".join([*names[:NAMES_SHOWN], *more])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
+from napari_unisemalign.results.hold_out_view import HoldOutView
 from napari_unisemalign.widgets.common import SPACING, Hint, row, set_available
 from training_core.base.i18n import tr
 
@@ -21,7 +22,6 @@ class TrainControls(QWidget):
     keep_run_clicked = Signal()
     discard_run_clicked = Signal()
     predict_clicked = Signal()
-    hold_out_clicked = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -50,13 +50,8 @@ class TrainControls(QWidget):
         self.predict_button.setToolTip(tr("With the latest training, which learns nothing more by it."))
         layout.addWidget(self.missing_text)
         layout.addWidget(self.predict_button)
-        self.unmeasured_text = Hint("", self)
-        self.hold_out_button = QPushButton("", self)
-        self.hold_out_button.setToolTip(
-            tr("They no longer train; their annotations say how good each round is. A tile's menu undoes it.")
-        )
-        layout.addWidget(self.unmeasured_text)
-        layout.addWidget(self.hold_out_button)
+        self.hold_out = HoldOutView(self)
+        layout.addWidget(self.hold_out)
         for button, signal in (
             (self.pause_button, self.pause_clicked),
             (self.discard_button, self.discard_clicked),
@@ -64,12 +59,10 @@ class TrainControls(QWidget):
             (self.keep_run_button, self.keep_run_clicked),
             (self.discard_run_button, self.discard_run_clicked),
             (self.predict_button, self.predict_clicked),
-            (self.hold_out_button, self.hold_out_clicked),
         ):
             button.clicked.connect(lambda _checked=False, signal=signal: signal.emit())
         self.set_offer("")
         self.set_missing("")
-        self.set_unmeasured("", "")
 
     def set_running(self, pause_reason: str, discard_reason: str, *, active: bool, paused: bool) -> None:
         """Show the buttons of a training that runs, or hide them."""
@@ -88,9 +81,3 @@ class TrainControls(QWidget):
         """The sentence about tiles that have no prediction; an empty one hides it with its button."""
         self.missing_text.set_text(text)
         self.predict_button.setVisible(bool(text))
-
-    def set_unmeasured(self, text: str, offer: str) -> None:
-        """Why nothing, or too little, measures a round, and what the button holds out; empty texts hide them."""
-        self.unmeasured_text.set_text(text)
-        self.hold_out_button.setText(offer)
-        self.hold_out_button.setVisible(bool(offer))

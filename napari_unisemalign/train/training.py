@@ -11,7 +11,7 @@ from napari_unisemalign.app.context import Context
 from napari_unisemalign.app.labels import LabelsController
 from napari_unisemalign.app.notify import guarded
 from napari_unisemalign.app.process import Ending, TrainerProcess, train_command
-from napari_unisemalign.app.training_curves import Curves, measure_in_words
+from napari_unisemalign.app.training_curves import Curves
 from napari_unisemalign.app.training_state import Phase, Training, tiles_in_words
 from napari_unisemalign.app.training_time import megapixels, whole_time
 from napari_unisemalign.train.train_view import TrainView
@@ -256,9 +256,8 @@ def _outcome(finished: RunFinished, curves: Curves) -> str:
         tr("Stopped and kept after {steps} steps{score}.") if stopped else tr("Finished after {steps} steps{score}.")
     )
     score = ""
-    if finished.mdice is not None and curves.dice_measured_on != "training":
-        measure = measure_in_words(curves.dice_measured_on, curves.dice_tiles)
-        score = tr(", {measure} {dice:.1f} %").format(measure=measure, dice=finished.mdice)
+    if curves.score_in_words:
+        score = tr(", {dice}").format(dice=curves.score_in_words)
     said = words.format(steps=finished.steps, score=score)
     if finished.predictions_by == "pixel_classifier":
         said = f"{said} {tr('The predictions come from the pixel classifier, which is still better.')}"

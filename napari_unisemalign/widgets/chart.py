@@ -66,7 +66,8 @@ class ChartView(QWidget):
         return " &nbsp; ".join(parts)
 
     def _in_words(self, series: Series, value: float) -> str:
-        return f"{series.name} {value:.3g}{self._unit}"
+        number = f"{value:.1f}" if self._unit else f"{value:.3g}"  # a percentage as the status line says it
+        return f"{series.name} {number}{self._unit}"
 
     # --- under the mouse ----------------------------------------------------------------------------------------------
 

@@ -16,7 +16,10 @@ QToolButton:focus { border: 1px solid palette(text); }
 
 
 class Fold(QWidget):
-    """A titled group of tools, folded away until it is wanted. Space, and Enter where `Deliberate` guards, work as a click does."""
+    """A titled group of tools, folded away until it is wanted.
+
+    Space, and Enter where `Deliberate` guards, work on the header as a click does.
+    """
 
     toggled = Signal(bool)
     """By the user or by `set_open`."""

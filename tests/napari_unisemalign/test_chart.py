@@ -16,7 +16,8 @@ from qtpy.QtTest import QTest
 from napari_unisemalign.app.training_curves import Curves, as_csv, read_past
 from napari_unisemalign.shell.pages import Place
 from napari_unisemalign.train.chart_view import Plot
-from training_core.messages.events import Event, MeasuredOn, RunStarted, StepDone, Validated
+from napari_unisemalign.train.training import _outcome
+from training_core.messages.events import Event, MeasuredOn, RunFinished, RunStarted, StepDone, Validated
 from training_core.project import LabelSource, Project
 
 pytestmark = pytest.mark.binding
@@ -80,7 +81,7 @@ def test_a_training_is_drawn_beside_the_rounds_before(window: Any, project: Proj
     driver.open_place(Place.TRAINING)
     chart = driver.panel.train.chart
     # after a restart: the last round in full, the one before as a faint line
-    driver.wait(lambda: names(driver) == ["mean, validation Dice", "background", "gland", "round 1"], "the rounds")
+    driver.wait(lambda: names(driver) == ["mean validation Dice", "background", "gland", "round 1"], "the rounds")
     assert chart.isVisible()
     by_name = {each.name: each for each in chart.view.series}
     assert by_name["gland"].color == project.classes[1].color
@@ -92,8 +93,8 @@ def test_a_training_is_drawn_beside_the_rounds_before(window: Any, project: Proj
     for event in [started("20260103-000000"), *events("20260103-000000", 80.0)]:
         session.apply(event)
     driver.wait(lambda: "round 2" in names(driver), "the training to be drawn")
-    assert names(driver) == ["mean, validation Dice", "background", "gland", "round 1", "round 2"]
-    assert "gland&nbsp;80&nbsp;%" in chart.legend.text()
+    assert names(driver) == ["mean validation Dice", "background", "gland", "round 1", "round 2"]
+    assert "gland&nbsp;80.0&nbsp;%" in chart.legend.text()
     assert project.classes[1].color in chart.legend.text()
     assert "1.5 GB of memory" in driver.panel.train.time_left.text()
     assert driver.panel.train.time_left.text().startswith("50 % done, 9 s left")
@@ -106,7 +107,7 @@ def test_a_training_is_drawn_beside_the_rounds_before(window: Any, project: Proj
     # under the mouse
     plot = chart.view._plot()
     QTest.mouseMove(chart.view, QPoint(round(plot.right()), round(plot.center().y())))
-    assert chart.view.values_at(39.0) == "39 s\nthreshold of confidence 80 %\npixels above it 40 %"
+    assert chart.view.values_at(39.0) == "39 s\nthreshold of confidence 80.0 %\npixels above it 40.0 %"
     session.end_training("Done.")
 
 
@@ -121,29 +122,69 @@ def test_a_class_keeps_its_colour_when_that_is_changed(window: Any, project: Pro
     driver.wait(lambda: colors()["gland"] == "#123456", "the new colour")
 
 
-@pytest.mark.parametrize(
-    ("measured_on", "words"),
-    [("training", "nothing measures this training"), ("held_out", "annotations that are held out from training")],
-)
-def test_without_validation_tiles_the_chart_says_what_it_shows(
-    measured_on: MeasuredOn, words: str, window: Any, project: Project
+@pytest.mark.parametrize("measured_on", ["training", "held_out"])
+def test_without_validation_tiles_there_is_no_dice_anywhere_and_holding_out_is_offered(
+    measured_on: MeasuredOn, window: Any, project: Project
 ) -> None:
+    """A round with validation tiles lies behind it: its Dice is not drawn beside a training that has none."""
     _viewer, driver, _answers = window
+    add_round(project, "20260101-000000", 60.0)
+    label = np.full((96, 96), 255, np.uint8)
+    label[:20], label[50:70] = 0, 1
+    for name in ("tile_02", "tile_03", "tile_04"):
+        project.write_label(name, label, LabelSource.PAINTED)
     driver.panel.controller.open_project(project.path)
-    assert not driver.panel.train.chart.isVisibleTo(driver.panel.train)
-    session, run_id = driver.session, "20260101-000000"
+    driver.wait(lambda: "mean validation Dice" in names(driver), "the round before")
+    driver.open_place(Place.TRAINING)
+    session, run_id, panel = driver.session, "20260103-000000", driver.panel
     session.begin_training()
-    session.apply(started(run_id))
-    for event in events(run_id, 60.0):
+    session.apply(started(run_id).model_copy(update={"n_val": 0}))
+    chart, rounds = panel.train.chart, []
+    for event in events(run_id, 61.2):
         session.apply(event.model_copy(update={"measured_on": measured_on}) if isinstance(event, Validated) else event)
-    note = driver.panel.train.chart.note
-    driver.wait(lambda: note.text().startswith("No validation tile"), "the sentence")
-    assert words in note.text()
-    table = as_csv([("now", session.curves)], session.classes())
-    assert ("held-out annotations" in table) == (measured_on == "held_out")
-    assert "mean Dice %, training tiles" not in table
-    assert any("mean" in each for each in names(driver)) == (measured_on == "held_out")
+        chart_controller = panel.controller.chart
+        chart_controller.draw()
+        rounds.append((session.training.message, panel.status.text.text(), *(each.name for each in chart.view.series)))
+    assert not [each for each in rounds if "Dice" in " ".join(each) or "61" in " ".join(each)]
+    assert chart.note.text().startswith("No validation tile: nothing measures this training.")
+    assert session.training.message == "4 steps done. Without validation tiles nothing measures how good it is."
+    finished = {"run_id": run_id, "run_dir": "", "reason": "budget", "steps": 4, "seconds": 9.0, "mdice": 61.2}
+    session.apply(RunFinished(**finished, mjaccard=50.0))
+    assert _outcome(RunFinished(**finished, mjaccard=50.0), session.curves) == "Finished after 4 steps."
+    assert session.curves.score is None
+    assert "mean Dice" not in as_csv([("now", session.curves)], session.classes())
     session.end_training("Done.")
+    for view in (panel.train.controls.hold_out, panel.rounds.hold_out):
+        driver.reveal(view)
+        assert view.words.isVisible()
+        assert view.words.text().startswith("No annotated tile is held out for validation, so that no Dice says")
+        assert view.button.isVisible()
+        assert view.button.text() == "Hold out 1 of 4 tiles"
+    driver.click(panel.rounds.hold_out.button)
+    assert len(project.val_names()) == 1
+    assert not panel.train.controls.hold_out.isVisibleTo(panel.train)
+
+
+def test_a_round_has_one_figure_wherever_it_is_shown(window: Any, project: Project) -> None:
+    """Measured at 64, 81.04 with the final weights and settings: the status, the chart and Results all say 81.0 %."""
+    _viewer, driver, _answers = window
+    run_id = "20260101-000000"
+    add_round(project, run_id, 60.0)
+    path = project.runs_dir / run_id / "events.jsonl"
+    finished = RunFinished(run_id=run_id, run_dir="", reason="budget", steps=4, seconds=9.0, mdice=81.04, mjaccard=60.0)
+    lines = [started(run_id), *events(run_id, 60.0), finished]
+    told = [each.model_copy(update={"n_tiles": 3}) if isinstance(each, Validated) else each for each in lines]
+    path.write_text("\n".join(each.model_dump_json() for each in told))
+    driver.panel.controller.open_project(project.path)
+    driver.wait(lambda: bool(names(driver)), "the round")
+    table = driver.panel.rounds.table
+    lines_of = {table.verticalHeaderItem(line).text(): table.item(line, 0).text() for line in range(table.rowCount())}
+    assert lines_of == {"Validation Dice": "81.0 %", "Validation tiles": "3"}
+    assert (
+        "mean&nbsp;validation&nbsp;Dice&nbsp;(3&nbsp;tiles)&nbsp;81.0&nbsp;%" in driver.panel.train.chart.legend.text()
+    )
+    (past,) = driver.session.past
+    assert _outcome(finished, past.curves) == "Finished after 4 steps, validation Dice 81.0 % (3 tiles)."
 
 
 def test_the_table_holds_every_curve_of_every_round(window: Any, project: Project, tmp_path: Path) -> None:

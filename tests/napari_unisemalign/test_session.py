@@ -126,7 +126,7 @@ def test_a_run_from_start_to_end(session: Session) -> None:
         )
     )
     assert session.curves.dice == []  # a Dice on training tiles is no figure to show
-    assert session.curves.dice_measured_on == "training"
+    assert session.curves.is_unmeasured
     assert session.training.message.startswith("2 steps done. Without validation tiles nothing measures")
     session.begin_stopping()
     session.apply(step(3))
@@ -186,12 +186,12 @@ def test_counts_add_up_and_a_round_has_one_figure_with_its_measure(session: Sess
     )
     point = {"run_id": RUN, "mjaccard": 50.0, "dice_by_class": {1: 70.0}, "is_best": True}
     session.apply(Validated(**point, elapsed_s=3, step=2, mdice=70.0, measured_on="held_out", n_tiles=2))
-    assert session.training.message == "Dice on held-out annotations (2 tiles) 70.0 % after 2 steps."
+    assert session.training.message == "2 steps done. Without validation tiles nothing measures how good it is."
+    assert session.curves.dice == []  # never one line with the Dice of another measure
     for step_number, mdice in ((4, 75.0), (6, 80.0)):
         validated = Validated(**point, elapsed_s=step_number, step=step_number, mdice=mdice, measured_on="validation")
         session.apply(validated.model_copy(update={"n_tiles": 3}))
-    assert session.training.message == "Validation Dice (3 tiles) 80.0 % after 6 steps, the best so far."
-    assert session.curves.earlier_dice == [("held_out", [(3.0, 70.0)])]  # never one line with the other
+    assert session.training.message == "Validation Dice 80.0 % (3 tiles) after 6 steps, the best so far."
     assert session.curves.dice == [(4.0, 75.0), (6.0, 80.0)]
     session.apply(finished())
     assert session.curves.dice[-1] == (6.0, 81.0)  # what the outcome says too

@@ -78,16 +78,16 @@ def test_without_validation_tiles_holding_some_out_is_offered_and_accepted_ones_
     for name in truths:
         project.write_label(name, label, LabelSource.PAINTED)
     driver.panel.controller.open_project(project.path)
-    controls = driver.panel.train.controls
-    assert "no Dice says how good a round is" in controls.unmeasured_text.text()
-    assert controls.hold_out_button.text() == "Hold out 1 of 4 tiles"
-    driver.click(controls.hold_out_button)
+    controls = driver.panel.train.controls.hold_out
+    assert "no Dice says how good a round is" in controls.words.text()
+    assert controls.button.text() == "Hold out 1 of 4 tiles"
+    driver.click(controls.button)
     (held_out,) = project.val_names()
-    assert controls.unmeasured_text.text() == ""
-    assert not controls.hold_out_button.isVisibleTo(controls)
+    assert controls.words.text() == ""
+    assert not controls.button.isVisibleTo(controls)
     project.write_label(held_out, truths[held_out], LabelSource.ACCEPTED_PREDICTION, run_id=RUN)
     driver.session.states_changed.emit()
-    assert controls.unmeasured_text.text() == (
+    assert controls.words.text() == (
         f"The label of the validation tile {held_out} was accepted from a prediction, so its Dice is too high."
     )
 

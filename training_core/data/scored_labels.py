@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from training_core.base.arrays import UNLABELED, ClassIds
-from training_core.base.i18n import tr
 from training_core.class_maps.pixel_scores import Confusion, Scores
 from training_core.data.tile_pool import TilePool
 from training_core.messages.events import MeasuredOn
@@ -50,10 +49,3 @@ class ScoredLabels:
                 return None
             confusion.add(truth, indices)
         return confusion.scores()
-
-    @property
-    def words(self) -> str:
-        """What the mean Dice on them is called."""
-        if self.measured_on == "held_out":
-            return tr("Dice on held-out annotations")
-        return tr("validation Dice") if self.measured_on == "validation" else tr("training Dice")

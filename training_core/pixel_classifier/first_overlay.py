@@ -150,18 +150,24 @@ class QuickStart:
 
     def _is_better(self, own: float, bar: float, truth: ScoredLabels) -> bool:
         assert self._shown_by is not None
-        figures = {"own": own, "bar": bar, "measure": truth.words}
+        figures = {"own": own, "bar": bar}
+        measured = truth.measured_on == "validation"
         if own >= bar:
-            if truth.measured_on == "validation":  # a few strokes are no reason to stay with an earlier step
+            if measured:  # a few strokes are no reason to stay with an earlier step
                 self._bar = own
             if self._in_charge:
-                words = tr("{measure} {own:.1f} %, {bar:.1f} % for {shown_by}")
+                words = tr("it agrees with the held-out annotations as well as {shown_by}")
+                if measured:
+                    words = tr("validation Dice {own:.1f} %, {bar:.1f} % for {shown_by}")
                 self._give_way(words.format(shown_by=self._shown_by.words, **figures))
             return True
         what = self._shown_by.words if self._in_charge else tr("an earlier step")
-        words = tr(
-            "The overlay still comes from {what}: the network has a {measure} of {own:.1f} %, below {bar:.1f} %."
-        )
+        words = tr("The overlay still comes from {what}: the network agrees less with the held-out annotations.")
+        if measured:
+            words = tr(
+                "The overlay still comes from {what}: the network has a validation Dice of {own:.1f} %, below "
+                "{bar:.1f} %."
+            )
         self._messenger.send(Status, message=words.format(what=what, **figures))
         return False
 

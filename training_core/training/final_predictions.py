@@ -102,18 +102,20 @@ class FinalPredictions:
             self._messenger.send(Warned, message=words.format(count=self._by_others, best=self._order[0].words))
 
     def _tell(self, mdice: Mapping[Maker, float]) -> None:
-        best = self._order[0]
-        figures = {"measure": self._truth.words, "best": best.words, "figure": mdice[best]}
-        others = ", ".join(f"{mdice[maker]:.1f} % ({maker.words})" for maker in self._order[1:])
+        """Whose predictions they are, and why; with figures only where validation tiles gave them."""
+        best, rest = self._order[0], self._order[1:]
+        if self._truth.measured_on == "validation":
+            others = ", ".join(f"{mdice[maker]:.1f} % ({maker.words})" for maker in rest)
+            why = tr("validation Dice {figure:.1f} %, against {others}").format(figure=mdice[best], others=others)
+        else:
+            why = tr("they agree better with the held-out annotations than those of {others}")
+            why = why.format(others=tr(" and ").join(maker.words for maker in rest))
         if best is Maker.NETWORK:
-            words = tr("The predictions come from the network: {measure} {figure:.1f} %, against {others}.")
-            self._messenger.send(Status, message=words.format(others=others, **figures))
+            words = tr("The predictions come from the network: {why}.")
+            self._messenger.send(Status, message=words.format(why=why))
             return
-        words = tr(
-            "The predictions of the tiles come from {best}: {measure} {figure:.1f} %, against {others}. "
-            "Train longer to improve the network."
-        )
-        self._messenger.send(Warned, message=words.format(others=others, **figures))
+        words = tr("The predictions of the tiles come from {best}: {why}. Train longer to improve the network.")
+        self._messenger.send(Warned, message=words.format(best=best.words, why=why))
 
     def _tried(self, ask: Callable[[], Result | None]) -> Result | None:
         """What `ask` gives; None, and said why, where it cannot be had: the network is there in any case."""

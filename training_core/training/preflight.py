@@ -137,14 +137,14 @@ def _on_scores(project: Project, split: Split, config: Config, held_out: Mapping
         held_px = sum(int(where.sum()) for where in held_out.values())
         share = held_px / max(1, sum(map(project.labeled_pixels, split.labeled)))
         yield tr(
-            "No validation tile: {percent:.0f} % of the annotated pixels are held out from training. The curve shows "
-            "the Dice on them, and they decide between the network and the pixel classifier; there is no confusion "
-            "matrix. Use some annotated tiles for validation to train on all other annotations."
+            "No validation tile: nothing measures how good this training is. {percent:.0f} % of the annotated pixels "
+            "are held out from training to decide between the network and the pixel classifier. Use some annotated "
+            "tiles for validation to measure it, and to train on all other annotations."
         ).format(percent=100 * share)
         return
     yield tr(
-        "No validation tile: the curve shows the Dice of training tiles, which is optimistic, and there is no "
-        "confusion matrix. Use some annotated tiles for validation to see how well new tiles are predicted."
+        "No validation tile: nothing measures how good this training is. Use some annotated tiles for validation to "
+        "see how well new tiles are predicted."
     )
     if config.schedule.quick_start:
         yield tr(

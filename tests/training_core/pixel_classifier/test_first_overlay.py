@@ -239,10 +239,14 @@ def test_without_validation_tiles_the_held_out_annotations_decide(make_project: 
     bar = judge._bar
     assert bar is not None
     assert said(events)[-1] == (
-        "The overlay still comes from the pixel classifier: the network has a Dice on held-out annotations of 1.0 %, "
-        f"below {bar:.1f} %."
+        "The overlay still comes from the pixel classifier: the network agrees less with the held-out annotations."
     )
     assert judge.may_show(150, scores(100.0))
+    assert said(events)[-1] == (
+        "The overlay now comes from the network: it agrees with the held-out annotations as well as the pixel "
+        "classifier."
+    )
+    assert not any("Dice" in each for each in said(events))
     assert judge.may_show(200, scores(bar))
     assert not judge.may_show(250, scores(bar - 1))
 
