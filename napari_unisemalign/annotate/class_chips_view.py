@@ -10,15 +10,15 @@ from qtpy.QtWidgets import QHBoxLayout, QToolButton, QWidget
 from superqt import QFlowLayout
 
 from napari_unisemalign.annotate.classes_view import ClassRow
-from napari_unisemalign.widgets.common import ACCENT
+from napari_unisemalign.widgets.colors import ACCENT, EDGE_ALPHA, HOVER_ALPHA, veil
+from napari_unisemalign.widgets.swatch import swatch
 from training_core.base.i18n import tr
 
-SWATCH_PX = 14
 NAME_PX = 110
 """A longer name is cut in the middle; the tooltip has all of it."""
 _STYLE = f"""
-QToolButton {{ border: 1px solid rgba(128, 128, 128, 90); border-radius: 3px; padding: 2px 4px; }}
-QToolButton:hover {{ background-color: rgba(128, 128, 128, 60); }}
+QToolButton {{ border: 1px solid {veil(EDGE_ALPHA)}; border-radius: 3px; padding: 2px 4px; }}
+QToolButton:hover {{ background-color: {veil(HOVER_ALPHA)}; }}
 QToolButton:checked {{ border: 2px solid {ACCENT}; padding: 1px 3px; font-weight: 600; }}
 QToolButton:focus {{ border: 2px solid palette(text); padding: 1px 3px; }}
 """
@@ -49,6 +49,10 @@ class ClassChip(QWidget):
         layout.setSpacing(0)
         layout.addWidget(self.button)
         layout.addWidget(self.eye)
+
+    def set_outlined(self, outlined: bool) -> None:
+        """Draw the square as predictions draw the class."""
+        self.button.setIcon(swatch(self.row.color, outlined=outlined))
 
     def set_shown(self, shown: bool) -> None:
         """Draw the eye open or shut."""
@@ -99,12 +103,15 @@ class ClassChips(QWidget):
         pairs = (each for chip in self.chips.values() for each in (chip.button, chip.eye))
         return (*pairs, self.eraser, self.add_button)
 
-    def set_classes(self, rows: Sequence[ClassRow], shown: Collection[int]) -> None:
-        """Show these classes; `shown` are the ids of those that predictions show."""
+    def set_classes(
+        self, rows: Sequence[ClassRow], shown: Collection[int], outlined: Collection[int] = frozenset()
+    ) -> None:
+        """Show these classes; `shown` are the ids of those that predictions show, `outlined` of those as borders."""
         if [chip.row for chip in self.chips.values()] != list(rows):
             self._fill(rows)
         for class_id, chip in self.chips.items():
             chip.set_shown(class_id in shown)
+            chip.set_outlined(class_id in outlined)
 
     def _fill(self, rows: Sequence[ClassRow]) -> None:
         for chip in self.chips.values():
@@ -148,17 +155,6 @@ class ClassChips(QWidget):
         self.eraser.setEnabled(not paint_reason)
         self.add_button.setEnabled(not add_reason)
         self.add_button.setToolTip(add_reason or tr("Add a class of tissue"))
-
-
-def swatch(color: str) -> QIcon:
-    """A square of a class's colour, with an edge that shows on every background."""
-    pixmap = QPixmap(SWATCH_PX, SWATCH_PX)
-    pixmap.fill(QColor(color))
-    painter = QPainter(pixmap)
-    painter.setPen(QColor(0, 0, 0, 120))
-    painter.drawRect(0, 0, SWATCH_PX - 1, SWATCH_PX - 1)
-    painter.end()
-    return QIcon(pixmap)
 
 
 def eye(is_open: bool, color: QColor) -> QIcon:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Qt
-from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import QComboBox, QDialogButtonBox, QHBoxLayout, QRadioButton, QVBoxLayout, QWidget
 
 from napari_unisemalign.app.dialogs import ClassUse
 from napari_unisemalign.widgets.common import Hint
 from napari_unisemalign.widgets.deliberate import DeliberateDialog
+from napari_unisemalign.widgets.swatch import swatch
 from training_core.base.i18n import tr
 from training_core.project import UNLABELED
 
@@ -26,7 +25,7 @@ class RemoveClassDialog(DeliberateDialog):
         self.into_combo = QComboBox(self)
         self.into_combo.setAccessibleName(tr("The class that they become"))
         for each in use.others:
-            self.into_combo.addItem(_swatch(each.color), each.name, each.id)
+            self.into_combo.addItem(swatch(each.color), each.name, each.id)
         self.unlabel_choice.setChecked(True)
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel, parent=self)
         self.remove_button = self.buttons.addButton(tr("Remove class"), QDialogButtonBox.ButtonRole.AcceptRole)
@@ -56,9 +55,3 @@ class RemoveClassDialog(DeliberateDialog):
     def value(self) -> int:
         """What the pixels become: a class id, or 255 for not labelled."""
         return UNLABELED if self.unlabel_choice.isChecked() else int(self.into_combo.currentData())
-
-
-def _swatch(color: str) -> QIcon:
-    pixmap = QPixmap(14, 14)
-    pixmap.fill(QColor(color) if QColor(color).isValid() else Qt.GlobalColor.transparent)
-    return QIcon(pixmap)

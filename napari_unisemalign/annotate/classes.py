@@ -43,6 +43,7 @@ class ClassesController:
         view.color_clicked.connect(self.choose_color)
         session.project_changed.connect(self._on_project)
         session.classes_changed.connect(self._refresh)
+        session.outlined_changed.connect(self._refresh)
         session.class_changed.connect(self._on_class)
         session.training_changed.connect(self._refresh_available)
         session.settings_changed.connect(self._refresh_available)
@@ -120,7 +121,7 @@ class ClassesController:
         rows = [_row(self._key(index), each) for index, each in enumerate(self._session.classes())]
         self._view.set_classes(rows)
         self._view.set_current(self._session.class_id)
-        self._chips.set_classes(rows, {each.id for each in rows} - self._layers.hidden)
+        self._chips.set_classes(rows, {each.id for each in rows} - self._layers.hidden, self._session.outlined)
         self._chips.set_current(self._session.class_id)
         self._layers.set_classes(self._session.classes())
         self._refresh_available()

@@ -13,6 +13,7 @@ from napari.utils.colormaps import DirectLabelColormap
 from scipy import ndimage
 
 from napari_unisemalign.app.layers import ROLE_KEY, TILE, U8, Mask
+from napari_unisemalign.widgets import colors
 from training_core.base.i18n import tr
 
 if TYPE_CHECKING:
@@ -21,12 +22,12 @@ if TYPE_CHECKING:
 MARKS = "marks"
 REJECTED, ACCEPT, REJECT, CLEANED = 1, 2, 3, 4
 _COLORS = {
-    None: "transparent",
-    0: "transparent",
-    REJECTED: "#b3202a",
-    ACCEPT: "#ffd400",
-    REJECT: "#ff2d3d",
-    CLEANED: "#00e5ff",
+    None: colors.TRANSPARENT,
+    0: colors.TRANSPARENT,
+    REJECTED: colors.REJECTED,
+    ACCEPT: colors.ACCEPTING,
+    REJECT: colors.REJECTING,
+    CLEANED: colors.MARKED,
 }
 _LINES_PER_SIDE = 40
 _MIN_GAP_PX = 8

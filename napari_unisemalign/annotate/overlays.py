@@ -77,7 +77,10 @@ class OverlaysController:
         view.visible_changed.connect(self._set_visible)
         view.opacity_changed.connect(self._set_opacity)
         view.comparison_changed.connect(lambda _comparison: self._compose())
-        view.outline_changed.connect(self._layers.set_outlined)
+        view.outline_changed.connect(self._outline_all)
+        view.class_outlined.connect(self._outline)
+        session.classes_changed.connect(self._show_outlined)
+        session.outlined_changed.connect(self._show_outlined)
         view.below_changed.connect(lambda _below: self._slider_timer.start(SLIDER_MS))
         view.below_changed.connect(self.below_changed.emit)
         session.tile_changed.connect(self._on_tile)
@@ -288,6 +291,18 @@ class OverlaysController:
 
     def _refresh_available(self, _training: object = None) -> None:
         self._view.set_available(availability.why_no_overlays(self._session))
+
+    def _outline_all(self, on: bool) -> None:
+        self._session.set_outlined(frozenset(each.id for each in self._session.classes()) if on else frozenset())
+
+    def _outline(self, class_id: int, on: bool) -> None:
+        others = self._session.outlined - {class_id}
+        self._session.set_outlined(others | {class_id} if on else others)
+
+    def _show_outlined(self) -> None:
+        classes = self._session.classes()
+        self._layers.set_outlined(self._session.outlined)
+        self._view.set_outlined(classes, self._session.outlined & {each.id for each in classes})
 
     def _set_visible(self, role: str, visible: bool) -> None:
         layer = self._layers.get(role)

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from qtpy.QtCore import QObject, Qt, Signal
-from qtpy.QtWidgets import QCheckBox, QComboBox, QGridLayout, QLabel, QPushButton, QRadioButton, QSlider, QWidget
+from qtpy.QtWidgets import (
+    QButtonGroup,
+    QCheckBox,
+    QComboBox,
+    QGridLayout,
+    QLabel,
+    QPushButton,
+    QRadioButton,
+    QSlider,
+    QWidget,
+)
 
+from napari_unisemalign.annotate.class_styles_view import ClassStyles
 from napari_unisemalign.annotate.overlay_maps import Comparison
 from napari_unisemalign.widgets.common import Hint, body_layout, caption, row, set_available
 from training_core.base.i18n import tr
 from training_core.class_maps.tile_result import Branch
+from training_core.project import TissueClass
 
 TITLES = {
     "prediction": (tr("Prediction"), tr("What the model says about every pixel")),
@@ -67,7 +79,9 @@ class OverlaysView(QObject):
     """The confidence, 0 to 1, below which pixels are left open."""
     flicker_clicked = Signal()
     outline_changed = Signal(bool)
-    """Borders only, or filled."""
+    """All classes as borders only, or filled."""
+    class_outlined = Signal(int, bool)
+    """One class as borders only, or filled."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -87,16 +101,22 @@ class OverlaysView(QObject):
         self._add_opacity(box, grid, 0, "prediction")
         self.filled_button = QRadioButton(tr("Filled"), box)
         self.outline_button = QRadioButton(tr("Outline"), box)
-        self.filled_button.setChecked(True)
+        self.filled_button.setToolTip(tr("Fill the predicted regions of every class"))
         self.outline_button.setToolTip(
             tr("Draw the borders of the predicted regions only, so that the tissue stays in sight")
         )
+        self._styles = QButtonGroup(box)
+        for each in (self.filled_button, self.outline_button):
+            self._styles.addButton(each)
+        self.filled_button.setChecked(True)
+        self.class_styles = ClassStyles(box)
         self.flicker_button = QPushButton(tr("Hide overlays"), box)
         self.flicker_button.setCheckable(True)
         self.hint = Hint("", box)
         layout = body_layout(box)
         layout.addLayout(grid)
         layout.addLayout(row(self.filled_button, self.outline_button, self.flicker_button))
+        layout.addWidget(self.class_styles)
         layout.addWidget(self.hint)
 
     def _make_confidence(self) -> None:
@@ -170,7 +190,9 @@ class OverlaysView(QObject):
         self.part_combo.activated.connect(lambda _index: self.part_changed.emit(self.part))
         self.below_slider.valueChanged.connect(self._tell_below)
         self.flicker_button.clicked.connect(lambda: self.flicker_clicked.emit())
-        self.outline_button.toggled.connect(lambda on: self.outline_changed.emit(on))
+        self.filled_button.clicked.connect(lambda: self.outline_changed.emit(False))
+        self.outline_button.clicked.connect(lambda: self.outline_changed.emit(True))
+        self.class_styles.toggled.connect(self.class_outlined)
 
     @property
     def comparison(self) -> Comparison:
@@ -199,6 +221,15 @@ class OverlaysView(QObject):
             combo.addItem(short, Comparison.CONFUSION)  # a longer one would widen the whole panel
             combo.setItemData(combo.count() - 1, words, Qt.ItemDataRole.ToolTipRole)
             combo.setCurrentIndex(combo.count() - 1)
+
+    def set_outlined(self, classes: Sequence[TissueClass], outlined: Collection[int]) -> None:
+        """Show which classes are outlines; where some are and some are not, neither choice for all is checked."""
+        self.class_styles.set_classes(classes, outlined)
+        every = bool(outlined) and all(each.id in outlined for each in classes)
+        self._styles.setExclusive(False)  # Qt keeps one of an exclusive group checked
+        self.filled_button.setChecked(not outlined)
+        self.outline_button.setChecked(every)
+        self._styles.setExclusive(True)
 
     def set_overlay(self, role: str, visible: bool, opacity: float) -> None:
         """Show how a layer is shown, without telling anybody."""

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from napari.layers import Image, Labels, Layer, Shapes
 from napari.utils.colormaps import DirectLabelColormap
 
+from napari_unisemalign.widgets.colors import ACCEPTING, ACCEPTING_FACE, CONFIDENCE_MAP, MARKED, TRANSPARENT
 from training_core.base.i18n import tr
 from training_core.project import UNLABELED, TissueClass
 
@@ -44,8 +45,6 @@ OVERLAY_ROLES = (*MAP_ROLES, PART)
 CLASS_ROLES = (LABELS, PREDICTION, PSEUDO_LABEL, PART)
 """Layers that hold classes."""
 OPACITY = {PREDICTION: 0.4, PSEUDO_LABEL: 0.4, CONFIDENCE: 0.6, COMPARISON: 0.9, PART: 0.4, LABELS: 0.5}
-MARK_COLOR = "#00e5ff"
-"""Of what a comparison found: no stain and no default class has it."""
 NEUTRAL_ALPHA = 0.4
 """Grey classes, as background is by default, recede: a grey veil over the whole tile would hide the tissue."""
 OUTLINE_PX = 2
@@ -74,10 +73,10 @@ def class_of(value: int) -> int | None:
 
 def class_colormap(classes: Iterable[TissueClass], hidden: Collection[int] = ()) -> DirectLabelColormap:
     """The classes' own colors, grey ones fainter; everything else, and what is hidden, is transparent."""
-    colors: dict[int | None, Any] = {None: "transparent", 0: "transparent"}
+    colors: dict[int | None, Any] = {None: TRANSPARENT, 0: TRANSPARENT}
     for each in classes:
         if each.id in hidden:
-            colors[layer_value(each.id)] = "transparent"
+            colors[layer_value(each.id)] = TRANSPARENT
             continue
         rgb = [int(each.color[start : start + 2], 16) / 255 for start in (1, 3, 5)]
         is_neutral = max(rgb) - min(rgb) < 0.08
@@ -94,7 +93,10 @@ class TileLayers:
         """napari can undo something on the labels layer."""
         self.hidden: frozenset[int] = frozenset()
         """The classes that predictions do not show; annotations show all."""
-        self._outline_px = 0
+        self._outlined: frozenset[int] = frozenset()
+        """The classes whose borders alone predictions show."""
+        self._ids: dict[str, U8] = {}
+        """What overlays of classes say, (H, W) layer values: their layers lack the inside of outlined classes."""
         self._mpp_um: float | None = None
         """The size of the tile's pixels; None where it is not known."""
 
@@ -170,13 +172,20 @@ class TileLayers:
             if isinstance(layer, Labels):
                 layer.colormap = class_colormap(colormap_of, () if role == LABELS else self.hidden)
 
-    def set_outlined(self, outlined: bool) -> None:
-        """Draw the borders of predicted regions only, or fill the regions."""
-        self._outline_px = OUTLINE_PX if outlined else 0
-        for role in CLASS_ROLES:
+    def set_outlined(self, class_ids: Collection[int]) -> None:
+        """Draw of these classes the borders of predicted regions only, and fill the others."""
+        self._outlined = frozenset(class_ids)
+        for role, values in self._ids.items():
             layer = self.get(role)
-            if isinstance(layer, Labels) and role != LABELS:
-                layer.contour = self._outline_px
+            if layer is not None and layer.data.shape == values.shape:
+                _fill(layer, self._drawn(values))
+
+    def _drawn(self, values: U8) -> U8:
+        """Layer values (H, W) without the inside of regions of outlined classes."""
+        outlined = [layer_value(each) for each in self._outlined]
+        if not outlined:
+            return values.copy()  # the layer's own array changes in place
+        return np.where(np.isin(values, outlined) & ~borders(values), np.uint8(0), values)
 
     def show_overlays(self, prediction: U8, pseudo_label: U8, confidence: U8, classes: Iterable[TissueClass]) -> None:
         """Show the trainer's maps (H, W): class ids, class ids with 255, and confidence 0 to 255."""
@@ -193,11 +202,12 @@ class TileLayers:
             shown: Any = values.astype(np.float32) / 255
         else:
             shown = values if role == COMPARISON else to_layer(values)
+        if role in CLASS_ROLES:
+            self._ids[role] = shown
+            shown = self._drawn(shown)
         layer = self.get(role)
         if layer is None:
             layer = _new_overlay(role, shown, classes, self.hidden)
-            if role in CLASS_ROLES:
-                layer.contour = self._outline_px
             self._add(layer)
         elif layer.data.shape != shown.shape or not np.array_equal(layer.data, shown):
             _fill(layer, shown)
@@ -236,8 +246,8 @@ class TileLayers:
 
     def overlay_ids(self, role: str) -> U8 | None:
         """The class ids that an overlay shows, (H, W), 255 for none."""
-        layer = self.get(role)
-        return None if layer is None else to_label(np.asarray(layer.data))
+        layer, values = self.get(role), self._ids.get(role)
+        return None if layer is None or values is None else to_label(values)
 
     def set_label(self, label: U8) -> None:
         """Show another label (H, W), class ids with 255, of the same tile; napari's own undo does not know of it."""
@@ -274,7 +284,7 @@ class TileLayers:
         layer = self.get(AREA)
         if not isinstance(layer, Shapes):
             layer = Shapes(
-                ndim=2, name=tr("region to accept"), edge_color="#ffd400", face_color="#ffd40030", edge_width=2,
+                ndim=2, name=tr("region to accept"), edge_color=ACCEPTING, face_color=ACCEPTING_FACE, edge_width=2,
                 metadata={ROLE_KEY: AREA},
             )  # fmt: skip
             self._add(layer)
@@ -317,6 +327,19 @@ class TileLayers:
         self._viewer.layers.selection.active = layer if activate or active is None else active
 
 
+def borders(values: U8) -> Mask:
+    """The pixels of an (H, W) map that lie within `OUTLINE_PX` of another value, above, below or beside."""
+    edge = np.zeros(values.shape, bool)
+    for gap in range(1, OUTLINE_PX + 1):
+        down = values[gap:] != values[:-gap]
+        edge[gap:] |= down
+        edge[:-gap] |= down
+        right = values[:, gap:] != values[:, :-gap]
+        edge[:, gap:] |= right
+        edge[:, :-gap] |= right
+    return edge
+
+
 def _fill(layer: Layer, values: Any) -> None:
     """Show other values: where they have the layer's size in place, which spares napari making texture and shader anew.
 
@@ -346,6 +369,6 @@ def _new_overlay(role: str, shown: Any, classes: Iterable[TissueClass], hidden: 
         "metadata": {ROLE_KEY: role},
     }
     if role == CONFIDENCE:
-        return Image(shown, colormap="viridis", contrast_limits=(0, 1), **options)
-    marks = DirectLabelColormap(color_dict={None: "transparent", 0: "transparent", 1: MARK_COLOR})
+        return Image(shown, colormap=CONFIDENCE_MAP, contrast_limits=(0, 1), **options)
+    marks = DirectLabelColormap(color_dict={None: TRANSPARENT, 0: TRANSPARENT, 1: MARKED})
     return Labels(shown, colormap=marks if role == COMPARISON else class_colormap(classes, hidden), **options)

@@ -42,6 +42,9 @@ class Session:
     """Name of the tile on screen, or None."""
     listed_changed = Signal()
     """The list shows other tiles, or in another order."""
+    classes_changed = Signal()
+    outlined_changed = Signal()
+    """Other classes are drawn as outlines."""
     class_changed = Signal(object)
     """Id of the class to paint with, or None."""
     training_changed = Signal(object)
@@ -61,6 +64,8 @@ class Session:
         self.tile: str | None = None
         self.listed: tuple[str, ...] = ()
         self.class_id: int | None = None
+        self.outlined: frozenset[int] = frozenset()
+        """Ids of the classes that predictions draw as outlines; the others are filled."""
         self.settings: dict[str, Any] = {}
         """What the project's trainings do otherwise than by default, by key."""
         self.training = Training()
@@ -68,9 +73,9 @@ class Session:
         self.waiting_acceptance: Callable[[str], tuple[bool, bool] | None] = lambda _name: None
         """Whether a tile will count as accepted, and as partly so, once all is written; None: as the project says."""
         self.undo = UndoStack(lambda name: self._acceptance(name)[0], lambda name: self._acceptance(name)[1])
+        """Label changes of this project; whoever changes a label records it here."""
         self.past: tuple[Past, ...] = ()
         """The finished rounds with their curves, oldest first."""
-        """Label changes of this project; whoever changes a label records it here."""
         self._overlays = TileOverlays()
         self.seconds_per_tile: float | None = None
         """What each tile took after the last step of the last training; None: not known."""
@@ -78,6 +83,7 @@ class Session:
     def set_project(self, project: Project | None) -> None:
         """Show another project; nothing of the former one remains."""
         self.model.project, self.tile, self.class_id = project, None, None
+        self.outlined = frozenset()
         self.listed = self.tile_names()
         self.training, self.curves, self._overlays = Training(), Curves(), TileOverlays()
         self.past = ()
@@ -143,6 +149,12 @@ class Session:
         if class_id != self.class_id:
             self.class_id = class_id
             self.class_changed.emit(class_id)
+
+    def set_outlined(self, class_ids: frozenset[int]) -> None:
+        """Draw these classes as outlines in predictions, and fill the others."""
+        if class_ids != self.outlined:
+            self.outlined = class_ids
+            self.outlined_changed.emit()
 
     def classes(self) -> tuple[TissueClass, ...]:
         """The project's classes, none without a project."""

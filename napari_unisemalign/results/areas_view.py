@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QComboBox,
@@ -18,6 +17,7 @@ from qtpy.QtWidgets import (
 
 from napari_unisemalign.results.areas import TileAreas, Unit, in_words, total
 from napari_unisemalign.widgets.common import Hint, body_layout, row, set_available
+from napari_unisemalign.widgets.swatch import SMALL_PX, swatch
 from training_core.base.i18n import tr
 from training_core.project import TissueClass
 
@@ -99,7 +99,7 @@ class AreasView(QWidget):
         self.table.setRowCount(len(self._areas) + 1 if self._areas else 0)
         self.table.setHorizontalHeaderItem(0, QTableWidgetItem(tr("Tile")))
         for column, each in enumerate(self._classes, 1):
-            item = QTableWidgetItem(swatch(each.color), each.name)
+            item = QTableWidgetItem(swatch(each.color, SMALL_PX), each.name)
             item.setToolTip(each.name)
             self.table.setHorizontalHeaderItem(column, item)
         for line, areas in enumerate(self._areas):
@@ -124,10 +124,3 @@ class AreasView(QWidget):
     def _choose(self, line: int) -> None:
         if line < len(self._areas):
             self.tile_chosen.emit(self._areas[line].name)
-
-
-def swatch(color: str) -> QIcon:
-    """A small square of a class's colour."""
-    pixmap = QPixmap(10, 10)
-    pixmap.fill(QColor(color))
-    return QIcon(pixmap)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from napari_unisemalign.widgets.colors import NEUTRAL
 from training_core.base.bounded import read_json
 from training_core.base.i18n import ntr, tr
 from training_core.class_maps.confusion_file import RunConfusion, pooled, read_confusion
 from training_core.project import Project, TissueClass
-
-_NO_COLOR = "#888888"
 
 
 @dataclass(frozen=True)
@@ -131,7 +130,7 @@ def matrix(found: Found, classes: Sequence[TissueClass]) -> Matrix | None:
     shown = tuple(
         MatrixClass(each.id, now[each.id].name, now[each.id].color)
         if each.id in now
-        else MatrixClass(each.id, tr("{name} (removed)").format(name=each.name), _NO_COLOR)
+        else MatrixClass(each.id, tr("{name} (removed)").format(name=each.name), NEUTRAL)
         for each in record.classes
     )
     cells = tuple(tuple(_cell(record, shown, row, column) for column in range(len(shown))) for row in range(len(shown)))

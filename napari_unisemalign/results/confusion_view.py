@@ -22,7 +22,8 @@ from qtpy.QtWidgets import (
 )
 
 from napari_unisemalign.results.confusion_matrix import Cell, Matrix
-from napari_unisemalign.widgets.common import ACCENT, SPACING, Hint, caption
+from napari_unisemalign.widgets.colors import ACCENT, CONFUSED, DIAGONAL_ALPHA, VEIL
+from napari_unisemalign.widgets.common import SPACING, Hint, caption
 from training_core.base.i18n import tr
 
 ROW_PX = 24
@@ -39,10 +40,9 @@ SWATCH_PX = 10
 NAMED_COLUMN_PX = 60
 """A narrower column shows the colour of its class alone."""
 TILES_SHOWN = 4
-CONFUSION_COLOR = "#d55e00"
 STRONGEST = 150
 """Opacity, of 255, of the shade of 100 %: the number stays readable on it in both themes."""
-DIAGONAL = QColor(128, 128, 128, 50)
+DIAGONAL = QColor(*VEIL, DIAGONAL_ALPHA)
 CELL_ROLE = Qt.ItemDataRole.UserRole + 1
 COLOR_ROLE = Qt.ItemDataRole.UserRole + 2
 KEYS = (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space)
@@ -270,6 +270,6 @@ def _shade(cell: Cell) -> QColor:
     """Grey on the diagonal; elsewhere the stronger, the larger the share."""
     if not cell.is_confusion:
         return DIAGONAL
-    shade = QColor(CONFUSION_COLOR)
+    shade = QColor(CONFUSED)
     shade.setAlpha(round(STRONGEST * (cell.share or 0) ** 0.5))  # confusions are small, and have to be told apart
     return shade

@@ -17,10 +17,11 @@ from qtpy.QtWidgets import (
 
 from napari_unisemalign.app.training_curves import Past
 from napari_unisemalign.results.areas import Unit, in_words
-from napari_unisemalign.results.areas_view import UNITS, swatch
+from napari_unisemalign.results.areas_view import UNITS
 from napari_unisemalign.results.hold_out_view import HoldOutView
 from napari_unisemalign.results.rounds import NOT_MEASURED, RoundAreas
 from napari_unisemalign.widgets.common import Hint, body_layout, row, set_available
+from napari_unisemalign.widgets.swatch import SMALL_PX, swatch
 from training_core.base.i18n import tr
 from training_core.project import TissueClass
 
@@ -146,6 +147,6 @@ def _table(parent: QWidget) -> QTableWidget:
 
 
 def _header(words: str, color: str | None = None) -> QTableWidgetItem:
-    item = QTableWidgetItem(words) if color is None else QTableWidgetItem(swatch(color), words)
+    item = QTableWidgetItem(words) if color is None else QTableWidgetItem(swatch(color, SMALL_PX), words)
     item.setToolTip(words)
     return item

@@ -25,7 +25,8 @@ from napari_unisemalign.tiles.project_view import ProjectView
 from napari_unisemalign.tiles.tiles_view import TilesView
 from napari_unisemalign.train.settings_view import SettingsForm
 from napari_unisemalign.train.train_view import TrainView
-from napari_unisemalign.widgets.common import ACCENT, MessageBar, keep_enter
+from napari_unisemalign.widgets.colors import ACCENT, FOCUS_ALPHA, HOVER_ALPHA, veil
+from napari_unisemalign.widgets.common import MessageBar, keep_enter
 from napari_unisemalign.widgets.deliberate import Deliberate
 from napari_unisemalign.widgets.drops import local_paths
 from napari_unisemalign.widgets.fold import Fold
@@ -35,9 +36,9 @@ from training_core.base.i18n import tr
 LEAST_WIDTH_PX = 320
 TAB_STYLE = f"""
 QToolButton {{ border: none; border-bottom: 3px solid transparent; padding: 4px 6px; }}
-QToolButton:hover {{ background-color: rgba(128, 128, 128, 60); }}
+QToolButton:hover {{ background-color: {veil(HOVER_ALPHA)}; }}
 QToolButton:checked {{ border-bottom: 3px solid {ACCENT}; }}
-QToolButton:focus {{ background-color: rgba(128, 128, 128, 110); }}
+QToolButton:focus {{ background-color: {veil(FOCUS_ALPHA)}; }}
 """
 
 

@@ -21,6 +21,7 @@ from napari_unisemalign.app.context import Context
 from napari_unisemalign.app.notify import guarded
 from napari_unisemalign.shell.details_view import versions
 from napari_unisemalign.shell.panel import Panel
+from napari_unisemalign.widgets.colors import NEUTRAL
 from training_core.base.i18n import tr
 from training_core.project import Project
 
@@ -116,7 +117,7 @@ def picture(panel: QWidget, names: Names) -> bytes:
     for widget in panel.findChildren(QWidget):
         if widget.isVisible() and any(names.are_in(text) for text in _texts(widget)):
             place = QRect(widget.mapTo(panel, QPoint(0, 0)), widget.size())
-            painter.fillRect(place, QColor("#808080"))
+            painter.fillRect(place, QColor(NEUTRAL))
     painter.end()
     buffer = QBuffer()
     buffer.open(QIODevice.OpenModeFlag.WriteOnly)

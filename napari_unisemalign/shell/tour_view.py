@@ -6,7 +6,8 @@ from qtpy.QtCore import QPoint, QRect, Qt, QTimer, Signal
 from qtpy.QtGui import QColor, QKeyEvent, QPainter, QPaintEvent, QPen
 from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 
-from napari_unisemalign.widgets.common import ACCENT, FLUSH_STYLE, SPACING, Hint, primary, row
+from napari_unisemalign.widgets.colors import ACCENT
+from napari_unisemalign.widgets.common import FLUSH_STYLE, SPACING, Hint, primary, row
 from training_core.base.i18n import tr
 
 FOLLOW_MS = 100

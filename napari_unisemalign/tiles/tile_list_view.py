@@ -15,7 +15,16 @@ from qtpy.QtCore import QAbstractListModel, QModelIndex, QObject, QRect, QRectF,
 from qtpy.QtGui import QColor, QFontMetrics, QImage, QPainter, QPalette, QPixmap
 from qtpy.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
-from napari_unisemalign.widgets.common import ACCENT
+from napari_unisemalign.widgets.colors import (
+    ACCENT,
+    ACCEPTED,
+    ANNOTATED,
+    PARTLY_ACCEPTED,
+    PLACEHOLDER_ALPHA,
+    PREDICTED,
+    UNANNOTATED,
+    VEIL,
+)
 from training_core.base.i18n import tr
 from training_core.project import TileState
 
@@ -29,11 +38,11 @@ LINE_ROLE = Qt.ItemDataRole.UserRole + 2
 MIX_ROLE = Qt.ItemDataRole.UserRole + 3
 COLOR_ROLE = Qt.ItemDataRole.UserRole + 4
 STATE_COLORS = {
-    TileState.UNLABELED: "#8a8f98",
-    TileState.LABELED: "#4c9be8",
-    TileState.PREDICTED: "#e8963c",
-    TileState.PARTLY_ACCEPTED: "#9cc24b",
-    TileState.ACCEPTED: "#3fae6b",
+    TileState.UNLABELED: UNANNOTATED,
+    TileState.LABELED: ANNOTATED,
+    TileState.PREDICTED: PREDICTED,
+    TileState.PARTLY_ACCEPTED: PARTLY_ACCEPTED,
+    TileState.ACCEPTED: ACCEPTED,
 }
 STATE_WORDS = {
     TileState.UNLABELED: tr("unannotated"),
@@ -227,7 +236,7 @@ class TileDelegate(QStyledItemDelegate):
         frame = QRect(rect.left() + 6, rect.top() + (ROW_PX - THUMBNAIL_PX) // 2, THUMBNAIL_PX, THUMBNAIL_PX)
         if pixmap is None or pixmap.isNull():
             painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(QColor(128, 128, 128, 70))
+            painter.setBrush(QColor(*VEIL, PLACEHOLDER_ALPHA))
             painter.drawRect(frame)
         else:
             painter.drawPixmap(frame, pixmap)

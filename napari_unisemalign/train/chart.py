@@ -13,6 +13,7 @@ from napari_unisemalign.app.training_curves import Curves, Past, as_csv, count_o
 from napari_unisemalign.app.training_state import Training
 from napari_unisemalign.train.chart_view import Plot, TrainingChart
 from napari_unisemalign.widgets.chart import Series
+from napari_unisemalign.widgets.colors import BLUE, GREEN, NEUTRAL, OLIVE, ORANGE, PURPLE, SKY, VERMILION
 from training_core.base.i18n import tr
 from training_core.io import atomic_write
 
@@ -20,16 +21,15 @@ REDRAW_MS = 300
 EARLIER_SHOWN = 5
 LOSSES = {
     "total": (tr("total"), None),
-    "labeled": (tr("annotated pixels"), "#0072b2"),
-    "hard": (tr("pseudo-labels"), "#d55e00"),
-    "soft": (tr("soft pseudo-labels"), "#e69f00"),
-    "perturbed": (tr("perturbed features"), "#56b4e9"),
-    "prototype": (tr("prototypes"), "#009e73"),
-    "text": (tr("text"), "#cc79a7"),
-    "align": (tr("alignment"), "#b3a000"),
+    "labeled": (tr("annotated pixels"), BLUE),
+    "hard": (tr("pseudo-labels"), VERMILION),
+    "soft": (tr("soft pseudo-labels"), ORANGE),
+    "perturbed": (tr("perturbed features"), SKY),
+    "prototype": (tr("prototypes"), GREEN),
+    "text": (tr("text"), PURPLE),
+    "align": (tr("alignment"), OLIVE),
 }
 """By the names that the trainer gives them: words, and a colour that the colour-blind can tell from the others."""
-OTHER_COLOR = "#888888"
 
 
 class ChartController:
@@ -144,13 +144,13 @@ def _mean(tiles: int | None) -> str:
 
 def _losses(curves: Curves) -> list[Series]:
     known = [Series(*LOSSES[name], curves.losses[name]) for name in LOSSES if name in curves.losses]
-    return known + [Series(name, OTHER_COLOR, points) for name, points in curves.losses.items() if name not in LOSSES]
+    return known + [Series(name, NEUTRAL, points) for name, points in curves.losses.items() if name not in LOSSES]
 
 
 def _pseudo_labels(curves: Curves) -> list[Series]:
     return [
-        Series(tr("threshold of confidence"), "#e69f00", curves.threshold),
-        Series(tr("pixels above it"), "#56b4e9", curves.confident),
+        Series(tr("threshold of confidence"), ORANGE, curves.threshold),
+        Series(tr("pixels above it"), SKY, curves.confident),
     ]
 
 

@@ -10,10 +10,10 @@ from typing import Any
 from qtpy.QtCore import QObject, QProcess, Signal
 
 from napari_unisemalign.app.process import child_environment
+from napari_unisemalign.widgets.colors import ACCENT_LIGHT
 from training_core.base.i18n import tr
 
 _LAST_WAIT_MS = 2000
-_LINK = "#5285dd"
 
 
 class EncoderList(QObject):
@@ -62,7 +62,7 @@ def about(encoder: dict[str, Any]) -> str:
     """Rich text: title, licence, who may have the weights and where, whether they are here."""
     gated = str(encoder["access"]).startswith("gated")
     page = escape(str(encoder["page"] or ""))
-    link = f'<a style="color: {_LINK}" href="{page}">{page.removeprefix("https://")}</a>'
+    link = f'<a style="color: {ACCENT_LIGHT}" href="{page}">{page.removeprefix("https://")}</a>'
     access = tr("Gated: ask for access at {page}.") if gated else tr("Open: {page}.")
     here = tr("Weights are on this machine.") if encoder["local_file"] else _not_here(gated)
     licence = tr("Licence: {licence}.").format(licence=escape(str(encoder["license"])))

@@ -20,6 +20,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_unisemalign.widgets.colors import ERROR
 from napari_unisemalign.widgets.common import FLUSH_STYLE, SPACING, Hint
 from training_core.base.i18n import tr
 from training_core.settings.form_fields import Setting, value_text
@@ -30,7 +31,7 @@ NO_LIMIT = sys.float_info.max
 
 _WORDS = (("None:", tr("automatic:")), ("False:", tr("off:")), ("True:", tr("on:")))
 _TITLES = {"mpp": tr("Pixel size"), "lr": tr("Learning rate"), "encoder_lr": tr("Encoder learning rate")}
-_PROBLEM_STYLE = f"{FLUSH_STYLE} border-left: 3px solid #d9534f; padding-left: 6px;"
+_PROBLEM_STYLE = f"{FLUSH_STYLE} border-left: 3px solid {ERROR}; padding-left: 6px;"
 _FIELD_PX = 170
 _LEAVING = (QEvent.Type.FocusOut, QEvent.Type.Hide, QEvent.Type.ActivationChange, QEvent.Type.WindowDeactivate)
 _ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter)

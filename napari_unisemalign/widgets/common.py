@@ -16,9 +16,9 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_unisemalign.widgets.colors import ACCENT, ACCENT_DARK, ACCENT_LIGHT, ERROR, ON_ACCENT, WARNING
 from training_core.base.i18n import tr
 
-ACCENT = "#3f74d1"
 BY_KEYBOARD = (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason, Qt.FocusReason.ShortcutFocusReason)
 """Why the focus comes to a widget that somebody goes to by key."""
 SPACING = 6
@@ -26,9 +26,9 @@ FLUSH_STYLE = "padding: 0; margin: 0;"
 """napari's style sheet moves labels to the right of buttons."""
 
 PRIMARY_STYLE = f"""
-QPushButton:enabled {{ background-color: {ACCENT}; color: white; font-weight: 600; }}
-QPushButton:enabled:hover {{ background-color: #5285dd; }}
-QPushButton:enabled:pressed {{ background-color: #3260b4; }}
+QPushButton:enabled {{ background-color: {ACCENT}; color: {ON_ACCENT}; font-weight: 600; }}
+QPushButton:enabled:hover {{ background-color: {ACCENT_LIGHT}; }}
+QPushButton:enabled:pressed {{ background-color: {ACCENT_DARK}; }}
 """
 
 
@@ -143,7 +143,7 @@ class MessageBar(QWidget):
         self._details = details
         self._text.setText(text)
         self.details_button.setVisible(bool(details))
-        edge = "#d9534f" if is_error else "#e0a030"
+        edge = ERROR if is_error else WARNING
         self.setStyleSheet(f"#unisemalign_message {{ border-left: 4px solid {edge}; border-radius: 2px; }}")
         self.show()
 

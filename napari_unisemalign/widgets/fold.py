@@ -5,13 +5,14 @@ from __future__ import annotations
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
+from napari_unisemalign.widgets.colors import HEADER_ALPHA, HEADER_HOVER_ALPHA, veil
 from napari_unisemalign.widgets.common import FLUSH_STYLE
 
-_HEADER_STYLE = """
-QToolButton { border: 1px solid transparent; border-radius: 2px; padding: 3px 4px; font-weight: 600; text-align: left;
- background-color: rgba(128, 128, 128, 40); }
-QToolButton:hover { background-color: rgba(128, 128, 128, 80); }
-QToolButton:focus { border: 1px solid palette(text); }
+_HEADER_STYLE = f"""
+QToolButton {{ border: 1px solid transparent; border-radius: 2px; padding: 3px 4px; font-weight: 600; text-align: left;
+ background-color: {veil(HEADER_ALPHA)}; }}
+QToolButton:hover {{ background-color: {veil(HEADER_HOVER_ALPHA)}; }}
+QToolButton:focus {{ border: 1px solid palette(text); }}
 """
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
+from napari_unisemalign.widgets.colors import WARNING
 from napari_unisemalign.widgets.common import SPACING, Hint
 
 Way = tuple[str, Callable[[], None]]
@@ -35,7 +36,7 @@ class Notice(QWidget):
         layout.addLayout(row)
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setObjectName("unisemalign_notice")
-        self.setStyleSheet("#unisemalign_notice { border-left: 4px solid #e0a030; border-radius: 2px; }")
+        self.setStyleSheet(f"#unisemalign_notice {{ border-left: 4px solid {WARNING}; border-radius: 2px; }}")
         self.hide()
 
     def show_notice(self, words: str, ways: Sequence[Way] = ()) -> None:

@@ -132,6 +132,50 @@ def test_the_slider_leaves_open_and_accepting_takes_what_is_seen(window: Any, gr
     np.testing.assert_array_equal(driver.label(), shown)
 
 
+def test_each_class_is_filled_or_an_outline_as_its_squares_show(
+    window: Any, predicted_project: Project, add_run: Any
+) -> None:
+    """A gland of 20 x 20 px: as an outline, the 2 outermost pixels of it on each side are left, 400 - 256 of them."""
+    _viewer, driver, _answers = window
+    ids = np.zeros((96, 96), np.uint8)
+    ids[30:50, 40:60] = 1
+    add_run(predicted_project, NEXT_RUN, {"tile_01": ids})
+    open_settled(driver, predicted_project)
+    view, chips = driver.panel.overlays, driver.panel.chips.chips
+    layer = driver.layers.get(PREDICTION)
+
+    def drawn() -> np.ndarray:
+        return np.asarray(layer.data)
+
+    def inside_of(icon: Any) -> int:
+        """How opaque the middle of a square is, of 255."""
+        image = icon.pixmap(14, 14).toImage()
+        return int(image.pixelColor(7, 7).alpha())
+
+    squares = {"chip": chips[1].button.icon, "button": view.class_styles.buttons[1].icon}
+    assert (drawn() == 2).sum() == 400
+    assert {name: inside_of(icon()) for name, icon in squares.items()} == {"chip": 255, "button": 255}
+    driver.click(view.class_styles.buttons[1])
+    assert {name: inside_of(icon()) for name, icon in squares.items()} == {"chip": 0, "button": 0}
+    assert inside_of(chips[0].button.icon()) == 255
+    ring = np.zeros((96, 96), bool)
+    ring[30:50, 40:60] = True
+    ring[32:48, 42:58] = False
+    np.testing.assert_array_equal(drawn() == 2, ring)
+    assert (drawn() == 1).sum() == 96 * 96 - 400  # background stays filled
+    assert not view.filled_button.isChecked()
+    assert not view.outline_button.isChecked()  # neither holds for all
+    np.testing.assert_array_equal(driver.prediction(), ids)
+    driver.click(driver.panel.correct.accept_tile_button)
+    np.testing.assert_array_equal(driver.label(), ids)  # what is accepted is the region, not its border
+    driver.click(view.outline_button)
+    assert view.class_styles.buttons[0].isChecked()
+    assert (drawn() == 1).sum() < 600
+    driver.click(view.filled_button)
+    assert (drawn() == 2).sum() == 400
+    assert driver.session.outlined == frozenset()
+
+
 @pytest.mark.parametrize("by", ["key", "button"])
 def test_flicker_hides_and_shows_the_same_overlays(window: Any, predicted_project: Project, by: str) -> None:
     viewer, driver, _answers = window
