@@ -53,13 +53,21 @@ class ExportController:
             return
         folder = Path(self._view.folder).expanduser() if self._view.folder else project.path / "export"
         content, file_format = self._view.content, self._view.format
-        cleaning = CleanUp() if content == "labels" else self._cleanup.value
         attempts = Attempts()
+        is_cleaned = content != "labels" and self._cleanup.is_on
+        cleaning = self._cleanup.value if is_cleaned else CleanUp()
+        cleaning_um = self._cleanup.on_tissue if is_cleaned else None
         self._set_busy(True)
 
         def write() -> list[Path]:
             return export_masks(
-                project, folder, format=file_format, content=content, cleaning=cleaning, attempts=attempts
+                project,
+                folder,
+                format=file_format,
+                content=content,
+                cleaning=cleaning,
+                cleaning_um=cleaning_um,
+                attempts=attempts,
             )
 
         self._context.background.run(

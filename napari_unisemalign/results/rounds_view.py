@@ -40,7 +40,8 @@ class RoundsView(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._rounds: tuple[Past, ...] = ()
-        self._areas, self._classes = NOT_MEASURED, ()
+        self._areas = NOT_MEASURED
+        self._classes: tuple[TissueClass, ...] = ()
         self.hold_out = HoldOutView(self)
         self.unit_combo = QComboBox(self)
         for unit, words in UNITS.items():

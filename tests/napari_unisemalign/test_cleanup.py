@@ -15,8 +15,9 @@ from qtpy.QtTest import QTest
 from napari_unisemalign.annotate.clean_up_view import CleanUpView
 from napari_unisemalign.annotate.marks import ACCEPT, CLEANED
 from training_core.class_maps.clean_up import CleanUp, clean_up
-from training_core.io import read_mask
-from training_core.project import Project
+from training_core.io import read_mask, write_png
+from training_core.project import Project, make_classes
+from training_core.project.pixel_sizes import set_pixel_size
 
 RUN = "20260101-000000"
 
@@ -46,7 +47,7 @@ def marks(driver: Any) -> np.ndarray:
     return np.zeros((96, 96), np.uint8) if layer is None else np.array(layer.data)
 
 
-def set_only(driver: Any, **values: int) -> None:
+def set_only(driver: Any, **values: float) -> None:
     """Type the numbers; what is not given is off."""
     for field, spin in driver.panel.cleanup.spins.items():
         driver.click(spin)
@@ -104,6 +105,53 @@ def test_an_export_of_predictions_is_cleaned_and_one_of_labels_is_not(opened: An
     np.testing.assert_array_equal(read_mask(project.prediction("tile_01").prediction), ids)
     (path,) = driver.export(tmp_path / "labels", "labels")
     np.testing.assert_array_equal(read_mask(path), ids)
+
+
+@pytest.fixture
+def sized(tmp_path: Path, add_run: Callable[..., None]) -> Project:
+    """The speckled prediction on tiles of 0.5, 0.25 and unknown µm/px, made by hand."""
+    images = tmp_path / "sized"
+    images.mkdir()
+    for name in ("coarse", "fine", "unknown"):
+        write_png(images / f"{name}.png", np.full((96, 96, 3), 200, np.uint8))
+    project = Project.create(tmp_path / "sizes", [images], classes=make_classes(("background", "gland")))
+    for name, mpp_um in (("coarse", 0.5), ("fine", 0.25)):
+        set_pixel_size(project, (name,), mpp_um)
+    add_run(project, RUN, dict.fromkeys(("coarse", "fine", "unknown"), speckled()[0]))
+    return Project.open(project.path)
+
+
+def test_sizes_are_typed_on_the_tissue_where_the_pixel_size_is_known(
+    window: Any, sized: Project, tmp_path: Path
+) -> None:
+    """The speck has 25 px: 6.25 µm² on pixels of 0.5 µm, 1.56 µm² on pixels of 0.25 µm."""
+    _viewer, driver, _answers = window
+    ids, clean = speckled()
+    driver.panel.controller.open_project(sized.path)
+    view = driver.panel.cleanup
+    driver.click(view.switch)
+    smallest, other = view.spins["min_object_px"], view._others["min_object_px"]
+    assert (smallest.suffix(), smallest.value(), other.text()) == (" µm²", 25.0, "100 px")  # 100 px to begin with
+    assert (view.spins["smooth_px"].suffix(), view.spins["smooth_px"].value()) == (" µm", 2.0)
+    set_only(driver, min_object_px=7)
+    assert other.text() == "28 px"
+    assert view.value == CleanUp(min_object_px=28)
+    np.testing.assert_array_equal(marks(driver) == CLEANED, ids != clean)
+    driver.show_tile("fine")
+    assert (smallest.value(), other.text()) == (7.0, "112 px")
+    driver.show_tile("unknown")
+    assert (smallest.suffix(), smallest.value(), other.text()) == (" px", 112.0, "")
+    driver.show_tile("coarse")
+    assert (smallest.suffix(), smallest.value(), other.text()) == (" µm²", 7.0, "28 px")
+    set_only(driver, min_object_px=2)  # 8 px here: the speck stays; 32 px on the fine tile: it goes
+    paths = {path.stem: path for path in driver.export(tmp_path / "masks", "predictions")}
+    np.testing.assert_array_equal(read_mask(paths["coarse"]), ids)
+    np.testing.assert_array_equal(read_mask(paths["fine"]), clean)
+    np.testing.assert_array_equal(read_mask(paths["unknown"]), ids)  # 8 px, too
+    legend = json.loads((tmp_path / "masks" / "classes.json").read_text())
+    assert legend["clean_up_um"] == {"smooth_um": 0, "max_hole_um2": 0, "min_object_um2": 2, "split_um": 0}
+    set_only(driver, min_object_px=0.05)
+    assert other.text() == "less than 1 px"
 
 
 def test_the_form_asks_for_every_step_of_the_clean_up(qtbot: Any) -> None:

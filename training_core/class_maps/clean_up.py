@@ -56,6 +56,39 @@ class CleanUp:
         return not any(vars(self).values())
 
 
+@dataclass(frozen=True)
+class CleanUpUm:
+    """The same sizes on the tissue, in µm and µm², for tiles of any pixel size.
+
+    Attributes
+    ----------
+    smooth_um, split_um
+        Widths.
+    max_hole_um2, min_object_um2
+        Areas.
+    """
+
+    smooth_um: float = 0.0
+    max_hole_um2: float = 0.0
+    min_object_um2: float = 0.0
+    split_um: float = 0.0
+
+    def in_pixels(self, mpp_um: float) -> CleanUp:
+        """What that is for pixels of this size, to the nearest pixel.
+
+        Raises
+        ------
+        UserError
+            A negative number.
+        """
+        return CleanUp(
+            smooth_px=round(self.smooth_um / mpp_um),
+            max_hole_px=round(self.max_hole_um2 / mpp_um**2),
+            min_object_px=round(self.min_object_um2 / mpp_um**2),
+            split_px=round(self.split_um / mpp_um),
+        )
+
+
 def clean_up(ids: ClassIds, what: CleanUp, background: Collection[int] = (), *, line: int | None = None) -> ClassIds:
     """A cleaned copy of class ids (H, W); pixels of 255, left open, are kept open or filled as holes.
 

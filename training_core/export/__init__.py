@@ -15,7 +15,7 @@ from training_core.base.attempts import Attempts
 from training_core.base.errors import ProjectError
 from training_core.base.progress import ReportProgress
 from training_core.base.safe_paths import within
-from training_core.class_maps.clean_up import CleanUp, clean_up
+from training_core.class_maps.clean_up import CleanUp, CleanUpUm, clean_up
 from training_core.export.legend import LEGEND_NAME, legend_bytes
 from training_core.export.png import png_bytes
 from training_core.export.tiff import tiff_bytes
@@ -59,6 +59,7 @@ def export_masks(
     format: str = "png",
     content: Content = "labels",
     cleaning: CleanUp | None = None,
+    cleaning_um: CleanUpUm | None = None,
     attempts: Attempts | None = None,
     progress: ReportProgress | None = None,
 ) -> list[Path]:
@@ -78,6 +79,8 @@ def export_masks(
         nothing of it.
     cleaning
         What is cleaned up in predictions; labels are never changed.
+    cleaning_um
+        The same on the tissue, which counts in the place of `cleaning` on tiles whose pixel size is known.
     attempts
         Keeps what is wrong with tiles, which are then left out, and which masks were there already; None: the first
         damaged one is raised.
@@ -106,11 +109,14 @@ def export_masks(
     written: list[Path] = []
     for done, tile in enumerate(project.tiles, start=1):
         with attempts.each(tile.name, counts=False):
-            mask = tile_mask(project, tile.name, content, cleaning)
+            here = cleaning
+            if cleaning_um is not None and tile.mpp_um is not None:
+                here = cleaning_um.in_pixels(tile.mpp_um)
+            mask = tile_mask(project, tile.name, content, here)
             if mask is None:
                 continue
             if not written:  # first of all, so that an interrupted export is known as one
-                _write_legend(project, out, content, cleaning)
+                _write_legend(project, out, content, cleaning, cleaning_um)
             path = within(out, f"{tile.name}.{format}")
             if not _write(path, FORMATS[format].encode(mask, tile.mpp_um)):
                 attempts.kept.append(tile.name)
@@ -138,9 +144,13 @@ def without_mask(project: Project, content: Content) -> tuple[str, ...]:
     return tuple(tile.name for tile in project.tiles if not has_mask(tile.name))
 
 
-def _write_legend(project: Project, out: Path, content: Content, cleaning: CleanUp) -> None:
+def _write_legend(
+    project: Project, out: Path, content: Content, cleaning: CleanUp, cleaning_um: CleanUpUm | None
+) -> None:
     run = project.latest_run_id() if content != "labels" else None
     facts: dict[str, Any] = {} if cleaning.is_nothing else {"clean_up": asdict(cleaning)}
+    if cleaning_um is not None:
+        facts["clean_up_um"] = asdict(cleaning_um)
     made_by = read_prediction_source(project.runs_dir / run).made_by if run is not None else Maker.NETWORK
     if made_by is not Maker.NETWORK:
         facts["predictions_by"] = made_by

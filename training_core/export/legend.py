@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from training_core.base.arrays import UNLABELED
-from training_core.class_maps.clean_up import CleanUp
+from training_core.class_maps.clean_up import CleanUp, CleanUpUm
 from training_core.project import TissueClass
 from training_core.project.prediction_source import Maker
 
@@ -43,6 +43,8 @@ class Legend(_Entry):
     tiles_of_older_runs: dict[str, int] | None = None
     """How many tiles have their newest prediction from an older run, by that run."""
     clean_up: CleanUp | None = None
+    clean_up_um: CleanUpUm | None = None
+    """Used in the place of `clean_up` on tiles whose pixel size is known."""
     """What was done to the predictions."""
     not_labelled: int
     """The value of pixels without a class."""
