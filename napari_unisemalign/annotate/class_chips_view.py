@@ -83,7 +83,7 @@ class ClassChips(QWidget):
         self.add_button = QToolButton(self)
         self.add_button.setText("+")
         self.add_button.setToolTip(tr("Add a class of tissue"))
-        self.add_button.setAccessibleName(tr("Add class"))
+        self.add_button.setAccessibleName(tr("Add a class of tissue"))
         for each in (self.eraser, self.add_button):
             each.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
             each.setStyleSheet(_STYLE)

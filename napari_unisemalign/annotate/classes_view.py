@@ -114,6 +114,9 @@ class ClassesView(QWidget):
         self.table.setItemDelegateForColumn(COLOR, SwatchDelegate(self.table))
         self.table.setItemDelegateForColumn(PROMPT, PromptDelegate(self.table))
         self.table.setAccessibleName(tr("Classes"))
+        self.table.setAccessibleDescription(
+            tr("Choose the class to paint with; Enter or F2 changes its name or prompt")
+        )
         header = self.table.horizontalHeader()
         header.setHighlightSections(False)
         header.setStyleSheet("QHeaderView::section { background: transparent; border: none; padding: 2px; }")

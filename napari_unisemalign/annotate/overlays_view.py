@@ -33,7 +33,7 @@ TITLES = {
             tr("Pseudo-labels: where the model is confident enough to teach itself; empty where it is not"),
         ),
     ),
-    "confidence": (tr("Confidence"), tr("The confidence of the model: dark is low, yellow is high")),
+    "confidence": (tr("Confidence map"), tr("The confidence of the model: dark is low, yellow is high")),
     "comparison": (
         tr("Highlight"),
         tr("Highlights in bright cyan the pixels that differ: the places worth a second look before you accept."),

@@ -31,12 +31,16 @@ class ExportView(QWidget):
         self.format_combo = QComboBox(self)
         for ending, file_format in FORMATS.items():
             self.format_combo.addItem(file_format.title, ending)
+        self.content_combo.setToolTip(tr("What the masks hold"))
+        self.format_combo.setToolTip(tr("The kind of file; both hold one class id per pixel"))
         for combo in (self.content_combo, self.format_combo):
             combo.setMinimumContentsLength(12)
             combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.folder_edit = QLineEdit(self)
         self.folder_edit.setPlaceholderText(tr("Folder for the masks"))
         self.browse_button = QPushButton(tr("Choose…"), self)
+        self.browse_button.setToolTip(tr("Choose the folder for the masks"))
+        self.browse_button.setAccessibleName(tr("Choose the folder for the masks"))
         self.export_button = QPushButton(tr("Export masks"), self)
         self.hint = Hint("", self)
         grid = QGridLayout()

@@ -46,6 +46,7 @@ class TilesView(QWidget):
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.setMinimumHeight(3 * ROW_PX)
         self.list.setAccessibleName(tr("Tiles"))
+        self.list.setAccessibleDescription(tr("The tiles of the project; a right-click or the menu key has more"))
         self.list.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.order = OrderView(self)
         layout = body_layout(self)

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import count, takewhile
 
+from qtpy.compat import isalive
 from qtpy.QtCore import QChildEvent, QEvent, QModelIndex, QObject, Qt
-from qtpy.QtGui import QKeyEvent
+from qtpy.QtGui import QFocusEvent, QKeyEvent
 from qtpy.QtWidgets import (
     QAbstractButton,
     QAbstractItemView,
@@ -26,6 +27,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_unisemalign.widgets.common import BY_KEYBOARD
+from napari_unisemalign.widgets.focus_frame import FocusFrame
 
 _TURNED = (QComboBox, QAbstractSpinBox, QAbstractSlider, QTabBar)
 """What the wheel changes, if nobody prevents it."""
@@ -43,7 +45,7 @@ class Deliberate(QObject):
     """Guards what is in one widget.
 
     The wheel turns a control only while that has the focus by a click, and scrolls what lies behind it otherwise. Enter
-    presses the button that Tab came to. In a list or table, only a double click, F2 and Enter edit; other keys neither
+    presses the button that Tab came to, and what it came to is framed. In a list or table, only a double click, F2 and Enter edit; other keys neither
     edit nor choose another line. A letter chooses nothing in a drop-down.
     """
 
@@ -51,12 +53,15 @@ class Deliberate(QObject):
         super().__init__(root)
         self._clicked: QWidget | None = None
         self._tabbed: QAbstractButton | None = None
+        self._frame: FocusFrame | None = None
         self._watch(root)
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: D102
         if event is None or not isinstance(watched, QWidget):
             return False
         kind = event.type()
+        if kind in (QEvent.Type.FocusIn, QEvent.Type.FocusOut) and isinstance(event, QFocusEvent):
+            self._show_focus(watched, event)
         if kind == QEvent.Type.ChildPolished:
             self._on_child(watched, event)
         elif isinstance(watched, QAbstractButton):
@@ -71,6 +76,17 @@ class Deliberate(QObject):
         elif isinstance(watched, QLineEdit) and kind == QEvent.Type.MouseButtonPress:
             self._clicked = watched.parentWidget()
         return False
+
+    def _show_focus(self, widget: QWidget, event: QFocusEvent) -> None:
+        """Frame what somebody came to by key, until the focus leaves it for good."""
+        if event.reason() in _STILL_THERE:
+            return
+        if self._frame is not None:
+            if isalive(self._frame):
+                self._frame.end()
+            self._frame = None
+        if event.gotFocus() and event.reason() in BY_KEYBOARD and widget.parentWidget() is not None:
+            self._frame = FocusFrame(widget)
 
     def _on_child(self, parent: QWidget, event: QEvent) -> None:
         """PyQt may hand out the object of an earlier event of another kind that had this one's address."""
@@ -108,7 +124,7 @@ class Deliberate(QObject):
 
     def _watch(self, widget: QWidget) -> None:
         """Guard this and all that is in it now."""
-        if isinstance(widget, (QLabel, QHeaderView, QScrollBar)):
+        if isinstance(widget, (QLabel, QHeaderView, QScrollBar, FocusFrame)):
             return
         widget.removeEventFilter(self)  # a widget is polished again when its style changes
         widget.installEventFilter(self)
