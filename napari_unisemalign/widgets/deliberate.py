@@ -45,8 +45,8 @@ class Deliberate(QObject):
     """Guards what is in one widget.
 
     The wheel turns a control only while that has the focus by a click, and scrolls what lies behind it otherwise. Enter
-    presses the button that Tab came to, and what it came to is framed. In a list or table, only a double click, F2 and Enter edit; other keys neither
-    edit nor choose another line. A letter chooses nothing in a drop-down.
+    presses the button that Tab came to; what Tab came to is framed. In a list or table, only a double click, F2 and
+    Enter edit; other keys neither edit nor choose another line. A letter chooses nothing in a drop-down.
     """
 
     def __init__(self, root: QWidget) -> None:

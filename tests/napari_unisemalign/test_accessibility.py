@@ -1,4 +1,4 @@
-"""The window as a screen reader and a keyboard find it: through Qt's accessibility tree, by Tab, by what focus shows."""
+"""The window as a screen reader and a keyboard find it: through Qt's accessibility tree, and by Tab."""
 
 from __future__ import annotations
 
