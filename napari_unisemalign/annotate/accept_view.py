@@ -11,7 +11,6 @@ from napari_unisemalign.app.tile_overlays import OverlaySource
 from napari_unisemalign.widgets.common import BY_KEYBOARD, Hint, body_layout, caption, primary, row, set_available
 from training_core.base.i18n import tr
 
-_NO_BUTTONS = "QSpinBox::up-button, QSpinBox::down-button { width: 0; }"
 """Not ButtonSymbols.NoButtons: with it, Qt 6.11.3 and napari's style sheet leave no room for the number."""
 
 PREVIEW_LINES = 2
@@ -93,8 +92,8 @@ class CorrectView(QObject):
         for column, share in enumerate((3, 2, 2)):
             buttons.setStretch(column, share)
         layout.addLayout(buttons)
+        layout.addWidget(self.hint)  # right below the buttons: the line of the preview is empty where there is a hint
         layout.addWidget(self.preview)
-        layout.addWidget(self.hint)
 
     def _make_regions(self) -> None:
         regions = self.regions
@@ -142,7 +141,7 @@ class CorrectView(QObject):
         self.confidence_spin.setRange(1, 100)
         self.confidence_spin.setValue(USUAL_CONFIDENCE)
         self.confidence_spin.setSuffix(tr(" %"))
-        self.confidence_spin.setStyleSheet(_NO_BUTTONS)
+        self.confidence_spin.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
         self.confidence_spin.setAccessibleName(tr("Confidence from which on to accept"))
         self.accept_sure_button = _button(tr("Accept"), tr("Accept from this confidence on"), box)
         layout = body_layout(box)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from qtpy.QtCore import QPointF, QRectF, QSize, Qt, Signal
-from qtpy.QtGui import QColor, QIcon, QPainter, QPen, QPixmap
+from qtpy.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
+from qtpy.QtGui import QColor, QIcon, QPainter, QPalette, QPen, QPixmap
 from qtpy.QtWidgets import QHBoxLayout, QToolButton, QWidget
 from superqt import QFlowLayout
 
@@ -50,6 +50,14 @@ class ClassChip(QWidget):
         layout.addWidget(self.button)
         layout.addWidget(self.eye)
 
+    def _draw_eye(self) -> None:
+        self.eye.setIcon(eye(self.eye.isChecked(), self.palette().color(QPalette.ColorRole.WindowText)))
+
+    def changeEvent(self, event: QEvent | None) -> None:  # noqa: D102
+        super().changeEvent(event)
+        if event is not None and event.type() in (QEvent.Type.StyleChange, QEvent.Type.PaletteChange):
+            self._draw_eye()  # in the ink of the new theme
+
     def set_outlined(self, outlined: bool) -> None:
         """Draw the square as predictions draw the class."""
         self.button.setIcon(swatch(self.row.color, outlined=outlined))
@@ -57,7 +65,7 @@ class ClassChip(QWidget):
     def set_shown(self, shown: bool) -> None:
         """Draw the eye open or shut."""
         self.eye.setChecked(shown)
-        self.eye.setIcon(eye(shown, self.palette().text().color()))
+        self._draw_eye()
         words = tr("Hide {name} in predictions") if shown else tr("Show {name} in predictions")
         self.eye.setToolTip(words.format(name=self.row.name))
         self.eye.setAccessibleName(words.format(name=self.row.name))

@@ -49,8 +49,6 @@ UM_FIELDS = {
 SHOWN_FOR = 100_000.0
 """The largest number of µm or µm² that can be typed."""
 
-_NO_BUTTONS = "QDoubleSpinBox { min-width: 0; } QDoubleSpinBox::up-button, QDoubleSpinBox::down-button { width: 0; }"
-
 
 @dataclass
 class _Size:
@@ -94,7 +92,8 @@ class CleanUpView(QWidget):
     def _add_spin(self, grid: QGridLayout, place: int, field: str, words: str, tip: str) -> None:
         spin, label = QDoubleSpinBox(self._numbers), caption(words, self._numbers)
         spin.setSpecialValueText(tr("off"))
-        spin.setStyleSheet(_NO_BUTTONS)
+        spin.setStyleSheet("QDoubleSpinBox { min-width: 0; }")
+        spin.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
         spin.setFixedWidth(spin.fontMetrics().horizontalAdvance(tr("99999.99 µm²")) + 16)
         spin.setKeyboardTracking(False)  # 1 and 12 are not asked for on the way to 120
         for each in (spin, label):

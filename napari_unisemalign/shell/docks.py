@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qtpy.QtCore import QObject, Qt, QTimer
-from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
+from qtpy.QtWidgets import QDockWidget, QLabel, QMainWindow, QWidget
 
 from napari_unisemalign.app.context import Context
 from napari_unisemalign.shell.panel import LEAST_WIDTH_PX, Panel
@@ -11,6 +11,8 @@ from napari_unisemalign.shell.panel import LEAST_WIDTH_PX, Panel
 NAPARI_DOCKS = ("layer list", "layer controls")
 """The names that napari gives its two docks at the left."""
 TILES_PX = 160
+TITLE = "UniSemAlign"
+"""On the panel's dock, whose name in napari's menus is longer than a narrow panel has room for."""
 WIDEST_PX = 400
 """Of the panel at first; the user may make it wider."""
 
@@ -56,7 +58,23 @@ class DocksController(QObject):
         self.dock.setWidget(self._panel.tiles)
         self.dock.hide()  # three docks below each other would make the window higher than a low screen
         window.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, self.dock)
+        panel_dock = self._panel.parentWidget()
+        if isinstance(panel_dock, QDockWidget):
+            for moved in (panel_dock.dockLocationChanged, panel_dock.topLevelChanged):  # napari makes another title bar
+                moved.connect(lambda _change: QTimer.singleShot(0, self._shorten_title))
+        self._shorten_title()
         self._on_project(self._session.project)
+
+    def _shorten_title(self) -> None:
+        """Write what has room on the dock of the panel; all of it is the tooltip."""
+        dock = self._panel.parentWidget()
+        bar = dock.titleBarWidget() if isinstance(dock, QDockWidget) else None
+        if bar is None:
+            return
+        for label in bar.findChildren(QLabel):
+            if label.text() == dock.windowTitle() or label.text() == self._panel.dock_name:
+                label.setToolTip(label.text())
+                label.setText(TITLE)
 
     def _on_undocked(self) -> None:
         self._unfold()

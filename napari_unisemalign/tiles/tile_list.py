@@ -112,7 +112,8 @@ def _details(facts: TileFacts, colors: dict[int, str], reason: str) -> TileDetai
     if facts.changed is not None:
         words.append(tr("{percent} % changed").format(percent=round(100 * facts.changed)))
     mix = tuple((colors[class_id], share) for class_id, share in facts.classes.items() if class_id in colors)
-    return TileDetails(tuple(words), mix, reason)
+    percent = tr("{percent} %").format(percent=round(100 * facts.confidence)) if facts.confidence is not None else ""
+    return TileDetails(tuple(words), tr("rejected") if facts.is_rejected else percent, mix, reason)
 
 
 def _why_none(shown: TileFilter, search: str) -> str:

@@ -31,6 +31,8 @@ from training_core.project import TileState
 THUMBNAIL_PX = 40
 ROW_PX = 46
 MIX_PX = 3
+NARROWEST = 75
+"""To this share of their width, in %, letters are narrowed before a text is cut."""
 SMALLER = 0.85
 """The state under the name: the list is narrow."""
 STATE_ROLE = Qt.ItemDataRole.UserRole + 1
@@ -66,16 +68,23 @@ class Standing:
         words = STATE_WORDS[self.state]
         return tr("{state}, for validation").format(state=words) if self.validates else words
 
+    @property
+    def short(self) -> str:
+        """What a narrow list has room for; the tooltip has `words`."""
+        return tr("validation") if self.validates else STATE_WORDS[self.state]
+
 
 @dataclass(frozen=True)
 class TileDetails:
     """What a row says of a tile besides its state.
 
-    words: such as "confidence 92 %". mix: the prediction's classes, (colour, share 0..1). suggestion: why an annotation
-    would help here, a sentence; empty where it is not among the suggested ones.
+    words: such as "confidence 92 %". short: the most telling of them, such as "92 %", for a narrow list. mix: the
+    prediction's classes, (colour, share 0..1). suggestion: why an annotation would help here, a sentence; empty where
+    it is not among the suggested ones.
     """
 
     words: tuple[str, ...] = ()
+    short: str = ""
     mix: tuple[tuple[str, float], ...] = ()
     suggestion: str = ""
 
@@ -188,7 +197,7 @@ class TileModel(QAbstractListModel):
         details = self._details.get(name, NO_DETAILS)
         if self._suggesting and details.suggestion:
             return details.suggestion
-        return ", ".join((self._standing(name).words, *details.words))
+        return " ".join(filter(None, (self._standing(name).short, details.short)))
 
     def _in_words(self, name: str) -> str:
         details = self._details.get(name, NO_DETAILS)
@@ -233,7 +242,7 @@ class TileDelegate(QStyledItemDelegate):
         painter.restore()
 
     def _draw_thumbnail(self, painter: QPainter, rect: QRect, pixmap: QPixmap | None) -> None:
-        frame = QRect(rect.left() + 6, rect.top() + (ROW_PX - THUMBNAIL_PX) // 2, THUMBNAIL_PX, THUMBNAIL_PX)
+        frame = QRect(rect.left() + 3, rect.top() + (ROW_PX - THUMBNAIL_PX) // 2, THUMBNAIL_PX, THUMBNAIL_PX)
         if pixmap is None or pixmap.isNull():
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(QColor(*VEIL, PLACEHOLDER_ALPHA))
@@ -242,8 +251,8 @@ class TileDelegate(QStyledItemDelegate):
             painter.drawPixmap(frame, pixmap)
 
     def _draw_words(self, painter: QPainter, rect: QRect, color: QColor, index: QModelIndex) -> None:
-        left = rect.left() + THUMBNAIL_PX + 13
-        line = QRect(left, rect.top() + 5, rect.right() - left - 3, (ROW_PX - 10) // 2)
+        left = rect.left() + THUMBNAIL_PX + 9
+        line = QRect(left, rect.top() + 5, rect.right() - left - 2, (ROW_PX - 10) // 2)
         metrics = QFontMetrics(painter.font())
         name = metrics.elidedText(str(index.data()), Qt.TextElideMode.ElideMiddle, line.width())
         alignment = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
@@ -263,7 +272,12 @@ class TileDelegate(QStyledItemDelegate):
         painter.drawEllipse(second.left(), second.center().y() - 3, 8, 8)
         painter.setPen(color)
         second = second.adjusted(12, 0, 0, 0)
-        words = metrics.elidedText(str(index.data(LINE_ROLE)), Qt.TextElideMode.ElideRight, second.width())
+        said = str(index.data(LINE_ROLE))
+        if metrics.horizontalAdvance(said) > second.width():
+            font.setStretch(max(NARROWEST, 100 * second.width() // metrics.horizontalAdvance(said)))
+            painter.setFont(font)
+            metrics = QFontMetrics(font)
+        words = metrics.elidedText(said, Qt.TextElideMode.ElideRight, second.width())
         painter.drawText(second, alignment, words)
         self._draw_mix(painter, QRect(left, rect.bottom() - MIX_PX - 1, line.width(), MIX_PX), index.data(MIX_ROLE))
 

@@ -12,7 +12,6 @@ DEFAULT = "balanced"
 SPIN_PX = 66
 _STYLE = f"""
 QDoubleSpinBox {{ min-width: {SPIN_PX}px; max-width: {SPIN_PX}px; padding: 1px 3px; margin: 0; }}
-QDoubleSpinBox::up-button, QDoubleSpinBox::down-button {{ width: 0; }}
 """
 
 
@@ -34,6 +33,7 @@ class TrainTime(QWidget):
         self.minutes_spin.setDecimals(1)
         self.minutes_spin.setSuffix(tr(" min"))
         self.minutes_spin.setStyleSheet(_STYLE)
+        self.minutes_spin.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
         self.preset_combo.setMinimumContentsLength(7)
         self.preset_combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.minutes_spin.setToolTip(tr("How long to train. Longer is better, up to about half an hour."))
