@@ -23,7 +23,7 @@ python -m napari_unisemalign PROJECT        ... on a project folder
 python -m napari_unisemalign sample [DIR]   ... on the sample project, which is made in DIR the first time
 python -m napari_unisemalign drive DIR      works through label, train, accept, correct and export without a user, in
                                             the same window; needs a display, real or virtual (xvfb-run)
-python -m napari_unisemalign screenshots DIR  takes screenshots of every state, in both themes and two sizes
+python -m napari_unisemalign screenshots DIR  takes screenshots of every state, in both themes, on several screens
 python -m napari_unisemalign responsiveness   measures how late the window is while it is used and a model trains
 python -m napari_unisemalign live-latency     measures how soon the live preview answers, and a training shows
 python -m napari_unisemalign first-hour DIR   goes from an empty window to exported masks by mouse and keyboard, and
@@ -77,6 +77,9 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         command = commands.add_parser(name, help=text)
         command.add_argument("folder", type=Path, metavar="DIR", help="folder of the project, or for the screenshots")
         command.add_argument("--minutes", type=float, default=DRIVE_MINUTES, help="to train (default: %(default)s)")
+        if name == "screenshots":
+            command.add_argument("--screens", default="", metavar="LIST", help="such as 1366x768,3840x2160-200")
+            command.add_argument("--themes", default="dark,light", metavar="LIST", help="(default: %(default)s)")
     late = commands.add_parser("responsiveness", help="measure how late the window is while a model trains")
     late.add_argument("--json", type=Path, metavar="FILE", help="write the figures here")
     late.add_argument("--seconds", type=float, default=USE_SECONDS, help="of scripted use (default: %(default)g)")
@@ -135,10 +138,17 @@ def _drive(args: argparse.Namespace) -> int:
 
 def _screenshots(args: argparse.Namespace) -> int:
     from napari_unisemalign.tools.driver import DriveError
+    from napari_unisemalign.tools.screens import SCREENS, TIGHT, Screen
     from napari_unisemalign.tools.screenshots import screenshots
 
     try:
-        taken = screenshots(args.folder.absolute(), args.minutes, lambda text: print(text, flush=True))
+        screens = [Screen.read(each) for each in args.screens.split(",") if each] or (*SCREENS, *TIGHT)
+    except ValueError:
+        print(f"error: the screens are {args.screens}. Needed: such as 1366x768,3840x2160-200.", file=sys.stderr)
+        return 2
+    say = functools.partial(print, flush=True)
+    try:
+        taken = screenshots(args.folder.absolute(), args.minutes, say, screens, args.themes.split(","))
     except DriveError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

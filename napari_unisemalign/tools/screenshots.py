@@ -1,20 +1,25 @@
-"""`python -m napari_unisemalign screenshots`: the whole window in each state, in both themes and two sizes.
+"""`python -m napari_unisemalign screenshots`: the whole window in each state, in both themes, on several screens.
 
 Everything in the pictures is real: the sample project, painted strokes, a training, its maps, exported masks. Only the
-tissue is drawn.
+tissue is drawn. Qt reads its scaling when it starts: each other scaling takes a process, on the same project.
 """
 
 from __future__ import annotations
 
+import csv
+import os
+import subprocess
+import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from enum import StrEnum
 from itertools import product
 from pathlib import Path
 
 from napari_unisemalign.app.layers import CONFIDENCE, PREDICTION
 from napari_unisemalign.shell.pages import Place
-from napari_unisemalign.tools.driver import Driver
+from napari_unisemalign.tools.driver import DriveError, Driver
 from napari_unisemalign.tools.scenarios import (
     Say,
     accept_and_correct,
@@ -23,12 +28,20 @@ from napari_unisemalign.tools.scenarios import (
     wait_worth_a_picture,
     window,
 )
+from napari_unisemalign.tools.screens import (
+    SCALE_VARIABLE,
+    SCREENS,
+    TIGHT,
+    Screen,
+    current_percent,
+    off_screen,
+)
 from training_core.demo import read_truth
+from training_core.project import Project
 
 THEMES = ("dark", "light")
 SHARES = "image-share.csv"
-SIZES_PX = ((1366, 768), (1920, 1080))
-"""Width and height: the smallest screen that is common, and the commonest."""
+COLUMNS = ("state", "screen", "image_share", "off_screen")
 
 
 class State(StrEnum):
@@ -43,55 +56,150 @@ class State(StrEnum):
     ERROR = "error"
 
 
-def file_name(state: State, theme: str, size: tuple[int, int]) -> str:
-    """Such as "review-dark-1366x768.png"."""
-    return f"{state}-{theme}-{size[0]}x{size[1]}.png"
+STILL = (State.EMPTY, State.PAINTING, State.REVIEW, State.CONFIDENCE, State.EXPORT, State.ERROR)
+"""The states that a trained project has without a training that runs."""
+
+
+def file_name(state: State, theme: str, screen: Screen) -> str:
+    """Such as "review-dark-1366x768.png" or "review-dark-3840x2160-200.png"."""
+    return f"{state}-{theme}-{screen}.png"
 
 
 class Photographer:
-    """Grabs the window of `driver` into `folder`, in every theme and size, and leaves it as it was."""
+    """Grabs the window of `driver` into `folder`, in every theme and on every screen, and leaves it as it was."""
 
-    def __init__(self, driver: Driver, folder: Path) -> None:
+    def __init__(self, driver: Driver, folder: Path, screens: Sequence[Screen], themes: Sequence[str] = THEMES) -> None:
         self._driver, self._folder = driver, folder
+        self._screens, self._themes = tuple(screens), tuple(themes)
         self.pictures: list[Path] = []
-        self.shares: list[str] = []
-        """Lines of a table: state, width and height of the window, the image's share of the width."""
+        self.shares: list[tuple[str, ...]] = []
+        """Lines of a table: state, screen, the image's share of the window's width, what lies off the screen."""
 
     def take(self, state: State) -> None:
         """Grab this state."""
-        viewer = self._driver.viewer
+        viewer, panel = self._driver.viewer, self._driver.panel
         before = viewer.theme
-        for theme, size in product(THEMES, SIZES_PX):
+        for theme, screen in product(self._themes, self._screens):
             viewer.theme = theme
-            viewer.window.resize(*size)
+            viewer.window.resize(screen.size.width(), screen.size.height())
             self._driver.pause(0.3)  # the layout settles
             if viewer.layers:
                 viewer.reset_view()
-            if theme == THEMES[0]:
-                self.shares.append(f"{state},{size[0]},{size[1]},{self._driver.image_share():.3f}")
-            self.pictures.append(self._driver.screenshot(self._folder / file_name(state, theme, size)))
+            if theme == self._themes[0]:
+                share, wrong = self._driver.image_share(), "; ".join(off_screen(panel, screen))
+                self.shares.append((str(state), str(screen), f"{share:.3f}", wrong))
+            self.pictures.append(self._driver.screenshot(self._folder / file_name(state, theme, screen)))
         viewer.theme = before
-        viewer.window.resize(*SIZES_PX[0])
+        viewer.window.resize(self._screens[0].size.width(), self._screens[0].size.height())
 
 
-def screenshots(folder: Path, minutes: float, say: Say) -> tuple[Path, ...]:
+def screenshots(
+    folder: Path, minutes: float, say: Say, screens: Sequence[Screen] = SCREENS + TIGHT, themes: Sequence[str] = THEMES
+) -> tuple[Path, ...]:
     """Grab every state into `folder`, from a sample project that is made for it.
 
     Raises
     ------
     DriveError: something did not happen. Any exception of the window is raised as it is.
     """
-    with tempfile.TemporaryDirectory(prefix="unisemalign-pictures-") as workplace, window() as driver:
-        photographer = Photographer(driver, folder)
+    here = [screen for screen in screens if screen.percent == current_percent()]
+    scaled = [screen for screen in screens if screen.percent != current_percent()]
+    with tempfile.TemporaryDirectory(prefix="unisemalign-pictures-") as workplace, _own_state(Path(workplace)):
+        with window() as driver:
+            photographer = Photographer(driver, folder, here or SCREENS[:1], themes)
 
-        def take(state: State) -> None:
-            say(f"Taking screenshots: {state}")
-            photographer.take(state)
+            def take(state: State) -> None:
+                say(f"Taking screenshots: {state}")
+                photographer.take(state)
 
-        _walk(driver, Path(workplace), minutes, take)
-        table = "\n".join(("state,width,height,image_share", *photographer.shares, ""))
-        (folder / SHARES).write_text(table, encoding="utf-8")
-        return tuple(photographer.pictures)
+            _walk(driver, Path(workplace), minutes, take)
+        pictures, shares = photographer.pictures, photographer.shares
+        for percent in sorted({screen.percent for screen in scaled}):
+            say(f"Taking screenshots at {percent} %")
+            of_scale = [screen for screen in scaled if screen.percent == percent]
+            at_scale(Path(workplace) / "sample", folder, of_scale, themes, STILL)
+            with (folder / f"scaled-{percent}.csv").open(encoding="utf-8", newline="") as table:
+                shares += [tuple(line) for line in list(csv.reader(table))[1:]]
+            (folder / f"scaled-{percent}.csv").unlink()
+            pictures += [folder / file_name(*each) for each in product(STILL, themes, of_scale)]
+    _write_shares(folder / SHARES, shares)
+    return tuple(pictures)
+
+
+@contextmanager
+def _own_state(folder: Path) -> Iterator[None]:
+    """A new user's lists inside, on Linux: no name of somebody's projects is to be seen."""
+    former = os.environ.get("XDG_STATE_HOME")
+    os.environ["XDG_STATE_HOME"] = str(folder / "state")
+    try:
+        yield
+    finally:
+        del os.environ["XDG_STATE_HOME"]
+        if former is not None:
+            os.environ["XDG_STATE_HOME"] = former
+
+
+def at_scale(
+    project: Path, folder: Path, screens: Sequence[Screen], themes: Sequence[str], states: Sequence[State]
+) -> None:
+    """Have a process of another scaling grab these states of a project into `folder`; all screens have that scaling.
+
+    It writes a table scaled-PERCENT.csv beside them.
+
+    Raises
+    ------
+    DriveError: the process failed; says how.
+    """
+    environment = {**os.environ, SCALE_VARIABLE: str(screens[0].percent / 100)}
+    given = [",".join(map(str, each)) for each in (screens, themes, states)]
+    command = [sys.executable, "-m", "napari_unisemalign.tools.screenshots", str(project), str(folder), *given]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise DriveError(f"the screenshots at {screens[0].percent} % failed: {done.stderr[-2000:]}")
+
+
+def still_states(
+    project: Path, folder: Path, screens: Sequence[Screen], themes: Sequence[str], states: Sequence[State]
+) -> list[tuple[str, ...]]:
+    """Grab these states of a project, in which nothing runs; returns the lines of the table."""
+    with window() as driver:
+        photographer = Photographer(driver, folder, screens, themes)
+        if State.EMPTY in states:
+            photographer.take(State.EMPTY)
+        driver.panel.controller.open_project(project)
+        driver.wait(lambda: driver.session.project is not None, "the project to open")
+        driver.pause(0.5)
+        places = {
+            State.PAINTING: Place.ANNOTATE,
+            State.REVIEW: Place.ANNOTATE,
+            State.CONFIDENCE: Place.ANNOTATE,
+            State.EXPORT: Place.RESULTS,
+        }
+        for state, place in places.items():
+            if state in states:
+                _show_tile_for(driver, state)
+                driver.open_place(place)
+                _show_confidence(driver, state is State.CONFIDENCE)
+                photographer.take(state)
+        if State.ERROR in states:
+            driver.panel.controller.open_project(folder)
+            photographer.take(State.ERROR)
+    return photographer.shares
+
+
+def _show_tile_for(driver: Driver, state: State) -> None:
+    project = driver.session.project
+    assert project is not None
+    labeled = set(project.labeled_names())
+    wanted = [tile.name for tile in project.tiles if (tile.name in labeled) == (state is State.PAINTING)]
+    driver.show_tile((wanted or [project.tiles[0].name])[0])
+
+
+def _show_confidence(driver: Driver, on: bool) -> None:
+    switches = driver.panel.overlays.switches
+    for role, wanted in ((PREDICTION, not on), (CONFIDENCE, on)):
+        if switches[role].isEnabled() and switches[role].isChecked() != wanted:
+            driver.click(switches[role])
 
 
 def _walk(driver: Driver, workplace: Path, minutes: float, take: Callable[[State], None]) -> None:
@@ -114,18 +222,39 @@ def _walk(driver: Driver, workplace: Path, minutes: float, take: Callable[[State
 
     driver.open_place(Place.ANNOTATE)
     take(State.REVIEW)
-    switches = driver.panel.overlays.switches
-    for role, wanted in ((PREDICTION, False), (CONFIDENCE, True)):
-        if switches[role].isChecked() != wanted:
-            driver.click(switches[role])
+    _show_confidence(driver, True)
     take(State.CONFIDENCE)
-    for role in (CONFIDENCE, PREDICTION):
-        driver.click(switches[role])
-
-    accept_and_correct(driver, project, shown)
-    driver.export(workplace / "export")
-    driver.open_place(Place.RESULTS)
+    _show_confidence(driver, False)
+    _finish(driver, project, shown, workplace)
     take(State.EXPORT)
 
     driver.panel.controller.open_project(workplace / "export")
     take(State.ERROR)
+
+
+def _finish(driver: Driver, project: Project, shown: str, workplace: Path) -> None:
+    accept_and_correct(driver, project, shown)
+    driver.export(workplace / "export")
+    driver.open_place(Place.RESULTS)
+
+
+def _write_shares(path: Path, shares: Sequence[tuple[str, ...]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as table:
+        writer = csv.writer(table, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        writer.writerows(shares)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """A process of one scaling: PROJECT FOLDER SCREENS THEMES STATES, the last three with commas."""
+    project, folder, screens, themes, states = arguments
+    shown = [Screen.read(each) for each in screens.split(",")]
+    lines = still_states(
+        Path(project), Path(folder), shown, themes.split(","), [State(each) for each in states.split(",")]
+    )
+    _write_shares(Path(folder) / f"scaled-{shown[0].percent}.csv", lines)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

@@ -1,4 +1,4 @@
-"""Pictures of the whole window: every state, both themes, two sizes."""
+"""Pictures of the whole window: every state, both themes, several screens."""
 
 from __future__ import annotations
 
@@ -12,16 +12,50 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_unisemalign.tools.screenshots import SHARES, SIZES_PX, THEMES, Photographer, State, file_name
+from napari_unisemalign.app import preferences, user_folders
+from napari_unisemalign.tools.screens import SCREENS, TIGHT, Screen
+from napari_unisemalign.tools.screenshots import SHARES, STILL, THEMES, Photographer, State, at_scale, file_name
 from training_core.io import read_image
-from training_core.project import Project
+from training_core.project import LabelSource, Project
+
+NO_PROJECT = (State.EMPTY, State.ERROR)
+"""napari's own docks are in sight."""
+
+
+@pytest.mark.parametrize(
+    "screens",
+    [(Screen(1920, 1080, 150), Screen(1366, 768, 150)), (Screen(3840, 2160, 200), Screen(1920, 1080, 200))],
+    ids=["150 %", "200 %"],
+)
+def test_on_a_scaled_screen_nothing_lies_off_it_and_the_image_is_large(
+    screens: tuple[Screen, Screen], predicted_project: Project, truths: Any, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """In a process that Qt starts with that scaling; the second screen has as little room as there can be."""
+    for name, folder in (("HOME", "home"), ("XDG_STATE_HOME", "state")):
+        monkeypatch.setenv(name, str(tmp_path / folder))
+    monkeypatch.setattr(preferences, "preferences_file", user_folders.preferences_file)  # of the other process
+    preferences.switch(preferences.LIVE_PREVIEW, False)
+    predicted_project.write_label("tile_02", truths["tile_02"], LabelSource.PAINTED)
+    predicted_project.add_round("20260101-000000")
+    pictures = tmp_path / "pictures"
+    states = (State.PAINTING, State.REVIEW, State.EXPORT)
+    at_scale(predicted_project.path, pictures, screens, ("dark",), states)
+    with (pictures / f"scaled-{screens[0].percent}.csv").open(newline="") as table:
+        lines = {(line["state"], line["screen"]): line for line in csv.DictReader(table)}
+    assert {each for each, line in lines.items() if line["off_screen"]} == set(), lines
+    for state, screen in product(states, screens):
+        height, width = read_image(pictures / file_name(state, "dark", screen)).shape[:2]
+        assert abs(height - screen.height_px) <= 2  # Qt's pixels are whole ones: 910 of 1.5 for 1366
+        assert abs(width - screen.width_px) <= 2
+    assert min(float(lines[state, str(screens[0])]["image_share"]) for state in states) >= 0.6
 
 
 def test_a_state_is_taken_in_both_themes_and_sizes(window: Any, project: Project, tmp_path: Path) -> None:
     viewer, driver, _answers = window
     driver.panel.controller.open_project(project.path)
     theme = viewer.theme
-    photographer = Photographer(driver, tmp_path / "pictures")
+    photographer = Photographer(driver, tmp_path / "pictures", SCREENS[:2])
     photographer.take(State.PAINTING)
     assert sorted(each.name for each in photographer.pictures) == [
         "painting-dark-1366x768.png",
@@ -45,16 +79,20 @@ def test_the_command_takes_every_state_with_a_real_training(tmp_path: Path) -> N
     command = [sys.executable, "-m", "napari_unisemalign", "screenshots", str(tmp_path), "--minutes", "0.2"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=1900, check=False)
     assert done.returncode == 0, done.stderr
-    names = {file_name(*each) for each in product(State, THEMES, SIZES_PX)}
+    plain = {file_name(*each) for each in product(State, THEMES, SCREENS[:2])}
+    names = plain | {file_name(*each) for each in product(STILL, THEMES, (*SCREENS[2:], *TIGHT))}
     assert {path.name for path in tmp_path.iterdir()} == {*names, SHARES}
     with (tmp_path / SHARES).open(newline="") as table:
-        shares = {
-            line["state"]: float(line["image_share"]) for line in csv.DictReader(table) if line["width"] == "1366"
-        }
-    assert min(shares[state] for state in State if state not in (State.EMPTY, State.ERROR)) >= 0.6
+        lines = list(csv.DictReader(table))
+    assert [line for line in lines if line["off_screen"]] == []
+    wide = {str(screen) for screen in SCREENS}
+    shares = [
+        float(line["image_share"]) for line in lines if line["screen"] in wide and line["state"] not in NO_PROJECT
+    ]
+    assert min(shares) >= 0.6
 
     def picture(state: State) -> np.ndarray:
-        return read_image(tmp_path / file_name(state, "dark", SIZES_PX[0]))
+        return read_image(tmp_path / file_name(state, "dark", SCREENS[0]))
 
     states = list(State)
     for before, after in pairwise(states):
