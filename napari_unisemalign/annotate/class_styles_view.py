@@ -14,6 +14,7 @@ from napari_unisemalign.widgets.swatch import swatch
 from training_core.base.i18n import tr
 from training_core.project import TissueClass
 
+SIDE_PX = 24
 _STYLE = f"""
 QToolButton {{ border: 1px solid {veil(EDGE_ALPHA)}; border-radius: 3px; padding: 2px; }}
 QToolButton:hover {{ background-color: {veil(HOVER_ALPHA)}; }}
@@ -34,7 +35,9 @@ class ClassStyles(QWidget):
         self._flow.setContentsMargins(0, 0, 0, 0)
         self._flow.setHorizontalSpacing(4)
         self._flow.setVerticalSpacing(4)
-        self._flow.addWidget(caption(tr("Outline only:"), self))
+        words = caption(tr("Outline only:"), self)
+        words.setFixedHeight(SIDE_PX)  # the flow puts everything at the top of its line
+        self._flow.addWidget(words)
 
     def set_classes(self, classes: Sequence[TissueClass], outlined: Collection[int]) -> None:
         """Show these classes; `outlined` are the ids of those that are drawn as borders."""
@@ -56,6 +59,7 @@ class ClassStyles(QWidget):
     def _button(self, class_id: int) -> QToolButton:
         button = QToolButton(self)
         button.setCheckable(True)
+        button.setFixedSize(SIDE_PX, SIDE_PX)
         button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         button.setStyleSheet(_STYLE)
         button.clicked.connect(lambda on: self.toggled.emit(class_id, on))

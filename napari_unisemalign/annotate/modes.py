@@ -7,6 +7,7 @@ from typing import Any
 from napari.utils.action_manager import action_manager
 from qtpy.QtWidgets import QApplication
 
+from napari_unisemalign.actions.shortcuts import Shortcuts, shown
 from napari_unisemalign.annotate.accept_plan import Deed
 from napari_unisemalign.annotate.areas import AreaTools
 from napari_unisemalign.annotate.flicker import Flicker
@@ -31,6 +32,7 @@ class ModesController:
         session.tile_changed.connect(self._on_tile)
         session.class_changed.connect(self._refresh)
         session.classes_changed.connect(self._refresh)
+        listen(context.viewer.events.help, self._say_keys)
         areas.changed.connect(self._refresh)
         flicker.changed.connect(self._refresh)
 
@@ -90,6 +92,15 @@ class ModesController:
         if name is not None and layer is not None and self._session.overlays(name) is not None:
             layer.mode = PAN
         self._refresh()
+
+    def _say_keys(self, _event: Any = None) -> None:
+        """In the status bar, in the place of napari's own keys for a layer of ours: 1 is a class, not the eraser."""
+        layer = self._viewer.layers.selection.active
+        if layer is not None and ROLE_KEY in layer.metadata:
+            key = Shortcuts().keys()[0]["show-keys"]
+            words = tr("{key}: all keys").format(key=shown(key)) if key else ""
+            if self._viewer.help != words:
+                self._viewer.help = words
 
     def _on_layer(self, event: Any) -> None:
         if event.value.metadata.get(ROLE_KEY) in (LABELS, AREA):

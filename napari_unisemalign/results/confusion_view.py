@@ -197,7 +197,7 @@ class ConfusionView(QWidget):
         self.marked = Hint("", self)
         self.empty = Hint("", self)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, SPACING, 0, 0)
+        layout.setContentsMargins(10, SPACING, 4, 0)  # as every other fold's
         layout.setSpacing(4)
         for each in (self.title, self.caption, self.table, self.words, self.tiles, self.marked, self.empty):
             layout.addWidget(each)

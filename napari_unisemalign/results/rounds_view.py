@@ -99,9 +99,9 @@ class RoundsView(QWidget):
         self.table.scrollToBottom()
         bar = self.table.horizontalScrollBar()
         bar.setValue(bar.maximum())  # the newest
-        for each in (self.unit_combo, self.measure_button, self.save_button):
+        for each in (self.measure_button, self.save_button):
             each.setVisible(bool(self._rounds))
-        self.unit_combo.setEnabled(bool(self._areas.tiles))
+        self.unit_combo.setVisible(bool(self._areas.tiles))
 
     def _score_lines(self, scored: bool) -> list[tuple[QTableWidgetItem, list[tuple[str, str]]]]:
         """The validation Dice, and on how many tiles; nothing where no round has one."""

@@ -34,6 +34,8 @@ from napari_unisemalign.widgets.notice import Notice
 from training_core.base.i18n import tr
 
 LEAST_WIDTH_PX = 320
+FIT_MS = 50
+"""A new theme comes in several steps, and a dock that had to be wide for one of them stays wide."""
 TAB_STYLE = f"""
 QToolButton {{ border: none; border-bottom: 3px solid transparent; padding: 4px 6px; }}
 QToolButton:hover {{ background-color: {veil(HOVER_ALPHA)}; }}
@@ -242,7 +244,7 @@ class Panel(QWidget):
         return super().eventFilter(watched, event)
 
     def _fit_later(self) -> None:
-        self._fit_timer.start(0)  # when all parts have got the new fonts and margins
+        self._fit_timer.start(FIT_MS)  # when all parts have got the new fonts and margins
 
     def _fit(self) -> None:
         """Be wide enough that nothing is cut off beside the scroll bar, whichever page is open."""

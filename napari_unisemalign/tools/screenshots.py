@@ -178,8 +178,8 @@ def still_states(
         for state, place in places.items():
             if state in states:
                 _show_tile_for(driver, state)
-                driver.open_place(place)
                 _show_confidence(driver, state is State.CONFIDENCE)
+                driver.open_place(place)
                 photographer.take(state)
         if State.ERROR in states:
             driver.panel.controller.open_project(folder)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication, QDockWidget
+from qtpy.QtWidgets import QApplication, QDockWidget, QLabel
 
 from napari_unisemalign.shell.pages import Place
 from training_core.messages.events import RunStarted, StepDone
@@ -52,6 +53,35 @@ def test_the_panel_can_be_narrow(window: Any, predicted_project: Project) -> Non
             fold.set_open(True)
         driver.pause(0.2)
     assert panel.minimumWidth() == 320
+
+
+def test_the_title_is_whole_the_eye_follows_the_theme_and_the_status_bar_names_no_key_of_naparis(
+    window: Any, predicted_project: Project
+) -> None:
+    viewer, driver, _answers = window
+    panel = driver.panel
+    panel.controller.open_project(predicted_project.path)
+    driver.pause(0.2)
+    bar = panel.parentWidget().titleBarWidget()
+    (title,) = (label for label in bar.findChildren(QLabel) if label.text() == "UniSemAlign")
+    assert title.toolTip() == "Train a tissue segmenter (UniSemAlign)"
+    assert title.fontMetrics().horizontalAdvance(title.text()) <= title.width()
+    driver.layers.activate_labels("paint")
+    assert viewer.help == "F1: all keys"  # napari would say that 1 erases, where it paints with a class
+
+    def ink() -> float:
+        """How light the strokes of an open eye are, 0 to 255."""
+        image = panel.chips.chips[1].eye.icon().pixmap(32, 32).toImage()
+        pixels = [image.pixelColor(x, y) for x in range(image.width()) for y in range(image.height())]
+        return float(np.mean([each.lightness() for each in pixels if each.alpha() > 200]))
+
+    inks = {}
+    for theme in ("dark", "light"):
+        viewer.theme = theme
+        driver.pause(0.3)
+        inks[theme] = ink()
+    assert inks["dark"] > 180
+    assert inks["light"] < 80
 
 
 def test_naparis_docks_fold_while_a_project_is_open_and_come_back_with_a_key(window: Any, project: Project) -> None:
