@@ -36,6 +36,7 @@ from napari_unisemalign.tools.screens import (
     current_percent,
     off_screen,
 )
+from napari_unisemalign.tools.turns import CLICKS, Act, measure_turns, write_turns
 from training_core.demo import read_truth
 from training_core.project import Project
 
@@ -112,7 +113,7 @@ def screenshots(
                 say(f"Taking screenshots: {state}")
                 photographer.take(state)
 
-            _walk(driver, Path(workplace), minutes, take)
+            write_turns(_walk(driver, Path(workplace), minutes, take), folder / CLICKS)
         pictures, shares = photographer.pictures, photographer.shares
         for percent in sorted({screen.percent for screen in scaled}):
             say(f"Taking screenshots at {percent} %")
@@ -202,8 +203,8 @@ def _show_confidence(driver: Driver, on: bool) -> None:
             driver.click(switches[role])
 
 
-def _walk(driver: Driver, workplace: Path, minutes: float, take: Callable[[State], None]) -> None:
-    """From state to state, calling `take` in each."""
+def _walk(driver: Driver, workplace: Path, minutes: float, take: Callable[[State], None]) -> list[Act]:
+    """From state to state, calling `take` in each; returns what a turn of the work takes in clicks and keys."""
     take(State.EMPTY)
     project = driver.open_sample(workplace / "sample")
     for name in tiles_to_paint(project):
@@ -228,8 +229,11 @@ def _walk(driver: Driver, workplace: Path, minutes: float, take: Callable[[State
     _finish(driver, project, shown, workplace)
     take(State.EXPORT)
 
+    driver.open_place(Place.ANNOTATE)
+    acts = measure_turns(driver, project)
     driver.panel.controller.open_project(workplace / "export")
     take(State.ERROR)
+    return acts
 
 
 def _finish(driver: Driver, project: Project, shown: str, workplace: Path) -> None:

@@ -15,8 +15,25 @@ import pytest
 from napari_unisemalign.app import preferences, user_folders
 from napari_unisemalign.tools.screens import SCREENS, TIGHT, Screen
 from napari_unisemalign.tools.screenshots import SHARES, STILL, THEMES, Photographer, State, at_scale, file_name
+from napari_unisemalign.tools.turns import CLICKS, measure_turns, write_turns
 from training_core.io import read_image
 from training_core.project import LabelSource, Project
+
+
+def test_a_turn_of_the_work_takes_few_clicks_and_keys(window: Any, predicted_project: Project, tmp_path: Path) -> None:
+    _viewer, driver, _answers = window
+    driver.panel.controller.open_project(predicted_project.path)
+    driver.wait(lambda: not driver.panel.controller.overlays.pending, "the overlays")
+    write_turns(measure_turns(driver, predicted_project), tmp_path / CLICKS)
+    with (tmp_path / CLICKS).open(newline="") as table:
+        lines = list(csv.DictReader(table))
+    acts = {line["act"]: (int(line["strokes"]), int(line["clicks"]) + int(line["keys"])) for line in lines}
+    assert acts == {
+        "accept a right tile and see the next": (0, 1),
+        "correct one object and go on": (1, 2),  # the class, and Enter
+        "start the next round": (0, 1),
+    }
+
 
 NO_PROJECT = (State.EMPTY, State.ERROR)
 """napari's own docks are in sight."""
@@ -81,7 +98,7 @@ def test_the_command_takes_every_state_with_a_real_training(tmp_path: Path) -> N
     assert done.returncode == 0, done.stderr
     plain = {file_name(*each) for each in product(State, THEMES, SCREENS[:2])}
     names = plain | {file_name(*each) for each in product(STILL, THEMES, (*SCREENS[2:], *TIGHT))}
-    assert {path.name for path in tmp_path.iterdir()} == {*names, SHARES}
+    assert {path.name for path in tmp_path.iterdir()} == {*names, SHARES, CLICKS}
     with (tmp_path / SHARES).open(newline="") as table:
         lines = list(csv.DictReader(table))
     assert [line for line in lines if line["off_screen"]] == []
