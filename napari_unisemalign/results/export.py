@@ -72,7 +72,7 @@ class ExportController:
 
         self._context.background.run(
             write,
-            lambda _paths: self._on_written(folder, attempts, is_cleaned=not cleaning.is_nothing),
+            lambda _paths: self._on_written(folder, attempts, is_cleaned=is_cleaned),
             lambda error: self.reporter.error(error, details="\n".join(failure_lines(attempts.failed))),
             always=lambda: self._set_busy(False),
         )
