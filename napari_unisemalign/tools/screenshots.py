@@ -42,6 +42,7 @@ from training_core.project import Project
 
 THEMES = ("dark", "light")
 SHARES = "image-share.csv"
+SETTLE_TURNS = 10
 COLUMNS = ("state", "screen", "image_share", "off_screen")
 
 
@@ -83,7 +84,7 @@ class Photographer:
         for theme, screen in product(self._themes, self._screens):
             viewer.theme = theme
             viewer.window.resize(screen.size.width(), screen.size.height())
-            self._driver.pause(0.3)  # the layout settles
+            self._settle(screen)
             if viewer.layers:
                 viewer.reset_view()
             if theme == self._themes[0]:
@@ -92,6 +93,13 @@ class Photographer:
             self.pictures.append(self._driver.screenshot(self._folder / file_name(state, theme, screen)))
         viewer.theme = before
         viewer.window.resize(self._screens[0].size.width(), self._screens[0].size.height())
+
+    def _settle(self, screen: Screen) -> None:
+        """The layout takes its time, more of it on a busy machine; what still lies off the screen then stays there."""
+        for _turn in range(SETTLE_TURNS):
+            self._driver.pause(0.3)
+            if not off_screen(self._driver.panel, screen):
+                return
 
 
 def screenshots(
