@@ -42,7 +42,6 @@ class Session:
     """Name of the tile on screen, or None."""
     listed_changed = Signal()
     """The list shows other tiles, or in another order."""
-    classes_changed = Signal()
     outlined_changed = Signal()
     """Other classes are drawn as outlines."""
     class_changed = Signal(object)
