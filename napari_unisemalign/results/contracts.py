@@ -7,7 +7,7 @@ from typing import Protocol
 
 from napari_unisemalign.app.contracts import Told
 from napari_unisemalign.results.areas import TileAreas
-from training_core.class_maps.clean_up import CleanUp
+from training_core.class_maps.clean_up import CleanUp, CleanUpUm
 from training_core.export import Content
 from training_core.project import TissueClass
 
@@ -53,8 +53,16 @@ class CleaningChoice(Protocol):
     """How predictions are post-processed."""
 
     @property
+    def is_on(self) -> bool:
+        """Whether anything is to be done."""
+
+    @property
     def value(self) -> CleanUp:
-        """As it is set now."""
+        """As it is set now, for the tile on screen."""
+
+    @property
+    def on_tissue(self) -> CleanUpUm | None:
+        """The same for tiles of any pixel size; None where it was typed in pixels."""
 
 
 class AreasSurface(Protocol):
