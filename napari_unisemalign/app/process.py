@@ -13,7 +13,18 @@ from qtpy.QtCore import QObject, QProcess, QProcessEnvironment, Signal
 
 import training_core
 from training_core.base.i18n import tr
-from training_core.messages.events import Event, Pause, Prepare, Resume, RunStarted, Show, Stop, Train, parse_event
+from training_core.messages.events import (
+    Event,
+    Leave,
+    Pause,
+    Prepare,
+    Resume,
+    RunStarted,
+    Show,
+    Stop,
+    Train,
+    parse_event,
+)
 
 STDERR_KEPT_CHARS = 8000
 
@@ -135,7 +146,7 @@ class TrainerProcess(QObject):
         """The number of the process, for what measures it; None: there is none."""
         return None if self._process is None else int(self._process.processId()) or None
 
-    def send(self, command: Stop | Pause | Resume | Show | Prepare | Train) -> None:
+    def send(self, command: Stop | Leave | Pause | Resume | Show | Prepare | Train) -> None:
         """Write one command to the process; nothing happens when it has ended meanwhile."""
         if self._process is not None:
             self._process.write(f"{json.dumps(command.model_dump())}\n".encode())

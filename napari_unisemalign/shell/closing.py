@@ -97,7 +97,7 @@ class ClosingController(QObject):
         self._stop_helpers()
         self._labels.flush()
         if self._context.session.training.active:
-            self._training.stop()
+            self._training.suspend()
             if not self._training.process.wait(LAST_WAIT_MS):
                 self._training.kill()
 

@@ -17,7 +17,7 @@ from napari_unisemalign.app.training_time import megapixels, whole_time
 from napari_unisemalign.train.train_view import TrainView
 from training_core.base.errors import UserError
 from training_core.base.i18n import ntr, tr
-from training_core.messages.events import Event, Pause, Paused, Resumed, RunFinished, Show, Stop, Warned
+from training_core.messages.events import Event, Leave, RunFinished, Show, Stop, Warned
 from training_core.project import Project
 
 LAST_WAIT_MS = 20_000
@@ -49,7 +49,7 @@ class TrainingController:
         self.discarding = False
         """The process was killed to forget its run."""
         self._killed = False
-        self._suspending = self._saved = False
+        self._suspending = False
         self._give_up_saving = QTimer(context.owner)
         self._give_up_saving.setSingleShot(True)
         self._give_up_saving.timeout.connect(self.kill)
@@ -102,7 +102,7 @@ class TrainingController:
             It only predicts what a finished run has not predicted.
         """
         self._finished, self.discarding, self._killed, self.predicts = None, False, False, predicts
-        self._suspending = self._saved = False
+        self._suspending = False
         self._session.begin_training(before)
         if self._helper.running:
             self.process.take_over(self._helper, command)
@@ -118,15 +118,11 @@ class TrainingController:
 
     def suspend(self) -> None:
         """End the process as soon as what it learned is saved, so that it can be resumed later."""
-        training = self._session.training
         if self.process.running and not self._suspending:
             self._suspending = True
             self._give_up_saving.start(LAST_WAIT_MS)
-            if training.phase is Phase.PAUSED and self._saved:
-                self._give_up_saving.start(0)  # whoever asked must hear of the end after the answer
-            elif training.phase is not Phase.PAUSED:
-                self.process.send(Pause())
-                self._session.begin_pausing()
+            self.process.send(Leave())
+            self._session.begin_stopping()
 
     def kill(self) -> None:
         """End the process at once."""
@@ -141,9 +137,6 @@ class TrainingController:
         if isinstance(event, RunFinished):
             self._finished = event
         self._session.apply(event)
-        self._saved = isinstance(event, Paused) or (self._saved and not isinstance(event, Resumed))
-        if self._suspending and self._saved:
-            self.kill()
 
     @guarded
     def _on_ended(self, ending: Ending) -> None:

@@ -34,6 +34,9 @@ for line in sys.stdin:
     if isinstance(command, Pause):
         time.sleep(0.3)
         say(Paused, step=3)
+    if isinstance(command, Leave):
+        time.sleep(0.3)
+        sys.exit(130)
     if isinstance(command, Stop):
         time.sleep(0.7)
         say(RunFinished, run_dir="", reason="stopped", steps=3, seconds=1.0, mdice=None, mjaccard=None)

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from training_core.messages.events import Event, RunFinished, RunStarted, Status, StepDone, Validated, Warned
+from training_core.messages.events import Event, RunFinished, RunStarted, Saved, Status, StepDone, Validated, Warned
 
 
 class ProgressDisplay:
-    """A context whose `listen` takes events. Without a terminal it prints validations and warnings as plain lines."""
+    """A context whose `listen` takes events. Without a terminal it prints validations and warnings as plain lines.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    on_closed
+        Called when the terminal has gone.
+    """
+
+    def __init__(self, on_closed: Callable[[], None] = lambda: None) -> None:
+        self._on_closed = on_closed
         self._console = Console(stderr=True)
         self._progress = Progress(
             TextColumn("{task.description}"),
@@ -22,6 +31,7 @@ class ProgressDisplay:
             console=self._console,
             disable=not self._console.is_terminal,
         )
+        self._every_s = 0.0
         self._task = self._progress.add_task("Starting", total=1.0, detail="")
 
     def __enter__(self) -> ProgressDisplay:
@@ -31,10 +41,17 @@ class ProgressDisplay:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._progress.stop()
+        with suppress(OSError):
+            self._progress.stop()
 
     def listen(self, event: Event) -> None:
         """Show one event."""
+        try:
+            self._show(event)
+        except OSError:  # the run goes to its folder all the same, and ends at the next step
+            self._on_closed()
+
+    def _show(self, event: Event) -> None:
         match event:
             case Status(message=message):
                 self._progress.update(self._task, description=message)
@@ -53,6 +70,10 @@ class ProgressDisplay:
                 tiles = "held-out annotations" if event.measured_on == "held_out" else f"{event.measured_on} tiles"
                 figures = f"mDice {mdice:.2f} %, mJaccard {mjaccard:.2f} % on {tiles}{star}"
                 self._say(f"step {event.step}, {event.elapsed_s:.0f} s: {figures}")
+            case Saved() if event.every_s > 1.5 * self._every_s:
+                self._every_s = event.every_s
+                took = f", each takes {event.seconds:.1f} s" if event.seconds >= 1 else ""
+                self._say(f"step {event.step}: saved; from now on about every {event.every_s:.0f} s{took}")
             case Warned(message=message):
                 self._say(f"Note: {message}")
             case RunFinished():

@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
     if args.background:
         yield_to_others()
     messenger = Messenger(commands=sys.stdin.fileno(), stop_at_end=True)
-    messenger.listener = line_writer(sys.stdout, on_closed=messenger.request_stop)
+    messenger.listener = line_writer(sys.stdout, on_closed=messenger.reader_has_gone)
     try:
         project = open_project(args.project)
         from training_core.pixel_classifier.live import Live  # torch: only when it is needed

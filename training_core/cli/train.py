@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import os
+import shlex
 import signal
 import sys
+import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,12 +16,13 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from training_core.base.bounded import read_json
-from training_core.base.errors import CheckpointError, ConfigError, UserError
+from training_core.base.busy import checkpoint_writing
+from training_core.base.errors import EXIT_INTERRUPTED, CheckpointError, ConfigError, UserError
 from training_core.base.niceness import yield_to_others
 from training_core.base.torchrun import rank_and_size
 from training_core.cli._arguments import open_project, print_result, write_json
 from training_core.messages.events import RunFailed
-from training_core.messages.messenger import Messenger, line_writer
+from training_core.messages.messenger import Leaving, Messenger, line_writer
 from training_core.project import Project
 from training_core.project.settings import in_force, read_settings
 from training_core.settings import files as settings
@@ -26,6 +31,11 @@ from training_core.settings.variants import PRESET_MINUTES
 
 if TYPE_CHECKING:
     from training_core.pixel_classifier.pretrained import Warm
+
+
+_SECONDS_TO_LEAVE = 7.0
+_SECONDS_TO_SAVE = 120.0
+"""A large checkpoint on a slow disk."""
 
 
 def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -112,13 +122,14 @@ def run(args: argparse.Namespace) -> int:
             return 0
         if args.events:
             messenger = Messenger(commands=sys.stdin.fileno())
-            messenger.listener = line_writer(sys.stdout, on_closed=messenger.request_stop)
+            messenger.listener = line_writer(sys.stdout, on_closed=messenger.reader_has_gone)
             summary = train_in(args, messenger)
         else:
             from training_core.cli._progress import ProgressDisplay
 
-            with ProgressDisplay() as display:
-                messenger = Messenger(display.listen)
+            messenger = Messenger()
+            with ProgressDisplay(on_closed=messenger.reader_has_gone) as display:
+                messenger.listener = display.listen
                 summary = train_in(args, messenger)
     except UserError as error:
         if args.events and messenger is not None:
@@ -157,27 +168,42 @@ def train_in(
     with _signals(messenger):
         command = [sys.executable, *(["-m", "training_core", *given] if given else sys.argv)]
         used = in_force(own, config)
-        return train(Request(project, config, resume, args.show, command, args.keep, used), messenger, warm)
+        try:
+            return train(Request(project, config, resume, args.show, command, args.keep, used), messenger, warm)
+        except Leaving:
+            again = f"python -m training_core train {shlex.quote(str(args.project))} --resume {messenger.run_id}"
+            raise Leaving(f"resume with: {again}" if messenger.run_id else "") from None
 
 
 @contextmanager
 def _signals(messenger: Messenger) -> Iterator[None]:
-    """SIGTERM stops and keeps; the first Ctrl-C ends at the next step, a second one at once."""
+    """Ctrl-C, SIGTERM and a closed terminal save and end within seconds; a second Ctrl-C ends at once."""
 
-    def on_interrupt(_signal: int, _frame: FrameType | None) -> None:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        messenger.request_interrupt()
+    def on_signal(number: int, _frame: FrameType | None) -> None:
+        if number == signal.SIGINT:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        messenger.request_leave()
 
-    def on_terminate(_signal: int, _frame: FrameType | None) -> None:
-        messenger.request_stop()
-
-    handlers = {signal.SIGTERM: on_terminate, signal.SIGINT: on_interrupt}
+    threading.Thread(target=_end_in_time, args=(messenger,), daemon=True, name="end in time").start()
+    hang_up = [signal.SIGHUP] if hasattr(signal, "SIGHUP") else []
+    handlers = dict.fromkeys((signal.SIGTERM, signal.SIGINT, *hang_up), on_signal)
     before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _end_in_time(messenger: Messenger) -> None:
+    """End the process a few seconds after leaving was asked for, whatever it is in the middle of.
+
+    By then the step is saved, unless the process is stuck; a checkpoint that is being written is waited for.
+    """
+    messenger.left.get()
+    time.sleep(_SECONDS_TO_LEAVE)
+    with checkpoint_writing(timeout_s=_SECONDS_TO_SAVE):
+        os._exit(EXIT_INTERRUPTED)
 
 
 def _settings(args: argparse.Namespace) -> dict[str, Any]:

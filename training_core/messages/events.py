@@ -96,6 +96,17 @@ class Resumed(_Event):
     step: int
 
 
+class Saved(_Event):
+    """A checkpoint was written."""
+
+    kind: Literal["saved"] = "saved"
+    step: int
+    seconds: float
+    """What it took."""
+    every_s: float
+    """From one to the next."""
+
+
 class Validated(_Event):
     """Scores in percent."""
 
@@ -164,6 +175,7 @@ Event = Annotated[
     | Status
     | Warned
     | StepDone
+    | Saved
     | Paused
     | Resumed
     | Validated
@@ -194,6 +206,12 @@ class Resume(_Message):
     command: Literal["resume"] = "resume"
 
 
+class Leave(_Message):
+    """Save what was learned and exit at once; the run is resumed later, and predicts then."""
+
+    command: Literal["leave"] = "leave"
+
+
 class Show(_Message):
     """Make and refresh the overlays of this tile from now on, the first one at once; `live` reads the labels again."""
 
@@ -216,7 +234,7 @@ class Train(_Message):
     """What follows `python -m training_core`."""
 
 
-Command = Annotated[Stop | Pause | Resume | Show | Prepare | Train, Field(discriminator="command")]
+Command = Annotated[Stop | Leave | Pause | Resume | Show | Prepare | Train, Field(discriminator="command")]
 _command_adapter: TypeAdapter[Command] = TypeAdapter(Command)
 
 

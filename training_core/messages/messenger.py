@@ -13,9 +13,27 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from training_core.base.errors import writing
-from training_core.messages.events import Command, Event, Pause, Prepare, Resume, Show, Stop, Train, parse_command
+from training_core.messages.events import (
+    Command,
+    Event,
+    Leave,
+    Pause,
+    Prepare,
+    Resume,
+    Show,
+    Stop,
+    Train,
+    parse_command,
+)
 
 Listener = Callable[[Event], None]
+
+
+class Leaving(KeyboardInterrupt):
+    """Whoever started the process wants it gone: what was learned is saved, and the next start does the rest.
+
+    Raised at points where the training holds a whole step, unlike the KeyboardInterrupt of a second Ctrl-C.
+    """
 
 
 class Messenger:
@@ -38,7 +56,10 @@ class Messenger:
         self._file: FileIO | None = None
         self._started = time.monotonic()
         self._run_id = ""
-        self._interrupted = False
+        self.leaving = False
+        """Ctrl-C, SIGTERM, a window that has gone: the next look at `pending` or `check` raises `Leaving`."""
+        self.left: queue.SimpleQueue[None] = queue.SimpleQueue()
+        """Holds something once leaving was asked for; a thread may wait for it."""
         self._stop_at_end = stop_at_end
         self.paused = False
         """The last of `Pause` and `Resume` that `pending` has seen was `Pause`."""
@@ -50,6 +71,11 @@ class Messenger:
         """None: no more will come from standard input."""
         if commands is not None:
             threading.Thread(target=self._listen, args=(commands,), daemon=True, name="commands").start()
+
+    @property
+    def run_id(self) -> str:
+        """The run that the events belong to; empty before there is one."""
+        return self._run_id
 
     def open_run(self, run_dir: Path) -> None:
         """From now on events belong to this run and are kept in its folder."""
@@ -76,13 +102,33 @@ class Messenger:
         """As if the user had pressed Stop; safe to call from a signal handler."""
         self._commands.put(Stop())
 
-    def request_interrupt(self) -> None:
-        """As if the user had pressed Ctrl-C: the next look at `pending` raises KeyboardInterrupt.
+    def request_leave(self) -> None:
+        """Save and go: the next look at `pending` or `check` raises `Leaving`. Safe to call from a signal handler.
 
         Raised by the signal handler itself, the interrupt would be lost whenever it meets a destructor or a callback.
         """
-        self._interrupted = True
-        self._commands.put(None)  # wakes `wait`
+        if not self.leaving:
+            self.leaving = True
+            self.left.put(None)
+            self._commands.put(None)  # wakes `wait`
+
+    def reader_has_gone(self) -> None:
+        """Nobody reads the events any longer."""
+        if self._stop_at_end:
+            self.request_stop()
+        else:
+            self.request_leave()
+
+    def check(self) -> None:
+        """Raise where leaving was asked for; costs nothing, and may be asked anywhere between two steps.
+
+        Raises
+        ------
+        Leaving
+            It was.
+        """
+        if self.leaving:
+            raise Leaving
 
     def pending(self) -> tuple[bool, str | None]:
         """(stop asked for, tile to show or None), of the commands that came since the last call; sets `paused`."""
@@ -97,6 +143,7 @@ class Messenger:
 
     def wait(self) -> tuple[bool, str | None]:
         """`pending`, but not before a command has come; uses no processor time."""
+        self.check()
         first = self._commands.get()
         stop, show = self._folded([first])
         if self.training is not None:
@@ -105,8 +152,7 @@ class Messenger:
         return stop or stop_too, newer if newer is not None else show
 
     def _folded(self, commands: list[Command | None]) -> tuple[bool, str | None]:
-        if self._interrupted:
-            raise KeyboardInterrupt
+        self.check()
         stop, show = False, None
         for command in commands:
             match command:
@@ -122,8 +168,13 @@ class Messenger:
                     self.training = arguments
                 case Stop():
                     stop = True
-                case None:  # who paused has gone, and nobody can say that it is to go on
-                    stop = stop or self.paused
+                case Leave():
+                    self.request_leave()
+                case None if (
+                    self.paused and not self.leaving
+                ):  # who paused has gone: nobody can say that it is to go on
+                    self.request_leave()
+        self.check()
         if stop:
             self.paused = False
         return stop, show
@@ -156,7 +207,7 @@ class Messenger:
 
 
 def line_writer(stream: TextIO, on_closed: Callable[[], None]) -> Listener:
-    """A listener that writes JSON lines; when the reader has gone, training is asked to stop and keep its result."""
+    """A listener that writes JSON lines, and calls `on_closed` when the reader has gone."""
 
     def listen(event: Event) -> None:
         try:

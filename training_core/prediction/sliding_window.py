@@ -86,12 +86,16 @@ class Grid:
 
 
 def predict_image(
-    model: UniSemAlign, image: Rgb8, config: InferenceConfig, compute: Compute, readout: Readout = Readout()
+    model: UniSemAlign,
+    image: Rgb8,
+    config: InferenceConfig,
+    compute: Compute,
+    readout: Readout = Readout(),
+    progress: Progress | None = None,
 ) -> TileResult:
     """Prediction of an image in memory by a model in evaluation mode, on the image's own pixel grid."""
-    regions = predict_regions(
-        model, ArrayRegions(image), config, compute, readout.scale, views.decoder_and_fused_logits
-    )
+    logits = views.decoder_and_fused_logits
+    regions = predict_regions(model, ArrayRegions(image), config, compute, readout.scale, logits, progress)
 
     def maps(decoder: Tensor, fused: Tensor) -> Sequence[Tensor]:
         return *class_and_confidence(decoder, readout.temperature), *class_and_confidence(fused)
@@ -110,10 +114,15 @@ def predict_branches(
 
 
 def predict_probabilities(
-    model: UniSemAlign, image: Rgb8, config: InferenceConfig, compute: Compute, scale: float = 1.0
+    model: UniSemAlign,
+    image: Rgb8,
+    config: InferenceConfig,
+    compute: Compute,
+    scale: float = 1.0,
+    progress: Progress | None = None,
 ) -> Tensor:
     """The decoder's class probabilities (C, H, W), on the CPU, before any temperature."""
-    regions = predict_regions(model, ArrayRegions(image), config, compute, scale)
+    regions = predict_regions(model, ArrayRegions(image), config, compute, scale, progress=progress)
     return _put_together(image, regions, lambda weights: [weights / weights.sum(0)])[0]
 
 

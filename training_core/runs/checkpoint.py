@@ -23,6 +23,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from training_core.base.bounded import read_json
+from training_core.base.busy import checkpoint_writing
 from training_core.base.errors import CheckpointError, writing
 from training_core.base.safe_paths import check_name, within
 from training_core.base.spec_version import FileFormat
@@ -66,9 +67,9 @@ def save(run_dir: Path, model: Tensors, training: Tensors, state: dict[str, Any]
         The disk is full or not writable; the earlier checkpoints stay.
     """
     folder = within(run_dir, "checkpoints", error=CheckpointError)
-    name = f"step_{state['step']:06d}"
+    name = _new_name(folder, state["step"])
     partial = folder / f".{name}.partial"
-    with writing(folder):
+    with writing(folder), checkpoint_writing():
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
         try:
@@ -81,8 +82,8 @@ def save(run_dir: Path, model: Tensors, training: Tensors, state: dict[str, Any]
         for file in partial.iterdir():
             _fsync(file)
         sync_folder(partial)
-        shutil.rmtree(folder / name, ignore_errors=True)
         os.replace(partial, folder / name)
+        sync_folder(folder)
         index = _index(run_dir)
         index["last"] = name
         if is_best or "best" not in index:
@@ -91,6 +92,15 @@ def save(run_dir: Path, model: Tensors, training: Tensors, state: dict[str, Any]
         for old in folder.iterdir():
             if old.is_dir() and old.name not in index.values():
                 shutil.rmtree(old, ignore_errors=True)
+
+
+def _new_name(folder: Path, step: int) -> str:
+    """A name that no checkpoint has: one that is named in index.json is never replaced, not even by the same step."""
+    name, number = f"step_{step:06d}", 1
+    while (folder / name).exists():
+        number += 1
+        name = f"step_{step:06d}-{number}"
+    return name
 
 
 def open_checkpoint(run_dir: Path, which: str = "best") -> Checkpoint:

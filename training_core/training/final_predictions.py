@@ -88,8 +88,12 @@ class FinalPredictions:
     def keep(self, name: str, run_dir: Path) -> WrittenPrediction:
         """`write` as the run's prediction of the tile."""
         written = self.write(name, run_dir / "predictions")
-        self._by_others += written.made_by is not self._order[0]
+        self.count(written.made_by)
         return written
+
+    def count(self, made_by: Maker) -> None:
+        """A tile is predicted by this maker."""
+        self._by_others += made_by is not self._order[0]
 
     def conclude(self) -> None:
         """Say so where some tiles were not predicted by the best."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -21,8 +22,10 @@ from training_core.project.prediction_source import Maker, read_prediction_sourc
 from training_core.project.runs import predicted_names, prediction_before
 from training_core.project.splits import usable_tiles
 from training_core.project.summaries import TileSummary, add_summary, summarize
+from training_core.runs.checkpoint import open_checkpoint
 from training_core.runs.run_folder import peak_rss_bytes, read_run
 from training_core.runs.run_records import RunSummary, ValidationScores
+from training_core.training.predicted_so_far import PredictedSoFar
 from training_core.training.time_left import Pace, share_done
 
 if TYPE_CHECKING:
@@ -55,11 +58,12 @@ def finish(trainer: Trainer, reason: Reason, *, missing_only: bool = False) -> d
             trainer.final.source = source  # compared before; the network predicts the others too
         else:
             trainer.choose_predictions()
-        done = predicted_names(trainer.project.path, trainer.run_dir.name) if missing_only else frozenset()
-        _keep_confusion(trainer, _predict_all(trainer, done))
+        so_far = PredictedSoFar(trainer.run_dir, _made_by(trainer))
+        _keep_confusion(trainer, _predict_all(trainer, _done_before(trainer, so_far, missing_only), so_far))
     summary = _summary(trainer, reason)
     if state.step:  # a run stopped before its first step predicts nothing and must not stand for the latest
         atomic_write(trainer.run_dir / "summary.json", summary.encode())
+        so_far.end()
     messenger.send(
         RunFinished,
         run_dir=str(trainer.run_dir),
@@ -74,7 +78,30 @@ def finish(trainer: Trainer, reason: Reason, *, missing_only: bool = False) -> d
     return summary.model_dump(mode="json")
 
 
-def _predict_all(trainer: Trainer, already: frozenset[str]) -> dict[str, Confusion]:
+def _made_by(trainer: Trainer) -> dict[str, Any]:
+    """All that the predictions of the tiles depend on."""
+    return {
+        "checkpoint": open_checkpoint(trainer.run_dir, "best").path.name,
+        "readout": asdict(trainer.predictor.readout),
+        "threshold": trainer.learner.threshold.value,
+        "source": trainer.final.source.model_dump(mode="json"),
+        "inference": trainer.settings.config.inference.model_dump(mode="json"),
+        "labels": trainer.pool.label_hash(),
+    }
+
+
+def _done_before(trainer: Trainer, so_far: PredictedSoFar, missing_only: bool) -> frozenset[str]:
+    """The tiles that a start before this one predicted, in just this way, or with just these weights."""
+    there = predicted_names(trainer.project.path, trainer.run_dir.name)
+    if missing_only:
+        return there
+    done = there & so_far.makers.keys()
+    for name in done:
+        trainer.final.count(Maker(so_far.makers[name]))
+    return done
+
+
+def _predict_all(trainer: Trainer, already: frozenset[str], so_far: PredictedSoFar) -> dict[str, Confusion]:
     """Every tile but those that are predicted `already`; a stop cuts it short.
 
     One that the user turns to meanwhile is shown. Returns what the predictions of the validation tiles mistake for
@@ -98,6 +125,7 @@ def _predict_all(trainer: Trainer, already: frozenset[str]) -> dict[str, Confusi
         written = trainer.final.keep(name, trainer.run_dir)
         pace.add(trainer.forecast.pixels([name]), time.monotonic() - began)
         add_summary(trainer.run_dir, _tile_summary(trainer, name, written))
+        so_far.add(name, written.made_by.value)
         if name in trainer.split.val:
             confusions[name] = _confusion(trainer, name, written.arrays.prediction)
         stop, show = messenger.pending()

@@ -34,7 +34,7 @@ from training_core.runs.held_out_files import read_held_out
 from training_core.runs.run_folder import Split, create_run_folder, read_run, record_origin
 from training_core.settings.form_fields import value_text
 from training_core.settings.schema import Config
-from training_core.training.finish import finish
+from training_core.training.finish import Reason, finish
 from training_core.training.hold_out import held_out_by
 from training_core.training.preflight import cautions, check_ready, settle
 
@@ -92,14 +92,28 @@ def train(request: Request, messenger: Messenger, warm: Warm | None = None) -> d
     with distributed.joined(choose_compute(request.config.runtime)) as compute:
         messenger.muted = not distributed.is_first()
         plan = _plan(request)
-        is_finished = request.resume is not None and (request.resume / "summary.json").is_file()
+        messenger.check()
         quick = _first_overlay(plan, compute, messenger, warm)
         with _built(plan, compute, messenger, quick) as trainer:
             _start(plan, trainer)
-            reason = "stopped" if request.keep else trainer.fit()
-            summary = finish(trainer, reason, missing_only=request.keep and is_finished)
+            is_finished = request.resume is not None and _is_finished(trainer)
+            summary = finish(trainer, _fit(request, trainer), missing_only=request.keep and is_finished)
             distributed.largest(0)  # nobody leaves before all are done
             return summary
+
+
+def _fit(request: Request, trainer: Trainer) -> Reason:
+    """Train what is left: of a run that was cut off after its last step, that step's validation at most."""
+    is_cut_off = trainer.is_used_up and not _is_finished(trainer)
+    return "stopped" if request.keep and not is_cut_off else trainer.fit()
+
+
+def _is_finished(trainer: Trainer) -> bool:
+    """Whether the run has ended with the weights that it has now, and was not trained further since."""
+    try:
+        return bool(read_json(trainer.run_dir / "summary.json")["steps"] == trainer.progress.step)
+    except (OSError, ValueError, LookupError, TypeError):
+        return False
 
 
 def _plan(request: Request) -> Plan:
@@ -214,8 +228,8 @@ def _start(plan: Plan, trainer: Trainer) -> None:
 def _restore(plan: Plan, trainer: Trainer) -> None:
     """Go on where the resumed run was left, with the settings that are asked for now."""
     trainer.restore()
-    if not plan.request.keep:
-        _check_budget_left(trainer)
+    if trainer.is_used_up and not plan.request.keep and _is_finished(trainer):
+        raise _no_budget_left(trainer)
     if distributed.is_first():
         atomic_write(trainer.run_dir / "config.json", plan.config.model_dump_json(indent=1).encode())
     provenance = read_json(trainer.run_dir / "provenance.json")
@@ -248,13 +262,12 @@ def _check_same_classes(run_dir: Path, classes: Sequence[TissueClass]) -> None:
         )
 
 
-def _check_budget_left(trainer: Trainer) -> None:
+def _no_budget_left(trainer: Trainer) -> ConfigError:
     state, run_dir = trainer.progress, trainer.run_dir
-    if trainer.budget.progress(state.step, state.elapsed_s) >= 1:
-        raise ConfigError(
-            f"run {run_dir.name} has used up its training budget ({state.step} steps)",
-            "a larger budget to continue with",
-            "give it more minutes in total, or more steps",
-            terminal=f"--resume {run_dir.name} --set schedule.steps={2 * state.step}, or --minutes with more minutes "
-            "in total",
-        )
+    return ConfigError(
+        f"run {run_dir.name} has used up its training budget ({state.step} steps)",
+        "a larger budget to continue with",
+        "give it more minutes in total, or more steps",
+        terminal=f"--resume {run_dir.name} --set schedule.steps={2 * state.step}, or --minutes with more minutes "
+        "in total",
+    )

@@ -51,6 +51,8 @@ class TilePredictor:
         Is told in a sentence where memory runs out.
     object_classes
         The indices of the classes made of objects, and of the class that lies between them.
+    check
+        Asked between two batches of windows; may raise to end the prediction.
     """
 
     def __init__(
@@ -61,7 +63,9 @@ class TilePredictor:
         forecast: Forecast,
         tell: Callable[[str], None],
         object_classes: tuple[Sequence[int], int] = ((), 0),
+        check: Callable[[], None] = lambda: None,
     ) -> None:
+        self._check = check
         self._learner, self._pool, self._settings = learner, pool, settings
         self._forecast, self._tell = forecast, tell
         self.readout = Readout(scale=usual_scale(settings.config))
@@ -94,7 +98,9 @@ class TilePredictor:
             tiles = ((pool.image(name), pool.scored_label(name), self._zoom(name)) for name in names)
 
             def probabilities(image: Rgb8, scale: float) -> Tensor:
-                return predict_probabilities(learner.predictor, image, inference, learner.compute, scale)
+                return predict_probabilities(
+                    learner.predictor, image, inference, learner.compute, scale, self._progress
+                )
 
             return measure_readout(probabilities, tiles, pool.class_ids, scales)
 
@@ -125,9 +131,14 @@ class TilePredictor:
         readout = self.readout.zoomed(self._zoom(name))
         learner.predictor.eval()
         return self._fitting(
-            lambda inference: predict_image(learner.predictor, image, inference, learner.compute, readout),
+            lambda inference: predict_image(
+                learner.predictor, image, inference, learner.compute, readout, self._progress
+            ),
             self._settings.config.inference,
         )
+
+    def _progress(self, _done: int, _total: int) -> None:
+        self._check()
 
     def _fitting(self, read: Callable[[InferenceConfig], Result], inference: InferenceConfig) -> Result:
         """What `read` gives, with smaller windows from now on where memory does not hold them."""

@@ -21,8 +21,8 @@ from training_core.data.batches import BatchMaker, prefetched
 from training_core.data.held_out import NOTHING, HeldOut
 from training_core.data.object_classes import object_classes
 from training_core.data.tile_pool import TilePool
-from training_core.messages.events import Status, StepDone, Warned
-from training_core.messages.messenger import Messenger
+from training_core.messages.events import Saved, Status, StepDone, Warned
+from training_core.messages.messenger import Leaving, Messenger
 from training_core.method.batch import Batch
 from training_core.method.step import StepResult
 from training_core.network.model import UniSemAlign
@@ -40,6 +40,7 @@ from training_core.training.overlays import Overlays
 from training_core.training.pause import wait_while_paused
 from training_core.training.reliability import in_words, unreliable
 from training_core.training.run_settings import RunSettings
+from training_core.training.saving import SavePace
 from training_core.training.schedule import Budget, RunProgress
 from training_core.training.tile_predictor import TilePredictor
 from training_core.training.time_left import Forecast, share_done
@@ -71,6 +72,9 @@ class Trainer:
         self.compute, self.messenger = compute, messenger
         self.project, self.pool, self.split, self.run_dir = project, pool, split, run_dir
         self.progress = RunProgress()
+        self.pace = SavePace()
+        self._saved_step, self._validated_step = -1, -1
+        """The latest of which there is a checkpoint, and a point of the curve."""
         self.settings = RunSettings(config, run_dir, self.progress)
         self.learner = Learner(model, self.settings, len(pool.class_ids), compute)
         # as they are now: the user may remove or rename a class meanwhile
@@ -85,7 +89,9 @@ class Trainer:
         )  # the network and the classifier
         self.forecast = Forecast(project, split, truth.names, config, self.budget, compared_by=compared_by)
         objects = object_classes(project.classes, pool, split.labeled)
-        self.predictor = TilePredictor(self.learner, pool, self.settings, self.forecast, self._warn, objects)
+        self.predictor = TilePredictor(
+            self.learner, pool, self.settings, self.forecast, self._warn, objects, messenger.check
+        )
         self.validation = Validation(
             self.predictor, truth, run_dir, self.settings, self.progress, self.forecast, messenger
         )
@@ -101,16 +107,34 @@ class Trainer:
         self.batches: Generator[Batch] | None = None
 
     def fit(self) -> Literal["budget", "stopped"]:
-        """Train until the budget is used or a stop is asked for; validates and saves at the end."""
+        """Train until the budget is used or a stop is asked for; validates and saves at the end.
+
+        Raises
+        ------
+        Leaving
+            The process is to end; there is a checkpoint of the last step.
+        """
+        try:
+            return self._fit()
+        except Leaving:
+            self.close()
+            if self._saved_step != self.progress.step and distributed.is_first():
+                self.save(is_best=False)
+            raise
+
+    def _fit(self) -> Literal["budget", "stopped"]:
         state, started = self.progress, time.monotonic() - self.progress.elapsed_s
-        validated_at = state.step  # a resumed run's checkpoint of this step is there already
         reason: Literal["budget", "stopped"] = "budget"
         distributed.as_first((self.learner.model, self.learner.teacher))
         distributed.own_chance(self.settings.config.seed, state.step)
         if self.learner.is_warm and not state.step and self.split.val:
             self._keep()  # what the round starts with is the mark that it has to better
             self.overlays.begin_with(state.scores)
-        while self.budget.progress(state.step, state.elapsed_s) < 1:
+        if state.step and self._is_time_to_validate and self._validated_step != state.step:
+            self._keep()  # the run was left before it had validated this step
+        while not self.is_used_up:
+            if distributed.largest(self.messenger.leaving):
+                raise Leaving
             stop, show = self.messenger.pending()
             if distributed.largest(stop):  # whichever process was told
                 reason = "stopped"
@@ -118,7 +142,7 @@ class Trainer:
             if show is not None:
                 self.overlays.show(show)
             if self.messenger.paused:
-                started += self.pause(save=validated_at != state.step)
+                started += self.pause(save=self._saved_step != state.step)
                 continue
             step_started = time.monotonic()
             result = self.take_step()
@@ -127,17 +151,23 @@ class Trainer:
             state.elapsed_s = distributed.largest(now - started)
             self.forecast.stepped(now - step_started)
             self._report(result)
-            if state.step % self.settings.config.schedule.validate_every_steps == 0:
+            if self._is_time_to_validate:
                 self._keep()
-                validated_at = state.step
-            if state.step in _FIRST_OVERLAYS or validated_at == state.step:
-                self.overlays.update(is_validated=validated_at == state.step)
+            elif self.pace.is_due and distributed.is_first():
+                self.save(is_best=False)
+            is_validated = self._validated_step == state.step
+            if state.step in _FIRST_OVERLAYS or is_validated:
+                self.overlays.update(is_validated=is_validated)
         self.close()
-        if validated_at != state.step:
+        if state.step and self._validated_step != state.step:
             self._keep()
             self.overlays.update(is_validated=True)
         state.elapsed_s = time.monotonic() - started
         return reason
+
+    @property
+    def _is_time_to_validate(self) -> bool:
+        return self.progress.step % self.settings.config.schedule.validate_every_steps == 0
 
     def pause(self, *, save: bool) -> float:
         """Wait as long as the user wants; returns the seconds.
@@ -163,6 +193,7 @@ class Trainer:
         """Validate and save, which one process does for all."""
         is_best = distributed.is_first() and self.validation.score()
         self._leave_out_unreliable()
+        self._validated_step = self.progress.step
         if distributed.is_first():
             self.save(is_best=is_best)
 
@@ -234,11 +265,12 @@ class Trainer:
 
     def save(self, *, is_best: bool) -> None:
         """Write a checkpoint of this moment."""
-        state = self.progress
+        state, started = self.progress, time.monotonic()
         scalars = {
             "spec_version": checkpoints.STATE_FORMAT.version,
             "step": state.step,
             "elapsed_s": state.elapsed_s,
+            "validated_step": self._validated_step,
             **self.learner.scalars(),
             "readout": asdict(self.predictor.readout),
             "best": asdict(state.best) if state.best else None,
@@ -247,6 +279,9 @@ class Trainer:
         }
         model = checkpoints.saved_tensors(self.learner.predictor)
         checkpoints.save(self.run_dir, model, self.learner.tensors(), scalars, is_best=is_best)
+        self._saved_step = state.step
+        self.pace.saved(time.monotonic() - started)
+        self.messenger.send(Saved, step=state.step, seconds=self.pace.took_s, every_s=self.pace.every_s)
 
     def restore(self) -> None:
         """Go on from the run's last checkpoint: weights, optimiser, threshold, random states, step."""
@@ -257,6 +292,13 @@ class Trainer:
         self.predictor.readout = replace(read_readout(state), scale=usual_scale(self.settings.config))
         self.progress.step, self.progress.elapsed_s = state["step"], state["elapsed_s"]
         self.progress.best = Scores.from_json(state["best"]) if state["best"] else None
+        self._saved_step = state["step"]
+        self._validated_step = state.get("validated_step", state["step"])  # earlier versions saved only validated steps
+
+    @property
+    def is_used_up(self) -> bool:
+        """Whether the training has had its steps, passes or minutes."""
+        return self.budget.progress(self.progress.step, self.progress.elapsed_s) >= 1
 
     def load_best(self, *, measure: bool) -> None:
         """Put the best checkpoint's weights into the predictor.

@@ -179,7 +179,9 @@ def test_in_the_background_all_that_computes_gives_way(make_project: MakeProject
     assert set(niceness.values()) == {15}
 
 
-def test_sigterm_is_a_stop_and_a_closed_standard_input_is_not(make_project: MakeProject, small_settings: Path) -> None:
+def test_sigterm_saves_and_ends_and_a_closed_standard_input_does_neither(
+    make_project: MakeProject, small_settings: Path
+) -> None:
     project = make_project()
     process = Process("train", str(project.path), "--config", str(small_settings), *ENDLESS, "--events", "-")
     process.until("step_done")
@@ -188,29 +190,30 @@ def test_sigterm_is_a_stop_and_a_closed_standard_input_is_not(make_project: Make
     process.until("step_done")
     process.until("step_done")
     process.process.send_signal(signal.SIGTERM)
-    finished: Any = process.until("run_finished")
     code, error = process.end()
-    assert (code, error) == (0, "")
-    assert finished.reason == "stopped"
-    assert project.prediction("u_1") is not None
+    assert code == 130
+    (run_id,) = project.run_ids()
+    assert error == f"interrupted; resume with: python -m training_core train {project.path} --resume {run_id}\n"
+    unfinished = project.unfinished_run()
+    assert unfinished is not None
+    assert unfinished.step >= 3
 
 
 def test_a_window_that_has_gone_loses_nothing(make_project: MakeProject, small_settings: Path) -> None:
-    """Its end of the pipe is closed: the run ends by itself, with its checkpoint and all predictions."""
+    """Its end of the pipe is closed: the run ends by itself, with a checkpoint that the next window resumes."""
     project = make_project()
     process = Process("train", str(project.path), "--config", str(small_settings), *ENDLESS, "--events", "-")
     process.until("step_done")
     assert process.process.stdout is not None
     process.process.stdout.close()
-    code, error = process.end()
-    assert (code, error) == (0, "")
-    run_id = project.latest_run_id()
-    assert run_id is not None
-    run = project.runs_dir / run_id
-    assert json.loads((run / "summary.json").read_text())["reason"] == "stopped"
-    assert len(list((run / "predictions").glob("*.prediction.png"))) == 5
-    kept = [parse_event(line) for line in (run / "events.jsonl").read_text().splitlines()]
-    assert [event.kind for event in (kept[0], kept[-1]) if event is not None] == ["run_started", "run_finished"]
+    code, _error = process.end()
+    assert code == 130
+    unfinished = project.unfinished_run()
+    assert unfinished is not None
+    lines = (project.runs_dir / unfinished.run_id / "events.jsonl").read_text().splitlines()
+    kept = [parse_event(line) for line in lines]
+    assert [event.kind for event in (kept[0], kept[-1]) if event is not None] == ["run_started", "saved"]
+    assert max(event.step for event in kept if event is not None and event.kind == "step_done") == unfinished.step
 
 
 def test_a_user_s_error_is_an_event_one_line_and_exit_code_two(make_project: MakeProject, small_settings: Path) -> None:
@@ -478,7 +481,8 @@ def test_help_names_what_a_biologist_needs(capsys: pytest.CaptureFixture[str]) -
 
 
 def test_interrupting_is_exit_code_130(make_project: MakeProject, small_settings: Path) -> None:
-    process = Process("train", str(make_project().path), "--config", str(small_settings), *ENDLESS, "--events", "-")
+    project = make_project()
+    process = Process("train", str(project.path), "--config", str(small_settings), *ENDLESS, "--events", "-")
     process.until("step_done")
     process.process.send_signal(signal.SIGINT)
     deadline = time.monotonic() + 60
@@ -487,4 +491,5 @@ def test_interrupting_is_exit_code_130(make_project: MakeProject, small_settings
     code, error = process.end()
     assert time.monotonic() < deadline
     assert code == 130
-    assert error == "interrupted\n"
+    (run_id,) = project.run_ids()
+    assert error == f"interrupted; resume with: python -m training_core train {project.path} --resume {run_id}\n"

@@ -13,6 +13,7 @@ import pytest
 from training_core.base.errors import StorageError
 from training_core.messages.events import (
     Event,
+    Leave,
     OverlayReady,
     RunFailed,
     RunFinished,
@@ -26,7 +27,7 @@ from training_core.messages.events import (
     parse_command,
     parse_event,
 )
-from training_core.messages.messenger import Messenger, line_writer
+from training_core.messages.messenger import Leaving, Messenger, line_writer
 
 EVENTS: list[Event] = [
     RunStarted(
@@ -136,6 +137,21 @@ def test_a_request_to_stop_from_inside() -> None:
     messenger.request_stop()
     assert messenger.pending() == (True, None)
     assert messenger.pending() == (False, None)
+
+
+def test_a_request_to_leave_from_inside_or_by_a_command() -> None:
+    messenger = Messenger()
+    messenger.check()
+    messenger._commands.put(Leave())  # as the thread that reads standard input does
+    with pytest.raises(Leaving):
+        messenger.pending()
+    for ask in (messenger.check, messenger.pending, messenger.wait):
+        with pytest.raises(Leaving):
+            ask()
+    assert messenger.left.get_nowait() is None
+    live = Messenger(stop_at_end=True)  # the live preview has nothing to lose
+    live.reader_has_gone()
+    assert live.pending() == (True, None)
 
 
 def test_line_writer_writes_a_line_an_event(tmp_path: Path) -> None:

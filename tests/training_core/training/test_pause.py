@@ -29,7 +29,7 @@ from training_core.messages.events import (
     Stop,
     parse_event,
 )
-from training_core.messages.messenger import Messenger
+from training_core.messages.messenger import Leaving, Messenger
 from training_core.project import Project
 from training_core.project.interrupted_runs import held
 from training_core.runs.checkpoint import open_checkpoint
@@ -135,16 +135,17 @@ def test_the_time_of_a_pause_does_not_count(start: Callable[..., Trained]) -> No
     assert progress * 20 * 60 - before < 2
 
 
-def test_who_paused_and_goes_away_gets_the_result_kept(start: Callable[..., Trained]) -> None:
-    """The window was killed: nobody could ever resume the process."""
+def test_who_paused_and_goes_away_finds_the_run_saved(start: Callable[..., Trained]) -> None:
+    """The window was killed: nobody could ever resume the process, but the next window resumes the run."""
     run = start(*LONG)
+    run_dir = Path(run.until(RunStarted).run_dir)
     run.until(StepDone, step=1)
     run.send(Pause())
     run.until(Paused)
     assert run.process.stdin is not None
     run.process.stdin.close()
-    assert run.until(RunFinished).reason == "stopped"
-    assert run.end() == 0
+    assert run.end() == 130
+    assert open_checkpoint(run_dir, "last").state["step"] >= 1
 
 
 def test_a_killed_run_is_offered_resumed_kept_or_discarded(start: Callable[..., Trained]) -> None:
@@ -222,6 +223,6 @@ def test_commands_count_in_their_order() -> None:
 
 def test_an_interrupt_wakes_a_paused_run() -> None:
     messenger = Messenger()
-    messenger.request_interrupt()
-    with pytest.raises(KeyboardInterrupt):
+    messenger.request_leave()
+    with pytest.raises(Leaving):
         messenger.wait()
