@@ -14,7 +14,7 @@ from napari_unisemalign.widgets.swatch import swatch
 from training_core.base.i18n import tr
 from training_core.project import TissueClass
 
-SIDE_PX = 24
+SIDE_PX = 26
 _STYLE = f"""
 QToolButton {{ border: 1px solid {veil(EDGE_ALPHA)}; border-radius: 3px; padding: 2px; }}
 QToolButton:hover {{ background-color: {veil(HOVER_ALPHA)}; }}
