@@ -15,7 +15,7 @@ from napari_unisemalign.app.notify import guarded
 from training_core.base.errors import ProjectError
 from training_core.base.i18n import tr
 from training_core.project import Project, TissueClass, default_prompt
-from training_core.project.classes import background_ids
+from training_core.project.classes import background_ids, object_class_ids
 from training_core.project.prompts import is_automatic
 from training_core.settings.schema import Config
 
@@ -40,6 +40,7 @@ class ClassesController:
         chips.shown_toggled.connect(self.show_class)
         view.name_edited.connect(self._rename)
         view.prompt_edited.connect(lambda class_id, prompt: self._update(class_id, prompt=prompt))
+        view.objects_toggled.connect(lambda class_id, on: self._update(class_id, made_of_objects=on))
         view.color_clicked.connect(self.choose_color)
         session.project_changed.connect(self._on_project)
         session.classes_changed.connect(self._refresh)
@@ -118,7 +119,8 @@ class ClassesController:
         self._refresh_available()
 
     def _refresh(self) -> None:
-        rows = [_row(self._key(index), each) for index, each in enumerate(self._session.classes())]
+        objects = object_class_ids(self._session.classes())
+        rows = [_row(self._key(index), each, each.id in objects) for index, each in enumerate(self._session.classes())]
         self._view.set_classes(rows)
         self._view.set_current(self._session.class_id)
         self._chips.set_classes(rows, {each.id for each in rows} - self._layers.hidden, self._session.outlined)
@@ -174,9 +176,9 @@ class ClassesController:
             self.reporter.error(ProjectError(given, tr("one of the classes in the list"), tr("add a class first")))
 
 
-def _row(key: str, each: TissueClass) -> ClassRow:
+def _row(key: str, each: TissueClass, made_of_objects: bool) -> ClassRow:
     """A class as the table shows it. What somebody wrote as its prompt is never to be replaced by a suggestion."""
     suggestion = default_prompt(each.name)
     if each.prompt == suggestion or not is_automatic(each.prompt, each.name):
         suggestion = ""
-    return ClassRow(each.id, each.name, each.color, each.prompt, key, suggestion)
+    return ClassRow(each.id, each.name, each.color, each.prompt, key, suggestion, made_of_objects)

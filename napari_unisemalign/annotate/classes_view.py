@@ -9,6 +9,7 @@ from qtpy.QtCore import QEvent, QModelIndex, QObject, QRect, Qt, Signal
 from qtpy.QtGui import QColor, QKeyEvent, QPainter, QPalette
 from qtpy.QtWidgets import (
     QAbstractItemView,
+    QCheckBox,
     QHeaderView,
     QLineEdit,
     QPushButton,
@@ -41,6 +42,7 @@ class ClassRow:
     key: str
     suggestion: str = ""
     """A prompt that could be taken over; empty where there is none to offer."""
+    made_of_objects: bool = False
 
 
 class SwatchDelegate(QStyledItemDelegate):
@@ -92,6 +94,7 @@ class ClassesView(QWidget):
     name_edited = Signal(int, str)
     prompt_edited = Signal(int, str)
     color_clicked = Signal(int)
+    objects_toggled = Signal(int, bool)
     add_clicked = Signal()
     remove_clicked = Signal()
 
@@ -126,6 +129,10 @@ class ClassesView(QWidget):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
             self.table.setColumnWidth(column, width)
         header.setSectionResizeMode(PROMPT, QHeaderView.ResizeMode.Stretch)
+        self.objects_check = QCheckBox(tr("Made of separate objects"), self)
+        self.objects_check.setToolTip(
+            tr("Its areas are counted one by one, such as glands; touching ones are separated")
+        )
         self.add_button = QPushButton(tr("Add class"), self)
         self.remove_button = QPushButton(tr("Remove class"), self)
         self.suggestion = Hint("", self)
@@ -141,6 +148,7 @@ class ClassesView(QWidget):
         offer.setStretch(0, 1)
         offer.addWidget(self.suggestion_button)
         layout.addLayout(offer)
+        layout.addWidget(self.objects_check)
         layout.addLayout(row(self.add_button, self.remove_button))
         layout.addWidget(self.busy)
         layout.addWidget(self.hint)
@@ -150,6 +158,7 @@ class ClassesView(QWidget):
         self.add_button.clicked.connect(lambda: self.add_clicked.emit())
         self.remove_button.clicked.connect(lambda: self.remove_clicked.emit())
         self.suggestion_button.clicked.connect(self._on_suggestion)
+        self.objects_check.clicked.connect(self._on_objects)
         self.set_classes(())
 
     def set_classes(self, rows: Sequence[ClassRow]) -> None:
@@ -197,12 +206,18 @@ class ClassesView(QWidget):
                 self.table.editItem(self.table.item(index, NAME))
 
     def _offer(self, row: ClassRow | None) -> None:
-        """Offer the suggested prompt of the class that is painted with."""
+        """Offer the suggested prompt of the class that is painted with, and say whether it is made of objects."""
         suggestion = row.suggestion if row is not None else ""
         words = tr("Suggested prompt: “{prompt}”").format(prompt=suggestion) if suggestion else ""
         self.suggestion.set_text(words)
         self.suggestion_button.setVisible(bool(suggestion))
         self._offered = row
+        self.objects_check.setVisible(row is not None)
+        self.objects_check.setChecked(row is not None and row.made_of_objects)
+
+    def _on_objects(self, checked: bool) -> None:
+        if self._offered is not None:
+            self.objects_toggled.emit(self._offered.id, checked)
 
     def _on_suggestion(self) -> None:
         if self._offered is not None:

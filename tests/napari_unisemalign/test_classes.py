@@ -71,3 +71,20 @@ def test_what_somebody_typed_is_never_written_over(window: Any, project: Project
     assert project.classes[1].prompt == "round purple rings"
     assert not view.suggestion_button.isVisible()
     assert view.suggestion.text() == ""
+
+
+def test_a_tick_says_whether_a_class_is_made_of_objects(window: Any, project: Project) -> None:
+    _viewer, driver, _answers = window
+    driver.panel.controller.open_project(project.path)
+    tick = driver.panel.classes.objects_check
+    driver.choose_class(1)
+    assert tick.isChecked()  # unless somebody says otherwise
+    driver.click(tick)
+    assert [each.made_of_objects for each in Project.open(project.path).classes] == [None, False]
+    assert not tick.isChecked()
+    driver.choose_class(0)  # the background
+    assert not tick.isChecked()
+    driver.choose_class(1)
+    driver.click(tick)
+    assert [each.made_of_objects for each in Project.open(project.path).classes] == [None, True]
+    assert tick.isChecked()
