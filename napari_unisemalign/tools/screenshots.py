@@ -36,12 +36,15 @@ from napari_unisemalign.tools.screens import (
     current_percent,
     off_screen,
 )
+from napari_unisemalign.tools.troubled_folder import make_troubled_folder, photograph_form
 from napari_unisemalign.tools.turns import CLICKS, Act, measure_turns, write_turns
 from training_core.demo import read_truth
 from training_core.project import Project
 
 THEMES = ("dark", "light")
 SHARES = "image-share.csv"
+FORM = "form.png"
+"""The form for a new project, with a troubled folder: a window of its own, of its own size."""
 SETTLE_TURNS = 10
 COLUMNS = ("state", "screen", "image_share", "off_screen")
 
@@ -121,7 +124,12 @@ def screenshots(
                 say(f"Taking screenshots: {state}")
                 photographer.take(state)
 
-            write_turns(_walk(driver, Path(workplace), minutes, take), folder / CLICKS)
+            def take_form(project: Project) -> None:
+                say(f"Taking screenshots: {Path(FORM).stem}")
+                images, masks = make_troubled_folder(project, Path(workplace) / "troubled")
+                photographer.pictures.append(photograph_form(driver, images, masks, folder / FORM))
+
+            write_turns(_walk(driver, Path(workplace), minutes, take, take_form), folder / CLICKS)
         pictures, shares = photographer.pictures, photographer.shares
         for percent in sorted({screen.percent for screen in scaled}):
             say(f"Taking screenshots at {percent} %")
@@ -211,7 +219,13 @@ def _show_confidence(driver: Driver, on: bool) -> None:
             driver.click(switches[role])
 
 
-def _walk(driver: Driver, workplace: Path, minutes: float, take: Callable[[State], None]) -> list[Act]:
+def _walk(
+    driver: Driver,
+    workplace: Path,
+    minutes: float,
+    take: Callable[[State], None],
+    take_form: Callable[[Project], None],
+) -> list[Act]:
     """From state to state, calling `take` in each; returns what a turn of the work takes in clicks and keys."""
     take(State.EMPTY)
     project = driver.open_sample(workplace / "sample")
@@ -220,6 +234,7 @@ def _walk(driver: Driver, workplace: Path, minutes: float, take: Callable[[State
         driver.paint_strokes(read_truth(project, name))
     driver.open_place(Place.ANNOTATE)
     take(State.PAINTING)
+    take_form(project)
 
     shown = tile_to_review(project)
     driver.show_tile(shown)

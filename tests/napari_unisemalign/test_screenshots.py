@@ -13,9 +13,12 @@ import numpy as np
 import pytest
 
 from napari_unisemalign.app import preferences, user_folders
+from napari_unisemalign.tiles.new_project.form import NewProjectForm
 from napari_unisemalign.tools.screens import SCREENS, TIGHT, Screen
-from napari_unisemalign.tools.screenshots import SHARES, STILL, THEMES, Photographer, State, at_scale, file_name
+from napari_unisemalign.tools.screenshots import FORM, SHARES, STILL, THEMES, Photographer, State, at_scale, file_name
+from napari_unisemalign.tools.troubled_folder import make_troubled_folder, photograph_form
 from napari_unisemalign.tools.turns import CLICKS, measure_turns, write_turns
+from training_core.cli.main import main
 from training_core.io import read_image
 from training_core.project import LabelSource, Project
 
@@ -90,6 +93,28 @@ def test_a_state_is_taken_in_both_themes_and_sizes(window: Any, project: Project
     assert viewer.theme == theme
 
 
+def test_the_form_is_taken_with_everything_that_troubles_it(
+    window: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _viewer, driver, _answers = window
+    assert main(["demo", str(tmp_path / "sample"), "--tiles", "6", "--painted", "0"]) == 0
+    images, masks = make_troubled_folder(Project.open(tmp_path / "sample"), tmp_path / "troubled")
+    told: list[str] = []
+
+    def listen(form: NewProjectForm) -> bool:
+        told[:] = form.dialog.overview.texts()
+        return is_complete(form)
+
+    is_complete = NewProjectForm.is_complete.fget
+    assert is_complete is not None
+    monkeypatch.setattr(NewProjectForm, "is_complete", property(listen))
+    picture = photograph_form(driver, images, masks, tmp_path / "form.png")
+    assert min(read_image(picture).shape[:2]) > 400
+    words = "\n".join(told)
+    for part in ("1 file cannot be used", "unusual pixel size", "have no mask", "1 mask has no image", "1 .czi"):
+        assert part in words, words
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(2000)
 def test_the_command_takes_every_state_with_a_real_training(tmp_path: Path) -> None:
@@ -98,7 +123,7 @@ def test_the_command_takes_every_state_with_a_real_training(tmp_path: Path) -> N
     assert done.returncode == 0, done.stderr
     plain = {file_name(*each) for each in product(State, THEMES, SCREENS[:2])}
     names = plain | {file_name(*each) for each in product(STILL, THEMES, (*SCREENS[2:], *TIGHT))}
-    assert {path.name for path in tmp_path.iterdir()} == {*names, SHARES, CLICKS}
+    assert {path.name for path in tmp_path.iterdir()} == {*names, SHARES, CLICKS, FORM}
     with (tmp_path / SHARES).open(newline="") as table:
         lines = list(csv.DictReader(table))
     assert [line for line in lines if line["off_screen"]] == []
