@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QObject, Qt, QTimer
+from qtpy.QtCore import QEvent, QObject, Qt, QTimer
 from qtpy.QtWidgets import QDockWidget, QLabel, QMainWindow, QWidget
 
 from napari_unisemalign.app.context import Context
@@ -13,6 +13,7 @@ NAPARI_DOCKS = ("layer list", "layer controls")
 TILES_PX = 160
 TITLE = "UniSemAlign"
 """On the panel's dock, whose name in napari's menus is longer than a narrow panel has room for."""
+_ROUNDING_PX = 3
 WIDEST_PX = 400
 """Of the panel at first; the user may make it wider."""
 
@@ -26,6 +27,8 @@ class DocksController(QObject):
         self.dock: QDockWidget | None = None
         """What holds the tiles; None while the panel is in no window."""
         self._folded: tuple[QDockWidget, ...] = ()
+        self._given_px: int | None = None
+        """The width that the panel was given last; another one is the user's own choice."""
         panel.docked.connect(lambda: QTimer.singleShot(0, self._on_docked))
         panel.undocked.connect(self._on_undocked)
         self._session.project_changed.connect(self._on_project)
@@ -58,6 +61,7 @@ class DocksController(QObject):
         self.dock.setWidget(self._panel.tiles)
         self.dock.hide()  # three docks below each other would make the window higher than a low screen
         window.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, self.dock)
+        window.installEventFilter(self)
         panel_dock = self._panel.parentWidget()
         if isinstance(panel_dock, QDockWidget):
             for moved in (panel_dock.dockLocationChanged, panel_dock.topLevelChanged):  # napari makes another title bar
@@ -112,9 +116,21 @@ class DocksController(QObject):
             dock.show()
         self._folded = ()
 
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: D102
+        if event is not None and event.type() == QEvent.Type.Resize and self._has_given_width:
+            QTimer.singleShot(0, self._share_width)
+        return False
+
+    @property
+    def _has_given_width(self) -> bool:
+        if self._given_px is None:
+            return False
+        return abs(self._panel.width() - max(self._given_px, self._panel.minimumWidth())) <= _ROUNDING_PX
+
     def _share_width(self) -> None:
-        """As much as possible for the image."""
+        """As much as possible for the image; again in a window of another size, until the user chooses a width."""
         window, panel = self._window(), self._panel.parentWidget()
         if window is not None and self.dock is not None and isinstance(panel, QDockWidget):
             width = max(LEAST_WIDTH_PX, min(window.width() // 4, WIDEST_PX))
             window.resizeDocks([self.dock, panel], [TILES_PX, width], Qt.Orientation.Horizontal)
+            self._given_px = width

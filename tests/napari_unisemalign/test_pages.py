@@ -10,6 +10,7 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QDockWidget, QLabel
 
+from napari_unisemalign.shell.docks import WIDEST_PX
 from napari_unisemalign.shell.pages import Place
 from training_core.messages.events import RunStarted, StepDone
 from training_core.project import LabelSource, Project
@@ -266,3 +267,21 @@ def test_the_foot_says_what_on_which_device_and_how_long_and_nothing_jumps(windo
     session.end_training("Finished.")
     assert panel.status.text.text() == "Finished."
     assert not panel.status.progress.isVisible()
+
+
+def test_the_image_gets_its_share_again_in_a_window_made_smaller_until_the_user_chooses(
+    window: Any, project: Project
+) -> None:
+    viewer, driver, _answers = window
+    main = viewer.window._qt_window
+    viewer.window.resize(1700, 900)
+    driver.panel.controller.open_project(project.path)
+    driver.wait(lambda: abs(driver.panel.width() - WIDEST_PX) <= 3, "the panel's width")
+    viewer.window.resize(1366, 768)
+    driver.wait(lambda: driver.image_share() >= AT_LEAST, "the image's share")
+    main.resizeDocks([driver.panel.parentWidget()], [380], Qt.Orientation.Horizontal)  # as by the separator
+    driver.wait(lambda: abs(driver.panel.width() - 380) <= 3, "the chosen width")
+    chosen = driver.panel.width()
+    viewer.window.resize(1300, 768)
+    driver.pause(1.0)
+    assert driver.panel.width() == chosen
