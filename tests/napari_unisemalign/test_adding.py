@@ -45,8 +45,8 @@ def choose_class(table: QTableWidget, row: int, name: str | None) -> None:
     """Click on the class of a mask value and choose another one, by the keyboard; None: leave the list again."""
     place = table.visualItemRect(table.item(row, CLASS)).center()
     QTest.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, pos=place)
-    combo = table.viewport().findChild(QComboBox)
-    assert combo is not None
+    combos = table.viewport().findChildren(QComboBox)  # an earlier one may not be deleted yet
+    combo = next(each for each in combos if each.isVisible())
     if name is None:
         table.closeEditor(combo, QAbstractItemDelegate.EndEditHint.NoHint)
     else:
