@@ -115,16 +115,29 @@ def test_the_form_is_taken_with_everything_that_troubles_it(
         assert part in words, words
 
 
+ALL_SCREENS = SCREENS + TIGHT
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(2000)
-def test_the_command_takes_every_state_with_a_real_training(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "napari_unisemalign", "screenshots", str(tmp_path), "--minutes", "0.2"]
+@pytest.mark.parametrize(
+    ("screens", "themes"),
+    [(SCREENS[:1], ("dark",)), pytest.param(ALL_SCREENS, THEMES, marks=pytest.mark.nightly)],
+    ids=["one screen", "all screens"],
+)
+def test_the_command_takes_every_state_with_a_real_training(
+    screens: tuple[Screen, ...], themes: tuple[str, ...], tmp_path: Path
+) -> None:
+    pictures = tmp_path / "pictures"
+    command = [sys.executable, "-m", "napari_unisemalign", "screenshots", str(pictures), "--minutes", "0.2"]
+    command += ["--screens", ",".join(map(str, screens)), "--themes", ",".join(themes)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=1900, check=False)
     assert done.returncode == 0, done.stderr
-    plain = {file_name(*each) for each in product(State, THEMES, SCREENS[:2])}
-    names = plain | {file_name(*each) for each in product(STILL, THEMES, (*SCREENS[2:], *TIGHT))}
-    assert {path.name for path in tmp_path.iterdir()} == {*names, SHARES, CLICKS, FORM}
-    with (tmp_path / SHARES).open(newline="") as table:
+    here = [screen for screen in screens if screen.percent == 100]
+    scaled = [screen for screen in screens if screen.percent != 100]
+    names = {file_name(*each) for each in (*product(State, themes, here), *product(STILL, themes, scaled))}
+    assert {path.name for path in pictures.iterdir()} == {*names, SHARES, CLICKS, FORM}
+    with (pictures / SHARES).open(newline="") as table:
         lines = list(csv.DictReader(table))
     assert [line for line in lines if line["off_screen"]] == []
     wide = {str(screen) for screen in SCREENS}
@@ -134,7 +147,7 @@ def test_the_command_takes_every_state_with_a_real_training(tmp_path: Path) -> N
     assert min(shares) >= 0.6
 
     def picture(state: State) -> np.ndarray:
-        return read_image(tmp_path / file_name(state, "dark", SCREENS[0]))
+        return read_image(pictures / file_name(state, "dark", SCREENS[0]))
 
     states = list(State)
     for before, after in pairwise(states):
