@@ -40,7 +40,7 @@ class TrainingChart(QWidget):
         for plot, words in PLOTS:
             self.plot_combo.addItem(words, plot)
         self.plot_combo.setAccessibleName(tr("What the chart shows"))
-        self.save_button = QPushButton(tr("Export metrics (CSV)…"), self)
+        self.save_button = QPushButton(tr("Export CSV…"), self)
         self.save_button.setToolTip(tr("All curves of this project's rounds as a CSV file, for a spreadsheet"))
         self.view = ChartView(self)
         self.legend = Hint("", self)
@@ -49,6 +49,9 @@ class TrainingChart(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(SPACING)
+        # the names of the plots are longer than a narrow panel has room for; the list that unfolds shows them whole
+        self.plot_combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.plot_combo.setMinimumContentsLength(6)
         choice = row(self.plot_combo, self.save_button, stretch=False)
         choice.setStretch(0, 1)
         layout.addLayout(choice)

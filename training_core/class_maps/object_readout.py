@@ -48,8 +48,14 @@ class ObjectReadout:
     ----------
     class_index
         The class, in the order of the run's classes.
-    smooth_px, max_hole_px, min_area_px, waist_px
-        As in `CleanUp`, in px (areas: px²) at the run's resolution.
+    smooth_px
+        As in `CleanUp`, in px at the run's resolution.
+    max_hole_px
+        As in `CleanUp`, in px² at the run's resolution.
+    min_area_px
+        As `CleanUp.min_object_px`, in px² at the run's resolution.
+    waist_px
+        As `CleanUp.split_px`, in px at the run's resolution.
     """
 
     class_index: int

@@ -40,8 +40,10 @@ class MeasuredObject:
     ----------
     number
         Its value in NAME.objects.tif.
-    x_px, y_px
-        Centroid, from the centre of the tile's first pixel.
+    x_px
+        Column of the centroid, from the centre of the tile's first pixel.
+    y_px
+        Its row, in the same way.
     perimeter_px
         As scikit-image's `perimeter` estimates it.
     roundness
