@@ -53,8 +53,8 @@ nitpick_ignore_regex = [
     (r"py:.*", rf"({'|'.join(OTHER_PACKAGES)})(\..*)?"),
     # The value of an alias is shown as it is written, and cut at its first comma.
     (r"py:class", r"(dict|tuple)\[str"),
-    # What Python itself keeps in a private module.
-    (r"py:class", r"_queue\.SimpleQueue"),
+    # Python's own, which its inventory does not list as classes of these names.
+    (r"py:class", r"_queue\.SimpleQueue|os\.stat_result"),
     # Private base classes have no entry of their own.
     (r"py:.*", r"training_core\..*\._\w+"),
 ]

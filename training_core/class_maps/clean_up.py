@@ -62,10 +62,14 @@ class CleanUpUm:
 
     Attributes
     ----------
-    smooth_um, split_um
-        Widths.
-    max_hole_um2, min_object_um2
-        Areas.
+    smooth_um
+        Width of bays and bumps.
+    max_hole_um2
+        Area of the largest hole that is filled.
+    min_object_um2
+        Area of the smallest object that stays.
+    split_um
+        How much narrower a waist is.
     """
 
     smooth_um: float = 0.0
