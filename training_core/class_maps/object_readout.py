@@ -66,10 +66,7 @@ class ObjectReadout:
 
     def zoomed(self, zoom: float) -> ObjectReadout:
         """For an image that has 1 / zoom as many pixels per micrometer as the run works at."""
-        return self._scaled(1 / zoom)
-
-    def _scaled(self, factor: float) -> ObjectReadout:
-        changed = {name: getattr(self, name) * (factor if name in _LENGTHS else factor**2) for name in _SHARES}
+        changed = {name: getattr(self, name) / (zoom if name in _LENGTHS else zoom**2) for name in _SHARES}
         return replace(self, **changed)
 
     @property
@@ -140,7 +137,7 @@ def choose_object_readouts(
         Those that are annotated wholly count.
     """
     whole = [tile for tile in tiles if (tile.label != UNLABELED).mean() >= _COMPLETE]
-    chosen = (_chosen(whole, each, ground) for each in object_classes if each != ground)
+    chosen = (_chosen(whole, each) for each in object_classes if each != ground)
     return tuple(each for each in chosen if each is not None)
 
 
@@ -167,12 +164,12 @@ def usual_object_readouts(
     )
 
 
-def _chosen(tiles: Sequence[KnownTile], class_index: int, ground: int) -> ObjectReadout | None:
+def _chosen(tiles: Sequence[KnownTile], class_index: int) -> ObjectReadout | None:
     areas = [area for tile in tiles for area in _areas(tile.label == class_index) * tile.zoom**2]
     if len(areas) < LEAST_OBJECTS:
         return None
     area = float(np.median(areas))
-    coarse = [_coarser(tile, math.sqrt(area), class_index, ground) for tile in tiles]
+    coarse = [_coarser(tile, math.sqrt(area), class_index) for tile in tiles]
     typical = {name: math.sqrt(area) if name in _LENGTHS else area for name in _SHARES}
     known: dict[ObjectReadout, float] = {}
 
@@ -204,7 +201,7 @@ def sum_of_scores(tiles: Sequence[KnownTile], readout: ObjectReadout) -> float:
     return scores.f1 + scores.dice + 200 * shared / either if scores is not None and either else 0.0
 
 
-def _coarser(tile: KnownTile, side_px: float, class_index: int, ground: int) -> KnownTile:
+def _coarser(tile: KnownTile, side_px: float, class_index: int) -> KnownTile:
     """Only this class and what is not, and no finer than the comparison needs."""
     step = max(1, int(side_px / tile.zoom / _SIDE_PX))
     other = _other(class_index)
