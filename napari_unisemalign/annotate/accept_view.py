@@ -8,7 +8,8 @@ from qtpy.QtCore import QEvent, QObject, Qt, Signal
 from qtpy.QtWidgets import QCheckBox, QComboBox, QGridLayout, QPushButton, QSpinBox, QWidget
 
 from napari_unisemalign.app.tile_overlays import OverlaySource
-from napari_unisemalign.widgets.common import BY_KEYBOARD, Hint, body_layout, caption, primary, row, set_available
+from napari_unisemalign.widgets.common import Hint, body_layout, caption, primary, row, set_available
+from napari_unisemalign.widgets.events import is_by_keyboard
 from training_core.base.i18n import tr
 
 """Not ButtonSymbols.NoButtons: with it, Qt 6.11.3 and napari's style sheet leave no room for the number."""
@@ -190,7 +191,7 @@ class CorrectView(QObject):
         """Tell which button is pointed at, by mouse or by keyboard."""
         if event is not None:
             kind = event.type()
-            if kind == QEvent.Type.Enter or (kind == QEvent.Type.FocusIn and event.reason() in BY_KEYBOARD):
+            if kind == QEvent.Type.Enter or (kind == QEvent.Type.FocusIn and is_by_keyboard(event)):
                 self.pointed.emit(self._previewed.get(watched) if watched is not None else None)
             elif kind in (QEvent.Type.Leave, QEvent.Type.FocusOut):
                 self.pointed.emit(None)

@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_unisemalign.widgets.common import Hint, body_layout, row, set_available
+from napari_unisemalign.widgets.events import read_as
 from training_core.base.i18n import tr
 
 KEY, COLOR, NAME, PROMPT = range(4)
@@ -81,7 +82,8 @@ class PromptDelegate(QStyledItemDelegate):
         return editor
 
     def eventFilter(self, editor: QObject | None, event: QEvent | None) -> bool:  # noqa: D102
-        is_tab = isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress and event.key() == Qt.Key.Key_Tab
+        is_key = event is not None and event.type() == QEvent.Type.KeyPress
+        is_tab = is_key and read_as(event, QKeyEvent).key() == Qt.Key.Key_Tab
         if is_tab and isinstance(editor, QLineEdit) and not editor.text():
             editor.setText(editor.placeholderText())
         return super().eventFilter(editor, event)

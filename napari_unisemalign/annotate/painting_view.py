@@ -5,7 +5,8 @@ from __future__ import annotations
 from qtpy.QtCore import QEvent, QObject, Qt, Signal
 from qtpy.QtWidgets import QLabel, QPushButton, QSlider, QWidget
 
-from napari_unisemalign.widgets.common import BY_KEYBOARD, Hint, body_layout, caption, row, set_available
+from napari_unisemalign.widgets.common import Hint, body_layout, caption, row, set_available
+from napari_unisemalign.widgets.events import is_by_keyboard
 from training_core.base.i18n import tr
 
 MAX_BRUSH_PX = 200
@@ -76,7 +77,7 @@ class PaintingView(QWidget):
         """Tell which tool is pointed at, by mouse or by keyboard."""
         if event is not None and isinstance(watched, QPushButton) and watched in self._tools:
             kind = event.type()
-            if kind == QEvent.Type.Enter or (kind == QEvent.Type.FocusIn and event.reason() in BY_KEYBOARD):
+            if kind == QEvent.Type.Enter or (kind == QEvent.Type.FocusIn and is_by_keyboard(event)):
                 self.pointed.emit(self._tools[watched])
             elif kind in (QEvent.Type.Leave, QEvent.Type.FocusOut):
                 self.pointed.emit("")

@@ -24,6 +24,7 @@ from napari_unisemalign.shell.panel import Panel
 from napari_unisemalign.tiles.making import MakingController
 from napari_unisemalign.tiles.tiles import TilesController
 from napari_unisemalign.widgets.drops import local_paths
+from napari_unisemalign.widgets.events import read_as
 from training_core.base.i18n import ntr
 from training_core.io.files import IMAGE_SUFFIXES
 from training_core.io.slides import SLIDE_SUFFIXES
@@ -107,13 +108,14 @@ class DropsController(QObject):
         self._watched.clear()
 
     def eventFilter(self, _watched: QObject | None, event: QEvent | None) -> bool:  # noqa: D102
-        if event is None or event.type() != QEvent.Type.Drop or not isinstance(event, QDropEvent):
+        if event is None or event.type() != QEvent.Type.Drop:
             return False
-        paths = local_paths(event.mimeData())
+        drop = read_as(event, QDropEvent)
+        paths = local_paths(drop.mimeData())
         project = project_folder(paths[0]) if len(paths) == 1 else None
         if project is None:
             return False
-        event.acceptProposedAction()
+        drop.acceptProposedAction()
         self._open(project)
         return True
 

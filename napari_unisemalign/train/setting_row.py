@@ -22,6 +22,7 @@ from qtpy.QtWidgets import (
 
 from napari_unisemalign.widgets.colors import ERROR
 from napari_unisemalign.widgets.common import FLUSH_STYLE, SPACING, Hint
+from napari_unisemalign.widgets.events import focus_reason, is_enter
 from training_core.base.i18n import tr
 from training_core.settings.form_fields import Setting, value_text
 
@@ -34,7 +35,6 @@ _TITLES = {"mpp": tr("Pixel size"), "lr": tr("Learning rate"), "encoder_lr": tr(
 _PROBLEM_STYLE = f"{FLUSH_STYLE} border-left: 3px solid {ERROR}; padding-left: 6px;"
 _FIELD_PX = 170
 _LEAVING = (QEvent.Type.FocusOut, QEvent.Type.Hide, QEvent.Type.ActivationChange, QEvent.Type.WindowDeactivate)
-_ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
 
 
 class _Choice(ComboBox):
@@ -150,10 +150,10 @@ class SettingRow(QWidget):
             self.reset_clicked.emit(self.setting)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: D102
-        if event.type() == QEvent.Type.KeyPress and self.line is not None and event.key() in _ENTER:
+        if event.type() == QEvent.Type.KeyPress and self.line is not None and is_enter(event):
             self.finish_editing()
             return True
-        is_popup = event.type() == QEvent.Type.FocusOut and event.reason() == Qt.FocusReason.PopupFocusReason
+        is_popup = event.type() == QEvent.Type.FocusOut and focus_reason(event) == Qt.FocusReason.PopupFocusReason
         if event.type() in _LEAVING and not is_popup:
             self.finish_editing()
             QTimer.singleShot(0, self._keep_text)

@@ -19,8 +19,6 @@ from qtpy.QtWidgets import (
 from napari_unisemalign.widgets.colors import ACCENT, ACCENT_DARK, ACCENT_LIGHT, ERROR, ON_ACCENT, WARNING
 from training_core.base.i18n import tr
 
-BY_KEYBOARD = (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason, Qt.FocusReason.ShortcutFocusReason)
-"""Why the focus comes to a widget that somebody goes to by key."""
 SPACING = 6
 FLUSH_STYLE = "padding: 0; margin: 0;"
 """napari's style sheet moves labels to the right of buttons."""

@@ -10,7 +10,7 @@ from itertools import count, takewhile
 
 from qtpy.compat import isalive
 from qtpy.QtCore import QChildEvent, QEvent, QModelIndex, QObject, Qt
-from qtpy.QtGui import QFocusEvent, QKeyEvent
+from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import (
     QAbstractButton,
     QAbstractItemView,
@@ -26,7 +26,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_unisemalign.widgets.common import BY_KEYBOARD
+from napari_unisemalign.widgets.events import focus_reason, is_by_keyboard, is_enter, read_as
 from napari_unisemalign.widgets.focus_frame import FocusFrame
 
 _TURNED = (QComboBox, QAbstractSpinBox, QAbstractSlider, QTabBar)
@@ -38,7 +38,6 @@ _STILL_THERE = (
 )
 """The focus leaves for these and comes back by itself."""
 _WITH_TEXT = (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ShiftModifier, Qt.KeyboardModifier.KeypadModifier)
-_ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
 
 
 class Deliberate(QObject):
@@ -60,15 +59,17 @@ class Deliberate(QObject):
         if event is None or not isinstance(watched, QWidget):
             return False
         kind = event.type()
-        if kind in (QEvent.Type.FocusIn, QEvent.Type.FocusOut) and isinstance(event, QFocusEvent):
+        if kind in (QEvent.Type.FocusIn, QEvent.Type.FocusOut):
             self._show_focus(watched, event)
         if kind == QEvent.Type.ChildPolished:
-            self._on_child(watched, event)
+            child = read_as(event, QChildEvent).child()
+            if isinstance(child, QWidget):
+                self._watch(child)
         elif isinstance(watched, QAbstractButton):
             return self._on_button(watched, event)
         elif isinstance(watched, QAbstractItemView):
             takes_enter = getattr(watched, "takes_enter", False) or _is_editable(watched)
-            if kind == QEvent.Type.ShortcutOverride and event.key() in _ENTER and takes_enter:
+            if kind == QEvent.Type.ShortcutOverride and takes_enter and is_enter(event):
                 event.accept()  # it opens the editor, or what the line stands for, and is no key of the window
             return kind == QEvent.Type.KeyPress and _is_stopped(watched, event)
         elif is_turned(watched):
@@ -77,26 +78,17 @@ class Deliberate(QObject):
             self._clicked = watched.parentWidget()
         return False
 
-    def _show_focus(self, widget: QWidget, event: QFocusEvent) -> None:
+    def _show_focus(self, widget: QWidget, event: QEvent) -> None:
         """Frame what somebody came to by key, until the focus leaves it for good."""
-        if event.reason() in _STILL_THERE:
+        if focus_reason(event) in _STILL_THERE:
             return
         if self._frame is not None:
             if isalive(self._frame):
                 self._frame.end()
             self._frame = None
-        if event.gotFocus() and event.reason() in BY_KEYBOARD and widget.parentWidget() is not None:
+        is_coming = event.type() == QEvent.Type.FocusIn and is_by_keyboard(event)
+        if is_coming and widget.parentWidget() is not None:
             self._frame = FocusFrame(widget)
-
-    def _on_child(self, parent: QWidget, event: QEvent) -> None:
-        """PyQt may hand out the object of an earlier event of another kind that had this one's address."""
-        if isinstance(event, QChildEvent):
-            children = [event.child()]
-        else:
-            children = parent.findChildren(QWidget, options=Qt.FindChildOption.FindDirectChildrenOnly)
-        for child in children:
-            if isinstance(child, QWidget):
-                self._watch(child)
 
     def _on_control(self, control: QWidget, event: QEvent) -> bool:
         kind = event.type()
@@ -105,7 +97,7 @@ class Deliberate(QObject):
             return True
         if kind == QEvent.Type.MouseButtonPress:
             self._clicked = control
-        elif kind == QEvent.Type.FocusOut and event.reason() not in _STILL_THERE and control is self._clicked:
+        elif kind == QEvent.Type.FocusOut and focus_reason(event) not in _STILL_THERE and control is self._clicked:
             self._clicked = None
         is_list = isinstance(control, QComboBox) and not control.isEditable()
         return is_list and kind == QEvent.Type.KeyPress and _is_text(event)
@@ -114,10 +106,10 @@ class Deliberate(QObject):
         """Enter presses the button that Tab came to; after a click it is the window's key again."""
         kind, is_tabbed = event.type(), button is self._tabbed
         if kind == QEvent.Type.FocusIn:
-            self._tabbed = button if event.reason() in BY_KEYBOARD else None
-        elif kind == QEvent.Type.ShortcutOverride and event.key() in _ENTER and is_tabbed:
+            self._tabbed = button if is_by_keyboard(event) else None
+        elif kind == QEvent.Type.ShortcutOverride and is_tabbed and is_enter(event):
             event.accept()
-        elif kind == QEvent.Type.KeyPress and event.key() in _ENTER and is_tabbed:
+        elif kind == QEvent.Type.KeyPress and is_tabbed and is_enter(event):
             button.click()
             return True
         return False
@@ -166,9 +158,9 @@ def _edit_on_purpose(view: QAbstractItemView) -> None:
 
 def _is_stopped(view: QAbstractItemView, event: QEvent) -> bool:
     """Whether a key press ends here: Enter, which opens the editor, and text, which would choose another line."""
-    if not isinstance(event, QKeyEvent) or not _is_editable(view):
+    if not _is_editable(view):
         return False
-    if event.key() in _ENTER:
+    if is_enter(event):
         index = view.currentIndex()
         editable = _editable(index)
         view.edit(index if index in editable else editable[0])
@@ -200,9 +192,9 @@ def _is_edited(view: QAbstractItemView) -> bool:
     return any(line.isVisible() for line in lines)
 
 
-def _is_text(event: QEvent) -> bool:
-    is_key = isinstance(event, QKeyEvent) and event.modifiers() in _WITH_TEXT
-    if is_key and event.text().strip() and event.text().isprintable():
+def _is_text(key_press: QEvent) -> bool:
+    event = read_as(key_press, QKeyEvent)
+    if event.modifiers() in _WITH_TEXT and event.text().strip() and event.text().isprintable():
         event.ignore()
         return True
     return False
