@@ -87,10 +87,12 @@ SHADE_ROWS = [
     Row("photograph16.png", data(png(photograph().astype(np.uint16) * 257, 16, 0)), Question.MASK_HOLDS),
     Row("probabilities.png", data(png(probabilities(), 8, 0)), Question.MASK_HOLDS),
     Row("probabilities.bmp", pillow(probabilities(), "BMP"), Question.MASK_HOLDS),
-    Row("through_jpeg_four.png", pillow(JPEG_FOUR), Question.MASK_HOLDS),
+    Row("through_jpeg_four.png", pillow(JPEG_FOUR), Question.SOFT_EDGES),
     Row("through_jpeg_four.png", pillow(JPEG_FOUR), JPEG_FOUR, CLASSES),
-    *(Row(f"smoothed_classes_{how.name.lower()}.png", pillow(scaled(IDS * 80, how)), Question.MASK_HOLDS)
-      for how in (Image.Resampling.BILINEAR, Image.Resampling.BICUBIC, Image.Resampling.LANCZOS)),
+    Row("through_jpeg_four.png", pillow(JPEG_FOUR), large(IDS) * 80, Answers(soft_edges=0.5)),
+    *(Row(f"smoothed_classes_{how.name.lower()}.png", pillow(scaled(IDS * 80, how)), Question.SOFT_EDGES)
+      for how in (Image.Resampling.BILINEAR, Image.Resampling.BICUBIC)),
+    Row("smoothed_classes_lanczos.png", pillow(scaled(IDS * 80, Image.Resampling.LANCZOS)), Question.MASK_HOLDS),
     Row("enlarged_by_nearest.png", pillow(scaled(IDS, Image.Resampling.NEAREST)), large(IDS)),
     Row("dots.png", data(png(DOTS, 16, 0)), Question.MASK_HOLDS),
     Row("dots.png", data(png(DOTS, 16, 0)), (DOTS > 0).astype(int), OBJECTS),

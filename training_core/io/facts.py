@@ -54,9 +54,11 @@ class Content(StrEnum):
     NUMBERED_OBJECTS = "numbered_objects"
     COLOURS = "colours"
     SOFT_EDGES = "soft_edges"
-    """Two values, and a few pixels between them along the border."""
+    """Few values, and blends of two of them along the borders."""
+    SOFT_COLOURS = "soft_colours"
+    """The same of colours."""
     SHADES = "shades"
-    """Many values that run into each other: a photograph, a map of probabilities, soft edges among several classes."""
+    """Many values that run into each other: a photograph, a map of probabilities."""
 
 
 @dataclass(frozen=True)

@@ -16,12 +16,19 @@ from training_core.io.facts import Alpha, Content, FileFacts, Photometric, Use
 from training_core.io.formats.stored import Stored
 from training_core.io.inspection.answers import UNASKED, Answers
 from training_core.io.inspection.loading import ask, load
+from training_core.io.inspection.mask_content import (
+    COLOURED,
+    MAX_COLOURS,
+    has_two_soft_ends,
+    looks_compressed,
+    packed_colours,
+)
 from training_core.io.inspection.rules import turned
+from training_core.io.inspection.soft_edges import soft_edges
 
 TRANSPARENT = "transparent"
 """The key of pixels that are wholly transparent."""
 _TRANSPARENT_VALUE = 1 << 24
-_MAX_COLOURS = 256
 
 
 @dataclass(frozen=True)
@@ -136,13 +143,11 @@ def read_mask_values(path: Path, answers: Answers = UNASKED) -> MaskValues:
     facts, stored = load(path, Use.MASK, answers)
     values, is_colour = _values(stored, facts, answers)
     values = turned(values, facts, answers)
-    if is_colour:
-        return MaskValues(path, values, Content.COLOURS, is_colour=True)
     assert facts.pixels is not None
     content = facts.pixels.content or Content.CLASSES
-    mask = MaskValues(path, values, content)
-    if content is Content.CLASSES and answers.mask_holds != "numbered_objects":
-        return mask
+    mask = MaskValues(path, values, content, is_colour)
+    if content is Content.COLOURS or (content is Content.CLASSES and answers.mask_holds != "numbered_objects"):
+        return _with_few_colours(mask, answers)
     if answers.mask_values is not None and answers.mask_holds is None and _covers(answers.mask_values, mask):
         objects = values if content is Content.NUMBERED_OBJECTS else None
         return replace(mask, content=Content.CLASSES, objects=objects)
@@ -158,17 +163,38 @@ def _covers(mask_values: Mapping[str, int], mask: MaskValues) -> bool:
     return True
 
 
+def _with_few_colours(mask: MaskValues, answers: Answers) -> MaskValues:
+    if not mask.is_colour:
+        return mask
+    count, hint = len(np.unique(mask.values)), "export it without smoothing, with one colour per class"
+    if count > MAX_COLOURS:
+        given = f"{mask.path} is a colour image of {count:,} colours, as photographs have"
+        raise MaskError(given, f"at most {MAX_COLOURS} colours", hint)
+    if answers.mask_holds is None and answers.mask_values is None and looks_compressed(mask.values):
+        given = f"{mask.path} has {count} colours, most of which fill no area, as in photographs and JPEG files"
+        terminal = f"{hint}; or add --mask-holds classes, if each of them is a class"
+        raise MaskError(given, "areas of one colour per class", hint, terminal=terminal)
+    return mask
+
+
 def _interpreted(mask: MaskValues, answers: Answers) -> MaskValues:
-    """Numbers as the answers say: objects are one class, of value 1; soft edges belong to one of their two values."""
-    if answers.mask_holds == "numbered_objects":
+    """Numbers as the answers say: objects are one class, of value 1; a blend belongs to one of its two values."""
+    if answers.mask_holds == "numbered_objects" and not mask.is_colour:
         one_class: NDArray[np.int32] = (mask.values > 0).astype(np.int32)
         return replace(mask, values=one_class, content=Content.NUMBERED_OBJECTS, objects=mask.values)
-    if mask.content is Content.SOFT_EDGES and answers.mask_holds is None:
-        assert answers.soft_edges is not None
+    if answers.mask_holds is None and answers.soft_edges is not None:
+        return _with_few_colours(replace(mask, values=_sharpened(mask, answers.soft_edges)), answers)
+    content = Content.COLOURS if mask.is_colour else Content.CLASSES
+    return _with_few_colours(replace(mask, content=content), answers)
+
+
+def _sharpened(mask: MaskValues, share: float) -> NDArray[np.int32]:
+    if not mask.is_colour and has_two_soft_ends(mask.values):
         low, high = int(mask.values.min()), int(mask.values.max())
-        border = low + answers.soft_edges * (high - low)
-        return replace(mask, values=np.where(mask.values >= border, high, low).astype(np.int32))
-    return replace(mask, content=Content.CLASSES)
+        hard: NDArray[np.int32] = np.where(mask.values >= low + share * (high - low), high, low).astype(np.int32)
+        return hard
+    edges = soft_edges(mask.values, is_colour=mask.is_colour)
+    return mask.values if edges is None else edges.sharpened(mask.values, share)
 
 
 def _values(stored: Stored, facts: FileFacts, answers: Answers) -> tuple[NDArray[np.int32], bool]:
@@ -191,7 +217,7 @@ def _values(stored: Stored, facts: FileFacts, answers: Answers) -> tuple[NDArray
 
 
 def _channel(samples: NDArray[Any], facts: FileFacts, answers: Answers) -> NDArray[Any]:
-    if answers.channels is None or facts.pixels is None or facts.pixels.content is not Content.COLOURS:
+    if answers.channels is None or facts.pixels is None or facts.pixels.content not in COLOURED:
         return samples
     if len(answers.channels) != 1 or answers.channels[0] > facts.channels:
         chosen = ", ".join(map(str, answers.channels))
@@ -242,18 +268,10 @@ def _colours(samples: NDArray[Any], facts: FileFacts) -> NDArray[np.int32]:
     if samples.shape[2] != 3 or samples.dtype.kind != "u" or facts.bits not in (8, 16):
         given = f"{facts.path} is a mask of {facts.channels} channels of {facts.sample_type}{facts.bits}"
         raise MaskError(given, "one value or one RGB colour per pixel", "export it as a greyscale or palette PNG")
-    if facts.bits == 16:
-        if (samples % 257).any():
-            given = f"{facts.path} has colours of 16 bits that 8 bits cannot hold"
-            raise MaskError(given, "colours of 8 bits", "export it as an 8-bit PNG, with one colour per class")
-        samples = samples // 257
-    packed = samples.astype(np.int32) @ np.array([1 << 16, 1 << 8, 1], np.int32)
-    count = len(np.unique(packed))
-    if count > _MAX_COLOURS:
-        given = f"{facts.path} is a colour image of {count:,} colours, as photographs and soft edges have"
-        raise MaskError(
-            given, f"at most {_MAX_COLOURS} colours", "export it without smoothing, with one colour per class"
-        )
+    packed = packed_colours(samples)
+    if packed is None:
+        given = f"{facts.path} has colours of 16 bits that 8 bits cannot hold"
+        raise MaskError(given, "colours of 8 bits", "export it as an 8-bit PNG, with one colour per class")
     return packed
 
 

@@ -26,7 +26,7 @@ WHAT_IS_ASKED = {
     Question.ALPHA: tr("the last channel may be transparency or something else. What is it?"),
     Question.PLANE: tr("several images in one file. Which one is used?"),
     Question.MASK_HOLDS: tr("more values than masks of classes have. What are they?"),
-    Question.SOFT_EDGES: tr("two values with soft edges between them. How are the edges used?"),
+    Question.SOFT_EDGES: tr("soft edges, where two values or colours are blended. How are they used?"),
 }
 """What follows the names of the files."""
 _CHOICES = {
@@ -41,8 +41,8 @@ _CHOICES = {
     (Question.ALPHA, "left-out"): tr("Something else: left out"),
     (Question.MASK_HOLDS, "numbered-objects"): tr("Objects of one class; they are kept apart"),
     (Question.MASK_HOLDS, "classes"): tr("Values, or ranges of values, are classes"),
-    (Question.SOFT_EDGES, "half"): tr("Each pixel gets the value that it is closer to"),
-    (Question.SOFT_EDGES, "classes"): tr("Every value is a class of its own"),
+    (Question.SOFT_EDGES, "half"): tr("A blend gets the value or colour that it is closer to"),
+    (Question.SOFT_EDGES, "classes"): tr("Every value or colour is a class of its own"),
 }
 
 

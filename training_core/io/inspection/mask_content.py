@@ -1,4 +1,4 @@
-"""What the numbers of a mask look like: classes, numbered objects, two classes with soft edges, or shades."""
+"""What the numbers of a mask look like: classes, numbered objects, classes with soft edges, or shades."""
 
 from __future__ import annotations
 
@@ -8,17 +8,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training_core.io.facts import Content
+from training_core.io.inspection.soft_edges import (
+    MIN_INSIDE,
+    MIN_SOFT_VALUES,
+    SOFT_SHARE,
+    insides,
+    soft_edges,
+)
 
+COLOURED = (Content.COLOURS, Content.SOFT_COLOURS)
+MAX_COLOURS = 256
 _MIN_OBJECTS = 10
 """Fewer are classes for all that one can tell, and are offered as such."""
 _OBJECT_SHARE = 0.05
 """An object's frame covers at most this much of the picture, in the median; a class's frame covers most of it."""
-_MIN_SOFT_VALUES = 3
-_SOFT_REACH_PX = 3
+_ENDS_REACH_PX = 3
 _OVERSHOOT = 0.02
-_SOFT_SHARE = 0.95
-_MIN_INSIDE = 0.05
-"""Even an object of 5 x 5 pixels has a third of them inside; a value on a soft border has none."""
 _SMALL_STEP = 0.02
 """Of the values that there are: neighbours in a smooth picture are next to each other among them."""
 
@@ -26,7 +31,7 @@ _SMALL_STEP = 0.02
 def mask_content(values: NDArray[Any]) -> tuple[Content, int]:
     """What these numbers (H, W) look like, and how many different ones there are."""
     found, counts = _counted(values)
-    if _is_soft(values, found, counts):
+    if _has_soft_ends(values, found, counts) or soft_edges(values, is_colour=False) is not None:
         return Content.SOFT_EDGES, len(found)
     if len(found) <= _MIN_OBJECTS:
         return Content.CLASSES, len(found)
@@ -38,6 +43,35 @@ def mask_content(values: NDArray[Any]) -> tuple[Content, int]:
     return (Content.SHADES if _is_smooth(places, len(found)) else Content.CLASSES), len(found)
 
 
+def colour_content(colours: NDArray[np.int32]) -> tuple[Content, int]:
+    """The same of colours (H, W) as 0xRRGGBB."""
+    is_soft = soft_edges(colours, is_colour=True) is not None
+    return (Content.SOFT_COLOURS if is_soft else Content.COLOURS), len(np.unique(colours))
+
+
+def packed_colours(samples: NDArray[Any]) -> NDArray[np.int32] | None:
+    """Colours (H, W, 3) of 8 bits, or of 16 bits that 8 bits can hold, as 0xRRGGBB (H, W); None: they are not."""
+    if samples.shape[2:] != (3,) or samples.dtype not in (np.uint8, np.uint16):
+        return None
+    if samples.dtype == np.uint16:
+        if (samples % 257).any():
+            return None
+        samples = samples // 257
+    packed: NDArray[np.int32] = samples.astype(np.int32) @ np.array([1 << 16, 1 << 8, 1], np.int32)
+    return packed
+
+
+def looks_compressed(colours: NDArray[np.int32]) -> bool:
+    """Whether colours (H, W) are many and most of them fill no area."""
+    found, places = np.unique(colours, return_inverse=True)
+    return len(found) > _MIN_OBJECTS and _has_no_insides(colours, places.reshape(colours.shape), len(found))
+
+
+def has_two_soft_ends(values: NDArray[Any]) -> bool:
+    """Whether numbers (H, W) are two values with soft edges between them."""
+    return _has_soft_ends(values, *_counted(values))
+
+
 def _counted(values: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.intp]]:
     if values.dtype.itemsize <= 2 and values.dtype.kind == "u":
         counts = np.bincount(values.ravel())
@@ -47,9 +81,9 @@ def _counted(values: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.intp]]:
     return found, counts
 
 
-def _is_soft(values: NDArray[Any], found: NDArray[Any], counts: NDArray[np.intp]) -> bool:
+def _has_soft_ends(values: NDArray[Any], found: NDArray[Any], counts: NDArray[np.intp]) -> bool:
     """Two values at the ends, and others that lie between them only where both are near."""
-    if len(found) < 2 + _MIN_SOFT_VALUES:
+    if len(found) < 2 + MIN_SOFT_VALUES:
         return False
     if counts[[0, -1]].sum() < values.size / 2 or counts[1:-1].max() > counts[[0, -1]].min():
         return False
@@ -61,20 +95,16 @@ def _is_soft(values: NDArray[Any], found: NDArray[Any], counts: NDArray[np.intp]
         return bool((found[1:-1] <= found[0] + margin).any() and (found[1:-1] >= found[-1] - margin).any())
     from scipy.ndimage import maximum_filter  # not needed for the masks that most people have
 
-    side = 2 * _SOFT_REACH_PX + 1
+    side = 2 * _ENDS_REACH_PX + 1
     low, high = maximum_filter(low_end, side), maximum_filter(high_end, side)
-    return bool((low & high)[between].mean() >= _SOFT_SHARE)
+    return bool((low & high)[between].mean() >= SOFT_SHARE)
 
 
 def _has_no_insides(values: NDArray[Any], places: NDArray[Any], count: int) -> bool:
     """Whether most values have no area of their own: pixels all of whose neighbours have the same value."""
-    inside = np.zeros(values.shape, bool)
-    middle = values[1:-1, 1:-1]
-    inside[1:-1, 1:-1] = middle == values[1:-1, :-2]
-    for other in (values[1:-1, 2:], values[:-2, 1:-1], values[2:, 1:-1]):
-        inside[1:-1, 1:-1] &= middle == other
+    inside = insides(values)
     shares = np.bincount(places.ravel(), inside.ravel(), count) / np.bincount(places.ravel(), minlength=count)
-    return bool(np.median(shares) < _MIN_INSIDE)
+    return bool(np.median(shares) < MIN_INSIDE)
 
 
 def _is_smooth(places: NDArray[Any], count: int) -> bool:

@@ -16,7 +16,7 @@ from training_core.io.facts import Alpha, Content, FileFacts, Photometric, Pixel
 from training_core.io.files import check_size, type_of_error
 from training_core.io.formats.stored import Stored
 from training_core.io.inspection.answers import Answers
-from training_core.io.inspection.mask_content import mask_content
+from training_core.io.inspection.mask_content import COLOURED, MAX_COLOURS, colour_content, mask_content, packed_colours
 from training_core.io.inspection.questions import Choice, Question, RaisedQuestion, choice
 
 _CAMERA_BITS = (8, 10, 12, 14)
@@ -101,7 +101,9 @@ def _look_at_mask(facts: FileFacts, samples: NDArray[Any]) -> PixelFacts:
     matters = has_alpha and _alpha_matters(samples[:, :, -1], facts.bits)
     low, high = float(colour.min()), float(colour.max())
     if colour.ndim == 3 and not (colour == colour[:, :, :1]).all():
-        return PixelFacts(low, high, content=Content.COLOURS, alpha_matters=matters)
+        packed = packed_colours(colour)
+        content, count = (Content.COLOURS, None) if packed is None else colour_content(packed)
+        return PixelFacts(low, high, count, content, matters)
     grey = colour if colour.ndim == 2 else colour[:, :, 0]
     if grey.dtype.kind not in "iu" or facts.photometric is Photometric.PALETTE or facts.bits < 8:
         return PixelFacts(low, high, content=Content.CLASSES, alpha_matters=matters)
@@ -142,7 +144,7 @@ def _orientation(facts: FileFacts, use: Use) -> RaisedQuestion | None:
 def _channels(facts: FileFacts, use: Use) -> RaisedQuestion | None:
     if facts.photometric is not Photometric.CHANNELS:
         return None
-    if use is Use.MASK and facts.pixels is not None and facts.pixels.content is not Content.COLOURS:
+    if use is Use.MASK and facts.pixels is not None and facts.pixels.content not in COLOURED:
         return None  # all channels hold the same mask
     names = ", ".join(f"{number}: {name}" for number, name in enumerate(facts.channel_names, 1))
     reason = f"has {facts.channels} channels, and none is stated to be red, green or blue ({names})"
@@ -218,14 +220,11 @@ def _content(facts: FileFacts, use: Use) -> RaisedQuestion | None:
     if use is not Use.MASK or facts.pixels is None:
         return None
     if facts.pixels.content is Content.SOFT_EDGES:
-        reason = f"has two values, {facts.pixels.low:.0f} and {facts.pixels.high:.0f}, with soft edges between them"
-        choices = (
-            choice("half", "each pixel belongs to the value that it is closer to", soft_edges=0.5),
-            Choice("classes", "every value is a class of its own", Answers(mask_holds="classes"), Question.MASK_HOLDS),
-        )
-        return RaisedQuestion(Question.SOFT_EDGES, reason, choices)
+        return _soft_edges("values", facts.pixels.values)
+    if facts.pixels.content is Content.SOFT_COLOURS:
+        return _soft_edges("colours", facts.pixels.values)
     if facts.pixels.content is Content.SHADES:
-        kinds = "a photograph, a map of probabilities or several classes with soft edges"
+        kinds = "a photograph or a map of probabilities"
         reason = f"has {facts.pixels.values} values that run into each other, as {kinds}"
         meaning = "its values, or ranges of them such as 128-255, are classes"
         choices = (
@@ -241,6 +240,16 @@ def _content(facts: FileFacts, use: Use) -> RaisedQuestion | None:
         choice("classes", "every value is a class of its own", mask_holds="classes"),
     )
     return RaisedQuestion(Question.MASK_HOLDS, reason, choices)
+
+
+def _soft_edges(what: str, count: int | None) -> RaisedQuestion:
+    reason = f"has {count:,} {what}, most of them blends along soft edges"
+    one = what.removesuffix("s")
+    choices = [choice("half", f"a blend of two {what} belongs to the {one} that it is closer to", soft_edges=0.5)]
+    if count is not None and count <= MAX_COLOURS:
+        answers = Answers(mask_holds="classes")
+        choices.append(Choice("classes", f"every {one} is a class of its own", answers, Question.MASK_HOLDS))
+    return RaisedQuestion(Question.SOFT_EDGES, reason, tuple(choices))
 
 
 def used_maximum(facts: FileFacts, answers: Answers) -> int:
