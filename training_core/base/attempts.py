@@ -6,10 +6,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from training_core.base.errors import ImageError, MaskError, MemoryLimitError, ProjectError, UserError
+from training_core.base.errors import (
+    ImageError,
+    MaskError,
+    MemoryLimitError,
+    ProjectError,
+    UnwritableFileError,
+    UserError,
+)
 
-OF_ONE_FILE = (ImageError, MaskError, ProjectError, MemoryLimitError)
-"""Errors that one file can cause. A full disk, a missing device or a wrong setting would stop the next file too."""
+OF_ONE_FILE = (ImageError, MaskError, ProjectError, MemoryLimitError, UnwritableFileError)
+"""Errors that one file can cause, or the one that is made of it. A full disk, a missing device or a wrong setting would
+stop the next file too."""
 
 
 @dataclass(frozen=True)

@@ -93,6 +93,10 @@ class StorageError(UserError):
     """The disk is full, read-only or not writable."""
 
 
+class UnwritableFileError(StorageError):
+    """This file cannot be written; others beside it may be."""
+
+
 def _in_one_line(given: str, needed: str, hint: str) -> str:
     return f"{given}. Needed: {needed}. Try: {hint}."
 
@@ -109,11 +113,12 @@ def writing(path: Path) -> Iterator[None]:
     Raises
     ------
     StorageError
-        The disk is full, read-only, or the folder may not be written.
+        The disk is full or read-only; `UnwritableFileError` for what another file beside it need not meet.
     """
     try:
         yield
     except OSError as error:
+        of_disk = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
         reasons = {
             errno.ENOSPC: ("the disk is full", "free some space or choose a folder on another disk"),
             errno.EDQUOT: ("the disk quota is used up", "free some space or choose a folder on another disk"),
@@ -134,4 +139,5 @@ def writing(path: Path) -> Iterator[None]:
         if error.errno not in reasons:
             raise
         reason, hint = reasons[error.errno]
-        raise StorageError(f"could not write {path}: {reason}", "a writable folder with free space", hint) from error
+        kind = StorageError if of_disk else UnwritableFileError
+        raise kind(f"could not write {path}: {reason}", "a writable folder with free space", hint) from error

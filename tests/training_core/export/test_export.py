@@ -13,6 +13,7 @@ from PIL import Image
 from training_core.base.arrays import UNLABELED
 from training_core.base.attempts import Attempts
 from training_core.base.errors import MaskError, ProjectError
+from training_core.cli.main import main
 from training_core.export import FORMATS, export_masks
 from training_core.project import LabelSource, Project
 
@@ -89,6 +90,26 @@ def test_a_second_export_writes_only_what_is_missing_or_has_changed(
     export_masks(project, out, format=file_format, attempts=changed)
     assert changed.kept == ["u_1", "v_1"]
     assert (np.asarray(Image.open(a_1)) == 1).all()
+
+
+def test_a_file_that_cannot_be_written_costs_its_tile_alone(
+    make_project: MakeProject, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project, out = make_project(), tmp_path / "out"
+    command = ["export", str(project.path), "-o", str(out)]
+    assert main(command) == 0
+    capsys.readouterr()
+    (out / "a_1.png").unlink()
+    (out / "a_1.png").mkdir()
+    (out / "a_2.png").unlink()
+    assert main(command) == 3
+    told = capsys.readouterr()
+    assert "1 file could not be used" in told.err
+    assert "a_1.png: there is a folder where a file is needed" in told.err
+    np.testing.assert_array_equal(np.asarray(Image.open(out / "a_2.png")), project.label("a_2"))
+    (out / "a_1.png").rmdir()
+    assert main(command) == 0
+    np.testing.assert_array_equal(np.asarray(Image.open(out / "a_1.png")), project.label("a_1"))
 
 
 @pytest.mark.parametrize("content", ["labels", "predictions"])

@@ -112,6 +112,19 @@ def test_a_damaged_tile_costs_only_itself(project: Project, tmp_path: Path, caps
     assert len(table(tmp_path / "out" / "objects.csv")) == 3
 
 
+def test_an_image_that_cannot_be_written_costs_its_tile_alone(
+    project: Project, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["objects", str(project.path), "-o", str(tmp_path / "out")]
+    assert main(command) == 0
+    (image,) = (path for path in (tmp_path / "out").rglob("a*.tif*"))
+    image.unlink()
+    image.mkdir()
+    capsys.readouterr()
+    assert main(command) == 3
+    assert "there is a folder where a file is needed" in capsys.readouterr().err
+
+
 def test_the_project_s_own_folders_are_no_output(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["objects", str(project.path), "-o", str(project.path / "labels")]) == 2
     assert "another folder" in capsys.readouterr().err
