@@ -114,12 +114,14 @@ def connected_objects(foreground: NDArray[np.bool_], min_px: float = 0) -> Label
     return _renumbered(labels, kept)
 
 
-def true_objects(mask: NDArray[np.uint8], foreground: NDArray[np.bool_]) -> Labels:
-    """The objects of a mask (H, W): its values where it numbers them, else the connected pixels of the foreground."""
-    if np.unique(mask[foreground]).size < 2:
+def true_objects(numbers: NDArray[np.int32], foreground: NDArray[np.bool_]) -> Labels:
+    """The objects of a mask (H, W): its numbers where it has several, else the connected pixels of the foreground."""
+    found, places = np.unique(numbers[foreground], return_inverse=True)
+    if found.size < 2:
         return connected_objects(foreground)
-    values = np.where(foreground, mask, 0).astype(np.int32)
-    return _renumbered(values, np.bincount(values.ravel()) * np.arange(values.max() + 1) > 0)
+    objects = np.zeros(numbers.shape, np.int32)
+    objects[foreground] = places + 1
+    return objects
 
 
 def compare_objects(truth: Labels, predicted: Labels, *, distances: bool = True) -> ObjectCounts:

@@ -60,7 +60,7 @@ def add_options(parser: argparse.ArgumentParser, default_out: str) -> None:
     parser.add_argument("-o", "--out", type=Path, metavar="DIR", help=f"folder for the record (default: {default_out})")
     parser.add_argument("--overwrite", action="store_true", help="replace the record that is in that folder")
     parser.add_argument("--json", metavar="FILE", help="write the record as JSON (- for standard output)")
-    add_answer_options(parser, content=False)
+    add_answer_options(parser)
 
 
 def check_options(args: argparse.Namespace) -> None:

@@ -58,13 +58,15 @@ class MaskValues:
         found, counts = np.unique(self.values, return_counts=True)
         return {self._name(int(value)): int(count) for value, count in zip(found, counts, strict=True)}
 
-    def mapped(self, mask_values: Mapping[str, int]) -> ClassIds:
+    def mapped(self, mask_values: Mapping[str, int], hint: str | None = None) -> ClassIds:
         """The class of each pixel.
 
         Parameters
         ----------
         mask_values
             A value, a range of values (1-40), or a colour (#rrggbb) to class id.
+        hint
+            What to try where a value has no class; None: an option of the terminal, or words for the window.
 
         Raises
         ------
@@ -73,28 +75,32 @@ class MaskValues:
         ConfigError
             A key that is no value, range or colour.
         """
-        rules = [(_span(key), class_id) for key, class_id in mask_values.items()]
+        rules = [(value_span(key), class_id) for key, class_id in mask_values.items()]
         found, places = np.unique(self.values, return_inverse=True)
         ids = np.zeros(len(found), np.uint8)
         for position, value in enumerate(found):
-            ids[position] = self._class_of(int(value), rules, places == position, mask_values)
+            class_id = self._class_of(int(value), rules)
+            if class_id is None:
+                raise self._unknown(int(value), places == position, mask_values, hint)
+            ids[position] = class_id
         return ids[places].reshape(self.values.shape)
 
-    def _class_of(
-        self, value: int, rules: list[tuple[tuple[bool, int, int], int]], where: NDArray[Any], known: Mapping[str, int]
-    ) -> int:
+    def _class_of(self, value: int, rules: list[tuple[tuple[bool, int, int], int]]) -> int | None:
         for colour in (self.is_colour, True) if value <= 255 else (self.is_colour,):
             # A mask whose colours happen to be all grey is named by colours in the list of its folder.
             wanted = value * 0x010101 if colour and not self.is_colour else value
             for (is_colour, low, high), class_id in rules:
                 if is_colour == (colour or value == _TRANSPARENT_VALUE) and low <= wanted <= high:
                     return class_id
+        return None
+
+    def _unknown(self, value: int, where: NDArray[Any], known: Mapping[str, int], hint: str | None) -> MaskError:
         name = self._name(value)
-        raise MaskError(
+        return MaskError(
             f"mask {self.path} holds the value {name} ({np.count_nonzero(where):,} px), which no class has",
             f"only values that have a class ({', '.join(known)})",
-            "give the value a class, or let it mean not labelled",
-            terminal=f'give it a class in --classes, such as "other={name}", or ignore it: "unlabelled={name}"',
+            hint or "give the value a class, or let it mean not labelled",
+            terminal=hint or f'give it a class in --classes, such as "other={name}", or ignore it: "unlabelled={name}"',
         )
 
     def _name(self, value: int) -> str:
@@ -275,8 +281,14 @@ def _colours(samples: NDArray[Any], facts: FileFacts) -> NDArray[np.int32]:
     return packed
 
 
-def _span(key: str) -> tuple[bool, int, int]:
-    """Whether a key names a colour, and the smallest and largest value that it stands for."""
+def value_span(key: str) -> tuple[bool, int, int]:
+    """Whether a key of `Answers.mask_values` names a colour, and the smallest and largest value it stands for.
+
+    Raises
+    ------
+    ConfigError
+        It is no value, range or colour.
+    """
     text = key.strip().lower()
     try:
         if text == TRANSPARENT:

@@ -23,7 +23,6 @@ from training_core.project.labels import (
     make_edit,
     size_error,
     summarize,
-    value_counts,
 )
 from training_core.project.objects import encode_objects
 from training_core.project.records import LabelSource, LabelStatus, Tile, TissueClass
@@ -176,30 +175,6 @@ def mask_label(tile: Tile, path: Path, plan: LabelPlan) -> tuple[ClassIds, NDArr
     if mask.values.shape != (tile.height_px, tile.width_px):
         raise size_error(f"mask {path}", mask.values, tile)
     return mask.mapped(plan.mask_values), mask.objects
-
-
-def map_mask(path: Path, mask: ClassIds, mask_values: Mapping[int, int]) -> ClassIds:
-    """The mask (H, W) with its values replaced by class ids.
-
-    Raises
-    ------
-    MaskError
-        A value that is not in `mask_values`.
-    """
-    table = np.zeros(256, dtype=np.uint8)
-    for value, class_id in mask_values.items():
-        table[value] = class_id
-    for value, count in value_counts(mask).items():
-        if value not in mask_values:
-            known = ", ".join(str(known) for known in sorted(mask_values))
-            raise MaskError(
-                f"mask {path} holds the value {value} ({count:,} px), which no class has",
-                f"only values that have a class ({known})",
-                "give the value a class, or let it mean not labelled",
-                terminal=f'give it a class in --classes, such as "other={value}", or ignore it: "unlabelled={value}"',
-            )
-    mapped: ClassIds = table[mask]
-    return mapped
 
 
 def write_label_files(project: Path, name: str, label: ClassIds, history: bytes) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from numpy.typing import NDArray
 from PIL import Image
 
 from tests.training_core.measuring.test_folder_benchmark import DATASET, SMALL, write_pairs
@@ -120,6 +121,67 @@ def test_nothing_starts_where_none_of_a_kind_can_be_used(data: Path, capsys: pyt
     assert main(folder_command(data, data / "out")) == 2
     assert "none of 2 files could be used" in capsys.readouterr().err
     assert not (data / "out").exists()
+
+
+def test_two_files_of_one_name_are_left_out_and_the_others_go_on(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Image.open(data / "images" / "lab_2.jpg") as image:
+        image.save(data / "images" / "lab_2.png")
+        image.save(data / "images" / "MORE_1.png")
+    assert main(folder_command(data, data / "out", "--arms", "unlabelled")) == 1  # the seed fails, as it is meant to
+    assert "would both be named lab_2" in capsys.readouterr().err
+    record = read_record(data / "out" / "unlabelled" / "record.json")
+    assert record["plan"]["split"]["labeled"] == ["lab_1", "lab_3"]
+    assert record["plan"]["split"]["unlabeled"] == ["more_2", "more_3"]
+    assert [each["name"] for each in record["left_out"]] == ["lab_2", "more_1"]
+
+
+@pytest.mark.parametrize(
+    ("values", "options"),
+    [
+        pytest.param(("#e6c8c8", "#ff0000", "#0000ff", "#ffffff"), [], id="colours"),
+        pytest.param(("0", "1-300", "301-60000", "65535"), [], id="ranges_of_16_bits"),
+        pytest.param((0, 1000, 2000, 3000), [], id="numbers_of_16_bits"),
+        pytest.param((0, 80, 160, 240), ["--soft-edges", "half"], id="soft_edges"),
+    ],
+)
+def test_masks_of_every_kind_give_the_same_labels(data: Path, values: tuple[Any, ...], options: list[str]) -> None:
+    masks = {path: np.asarray(Image.open(path)) // 10 for path in (data / "masks").iterdir()}  # 0, 1, 2; 9: unlabelled
+    for path, mask in masks.items():
+        mask[-3:] = 9
+        Image.fromarray(as_drawn(np.minimum(mask, 3), values)).save(path)
+    described = yaml.safe_load((data / "dataset.yaml").read_text())
+    for each, value in zip(described["classes"], values, strict=False):
+        each["values"] = [value]
+    described["unlabeled_values"] = [values[3]]
+    (data / "dataset.yaml").write_text(yaml.safe_dump(described))
+    command = folder_command(data, data / "out", "--arms", "labels")
+    if options:
+        assert main(command) == 2
+    assert main([*command, *options]) == 1  # the seed fails, as it is meant to
+    record = read_record(data / "out" / "labels" / "record.json")
+    assert record["left_out"] == []
+    project = Project.open(data / "out" / "labels" / "project")
+    for name in LISTS["labeled"]:
+        right = masks[data / "masks" / f"{name}.png"]
+        np.testing.assert_array_equal(project.label(name), np.where(right == 9, 255, right))
+
+
+def as_drawn(ids: NDArray[np.uint8], values: tuple[Any, ...]) -> NDArray[Any]:
+    """The mask as a program writes it that knows classes by colour, by object number, by value, or smooths edges."""
+    if str(values[0]).startswith("#"):
+        return np.array([[int(value[at : at + 2], 16) for at in (1, 3, 5)] for value in values], np.uint8)[ids]
+    if isinstance(values[1], str):
+        number = np.arange(ids.size).reshape(ids.shape) % 200  # any number of the range
+        return np.select([ids == 0, ids == 1, ids == 2], [0, 1 + number, 301 + number], 65535).astype(np.uint16)
+    drawn = np.array(values, np.uint16)[ids]
+    if values[3] > 255:
+        return drawn
+    enlarged = Image.fromarray(drawn.astype(np.uint8)).resize((96 * 8, 96 * 8), Image.Resampling.NEAREST)
+    shifted = np.asarray(enlarged).astype(int)
+    shifted[:, 3:] = shifted[:, :-3].copy()  # by less than half a pixel, so that each keeps most of its area
+    return np.rint(shifted.reshape(96, 8, 96, 8).mean((1, 3))).astype(np.uint8)
 
 
 def test_a_question_about_an_image_is_asked_and_its_answer_kept(data: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -37,14 +37,14 @@ def test_a_file(tmp_path: Path) -> None:
     path.write_text(yaml.safe_dump(EXAMPLE))
     described = read_dataset_file(path)
     assert (described.name, described.mpp_um, described.images, described.masks) == ("Kidney", 0.5, "images", "masks")
-    assert described.classes[1].all_values() == (1, 4)
+    assert described.classes[1].mask_values() == ("1", "4")
     assert described.draw is not None
     assert (described.draw.test, described.draw.seed, described.draw.folds) == (0, 0, None)
 
 
 def test_a_class_whose_objects_are_numbered() -> None:
     classes = [{"name": "rest", "values": [0]}, {"name": "gl", "numbered": [1, 3]}]
-    assert parse_dataset(changed(classes=classes), "x").classes[1].all_values() == (1, 2, 3)
+    assert parse_dataset(changed(classes=classes), "x").classes[1].mask_values() == ("1-3",)
 
 
 CLASSES = EXAMPLE["classes"]
@@ -65,9 +65,13 @@ WRONG = {
     "both kinds of values": ({"classes": [CLASSES[0], BOTH]}, r"class gl both values and numbered"),
     "a range the wrong way round": ({"classes": [CLASSES[0], WRONG_WAY]}, r"numbered: \[1, 255\]"),
     "a value with two meanings": (
-        {"unlabeled_values": [4]}, r"mask value 4 two meanings, class gl and unlabeled_values",
+        {"unlabeled_values": [4]}, r"mask value 4 two meanings, class gl \(4\) and unlabeled_values",
     ),
-    "a value out of range": ({"unlabeled_values": [256]}, r"mask value 256 of unlabeled_values.*0 to 255"),
+    "a range with two meanings": (
+        {"unlabeled_values": ["3-9"]}, r"mask value 3-9 two meanings, class gl \(4\) and unlabeled_values",
+    ),
+    "no value": ({"unlabeled_values": ["red"]}, r"mask value red of unlabeled_values.*a colour"),
+    "a value out of range": ({"unlabeled_values": [-1]}, r"mask value -1 of unlabeled_values"),
     "a judged class that is none": ({"judged": ["gm"]}, r"judged class gm\. Needed: one of rest, gl"),
     "no split": ({"draw": None}, r"neither lists nor draw"),
     "two splits": ({"lists": {"labeled": "a", "val": "b"}}, r"both lists and draw.*both only where draw has folds"),

@@ -281,7 +281,7 @@ def test_masks_that_are_missing(tmp_path: Path) -> None:
 
 def test_classes_and_values(data: Path) -> None:
     dataset, _ = folder_dataset(described(), data, 0)
-    assert dict(dataset.mask_values) == {0: 0, 10: 1, 20: 2, 99: UNLABELED}
+    assert dict(dataset.mask_values) == {"0": 0, "10": 1, "20": 2, "99": UNLABELED}
     assert dataset.judged == (1, 2)
     assert [c.name for c in dataset.classes] == ["rest", "small", "large"]
     assert len({c.color for c in dataset.classes}) == 3

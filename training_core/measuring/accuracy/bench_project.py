@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from training_core.base.arrays import UNLABELED, ClassIds
-from training_core.io import atomic_write, encode_png, read_mask
+from training_core.io import atomic_write, encode_png
 from training_core.measuring.accuracy.datasets import Item
 from training_core.measuring.accuracy.plan import Benchmark
+from training_core.measuring.accuracy.usable import read_truth
 from training_core.project import Project
 from training_core.project.file_records import FileAnswers
-from training_core.project.importing import map_mask
 
 
 def make_project(bench: Benchmark, path: Path) -> Path:
@@ -84,5 +84,4 @@ def _strokes(bench: Benchmark) -> dict[str, Any]:
 
 
 def _mask(bench: Benchmark, item: Item) -> ClassIds:
-    assert item.mask is not None  # checked by run_benchmark
-    return map_mask(item.mask, read_mask(item.mask, bench.dataset.answers), bench.dataset.mask_values)
+    return read_truth(bench.dataset, item)[1]

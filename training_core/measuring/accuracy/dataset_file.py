@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from training_core.base.bounded import MAX_YAML_BYTES, in_short, parse_yaml, read_file
 from training_core.base.errors import ConfigError
 from training_core.base.spec_version import FileFormat
+from training_core.io import value_span
 from training_core.settings.explain import explain
 
 FILE_NAME = "dataset.yaml"
@@ -27,7 +28,9 @@ class DataClass(_Section):
     """A class, and what it looks like in masks: `values`, or `numbered`."""
 
     name: str = Field(min_length=1, description="name of the class")
-    values: tuple[int, ...] = Field((), description="mask values that mean this class, such as [1] or [1, 4]")
+    values: tuple[int | str, ...] = Field(
+        (), description='mask values that mean this class, such as [1], [1, 4], ["5-9"] or ["#ff0000"]'
+    )
     numbered: tuple[int, int] | None = Field(
         None, description="first and last mask value, where each value from first to last is one object of this class"
     )
@@ -37,9 +40,11 @@ class DataClass(_Section):
         None, description="True: its areas are objects, which are also scored one by one"
     )
 
-    def all_values(self) -> tuple[int, ...]:
-        """The mask values, whichever way they are given."""
-        return self.values or (tuple(range(self.numbered[0], self.numbered[1] + 1)) if self.numbered else ())
+    def mask_values(self) -> tuple[str, ...]:
+        """The keys of `Answers.mask_values`, whichever way they are given."""
+        if self.numbered is not None:
+            return (f"{self.numbered[0]}-{self.numbered[1]}",)
+        return tuple(str(value) for value in self.values)
 
 
 class Lists(_Section):
@@ -74,7 +79,7 @@ class DatasetFile(_Section):
     masks: str = Field("masks", description="folder of the masks, named as the images, whatever their ending")
     mpp_um: float | None = Field(None, gt=0, description="pixel size in µm/px of the images whose files state none")
     classes: tuple[DataClass, ...] = Field(min_length=2, description="the classes")
-    unlabeled_values: tuple[int, ...] = Field((), description="mask values that mean not labelled; not scored")
+    unlabeled_values: tuple[int | str, ...] = Field((), description="mask values that mean not labelled; not scored")
     judged: tuple[str, ...] | None = Field(
         None, min_length=1, description="classes whose mean Dice is reported as the figure that counts; None: all"
     )
@@ -126,30 +131,39 @@ def parse_dataset(values: dict[str, Any], source: str) -> DatasetFile:
 
 def _check_values(described: DatasetFile, source: str) -> None:
     """Refuse mask values that are missing, out of range or ambiguous, and judged classes that are not there."""
-    meanings: dict[int, str] = {}
+    meanings: list[tuple[str, str]] = []
     for each in described.classes:
         if bool(each.values) == (each.numbered is not None):
             given = f"{source} gives class {each.name} {'both' if each.values else 'neither'} values and numbered"
             given = given if each.values else given.replace("values and", "values nor")
             raise ConfigError(given, "one of the two", "values: [1], or numbered: [1, 255] where values number objects")
-        if not each.all_values():
+        if each.numbered is not None and each.numbered[0] > each.numbered[1]:
             given = f"{source} has class {each.name} numbered from {each.numbered}"
             raise ConfigError(given, "first and last value, in this order", "numbered: [1, 255]")
-        _note(meanings, each.all_values(), f"class {each.name}", source)
-    _note(meanings, described.unlabeled_values, "unlabeled_values", source)
+        _note(meanings, each.mask_values(), f"class {each.name}", source)
+    _note(meanings, tuple(map(str, described.unlabeled_values)), "unlabeled_values", source)
     names = [each.name for each in described.classes]
     for name in described.judged or ():
         if name not in names:
             raise ConfigError(f"{source} has the judged class {name}", f"one of {', '.join(names)}", "correct judged")
 
 
-def _note(meanings: dict[int, str], values: tuple[int, ...], meaning: str, source: str) -> None:
+def _note(meanings: list[tuple[str, str]], values: tuple[str, ...], meaning: str, source: str) -> None:
     for value in values:
-        if not 0 <= value <= 255:
-            raise ConfigError(f"{source} has the mask value {value} of {meaning}", "0 to 255", f"correct {meaning}")
-        if meanings.setdefault(value, meaning) != meaning:
-            given = f"{source} gives the mask value {value} two meanings, {meanings[value]} and {meaning}"
-            raise ConfigError(given, "one meaning for each value", "remove it from one of them")
+        try:
+            is_colour, low, high = value_span(value)
+        except ConfigError as error:
+            given = f"{source} has the mask value {value} of {meaning}"
+            raise ConfigError(given, error.needed, f"correct {meaning}") from error
+        if not 0 <= low <= high:
+            given = f"{source} has the mask value {value} of {meaning}"
+            raise ConfigError(given, "values from 0, a range with the smaller one first", f"correct {meaning}")
+        for known, other in meanings:
+            also_colour, from_low, to_high = value_span(known)
+            if other != meaning and also_colour == is_colour and low <= to_high and from_low <= high:
+                given = f"{source} gives the mask value {value} two meanings, {other} ({known}) and {meaning}"
+                raise ConfigError(given, "one meaning for each value", "remove it from one of them")
+        meanings.append((value, meaning))
 
 
 def _check_split(described: DatasetFile, source: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from training_core.base.errors import ImageError, MaskError
+from training_core.base.errors import ImageError, MaskError, UserError
 from training_core.io.inspection import UNASKED, Answers
 from training_core.project import TissueClass, make_classes
 from training_core.project.inputs.names import check_names
@@ -23,11 +23,18 @@ _ANNOTATION = "_anno"
 
 @dataclass(frozen=True)
 class Item:
-    """An image and its mask, if it has one."""
+    """An image and its mask, if it has one.
+
+    Attributes
+    ----------
+    error
+        Why it cannot be used, where that shows before it is read.
+    """
 
     name: str
     image: Path
     mask: Path | None
+    error: UserError | None = None
 
 
 @dataclass(frozen=True)
@@ -37,7 +44,7 @@ class Dataset:
     Attributes
     ----------
     mask_values
-        Mask value to class id.
+        A mask's value, range of values or colour to class id, as `Answers.mask_values`.
     mpp_um
         Pixel size in µm/px of all images; None where each file states its own.
     object_classes
@@ -53,7 +60,7 @@ class Dataset:
 
     target: str
     classes: tuple[TissueClass, ...]
-    mask_values: Mapping[int, int]
+    mask_values: Mapping[str, int]
     mpp_um: float | None
     object_classes: Mapping[int, bool]
     train: tuple[Item, ...]
@@ -109,7 +116,7 @@ def find_dataset(target: str, data: Path, test: Path | None = None) -> Dataset:
         check_names((item.name, item.image) for item in tested)
     check_masks(tested, "a test image")
     gland = 1
-    values = {0: 0} | dict.fromkeys(range(1, 256), gland)
+    values = {"0": 0, "1-65535": gland}
     return Dataset(target, make_classes(("background", "gland")), values, known.mpp_um, {gland: True}, train, tested)
 
 
@@ -122,7 +129,7 @@ def check_masks(items: Sequence[Item], what: str) -> None:
         Names the first one.
     """
     for item in items:
-        if item.mask is None:
+        if item.mask is None and item.error is None:
             raise MaskError(f"{item.image} is {what} without a mask", "a mask with the same name as the image", LAYOUTS)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from training_core.base.arrays import UNLABELED
@@ -13,7 +14,7 @@ from training_core.measuring.accuracy.draws import Drawn, draw_split
 from training_core.measuring.accuracy.splits import check_apart, read_list
 from training_core.project import TissueClass, default_prompt
 from training_core.project.classes import check_classes, default_color
-from training_core.project.inputs.names import check_names
+from training_core.project.inputs.names import shared_names
 from training_core.project.sources import find_images, find_masks
 from training_core.runs.run_folder import Split
 
@@ -33,7 +34,7 @@ def folder_dataset(described: DatasetFile, base: Path, fold: int | None = None) 
     ConfigError
         A fold is missing or not there, or a draw is not possible.
     ImageError
-        No images, or two with one name.
+        No images.
     MaskError
         No masks, or a test image without one.
     ProjectError
@@ -45,12 +46,13 @@ def folder_dataset(described: DatasetFile, base: Path, fold: int | None = None) 
     test = tuple(listed[name] for name in drawn.test)
     if described.test_images is not None and described.test_masks is not None and fold is None:
         test = _items(base / described.test_images, base / described.test_masks)
-        check_names((item.name, item.image) for item in (*items, *test))
+        test = _marked(test, (*items, *test))
+        items = _marked(items, (*items, *test))
     check_masks(test, "a test image")
     classes = _classes(described)
     values = {
-        value: class_id for class_id, each in enumerate(described.classes) for value in each.all_values()
-    } | dict.fromkeys(described.unlabeled_values, UNLABELED)
+        value: class_id for class_id, each in enumerate(described.classes) for value in each.mask_values()
+    } | dict.fromkeys(map(str, described.unlabeled_values), UNLABELED)
     ids = {each.name: each.id for each in classes}
     used = set(drawn.test)
     dataset = Dataset(
@@ -69,9 +71,17 @@ def folder_dataset(described: DatasetFile, base: Path, fold: int | None = None) 
 
 def _items(images: Path, masks: Path) -> tuple[Item, ...]:
     paths = find_images([images])
-    check_names((path.stem, path) for path in paths)
-    found = find_masks(masks, [path.stem for path in paths])
-    return tuple(Item(path.stem, path, found.get(path.stem)) for path in paths)
+    unclear = shared_names((path.stem, path) for path in paths)
+    found = find_masks(masks, [path.stem for path in paths if path not in unclear])
+    items = tuple(Item(path.stem, path, found.get(path.stem)) for path in paths)
+    return _marked(items, items)
+
+
+def _marked(items: Sequence[Item], among: Sequence[Item]) -> tuple[Item, ...]:
+    """Nobody can tell which of two files of one name is meant, so the name is left out, with the reason."""
+    errors = shared_names((each.name, each.image) for each in among)
+    by_name = {each.name: replace(each, error=each.error or errors.get(each.image)) for each in items}
+    return tuple(by_name.values())
 
 
 def _split(names: Sequence[str], described: DatasetFile, base: Path, fold: int | None) -> Drawn:

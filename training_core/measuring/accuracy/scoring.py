@@ -8,6 +8,7 @@ from statistics import fmean
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from training_core.base.arrays import UNLABELED, ClassIds
 from training_core.base.errors import MaskError
@@ -165,13 +166,13 @@ class _SetScore:
 
 
 def _measure(predictor: Predictor, dataset: Dataset, item: Item, min_object_um2: float) -> _Measured:
-    mask, truth, result, mpp_um, seconds = _predict(predictor, dataset, item)
+    numbers, truth, result, mpp_um, seconds = _predict(predictor, dataset, item)
     objects, all_true, all_predicted = ObjectCounts(), np.zeros(truth.shape, np.int32), np.zeros(truth.shape, np.int32)
     for class_id, numbered in dataset.object_classes.items():
         predicted = predictor.class_ids[result.prediction] == class_id
         min_px = min_object_um2 / mpp_um**2 if mpp_um is not None else 0.0
         of_class = truth == class_id
-        true = true_objects(mask, of_class) if numbered else connected_objects(of_class)
+        true = true_objects(numbers, of_class) if numbered else connected_objects(of_class)
         found = connected_objects(predicted, min_px)
         objects += compare_objects(true, found)
         all_true[true > 0] = true[true > 0] + all_true.max()
@@ -182,13 +183,13 @@ def _measure(predictor: Predictor, dataset: Dataset, item: Item, min_object_um2:
 
 def _predict(
     predictor: Predictor, dataset: Dataset, item: Item
-) -> tuple[ClassIds, ClassIds, TileResult, float | None, float]:
-    """The mask as it is, the truth in class ids, the prediction in class indices, pixel size, seconds."""
-    image, mask, truth = read_pair(dataset, item)
+) -> tuple[NDArray[np.int32], ClassIds, TileResult, float | None, float]:
+    """The numbers of the mask, the truth in class ids, the prediction in class indices, pixel size, seconds."""
+    image, numbers, truth = read_pair(dataset, item)
     started = time.monotonic()
     mpp_um = dataset.mpp_um if dataset.mpp_um is not None else file_mpp_um(item.image)
     result = predictor.predict(image, mpp_um)
-    return mask, truth, result, mpp_um, time.monotonic() - started
+    return numbers, truth, result, mpp_um, time.monotonic() - started
 
 
 def _indices(predictor: Predictor) -> ClassIds:

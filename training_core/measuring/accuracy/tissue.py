@@ -38,7 +38,7 @@ def draw_dataset(folder: Path, progress: ReportProgress | None = None) -> Datase
     if not legend.is_file():
         _draw(folder, progress)
     classes = tuple(TissueClass(**entry) for entry in read_json(legend))
-    values = {c.id: c.id for c in classes} | {UNLABELED: UNLABELED}
+    values = {str(c.id): c.id for c in classes} | {str(UNLABELED): UNLABELED}
     items = [Item(path.stem, path, folder / "masks" / f"{path.stem}.png") for path in find_images([folder / "images"])]
     train, test = (
         tuple(item for item in items if item.name.startswith("test") == testing) for testing in (False, True)

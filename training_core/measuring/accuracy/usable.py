@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
 
 from training_core.base.arrays import ClassIds, Rgb8
 from training_core.base.attempts import OF_ONE_FILE, Attempts, Failure
 from training_core.base.errors import MaskError
 from training_core.base.progress import ReportProgress
-from training_core.io import read_image, read_mask
+from training_core.io import read_image, read_mask_values
 from training_core.io.inspection import QuestionError
 from training_core.measuring.accuracy.datasets import Dataset, Item
-from training_core.project.importing import map_mask
 from training_core.runs.run_folder import Split
+
+_HINT = "give it a class in the file of the data set, or add it to unlabeled_values there"
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,7 @@ def usable(
         roles[role] = [item for item in items if item.name not in bad]
     names = {role: tuple(item.name for item in items) for role, items in roles.items()}
     bad = {each.name for each in left_out if each.role != "test"}
-    kept = dataclasses.replace(
+    kept = replace(
         dataset, train=tuple(item for item in dataset.train if item.name not in bad), test=tuple(roles["test"])
     )
     return Usable(
@@ -99,8 +102,22 @@ def usable(
     )
 
 
-def read_pair(dataset: Dataset, item: Item) -> tuple[Rgb8, ClassIds, ClassIds]:
-    """The image, its mask as it is, and the truth in class ids.
+def read_truth(dataset: Dataset, item: Item) -> tuple[NDArray[np.int32], ClassIds]:
+    """The numbers of a mask, and its class ids.
+
+    Raises
+    ------
+    MaskError
+        The file is damaged, or has a value that no class has.
+    """
+    assert item.mask is not None  # datasets.check_masks
+    mask = read_mask_values(item.mask, replace(dataset.answers, mask_values=dict(dataset.mask_values)))
+    numbers = mask.values if mask.objects is None else mask.objects
+    return numbers, mask.mapped(dataset.mask_values, _HINT)
+
+
+def read_pair(dataset: Dataset, item: Item) -> tuple[Rgb8, NDArray[np.int32], ClassIds]:
+    """The image, the numbers of its mask, and the truth in class ids.
 
     Raises
     ------
@@ -108,14 +125,14 @@ def read_pair(dataset: Dataset, item: Item) -> tuple[Rgb8, ClassIds, ClassIds]:
         A file is damaged, the mask is not of the image's size, or has a value that no class has.
     """
     assert item.mask is not None  # datasets.check_masks
-    image, mask = read_image(item.image, dataset.answers), read_mask(item.mask, dataset.answers)
-    if mask.shape != image.shape[:2]:
+    image, (numbers, truth) = read_image(item.image, dataset.answers), read_truth(dataset, item)
+    if truth.shape != image.shape[:2]:
         raise MaskError(
-            f"mask {item.mask} is {mask.shape[1]} x {mask.shape[0]} px",
+            f"mask {item.mask} is {truth.shape[1]} x {truth.shape[0]} px",
             f"the size of its image, {image.shape[1]} x {image.shape[0]} px",
             "use an image and a mask from the same source",
         )
-    return image, mask, map_mask(item.mask, mask, dataset.mask_values)
+    return image, numbers, truth
 
 
 def notes_on(left_out: Sequence[LeftOut], used: dict[str, int]) -> list[str]:
@@ -138,6 +155,8 @@ def notes_on(left_out: Sequence[LeftOut], used: dict[str, int]) -> list[str]:
 
 def _try(attempts: Attempts, dataset: Dataset, item: Item, *, with_mask: bool) -> None:
     try:
+        if item.error is not None:
+            raise item.error
         if with_mask and item.mask is not None:
             read_pair(dataset, item)
         else:
