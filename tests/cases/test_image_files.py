@@ -225,6 +225,7 @@ BMP_ROWS = [
     Row("565.bmp", data(bmp([line.astype("<u2").tobytes() for line in PACKED565[::-1]], 16, SIZE, compression=3, masks=struct.pack("<III", 0xF800, 0x7E0, 0x1F))), FROM565, tolerance=1),
     Row("cut.bmp", data(bmp(rows_up(BGR, 8), 24, SIZE)[:3000]), "damaged or incomplete"),
     Row("as_high_as_no_image.bmp", data(bmp(rows_up(INDICES[8], 8), 8, (WIDTH, 905_969_704), palette=quads(PALETTE))), "56 x 905969704 px. Needed: at most 400 megapixels"),
+    Row("damaged_width.bmp", data(bmp(rle8(INDICES[8]), 8, (60_000, 6_000), palette=quads(PALETTE), compression=1)), "360,000,000 pixels, of which its [0-9,]+ bytes can hold few"),
     Row("ends_early.bmp", data(bmp([*rle8(INDICES[8])[:20], b"\0\x01"], 8, SIZE, palette=quads(PALETTE), compression=1)), "damaged or incomplete"),
     Row("cut_by_a_byte.bmp", data(bmp(rows_up(BGR, 8), 24, SIZE)[:-1]), "damaged or incomplete"),
     Row("os2.bmp", data(b"BM" + struct.pack("<IHHIIHHHH", 26 + RGB.size, 0, 0, 26, 12, WIDTH, HEIGHT, 1, 24) + b"".join(rows_up(BGR, 8))), RGB),

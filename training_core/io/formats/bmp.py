@@ -9,12 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import BmpImagePlugin, Image
 
-from training_core.io.facts import Alpha, FileFacts, Photometric
+from training_core.io.facts import Alpha, FileFacts, Photometric, Problem
 from training_core.io.files import FileKind, type_of_error
 from training_core.io.formats.stored import Stored, hex_colours
 from training_core.io.pixel_size import PixelSize
 
 _RGBA = ("red", "green", "blue", "alpha")
+_RUN_LENGTH = (1, 2)
+_MAX_PADDED_PIXELS = 16_000_000
+"""Rows that end early are filled up pixel by pixel, 10 million a second."""
 _COMPRESSION = {0: "none", 1: "RLE8", 2: "RLE4", 3: "none", 6: "none"}
 
 
@@ -46,6 +49,7 @@ def facts(path: Path, error: type_of_error) -> FileFacts:
             pixel_size=_pixel_size(head),
             compression=_COMPRESSION.get(compression, "unknown"),
             palette=() if palette is None else hex_colours(palette),
+            problem=_problem(path, image.width * image.height) if compression in _RUN_LENGTH else None,
         )
 
 
@@ -64,6 +68,15 @@ def stored(path: Path, facts: FileFacts, error: type_of_error) -> Stored:
     full = np.zeros((256, 3), np.uint8)
     full[: len(palette)] = palette
     return Stored(samples, full)
+
+
+def _problem(path: Path, pixels: int) -> Problem | None:
+    """Two bytes hold a run of 255 pixels at most; many more can only be a damaged size."""
+    size = path.stat().st_size
+    if pixels <= 128 * size + _MAX_PADDED_PIXELS:
+        return None
+    given = f"{path} states {pixels:,} pixels, of which its {size:,} bytes can hold few"
+    return Problem(given, "a BMP file that is whole", "export or copy it again, as PNG for example")
 
 
 def _has_unstated_byte(head: bytes) -> bool:
