@@ -566,6 +566,9 @@ def test_an_answer_is_kept_and_used_for_every_later_reading(
     assert main(["project", "info", str(project.path), "--json", "-"]) == 0
     info = json.loads(capsys.readouterr().out)
     assert info["image_answers"] == {"orientation": answer.replace("-", "_")}
+    assert main(["project", "info", str(project.path)]) == 0
+    told = capsys.readouterr().out
+    assert f"image answers: orientation {answer.replace('-', ' ')}\n" in told
     turned(tmp_path / "in" / "c.png", stored, 6)
     assert main(["project", "add", str(project.path), "--images", str(tmp_path / "in"), *reference]) == 0
     np.testing.assert_array_equal(Project.open(project.path).image("c"), np.rot90(stored, turns))

@@ -20,8 +20,10 @@ from tests.cases.rows import Row, data, ids_of, tiff
 from tests.cases.test_written_by_programs import IDS, large, scaled
 from tests.cases.writers import png
 from training_core.base.errors import MaskError
+from training_core.cli.main import main
 from training_core.io import read_mask_values
 from training_core.io.inspection import Answers, Question, QuestionError
+from training_core.project import Project
 
 FINE = 8
 HALF, CLASSES = Answers(soft_edges=0.5), Answers(mask_holds="classes")
@@ -144,6 +146,31 @@ def test_the_lists_of_a_project_name_the_flat_values_alone(tmp_path: Path) -> No
     assert answers.mask_values is not None
     ids = read_mask_values(path, answers).mapped(answers.mask_values)
     assert set(np.unique(ids)) == {0, 1, 2, 3}
+
+
+def test_a_project_of_soft_colours_is_asked_about_once_and_keeps_the_answer(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "images").mkdir()
+    (tmp_path / "masks").mkdir()
+    for name in ("a", "b"):
+        Image.fromarray(np.full((120, 160, 3), 200, np.uint8)).save(tmp_path / "images" / f"{name}.png")
+        mask = blended(drawing(3), COLOURS["on_white"])
+        (tmp_path / "masks" / f"{name}.png").write_bytes(png(mask, 8, 2))
+    command = ["project", "new", str(tmp_path / "p"), "--images", str(tmp_path / "images")]
+    command += ["--masks", str(tmp_path / "masks"), "--classes", "rest=#ffffff,tumour=#e63c3c,stroma=#3c3ce6"]
+    assert main(command) == 2
+    assert "(and 1 more file)" in capsys.readouterr().err
+    assert main([*command, "--soft-edges", "half"]) == 0
+    capsys.readouterr()
+    assert main(["project", "info", str(tmp_path / "p")]) == 0
+    told = capsys.readouterr().out
+    assert "soft edges 0.50" in told
+    assert "mask values (rest #ffffff, tumour #e63c3c, stroma #3c3ce6)" in told
+    covered = shares(drawing(3), 3)
+    wrong = Project.open(tmp_path / "p").label("b") != covered.argmax(0)
+    assert not wrong[covered.max(0) == 1].any()
+    assert wrong.mean() < 0.002
 
 
 def through_jpeg(colours: NDArray[np.uint8]) -> NDArray[np.uint8]:

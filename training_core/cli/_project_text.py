@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import fields
 from typing import Any
 
+from training_core.base.arrays import UNLABELED
 from training_core.io.inspection import Answers
 from training_core.project import Project
 from training_core.project.cases import cases, split_cases
@@ -41,6 +42,25 @@ def describe(project: Project) -> dict[str, Any]:
             if (project.runs_dir / run_id / "summary.json").is_file()
         },
         "backups": [path.relative_to(project.path).as_posix() for path in project.backups()],
+    }
+
+
+def for_a_person(info: dict[str, Any]) -> dict[str, Any]:
+    """What `describe` says, with the answers in words and the values of masks by the names of their classes."""
+    image, mask = (_spelled(info[which]) for which in ("image_answers", "mask_answers"))
+    if "mask values" in mask:
+        names = {class_id: name for name, class_id in info["classes"].items()} | {UNLABELED: "not labelled"}
+        by_class: dict[str, list[str]] = {}
+        for value, class_id in mask["mask values"].items():
+            by_class.setdefault(names.get(class_id, str(class_id)), []).append(value)
+        mask["mask values"] = {name: " or ".join(values) for name, values in by_class.items()}
+    return {**info, "image_answers": image, "mask_answers": mask}
+
+
+def _spelled(answers: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name.replace("_", " "): value.replace("_", " ") if isinstance(value, str) else value
+        for name, value in answers.items()
     }
 
 

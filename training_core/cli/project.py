@@ -10,7 +10,7 @@ from pathlib import Path
 from training_core.base.errors import ProjectError
 from training_core.cli import project_check, project_classes, project_new, project_pixel_size, project_validation
 from training_core.cli._arguments import open_project, print_result, write_json
-from training_core.cli._project_text import describe, on_cases, on_identical
+from training_core.cli._project_text import describe, for_a_person, on_cases, on_identical
 from training_core.project.suggestions import suggest
 
 
@@ -85,7 +85,7 @@ def run_info(args: argparse.Namespace) -> int:
     if args.json:
         write_json(info, args.json)
     if args.json != "-":
-        print_result(info)
+        print_result(for_a_person(info))
         for sentence in (*on_cases(project), *on_identical(project)):
             print(f"Note: {sentence}", file=sys.stderr)
     return 0
