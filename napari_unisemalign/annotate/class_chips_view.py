@@ -11,6 +11,7 @@ from superqt import QFlowLayout
 
 from napari_unisemalign.annotate.classes_view import ClassRow
 from napari_unisemalign.widgets.colors import ACCENT, EDGE_ALPHA, HOVER_ALPHA, veil
+from napari_unisemalign.widgets.common import verbatim
 from napari_unisemalign.widgets.swatch import swatch
 from training_core.base.i18n import tr
 
@@ -35,7 +36,7 @@ class ClassChip(QWidget):
         self.button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.button.setIcon(swatch(row.color))
         name = self.button.fontMetrics().elidedText(row.name, Qt.TextElideMode.ElideMiddle, NAME_PX)
-        self.button.setText(f"{row.key} {name}".strip())
+        self.button.setText(verbatim(f"{row.key} {name}".strip()))
         words = tr("Paint with {name}").format(name=row.name)
         self.button.setToolTip(f"{words} ({row.key})" if row.key else words)
         self.button.setAccessibleName(words)

@@ -23,6 +23,7 @@ from napari_unisemalign.app.layers import ROLE_KEY, SAMPLE_KEY
 from napari_unisemalign.shell.panel import Panel
 from napari_unisemalign.tiles.making import MakingController
 from napari_unisemalign.tiles.tiles import TilesController
+from napari_unisemalign.widgets.common import verbatim
 from napari_unisemalign.widgets.drops import local_paths
 from napari_unisemalign.widgets.events import read_as
 from training_core.base.i18n import ntr
@@ -138,5 +139,5 @@ class DropsController(QObject):
             words = ntr("Make a project of {name} …", "Make a project of the {count} open images …", len(paths))
         else:
             words = ntr("Add {name} to the project …", "Add the {count} open images to the project …", len(paths))
-        name = paths[0].name if paths else ""
+        name = verbatim(paths[0].name) if paths else ""
         self._panel.project.set_opened(words.format(name=name, count=len(paths)) if paths else "")

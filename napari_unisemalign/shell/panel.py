@@ -26,7 +26,7 @@ from napari_unisemalign.tiles.tiles_view import TilesView
 from napari_unisemalign.train.settings_view import SettingsForm
 from napari_unisemalign.train.train_view import TrainView
 from napari_unisemalign.widgets.colors import ACCENT, FOCUS_ALPHA, HOVER_ALPHA, veil
-from napari_unisemalign.widgets.common import MessageBar, keep_enter
+from napari_unisemalign.widgets.common import MessageBar, keep_enter, verbatim
 from napari_unisemalign.widgets.deliberate import Deliberate
 from napari_unisemalign.widgets.drops import local_paths
 from napari_unisemalign.widgets.fold import Fold
@@ -184,7 +184,7 @@ class Panel(QWidget):
     def set_project(self, name: str) -> None:
         """Name the open project on its button; an empty text for none, where only it can be chosen."""
         words = self.fontMetrics().elidedText(name, Qt.TextElideMode.ElideMiddle, LEAST_WIDTH_PX // 3)
-        self.project_button.setText(words or tr("Project"))
+        self.project_button.setText(verbatim(words) or tr("Project"))
         self.project_button.setAccessibleName(tr("Project {name}").format(name=name) if name else tr("Project"))
         for button in self.tabs.values():
             button.setEnabled(bool(name))

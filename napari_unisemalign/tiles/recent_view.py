@@ -9,7 +9,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QAction
 from qtpy.QtWidgets import QMenu, QPushButton, QVBoxLayout, QWidget
 
-from napari_unisemalign.widgets.common import Hint, set_available
+from napari_unisemalign.widgets.common import Hint, set_available, verbatim
 from training_core.base.i18n import tr
 
 SHOWN = 4
@@ -46,7 +46,7 @@ class RecentList(QWidget):
             button.deleteLater()
         self.buttons = []
         for number, folder in enumerate(folders):
-            action = QAction(_in_a_line(folder), self.menu)
+            action = QAction(verbatim(_in_a_line(folder)), self.menu)
             action.triggered.connect(lambda _checked=False, path=str(folder): self.chosen.emit(path))
             self.menu.addAction(action)
             if number < SHOWN:
@@ -61,7 +61,7 @@ class RecentList(QWidget):
     def _button(self, folder: Path) -> QPushButton:
         words = _in_a_line(folder)
         button = QPushButton(self)
-        button.setText(button.fontMetrics().elidedText(words, Qt.TextElideMode.ElideMiddle, 250))
+        button.setText(verbatim(button.fontMetrics().elidedText(words, Qt.TextElideMode.ElideMiddle, 250)))
         button.setAccessibleName(words)
         button.setToolTip(str(folder))
         button.setFlat(True)

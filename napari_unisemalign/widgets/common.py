@@ -41,6 +41,11 @@ def keep_enter(event: QKeyEvent | None) -> bool:
     return True
 
 
+def verbatim(name: str) -> str:
+    """A name as a button, an action or a menu shows it with its ampersands; `&E` alone would underline the E."""
+    return name.replace("&", "&&")
+
+
 class Hint(QLabel):
     """A wrapped sentence that says what to do next; takes no room when empty."""
 

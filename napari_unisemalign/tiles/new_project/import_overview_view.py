@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QAbstractItemView, QPushButton, QTreeWidget, QTreeWidgetItem, QVBoxLayout, QWidget
 
-from napari_unisemalign.widgets.common import row
+from napari_unisemalign.widgets.common import row, verbatim
 from training_core.base.i18n import ntr, tr
 
 _LINES = 7
@@ -70,7 +70,7 @@ class ImportOverview(QWidget):
     def offer_pattern(self, pattern: str, count: int) -> None:
         """Offer to read the names of masks by this pattern; an empty one offers nothing."""
         words = ntr("Match {count} more mask named {pattern}", "Match {count} more masks named {pattern}", count)
-        self.pattern_button.setText(words.format(count=count, pattern=pattern.replace("&", "&&")))
+        self.pattern_button.setText(words.format(count=count, pattern=verbatim(pattern)))
         self.pattern_button.setVisible(bool(pattern))
 
     def texts(self) -> list[str]:

@@ -9,7 +9,7 @@ from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtGui import QIcon, QImage, QPixmap
 from qtpy.QtWidgets import QButtonGroup, QFrame, QRadioButton, QScrollArea, QVBoxLayout, QWidget
 
-from napari_unisemalign.widgets.common import Hint
+from napari_unisemalign.widgets.common import Hint, verbatim
 from training_core.base.arrays import Rgb8
 
 ICON_PX = 56
@@ -85,7 +85,7 @@ class ImportQuestions(QScrollArea):
         group = QButtonGroup(body)
         buttons = []
         for number, option in enumerate(row.options):
-            button = QRadioButton(option.words.replace("&", "&&"), body)
+            button = QRadioButton(verbatim(option.words), body)
             button.setAccessibleDescription(row.words)
             if option.image is not None:
                 button.setIcon(QIcon(_pixmap(option.image)))
