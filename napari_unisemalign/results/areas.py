@@ -16,6 +16,7 @@ from training_core.base.errors import UserError
 from training_core.base.i18n import tr
 from training_core.io import read_mask
 from training_core.project import UNLABELED, Project, TissueClass
+from training_core.project.classes import without_removed
 
 U8 = npt.NDArray[np.uint8]
 UM2_PER_MM2 = 1e6
@@ -97,7 +98,7 @@ def _on_tile(project: Project, name: str) -> U8 | None:
     stored = project.prediction(name)
     if stored is None or project.is_rejected(name, stored.run_id):
         return label
-    predicted: U8 = read_mask(stored.prediction)
+    predicted: U8 = without_removed(read_mask(stored.prediction), project.classes)
     return predicted if label is None else np.where(label == UNLABELED, predicted, label)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 from napari_unisemalign.app import availability
@@ -53,7 +54,7 @@ class ExportController:
             return
         folder = Path(self._view.folder).expanduser() if self._view.folder else project.path / "export"
         content, file_format = self._view.content, self._view.format
-        attempts = Attempts()
+        attempts, removed = Attempts(), Counter[str]()
         is_cleaned = content != "labels" and self._cleanup.is_on
         cleaning = self._cleanup.value if is_cleaned else CleanUp()
         cleaning_um = self._cleanup.on_tissue if is_cleaned else None
@@ -68,16 +69,17 @@ class ExportController:
                 cleaning=cleaning,
                 cleaning_um=cleaning_um,
                 attempts=attempts,
+                removed=removed,
             )
 
         self._context.background.run(
             write,
-            lambda _paths: self._on_written(folder, attempts, is_cleaned=is_cleaned),
+            lambda _paths: self._on_written(folder, attempts, removed, is_cleaned=is_cleaned),
             lambda error: self.reporter.error(error, details="\n".join(failure_lines(attempts.failed))),
             always=lambda: self._set_busy(False),
         )
 
-    def _on_written(self, folder: Path, attempts: Attempts, *, is_cleaned: bool) -> None:
+    def _on_written(self, folder: Path, attempts: Attempts, removed: Counter[str], *, is_cleaned: bool) -> None:
         there = len(attempts.kept)
         words = tr("Wrote {count} masks and the list of classes to {folder}.")
         if is_cleaned:
@@ -88,6 +90,13 @@ class ExportController:
                 "{count} was there already and is the same.", "{count} were there already and are the same.", there
             )
             sentences.append(same.format(count=f"{there:,}"))
+        if removed:
+            lost = ntr(
+                "{pixels} px of {count} tile are unannotated: they were predicted as a class that is removed.",
+                "{pixels} px of {count} tiles are unannotated: they were predicted as a class that is removed.",
+                len(removed),
+            )
+            sentences.append(lost.format(pixels=f"{removed.total():,}", count=len(removed)))
         self._written = self._view.content
         self._outcome = " ".join(filter(None, (*sentences, self._left_out())))
         self._refresh()

@@ -12,6 +12,7 @@ from napari_unisemalign.results.areas import TileAreas, Unit, measured, total
 from training_core.base.errors import UserError
 from training_core.io import read_mask
 from training_core.project import Project, TissueClass
+from training_core.project.classes import without_removed
 
 COLUMNS = (
     "round",
@@ -73,7 +74,8 @@ def read_rounds(project: Project, run_ids: Sequence[str], go_on: Callable[[], bo
             left_out += 1
             continue
         try:
-            areas = [measured(name, read_mask(each.prediction), mpp_um) for each in stored if each is not None]
+            areas = [measured(name, without_removed(read_mask(each.prediction), project.classes), mpp_um)
+                     for each in stored if each is not None]  # fmt: skip
         except UserError:
             failed.append(name)
             continue

@@ -64,3 +64,21 @@ def test_the_results_page_measures_annotations_over_predictions(
     lines = list(csv.DictReader((tmp_path / "table.csv").read_text().splitlines()))
     gland = next(line for line in lines if line["tile"] == "tile_01" and line["class"] == "gland")
     assert int(gland["pixels"]) == round(expected * 96**2)
+
+
+def test_a_class_that_is_removed_counts_nowhere(
+    window: Any, predicted_project: Project, truths: Any, add_run: Any
+) -> None:
+    """What was predicted as it is open, and no part of the per cents of the others."""
+    _viewer, driver, _answers = window
+    stroma = predicted_project.add_class("stroma")
+    ids = truths["tile_02"].copy()
+    ids[:24] = stroma.id
+    add_run(predicted_project, "20270101-000000", {"tile_02": ids})
+    predicted_project.remove_class(stroma.id, 255)
+    driver.panel.controller.open_project(predicted_project.path)
+    view = driver.panel.areas
+    driver.click(view.count_button)
+    driver.wait(lambda: view.table.isVisible(), "the numbers")
+    line = next(row for row in range(view.table.rowCount()) if view.table.item(row, 0).text() == "tile_02")
+    assert view.table.item(line, 2).text() == f"{100 * (truths['tile_02'][24:] == 1).mean():.1f} %"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from pathlib import Path
 
 from training_core.base.attempts import Attempts
@@ -39,7 +40,7 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
 def run(args: argparse.Namespace) -> int:
     """Export; returns the exit code."""
     project, cleaning = open_project(args.project), clean_up_of(args)
-    attempts = Attempts()
+    attempts, removed = Attempts(), Counter[str]()
     with counted("Writing masks") as progress:
         written = export_masks(
             project,
@@ -48,6 +49,7 @@ def run(args: argparse.Namespace) -> int:
             content=args.content,
             cleaning=cleaning,
             attempts=attempts,
+            removed=removed,
             progress=progress,
         )
     there = len(attempts.kept)
@@ -55,6 +57,9 @@ def run(args: argparse.Namespace) -> int:
         f"Wrote {len(written) - there} masks and classes.json to {args.out}"
         + (f"; {there} were there already, and are the same" if there else "")
     )
+    if removed:
+        where = "1 tile" if len(removed) == 1 else f"{len(removed)} tiles"
+        print(f"{removed.total():,} px of {where} are not labelled: they were predicted as a class that is removed")
     missing = without_mask(project, args.content)
     if missing:
         lacks = {"labels": "annotation", "predictions": "prediction", "merged": "annotation and no prediction"}

@@ -21,7 +21,7 @@ from training_core.export.png import png_bytes
 from training_core.export.tiff import tiff_bytes
 from training_core.io import atomic_write, read_mask
 from training_core.project import Project, TilePrediction
-from training_core.project.classes import background_ids
+from training_core.project.classes import background_ids, without_removed
 from training_core.project.inputs.recognition import is_export
 from training_core.project.labels import size_error
 from training_core.project.own_folders import OWN_FOLDERS
@@ -61,6 +61,7 @@ def export_masks(
     cleaning: CleanUp | None = None,
     cleaning_um: CleanUpUm | None = None,
     attempts: Attempts | None = None,
+    removed: Counter[str] | None = None,
     progress: ReportProgress | None = None,
 ) -> list[Path]:
     """Write OUT/NAME.FORMAT per tile, single-channel uint8 class ids with 255 for "not labelled".
@@ -84,6 +85,8 @@ def export_masks(
     attempts
         Keeps what is wrong with tiles, which are then left out, and which masks were there already; None: the first
         damaged one is raised.
+    removed
+        Counts the pixels of each tile that were predicted as a class that was removed since: they are not labelled.
 
     Raises
     ------
@@ -112,7 +115,7 @@ def export_masks(
             here = cleaning
             if cleaning_um is not None and tile.mpp_um is not None:
                 here = cleaning_um.in_pixels(tile.mpp_um)
-            mask = tile_mask(project, tile.name, content, here)
+            mask = tile_mask(project, tile.name, content, here, removed)
             if mask is None:
                 continue
             if not written:  # first of all, so that an interrupted export is known as one
@@ -173,8 +176,15 @@ def _write(path: Path, data: bytes) -> bool:
     return True
 
 
-def tile_mask(project: Project, name: str, content: Content, cleaning: CleanUp) -> ClassIds | None:
+def tile_mask(
+    project: Project, name: str, content: Content, cleaning: CleanUp, removed: Counter[str] | None = None
+) -> ClassIds | None:
     """Class ids (H, W) of a tile as they are exported, 255 where there is nothing; None: the tile has none of it.
+
+    Parameters
+    ----------
+    removed
+        As in `export_masks`.
 
     Raises
     ------
@@ -185,21 +195,28 @@ def tile_mask(project: Project, name: str, content: Content, cleaning: CleanUp) 
         return project.label(name) if project.has_label(name) else None
     prediction = project.prediction(name)
     if content == "predictions":
-        return None if prediction is None else _read_prediction(project, name, prediction, cleaning)
+        return None if prediction is None else _read_prediction(project, name, prediction, cleaning, removed)
     if prediction is None or project.is_rejected(name, prediction.run_id):
         return project.label(name) if project.has_label(name) else None
     label = project.label(name)
-    guessed = _read_prediction(project, name, prediction, cleaning)
+    guessed = _read_prediction(project, name, prediction, cleaning, removed)
     guessed[project.rejection(name).of_run(prediction.run_id)] = UNLABELED
     merged: ClassIds = np.where(label == UNLABELED, guessed, label)
     return merged
 
 
-def _read_prediction(project: Project, name: str, prediction: TilePrediction, cleaning: CleanUp) -> ClassIds:
+def _read_prediction(
+    project: Project, name: str, prediction: TilePrediction, cleaning: CleanUp, removed: Counter[str] | None
+) -> ClassIds:
     mask, tile = read_mask(prediction.prediction), project.tile(name)
     if mask.shape != (tile.height_px, tile.width_px):
         raise size_error(str(prediction.prediction), mask, tile)
-    return clean_up(mask, cleaning, background_ids(project.classes))
+    cleaned = clean_up(mask, cleaning, background_ids(project.classes))
+    current = without_removed(cleaned, project.classes)
+    lost = int(np.count_nonzero(current != cleaned))
+    if removed is not None and lost:
+        removed[name] = lost
+    return current
 
 
 def _check_choice(what: str, given: str, allowed: Sequence[str]) -> None:

@@ -6,7 +6,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from training_core.base.arrays import UNLABELED
+import numpy as np
+
+from training_core.base.arrays import UNLABELED, ClassIds
 from training_core.base.errors import ProjectError
 from training_core.project.prompts import default_prompt
 from training_core.project.records import MAX_CLASS_ID, TissueClass
@@ -57,6 +59,15 @@ def object_class_ids(classes: Sequence[TissueClass]) -> tuple[int, ...]:
         for each in classes
         if each.made_of_objects or (each.made_of_objects is None and each.id not in background)
     )
+
+
+def without_removed(ids: ClassIds, classes: Sequence[TissueClass]) -> ClassIds:
+    """A prediction (H, W) in which pixels of a class that was removed since are `UNLABELED`; ids are never reused."""
+    known = np.full(256, UNLABELED, np.uint8)
+    kept = [each.id for each in classes]
+    known[kept] = kept
+    current: ClassIds = known[ids]
+    return current
 
 
 def default_color(name: str, used: Sequence[str]) -> str:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from training_core.base.arrays import UNLABELED
 from training_core.base.errors import ProjectError, StorageError
@@ -98,6 +100,33 @@ def test_what_cannot_be_is_refused_and_nothing_changes(project: Project, monkeyp
     assert [each.id for each in Project.open(project.path).classes] == [0, 1, 2]
     for name, label in before.items():
         np.testing.assert_array_equal(project.label(name), label)
+
+
+@pytest.mark.parametrize("ending", ["png", "tiff"])
+@pytest.mark.parametrize("content", ["predictions", "merged"])
+def test_an_export_holds_only_values_that_its_legend_names(
+    project: Project, tmp_path: Path, capsys: pytest.CaptureFixture[str], ending: str, content: str
+) -> None:
+    """Case 04: a class is removed after a run that predicted it."""
+    predicted = np.zeros((96, 96), np.uint8)
+    predicted[:, 40:] = 1
+    predicted[50:60] = 2
+    folder = project.runs_dir / "r1" / "predictions"
+    folder.mkdir(parents=True)
+    for kind in ("prediction", "pseudo_label", "confidence"):
+        Image.fromarray(predicted).save(folder / f"u_1.{kind}.png")
+    (project.runs_dir / "r1" / "summary.json").write_text("{}")
+    project.remove_class(2, UNLABELED)
+    command = ["export", str(project.path), "-o", str(tmp_path / "out"), "--content", content, "--format", ending]
+    assert main(command) == 0
+    assert (
+        "960 px of 1 tile are not labelled: they were predicted as a class that is removed" in capsys.readouterr().out
+    )
+    legend = json.loads((tmp_path / "out" / "classes.json").read_text())
+    named = {each["value"] for each in legend["classes"]} | {legend["not_labelled"]}
+    assert named == {0, 1, 255}
+    written = np.asarray(Image.open(tmp_path / "out" / f"u_1.{ending}"))
+    np.testing.assert_array_equal(written, np.where(predicted == 2, 255, predicted))
 
 
 def test_the_command_asks_what_the_pixels_become(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
