@@ -21,6 +21,8 @@ _MAX_SOFT_AREA = 0.5
 _BESIDE = 0.15
 """How far a blend may lie beside the straight way from one value to the other, as a share of it: blending in linear
 light and overshoot."""
+_FURTHER_PX = 2
+"""How much further than the second area a third is looked for."""
 _PX_COST = 0.05
 """Of two ways, the one between the closer areas is likelier, unless it lies clearly more beside the value."""
 
@@ -135,15 +137,21 @@ def _edges(
 def _distances(
     areas: NDArray[np.int8], count: int, rows: NDArray[np.intp], columns: NDArray[np.intp]
 ) -> NDArray[np.float32]:
-    """Of N pixels to each of the areas (count, N), in px; infinite: none within reach."""
+    """Of N pixels to each of the areas (count, N), in px; infinite: none near, or two others are clearly nearer."""
     padded = np.pad(areas, REACH_PX, constant_values=-1)
     distances = np.full((count, len(rows)), np.inf, np.float32)
-    reach = range(-REACH_PX, REACH_PX + 1)
-    for down, right in ((y, x) for y in reach for x in reach):
-        area = padded[rows + REACH_PX + down, columns + REACH_PX + right]
-        (seen,) = np.nonzero(area >= 0)
-        of_seen = (area[seen], seen)
-        distances[of_seen] = np.minimum(distances[of_seen], np.float32(np.hypot(down, right)))
+    reach = np.arange(-REACH_PX, REACH_PX + 1)
+    far = np.hypot(reach[:, None], reach)
+    searching = np.arange(len(rows))
+    for ring in range(1, REACH_PX + 1):
+        top, left = rows[searching] + REACH_PX, columns[searching] + REACH_PX
+        for down, right in np.argwhere((far > ring - 1) & (far <= ring)) - REACH_PX:
+            area = padded[top + down, left + right]
+            (seen,) = np.nonzero(area >= 0)
+            of_seen = (area[seen], searching[seen])
+            distances[of_seen] = np.minimum(distances[of_seen], np.float32(np.hypot(down, right)))
+        second = np.partition(distances[:, searching], 1, axis=0)[1]
+        searching = searching[second > ring - _FURTHER_PX]
     return distances
 
 
