@@ -118,7 +118,9 @@ class Controller:
         self.guide = GuideController(self.context, panel, self.tiles)
         self.tour = TourController(self.context, panel, self.making)
         self.report = ReportController(self.context, panel)
-        self.modes = ModesController(self.context, self.correction.areas, self.overlays.flicker)
+        self.modes = ModesController(
+            self.context, self.correction.areas, self.overlays.flicker, lambda: self.correction.is_going_on
+        )
         self.foreign_layers = ForeignLayersController(self.context, panel.notice, self.labels.doubt)
         self.keys = KeysController(self.context, self.classes.set_keys, perform)
         panel.docked.connect(lambda: QTimer.singleShot(0, self.keys.on_docked))

@@ -59,6 +59,8 @@ class CorrectionController:
         self._preview = PreviewController(context, view, cleanup, overlays, self._ids)
         self.areas = AreaTools(context, view, self._do, self._show_area, self._say)
         self._said = ""
+        self.is_going_on = False
+        """The review goes on to the next tile at this moment."""
         session = self._session
         view.accept_next_clicked.connect(self.accept_next)
         view.accept_tile_clicked.connect(self.accept_tile)
@@ -175,7 +177,11 @@ class CorrectionController:
         """Go to the next tile that waits for review."""
         name = self._session.next_to_review()
         if name is not None:
-            self._tiles.show(name)
+            self.is_going_on = True
+            try:
+                self._tiles.show(name)
+            finally:
+                self.is_going_on = False
 
     def reset_options(self) -> None:
         """Accept takes what it takes by default."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from napari.utils.action_manager import action_manager
@@ -13,23 +14,35 @@ from napari_unisemalign.annotate.areas import AreaTools
 from napari_unisemalign.annotate.flicker import Flicker
 from napari_unisemalign.app.context import Context
 from napari_unisemalign.app.layers import AREA, LABELS, ROLE_KEY
+from napari_unisemalign.app.training_state import Training
 from training_core.base.i18n import tr
 
 PAN = "pan_zoom"
+STAYING = ("paint", "erase", "polygon")
+"""What is chosen for one correction serves the next; a click with the others changes a whole region."""
 
 
 class ModesController:
-    """Watches the layer that is active; a review begins with the hand that moves the image."""
+    """Watches the layer that is active; a review begins with the hand that moves the image.
 
-    def __init__(self, context: Context, areas: AreaTools, flicker: Flicker) -> None:
+    A brush that was chosen with a prediction in sight stays when the review goes on to the next tile.
+    """
+
+    def __init__(self, context: Context, areas: AreaTools, flicker: Flicker, is_going_on: Callable[[], bool]) -> None:
+        """is_going_on: whether a review goes on from one tile to the next at this moment."""
         self._layers, self._session, self._notes = context.layers, context.session, context.notes
         self._viewer, self._areas, self._flicker = context.viewer, areas, flicker
+        self._is_going_on, self._corrects = is_going_on, False
+        """The second: the brush was chosen to correct a prediction."""
+        self._trains = False
         layers, listen = context.viewer.layers, context.connections.listen
         listen(layers.events.inserted, self._on_layer)
         listen(layers.events.removed, self._refresh)
         listen(layers.selection.events.active, self._refresh)
         session = self._session
+        session.project_changed.connect(self._begin_review)
         session.tile_changed.connect(self._on_tile)
+        session.training_changed.connect(self._on_training)
         session.class_changed.connect(self._refresh)
         session.classes_changed.connect(self._refresh)
         listen(context.viewer.events.help, self._say_keys)
@@ -87,11 +100,27 @@ class ModesController:
         return words.format(name=names.get(self._session.class_id or 0, "")) if words else ""
 
     def _on_tile(self, name: str | None) -> None:
-        """A tile to review is looked at first: a click must not paint a dot."""
+        """A tile to review is looked at first: a click must not paint a dot that nobody asked for."""
         layer = self._layers.labels
-        if name is not None and layer is not None and self._session.overlays(name) is not None:
+        stays = self._corrects and self._is_going_on()
+        if layer is not None and not stays and self._has_prediction(name):
             layer.mode = PAN
         self._refresh()
+
+    def _begin_review(self, _change: object = None) -> None:
+        self._corrects = False
+
+    def _on_training(self, training: Training) -> None:
+        if self._trains and not training.active:
+            self._begin_review()
+        self._trains = training.active
+
+    def _on_mode(self, event: Any) -> None:
+        self._corrects = str(event.mode) in STAYING and self._has_prediction(self._session.tile)
+        self._refresh()
+
+    def _has_prediction(self, name: str | None) -> bool:
+        return name is not None and self._session.overlays(name) is not None
 
     def _say_keys(self, _event: Any = None) -> None:
         """In the status bar, in the place of napari's own keys for a layer of ours: 1 is a class, not the eraser."""
@@ -103,8 +132,9 @@ class ModesController:
                 self._viewer.help = words
 
     def _on_layer(self, event: Any) -> None:
-        if event.value.metadata.get(ROLE_KEY) in (LABELS, AREA):
-            event.value.events.mode.connect(self._refresh)
+        role = event.value.metadata.get(ROLE_KEY)
+        if role in (LABELS, AREA):
+            event.value.events.mode.connect(self._on_mode if role == LABELS else self._refresh)
         self._refresh()
 
     def _refresh(self, _change: object = None) -> None:

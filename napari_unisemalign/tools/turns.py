@@ -56,13 +56,14 @@ class _Counting:
 
 
 def measure_turns(driver: Driver, project: Project) -> list[Act]:
-    """Accept a tile, correct one and go on, start the next round, which is ended at once.
+    """Accept a tile, correct two, one after the other, and start the next round, which is ended at once.
 
     Raises
     ------
     DriveError: an act did not do what it is for.
     """
-    return [_accept(driver, project), _correct(driver, project), _next_round(driver)]
+    accepted, first = _accept(driver, project), _correct(driver, project, "correct the first object, and go on")
+    return [accepted, first, _correct(driver, project, "correct one object and go on"), _next_round(driver)]
 
 
 def write_turns(acts: Sequence[Act], path: Path) -> None:
@@ -94,9 +95,11 @@ def _accept(driver: Driver, project: Project) -> Act:
     return counting.act
 
 
-def _correct(driver: Driver, project: Project) -> Act:
-    name, counting = _to_review(driver, project), _Counting(driver, "correct one object and go on")
-    counting.press(Qt.Key.Key_1)  # a review begins with the hand: choosing the class is choosing to paint
+def _correct(driver: Driver, project: Project, what: str) -> Act:
+    name, counting = _to_review(driver, project), _Counting(driver, what)
+    layer = driver.layers.labels
+    if layer is not None and layer.mode != "paint":
+        counting.press(Qt.Key.Key_1)  # a review begins with the hand: choosing the class is choosing to paint
     counting.stroke()
     if not (driver.label() == driver.session.classes()[0].id).any():
         raise DriveError(f"the stroke left nothing on {name}")

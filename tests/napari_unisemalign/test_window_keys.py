@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -190,6 +190,44 @@ def test_a_click_on_a_tile_to_review_paints_nothing(window: Any, predicted_proje
     click_image(driver, 48, 48)
     assert driver.session.tile == "tile_02"
     np.testing.assert_array_equal(driver.label(), np.full((96, 96), 255))
+
+
+def test_a_brush_that_was_chosen_to_correct_stays_when_the_review_goes_on(
+    window: Any, predicted_project: Project
+) -> None:
+    """So that the next correction takes a stroke and Enter; Esc, and every other way to a tile, begin with the hand."""
+    _viewer, driver, _answers = window
+    driver.panel.controller.open_project(predicted_project.path)
+    driver.pause(0.3)
+    labels = driver.layers.labels
+    driver.press(Qt.Key.Key_2)
+    click_image(driver, 48, 48)
+    for name in ("tile_02", "tile_03"):
+        driver.press(Qt.Key.Key_Return)
+        assert (driver.session.tile, labels.mode) == (name, "paint")
+        assert "Painting gland" in on_image(driver)
+    assert (driver.label() == 255).all()
+    click_image(driver, 48, 48)
+    assert (driver.label() == 1).any()
+    driver.wait_saved()
+    assert "tile_03" in predicted_project.to_review()  # a stroke alone takes no tile off the queue
+    driver.press(Qt.Key.Key_Escape)
+    driver.press(Qt.Key.Key_Return)
+    assert (driver.session.tile, labels.mode) == ("tile_04", "pan_zoom")
+
+
+def test_a_brush_of_the_time_before_the_prediction_does_not_stay(
+    window: Any, project: Project, add_run: Callable[..., None], truths: dict[str, np.ndarray]
+) -> None:
+    _viewer, driver, _answers = window
+    driver.panel.controller.open_project(project.path)
+    driver.press(Qt.Key.Key_2)
+    assert driver.layers.labels.mode == "paint"
+    add_run(project, "20260101-000000", truths)
+    driver.session.model.runs_changed_outside("tile_01")
+    driver.wait(lambda: not driver.panel.controller.overlays.pending, "the overlays")
+    driver.press(Qt.Key.Key_Return)
+    assert (driver.session.tile, driver.layers.labels.mode) == ("tile_02", "pan_zoom")
 
 
 def test_enter_does_what_the_focus_says_and_else_accepts(window: Any, predicted_project: Project) -> None:
