@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,7 @@ from napari_unisemalign.app.tile_overlays import OverlaySource
 from napari_unisemalign.tiles.tiles import TilesController
 from training_core.base.i18n import ntr, tr
 from training_core.project import UNLABELED, LabelSource
+from training_core.project.rejections import Rejection
 
 LABEL_SOURCES = {
     OverlaySource.PREDICTION: LabelSource.ACCEPTED_PREDICTION,
@@ -116,7 +117,7 @@ class CorrectionController:
         overlays = self._session.overlays(name) if name is not None else None
         if project is None or name is None or overlays is None:
             return
-        self._undo.change_rejection(name, project.rejection(name).with_tile(overlays.run_id), tr("a rejection"))
+        self._undo.change_rejection(name, _as_a_whole(overlays.run_id), tr("a rejection"))
         self._after_rejection(tr("Rejected. Paint what is right, or go on to the next tile."))
 
     @guarded
@@ -142,12 +143,12 @@ class CorrectionController:
         if project is None:
             return
         shown = ((name, self._session.overlays(name)) for name in names)
-        after = (
-            (name, project.rejection(name).with_tile(overlays.run_id))
+        changes = (
+            (name, _as_a_whole(overlays.run_id))
             for name, overlays in shown
             if overlays is not None and not overlays.live
         )
-        rejected = self._undo.change_rejections(after, tr("a rejection"))
+        rejected = self._undo.change_rejections(changes, tr("a rejection"))
         words = ntr(
             "Rejected the prediction of {done} of {count} tile.",
             "Rejected the predictions of {done} of {count} tiles.",
@@ -169,7 +170,7 @@ class CorrectionController:
         project, name = self._session.project, self._session.tile
         if project is None or name is None or availability.why_not_take_back(self._session):
             return
-        self._undo.change_rejection(name, project.rejection(name).taken_back(), tr("what cleared rejections"))
+        self._undo.change_rejection(name, Rejection.taken_back, tr("what cleared rejections"))
         self._after_rejection(tr("Nothing of this tile is rejected any longer."))
 
     @guarded
@@ -247,19 +248,16 @@ class CorrectionController:
         return True
 
     def _reject(self, what: Plan, name: str, run_id: str) -> None:
-        project = self._session.project
-        assert project is not None
         self._preview.show(None)
         if not what.target.any():
             self._say(in_words(what, self._session.classes()))
             return
         if what.takes_back:
-            after = project.rejection(name).without(what.target)
+            self._undo.change_rejection(name, lambda before: before.without(what.target), tr("a rejection"))
             words = tr("No longer rejected: {count} pixels.")
         else:
-            after = project.rejection(name).with_area(what.target, run_id)
+            self._undo.change_rejection(name, lambda before: before.with_area(what.target, run_id), tr("a rejection"))
             words = tr("Rejected {count} pixels: the next training ignores what it guesses there. Paint what is right.")
-        self._undo.change_rejection(name, after, tr("a rejection"))
         self._after_rejection(words.format(count=f"{what.amount.total:,}"))
 
     def _after_rejection(self, words: str) -> None:
@@ -348,3 +346,7 @@ class CorrectionController:
         """Show a sentence until the tile changes or another one comes; an empty one takes it away."""
         self._said = text
         self._refresh()
+
+
+def _as_a_whole(run_id: str) -> Callable[[Rejection], Rejection]:
+    return lambda before: before.with_tile(run_id)

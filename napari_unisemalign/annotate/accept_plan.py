@@ -18,6 +18,7 @@ from training_core.class_maps.acceptance import Amount, acceptance, amount, area
 from training_core.class_maps.clean_up import CleanUp, clean_up
 from training_core.io import read_mask
 from training_core.project import UNLABELED, Project, TissueClass
+from training_core.project.rejections import Rejection
 
 Where = Mask | tuple[int, int] | float | None
 """A drawn region, the connected area around (row, column), all from a confidence (0 to 1) on; None: the whole tile."""
@@ -63,8 +64,17 @@ class Plan:
     """The area is rejected already: it would not be any longer."""
 
 
-def scene(project: Project, name: str, ids: U8 | None, label: U8, overlays: Overlays | None) -> Scene:
+def scene(
+    project: Project,
+    name: str,
+    ids: U8 | None,
+    label: U8,
+    overlays: Overlays | None,
+    waiting: Rejection | None = None,
+) -> Scene:
     """The tile `name` with what is on screen, `ids` of the overlays (None: no prediction) and `label`, and the files.
+
+    waiting: what is rejected, where that is not in the project yet.
 
     Raises
     ------
@@ -75,7 +85,8 @@ def scene(project: Project, name: str, ids: U8 | None, label: U8, overlays: Over
         ids, run_id, confidence = np.full_like(nothing, UNLABELED), "", nothing
     else:
         run_id, confidence = overlays.run_id, read_mask(overlays.confidence)
-    rejection, is_open = project.rejection(name), label == UNLABELED
+    rejection = project.rejection(name) if waiting is None else waiting
+    is_open = label == UNLABELED
     return Scene(
         ids,
         label,

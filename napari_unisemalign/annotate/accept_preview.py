@@ -115,13 +115,13 @@ class PreviewController:
         cleaning, background = self._cleanup.value, background_ids(self._session.classes())
         wish, ids, replace, classes = self._wish, self._ids(), self._view.overwrite, self._session.classes()
         overlays, known = self._session.overlays(name), self._scene
-        mpp_um = self._layers.mpp_um
+        mpp_um, rejection = self._layers.mpp_um, self._session.waiting_rejection(name)
 
         def work() -> _Picture:
             cleaned = None if ids is None else self._cleaner.clean(ids, cleaning, background)
             now = known
             if now is None or not np.array_equal(now.label, label):
-                now = scene(project, name, cleaned, label, overlays)
+                now = scene(project, name, cleaned, label, overlays, rejection)
             planned = None if wish is None else plan(*wish, now, replace=replace)
             if wish:
                 words = in_words(planned, classes, mpp_um)
@@ -154,7 +154,8 @@ class PreviewController:
         known = self._scene
         if known is not None and np.array_equal(known.label, label) and np.array_equal(known.ids, ids):
             return known
-        read: Scene = run_while_painting(lambda: scene(project, name, ids, label, overlays))
+        rejection = self._session.waiting_rejection(name)
+        read: Scene = run_while_painting(lambda: scene(project, name, ids, label, overlays, rejection))
         return read
 
     def _draw(self, picture: _Picture) -> None:

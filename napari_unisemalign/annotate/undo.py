@@ -23,6 +23,9 @@ from training_core.project import UNLABELED
 from training_core.project.class_removal import RemovedClass
 from training_core.project.rejections import Rejection
 
+Changed = Callable[[Rejection], Rejection]
+"""What is rejected of a tile after a change, of what was rejected before."""
+
 
 class UndoController:
     """Records every change of the label on screen and takes it back; napari's own undo knows one tile only."""
@@ -72,28 +75,29 @@ class UndoController:
         if name is not None and label is not None and before is not None and before.shape == label.shape:
             self._stack.record(name, before, label, self._what or tr("a stroke"))
 
-    def change_rejection(self, name: str, after: Rejection, what: str) -> None:
-        """Write what is rejected of a tile now, to be taken back by undo.
+    def change_rejection(self, name: str, change: Changed, what: str) -> None:
+        """Reject something else of a tile, or nothing, from now on, until it is undone.
 
         Raises
         ------
-        UserError: it cannot be written, or what was rejected before cannot be read.
+        UserError: what was rejected before cannot be read.
         """
-        self.change_rejections([(name, after)], what)
+        self.change_rejections([(name, change)], what)
 
-    def change_rejections(self, after: Iterable[tuple[str, Rejection]], what: str) -> int:
+    def change_rejections(self, changes: Iterable[tuple[str, Changed]], what: str) -> int:
         """The same for several tiles, each a step of undo; returns how many. They may be asked for one by one."""
-        project, before = self._session.project, dict[str, Rejection]()
-        assert project is not None
+        names = list[str]()
 
-        def read_before() -> Iterator[tuple[str, Rejection]]:
-            for name, rejection in after:
-                before[name] = project.rejection(name)
-                yield name, rejection
+        def recorded() -> Iterator[tuple[str, Rejection]]:
+            for name, change in changes:
+                before = self._labels.rejection(name)
+                after = change(before)
+                self._stack.record_rejection(name, before, after, what)
+                names.append(name)
+                yield name, after
 
-        return self._session.model.write_rejections(
-            read_before(), lambda name, now: self._stack.record_rejection(name, before.pop(name), now, what)
-        )
+        self._labels.write_rejections(recorded())
+        return len(names)
 
     def class_removed(self, removed: RemovedClass) -> None:
         """A class is gone from the project and from its labels: show that, and keep it to be taken back."""
@@ -190,7 +194,7 @@ class UndoController:
         self._known = self._layers.label()
 
     def _write_rejection(self, name: str, rejection: Rejection) -> None:
-        self._session.model.write_rejections([(name, rejection)])
+        self._labels.write_rejections([(name, rejection)])
 
     def _on_layer(self, event: Any) -> None:
         if event.value.metadata.get(ROLE_KEY) == LABELS:

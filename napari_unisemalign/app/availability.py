@@ -70,7 +70,7 @@ def why_no_overlays(session: Session) -> str:
     if session.overlays(session.tile) is not None:
         return ""
     stored = session.project.prediction(session.tile)
-    if stored is not None and session.project.is_rejected(session.tile, stored.run_id):
+    if stored is not None and session.is_rejected(session.tile, stored.run_id):
         return tr("You rejected the prediction of this tile. Clear the rejection under Regions, or train again.")
     if session.training.active:
         return tr("The first overlay of this tile comes as soon as the training has made one.")
@@ -128,7 +128,7 @@ def why_not_take_back(session: Session) -> str:
     project, name = session.project, session.tile
     if project is None or name is None:
         return NO_PROJECT
-    return "" if project.rejected_pixels(name) else tr("Nothing of this tile is rejected.")
+    return "" if session.rejected_pixels(name) else tr("Nothing of this tile is rejected.")
 
 
 def why_no_next(session: Session) -> str:

@@ -1,4 +1,4 @@
-"""Labels on their way to the disk: written one after the other in a thread, in the order in which they came."""
+"""Labels and rejections on their way to the disk: written one after the other in a thread, as they came."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from collections.abc import Callable
 from concurrent.futures import CancelledError, Future, wait
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, TypeGuard
 
 from napari_unisemalign.app.background import Background
 from napari_unisemalign.app.layers import U8
 from training_core.project import LabelSource, Project
 from training_core.project.merging import WrittenLabel
+from training_core.project.rejections import Rejection
 
-Outcome = WrittenLabel | Exception
-"""What came of a change, or what prevented it: that may be anything, memory that ran out or a bug."""
+Outcome = WrittenLabel | None | Exception
+"""What came of a change (of a rejection nothing), or what prevented it: anything, memory that ran out or a bug."""
 Region = Literal["tile", "region", "component", "sure"]
 
 
@@ -62,6 +63,23 @@ class Change:
             return error
 
 
+@dataclass(frozen=True, eq=False)
+class RejectionChange:
+    """What is to be rejected of a tile, in the place of all that was."""
+
+    project: Project
+    tile: str
+    rejection: Rejection
+
+    def write(self) -> Outcome:
+        """Write it, in any thread."""
+        try:
+            self.project.write_rejection(self.tile, self.rejection)
+        except Exception as error:
+            return error
+        return None
+
+
 class LabelQueue:
     """What is not on the disk yet. A change that could not be written stays and holds up its own tile, no other.
 
@@ -72,13 +90,15 @@ class LabelQueue:
         self,
         background: Background,
         saved: Callable[[Change, WrittenLabel], None],
+        rejected: Callable[[RejectionChange], None],
         failed: Callable[[Exception], None],
         bug: Callable[[Exception], None],
     ) -> None:
-        """saved, failed: called in the window's thread. bug: told what one of the two raised."""
+        """saved, rejected, failed: called in the window's thread. bug: told what one of them raised."""
         self._background, self._saved, self._failed, self._bug = background, saved, failed, bug
-        self._changes: list[Change] = []
-        self._writing: tuple[Change, Future[Outcome]] | None = None
+        self._rejected = rejected
+        self._changes: list[Change | RejectionChange] = []
+        self._writing: tuple[Change | RejectionChange, Future[Outcome]] | None = None
         self._held: set[str] = set()
         """Tiles with a change that could not be written; tried again by the next `start` or `finish`."""
 
@@ -91,6 +111,20 @@ class LabelQueue:
         """The tile's label, (H, W) class ids, as it waits to be written; None where nothing waits."""
         last = self._last(tile)
         return None if last is None else last.label
+
+    def rejection(self, tile: str) -> Rejection | None:
+        """What is rejected of the tile, as it waits to be written; None where nothing waits."""
+        waiting = (each.rejection for each in reversed(self._changes) if _is_rejection_of(each, tile))
+        return next(waiting, None)
+
+    @property
+    def is_rejecting(self) -> bool:
+        """A rejection waits."""
+        return any(isinstance(change, RejectionChange) for change in self._changes)
+
+    def reject(self, change: RejectionChange) -> None:
+        """Let it wait."""
+        self._changes.append(change)
 
     def add(self, change: Change) -> None:
         """Let it wait. A later stroke takes the place of an earlier one that is not being written yet."""
@@ -137,7 +171,7 @@ class LabelQueue:
 
     def acceptance(self, tile: str) -> tuple[bool, bool] | None:
         """Whether the tile will count as accepted, and as partly so, when all is written; None: as it does now."""
-        edits = (change.edit for change in reversed(self._changes) if change.tile == tile)
+        edits = (change.edit for change in reversed(self._changes) if _is_label_of(change, tile))
         edit = next((each for each in edits if each is not None), None)
         if edit is None:
             return None
@@ -150,9 +184,9 @@ class LabelQueue:
         self._changes = []
 
     def _last(self, tile: str) -> Change | None:
-        return next((change for change in reversed(self._changes) if change.tile == tile), None)
+        return next((change for change in reversed(self._changes) if _is_label_of(change, tile)), None)
 
-    def _next(self) -> Change | None:
+    def _next(self) -> Change | RejectionChange | None:
         return next((change for change in self._changes if change.tile not in self._held), None)
 
     def _begin(self) -> None:
@@ -162,20 +196,31 @@ class LabelQueue:
             if future is not None:
                 self._writing = change, future
 
-    def _answer(self, change: Change, outcome: Outcome) -> None:
+    def _answer(self, change: Change | RejectionChange, outcome: Outcome) -> None:
         if self._writing is None or self._writing[0] is not change:
             return  # `finish` was quicker
         self._writing = None
         self._done(change, outcome)
         self._begin()
 
-    def _done(self, change: Change, outcome: Outcome) -> None:
+    def _done(self, change: Change | RejectionChange, outcome: Outcome) -> None:
         try:
             if isinstance(outcome, Exception):
                 self._held.add(change.tile)
                 self._failed(outcome)
             else:
                 self._changes.remove(change)
-                self._saved(change, outcome)
+                if isinstance(change, RejectionChange):
+                    self._rejected(change)
+                elif outcome is not None:
+                    self._saved(change, outcome)
         except Exception as bug:  # of whoever heard of it: the changes that wait are not to wait for ever
             self._bug(bug)
+
+
+def _is_label_of(change: Change | RejectionChange, tile: str) -> TypeGuard[Change]:
+    return isinstance(change, Change) and change.tile == tile
+
+
+def _is_rejection_of(change: Change | RejectionChange, tile: str) -> TypeGuard[RejectionChange]:
+    return isinstance(change, RejectionChange) and change.tile == tile

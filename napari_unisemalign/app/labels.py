@@ -1,28 +1,29 @@
-"""Strokes are saved by themselves, and none is lost when the disk is full."""
+"""Strokes and rejections are saved by themselves, and none is lost when the disk is full."""
 
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 from napari.layers import Labels
 from qtpy.QtCore import QTimer
 
-from napari_unisemalign.app.background import Background
+from napari_unisemalign.app.background import Background, run_while_painting
 from napari_unisemalign.app.context import Context
-from napari_unisemalign.app.label_saving import Change, Edit, LabelQueue, Region
+from napari_unisemalign.app.label_saving import Change, Edit, LabelQueue, Region, RejectionChange
 from napari_unisemalign.app.layers import U8, to_label, to_layer
 from training_core.base.errors import UserError
 from training_core.base.i18n import ntr, tr
 from training_core.project import LabelSource
 from training_core.project.merging import WrittenLabel
+from training_core.project.rejections import Rejection
 
 SAVE_DELAY_MS = 1000
 RETRY_MS = 3000
 ACCEPT_WAIT_S = 0.1
-"""So long an accept waits for the thread that writes it, which is nearly always quicker."""
+"""So long an accept or a rejection waits for the thread that writes it, which is nearly always quicker."""
 
 
 class LabelsController:
@@ -35,10 +36,15 @@ class LabelsController:
         self._tile: str | None = None
         self._taken: U8 | None = None
         """The layer's values as they were read, or given to be written."""
-        self._queue = LabelQueue(Background(context.owner), self._on_saved, self._on_failed, self.reporter.bug)
+        self._queue = LabelQueue(
+            Background(context.owner), self._on_saved, self._on_rejected, self._on_failed, self.reporter.bug
+        )
+        self._rejected: list[str] = []
+        """Tiles whose rejection was written and not told yet."""
         self._told = False
         """The user knows that saving fails."""
         self._session.waiting_acceptance = self._queue.acceptance
+        self._session.waiting_rejection = self._queue.rejection
         self._timer = QTimer(context.owner)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self.save_soon)
@@ -82,6 +88,7 @@ class LabelsController:
     def release(self) -> None:
         """Another project comes: forget this one. Call `flush` first."""
         self._tile, self._taken, self._told = None, None, False
+        self._rejected.clear()
         self._queue.forget()
         self._timer.stop()
 
@@ -117,6 +124,28 @@ class LabelsController:
     def save_strokes(self) -> None:
         """What was painted before an accept is saved as painted, before it."""
         self._take(None)
+        self._hand_over()
+
+    def rejection(self, name: str) -> Rejection:
+        """What is rejected of a tile, written or not; read in a thread.
+
+        Raises
+        ------
+        UserError: it cannot be read.
+        """
+        project, waiting = self._session.project, self._queue.rejection(name)
+        assert project is not None
+        read: Rejection = run_while_painting(lambda: project.rejection(name)) if waiting is None else waiting
+        return read
+
+    def write_rejections(self, rejections: Iterable[tuple[str, Rejection]]) -> None:
+        """Put these in the place of what is rejected of tiles. They count at once, and are written like labels."""
+        project, names = self._session.project, list[str]()
+        assert project is not None
+        for name, rejection in rejections:
+            self._queue.reject(RejectionChange(project, name, rejection))
+            names.append(name)
+        self._session.model.rejections_changed_outside(names)
         self._hand_over()
 
     def _hand_over(self) -> None:
@@ -168,6 +197,14 @@ class LabelsController:
         self._session.model.label_changed_outside(change.tile)
         self._refresh_words()
 
+    def _on_rejected(self, change: RejectionChange) -> None:
+        self._told = self._told and bool(self._queue.names)
+        self._rejected.append(change.tile)
+        if not self._queue.is_rejecting:  # many are told together: each telling has every list refreshed
+            names, self._rejected = self._rejected, []
+            self._session.model.rejections_changed_outside(names)
+        self._refresh_words()
+
     def _add_what_others_did(self, change: Change, written: WrittenLabel) -> None:
         """Show what another window or a command did to the tile meanwhile, but where it was painted on since."""
         if change.tile == self._tile and self._layer is not None and self._taken is not None:
@@ -198,7 +235,7 @@ class LabelsController:
             words, details = str(error), ""
             if not isinstance(error, UserError):
                 words, details = _unsaved_in_words(error), "".join(traceback.format_exception(error))
-            promise = tr("Nothing is lost: the strokes stay here and saving is tried again.")
+            promise = tr("Nothing is lost: what you did stays here, and saving is tried again.")
             self.reporter.error(f"{words}\n{promise}", details)
         self._refresh_words()
 
@@ -216,4 +253,4 @@ class LabelsController:
 
 def _unsaved_in_words(error: Exception) -> str:
     reason = tr("memory ran out") if isinstance(error, MemoryError) else str(error) or type(error).__name__
-    return tr("The strokes could not be saved ({error}).").format(error=reason)
+    return tr("What you did could not be saved ({error}).").format(error=reason)

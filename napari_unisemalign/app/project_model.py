@@ -6,17 +6,12 @@ methods whose names end in `_changed_outside`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from psygnal import Signal
 
 from training_core.project import Project, TissueClass
-from training_core.project.rejections import Rejection
-
-
-def _nothing(_name: str, _rejection: Rejection) -> None:
-    return None
 
 
 class ProjectModel:
@@ -38,28 +33,6 @@ class ProjectModel:
         return self.project
 
     # --- tiles --------------------------------------------------------------------------------------------------------
-
-    def write_rejections(
-        self, rejections: Iterable[tuple[str, Rejection]], written: Callable[[str, Rejection], None] = _nothing
-    ) -> int:
-        """Put these in the place of what is rejected of tiles; `written` is called after each. Returns how many.
-
-        Raises
-        ------
-        UserError: one cannot be written; those before it are.
-        """
-        project, names = self._opened(), list[str]()
-        try:
-            for name, rejection in rejections:
-                project.write_rejection(name, rejection)
-                names.append(name)
-                written(name, rejection)
-        finally:
-            if names:
-                self.states_changed.emit()
-            for name in names:
-                self.overlays_changed.emit(name)
-        return len(names)
 
     def use_for_validation(self, names: Sequence[str], on: bool) -> None:
         """Use annotated tiles for validation, or for training again."""
@@ -109,6 +82,13 @@ class ProjectModel:
         """A label was written."""
         self.states_changed.emit()
         self.label_saved.emit(name)
+
+    def rejections_changed_outside(self, names: Sequence[str]) -> None:
+        """Of these tiles something else is rejected: decided, or written."""
+        if names:
+            self.states_changed.emit()
+        for name in names:
+            self.overlays_changed.emit(name)
 
     def labels_changed_outside(self, shown: str | None) -> None:
         """All labels may be other ones; `shown` is the tile on screen."""

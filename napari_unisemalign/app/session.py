@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 from psygnal import Signal, SignalInstance
 
 from napari_unisemalign.app.project_model import ProjectModel
@@ -31,6 +32,7 @@ from training_core.messages.events import (
     Validated,
 )
 from training_core.project import Project, TissueClass
+from training_core.project.rejections import Rejection
 
 
 class Session:
@@ -71,6 +73,8 @@ class Session:
         self.curves = Curves()
         self.waiting_acceptance: Callable[[str], tuple[bool, bool] | None] = lambda _name: None
         """Whether a tile will count as accepted, and as partly so, once all is written; None: as the project says."""
+        self.waiting_rejection: Callable[[str], Rejection | None] = lambda _name: None
+        """What is rejected of a tile once all is written; None: what the project says."""
         self.undo = UndoStack(lambda name: self._acceptance(name)[0], lambda name: self._acceptance(name)[1])
         """Label changes of this project; whoever changes a label records it here."""
         self.past: tuple[Past, ...] = ()
@@ -200,6 +204,20 @@ class Session:
             return waiting or (False, False)
         return self.project.is_accepted(name), self.project.is_partly_accepted(name)
 
+    def is_rejected(self, name: str, run_id: str) -> bool:
+        """Whether this run's prediction of the tile is rejected as a whole, written or not."""
+        waiting = self.waiting_rejection(name)
+        if waiting is not None:
+            return run_id in waiting.hidden
+        return self.project is not None and self.project.is_rejected(name, run_id)
+
+    def rejected_pixels(self, name: str) -> int:
+        """How many pixels of the tile are rejected, written or not, whatever is annotated there since."""
+        waiting = self.waiting_rejection(name)
+        if waiting is not None:
+            return int(np.count_nonzero(waiting.values))
+        return self.project.rejected_pixels(name) if self.project is not None else 0
+
     # --- training -------------------------------------------------------------------------------------------------
 
     def begin_training(self, before: Curves | None = None) -> None:
@@ -290,7 +308,7 @@ class Session:
 
         None where there are none or where the user rejected them.
         """
-        return self._overlays.of(self.project, name, is_training=self.training.active)
+        return self._overlays.of(self.project, name, self.is_rejected, is_training=self.training.active)
 
     def has_other_overlays(self, name: str | None) -> bool:
         """Whether the training has overlays of the tile by the pixel classifier and by the network."""

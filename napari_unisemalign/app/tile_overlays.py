@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -92,8 +93,16 @@ class TileOverlays:
         quick, live = self._quick.get(name or ""), self._live.get(name or "")
         return quick is not None and live is not None and live is not quick
 
-    def of(self, project: Project | None, name: str, *, is_training: bool) -> Overlays | None:
-        """The newest of a tile; None where there are none or where the user rejected them."""
+    def of(
+        self, project: Project | None, name: str, is_rejected: Callable[[str, str], bool], *, is_training: bool
+    ) -> Overlays | None:
+        """The newest of a tile; None where there are none or where the user rejected them.
+
+        Parameters
+        ----------
+        is_rejected
+            Whether the prediction of a tile, by name, by this run is rejected.
+        """
         if project is None:
             return None
         if name in self._painted:
@@ -105,9 +114,9 @@ class TileOverlays:
             return live
         stored = project.prediction(name)
         if stored is not None:
-            if project.is_rejected(name, stored.run_id):
+            if is_rejected(name, stored.run_id):
                 return None
             return Overlays(stored.run_id, stored.prediction, stored.pseudo_label, stored.confidence, live=False)
-        if live is not None and not project.is_rejected(name, live.run_id):
+        if live is not None and not is_rejected(name, live.run_id):
             return replace(live, live=False)  # a completely labelled tile has no stored prediction
         return None

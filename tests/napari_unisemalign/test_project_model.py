@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,28 +40,12 @@ def told(model: ProjectModel) -> list[tuple[Any, ...]]:
     return heard
 
 
-def test_rejections_of_several_tiles_are_told_together_when_all_are_written(
-    model: ProjectModel, told: list[Any]
-) -> None:
-    project, written = model.project, []
-    after = ((name, project.rejection(name).with_tile(RUN)) for name in ("tile_01", "tile_03"))
-    assert model.write_rejections(after, lambda name, _now: written.append((name, list(told)))) == 2
-    assert written == [("tile_01", []), ("tile_03", [])]
+def test_rejections_of_several_tiles_are_told_together(model: ProjectModel, told: list[Any]) -> None:
+    for name in ("tile_01", "tile_03"):
+        model.project.reject(name, RUN)
+    model.rejections_changed_outside(("tile_01", "tile_03"))
+    model.rejections_changed_outside(())
     assert told == [("states", True, ()), ("overlays", "tile_01"), ("overlays", "tile_03")]
-
-
-def test_a_rejection_that_cannot_be_written_is_not_told_and_those_before_it_are(
-    model: ProjectModel, told: list[Any]
-) -> None:
-    project = model.project
-    wrong = replace(project.rejection("tile_02"), values=np.ones((5, 5), np.uint8))  # another size than the tile
-    with pytest.raises(UserError):
-        model.write_rejections([("tile_01", project.rejection("tile_01").with_tile(RUN)), ("tile_02", wrong)])
-    assert told == [("states", True, ()), ("overlays", "tile_01")]
-    told.clear()
-    with pytest.raises(UserError):
-        model.write_rejections([("tile_02", wrong)])
-    assert told == []
 
 
 def test_classes_and_validation_are_told_after_the_change(

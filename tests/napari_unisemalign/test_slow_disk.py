@@ -1,9 +1,12 @@
-"""An accept while the disk hangs: the window goes on, everything is written in another thread, in its order."""
+"""Accepts and rejections while the disk hangs: the window goes on, all is written in another thread, in its order."""
 
 from __future__ import annotations
 
+import errno
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -15,22 +18,26 @@ from training_core.project import LabelSource, Project, TileState
 
 
 class HangingDisk:
-    """`Project.write_label` that waits until it is let go, and notes its threads."""
+    """`Project.write_label` and `write_rejection` that wait until they are let go, and note their threads."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.go_on, self.threads = threading.Event(), []
-        write, read = Project.write_label, accept_plan.read_mask
+        read = accept_plan.read_mask
 
-        def slow(*args: Any, **options: Any) -> Any:
-            self.threads.append(threading.current_thread())
-            assert self.go_on.wait(60)
-            return write(*args, **options)
+        def hanging(write: Callable[..., Any]) -> Callable[..., Any]:
+            def slow(*args: Any, **options: Any) -> Any:
+                self.threads.append(threading.current_thread())
+                assert self.go_on.wait(60)
+                return write(*args, **options)
+
+            return slow
 
         def noted(path: Any) -> Any:
             self.threads.append(threading.current_thread())
             return read(path)
 
-        monkeypatch.setattr(Project, "write_label", slow)
+        monkeypatch.setattr(Project, "write_label", hanging(Project.write_label))
+        monkeypatch.setattr(Project, "write_rejection", hanging(Project.write_rejection))
         monkeypatch.setattr(accept_plan, "read_mask", noted)
 
 
@@ -88,3 +95,98 @@ def test_what_is_undone_before_it_was_written_counts_as_it_did(
     driver.wait_saved()
     assert not project.has_label("tile_01")
     assert not project.is_accepted("tile_01")
+
+
+@contextmanager
+def at_once() -> Iterator[None]:
+    """What is done inside takes far less than the 60 s for which the disk would have held it."""
+    started = time.monotonic()
+    yield
+    assert time.monotonic() - started < 20
+
+
+RUN = "20260101-000000"
+
+
+def test_a_rejection_does_not_wait_for_a_disk_that_hangs(
+    window: Any, disk: HangingDisk, predicted_project: Project
+) -> None:
+    _viewer, driver, _answers = window
+    project, correction = driver.session.project, driver.panel.controller.correction
+    with at_once():
+        correction.reject()
+    assert driver.session.overlays("tile_01") is None  # for the window it is rejected already
+    assert driver.panel.correct.take_back_button.isEnabled()
+    assert project.rejected_pixels("tile_01") == 0
+    assert driver.panel.controller.labels.unsaved_names() == ("tile_01",)
+    with at_once():
+        correction.show_next()
+        correction.reject_tiles(["tile_02", "tile_03"])
+    assert [name for name in driver.session.tile_names() if driver.session.overlays(name) is not None] == ["tile_04"]
+    with at_once():
+        driver.panel.controller.undo.undo()
+    assert driver.session.overlays("tile_03") is not None
+    disk.go_on.set()
+    driver.wait_saved()
+    pixels = [project.rejected_pixels(name) for name in driver.session.tile_names()]
+    assert pixels == [96 * 96, 96 * 96, 0, 0]
+    assert threading.main_thread() not in disk.threads
+
+
+def test_regions_rejected_and_cleared_before_they_were_written_add_up(
+    window: Any, disk: HangingDisk, predicted_project: Project
+) -> None:
+    """Each change is of what the one before left, though the disk knows of none."""
+    _viewer, driver, _answers = window
+    project, undo = driver.session.project, driver.panel.controller.undo
+    upper, left = np.zeros((96, 96), bool), np.zeros((96, 96), bool)
+    upper[:48], left[:, :48] = True, True
+    with at_once():
+        undo.change_rejection("tile_01", lambda before: before.with_area(upper, RUN), "a rejection")
+        undo.change_rejection("tile_01", lambda before: before.without(left), "a rejection")
+    assert driver.session.rejected_pixels("tile_01") == 48 * 48
+    driver.wait(lambda: not driver.panel.controller.overlays.pending, "the overlays")
+    driver.wait(lambda: "2,304 pixels are rejected" in driver.panel.correct.preview.text(), "what is said of it")
+    with at_once():
+        undo.undo()
+    assert driver.session.rejected_pixels("tile_01") == 48 * 96
+    disk.go_on.set()
+    driver.wait_saved()
+    np.testing.assert_array_equal(project.rejection("tile_01").where, upper)
+
+
+def test_a_rejection_that_cannot_be_written_is_kept_and_tried_again(
+    window: Any, predicted_project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _viewer, driver, answers = window
+    driver.panel.controller.open_project(predicted_project.path)
+    driver.show_tile("tile_01")
+    monkeypatch.setattr(labels, "RETRY_MS", 200)
+    write = Project.write_rejection
+
+    def full(_project: Project, _name: str, _rejection: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as disk, driver.watching():
+        disk.setattr(Project, "write_rejection", full)
+        driver.click(driver.panel.correct.reject_button)
+        assert "No space left on device" in driver.panel.messages.text
+        assert "tried again" in driver.panel.messages.text
+        assert not driver.viewer.window._qt_window.close()
+        assert answers.asked == ["close_unsaved ('tile_01',)"]
+    assert Project.write_rejection is write
+    driver.wait_saved()
+    assert predicted_project.is_rejected("tile_01", RUN)
+
+
+def test_rejections_of_many_tiles_are_told_together(window: Any, predicted_project: Project) -> None:
+    """Each telling has the list read the states of all tiles."""
+    _viewer, driver, _answers = window
+    driver.panel.controller.open_project(predicted_project.path)
+    told: list[tuple[bool, ...]] = []
+    names = ("tile_01", "tile_02", "tile_03")
+    driver.session.states_changed.connect(
+        lambda: told.append(tuple(predicted_project.is_rejected(name, RUN) for name in names))
+    )
+    driver.panel.controller.correction.reject_tiles(names)
+    assert told == [(False, False, False), (True, True, True)]  # when it was decided, and when it was written
