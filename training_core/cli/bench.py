@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import Any
 
 from training_core.cli._arguments import print_result, write_json
@@ -59,6 +60,16 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
     project.add_argument("--repeats", type=int, default=3, metavar="N", help="number of repeats (default: 3)")
     project.add_argument("--json", metavar="FILE", help="write the result as JSON (- for standard output)")
     project.set_defaults(run=_run_project)
+
+    left = targets.add_parser(
+        "time-left",
+        help="the estimates of the time left of a finished run",
+        description="Reports how far the estimated end of a finished run was off after the first tenth of its time, "
+        "and how long the progress bar stood still, from the events in the run's folder.",
+    )
+    left.add_argument("folder", type=Path, metavar="RUN", help="the run's folder")
+    left.add_argument("--json", metavar="FILE", help="write the result as JSON (- for standard output)")
+    left.set_defaults(run=_run_time_left)
 
 
 def _add(
@@ -121,6 +132,12 @@ def _run_project(args: argparse.Namespace) -> int:
     from training_core.measuring.speed.project import bench_project
 
     return _give(args, bench_project(tiles=args.tiles, repeats=args.repeats))
+
+
+def _run_time_left(args: argparse.Namespace) -> int:
+    from training_core.measuring.speed.time_left import bench_time_left
+
+    return _give(args, bench_time_left(args.folder))
 
 
 def _give(args: argparse.Namespace, result: dict[str, Any]) -> int:

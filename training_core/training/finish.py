@@ -26,7 +26,7 @@ from training_core.runs.checkpoint import open_checkpoint
 from training_core.runs.run_folder import peak_rss_bytes, read_run
 from training_core.runs.run_records import RunSummary, ValidationScores
 from training_core.training.predicted_so_far import PredictedSoFar
-from training_core.training.time_left import Pace, share_done
+from training_core.training.time_left import Pace
 
 if TYPE_CHECKING:
     from training_core.training.tile_predictor import WrittenPrediction
@@ -49,7 +49,7 @@ def finish(trainer: Trainer, reason: Reason, *, missing_only: bool = False) -> d
     """
     if not distributed.is_first():
         return {}
-    messenger, state = trainer.messenger, trainer.progress
+    messenger, state, trained_at = trainer.messenger, trainer.progress, time.monotonic()
     if state.step:
         messenger.send(Status, message=tr("Choosing prediction settings"))
         trainer.load_best(measure=reason == "budget")  # who stops a run does not want to wait
@@ -59,7 +59,7 @@ def finish(trainer: Trainer, reason: Reason, *, missing_only: bool = False) -> d
         else:
             trainer.choose_predictions()
         so_far = PredictedSoFar(trainer.run_dir, _made_by(trainer))
-        _keep_confusion(trainer, _predict_all(trainer, _done_before(trainer, so_far, missing_only), so_far))
+        _keep_confusion(trainer, _predict_all(trainer, _done_before(trainer, so_far, missing_only), so_far, trained_at))
     summary = _summary(trainer, reason)
     if state.step:  # a run stopped before its first step predicts nothing and must not stand for the latest
         atomic_write(trainer.run_dir / "summary.json", summary.encode())
@@ -101,11 +101,13 @@ def _done_before(trainer: Trainer, so_far: PredictedSoFar, missing_only: bool) -
     return done
 
 
-def _predict_all(trainer: Trainer, already: frozenset[str], so_far: PredictedSoFar) -> dict[str, Confusion]:
+def _predict_all(
+    trainer: Trainer, already: frozenset[str], so_far: PredictedSoFar, trained_at: float
+) -> dict[str, Confusion]:
     """Every tile but those that are predicted `already`; a stop cuts it short.
 
     One that the user turns to meanwhile is shown. Returns what the predictions of the validation tiles mistake for
-    what, by tile.
+    what, by tile. trained_at: when the training itself had ended, as `time.monotonic` has it.
     """
     messenger = trainer.messenger
     names = [name for name in _names_in_order(trainer) if name not in already]
@@ -114,13 +116,12 @@ def _predict_all(trainer: Trainer, already: frozenset[str], so_far: PredictedSoF
         stored = trainer.project.prediction(name, trainer.run_dir.name)
         assert stored is not None
         confusions[name] = _confusion(trainer, name, read_mask(stored.prediction))
-    started, pace, share = time.monotonic(), Pace(), 0.0
+    pace = Pace()
     for done, name in enumerate(names):
         left_s = _left_s(trainer, names[done:], pace)
-        spent_s = trainer.progress.elapsed_s + time.monotonic() - started
         words = tr("Predicting tile {number} of {count}").format(number=done + 1, count=len(names))
-        share = max(share, share_done(spent_s, left_s) or 0.0)  # a bar never goes back
-        messenger.send(Status, message=words, done=share, eta_s=left_s)
+        spent_s = trainer.progress.elapsed_s + time.monotonic() - trained_at
+        messenger.send(Status, message=words, done=trainer.bar.at(spent_s, left_s), eta_s=left_s)
         began = time.monotonic()
         written = trainer.final.keep(name, trainer.run_dir)
         pace.add(trainer.forecast.pixels([name]), time.monotonic() - began)
@@ -131,7 +132,7 @@ def _predict_all(trainer: Trainer, already: frozenset[str], so_far: PredictedSoF
         stop, show = messenger.pending()
         if show is not None:
             trainer.overlays.show(show)
-        trainer.pause(save=False)
+        trained_at += trainer.pause(save=False)
         if stop:
             words = tr("Stopped after predicting {number} of {count} tiles.")
             messenger.send(Warned, message=words.format(number=done + 1, count=len(names)))

@@ -184,6 +184,20 @@ class Pace:
         return px * self._seconds / self._px if self._px else None
 
 
-def share_done(spent_s: float, left_s: float | None) -> float | None:
-    """Share of a run's whole time that is over, 0 to 1; None where what is left is unknown."""
-    return None if left_s is None else spent_s / max(spent_s + left_s, 1e-9)
+class Bar:
+    """The share of a run's whole time that is over, which neither goes back nor stands still while time passes.
+
+    Where another estimate comes, what was shown stays; the rest of the bar takes the time that is left by now.
+    """
+
+    def __init__(self) -> None:
+        self._share = self._spent_s = 0.0
+
+    def at(self, spent_s: float, left_s: float | None) -> float | None:
+        """The share, 0 to 1, after `spent_s` seconds of the run; None while nothing is known of what is left."""
+        if left_s is None:
+            return self._share or None
+        passed_s = max(0.0, spent_s - self._spent_s)
+        self._spent_s = max(self._spent_s, spent_s)
+        self._share += (1 - self._share) * passed_s / max(passed_s + left_s, 1e-9)
+        return self._share

@@ -43,7 +43,7 @@ from training_core.training.run_settings import RunSettings
 from training_core.training.saving import SavePace
 from training_core.training.schedule import Budget, RunProgress
 from training_core.training.tile_predictor import TilePredictor
-from training_core.training.time_left import Forecast, share_done
+from training_core.training.time_left import Bar, Forecast
 from training_core.training.validation import Validation, scored_labels
 
 _FIRST_OVERLAYS = (5, 15, 30)
@@ -88,6 +88,7 @@ class Trainer:
             2 if quick is not None and truth.measured_on != "training" else 0
         )  # the network and the classifier
         self.forecast = Forecast(project, split, truth.names, config, self.budget, compared_by=compared_by)
+        self.bar = Bar()
         objects = object_classes(project.classes, pool, split.labeled)
         self.predictor = TilePredictor(
             self.learner, pool, self.settings, self.forecast, self._warn, objects, messenger.check
@@ -255,7 +256,7 @@ class Trainer:
             step=state.step,
             progress=self.budget.progress(state.step, state.elapsed_s),
             eta_s=left_s,
-            done=share_done(state.elapsed_s, left_s),
+            done=self.bar.at(state.elapsed_s, left_s),
             losses={"total": float(result.total.detach())} | {k: float(v.detach()) for k, v in result.losses.items()},
             threshold=self.learner.threshold.value if result.confident_share is not None else None,
             confident_share=result.confident_share,

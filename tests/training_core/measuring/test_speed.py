@@ -88,3 +88,45 @@ def test_prediction_is_measured_beside_the_bare_network(tmp_path: Path) -> None:
     result = json.loads(file.read_text())
     assert 0 < result["mpx_per_s"] < result["network_mpx_per_s"]
     assert result["share_of_bare"] == pytest.approx(result["network_mpx_per_s"] / result["bare_mpx_per_s"])
+
+
+def recorded(folder: Path, *events: tuple[float, str, dict[str, object]]) -> Path:
+    """A run's folder with these events, each a time, a kind and its fields; from the start at 10 s to the end."""
+    start = {"run_dir": "", "device": "cpu", "precision": "float32", "encoder": "", "class_ids": [0, 1]}
+    start |= {"n_labeled": 2, "n_unlabeled": 2, "n_val": 0, "total_steps": None}
+    end = {"run_dir": "", "reason": "budget", "steps": 3, "seconds": 90.0, "mdice": None, "mjaccard": None}
+    lines = [(10.0, "run_started", start), *events, (110.0, "run_finished", end)]
+    folder.mkdir()
+    text = [json.dumps({"run_id": "r", "elapsed_s": at, "kind": kind, **rest}) for at, kind, rest in lines]
+    (folder / "events.jsonl").write_text("\n".join(text) + "\n")
+    return folder
+
+
+def status(at: float, eta_s: float, done: float) -> tuple[float, str, dict[str, object]]:
+    return at, "status", {"message": "", "eta_s": eta_s, "done": done}
+
+
+def test_estimates_of_the_time_left_are_compared_with_the_end(tmp_path: Path) -> None:
+    """Of 100 s: told at 10, 30, 50 and 90 s; their ends are 50 too late, 30 too early, right and 20 too late."""
+    run = recorded(
+        tmp_path / "run", status(20, 140, 0.06), status(40, 40, 0.4), status(60, 50, 0.4), status(100, 30, 0.5)
+    )
+    file = tmp_path / "left.json"
+    assert main(["bench", "time-left", str(run), "--json", str(file)]) == 0
+    result = json.loads(file.read_text())
+    assert result["seconds"] == 100
+    assert result["estimates_after_the_first_tenth"] == 3  # the first is told at the tenth itself
+    assert result["percent_of_them_within_a_fifth"] == 67
+    assert result["median_percent_off"] == 20
+    assert (result["worst_percent_off"], result["worst_at_percent_of_the_time"]) == (-30, 30)
+    assert result["seconds_that_the_bar_stood_still"] == 20  # from 40 to 60
+
+
+def test_a_run_that_paused_or_has_no_events_tells_nothing_of_the_time_left(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = recorded(tmp_path / "run", status(40, 40, 0.4), (50.0, "paused", {"step": 1}))
+    assert main(["bench", "time-left", str(run)]) == 2
+    assert "neither paused nor resumed" in capsys.readouterr().err
+    assert main(["bench", "time-left", str(tmp_path)]) == 2
+    assert "has no events.jsonl" in capsys.readouterr().err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from training_core.project import Project
 from training_core.runs.run_folder import Split
 from training_core.settings.schema import Config
 from training_core.training.schedule import Budget
-from training_core.training.time_left import Forecast, Pace, share_done
+from training_core.training.time_left import Bar, Forecast, Pace
 
 PX_S, STEP_S = 2e-3, 0.8
 """Seconds for a pixel through the network and for a step: on these small tiles the end takes as long as the steps."""
@@ -58,6 +59,50 @@ def test_after_the_first_tenth_the_end_is_foretold_within_a_fifth(
         if share > 0.1:
             assert foretold == pytest.approx(end, rel=0.2)
     assert told[-1][2] == pytest.approx(end, rel=0.01)
+
+
+def test_a_short_training_with_many_tiles_is_estimated_within_a_fifth_and_its_bar_moves(
+    make_project: Callable[..., Project], small_config: Callable[..., Config]
+) -> None:
+    """Six steps, then 200 tiles, which take most of the time; writing one takes a fourth of predicting it."""
+    config = small_config(schedule={"steps": 6, "validate_every_steps": 3}, inference={"views": 1, "scale": 1.0})
+    project = make_project(unlabeled=200, val=3)
+    names = [tile.name for tile in project.tiles]
+    split = Split(labeled=tuple(names[:2]), unlabeled=tuple(names[2:-3]), val=tuple(names[-3:]))
+    forecast = Forecast(project, split, split.val, config, Budget(config.schedule, 10))
+    told: list[tuple[float, float, float]] = []
+    bar, pace, now = Bar(), Pace(), 0.0
+
+    def tell(left: float | None) -> None:
+        done = bar.at(now, left)
+        assert left is not None
+        assert done is not None
+        told.append((now, now + left, done))
+
+    for step in range(1, 7):
+        now += STEP_S
+        forecast.stepped(STEP_S)
+        tell(forecast.left_s(step, now))
+        if step % 3 == 0:
+            took = forecast.pixels(split.val) * PX_S
+            now += took
+            forecast.validated((1.0,), 1, took)
+    now += forecast.pixels(split.val) * PX_S  # for the prediction settings
+    for done, name in enumerate(names):
+        px = forecast.pixels(names[done:])
+        left = pace.left_s(px)
+        tell(forecast.left_to_predict_s(names[done:], 1.0) if left is None else left)
+        took = forecast.pixels([name]) * PX_S * 1.25
+        now += took
+        pace.add(forecast.pixels([name]), took)
+    end = now
+    assert sum(at > 0.1 * end for at, _, _ in told) > 190
+    for at, estimated, _ in told:
+        if at > 0.1 * end:
+            assert estimated == pytest.approx(end, rel=0.2)
+    bars = [done for _, _, done in told]
+    assert all(later > earlier for earlier, later in pairwise(bars))
+    assert bars[-1] == pytest.approx(1, abs=0.01)
 
 
 def test_what_comes_after_the_last_step_is_counted(
@@ -127,10 +172,35 @@ def test_what_an_image_costs_however_many_views_it_has_is_told_from_what_a_view_
     assert forecast.left_s(4, 9.0) == pytest.approx(after, rel=0.01)
 
 
-def test_the_share_of_the_time() -> None:
-    assert share_done(30.0, 90.0) == 0.25
-    assert share_done(0.0, 0.0) == 0
-    assert share_done(5.0, None) is None
+def test_the_share_of_the_time_is_that_of_an_estimate_that_holds() -> None:
+    bar = Bar()
+    assert bar.at(5.0, None) is None
+    assert bar.at(0.0, 0.0) == 0
+    for spent_s in (30.0, 60.0, 60.0, 90.0):
+        assert bar.at(spent_s, 120 - spent_s) == pytest.approx(spent_s / 120)
+    assert bar.at(100.0, None) == pytest.approx(0.75)
+    assert bar.at(120.0, 0.0) == 1
+
+
+def test_the_bar_goes_on_with_every_tile_where_the_estimate_was_too_short() -> None:
+    """540 s, and 5 s to come by the first estimate; then 60 tiles take 2 s each, and the bar ends at 1."""
+    bar = Bar()
+    before = bar.at(540.0, 5.0)
+    for done in range(1, 61):
+        share = bar.at(540.0 + 2 * done, 2.0 * (60 - done))
+        assert before is not None
+        assert share is not None
+        assert share > before
+        before = share
+    assert before == 1
+
+
+def test_the_bar_does_not_go_back_where_steps_become_slower() -> None:
+    """After half of 100 s the machine gets other work: what was left takes twice as long."""
+    bar = Bar()
+    shares = [bar.at(float(spent_s), 100.0 - spent_s) for spent_s in range(0, 51, 10)]
+    shares += [bar.at(50.0 + 20 * late, 100.0 - 20 * late) for late in range(6)]
+    assert shares == pytest.approx([0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.5, 0.6, 0.7, 0.8, 0.9, 1])
 
 
 def test_the_pace_of_the_final_predictions_is_that_of_the_tiles_so_far() -> None:
