@@ -106,7 +106,7 @@ class ClassesView(QWidget):
         self._filling = False
         self._offered: ClassRow | None = None
         self.table = QTableWidget(0, 4, self)
-        self.table.setHorizontalHeaderLabels([tr("Key"), "", tr("Name"), tr("Description (text prompt)")])
+        self.table.setHorizontalHeaderLabels([tr("Key"), "", tr("Name"), tr("Description\n(text prompt)")])
         self.table.verticalHeader().hide()
         self.table.verticalHeader().setDefaultSectionSize(ROW_PX)
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)

@@ -9,7 +9,18 @@ from typing import Any
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QFont, QFontMetrics
-from qtpy.QtWidgets import QAbstractButton, QCheckBox, QComboBox, QLabel, QPushButton, QRadioButton, QWidget
+from qtpy.QtWidgets import (
+    QAbstractButton,
+    QCheckBox,
+    QComboBox,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QRadioButton,
+    QTableWidget,
+    QTableWidgetItem,
+    QWidget,
+)
 
 from napari_unisemalign.shell.pages import Place
 from napari_unisemalign.tiles.tile_list_view import NARROWEST, SMALLER, THUMBNAIL_PX, Standing
@@ -39,10 +50,33 @@ def cut(root: QWidget) -> Iterator[str]:
             words, needed = widget.text(), metrics.horizontalAdvance(widget.text().replace("&&", "&"))
         elif isinstance(widget, QComboBox):
             words, needed = widget.currentText(), metrics.horizontalAdvance(widget.currentText())
+        elif isinstance(widget, QLineEdit):  # those of spin boxes too
+            words = widget.text() or widget.placeholderText()
+            needed = 0 if widget.toolTip() and words in widget.toolTip() else metrics.horizontalAdvance(words)
+        elif isinstance(widget, QTableWidget):
+            yield from cut_cells(widget)
         if needed > widget.width() + SLACK_PX:
             yield f"{type(widget).__name__} {words}: {needed} px in {widget.width()}"
         if "…" in words and not words.endswith("…") and len(widget.toolTip()) <= len(words):
             yield f"shortened without a tooltip: {words}"
+
+
+def cut_cells(table: QTableWidget) -> Iterator[str]:
+    """Headers and cells whose tooltip does not have the text."""
+    header = table.horizontalHeader()
+    metrics = header.fontMetrics()
+    for column in range(table.columnCount()):
+        item = table.horizontalHeaderItem(column)
+        lines = item.text().split("\n") if item is not None and header.isVisible() else []
+        needed = max(map(metrics.horizontalAdvance, lines), default=0)
+        if needed > header.sectionSize(column) and item.text() not in item.toolTip():
+            yield f"header {lines}: {needed} px in {header.sectionSize(column)}"
+        for row in range(table.rowCount()):
+            cell = table.item(row, column)
+            words = cell.text() if cell is not None else ""
+            needed = table.fontMetrics().horizontalAdvance(words)
+            if cell is not None and needed > table.columnWidth(column) and words not in cell.toolTip():
+                yield f"cell {words}: {needed} px in {table.columnWidth(column)}"
 
 
 def test_a_cut_text_is_found(qtbot: Any) -> None:
@@ -57,8 +91,14 @@ def test_a_cut_text_is_found(qtbot: Any) -> None:
     button.setFixedWidth(20)
     low.setWordWrap(True)
     low.setFixedSize(20, 10)
+    table = QTableWidget(1, 1, root)
+    table.setHorizontalHeaderLabels(["a long sentence"])
+    table.setItem(0, 0, QTableWidgetItem("a long sentence"))
+    table.setColumnWidth(0, 20)
+    line = QLineEdit("a long sentence", root)
+    line.setFixedWidth(20)
     root.show()
-    assert len(list(cut(root))) == 3
+    assert len(list(cut(root))) == 6
 
 
 @pytest.mark.parametrize("size", [(1366, 768), (1280, 720)])
