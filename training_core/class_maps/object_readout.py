@@ -75,13 +75,13 @@ class ObjectReadout:
         values = (getattr(self, f.name) for f in fields(self) if f.name != "class_index")
         return CleanUp(*(max(1, round(value)) if value else 0 for value in values))
 
-    @property
-    def words(self) -> str:
-        """What is done, in a phrase; areas in px² at the run's resolution."""
-        area = {"area": f"{self.min_area_px:,.0f}", "hole": f"{self.max_hole_px:,.0f}"}
+    def words(self, run_mpp_um: float | None) -> str:
+        """What is done, in a phrase; areas in µm², or in px² where the pixel size of the run is not known."""
+        unit, px2 = ("px²", 1.0) if run_mpp_um is None else ("µm²", run_mpp_um**2)
+        area = {"area": f"{self.min_area_px * px2:,.0f} {unit}", "hole": f"{self.max_hole_px * px2:,.0f} {unit}"}
         done = (
-            (self.min_area_px, tr("areas below {area} px² are removed")),
-            (self.max_hole_px, tr("holes up to {hole} px² are filled")),
+            (self.min_area_px, tr("areas below {area} are removed")),
+            (self.max_hole_px, tr("holes up to {hole} are filled")),
             (self.smooth_px, tr("borders are smoothed")),
             (self.waist_px, tr("touching ones are separated at their waists")),
         )

@@ -333,7 +333,7 @@ class Trainer:
         for each in self.predictor.readout.objects or ():
             words = tr("Objects of the class {name}: {done}")
             name = self._class_names[each.class_index]
-            self.messenger.send(Status, message=words.format(name=name, done=each.words))
+            self.messenger.send(Status, message=words.format(name=name, done=each.words(self.predictor.run_mpp)))
 
     def _warn(self, message: str) -> None:
         self.messenger.send(Warned, message=message)

@@ -64,6 +64,17 @@ def test_lengths_follow_the_zoom_and_areas_its_square() -> None:
     assert vars(zoomed.clean_up) == {"smooth_px": 4, "max_hole_px": 160, "min_object_px": 400, "split_px": 12}
 
 
+@pytest.mark.parametrize(
+    ("mpp_um", "expected"),
+    [
+        (None, "areas below 1,200 px² are removed, holes up to 40 px² are filled"),
+        (0.5, "areas below 300 µm² are removed, holes up to 10 µm² are filled"),
+    ],
+)
+def test_sizes_are_said_on_the_tissue_where_the_pixel_size_is_known(mpp_um: float | None, expected: str) -> None:
+    assert ObjectReadout(1, max_hole_px=40, min_area_px=1200).words(mpp_um) == expected
+
+
 def test_lines_between_objects_are_ground_among_several_classes() -> None:
     tile, n = drawn(3, gland=2)
     predicted = np.where(tile.predicted == 2, 2, 1).astype(np.uint8)
