@@ -8,13 +8,14 @@ programs disagree about what a file means, it is read as `Answers` say, and not 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from training_core.base.arrays import Rgb8
+from training_core.base.arrays import Rgb8, row_blocks
 from training_core.base.errors import ImageError
 from training_core.io.facts import Alpha, FileFacts, Photometric, Use
 from training_core.io.formats.stored import Stored
@@ -33,7 +34,10 @@ def read_image(path: Path, answers: Answers = UNASKED) -> Rgb8:
         that the rule does not cover, or a question that `answers` leaves open (`ImageQuestionError`).
     """
     facts, stored = load(path, Use.IMAGE, answers)
-    return np.ascontiguousarray(turned(to_rgb(stored, facts, answers), facts, answers))
+    rgb = np.empty((*stored.samples.shape[:2], 3), np.uint8)
+    for block in row_blocks(rgb.shape):
+        rgb[block] = to_rgb(replace(stored, samples=stored.samples[block]), facts, answers)
+    return np.ascontiguousarray(turned(rgb, facts, answers))
 
 
 def to_rgb(stored: Stored, facts: FileFacts, answers: Answers = UNASKED) -> Rgb8:

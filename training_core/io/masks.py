@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from training_core.base.arrays import ClassIds
+from training_core.base.arrays import ClassIds, row_blocks, value_counts
 from training_core.base.errors import ConfigError, MaskError
 from training_core.io.facts import Alpha, Content, FileFacts, Photometric, Use
 from training_core.io.formats.stored import Stored
@@ -55,8 +55,7 @@ class MaskValues:
 
     def counts(self) -> dict[str, int]:
         """Pixels of each value, named as `Answers.mask_values` names them: 7, #ff0000, transparent."""
-        found, counts = np.unique(self.values, return_counts=True)
-        return {self._name(int(value)): int(count) for value, count in zip(found, counts, strict=True)}
+        return {self._name(value): count for value, count in value_counts(self.values).items()}
 
     def mapped(self, mask_values: Mapping[str, int], hint: str | None = None) -> ClassIds:
         """The class of each pixel.
@@ -76,14 +75,17 @@ class MaskValues:
             A key that is no value, range or colour.
         """
         rules = [(value_span(key), class_id) for key, class_id in mask_values.items()]
-        found, places = np.unique(self.values, return_inverse=True)
-        ids = np.zeros(len(found), np.uint8)
-        for position, value in enumerate(found):
-            class_id = self._class_of(int(value), rules)
+        class_ids: dict[int, int] = {}
+        for value, pixels in value_counts(self.values).items():
+            class_id = self._class_of(value, rules)
             if class_id is None:
-                raise self._unknown(int(value), places == position, mask_values, hint)
-            ids[position] = class_id
-        return ids[places].reshape(self.values.shape)
+                raise self._unknown(value, pixels, mask_values, hint)
+            class_ids[value] = class_id
+        found, ids = np.array(list(class_ids), np.int32), np.array(list(class_ids.values()), np.uint8)
+        mapped = np.empty(self.values.shape, np.uint8)
+        for block in row_blocks(mapped.shape):
+            mapped[block] = ids[np.searchsorted(found, self.values[block])]
+        return mapped
 
     def _class_of(self, value: int, rules: list[tuple[tuple[bool, int, int], int]]) -> int | None:
         for colour in (self.is_colour, True) if value <= 255 else (self.is_colour,):
@@ -94,10 +96,10 @@ class MaskValues:
                     return class_id
         return None
 
-    def _unknown(self, value: int, where: NDArray[Any], known: Mapping[str, int], hint: str | None) -> MaskError:
+    def _unknown(self, value: int, pixels: int, known: Mapping[str, int], hint: str | None) -> MaskError:
         name = self._name(value)
         return MaskError(
-            f"mask {self.path} holds the value {name} ({np.count_nonzero(where):,} px), which no class has",
+            f"mask {self.path} holds the value {name} ({pixels:,} px), which no class has",
             f"only values that have a class ({', '.join(known)})",
             hint or "give the value a class, or let it mean not labelled",
             terminal=hint or f'give it a class in --classes, such as "other={name}", or ignore it: "unlabelled={name}"',
@@ -172,7 +174,7 @@ def _covers(mask_values: Mapping[str, int], mask: MaskValues) -> bool:
 def _with_few_colours(mask: MaskValues, answers: Answers) -> MaskValues:
     if not mask.is_colour:
         return mask
-    count, hint = len(np.unique(mask.values)), "export it without smoothing, with one colour per class"
+    count, hint = len(value_counts(mask.values)), "export it without smoothing, with one colour per class"
     if count > MAX_COLOURS:
         given = f"{mask.path} is a colour image of {count:,} colours, as photographs have"
         raise MaskError(given, f"at most {MAX_COLOURS} colours", hint)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from training_core.base.arrays import UNLABELED, ClassIds
+from training_core.base.arrays import UNLABELED, ClassIds, value_counts
 from training_core.base.bounded import read_file
 from training_core.base.errors import MaskError, ProjectError
 from training_core.base.safe_paths import within
@@ -105,15 +105,6 @@ def other_size(what: str, size: tuple[int, int], needed: tuple[int, int]) -> Mas
         hint = "turn or transpose one of the two, or export the mask again from the image as it is"
     given = f"{what} is {size[0]} x {size[1]} px"
     return MaskError(given, f"the size of its image, {needed[0]} x {needed[1]} px", hint)
-
-
-def value_counts(mask: NDArray[Any]) -> dict[int, int]:
-    """How many pixels each value has, in the order of the values."""
-    if mask.dtype == np.uint8:
-        counts = np.bincount(mask.ravel(), minlength=256)
-        return {int(value): int(counts[value]) for value in np.flatnonzero(counts)}
-    values, numbers = np.unique(mask, return_counts=True)
-    return {int(value): int(number) for value, number in zip(values, numbers, strict=True)}
 
 
 def read_history(project: Path, name: str) -> tuple[LabelEdit, ...]:

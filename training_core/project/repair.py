@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from training_core.base.arrays import value_counts
 from training_core.base.bounded import read_file, read_json
 from training_core.base.errors import ProjectError, UserError, writing
 from training_core.base.i18n import tr
@@ -32,7 +33,6 @@ from training_core.project.labels import (
     read_history,
     read_label,
     summarize,
-    value_counts,
 )
 from training_core.project.migration import BACKUPS_FOLDER, backups
 from training_core.project.own_folders import IMAGES_FOLDER

@@ -11,7 +11,7 @@ from PIL import BmpImagePlugin, Image
 
 from training_core.io.facts import Alpha, FileFacts, Photometric, Problem
 from training_core.io.files import FileKind, type_of_error
-from training_core.io.formats.stored import Stored, hex_colours
+from training_core.io.formats.stored import Stored, hex_colours, pixels_of
 from training_core.io.pixel_size import PixelSize
 
 _RGBA = ("red", "green", "blue", "alpha")
@@ -58,7 +58,7 @@ def stored(path: Path, facts: FileFacts, error: type_of_error) -> Stored:
     with BmpImagePlugin.BmpImageFile(path) as image:
         palette = _palette(image)
         image.load()
-        samples = np.array(image)
+        samples = pixels_of(image)
     if facts.alpha is Alpha.UNSPECIFIED:
         samples = np.dstack([samples, _fourth_bytes(path, facts)])
     if samples.dtype == np.bool_:

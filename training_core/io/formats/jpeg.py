@@ -7,13 +7,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 from PIL import JpegImagePlugin
 
 from training_core.io.facts import FileFacts, Photometric, Problem
 from training_core.io.files import FileKind, type_of_error
 from training_core.io.formats.exif import orientation
-from training_core.io.formats.stored import Stored
+from training_core.io.formats.stored import Stored, pixels_of
 from training_core.io.pixel_size import PixelSize
 
 _FRAMES = {0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF}
@@ -67,7 +66,7 @@ def stored(path: Path, facts: FileFacts, error: type_of_error) -> Stored:
     """Grey or RGB with 8 bits."""
     with JpegImagePlugin.JpegImageFile(path) as image:
         image.load()
-        return Stored(np.array(image))
+        return Stored(pixels_of(image))
 
 
 def _problem(path: Path, bits: int, channels: int, marker: int) -> Problem | None:

@@ -21,7 +21,7 @@ from PIL import PngImagePlugin
 from training_core.io.facts import Alpha, FileFacts, Photometric
 from training_core.io.files import FileKind, Refused, check_plausible, type_of_error
 from training_core.io.formats.exif import orientation
-from training_core.io.formats.stored import Stored, hex_colours
+from training_core.io.formats.stored import Stored, hex_colours, pixels_of
 from training_core.io.pixel_size import PixelSize
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -90,7 +90,7 @@ def stored(path: Path, facts: FileFacts, error: type_of_error) -> Stored:
     else:
         with PngImagePlugin.PngImageFile(io.BytesIO(data)) as image:
             image.load()
-            samples = np.array(image)
+            samples = pixels_of(image)
     if samples.dtype == np.bool_:
         samples = samples.astype(np.uint8)
     if facts.photometric is Photometric.BLACK_IS_ZERO and facts.bits in (2, 4):

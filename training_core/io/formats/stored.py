@@ -7,6 +7,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
+
+from training_core.base.arrays import row_blocks
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,18 @@ class Stored:
     palette: NDArray[np.uint8] | None = None
     palette_alpha: NDArray[np.uint8] | None = None
     transparent: tuple[int, ...] | None = None
+
+
+def pixels_of(image: Image.Image) -> NDArray[Any]:
+    """The pixels of an image that Pillow has loaded; row by row, as its own way takes the memory of a further copy."""
+    pixels: NDArray[Any] | None = None
+    for block in row_blocks((image.height, image.width)):
+        rows = np.asarray(image.crop((0, block.start, image.width, block.stop)))
+        if pixels is None:
+            pixels = np.empty((image.height, *rows.shape[1:]), rows.dtype)
+        pixels[block] = rows
+    assert pixels is not None  # no reader takes an image without rows
+    return pixels
 
 
 def hex_colours(palette: NDArray[np.uint8]) -> tuple[str, ...]:

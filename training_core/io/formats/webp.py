@@ -5,13 +5,12 @@ from __future__ import annotations
 import struct
 from pathlib import Path
 
-import numpy as np
 from PIL import WebPImagePlugin
 
 from training_core.io.facts import Alpha, FileFacts, Photometric
 from training_core.io.files import FileKind, no_such_plane, type_of_error
 from training_core.io.formats.exif import orientation
-from training_core.io.formats.stored import Stored
+from training_core.io.formats.stored import Stored, pixels_of
 
 
 def facts(path: Path, error: type_of_error) -> FileFacts:
@@ -49,7 +48,7 @@ def stored(path: Path, facts: FileFacts, error: type_of_error, plane: int = 0) -
             raise no_such_plane(facts.planes, plane + 1)
         image.seek(plane)
         image.load()
-        return Stored(np.array(image))
+        return Stored(pixels_of(image))
 
 
 def _chunk_kinds(path: Path) -> set[bytes]:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from training_core.base.arrays import value_counts
 from training_core.io.facts import Content
 from training_core.io.inspection.soft_edges import (
     MIN_INSIDE,
@@ -30,11 +31,12 @@ _SMALL_STEP = 0.02
 
 def mask_content(values: NDArray[Any]) -> tuple[Content, int]:
     """What these numbers (H, W) look like, and how many different ones there are."""
-    found, counts = _counted(values)
-    if _has_soft_ends(values, found, counts) or soft_edges(values, is_colour=False) is not None:
-        return Content.SOFT_EDGES, len(found)
-    if len(found) <= _MIN_OBJECTS:
-        return Content.CLASSES, len(found)
+    counts = value_counts(values)
+    if _has_soft_ends(values, counts) or soft_edges(values, is_colour=False) is not None:
+        return Content.SOFT_EDGES, len(counts)
+    if len(counts) <= _MIN_OBJECTS:
+        return Content.CLASSES, len(counts)
+    found = np.array(list(counts), values.dtype)
     places = np.searchsorted(found, values).astype(np.int32)
     if _has_no_insides(values, places, len(found)):
         return Content.SHADES, len(found)
@@ -46,7 +48,7 @@ def mask_content(values: NDArray[Any]) -> tuple[Content, int]:
 def colour_content(colours: NDArray[np.int32]) -> tuple[Content, int]:
     """The same of colours (H, W) as 0xRRGGBB."""
     is_soft = soft_edges(colours, is_colour=True) is not None
-    return (Content.SOFT_COLOURS if is_soft else Content.COLOURS), len(np.unique(colours))
+    return (Content.SOFT_COLOURS if is_soft else Content.COLOURS), len(value_counts(colours))
 
 
 def packed_colours(samples: NDArray[Any]) -> NDArray[np.int32] | None:
@@ -69,22 +71,14 @@ def looks_compressed(colours: NDArray[np.int32]) -> bool:
 
 def has_two_soft_ends(values: NDArray[Any]) -> bool:
     """Whether numbers (H, W) are two values with soft edges between them."""
-    return _has_soft_ends(values, *_counted(values))
+    return _has_soft_ends(values, value_counts(values))
 
 
-def _counted(values: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.intp]]:
-    if values.dtype.itemsize <= 2 and values.dtype.kind == "u":
-        counts = np.bincount(values.ravel())
-        found = np.flatnonzero(counts)
-        return found, counts[found]
-    found, counts = np.unique(values, return_counts=True)
-    return found, counts
-
-
-def _has_soft_ends(values: NDArray[Any], found: NDArray[Any], counts: NDArray[np.intp]) -> bool:
+def _has_soft_ends(values: NDArray[Any], value_pixels: dict[int, int]) -> bool:
     """Two values at the ends, and others that lie between them only where both are near."""
-    if len(found) < 2 + MIN_SOFT_VALUES:
+    if len(value_pixels) < 2 + MIN_SOFT_VALUES:
         return False
+    found, counts = np.array(list(value_pixels), values.dtype), np.array(list(value_pixels.values()))
     if counts[[0, -1]].sum() < values.size / 2 or counts[1:-1].max() > counts[[0, -1]].min():
         return False
     # Smoothing overshoots: close to an end, values like 1 and 254 lie far from any border.

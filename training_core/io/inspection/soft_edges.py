@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from training_core.base.arrays import value_counts
+
 REACH_PX = 8
 """How far a blend may lie from the areas it is a blend of: a mask enlarged eight times, smoothly, still counts."""
 MIN_SOFT_VALUES = 3
@@ -68,10 +70,10 @@ def soft_edges(values: NDArray[Any], *, is_colour: bool) -> SoftEdges | None:
     """
     if values.min() < 0 or values.max() > np.iinfo(np.int32).max:
         return None
-    values = values.astype(np.int32, copy=False)
     flat = _flat_values(values)
     if flat is None:
         return None
+    values = values.astype(np.int32, copy=False)
     place = np.minimum(np.searchsorted(flat, values), len(flat) - 1).astype(np.int8)
     is_area = flat[place] == values
     if not is_colour:  # a blend of two numbers easily has the value of a third; one of two colours hardly ever
@@ -92,17 +94,16 @@ def insides(values: NDArray[Any]) -> NDArray[np.bool_]:
     return inside
 
 
-def _flat_values(values: NDArray[np.int32]) -> NDArray[np.int32] | None:
+def _flat_values(values: NDArray[Any]) -> NDArray[np.int32] | None:
     """The values with areas of their own, where there are few and others beside them."""
-    found, counts = np.unique(values, return_counts=True)
-    if len(found) < 2 + MIN_SOFT_VALUES:
+    counts = value_counts(values)
+    if len(counts) < 2 + MIN_SOFT_VALUES:
         return None
-    have_inside, inside = np.unique(values[insides(values)], return_counts=True)
-    totals = counts[np.searchsorted(found, have_inside)]
-    flat = have_inside[(inside >= _MIN_INSIDE_PX) & (inside >= MIN_INSIDE * totals)]
-    if not 2 <= len(flat) <= min(_MAX_FLAT, len(found) - MIN_SOFT_VALUES):
+    inside = value_counts(values[insides(values)][:, None])
+    flat = [each for each, px in inside.items() if px >= max(_MIN_INSIDE_PX, MIN_INSIDE * counts[each])]
+    if not 2 <= len(flat) <= min(_MAX_FLAT, len(counts) - MIN_SOFT_VALUES):
         return None
-    return flat
+    return np.array(flat, np.int32)
 
 
 def _beside_insides(values: NDArray[np.int32]) -> NDArray[np.bool_]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from training_core.base.arrays import row_blocks
 from training_core.base.bounded import read_json
 from training_core.base.errors import ImageError, MaskError
 from training_core.io import read_image
@@ -77,8 +78,13 @@ def holds_classes(facts: FileFacts) -> bool:
         pixels = read_image(facts.path)
     except (ImageError, MaskError):
         return False
-    codes = pixels[..., 0].astype(np.uint32) << 16 | pixels[..., 1].astype(np.uint32) << 8 | pixels[..., 2]
-    return 2 <= len(np.unique(codes)) <= _FEW_VALUES
+    seen: set[int] = set()
+    for block in row_blocks(pixels.shape):
+        red, green, blue = (pixels[block, :, channel].astype(np.int32) for channel in range(3))
+        seen.update(np.unique(red << 16 | green << 8 | blue).tolist())
+        if len(seen) > _FEW_VALUES:
+            return False
+    return len(seen) >= 2
 
 
 def recognised(facts: Mapping[Path, Facts]) -> dict[Path, NoImage]:
