@@ -117,6 +117,13 @@ def fuzz(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none")
+def faults(session: nox.Session) -> None:
+    """Every act on a project, cut off before each of its changes of the disk, every night; the tests take a tenth."""
+    install(session, "pyqt5", "test")
+    session.run(str(PYTHON), "-m", "tests.faults.crash_points", *session.posargs)
+
+
+@nox.session(venv_backend="none")
 def lint(session: nox.Session) -> None:
     """Ruff's rules, ruff's format, the import contracts, types, and the files that only GitHub reads."""
     install(session, "dev")

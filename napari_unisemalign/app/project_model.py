@@ -36,12 +36,8 @@ class ProjectModel:
 
     def use_for_validation(self, names: Sequence[str], on: bool) -> None:
         """Use annotated tiles for validation, or for training again."""
-        project = self._opened()
-        try:
-            for name in names:
-                project.use_for_validation(name, on)
-        finally:
-            self.states_changed.emit()
+        self._opened().use_for_validation(names, on)
+        self.states_changed.emit()
 
     def set_val(self, names: Sequence[str]) -> None:
         """These tiles are for validation, and no others."""

@@ -6,6 +6,7 @@ target's name. Several files that belong together are all written before the fir
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import time
@@ -19,8 +20,8 @@ from training_core.base.safe_paths import within
 TEMPORARY_GLOB = ".*.tmp"
 """Matches the temporary files of this module; one that is older than its writer is the trace of a crash."""
 
-
 _WINDOWS_ATTEMPTS = 20
+_CANNOT_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
 class StagedFiles:
@@ -49,10 +50,14 @@ class StagedFiles:
         if self._root is not None:
             within(self._root, *path.relative_to(self._root).parts)
         temporary = path.parent / f".{secrets.token_hex(8)}.tmp"
+        self._announce(temporary, path)
         self._files.append((temporary, path))
         with writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             write_synced(temporary, data)
+
+    def _announce(self, temporary: Path, path: Path) -> None:
+        """Called before a temporary file is made."""
 
     def commit(self) -> None:
         """Give every staged file its name."""
@@ -60,7 +65,7 @@ class StagedFiles:
         while self._files:
             temporary, path = self._files[0]
             with writing(path):
-                _replace(temporary, path)
+                replace_file(temporary, path)
             del self._files[0]
         for folder in folders:
             sync_folder(folder)
@@ -95,7 +100,14 @@ def atomic_write(path: Path, data: bytes) -> None:
         staged.add(path, data)
 
 
-def _replace(temporary: Path, path: Path) -> None:
+def replace_file(temporary: Path, path: Path) -> None:
+    """Let a file take the name of another, which is replaced as a whole.
+
+    Raises
+    ------
+    OSError
+        The folder is not writable.
+    """
     for _ in range(_WINDOWS_ATTEMPTS if os.name == "nt" else 0):
         try:
             os.replace(temporary, path)
@@ -110,7 +122,22 @@ def write_synced(path: Path, data: bytes) -> None:
     with path.open("xb") as file:
         file.write(data)
         file.flush()
-        os.fsync(file.fileno())
+        sync_file(file.fileno())
+
+
+def sync_file(descriptor: int) -> None:
+    """Wait until the content is on the disk, where the file system can do that: network shares often cannot.
+
+    Raises
+    ------
+    OSError
+        The disk is full or broken.
+    """
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _CANNOT_SYNC:
+            raise
 
 
 def sync_folder(folder: Path) -> None:
@@ -119,6 +146,6 @@ def sync_folder(folder: Path) -> None:
         return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
+        sync_file(descriptor)
     finally:
         os.close(descriptor)

@@ -3,17 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import os
-import secrets
-import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
-
-import numpy as np
-from numpy.typing import NDArray
 
 from training_core.base.attempts import Attempts
 from training_core.base.errors import ProjectError, writing
@@ -21,13 +14,16 @@ from training_core.base.i18n import tr
 from training_core.base.progress import ReportProgress
 from training_core.project.creation import Making, TileSource, file_sha256, used_files
 from training_core.project.file_records import NO_ANSWERS, SourceFile
-from training_core.project.importing import LabelPlan, mask_label
+from training_core.project.importing import ImportedLabel, LabelPlan, import_label
+from training_core.project.index import Index
 from training_core.project.inputs.names import composed
+from training_core.project.journal import JournaledFiles
 from training_core.project.labels import LABELS_FOLDER, history_path, label_path
-from training_core.project.objects import encode_objects
 from training_core.project.own_folders import IMAGES_FOLDER
 from training_core.project.planning import ImportOptions, planned
-from training_core.project.records import LabelSource
+from training_core.project.remnants import ADDING
+from training_core.project.scratch import scratch_folder
+from training_core.project.tile_removal import put_aside
 from training_core.project.tile_sources import source_files
 
 if TYPE_CHECKING:
@@ -76,9 +72,7 @@ def add_files(
     with planned(images, index.classes, attempts, options) as (sources, plan):
         files = _files(project, sources, attempts)
         new, there = _parted(project, sources, attempts)
-        tiles = _add(project, new, plan, files, attempts, progress)
-    labels, already = _label(project, there, plan, attempts)
-    return Added(tiles, labels, already)
+        return _add(project, new, there, plan, files, attempts, progress)
 
 
 def _parted(
@@ -117,65 +111,72 @@ def _is_other(known: SourceFile, given: SourceFile) -> bool:
 
 def _add(
     project: Project,
-    sources: Sequence[TileSource],
+    new: Sequence[TileSource],
+    there: Sequence[TileSource],
     plan: LabelPlan,
     files: Mapping[str, SourceFile],
     attempts: Attempts,
     progress: ReportProgress | None,
-) -> tuple[str, ...]:
-    """Make the tiles in a folder beside the project's own ones, then move them in and name them in the index."""
-    with _scratch(project.path) as folder:
-        making = Making(folder, project.path, plan, attempts)
-        for number, source in enumerate(sources):
-            if progress is not None:
-                progress(number, len(sources), tr("Adding {name}").format(name=source.name))
-            making.add(source)
-        if making.tiles:
-            with project.changing() as change:
-                _move_in(project.path, folder, making)
-                index = change.index
-                val = [name for name in plan.val if name in making.labels]
-                change.index = dataclasses.replace(
-                    index,
-                    tiles=(*index.tiles, *making.tiles),
-                    labels={**index.labels, **making.labels},
-                    val=tuple(dict.fromkeys((*index.val, *val))),
-                    files={**index.files, **used_files(files, making.tiles)},
-                    answers=plan.kept_answers.over(index.answers),
-                    objects={**index.objects, **making.objects},
-                )
-    return tuple(tile.name for tile in making.tiles)
-
-
-@contextmanager
-def _scratch(project: Path) -> Iterator[Path]:
-    folder = project / f".adding-{secrets.token_hex(4)}"
-    try:
+) -> Added:
+    """Make all files in a folder that nobody sees yet; then they take their places and their lines in the index."""
+    with scratch_folder(project.path, ADDING) as folder:
         with writing(folder):
             for inner in (IMAGES_FOLDER, LABELS_FOLDER):
-                (folder / inner).mkdir(parents=True)
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+                (folder / inner).mkdir()
+        making = Making(folder, project.path, plan, attempts)
+        for number, source in enumerate(new):
+            if progress is not None:
+                progress(number, len(new), tr("Adding {name}").format(name=source.name))
+            making.add(source)
+        imported, already = _labels(project, folder, there, plan, attempts)
+        if not making.tiles and not imported:
+            return Added((), (), already)
+        with project.changing() as change:
+            meanwhile = tuple(name for name in imported if _has_label(change.index, name))
+            imported = {name: each for name, each in imported.items() if name not in meanwhile}
+            _move_in(change.files, project.path, folder, making, imported)
+            change.index = _with_additions(change.index, making, imported, plan, files)
+    return Added(tuple(tile.name for tile in making.tiles), tuple(imported), (*already, *meanwhile))
 
 
-def _move_in(project: Path, folder: Path, making: Making) -> None:
-    """Give the new files their places; what lies there is of no tile, since nobody had these names."""
+def _with_additions(
+    index: Index,
+    making: Making,
+    imported: Mapping[str, ImportedLabel],
+    plan: LabelPlan,
+    files: Mapping[str, SourceFile],
+) -> Index:
+    labels = {**making.labels, **{name: each.status for name, each in imported.items()}}
+    objects = {name: each.objects for name, each in imported.items() if each.objects is not None}
+    return dataclasses.replace(
+        index,
+        tiles=(*index.tiles, *making.tiles),
+        labels={**index.labels, **labels},
+        val=tuple(dict.fromkeys((*index.val, *(name for name in plan.val if name in labels)))),
+        files={**index.files, **used_files(files, making.tiles)},
+        answers=plan.kept_answers.over(index.answers) if making.tiles else index.answers,
+        objects={**index.objects, **making.objects, **objects},
+    )
+
+
+def _move_in(
+    files: JournaledFiles, project: Path, folder: Path, making: Making, imported: Mapping[str, ImportedLabel]
+) -> None:
+    """Let the new files take their places; what lies there is of no tile, and is put aside."""
     copied = [Path(tile.path) for tile in making.tiles if tile.path_from_project is None]
-    labels = [find(Path(), name) for name in making.labels for find in (label_path, history_path)]
-    with writing(project):
-        for path in (*copied, *labels, *(Path(each.path) for each in making.objects.values())):
-            if path.is_absolute():
-                continue
-            (project / path).parent.mkdir(exist_ok=True)
-            os.replace(folder / path, project / path)
+    labels = [find(Path(), name) for name in (*making.labels, *imported) for find in (label_path, history_path)]
+    numbered = [*making.objects.values(), *(each.objects for each in imported.values() if each.objects is not None)]
+    for path in (*copied, *labels, *(Path(each.path) for each in numbered)):
+        if not path.is_absolute():
+            put_aside(files, project, [project / path])
+            files.place(folder / path, project / path)
 
 
-def _label(
-    project: Project, sources: Sequence[TileSource], plan: LabelPlan, attempts: Attempts
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Labels for tiles that are there without one, where the image is still the same."""
-    labels, already = [], []
+def _labels(
+    project: Project, folder: Path, sources: Sequence[TileSource], plan: LabelPlan, attempts: Attempts
+) -> tuple[dict[str, ImportedLabel], tuple[str, ...]]:
+    """Labels, in `folder`, for tiles that are there without one, where the image is still the same."""
+    imported, already = dict[str, ImportedLabel](), list[str]()
     for source in sources:
         name, mask = source.name, plan.masks.get(source.name)
         tile = project.tile(name)
@@ -183,22 +184,13 @@ def _label(
             if tile.place is None and file_sha256(source.origin) != tile.sha256:
                 given = f"{source.origin} is another image than the project's tile {name}"
                 raise ProjectError(given, "the image that the tile was made from", "give the file another name")
-            if mask is None or project.label_edits(name):
+            if mask is None or _has_label(project.index, name):
                 already.append(name)
-                continue
-            label, numbers = mask_label(tile, mask, plan)
-            project.write_label(name, label, LabelSource.IMPORTED, region="tile")
-            labels.append(name)
-            if numbers is not None:
-                _keep_objects(project, name, numbers)
-    held_out = [name for name in plan.val if name in labels]
-    if held_out:
-        project.set_val([*project.index.val, *held_out])
-    return tuple(labels), tuple(already)
+            else:
+                imported[name] = import_label(folder, tile, mask, plan)
+    return imported, tuple(already)
 
 
-def _keep_objects(project: Project, name: str, numbers: NDArray[np.int32]) -> None:
-    data, objects = encode_objects(name, numbers)
-    with project.changing() as change:
-        change.files.add(project.path / objects.path, data)
-        change.index = dataclasses.replace(change.index, objects={**change.index.objects, name: objects})
+def _has_label(index: Index, name: str) -> bool:
+    """Whether the tile has a label or had one: what was erased was erased on purpose."""
+    return name in index.labels

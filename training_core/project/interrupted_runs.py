@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 
 from training_core.base.bounded import read_json
 from training_core.base.errors import CheckpointError, ProjectError, writing
-from training_core.project.runs import RUNS_FOLDER, read_rounds, run_ids
+from training_core.project.runs import DISCARDED_SUFFIX, RUNS_FOLDER, read_rounds, run_ids
 
 _LOCK = "run.lock"
 
@@ -69,8 +69,10 @@ def discard_run(project: Path, run_id: str) -> None:
         raise ProjectError(f"run {run_id} is being trained", "a run that has ended", "stop the training first")
     with writing(folder):
         if folder.is_dir():
-            hidden = folder.with_name(f".{run_id}.discarded")  # at once and as a whole: half a run would be offered
-            folder.replace(hidden)
+            hidden = folder.with_name(
+                f".{run_id}{DISCARDED_SUFFIX}"
+            )  # at once and as a whole: half a run would be offered
+            folder.replace(hidden)  # at once and as a whole: half a run would be offered
             shutil.rmtree(hidden)
 
 

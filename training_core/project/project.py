@@ -44,7 +44,7 @@ from training_core.project.rejections import (
     stage_rejection,
 )
 from training_core.project.store import Transaction
-from training_core.project.tile_removal import put_aside, without_tiles
+from training_core.project.tile_removal import stage_aside, without_tiles
 from training_core.project.tile_sources import source_files
 
 
@@ -348,17 +348,22 @@ class Project(ProjectClasses, ProjectRuns):
         ------
         ProjectError
             A name that no tile has, or no tile would be left.
+        StorageError
+            The disk is full or not writable; nothing has changed.
         """
         with self._store.update() as change:
-            change.index = without_tiles(change.index, names)
-        return put_aside(self.path, names)
+            before = change.index
+            change.index = without_tiles(before, names)
+            return stage_aside(change.files, self.path, before, names)
 
-    def use_for_validation(self, name: str, on: bool) -> None:
-        """Put one tile into the validation split, or take it out; the others stay, also those without a label now."""
-        self.tile(name)
+    def use_for_validation(self, names: str | Sequence[str], on: bool) -> None:
+        """Put a tile or several into the validation split, or take them out; the others stay as they are."""
+        chosen = (names,) if isinstance(names, str) else tuple(names)
+        for name in chosen:
+            self.tile(name)
         with self._store.update() as change:
-            others = tuple(each for each in change.index.val if each != name)
-            change.index = dataclasses.replace(change.index, val=(*others, name) if on else others)
+            others = tuple(each for each in change.index.val if each not in chosen)
+            change.index = dataclasses.replace(change.index, val=(*others, *chosen) if on else others)
 
     def _index_labels_again(self, index: Index) -> Index:
         """The index with every label's status taken from its files: after a crash between two renames."""

@@ -67,7 +67,7 @@ class ProjectRuns(ProjectTiles):
                 return known
             number = earlier[-1].number + 1 if earlier else 1
             labeled = {name: status.edits for name, status in index.labels.items() if status.labeled_pixels}
-            runs_folder.write_round(self.path, Round(number, run_id, now(), labeled, index.val))
+            change.files.add(*runs_folder.encode_round(self.path, Round(number, run_id, now(), labeled, index.val)))
         return number
 
     def rounds(self) -> tuple[Round, ...]:

@@ -14,17 +14,17 @@ from pathlib import Path
 
 from training_core.base.arrays import value_counts
 from training_core.base.bounded import read_file, read_json
-from training_core.base.errors import ProjectError, UserError, writing
+from training_core.base.errors import ProjectError, UserError
 from training_core.base.i18n import tr
 from training_core.base.safe_paths import within
 from training_core.io import read_mask
-from training_core.io.atomic import TEMPORARY_GLOB
 from training_core.io.files import IMAGE_SUFFIXES
 from training_core.project.accepted import ACCEPTED_FOLDER
 from training_core.project.classes import default_classes, default_color
 from training_core.project.creation import FileSource
 from training_core.project.index import INDEX_NAME, Index, parse_index
 from training_core.project.index_backups import index_backups
+from training_core.project.journal import JournaledFiles, has_journal, temporaries
 from training_core.project.labels import (
     LABELS_FOLDER,
     history_path,
@@ -94,9 +94,9 @@ def repair_project(folder: Path) -> Findings:
         index = _current(folder, found)
         if index is None:
             index = _from_backup(folder, found)
-            _put_aside(folder, INDEX_NAME, BACKUPS_FOLDER, found)
+            _put_aside(files, folder, INDEX_NAME, BACKUPS_FOLDER, found)
             index = _with_images(folder, index or _empty(folder, found), found)
-        index = _with_labels(folder, index, found)
+        index = _with_labels(files, folder, index, found)
         files.add(folder / INDEX_NAME, store.encode(index))
     return found
 
@@ -175,11 +175,11 @@ def _with_images(folder: Path, index: Index, found: Findings) -> Index:
     return dataclasses.replace(index, tiles=tuple(tiles))
 
 
-def _with_labels(folder: Path, index: Index, found: Findings) -> Index:
+def _with_labels(files: JournaledFiles, folder: Path, index: Index, found: Findings) -> Index:
     """The index with every label's status as its files say, and with a class for each value that they hold."""
     labels: dict[str, LabelStatus] = {}
     for tile in index.tiles:
-        status = _status(folder, tile, found)
+        status = _status(files, folder, tile, found)
         if status is not None:
             labels[tile.name] = status
             before = index.labels.get(tile.name)
@@ -189,9 +189,11 @@ def _with_labels(folder: Path, index: Index, found: Findings) -> Index:
         elif tile.name in index.labels:
             found.notes.append(tr("Tile {name} has no label that can be read.").format(name=tile.name))
     classes = _with_values(index, labels, found)
+    sound = tuple(
+        tile for tile in index.tiles if not _put_aside_unreadable(files, folder, tile, REJECTED_FOLDER, found)
+    )
     for tile in index.tiles:
-        _put_aside_unreadable(folder, tile, REJECTED_FOLDER, found)
-        _put_aside_unreadable(folder, tile, ACCEPTED_FOLDER, found)
+        _put_aside_unreadable(files, folder, tile, ACCEPTED_FOLDER, found)
     highest = max((each.id for each in classes), default=-1)
     index = dataclasses.replace(
         index,
@@ -201,10 +203,10 @@ def _with_labels(folder: Path, index: Index, found: Findings) -> Index:
         val=tuple(name for name in index.val if name in labels),
         partly_accepted=tuple(name for name in index.partly_accepted if name in labels),
     )
-    return dataclasses.replace(index, rejected_areas=index_again(folder, index))
+    return dataclasses.replace(index, rejected_areas=index_again(folder, dataclasses.replace(index, tiles=sound)))
 
 
-def _status(folder: Path, tile: Tile, found: Findings) -> LabelStatus | None:
+def _status(files: JournaledFiles, folder: Path, tile: Tile, found: Findings) -> LabelStatus | None:
     path, history = label_path(folder, tile.name), history_path(folder, tile.name)
     if not path.exists():
         return None
@@ -212,13 +214,13 @@ def _status(folder: Path, tile: Tile, found: Findings) -> LabelStatus | None:
         label = read_label(folder, tile)
     except UserError as cause:
         found.problems.append(f"{cause.given}.")
-        _put_aside(folder, f"{LABELS_FOLDER}/{path.name}", REMOVED_FOLDER, found)
+        _put_aside(files, folder, f"{LABELS_FOLDER}/{path.name}", REMOVED_FOLDER, found)
         return None
     try:
         edits = read_history(folder, tile.name)
     except UserError as cause:
         found.problems.append(f"{cause.given}.")
-        _put_aside(folder, f"{LABELS_FOLDER}/{history.name}", REMOVED_FOLDER, found)
+        _put_aside(files, folder, f"{LABELS_FOLDER}/{history.name}", REMOVED_FOLDER, found)
         edits = ()
     return summarize(label, edits)
 
@@ -238,29 +240,29 @@ def _with_values(index: Index, labels: dict[str, LabelStatus], found: Findings) 
     return tuple(classes) or default_classes()
 
 
-def _put_aside_unreadable(folder: Path, tile: Tile, inner: str, found: Findings) -> None:
+def _put_aside_unreadable(files: JournaledFiles, folder: Path, tile: Tile, inner: str, found: Findings) -> bool:
+    """Whether the tile's file there was put aside, since it cannot be read."""
     path = within(folder, inner, f"{tile.name}.png")
     if not path.exists():
-        return
+        return False
     try:
         is_sound = read_mask(path).shape == (tile.height_px, tile.width_px)
     except UserError:
         is_sound = False
     if not is_sound:
         found.problems.append(tr("{name} is damaged.").format(name=f"{inner}/{path.name}"))
-        _put_aside(folder, f"{inner}/{path.name}", REMOVED_FOLDER, found)
+        _put_aside(files, folder, f"{inner}/{path.name}", REMOVED_FOLDER, found)
+    return not is_sound
 
 
-def _put_aside(folder: Path, name: str, into: str, found: Findings) -> None:
+def _put_aside(files: JournaledFiles, folder: Path, name: str, into: str, found: Findings) -> None:
     """Move a file that cannot be read to a place where nothing reads it, under a name that no other has."""
     path = folder / name
     if not path.exists():
         return
     moment = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")
     target = within(folder, into, f"damaged-{moment}-{path.name}")
-    with writing(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        path.replace(target)
+    files.put_aside(path, target)
     words = tr("{name} is moved to {target}.")
     found.notes.append(words.format(name=name, target=f"{into}/{target.name}"))
 
@@ -294,12 +296,8 @@ def _check_strays(folder: Path, index: Index, found: Findings) -> None:
     for path in sorted((folder / LABELS_FOLDER).glob("*.png")):
         if path.name.removesuffix(".png") not in names and not path.name.startswith("."):
             found.notes.append(tr("{name} belongs to no tile.").format(name=f"{LABELS_FOLDER}/{path.name}"))
-    left = [
-        path
-        for inner in ("", LABELS_FOLDER, ACCEPTED_FOLDER, REJECTED_FOLDER, IMAGES_FOLDER)
-        for path in (folder / inner).glob(TEMPORARY_GLOB)
-    ]
+    if has_journal(folder):
+        found.notes.append(tr("A change is being made, or was cut off: opening the project finishes it."))
+    left = temporaries(folder)
     if left:
-        found.notes.append(
-            tr("A crash left {count} temporary files, which are removed on opening.").format(count=len(left))
-        )
+        found.notes.append(tr("A crash left {count} temporary files.").format(count=len(left)))

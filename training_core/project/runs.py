@@ -15,11 +15,13 @@ from training_core.base.bounded import read_file
 from training_core.base.errors import ProjectError
 from training_core.base.safe_paths import check_name, within
 from training_core.base.spec_version import FileFormat
-from training_core.io import atomic_write
 from training_core.project.records import Round, TilePrediction
 
 RUNS_FOLDER = "runs"
 ROUNDS_FOLDER = "rounds"
+DISCARDED_SUFFIX = ".discarded"
+DISCARDED_GLOB = f".*{DISCARDED_SUFFIX}"
+"""Runs that are being removed, hidden as a whole before their files go one by one."""
 _SETTLED_NS = 2_000_000_000
 """A folder that changed within this time may change again under the same time stamp."""
 _KINDS = ("prediction", "pseudo_label", "confidence")
@@ -133,13 +135,13 @@ def read_rounds(project: Path) -> tuple[Round, ...]:
     return tuple(rounds)
 
 
-def write_round(project: Path, entry: Round) -> None:
-    """Write rounds/NNN.json.
+def encode_round(project: Path, entry: Round) -> tuple[Path, bytes]:
+    """Where rounds/NNN.json lies, and its bytes.
 
     Raises
     ------
-    StorageError
-        The disk is full, read-only or not writable.
+    ProjectError
+        The folder of rounds is a link that leads out of the project.
     """
     path = within(project, ROUNDS_FOLDER, f"{entry.number:03d}.json")
-    atomic_write(path, _round.dump_json(entry, indent=1) + b"\n")
+    return path, _round.dump_json(entry, indent=1) + b"\n"

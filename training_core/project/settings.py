@@ -11,7 +11,7 @@ from typing import Any
 
 from training_core.base.bounded import read_json
 from training_core.base.errors import ConfigError
-from training_core.io import atomic_write
+from training_core.project.store import IndexStore
 from training_core.settings.form_fields import flat, nested
 from training_core.settings.schema import FORMAT, Config, resolve
 
@@ -57,7 +57,8 @@ def write_settings(folder: Path, values: dict[str, Any]) -> dict[str, Any]:
     if path.is_file():
         FORMAT.refuse_newer(path.read_bytes(), path)
     if kept:
-        atomic_write(path, json.dumps({"spec_version": FORMAT.version, **nested(kept)}, indent=1).encode())
+        with IndexStore(folder).replacing() as files:  # who holds the project's lock removes what a crash leaves here
+            files.add(path, json.dumps({"spec_version": FORMAT.version, **nested(kept)}, indent=1).encode())
     else:
         path.unlink(missing_ok=True)
     return kept

@@ -13,13 +13,17 @@ from filelock import FileLock, Timeout
 from training_core.base.bounded import read_file
 from training_core.base.errors import ProjectError, StorageError, writing
 from training_core.base.safe_paths import refuse_link
-from training_core.io.atomic import TEMPORARY_GLOB, StagedFiles, staged_files
+from training_core.io.atomic import StagedFiles
 from training_core.project.index import INDEX_NAME, Index, IndexWriter, OlderIndex, parse_index
 from training_core.project.index_backups import due_backup, forget_old_backups
+from training_core.project.journal import JournaledFiles, has_journal, settle
 from training_core.project.migration import Migration, backup_path
+from training_core.project.remnants import old_temporaries, remove_remnants
 
 LOCK_NAME = "project.lock"
 _LOCK_TIMEOUT_S = 30.0
+_SHORT_TIMEOUT_S = 0.2
+"""Opening a project waits no longer for somebody who writes to it."""
 MAX_INDEX_BYTES = 256 * 2**20
 """About half a million tiles."""
 
@@ -27,7 +31,7 @@ MAX_INDEX_BYTES = 256 * 2**20
 class Transaction:
     """A change in progress: set `index`, add label files to `files`; all of it is written, or none."""
 
-    def __init__(self, index: Index, files: StagedFiles) -> None:
+    def __init__(self, index: Index, files: JournaledFiles) -> None:
         self.index = index
         self.files = files
 
@@ -76,9 +80,9 @@ class IndexStore:
     def update(self) -> Iterator[Transaction]:
         """Change the index and label files together, while no other process can.
 
-        Every file is on the disk under a temporary name before the first gets its own, so a full disk changes nothing.
-        Other threads may read the index meanwhile; who only reads waits for no disk. An index of an older version is
-        kept as a backup and becomes one of today's.
+        Every file is on the disk under a temporary name before the first gets its own, so a full disk changes nothing,
+        and a crash leaves all of the change or none (`journal`). Other threads may read the index meanwhile; who only
+        reads waits for no disk. An index of an older version is kept as a backup and becomes one of today's.
 
         Raises
         ------
@@ -87,7 +91,7 @@ class IndexStore:
         StorageError
             The disk is full, read-only or not writable.
         """
-        with self._writing, self._locked(), staged_files(self._folder) as files:
+        with self._writing, self._locked(), self._staged() as files:
             before, older = self.read(), self._older
             transaction = Transaction(before, files)
             yield transaction
@@ -105,7 +109,7 @@ class IndexStore:
                 self._signature = self._sign()
 
     @contextmanager
-    def replacing(self) -> Iterator[StagedFiles]:
+    def replacing(self) -> Iterator[JournaledFiles]:
         """Put another index in the place of one that may be damaged, while no other process can write.
 
         Raises
@@ -115,8 +119,9 @@ class IndexStore:
         StorageError
             The disk is full, read-only or not writable.
         """
-        with self._writing, self._locked(), staged_files(self._folder) as files:
+        with self._writing, self._locked(), self._staged() as files:
             yield files
+            files.commit()
         with self._reading:
             self._index = None
 
@@ -146,19 +151,47 @@ class IndexStore:
         return Migration(older.version, path)
 
     def recover(self, rebuild: Callable[[Index], Index]) -> None:
-        """Finish what a crash interrupted: labels newer than the index are indexed again by `rebuild`.
+        """Finish or remove what a crash cut off, unless a living process is at work: it finishes its own.
 
-        A temporary index that outlived its writer is the trace. It can only be told from one that is being written
-        while holding the lock, so the lock is taken when there is one, and only then.
+        Parameters
+        ----------
+        rebuild
+            Takes the status of every label from its files: what a version without a journal was cut off in may have
+            changed labels and not the index. A temporary index is its trace.
+
+        Raises
+        ------
+        ProjectError
+            A newer version wrote the journal, or the index is damaged.
         """
-        if not any(self._folder.glob(TEMPORARY_GLOB)):
+        self._finish_cut_off(rebuild)
+        remove_remnants(self._folder)  # only now: files in them may be about to take their places
+
+    def _finish_cut_off(self, rebuild: Callable[[Index], Index]) -> None:
+        old = old_temporaries(self._folder)
+        if not old and not has_journal(self._folder):
             return
-        with self.update() as transaction:
-            stale = list(self._folder.glob(TEMPORARY_GLOB))
-            if stale:
-                transaction.index = rebuild(transaction.index)
-                for path in stale:
+        try:
+            self._lock.acquire(timeout=_SHORT_TIMEOUT_S)
+        except (Timeout, OSError):  # somebody writes, or nobody can
+            return
+        try:
+            with suppress(StorageError), self.update() as transaction:
+                if any(path.parent == self._folder for path in old):
+                    transaction.index = rebuild(transaction.index)
+            for path in old:
+                with suppress(OSError):
                     path.unlink(missing_ok=True)
+        finally:
+            self._lock.release()
+
+    @contextmanager
+    def _staged(self) -> Iterator[JournaledFiles]:
+        files = JournaledFiles(self._folder)
+        try:
+            yield files
+        finally:
+            files.discard()
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -172,6 +205,7 @@ class IndexStore:
                 given, "one writer at a time", "close the other window, or wait until its run has ended"
             ) from cause
         try:
+            settle(self._folder)
             yield
         finally:
             self._lock.release()

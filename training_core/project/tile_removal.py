@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from training_core.base.errors import ProjectError
 from training_core.base.safe_paths import within
 from training_core.project.accepted import accepted_path
 from training_core.project.index import Index
+from training_core.project.journal import JournaledFiles
 from training_core.project.labels import history_path, label_path
 from training_core.project.rejections import rejection_path
 
@@ -46,30 +47,44 @@ def without_tiles(index: Index, names: Sequence[str]) -> Index:
     )
 
 
-def put_aside(project: Path, names: Sequence[str]) -> tuple[Path, ...]:
-    """Move what was annotated on these tiles to removed/, so that a tile of the same name starts empty.
-
-    A file that cannot be moved stays where it is.
+def stage_aside(files: JournaledFiles, project: Path, index: Index, names: Sequence[str]) -> tuple[Path, ...]:
+    """Let what was annotated on these tiles move to removed/, so that a tile of the same name starts empty.
 
     Returns
     -------
     tuple of Path
-        Where the files are now.
+        Where the files will be.
     """
-    moved = []
-    for name in names:
-        for path in (
-            label_path(project, name),
-            history_path(project, name),
-            accepted_path(project, name),
-            rejection_path(project, name),
-        ):
-            place = within(project, REMOVED_FOLDER, *path.relative_to(project).parts)
-            try:
-                if path.exists():
-                    place.parent.mkdir(parents=True, exist_ok=True)
-                    path.replace(place)
-                    moved.append(place)
-            except OSError:
-                continue  # nothing refers to it any longer
-    return tuple(moved)
+    return tuple(place for name in names for place in put_aside(files, project, _files_of(project, index, name)))
+
+
+def put_aside(files: JournaledFiles, project: Path, paths: Iterable[Path]) -> list[Path]:
+    """Let those of these files that exist move to removed/, all under one number that none of them has there yet.
+
+    Returns
+    -------
+    list of Path
+        Where they will be.
+    """
+    there = [path for path in paths if path.exists()]
+    number = 1
+    while any(_place(project, path, number).exists() for path in there):
+        number += 1
+    for path in there:
+        files.put_aside(path, _place(project, path, number))
+    return [_place(project, path, number) for path in there]
+
+
+def _files_of(project: Path, index: Index, name: str) -> list[Path]:
+    finders = (label_path, history_path, accepted_path, rejection_path)
+    paths = [find(project, name) for find in finders]
+    if name in index.objects:
+        paths.append(within(project, *index.objects[name].path.split("/")))
+    return paths
+
+
+def _place(project: Path, path: Path, number: int) -> Path:
+    *folders, name = path.relative_to(project).parts
+    if number > 1:
+        name = f"{path.stem}-{number}{path.suffix}"
+    return within(project, REMOVED_FOLDER, *folders, name)

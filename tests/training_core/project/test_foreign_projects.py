@@ -16,9 +16,10 @@ from tests.training_core.conftest import build_project
 from training_core.base.errors import UserError
 from training_core.class_maps.overlay_files import OverlayArrays, write_overlays
 from training_core.export import export_masks
+from training_core.io import atomic_write
 from training_core.project import LabelSource, Project
 from training_core.project.records import Round
-from training_core.project.runs import write_round
+from training_core.project.runs import encode_round
 from training_core.runs.checkpoint import open_checkpoint
 
 OUT = "../../caught"
@@ -68,7 +69,7 @@ def do_all(folder: Path, name: str) -> None:
         lambda: export_masks(project, folder / "export"),
         lambda: project.remove_class(1, into=0),
         lambda: project.remove_tiles([name]),
-        lambda: write_round(folder, Round(1, RUN, "2026-01-01", {}, ())),
+        lambda: encode_round(folder, Round(1, RUN, "2026-01-01", {}, ())),
     ]
     for act in acts:
         try:
@@ -167,7 +168,7 @@ def test_a_checkpoint_that_is_named_elsewhere(project_dir: Path) -> None:
 
 
 def test_a_round_that_names_a_run_elsewhere(project_dir: Path) -> None:
-    write_round(project_dir, Round(1, OUT, "2026-01-01", {}, ()))
+    atomic_write(*encode_round(project_dir, Round(1, OUT, "2026-01-01", {}, ())))
     with pytest.raises(UserError):
         Project.open(project_dir).rounds()
 

@@ -275,7 +275,9 @@ def test_a_crash_between_label_and_index_is_mended(make_project: MakeProject) ->
     index = (project.path / "project.json").read_bytes()
     project.write_label("u_1", stroke(project, "u_1", 1), LabelSource.PAINTED)
     (project.path / "project.json").write_bytes(index)  # as if the power went before the index was renamed
-    (project.path / ".0123456789abcdef.tmp").write_bytes(b"half")
+    left = project.path / ".0123456789abcdef.tmp"
+    left.write_bytes(b"half")
+    os.utime(left, (1e9, 1e9))  # an old one: a young one may be some living process's
     again = Project.open(project.path)
     assert again.labeled_pixels("u_1") == 960
     assert not list(project.path.glob(".*.tmp"))

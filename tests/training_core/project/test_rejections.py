@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -103,7 +104,9 @@ def test_a_crash_between_the_file_and_the_index_is_mended_on_opening(make_projec
     before = (project.path / "project.json").read_bytes()
     project.reject_area("u_1", corner(10, 10), "r1")
     (project.path / "project.json").write_bytes(before)
-    (project.path / ".0123456789abcdef.tmp").write_bytes(b"the index that was not renamed")
+    left = project.path / ".0123456789abcdef.tmp"
+    left.write_bytes(b"the index that was not renamed")
+    os.utime(left, (1e9, 1e9))  # an old one: a young one may be some living process's
     again = Project.open(project.path)
     assert again.rejected_pixels("u_1") == 100
     np.testing.assert_array_equal(again.rejection("u_1").where, corner(10, 10))

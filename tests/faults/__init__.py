@@ -1,0 +1,1 @@
+"""What becomes of a project when processes die, disks fill up and files are damaged."""
