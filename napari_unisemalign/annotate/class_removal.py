@@ -15,6 +15,7 @@ from napari_unisemalign.app.labels import LabelsController
 from napari_unisemalign.app.notify import guarded
 from training_core.base.i18n import tr
 from training_core.project import UNLABELED, Project, TissueClass
+from training_core.project.class_removal import left_as_they_are
 
 Answer = TypeVar("Answer")
 _Progress = Callable[[int, int, str], None]
@@ -47,6 +48,8 @@ class ClassRemovalController:
         )
         self._undo.class_removed(gone)
         self._session.set_class(project.classes[0].id if into == UNLABELED else into)
+        if gone.damaged:
+            self.reporter.warning(left_as_they_are(gone.damaged))
 
     def _ask(self, project: Project, removed: TissueClass) -> int | None:
         """What the class's pixels become; None where it is to stay."""

@@ -20,7 +20,7 @@ from napari_unisemalign.app.undo_stack import AnyStep, ClassStep, LabelStep, Rej
 from napari_unisemalign.tiles.tiles import TilesController
 from training_core.base.i18n import tr
 from training_core.project import UNLABELED
-from training_core.project.class_removal import RemovedClass
+from training_core.project.class_removal import RemovedClass, left_as_they_are
 from training_core.project.rejections import Rejection
 
 Changed = Callable[[Rejection], Rejection]
@@ -173,10 +173,12 @@ class UndoController:
         project = self._session.project
         assert project is not None
         if self._labels.flush():
-            run_while_painting(lambda: project.restore_class(removed))
+            damaged = run_while_painting(lambda: project.restore_class(removed))
             self._stack.undo()  # only now: what cannot be brought back stays to be tried again
             self._show_classes_anew()
             self._session.set_class(removed.tissue_class.id)
+            if damaged:
+                self.reporter.warning(left_as_they_are(damaged))
 
     def _remove_again(self, removed: RemovedClass) -> None:
         project = self._session.project

@@ -193,6 +193,12 @@ class LabelsController:
     def _on_saved(self, change: Change, written: WrittenLabel) -> None:
         if written.others_pixels:
             self._add_what_others_did(change, written)
+        if written.damaged_history is not None:
+            words = tr(
+                "The history of tile {name} was damaged: it is kept as {path}, and starts again. No stroke is lost."
+            )
+            path = written.damaged_history.relative_to(change.project.path).as_posix()
+            self.reporter.warning(words.format(name=change.tile, path=path))
         self._told = self._told and bool(self._queue.names)
         self._session.model.label_changed_outside(change.tile)
         self._refresh_words()

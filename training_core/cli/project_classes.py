@@ -12,6 +12,7 @@ from training_core.base.errors import ProjectError
 from training_core.cli._arguments import open_project, write_json
 from training_core.cli._counter import counted
 from training_core.project import Project, TissueClass, suggest_prompt
+from training_core.project.class_removal import left_as_they_are
 from training_core.project.classes import object_class_ids
 
 
@@ -83,6 +84,8 @@ def run_remove(args: argparse.Namespace) -> int:
             raise ProjectError(given, "a decision about these pixels", hint)
         gone = project.remove_class(removed.id, into, progress)
     print(f"Removed {removed.name} (id {removed.id}); {len(gone.pixels)} labels changed.")
+    if gone.damaged:
+        print(left_as_they_are(gone.damaged))
     return 0
 
 

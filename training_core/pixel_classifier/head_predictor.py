@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from training_core.base.arrays import UNLABELED, BoolMask, ClassIds
-from training_core.base.errors import ProjectError
+from training_core.base.errors import MaskError, ProjectError
 from training_core.class_maps.overlay_files import OverlayArrays, overlay_arrays, write_overlays
 from training_core.class_maps.pixel_scores import Scores
 from training_core.class_maps.tile_result import TileResult
@@ -73,8 +73,8 @@ class HeadPainter:
 
     @property
     def n_tiles(self) -> int:
-        """How many labelled tiles the head has learned from."""
-        return len(self._samples)
+        """How many labelled tiles the head has learned from; a label that cannot be read teaches nothing."""
+        return sum(bool(each.by_class) for each in self._samples.values())
 
     def learn_from(self, labeled: tuple[str, ...], label: Callable[[str], ClassIds]) -> None:
         """Fit on these tiles and labels, in class ids (H, W), whatever becomes of the project's meanwhile."""
@@ -176,7 +176,10 @@ class HeadPainter:
 
     def _sample(self, name: str) -> dict[int, Tensor]:
         """Features of some pixels of each class, the same ones for the same label."""
-        label = self._label(name)
+        try:
+            label = self._label(name)
+        except MaskError:  # the other tiles teach all the same; opening or training this one says what is wrong
+            return {}
         if name in self._held_out:
             label = np.where(self._held_out[name], UNLABELED, label)
         found: dict[int, list[Tensor]] = {}

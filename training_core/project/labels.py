@@ -19,9 +19,12 @@ from training_core.base.safe_paths import within
 from training_core.base.spec_version import FileFormat
 from training_core.io import encode_png, read_mask
 from training_core.io.atomic import StagedFiles
+from training_core.project.journal import JournaledFiles
 from training_core.project.records import LabelEdit, LabelSource, LabelStatus, Tile
 
 LABELS_FOLDER = "labels"
+REMOVED_FOLDER = "removed"
+"""What was put aside: annotations of tiles that were removed, and files that could not be read."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,10 @@ class LabelHistory:
 
 _history = TypeAdapter(LabelHistory)
 _FORMAT = FileFormat(version=1, error=ProjectError)
+
+
+class DamagedHistoryError(ProjectError):
+    """A label's history that is no history; the label itself may be whole."""
 
 
 def label_path(project: Path, name: str) -> Path:
@@ -113,7 +120,7 @@ def read_history(project: Path, name: str) -> tuple[LabelEdit, ...]:
     Raises
     ------
     ProjectError
-        The file is damaged, or of a newer version.
+        The file cannot be read, or is of a newer version; a `DamagedHistoryError` where it is damaged.
     """
     path = history_path(project, name)
     try:
@@ -122,10 +129,40 @@ def read_history(project: Path, name: str) -> tuple[LabelEdit, ...]:
         return _history.validate_json(data).edits
     except FileNotFoundError:
         return ()
-    except (OSError, ValidationError) as cause:
-        given = f"{path} is damaged or cannot be read"
+    except OSError as cause:
+        given = f"{path} cannot be read ({cause.strerror or cause})"
+        raise ProjectError(given, "a file that you may read", "check the permissions of the folder") from cause
+    except ValidationError as cause:
+        given = f"{path} is damaged"
         hint = "move that file away: the label itself is kept, only its history starts again"
-        raise ProjectError(given, "a label history written by napari-unisemalign", hint) from cause
+        raise DamagedHistoryError(given, "a label history written by napari-unisemalign", hint) from cause
+
+
+def sound_history(files: JournaledFiles, project: Path, name: str) -> tuple[tuple[LabelEdit, ...], Path | None]:
+    """The edits of a label that is about to be written; a damaged history is put aside, and starts again.
+
+    Returns
+    -------
+    edits, put_aside
+        Where the damaged history will be; None: it is sound.
+
+    Raises
+    ------
+    ProjectError
+        It cannot be read, or is of a newer version: then nobody may write it.
+    """
+    try:
+        return read_history(project, name), None
+    except DamagedHistoryError:
+        path = history_path(project, name)
+        place = damaged_path(project, REMOVED_FOLDER, path.name)
+        files.put_aside(path, place)
+        return (), place
+
+
+def damaged_path(project: Path, folder: str, name: str) -> Path:
+    """A place in a folder of the project for a file that cannot be read, under a name that no other has."""
+    return within(project, folder, f"damaged-{datetime.now(UTC).strftime('%Y%m%d-%H%M%S-%f')}-{name}")
 
 
 def now() -> str:

@@ -34,12 +34,15 @@ class WrittenLabel:
         How many of them this writer changed too, to something else: they are as this writer says.
     other_version
         The label as somebody else had left it, where pixels are disputed; None: there was no conflict.
+    damaged_history
+        Where the label's history was put that could not be read; None: it was sound.
     """
 
     label: ClassIds
     others_pixels: int = 0
     disputed_pixels: int = 0
     other_version: Path | None = None
+    damaged_history: Path | None = None
 
 
 def merged(base: ClassIds, mine: ClassIds, theirs: ClassIds) -> WrittenLabel:

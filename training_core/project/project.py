@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, Unpack
 
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from training_core.base.arrays import BoolMask, ClassIds
 from training_core.base.attempts import Attempts
-from training_core.base.errors import MaskError
+from training_core.base.errors import MaskError, UserError
 from training_core.base.progress import ReportProgress
 from training_core.project import runs as runs_folder
 from training_core.project import splits
@@ -28,6 +29,7 @@ from training_core.project.labels import (
     make_edit,
     read_history,
     read_label,
+    sound_history,
     stage_label,
     summarize,
 )
@@ -182,14 +184,15 @@ class Project(ProjectClasses, ProjectRuns):
             checked = check_label(tile, label, {tissue_class.id for tissue_class in index.classes})
             written = self._merged(change, tile, checked, base)
             checked = written.label
-            edits = (*read_history(self.path, name), make_edit(checked, source, run_id, region, accepted))
+            before, damaged = sound_history(change.files, self.path, name)
+            edits = (*before, make_edit(checked, source, run_id, region, accepted))
             stage_accepted(change.files, self.path, tile, checked, source)
             status = stage_label(change.files, self.path, name, checked, edits)
             labels = {**index.labels, name: status}
             change.index = dataclasses.replace(
                 index, labels=labels, partly_accepted=partly_after(index, tile, status, source, region, partly)
             )
-        return written
+        return dataclasses.replace(written, damaged_history=damaged)
 
     def _merged(self, change: Transaction, tile: Tile, mine: ClassIds, base: NDArray[Any] | None) -> WrittenLabel:
         """What to write, of this writer's label (H, W) and of what is on the disk by now."""
@@ -366,9 +369,13 @@ class Project(ProjectClasses, ProjectRuns):
             change.index = dataclasses.replace(change.index, val=(*others, *chosen) if on else others)
 
     def _index_labels_again(self, index: Index) -> Index:
-        """The index with every label's status taken from its files: after a crash between two renames."""
+        """The index with every label's status taken from its files: after a crash between two renames.
+
+        Of files that cannot be read it says what it said: they are nobody's reason not to open the project.
+        """
         labels = dict(index.labels)
         for tile in index.tiles:
             if label_path(self.path, tile.name).exists():
-                labels[tile.name] = summarize(read_label(self.path, tile), read_history(self.path, tile.name))
+                with suppress(UserError):
+                    labels[tile.name] = summarize(read_label(self.path, tile), read_history(self.path, tile.name))
         return dataclasses.replace(index, labels=labels, rejected_areas=index_again(self.path, index))

@@ -48,12 +48,12 @@ class ProjectClasses(ProjectTiles):
     def class_pixels(self, class_id: int, progress: ReportProgress | None = None) -> dict[str, int]:
         """How many pixels are labelled as the class, by the names of the tiles that use it; their labels are read.
 
+        Of a tile whose label is damaged it says 0.
+
         Raises
         ------
         ProjectError
             No such class.
-        MaskError
-            A label is damaged.
         """
         return count_pixels(self.path, self._store.read(), class_id, progress)
 
@@ -62,7 +62,7 @@ class ProjectClasses(ProjectTiles):
     ) -> RemovedClass:
         """Remove a class; the other classes keep their ids. Returns what `restore_class` needs to bring it back.
 
-        All labels are changed, or none.
+        All labels that can be read are changed, or none; `RemovedClass.damaged` names the others.
 
         Parameters
         ----------
@@ -74,8 +74,6 @@ class ProjectClasses(ProjectTiles):
         ------
         ProjectError
             No such class, the last one, or labels use it (their number is said) and `into` says nothing.
-        MaskError
-            A label is damaged.
         StorageError
             The disk is full or not writable.
         """
@@ -84,17 +82,20 @@ class ProjectClasses(ProjectTiles):
                 with_class_removed(change.index, class_id)  # raises where a label uses it
             return stage_removal(change, self.path, class_id, UNLABELED if into is None else into, progress)
 
-    def restore_class(self, removed: RemovedClass, progress: ReportProgress | None = None) -> None:
+    def restore_class(self, removed: RemovedClass, progress: ReportProgress | None = None) -> tuple[str, ...]:
         """Bring a removed class back, with its id, its place and its pixels, where they are not labelled again since.
+
+        Returns
+        -------
+        tuple of str
+            Tiles whose labels are damaged: on them it does not come back.
 
         Raises
         ------
         ProjectError
             Its name is taken.
-        MaskError
-            A label is damaged.
         StorageError
             The disk is full or not writable.
         """
         with self._store.update() as change:
-            stage_return(change, self.path, removed, progress)
+            return stage_return(change, self.path, removed, progress)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training_core.base.arrays import BoolMask
+from training_core.base.errors import MaskError
 from training_core.base.safe_paths import within
 from training_core.io import encode_png, read_mask
 from training_core.project.index import Index, RejectedArea
@@ -101,15 +102,15 @@ def read_rejection(project: Path, index: Index, tile: Tile) -> Rejection:
 def index_again(project: Path, index: Index) -> dict[str, RejectedArea]:
     """What the index should say of the tiles that have a file: after a crash between two renames.
 
-    Raises
-    ------
-    MaskError
-        A file is damaged.
+    Of a file that cannot be read it says what it said.
     """
     areas = {}
     for tile in index.tiles:
         path, known = rejection_path(project, tile.name), index.rejected_areas.get(tile.name)
-        pixels = int(np.count_nonzero(read_mask(path))) if path.exists() else 0
+        try:
+            pixels = int(np.count_nonzero(read_mask(path))) if path.exists() else 0
+        except MaskError:
+            pixels = 0 if known is None else known.pixels
         if pixels:
             areas[tile.name] = RejectedArea(pixels, None if known is None else known.run_id)
     return areas

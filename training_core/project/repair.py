@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 
 from training_core.base.arrays import value_counts
@@ -27,6 +26,8 @@ from training_core.project.index_backups import index_backups
 from training_core.project.journal import JournaledFiles, has_journal, temporaries
 from training_core.project.labels import (
     LABELS_FOLDER,
+    REMOVED_FOLDER,
+    damaged_path,
     history_path,
     label_path,
     now,
@@ -40,7 +41,6 @@ from training_core.project.records import MAX_CLASS_ID, LabelStatus, Tile, Tissu
 from training_core.project.rejections import REJECTED_FOLDER, index_again
 from training_core.project.runs import RUNS_FOLDER, run_ids
 from training_core.project.store import MAX_INDEX_BYTES, IndexStore
-from training_core.project.tile_removal import REMOVED_FOLDER
 
 
 @dataclass
@@ -260,8 +260,7 @@ def _put_aside(files: JournaledFiles, folder: Path, name: str, into: str, found:
     path = folder / name
     if not path.exists():
         return
-    moment = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")
-    target = within(folder, into, f"damaged-{moment}-{path.name}")
+    target = damaged_path(folder, into, path.name)
     files.put_aside(path, target)
     words = tr("{name} is moved to {target}.")
     found.notes.append(words.format(name=name, target=f"{into}/{target.name}"))

@@ -11,10 +11,8 @@ from training_core.base.safe_paths import within
 from training_core.project.accepted import accepted_path
 from training_core.project.index import Index
 from training_core.project.journal import JournaledFiles
-from training_core.project.labels import history_path, label_path
+from training_core.project.labels import REMOVED_FOLDER, history_path, label_path
 from training_core.project.rejections import rejection_path
-
-REMOVED_FOLDER = "removed"
 
 
 def without_tiles(index: Index, names: Sequence[str]) -> Index:

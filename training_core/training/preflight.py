@@ -13,6 +13,7 @@ from training_core.data.crop_scale import settled_scales
 from training_core.data.held_out import LEAST_REGIONS
 from training_core.data.pixel_size import choose_run_mpp, left_out, zoom_to_run
 from training_core.project import Project, Tile
+from training_core.project.damage import damaged_tiles
 from training_core.project.splits import usable_tiles
 from training_core.runs.run_folder import Split
 from training_core.settings.schema import Config
@@ -28,7 +29,8 @@ def check_ready(project: Project, config: Config) -> Split:
     """
     tiles = usable_tiles(project)
     unfit = left_out(tiles, choose_run_mpp(tiles, config.data.mpp))
-    taken = {tile.name for tile in tiles if tile.name not in unfit}
+    damaged = damaged_tiles(project, (tile.name for tile in tiles if tile.name not in unfit))
+    taken = {tile.name for tile in tiles if tile.name not in unfit and tile.name not in damaged}
     labeled = tuple(name for name in project.labeled_names() if name in taken)
     val = tuple(name for name in project.val_names() if name in taken)
     unlabeled = tuple(name for name in project.unlabeled_names() if name in taken)
@@ -44,7 +46,8 @@ def check_ready(project: Project, config: Config) -> Split:
         raise ProjectError(
             f"{len(labeled)} of {len(project.tiles)} tiles are annotated for training"
             + (f" (the {len(val)} validation tiles do not count)" if val else "")
-            + _because(unfit),
+            + _because(unfit)
+            + _because_damaged(damaged),
             f"at least {least} annotated tiles",
             "paint a few strokes of every class on more tiles"
             + (", or train on one tile (data.min_labeled_tiles = 1)" if labeled else ""),
@@ -60,7 +63,9 @@ def check_ready(project: Project, config: Config) -> Split:
         )
     if config.pseudo_label.enabled and not unlabeled:
         raise ProjectError(
-            "the project has no unannotated tile, which semi-supervised training also learns from" + _because(unfit),
+            "the project has no unannotated tile, which semi-supervised training also learns from"
+            + _because(unfit)
+            + _because_damaged(damaged),
             "at least 1 tile that is neither annotated nor entirely rejected, and not for validation",
             "add images, clear a rejection, or train on annotated tiles only (Labelled tiles only)",
             terminal="add images, clear a rejection, or train on annotated tiles only (--supervised-only)",
@@ -75,6 +80,14 @@ def _because(unfit: Mapping[str, str]) -> str:
     first, reason = next(iter(unfit.items()))
     tiles = "1 tile is" if len(unfit) == 1 else f"{len(unfit)} tiles are"
     return f"; {tiles} left out because of the pixel size ({first}: {reason}; correct it in the project)"
+
+
+def _because_damaged(damaged: Mapping[str, str]) -> str:
+    if not damaged:
+        return ""
+    first, reason = next(iter(damaged.items()))
+    tiles = "1 tile is" if len(damaged) == 1 else f"{len(damaged)} tiles are"
+    return f"; {tiles} left out because files are damaged ({first}: {reason})"
 
 
 def settle(project: Project, split: Split, config: Config) -> Config:
@@ -128,6 +141,17 @@ def _on_tiles(project: Project, split: Split) -> Iterable[str]:
             len(missing),
         )
         yield words.format(count=len(missing), first=missing[0])
+    taken = {*split.labeled, *split.unlabeled, *split.val}
+    damaged = damaged_tiles(project, (tile.name for tile in usable_tiles(project) if tile.name not in taken))
+    if damaged:
+        words = ntr(
+            "{count} tile is left out because a file of it is damaged: {first}: {reason}. It is still predicted.",
+            "{count} tiles are left out because files of them are damaged: {names}. {first}: {reason}. They are still "
+            "predicted.",
+            len(damaged),
+        )
+        first, reason = next(iter(damaged.items()))
+        yield words.format(count=len(damaged), names=_listed(list(damaged)), first=first, reason=reason)
 
 
 def _on_scores(project: Project, split: Split, config: Config, held_out: Mapping[str, BoolMask]) -> Iterable[str]:

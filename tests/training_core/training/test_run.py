@@ -736,6 +736,24 @@ def test_missing_images_are_left_out_and_said(make_project: MakeProject, small_c
     assert len(list((Path(summary["run"]) / "predictions").glob("*.prediction.png"))) == 4
 
 
+@pytest.mark.parametrize(("file", "split"), [("labels/a_3.png", "labeled"), ("rejected/u_2.png", "unlabeled")])
+def test_a_tile_with_a_damaged_file_is_left_out_said_and_predicted(
+    make_project: MakeProject, small_config: MakeConfig, file: str, split: str
+) -> None:
+    project = make_project(labeled=3, unlabeled=2)
+    project.reject_area("u_2", np.ones((96, 96), bool), "run")
+    path = project.path / file
+    path.write_bytes(path.read_bytes()[:50])
+    listener = Listener()
+    summary = listener.run(project, small_config())
+    words = f"1 tile is left out because a file of it is damaged: {path.stem}"
+    assert any(words in event.message for event in listener.of(Warned))
+    taken = read_run(Path(summary["run"]))[2]
+    assert path.stem not in getattr(taken, split)
+    assert len(taken.labeled) + len(taken.unlabeled) >= 3
+    assert (Path(summary["run"]) / "predictions" / f"{path.stem}.prediction.png").exists()
+
+
 # --- what goes wrong --------------------------------------------------------------------------------------------------
 
 
