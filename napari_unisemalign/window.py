@@ -42,6 +42,7 @@ from napari_unisemalign.shell.left_off import LeftOffController
 from napari_unisemalign.shell.panel import Panel
 from napari_unisemalign.shell.report import ReportController
 from napari_unisemalign.shell.tour import TourController
+from napari_unisemalign.tiles.elsewhere import ElsewhereController
 from napari_unisemalign.tiles.making import MakingController
 from napari_unisemalign.tiles.tile_list import GalleryController
 from napari_unisemalign.tiles.tiles import TilesController
@@ -82,6 +83,7 @@ class Controller:
         self.labels = LabelsController(self.context, panel.painting.set_saved)
         self.classes = ClassesController(self.context, panel.classes, panel.chips)
         self.tiles = TilesController(self.context, panel.tiles, panel.project, self.labels)
+        self.elsewhere = ElsewhereController(self.context, self.tiles, self.labels)
         self.making = MakingController(self.context, panel.project, self.tiles, self.labels)
         panel.tiles.sizes_wanted.connect(self.making.correct_pixel_sizes)
         self.drops = DropsController(self.context, panel, self.tiles, self.making)

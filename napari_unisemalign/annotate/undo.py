@@ -88,13 +88,13 @@ class UndoController:
         """The same for several tiles, each a step of undo; returns how many. They may be asked for one by one."""
         names = list[str]()
 
-        def recorded() -> Iterator[tuple[str, Rejection]]:
+        def recorded() -> Iterator[tuple[str, Rejection, Rejection]]:
             for name, change in changes:
                 before = self._labels.rejection(name)
                 after = change(before)
                 self._stack.record_rejection(name, before, after, what)
                 names.append(name)
-                yield name, after
+                yield name, before, after
 
         self._labels.write_rejections(recorded())
         return len(names)
@@ -120,7 +120,7 @@ class UndoController:
             if isinstance(undone, LabelStep):
                 self._write_label(undone.undone, undone.was_accepted, undone.was_partly)
             elif isinstance(undone, RejectionStep):
-                self._write_rejection(undone.tile, undone.before)
+                self._labels.write_rejections([(undone.tile, undone.after, undone.before)])
 
     @guarded
     def redo(self) -> None:
@@ -138,7 +138,7 @@ class UndoController:
             if isinstance(step, LabelStep):
                 self._write_label(step.redone, step.is_accepted, step.is_partly)
             elif isinstance(step, RejectionStep):
-                self._write_rejection(step.tile, step.after)
+                self._labels.write_rejections([(step.tile, step.before, step.after)])
 
     def why_not_undo(self) -> str:
         """Why nothing can be taken back; empty when something can."""
@@ -194,9 +194,6 @@ class UndoController:
         self._session.model.classes_changed_outside()
         self._labels.read_again()
         self._known = self._layers.label()
-
-    def _write_rejection(self, name: str, rejection: Rejection) -> None:
-        self._labels.write_rejections([(name, rejection)])
 
     def _on_layer(self, event: Any) -> None:
         if event.value.metadata.get(ROLE_KEY) == LABELS:

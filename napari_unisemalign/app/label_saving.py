@@ -65,16 +65,17 @@ class Change:
 
 @dataclass(frozen=True, eq=False)
 class RejectionChange:
-    """What is to be rejected of a tile, in the place of all that was."""
+    """What is to be rejected of a tile. base: what was before; what others did to that meanwhile is kept."""
 
     project: Project
     tile: str
     rejection: Rejection
+    base: Rejection
 
     def write(self) -> Outcome:
         """Write it, in any thread."""
         try:
-            self.project.write_rejection(self.tile, self.rejection)
+            self.project.write_rejection(self.tile, self.rejection, self.base)
         except Exception as error:
             return error
         return None

@@ -138,12 +138,12 @@ class LabelsController:
         read: Rejection = run_while_painting(lambda: project.rejection(name)) if waiting is None else waiting
         return read
 
-    def write_rejections(self, rejections: Iterable[tuple[str, Rejection]]) -> None:
-        """Put these in the place of what is rejected of tiles. They count at once, and are written like labels."""
+    def write_rejections(self, rejections: Iterable[tuple[str, Rejection, Rejection]]) -> None:
+        """Change what is rejected of tiles, from what it was. They count at once, and are written like labels."""
         project, names = self._session.project, list[str]()
         assert project is not None
-        for name, rejection in rejections:
-            self._queue.reject(RejectionChange(project, name, rejection))
+        for name, before, after in rejections:
+            self._queue.reject(RejectionChange(project, name, after, before))
             names.append(name)
         self._session.model.rejections_changed_outside(names)
         self._hand_over()

@@ -103,7 +103,7 @@ class TileOverlays:
         is_rejected
             Whether the prediction of a tile, by name, by this run is rejected.
         """
-        if project is None:
+        if project is None or not project.has_tile(name):
             return None
         if name in self._painted:
             return self._painted[name]

@@ -18,6 +18,7 @@ from qtpy.QtWidgets import QApplication, QWidget
 from napari_unisemalign.app import labels, preferences
 from napari_unisemalign.app.dialogs import CloseAnswer, FilesToAdd, NewProject
 from napari_unisemalign.shell.dialogs import WindowDialogs
+from napari_unisemalign.tiles import elsewhere
 from napari_unisemalign.tiles.new_project.form import NewProjectForm
 from napari_unisemalign.tiles.new_project.form_view import NewProjectDialog
 from training_core.io import write_png
@@ -51,6 +52,12 @@ def own_preferences(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def patient_accepts(monkeypatch: pytest.MonkeyPatch) -> None:
     """An accept waits for the disk of a busy machine, so that a test can read what was written."""
     monkeypatch.setattr(labels, "ACCEPT_WAIT_S", 60.0)
+
+
+@pytest.fixture(autouse=True)
+def nothing_comes_between(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests change the project behind the window's back, and say themselves when it is to notice."""
+    monkeypatch.setattr(elsewhere, "EVERY_MS", 3_600_000)
 
 
 @pytest.fixture

@@ -76,19 +76,33 @@ def read_label(project: Path, tile: Tile) -> ClassIds:
     return label
 
 
-def check_label(tile: Tile, label: NDArray[Any], class_ids: Collection[int]) -> ClassIds:
-    """The label as uint8, if it has the tile's size and holds only class ids and 255.
+def as_label(tile: Tile, label: NDArray[Any]) -> ClassIds:
+    """The label as uint8, if it has the tile's size and holds what may be class ids and 255.
 
     Raises
     ------
     MaskError
-        Another size, another type, or values that no class has.
+        Another size, another type, or numbers that no class can have.
     """
     if label.ndim != 2 or label.shape != (tile.height_px, tile.width_px):
         raise size_error(f"the label of {tile.name}", label, tile)
     if label.dtype.kind not in "iu":
         given = f"the label of {tile.name} has {label.dtype} values"
         raise MaskError(given, "whole numbers", "convert it to class ids")
+    if label.dtype != np.uint8 and label.size and (label.min() < 0 or label.max() > UNLABELED):
+        given = f"the label of {tile.name} has values from {label.min()} to {label.max()}"
+        raise MaskError(given, f"class ids, or {UNLABELED} for unannotated", "convert it to class ids")
+    return label.astype(np.uint8)
+
+
+def check_values(tile: Tile, label: ClassIds, class_ids: Collection[int]) -> None:
+    """Refuse a label (H, W) with values that are neither of these classes nor 255.
+
+    Raises
+    ------
+    MaskError
+        Names the value and says how many pixels have it.
+    """
     for value, count in value_counts(label).items():
         if value not in class_ids and value != UNLABELED:
             given = f"the label of {tile.name} has the value {value} ({count:,} px), which no class has"
@@ -96,7 +110,6 @@ def check_label(tile: Tile, label: NDArray[Any], class_ids: Collection[int]) -> 
             raise MaskError(
                 given, f"class ids ({ids}), or {UNLABELED} for unannotated", "add the class, or paint over these pixels"
             )
-    return label.astype(np.uint8)
 
 
 def size_error(what: str, label: NDArray[Any], tile: Tile) -> MaskError:

@@ -24,7 +24,8 @@ from training_core.project.file_records import NumberedObjects
 from training_core.project.index import INDEX_NAME, Index
 from training_core.project.inputs.names import resolve_names
 from training_core.project.labels import (
-    check_label,
+    as_label,
+    check_values,
     label_path,
     make_edit,
     read_history,
@@ -181,9 +182,9 @@ class Project(ProjectClasses, ProjectRuns):
         tile = self.tile(name)
         with self._store.update() as change:
             index = change.index
-            checked = check_label(tile, label, {tissue_class.id for tissue_class in index.classes})
-            written = self._merged(change, tile, checked, base)
-            checked = written.label
+            written = self._merged(change, tile, as_label(tile, label), base)
+            checked = written.label  # only now: somebody may have removed a class that this writer still shows
+            check_values(tile, checked, {tissue_class.id for tissue_class in index.classes})
             before, damaged = sound_history(change.files, self.path, name)
             edits = (*before, make_edit(checked, source, run_id, region, accepted))
             stage_accepted(change.files, self.path, tile, checked, source)
@@ -289,8 +290,14 @@ class Project(ProjectClasses, ProjectRuns):
         """
         return read_rejection(self.path, self._store.read(), self.tile(name))
 
-    def write_rejection(self, name: str, rejection: Rejection) -> None:
+    def write_rejection(self, name: str, rejection: Rejection, base: Rejection | None = None) -> None:
         """Put this in the place of what is rejected of the tile; `rejection.taken_back()` takes all of it back.
+
+        Parameters
+        ----------
+        base
+            What was rejected when this writer last read it. What somebody else rejected or cleared meanwhile is kept
+            where this writer changed nothing. None: whatever is there is replaced.
 
         Raises
         ------
@@ -299,7 +306,7 @@ class Project(ProjectClasses, ProjectRuns):
         StorageError
             The disk is full or not writable.
         """
-        self._change_rejection(name, lambda _before: rejection)
+        self._change_rejection(name, lambda now: rejection if base is None else rejection.merged(base, now))
 
     def _change_rejection(self, name: str, change_it: Callable[[Rejection], Rejection]) -> None:
         tile = self.tile(name)

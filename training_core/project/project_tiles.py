@@ -45,6 +45,12 @@ class ProjectTiles:
         """The whole content of project.json as it is now."""
         return self._store.read()
 
+    @property
+    def changes_elsewhere(self) -> int:
+        """How often somebody else has changed project.json since this object was made: another window, a terminal."""
+        self._store.read()
+        return self._store.changes_elsewhere
+
     def changing(self) -> AbstractContextManager[Transaction]:
         """Change the index and label files together, while no other process can; see `IndexStore.update`."""
         return self._store.update()
@@ -72,15 +78,23 @@ class ProjectTiles:
         ProjectError
             There is none.
         """
-        tiles = self.tiles
-        if self._by_name[0] is not tiles:
-            self._by_name = (tiles, {tile.name: tile for tile in tiles})
+        by_name = self._tiles_by_name()
         try:
-            return self._by_name[1][name]
+            return by_name[name]
         except KeyError:
-            close = get_close_matches(name, self._by_name[1], n=1)
+            close = get_close_matches(name, by_name, n=1)
             hint = f"{close[0]}, the closest name" if close else "check the spelling; tiles are named like their image"
             raise ProjectError(f"the project {self.name} has no tile {name}", "the name of a tile", hint) from None
+
+    def has_tile(self, name: str) -> bool:
+        """Whether there is a tile of this name: somebody else may have removed it."""
+        return name in self._tiles_by_name()
+
+    def _tiles_by_name(self) -> dict[str, Tile]:
+        known, tiles = self._by_name, self.tiles
+        if known[0] is not tiles:
+            self._by_name = known = (tiles, {tile.name: tile for tile in tiles})
+        return known[1]
 
     def image_path(self, name: str) -> Path:
         """Where the tile's image lies; a referenced one that moved together with the project is found too."""

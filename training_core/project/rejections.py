@@ -70,6 +70,30 @@ class Rejection:
         """The same, and nothing rejected in `where`, (H, W)."""
         return dataclasses.replace(self, values=np.where(where, 0, self.values).astype(np.uint8))
 
+    def merged(self, base: Rejection, theirs: Rejection) -> Rejection:
+        """This one, which began as `base`, and what somebody else made of `base` meanwhile.
+
+        What the other one has rejected since is not cleared by a writer who does not know of it.
+        """
+        if base.values.shape != self.values.shape or theirs.values.shape != self.values.shape:
+            return self
+        changed = self._changed_since(base) & ~(~self.where & theirs._changed_since(base))
+        others = theirs.values
+        if self.run_id is not None and theirs.run_id != self.run_id:
+            others = np.minimum(others, BEFORE)  # the index names one run only, the last one
+        added = [run_id for run_id in self.hidden if run_id not in base.hidden]
+        cleared = {run_id for run_id in base.hidden if run_id not in self.hidden}
+        return Rejection(
+            np.where(changed, self.values, others).astype(np.uint8),
+            self.run_id or theirs.run_id,
+            tuple(dict.fromkeys([*(run_id for run_id in theirs.hidden if run_id not in cleared), *added])),
+        )
+
+    def _changed_since(self, base: Rejection) -> BoolMask:
+        """(H, W): what was rejected or cleared, also where it was rejected before, of another run."""
+        known = (base.values == NOW) & (base.run_id == self.run_id)
+        return np.asarray((self.where != base.where) | ((self.values == NOW) & ~known))
+
     def taken_back(self) -> Rejection:
         """Nothing rejected."""
         return Rejection(np.zeros_like(self.values))

@@ -49,6 +49,8 @@ class IndexStore:
         self._signature: tuple[int, int, int] | None = None
         self._older: OlderIndex | None = None
         """What an older version wrote, until today's takes its place."""
+        self.changes_elsewhere = 0
+        """How often `read` found that somebody else had changed the index."""
         self.migration: Migration | None = None
         """What was brought up to date since this object was made."""
 
@@ -64,8 +66,10 @@ class IndexStore:
             try:
                 signature = self._sign()
                 if self._index is None or signature != self._signature:
+                    is_changed = self._signature not in (None, signature)
                     self._index, self._older = parse_index(read_file(self.path, MAX_INDEX_BYTES), self.path)
                     self._signature = signature  # last: a file that cannot be read is never taken for a known one
+                    self.changes_elsewhere += is_changed
             except OSError as cause:
                 raise self._unreadable(cause) from cause
             return self._index

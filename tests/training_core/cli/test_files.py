@@ -147,10 +147,22 @@ def whole(tmp_path_factory: pytest.TempPathFactory, small_config: Callable[..., 
     train_without_validation_tiles(whole, small_config(schedule={"quick_start": True}, inference={"views": 1}))
     add_numbered_objects(whole, folder)
     whole.look()
-    whole.project.remove_tiles([annotated])
-    whole.look()
+    remove_and_add_another(whole, annotated, folder / "others")
     damage_and_repair(whole)
     return whole
+
+
+def remove_and_add_another(whole: Whole, annotated: str, others: Path) -> None:
+    """Two tiles go, and another image comes under the name of the first; the journal is seen on the way."""
+    label = whole.project.path / "labels" / f"{annotated}.png"
+    with whole.project.changing() as change:
+        change.files.add(label, label.read_bytes())
+        whole.files |= {path.name for path in whole.project.path.glob("*.journal")}
+    whole.project.remove_tiles([annotated, "tile_99"])
+    others.mkdir()
+    Image.new("RGB", (64, 64)).save(others / f"{annotated}.png")
+    assert main(["project", "add", str(whole.project.path), "--images", str(others), "--mpp", "0.5"]) == 0
+    whole.look()
 
 
 def damage_and_repair(whole: Whole) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from training_core.base.errors import MaskError
 from training_core.io import read_mask
 from training_core.project import LabelSource, Project
 from training_core.project.merging import CONFLICTS_FOLDER
@@ -77,6 +78,66 @@ def test_a_damaged_label_keeps_nobody_from_saving(make_project: MakeProject) -> 
     mine = painted(base, slice(0, 30), 1)
     project.write_label("a_1", mine, LabelSource.PAINTED, base=base)
     np.testing.assert_array_equal(project.label("a_1"), mine)
+
+
+def test_a_writer_that_still_shows_a_removed_class_saves_its_strokes(make_project: MakeProject) -> None:
+    project = make_project()
+    nerve = project.add_class("nerve").id
+    empty = project.label("u_1")
+    base = project.write_label("u_1", painted(empty, slice(0, 20), nerve), LabelSource.PAINTED).label
+    Project.open(project.path).remove_class(nerve, into=0)
+    project.write_label("u_1", painted(base, slice(40, 50), 1), LabelSource.PAINTED, base=base)
+    expected = painted(painted(empty, slice(0, 20), 0), slice(40, 50), 1)
+    np.testing.assert_array_equal(project.label("u_1"), expected)
+
+
+def test_what_is_painted_in_a_removed_class_is_refused_in_words(make_project: MakeProject) -> None:
+    project = make_project()
+    nerve = project.add_class("nerve").id
+    base = project.label("u_1")
+    Project.open(project.path).remove_class(nerve)
+    with pytest.raises(MaskError, match=r"which no class has.*paint over these pixels"):
+        project.write_label("u_1", painted(base, slice(0, 2), nerve), LabelSource.PAINTED, base=base)
+
+
+def rows(*parts: slice) -> np.ndarray:
+    where = np.zeros((SIDE, SIDE), bool)
+    for part in parts:
+        where[part] = True
+    return where
+
+
+def test_rejections_of_two_windows_are_both_kept(make_project: MakeProject) -> None:
+    project = make_project()
+    base = project.rejection("u_1")
+    project.reject_area("u_1", rows(slice(0, 10)), "run_1")
+    project.write_rejection("u_1", base.with_area(rows(slice(30, 40)), "run_2"), base)
+    now = Project.open(project.path).rejection("u_1")
+    np.testing.assert_array_equal(now.where, rows(slice(0, 10), slice(30, 40)))
+    np.testing.assert_array_equal(now.of_run("run_2"), rows(slice(30, 40)))
+
+
+def test_an_undone_rejection_leaves_what_another_window_rejected_or_cleared(make_project: MakeProject) -> None:
+    project = make_project()
+    project.reject_area("u_1", rows(slice(80, 90)), "run_1")
+    before = project.rejection("u_1")
+    after = before.with_tile("run_2")
+    project.write_rejection("u_1", after, before)
+    theirs = Project.open(project.path)
+    theirs.reject("u_1", "run_3")
+    project.write_rejection("u_1", before, after)  # undo
+    now = project.rejection("u_1")
+    assert now.hidden == ("run_3",)
+    assert now.where.all()  # by run_3
+    np.testing.assert_array_equal(now.of_run("run_3"), rows(slice(0, SIDE)))
+
+    project.write_rejection("u_1", now.taken_back())
+    empty = project.rejection("u_1")
+    mine = empty.with_area(rows(slice(0, 5)), "run_4")
+    project.write_rejection("u_1", mine, empty)
+    theirs.write_rejection("u_1", theirs.rejection("u_1").taken_back())
+    project.write_rejection("u_1", mine.with_area(rows(slice(50, 60)), "run_5"), mine)
+    np.testing.assert_array_equal(project.rejection("u_1").where, rows(slice(50, 60)))  # what was cleared stays so
 
 
 WRITER = """

@@ -30,7 +30,7 @@ def test_only_what_differs_from_the_default_is_kept(tmp_path: Path) -> None:
         "spec_version": 1, "data": {"crop_px": 64}, "encoder": {"taps": [1, 4]},
     }  # fmt: skip
     assert write_settings(tmp_path, {"data.crop_px": 256}) == {}
-    assert not list(tmp_path.iterdir())
+    assert [path.name for path in tmp_path.iterdir()] == ["project.lock"]
 
 
 def test_the_default_is_that_of_the_variant(tmp_path: Path) -> None:
