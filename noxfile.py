@@ -20,6 +20,7 @@ VENV = ROOT / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
 RUN_OUTPUT = ROOT / "run-output"
 WINDOW_TESTS = "tests/napari_unisemalign"
+RECORD_TESTS = "tests/faults/test_damaged_records.py"
 OTHER_BINDINGS = ("pyqt6", "pyside6")  # beside PyQt5, the default; PySide6 is the one in napari's own bundle
 
 # What a bare Debian 12 lacks for Qt 5, Qt 6 and OpenGL: a virtual display, Mesa, Qt's xcb libraries, a font.
@@ -109,11 +110,10 @@ def nightly(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def fuzz(session: nox.Session) -> None:
-    """50,000 damaged picture files through every reader, every night; `nox -s tests` takes 2,000."""
+    """50,000 damaged picture files and 50,000 damaged records, every night; `nox -s tests` takes 2,000 and 500."""
     install(session, "pyqt5", "test")
-    session.run(
-        str(PYTHON), "-m", "pytest", "tests/cases/test_damaged_files.py", "--timeout=7200", env={"FUZZ_FILES": "50000"}
-    )
+    for test, count in (("tests/cases/test_damaged_files.py", "FUZZ_FILES"), (RECORD_TESTS, "FUZZ_RECORDS")):
+        session.run(str(PYTHON), "-m", "pytest", test, "--timeout=7200", env={count: "50000"})
 
 
 @nox.session(venv_backend="none")

@@ -37,14 +37,18 @@ class FileFormat:
     error: type[UserError]
     migrations: Mapping[int, Migration] = field(default_factory=dict)
 
-    def version_of(self, content: Mapping[str, Any], source: Path | str) -> int:
+    def version_of(self, content: Any, source: Path | str) -> int:
         """The version of a file's content; 1 where it says none.
 
         Raises
         ------
         UserError
-            Of the format's own kind; it was written by a newer version, or says no version at all.
+            Of the format's own kind; it holds no keys and values, was written by a newer version, or says no version
+            at all.
         """
+        if not isinstance(content, Mapping):
+            given = f"{source} is damaged (it holds a {type(content).__name__})"
+            raise self.error(given, "keys and values", "restore the file from a backup")
         version = content.get(KEY, 1)
         if isinstance(version, int) and not isinstance(version, bool) and version > self.version:
             given = f"{source} has {KEY} = {version} and was written by a newer version of napari-unisemalign"

@@ -49,7 +49,7 @@ class _Move:
     @property
     def is_done(self) -> bool:
         """Whether it was made before a crash: what is asked tells even where the target was written anew since."""
-        return self.target.exists() if self.kind == "aside" else not self.source.exists()
+        return not self.source.exists() or (self.kind == "aside" and self.target.exists())
 
     def make(self) -> None:
         """Make it, unless it is made."""

@@ -18,7 +18,7 @@ from training_core.base.i18n import tr
 from training_core.base.safe_paths import within
 from training_core.io import read_mask
 from training_core.io.files import IMAGE_SUFFIXES
-from training_core.project.accepted import ACCEPTED_FOLDER
+from training_core.project.accepted import ACCEPTED_FOLDER, read_accepted
 from training_core.project.classes import default_classes, default_color
 from training_core.project.creation import FileSource
 from training_core.project.index import INDEX_NAME, Index, parse_index
@@ -38,7 +38,7 @@ from training_core.project.labels import (
 from training_core.project.migration import BACKUPS_FOLDER, backups
 from training_core.project.own_folders import IMAGES_FOLDER
 from training_core.project.records import MAX_CLASS_ID, LabelStatus, Tile, TissueClass
-from training_core.project.rejections import REJECTED_FOLDER, index_again
+from training_core.project.rejections import REJECTED_FOLDER, index_again, read_rejection
 from training_core.project.runs import RUNS_FOLDER, run_ids
 from training_core.project.store import MAX_INDEX_BYTES, IndexStore
 
@@ -283,10 +283,11 @@ def _check_tile(folder: Path, index: Index, tile: Tile, found: Findings) -> None
             found.problems.append(tr("The index and the label of {name} disagree.").format(name=tile.name))
     except UserError as cause:
         found.problems.append(f"{cause.given}.")
-    try:
-        index_again(folder, dataclasses.replace(index, tiles=(tile,)))
-    except UserError as cause:
-        found.problems.append(f"{cause.given}.")
+    for read in (read_accepted, lambda project, each: read_rejection(project, index, each)):
+        try:
+            read(folder, tile)
+        except UserError as cause:
+            found.problems.append(f"{cause.given}.")
 
 
 def _check_strays(folder: Path, index: Index, found: Findings) -> None:

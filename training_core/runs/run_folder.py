@@ -144,7 +144,7 @@ def read_run(run_dir: Path) -> tuple[Config, tuple[TissueClass, ...], Split]:
         provenance = read_provenance(read_file(path), path)
         classes = tuple(TissueClass(**entry) for entry in provenance["classes"])
         split = Split(**{key: tuple(names) for key, names in provenance["tiles"].items()})
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise CheckpointError(
             f"{run_dir} is not a run folder, or its config.json or provenance.json is damaged",
             "a folder in the runs folder of a project",

@@ -355,7 +355,7 @@ def resolve(user: dict[str, Any] | None = None, *, source: str = "the configurat
         An unknown key, a wrong type, a value out of range, or settings of a newer version; names key, value and
         allowed ones.
     """
-    user = _of_earlier_versions(FORMAT.up_to_date(user or {}, source))
+    user = _of_earlier_versions(FORMAT.up_to_date({} if user is None else user, source))
     variant = user.get("variant", "best")
     preset = VARIANTS.get(variant, {}) if isinstance(variant, str) else {}
     merged = layered(preset, user)
