@@ -155,6 +155,7 @@ def records(work: Path) -> dict[str, Record]:
             parse_command(line)
 
     opened = partial(every, project.path)
+    names, table = work / "names.txt", work / "names.csv"
     event = work / "events.jsonl"
     event.write_text("\n".join(json.dumps(each) for each in EVENTS))
     in_journal = project.path / "project.journal"
