@@ -178,11 +178,8 @@ def records(work: Path) -> dict[str, Record]:
         "run's settings": (run / "config.json", [partial(read_run, run), partial(unfinished_run, project.path)]),
         "confusion": (run / "confusion.json", [partial(read_confusion, run)]),
         "summary": (run / "summary.json", [partial(read_prediction_source, run), opened]),
-        "list": (work / "names.txt", [partial(read_names, work / "names.txt")]),
-        "table": (
-            work / "names.csv",
-            [partial(read_table, work / "names.csv"), partial(read_names, work / "names.csv")],
-        ),
+        "list": (names, [partial(read_names, names)]),
+        "table": (table, [partial(read_table, table), partial(read_names, table)]),
     }
     found = {
         kind: Record(path, path.read_bytes(), partial(each_of, readers)) for kind, (path, readers) in kinds.items()
