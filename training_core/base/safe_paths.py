@@ -33,9 +33,20 @@ def problem_of_name(name: str) -> str | None:
         return "leads to another folder"
     if _DEVICE.fullmatch(name):
         return "means a device on Windows"
+    if _has_no_bytes(name):
+        return "holds characters that no file's name has"
     if len(name.encode("utf-8", "surrogatepass")) > MAX_NAME_BYTES:
         return f"is longer than {MAX_NAME_BYTES} bytes"
     return None
+
+
+def _has_no_bytes(name: str) -> bool:
+    """Whether it holds halves of characters, other than those that stand for single bytes (PEP 383)."""
+    try:
+        name.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def check_name(name: str, source: Path | str, error: type[UserError] = ProjectError) -> str:

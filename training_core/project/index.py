@@ -23,6 +23,7 @@ from training_core.base.safe_paths import (
     check_way,
     is_absolute,
 )
+from training_core.io.files import MAX_PIXELS
 from training_core.project.file_records import NO_ANSWERS, FileAnswers, NumberedObjects, SourceFile
 from training_core.project.migration import migrated
 from training_core.project.records import LabelStatus, Tile, TissueClass
@@ -137,6 +138,9 @@ def _check(index: Index, path: Path) -> None:
     if unknown or len(names) != len(index.tiles):
         problem = f"names the unknown tile {min(unknown)}" if unknown else "names a tile twice"
         raise _damaged(path, problem)
+    for tile in index.tiles:
+        if min(tile.width_px, tile.height_px) < 1 or tile.width_px * tile.height_px > MAX_PIXELS:
+            raise _damaged(path, f"gives tile {tile.name} {tile.width_px} x {tile.height_px} px")
     _check_paths(index, path)
     missing = {tile.place.file for tile in index.tiles if tile.place is not None} - set(index.files)
     if missing:

@@ -212,7 +212,8 @@ def _finish(project: Path, moves: list[_Move]) -> None:
         move.make()
     with writing(project / JOURNAL_NAME):
         for folder in dict.fromkeys(move.target.parent for move in moves):
-            sync_folder(folder)
+            if folder.is_dir():  # what was moved there may have been removed since, by hand
+                sync_folder(folder)
         (project / JOURNAL_NAME).unlink(missing_ok=True)
 
 
