@@ -164,7 +164,7 @@ def test_a_rejection_that_cannot_be_written_is_kept_and_tried_again(
     monkeypatch.setattr(labels, "RETRY_MS", 200)
     write = Project.write_rejection
 
-    def full(_project: Project, _name: str, _rejection: Any) -> None:
+    def full(*_arguments: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as disk, driver.watching():
