@@ -125,6 +125,8 @@ class Controller:
         )
         self.foreign_layers = ForeignLayersController(self.context, panel.notice, self.labels.doubt)
         self.keys = KeysController(self.context, self.classes.set_keys, perform)
+        panel.program.keys_clicked.connect(lambda: perform("show-keys"))
+        panel.program.report_clicked.connect(lambda: perform("report-problem"))
         panel.docked.connect(lambda: QTimer.singleShot(0, self.keys.on_docked))
         self.closing = ClosingController(
             self.context, panel, self.labels, self.training, (self.live, self.parts), self._put_away

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from napari.settings import get_settings
 from napari.utils.action_manager import action_manager
 
-from napari_unisemalign.actions.catalogue import ACTIONS, BY_ID, PAINTING_KEYS, paint_action_id
+from napari_unisemalign.actions.catalogue import ACTIONS, BY_ID, PAINTING_KEYS, Menu, paint_action_id
 from napari_unisemalign.actions.keys_view import KeyRow, KeysDialog
 from napari_unisemalign.actions.napari_keys import menu_keys
 from napari_unisemalign.actions.shortcuts import Shortcuts, canonical, shown
@@ -29,6 +29,16 @@ NAPARI_ACTIONS = (
     "napari:toggle_selected_visibility",
 )
 """What somebody who paints needs of napari's own keys."""
+
+
+GROUPS = {
+    Menu.PROJECT: tr("Project and window"),
+    Menu.PAINT: tr("Tiles and painting"),
+    Menu.NONE: tr("Tiles and painting"),
+    Menu.TRAIN: tr("Training"),
+    Menu.REVIEW: tr("Review"),
+}
+"""The headings of the sheet, by the menus in which the actions stand."""
 
 
 class KeysController:
@@ -88,7 +98,7 @@ class KeysController:
         self._change(lambda: self._shortcuts.assign(action_id, key, self._menu_keys()), tr("The key is changed."))
 
     def _reset(self) -> None:
-        self._change(self._shortcuts.reset, tr("Every key is as at first."))
+        self._change(self._shortcuts.reset, tr("Every command has its default key."))
 
     def _change(self, change: Callable[[], None], done: str) -> None:
         assert self._dialog is not None
@@ -130,7 +140,9 @@ class KeysController:
 
     def _fill(self) -> None:
         assert self._dialog is not None
-        ours = [KeyRow(action.id, action.title, shown(self._keys[action.id])) for action in ACTIONS]
+        ours = [
+            KeyRow(action.id, action.title, shown(self._keys[action.id]), GROUPS[action.menu]) for action in ACTIONS
+        ]
         taken = set(self._keys.values())
         self._dialog.set_rows([*ours, *(row for row in _napari_rows(taken) if row.key)])
 
@@ -142,5 +154,6 @@ def _napari_rows(taken: set[str]) -> list[KeyRow]:
         action = action_manager._actions.get(name)
         keys = [canonical(str(key)) for key in get_settings().shortcuts.shortcuts.get(name, [])]
         if action is not None:
-            rows.append(KeyRow("", action.description, ", ".join(shown(key) for key in keys if key not in taken)))
+            own = ", ".join(shown(key) for key in keys if key not in taken)
+            rows.append(KeyRow("", action.description, own, tr("napari's own")))
     return rows

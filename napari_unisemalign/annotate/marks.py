@@ -93,7 +93,7 @@ class MarksLayer:
 
     def _add(self, picture: U8) -> None:
         active = self._viewer.layers.selection.active
-        layer = Labels(picture, name=tr("rejected and preview"), opacity=1.0, metadata={ROLE_KEY: MARKS})
+        layer = Labels(picture, name=tr("Rejected and preview"), opacity=1.0, metadata={ROLE_KEY: MARKS})
         layer.colormap = DirectLabelColormap(color_dict=_COLORS)
         layer.editable = False
         tile = next((each for each in self._viewer.layers if each.metadata.get(ROLE_KEY) == TILE), None)

@@ -38,6 +38,17 @@ TILE, CONFIDENCE, PREDICTION, PSEUDO_LABEL, PART, COMPARISON, LABELS, AREA = (
     "labels",
     "area",
 )
+NAMES = {
+    TILE: tr("Image"),
+    CONFIDENCE: tr("Confidence"),
+    PREDICTION: tr("Prediction"),
+    PSEUDO_LABEL: tr("Training targets"),
+    PART: tr("Branch"),
+    COMPARISON: tr("Differences"),
+    LABELS: tr("Annotations"),
+    AREA: tr("Region to accept or reject"),
+}
+"""What napari's list of layers and its status bar call them."""
 ORDER = (TILE, CONFIDENCE, PREDICTION, PSEUDO_LABEL, PART, COMPARISON, LABELS, AREA)  # from the bottom to the top
 MAP_ROLES = (PREDICTION, PSEUDO_LABEL, CONFIDENCE, COMPARISON)
 """What a run, or what came of it, says about every tile."""
@@ -119,13 +130,13 @@ class TileLayers:
         is_as_large = tile is not None and tile.data.shape == image.shape and mpp_um == self._mpp_um
         self._set_pixel_size(mpp_um)
         if tile is None:
-            self._add(Image(image.copy(), rgb=True, name=TILE, metadata={ROLE_KEY: TILE}))
+            self._add(Image(image.copy(), rgb=True, name=NAMES[TILE], metadata={ROLE_KEY: TILE}))
         else:
             _fill(tile, image)
         labels = self.labels
         if labels is None:
-            labels = Labels(to_layer(label), name=LABELS, opacity=OPACITY[LABELS], metadata={ROLE_KEY: LABELS})
-            labels.colormap = class_colormap(classes)
+            labels = Labels(to_layer(label), name=NAMES[LABELS], opacity=OPACITY[LABELS], metadata={ROLE_KEY: LABELS})
+            _show_classes(labels, tuple(classes))
             labels.brush_size = max(8, min(image.shape[:2]) // 24)
             labels.events.paint.connect(self._on_paint)
             self._add(labels, activate=True)
@@ -170,7 +181,7 @@ class TileLayers:
         for role in CLASS_ROLES:
             layer = self.get(role)
             if isinstance(layer, Labels):
-                layer.colormap = class_colormap(colormap_of, () if role == LABELS else self.hidden)
+                _show_classes(layer, colormap_of, () if role == LABELS else self.hidden)
 
     def set_outlined(self, class_ids: Collection[int]) -> None:
         """Draw of these classes the borders of predicted regions only, and fill the others."""
@@ -284,7 +295,7 @@ class TileLayers:
         layer = self.get(AREA)
         if not isinstance(layer, Shapes):
             layer = Shapes(
-                ndim=2, name=tr("region to accept"), edge_color=ACCEPTING, face_color=ACCEPTING_FACE, edge_width=2,
+                ndim=2, name=NAMES[AREA], edge_color=ACCEPTING, face_color=ACCEPTING_FACE, edge_width=2,
                 metadata={ROLE_KEY: AREA},
             )  # fmt: skip
             self._add(layer)
@@ -363,12 +374,22 @@ def _nothing(role: str, shape: tuple[int, int]) -> U8:
 
 def _new_overlay(role: str, shown: Any, classes: Iterable[TissueClass], hidden: Collection[int]) -> Layer:
     options = {
-        "name": role,
+        "name": NAMES[role],
         "opacity": OPACITY[role],
         "visible": SHOWN_AT_FIRST[role],
         "metadata": {ROLE_KEY: role},
     }
     if role == CONFIDENCE:
         return Image(shown, colormap=CONFIDENCE_MAP, contrast_limits=(0, 1), **options)
-    marks = DirectLabelColormap(color_dict={None: TRANSPARENT, 0: TRANSPARENT, 1: MARKED})
-    return Labels(shown, colormap=marks if role == COMPARISON else class_colormap(classes, hidden), **options)
+    layer = Labels(shown, **options)
+    if role == COMPARISON:
+        layer.colormap = DirectLabelColormap(color_dict={None: TRANSPARENT, 0: TRANSPARENT, 1: MARKED})
+    else:
+        _show_classes(layer, tuple(classes), hidden)
+    return layer
+
+
+def _show_classes(layer: Labels, classes: Sequence[TissueClass], hidden: Collection[int] = ()) -> None:
+    """In their colours; napari's status bar names the one under the mouse."""
+    layer.colormap = class_colormap(classes, hidden)
+    layer.features = {"index": [layer_value(each.id) for each in classes], "class": [each.name for each in classes]}

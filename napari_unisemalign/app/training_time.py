@@ -25,8 +25,8 @@ class WholeTime:
     def words(self) -> str:
         """One line."""
         words = ntr(
-            "{time} in all: training, then predicting {count} tile",
-            "{time} in all: training, then predicting {count} tiles",
+            "{time}, with predicting {count} tile",
+            "{time}, with predicting {count} tiles",
             self.tiles,
         )
         time = tr("About {time}") if self.is_measured else tr("Roughly {time}")

@@ -19,6 +19,7 @@ from napari_unisemalign.results.confusion_view import ConfusionView
 from napari_unisemalign.results.export_view import ExportView
 from napari_unisemalign.results.rounds_view import RoundsView
 from napari_unisemalign.shell.pages import Page, Pages, Place
+from napari_unisemalign.shell.program_view import ProgramView
 from napari_unisemalign.shell.tile_bar import TileBar
 from napari_unisemalign.shell.tour_view import Spotlight, TourCard
 from napari_unisemalign.tiles.project_view import ProjectView
@@ -70,6 +71,7 @@ class Panel(QWidget):
         self._reveal_timer.setSingleShot(True)
         self._reveal_timer.timeout.connect(self._scroll)
         self.chips.filled.connect(self._order_tabs)
+        self.pages.shown.connect(self._on_place)
         for page in self.pages.all():
             page.body.installEventFilter(self)
         self._order_tabs()
@@ -96,6 +98,7 @@ class Panel(QWidget):
         self.rounds = RoundsView(self)
         self.confusion = ConfusionView(self)
         self.export = ExportView(self)
+        self.program = ProgramView(self)
         self.settings = SettingsForm(self)
         self.status = self.train.footer.status
 
@@ -125,7 +128,7 @@ class Panel(QWidget):
             Fold(tr("Export masks"), self.export, is_open=True),
         )
         self.pages.add(Page(Place.RESULTS, *results))
-        self.pages.add(Page(Place.SETTINGS, self.settings))
+        self.pages.add(Page(Place.SETTINGS, self.program, self.settings))
         self.pages.add(Page(Place.TRAINING, self.train))
 
     def _lay_out(self) -> None:
@@ -184,7 +187,7 @@ class Panel(QWidget):
     def set_project(self, name: str) -> None:
         """Name the open project on its button; an empty text for none, where only it can be chosen."""
         words = self.fontMetrics().elidedText(name, Qt.TextElideMode.ElideMiddle, LEAST_WIDTH_PX // 3)
-        self.project_button.setText(verbatim(words) or tr("Project"))
+        self.project_button.setText(f"{verbatim(words) or tr('Project')} ▾")
         self.project_button.setAccessibleName(tr("Project {name}").format(name=name) if name else tr("Project"))
         for button in self.tabs.values():
             button.setEnabled(bool(name))
@@ -202,6 +205,11 @@ class Panel(QWidget):
                 fold.set_open(True)
         self._revealed = part
         self._reveal_timer.start(0)  # the layout must know the places of what came to light
+
+    def _on_place(self, place: Place) -> None:
+        """Of the settings nothing else is to be seen, so that nobody should have to unfold them."""
+        if place is Place.SETTINGS and self.settings.header.isEnabled():
+            self.settings.set_open(True)
 
     def _scroll(self) -> None:
         page = None if self._revealed is None else self.pages.page_of(self._revealed)

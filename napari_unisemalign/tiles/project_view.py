@@ -12,7 +12,7 @@ from napari_unisemalign.tiles.recent_view import RecentList
 from napari_unisemalign.widgets.common import FLUSH_STYLE, ElidedLabel, Hint, body_layout, row, set_available
 from training_core.base.i18n import tr
 
-EMPTY = tr("Open a project, make one from your images or slides (drop them here), or try the sample.")
+EMPTY = tr("Open a project, create one from your images or slides (drop them here), or try the sample.")
 
 
 class ProjectView(QWidget):
@@ -38,6 +38,8 @@ class ProjectView(QWidget):
         self.title = ElidedLabel(self)
         self.title.setStyleSheet(f"{FLUSH_STYLE} font-weight: 600;")
         self.open_button = QPushButton(tr("Open project…"), self)
+        self.recent = RecentList(self)
+        self.recent.menu_button.setParent(self)  # Tab comes to it where it stands
         self.new_button = QPushButton(tr("New project…"), self)
         self.sample_button = QPushButton(tr("Open sample"), self)
         self.add_button = QPushButton(tr("Add images…"), self)
@@ -48,8 +50,7 @@ class ProjectView(QWidget):
         self.cancel_button.setToolTip(tr("Create or add nothing after all"))
         self.cancel_button.hide()
         self.opened_button = QPushButton("", self)
-        self.opened_button.setToolTip(tr("The images stay open in napari until the project is made"))
-        self.recent = RecentList(self)
+        self.opened_button.setToolTip(tr("The images stay open in napari until the project is created"))
         self.recent.chosen.connect(lambda folder: self.recent_chosen.emit(str(folder)))
         self.tour_button = QPushButton(tr("New here? Show me around"), self)
         self.tour_button.setToolTip(tr("A tour of seven stops on the sample project. Leave it whenever you like."))
@@ -91,7 +92,7 @@ class ProjectView(QWidget):
         self.recent.setVisible(not name)
         self.open_button.setToolTip(tr("Open a project folder"))
         self.new_button.setToolTip(tr("Create a project from a folder of PNG, TIFF or JPEG images"))
-        self.sample_button.setToolTip(tr("Open a sample project of artificial tissue (it is made the first time)"))
+        self.sample_button.setToolTip(tr("Open a sample project of synthetic tissue (it is created the first time)"))
 
     def set_summary(self, text: str) -> None:
         """How many tiles are in which state, or what goes on."""

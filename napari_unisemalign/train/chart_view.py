@@ -22,7 +22,7 @@ class Plot(StrEnum):
 
 
 PLOTS = (
-    (Plot.DICE, tr("Dice of each class")),
+    (Plot.DICE, tr("Dice per class")),
     (Plot.LOSSES, tr("Losses")),
     (Plot.PSEUDO_LABELS, tr("Pseudo-labels")),
 )
@@ -40,7 +40,7 @@ class TrainingChart(QWidget):
         for plot, words in PLOTS:
             self.plot_combo.addItem(words, plot)
         self.plot_combo.setAccessibleName(tr("What the chart shows"))
-        self.save_button = QPushButton(tr("Export CSV…"), self)
+        self.save_button = QPushButton(tr("Export (CSV)…"), self)
         self.save_button.setToolTip(tr("All curves of this project's rounds as a CSV file, for a spreadsheet"))
         self.view = ChartView(self)
         self.legend = Hint("", self)

@@ -14,7 +14,7 @@ from qtpy.QtWidgets import QApplication, QPushButton
 
 from napari_unisemalign.annotate.accept_plan import Deed, Scene, in_words, plan
 from napari_unisemalign.annotate.marks import ACCEPT, REJECT, REJECTED
-from napari_unisemalign.app.layers import LABELS
+from napari_unisemalign.app.layers import AREA, LABELS, NAMES
 from training_core.class_maps.acceptance import area_at
 from training_core.io import write_png
 from training_core.project import Project, TileState, make_classes
@@ -62,7 +62,7 @@ def click_tile(viewer: Any, row: float, column: float) -> None:
 
 def draw_square(viewer: Any, driver: Any) -> None:
     driver.click(driver.panel.correct.draw_area_button)
-    viewer.layers["region to accept"].add([SQUARE], shape_type="rectangle")
+    viewer.layers[NAMES[AREA]].add([SQUARE], shape_type="rectangle")
 
 
 def gland_of(truth: np.ndarray) -> tuple[int, int, np.ndarray]:
@@ -95,7 +95,7 @@ def test_pointing_at_a_button_shows_and_counts_what_it_would_do(
     assert "9,216 pixels" in view.preview.text()
     assert f"gland {gland}\u00a0%" in view.preview.text()
     assert (driver.label() == 255).all()  # nothing is done
-    assert viewer.layers.selection.active is viewer.layers[LABELS]
+    assert viewer.layers.selection.active is viewer.layers[NAMES[LABELS]]
     leave(view.accept_tile_button)
     assert not marks(driver).any()
     point_at(driver, view.reject_button)

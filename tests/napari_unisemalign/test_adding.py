@@ -14,7 +14,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QAbstractItemDelegate, QApplication, QComboBox, QTableWidget
 
 from napari_unisemalign.app.dialogs import FilesToAdd
-from napari_unisemalign.app.layers import LABELS
+from napari_unisemalign.app.layers import LABELS, NAMES
 from napari_unisemalign.tiles.new_project.form import NewProjectForm
 from napari_unisemalign.tiles.new_project.form_view import NewProjectDialog
 from napari_unisemalign.tiles.new_project.mask_values_view import CLASS
@@ -114,7 +114,7 @@ def test_a_mask_for_the_tile_on_screen_is_seen_at_once(window: Any, project: Pro
         driver.wait(lambda: driver.session.project.has_label("tile_01"), "the label")
         driver.wait(lambda: driver.label()[-1, 0] == 1, "the label on the screen")
     assert driver.label()[0, 0] == 0
-    assert len(viewer.layers[LABELS].data) == SIDE_PX
+    assert len(viewer.layers[NAMES[LABELS]].data) == SIDE_PX
     notification_manager.records.clear()
 
 

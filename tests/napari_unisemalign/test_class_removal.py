@@ -12,7 +12,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QAbstractButton, QApplication
 
 from napari_unisemalign.annotate.class_removal_view import RemoveClassDialog
-from napari_unisemalign.app.layers import LABELS, PREDICTION
+from napari_unisemalign.app.layers import LABELS, NAMES, PREDICTION
 from training_core.project import UNLABELED, LabelSource, Project
 
 Press = Callable[[RemoveClassDialog], QAbstractButton]
@@ -87,7 +87,7 @@ def test_its_pixels_become_not_labelled_and_undo_brings_all_back(window: Any, pr
     np.testing.assert_array_equal(project.label("tile_01"), expected)
     assert (project.label("tile_02")[:5] == UNLABELED).all()
     assert (project.label("tile_02")[50:60] == 1).all()
-    assert viewer.layers[LABELS].selected_label == 1
+    assert viewer.layers[NAMES[LABELS]].selected_label == 1
     assert project.label_edits("tile_02")[-1].source is LabelSource.CLASS_REMOVED
 
     driver.show_tile("tile_03")
@@ -127,7 +127,7 @@ def test_its_pixels_become_another_class_and_keys_follow(window: Any, project: P
         ("3", "necrosis"),
     ]
     QTest.keyClick(viewer.window._qt_viewer.canvas.native, Qt.Key.Key_3)
-    assert viewer.layers[LABELS].selected_label == 4  # the number of necrosis did not change
+    assert viewer.layers[NAMES[LABELS]].selected_label == 4  # the number of necrosis did not change
     assert driver.panel.painting.undo_button.toolTip() == "Undo: the removal of class stroma"
 
 
@@ -139,13 +139,13 @@ def test_what_was_predicted_as_the_class_is_not_shown_any_longer(
     ids[:20] = stroma
     add_run(project, "20260101-000000", {"tile_01": ids})
     driver.panel.controller.open_project(project.path)
-    driver.wait(lambda: PREDICTION in viewer.layers and viewer.layers[PREDICTION].visible, "the overlay")
-    assert viewer.layers[PREDICTION].colormap.map(stroma + 1)[3] == 1
+    driver.wait(lambda: NAMES[PREDICTION] in viewer.layers and viewer.layers[NAMES[PREDICTION]].visible, "the overlay")
+    assert viewer.layers[NAMES[PREDICTION]].colormap.map(stroma + 1)[3] == 1
     driver.choose_class(stroma)
     with driver.watching():
         press_when_asked(lambda dialog: dialog.remove_button)
         driver.click(driver.panel.classes.remove_button)
-    assert viewer.layers[PREDICTION].colormap.map(stroma + 1)[3] == 0  # transparent
+    assert viewer.layers[NAMES[PREDICTION]].colormap.map(stroma + 1)[3] == 0  # transparent
     driver.click(driver.panel.correct.accept_tile_button)
     expected = np.where(ids == stroma, UNLABELED, ids)
     expected[50:60] = 1  # painted before

@@ -13,7 +13,7 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 
 from napari_unisemalign.app import labels as saving
-from napari_unisemalign.app.layers import AREA, LABELS, TILE
+from napari_unisemalign.app.layers import AREA, LABELS, NAMES, TILE
 from training_core.class_maps.acceptance import area_at
 from training_core.io import read_mask
 from training_core.project import LabelSource, Project, TileState
@@ -72,7 +72,7 @@ def test_one_undo_takes_an_accept_back(window: Any, predicted_project: Project, 
     driver.choose_class(1)
     driver.stroke([(50, 50)], 8)
     before = driver.label()
-    viewer.layers.selection.active = viewer.layers[TILE]
+    viewer.layers.selection.active = viewer.layers[NAMES[TILE]]
     driver.click(driver.panel.correct.accept_tile_button)
     assert (driver.label() != before).any()
     if way == "key":
@@ -123,7 +123,7 @@ def test_accepting_a_drawn_area(window: Any, predicted_project: Project, truths:
     driver.click(view.draw_area_button)
     assert not view.accept_area_button.isEnabled()
     assert "outline" in view.accept_area_button.toolTip()
-    shapes = viewer.layers["region to accept"]
+    shapes = viewer.layers[NAMES[AREA]]
     shapes.add([np.array([[9.5, 9.5], [9.5, 60.5], [40.5, 60.5], [40.5, 9.5]])], shape_type="rectangle")
     driver.click(view.accept_area_button)
     label = driver.label()
@@ -143,7 +143,7 @@ def test_giving_up_an_area(window: Any, predicted_project: Project) -> None:
     driver.click(driver.panel.correct.draw_area_button)
     assert driver.layers.get(AREA) is None
     driver.click(driver.panel.correct.draw_area_button)
-    viewer.layers.remove("region to accept")  # by hand
+    viewer.layers.remove(NAMES[AREA])  # by hand
     assert not driver.panel.correct.draw_area_button.isChecked()
 
 
@@ -198,7 +198,7 @@ def test_taking_up_the_brush_ends_click_mode(window: Any, predicted_project: Pro
     assert view.click_button.isChecked()
     assert len(viewer.mouse_drag_callbacks) == callbacks + 1
     driver.choose_class(1)
-    assert viewer.layers[LABELS].mode == "paint"
+    assert viewer.layers[NAMES[LABELS]].mode == "paint"
     assert not view.click_button.isChecked()
     assert len(viewer.mouse_drag_callbacks) == callbacks
 
@@ -266,7 +266,7 @@ def test_strokes_are_saved_by_themselves(window: Any, project: Project) -> None:
 def test_a_long_stroke_is_saved_while_it_is_painted(window: Any, project: Project) -> None:
     viewer, driver, _answers = window
     driver.panel.controller.open_project(project.path)
-    labels = viewer.layers[LABELS]
+    labels = viewer.layers[NAMES[LABELS]]
     with labels.block_history():  # the mouse is still down
         for column in range(10, 80, 2):
             labels.paint((20, column), 2)
@@ -292,7 +292,7 @@ def test_undoing_a_stroke_is_saved_too(window: Any, project: Project) -> None:
     driver.choose_class(1)
     driver.stroke([(30, 30)], 8)
     driver.wait_saved()
-    viewer.layers[LABELS].undo()
+    viewer.layers[NAMES[LABELS]].undo()
     driver.wait_saved()
     assert not project.has_label("tile_01")
     assert driver.panel.project.summary.text() == "4 tiles: 4 unannotated"

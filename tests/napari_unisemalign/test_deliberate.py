@@ -134,9 +134,9 @@ def walk(window: Any, predicted_project: Project) -> Callable[[], Iterator[QWidg
             driver.open_place(page.place)
             for fold in page.folds:
                 fold.set_open(True)
-            if page.place is Place.SETTINGS and not panel.settings.body.isVisible():
-                driver.click(panel.settings.header)
-                for fold in panel.settings.folds.values():
+            if page.place is Place.SETTINGS:
+                assert panel.settings.body.isVisible()
+                for fold in (each for each in panel.settings.folds.values() if not each.header.isChecked()):
                     driver.pause(0.05)
                     driver.click(fold.header)
             driver.pause(0.1)

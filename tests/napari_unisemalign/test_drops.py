@@ -13,7 +13,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QWidget
 
 from napari_unisemalign import plugin
-from napari_unisemalign.app.layers import LABELS
+from napari_unisemalign.app.layers import LABELS, NAMES
 from tests.napari_unisemalign.conftest import drop
 from training_core.project import Project
 
@@ -32,7 +32,7 @@ def test_a_dropped_project_folder_opens(window: Any, project: Project, place: st
         drop(driver.panel if place == "panel" else canvas_of(viewer), project.path)
         driver.wait(lambda: driver.session.project is not None, "the project")
     assert driver.session.project.path == project.path
-    assert LABELS in viewer.layers
+    assert NAMES[LABELS] in viewer.layers
     assert answers.asked == []
 
 
@@ -155,7 +155,7 @@ def test_brush_and_eraser_follow_naparis_own_and_the_other_way_round(window: Any
     view = driver.panel.painting
     assert not view.brush_slider.isEnabled()
     driver.panel.controller.open_project(project.path)
-    labels = viewer.layers[LABELS]
+    labels = viewer.layers[NAMES[LABELS]]
     assert view.brush_slider.value() == labels.brush_size
     view.brush_slider.setValue(33)
     assert labels.brush_size == 33

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_unisemalign.app.layers import LABELS, PREDICTION
+from napari_unisemalign.app.layers import LABELS, NAMES, PREDICTION
 from napari_unisemalign.app.training_state import Phase
 from training_core.demo import read_truth
 from training_core.io import read_mask
@@ -52,7 +52,7 @@ def test_label_train_overlay_accept_correct_export_and_train_again(window: Any, 
         assert driver.session.training.phase is Phase.RUNNING
         assert first.shape == driver.label().shape
         assert (driver.label() == 255).all()  # overlays are no labels
-        assert viewer.layers.selection.active is viewer.layers[LABELS]
+        assert viewer.layers.selection.active is viewer.layers[NAMES[LABELS]]
         assert viewer.scene.camera.zoom == 1.25
         assert " left" in panel.train.time_left.text()
         driver.show_tile("tile_04")  # the trainer follows to another tile
@@ -70,7 +70,7 @@ def test_label_train_overlay_accept_correct_export_and_train_again(window: Any, 
         # whoever scores best has the last word: after so short a training it may still be the first overlay's maker
         made_by = _summary(project, first_run)["predictions"]["made_by"]
         assert (prediction != first).any() == (made_by == "network")
-        assert viewer.layers[PREDICTION].visible
+        assert viewer.layers[NAMES[PREDICTION]].visible
         driver.click(panel.correct.accept_tile_button)
         np.testing.assert_array_equal(driver.label(), prediction)
         assert driver.correct(read_truth(project, "tile_03")) > 0
@@ -83,11 +83,11 @@ def test_label_train_overlay_accept_correct_export_and_train_again(window: Any, 
         # export: the file's pixels are the layer's, less one, and 255 where nothing is labelled
         masks = driver.export(tmp_path / "masks")
         assert {"tile_01.png", "tile_02.png", "tile_03.png"} <= {path.name for path in masks}
-        values = viewer.layers[LABELS].data
+        values = viewer.layers[NAMES[LABELS]].data
         expected = np.where(values == 0, 255, values.astype(int) - 1)
         np.testing.assert_array_equal(read_mask(tmp_path / "masks" / "tile_03.png"), expected)
         driver.show_tile("tile_01")
-        values = viewer.layers[LABELS].data
+        values = viewer.layers[NAMES[LABELS]].data
         expected = np.where(values == 0, 255, values.astype(int) - 1)
         assert (expected == 255).any()
         np.testing.assert_array_equal(read_mask(tmp_path / "masks" / "tile_01.png"), expected)

@@ -156,3 +156,41 @@ def test_without_an_installed_plugin_keys_work_and_changing_one_says_what_to_do(
 )
 def test_keys_have_one_way_to_be_written(given: str, key: str) -> None:
     assert canonical(given) == key
+
+
+def in_sight(dialog: Any) -> list[str]:
+    table = dialog.table
+    return [table.item(row, 0).text() for row in range(table.rowCount()) if not table.isRowHidden(row)]
+
+
+def test_the_sheet_has_groups_and_a_search_by_words_and_keys(sheet: Any) -> None:
+    driver, dialog, _press = sheet
+    everything = in_sight(dialog)
+    headings = ["Project and window", "Tiles and painting", "Training", "Review", "napari's own"]
+    assert [words for words in everything if words in headings] == headings
+    assert everything.index("Show the next tile") > everything.index("Tiles and painting")
+    assert dialog.search.hasFocus() or not dialog.isActiveWindow()
+    QTest.keyClicks(dialog.search, "tile review")
+    assert in_sight(dialog) == [
+        "Review", "Accept the tile and show the next", "Accept the whole tile", "Reject the prediction of this tile",
+        "Clear the rejections of this tile", "Show the next tile to review",
+    ]  # fmt: skip
+    assert driver.session.tile == "tile_01"  # the letters were keys of nothing
+    dialog.search.clear()
+    QTest.keyClicks(dialog.search, "pgdown")
+    assert in_sight(dialog) == ["Tiles and painting", "Show the next tile"]
+    type_key(dialog, Qt.Key.Key_Right, ALT)  # the one line that is left is chosen
+    assert get_plugin_settings(PLUGIN).keys.next_tile == "Alt+Right"
+    QTest.mouseClick(dialog.reset_button, Qt.MouseButton.LeftButton)
+    dialog.search.clear()
+    assert in_sight(dialog) == everything
+
+
+def test_a_heading_cannot_be_chosen(sheet: Any) -> None:
+    _driver, dialog, _press = sheet
+    table = dialog.table
+    (heading,) = table.findItems("Training", Qt.MatchFlag.MatchExactly)
+    choose(dialog, "Snap the last stroke to the predicted edge")
+    table.setFocus()
+    QTest.keyClick(table, Qt.Key.Key_Down)
+    assert table.currentRow() == heading.row() + 1

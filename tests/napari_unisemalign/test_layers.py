@@ -8,6 +8,7 @@ from napari_unisemalign.app.layers import (
     AREA,
     COMPARISON,
     LABELS,
+    NAMES,
     NEUTRAL_ALPHA,
     ORDER,
     PART,
@@ -69,7 +70,9 @@ def test_colors_are_the_classes_own_grey_recedes_and_nothing_else_shows() -> Non
 
 def test_layers_are_stacked_in_order_and_protected(viewer: ViewerModel, layers: TileLayers) -> None:
     show(layers, overlay(1))
-    assert [layer.name for layer in viewer.layers] == [name for name in ORDER if name not in (AREA, COMPARISON, PART)]
+    assert [layer.name for layer in viewer.layers] == [
+        NAMES[role] for role in ORDER if role not in (AREA, COMPARISON, PART)
+    ]
     assert all(layer.locked for layer in viewer.layers)
     assert not layers.get(PREDICTION).editable
     assert layers.get("confidence").contrast_limits == [0, 1]
@@ -146,7 +149,7 @@ def test_a_layer_that_the_user_removed_is_made_again(viewer: ViewerModel, layers
     viewer.layers.remove(layers.get(LABELS))
     layers.show_tile(np.zeros((20, 30, 3), np.uint8), overlay(1), CLASSES)
     np.testing.assert_array_equal(layers.label(), overlay(1))
-    assert [layer.name for layer in viewer.layers] == [TILE, LABELS]
+    assert [layer.name for layer in viewer.layers] == [NAMES[TILE], NAMES[LABELS]]
 
 
 def test_clearing_leaves_foreign_layers(viewer: ViewerModel, layers: TileLayers) -> None:
@@ -170,3 +173,13 @@ def test_where_the_pixel_size_is_known_the_layers_lie_in_micrometres(viewer: Vie
     layers.show_tile(image, label, CLASSES)
     assert {tuple(layer.scale) for layer in viewer.layers} == {(1.0, 1.0)}
     assert layers.pixel_at((5.0, 10.0)) == (5, 10)
+
+
+def test_the_status_bar_names_the_class_under_the_mouse(viewer: ViewerModel, layers: TileLayers) -> None:
+    show(layers, overlay(1))
+    for role, name in ((LABELS, "Annotations"), (PREDICTION, "Prediction")):
+        layer = layers.get(role)
+        layer.data[...] = 2
+        status = layer.get_status((5.0, 5.0))
+        assert status["layer_name"] == name
+        assert "class: gland" in status["value"] + status["coordinates"], status

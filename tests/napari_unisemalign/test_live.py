@@ -15,7 +15,7 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 
 from napari_unisemalign.app import preferences
-from napari_unisemalign.app.layers import LABELS, OVERLAY_ROLES, PREDICTION
+from napari_unisemalign.app.layers import LABELS, NAMES, OVERLAY_ROLES, PREDICTION
 from napari_unisemalign.app.process import live_command
 from napari_unisemalign.train import live_preview as live_preview_module
 from napari_unisemalign.train.live_preview import MOST_CRASHES
@@ -87,7 +87,7 @@ def is_marked(viewer: Any) -> bool:
 def paint(viewer: Any, driver: Any, class_id: int, row: int) -> None:
     driver.choose_class(class_id)
     driver.layers.activate_labels("paint")
-    viewer.layers[LABELS].brush_size = 12
+    viewer.layers[NAMES[LABELS]].brush_size = 12
     mouse_stroke(viewer, (row, 20), (row, 75))
     assert (driver.label()[row, 30:60] == class_id).all()
 
@@ -119,7 +119,7 @@ def test_the_first_stroke_of_a_second_class_is_answered_without_a_button(window:
         assert psutil.Process(live.process.pid).memory_info().rss < 1.2e9
 
         # the same class painted where the classifier sees the other one: it has to change its mind
-        labels = viewer.layers[LABELS]
+        labels = viewer.layers[NAMES[LABELS]]
         visible = {role: driver.layers.get(role).visible for role in OVERLAY_ROLES}
         paint(viewer, driver, 1, 60)
         driver.wait(lambda: (driver.prediction() != first).any(), "the answer to the stroke", PATIENCE_S)

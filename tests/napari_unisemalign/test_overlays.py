@@ -13,7 +13,16 @@ from qtpy.QtTest import QTest
 
 from napari_unisemalign.annotate import overlay_maps
 from napari_unisemalign.annotate.overlay_maps import Comparison, Maps, compose
-from napari_unisemalign.app.layers import COMPARISON, CONFIDENCE, LABELS, OVERLAY_ROLES, PREDICTION, PSEUDO_LABEL, TILE
+from napari_unisemalign.app.layers import (
+    COMPARISON,
+    CONFIDENCE,
+    LABELS,
+    NAMES,
+    OVERLAY_ROLES,
+    PREDICTION,
+    PSEUDO_LABEL,
+    TILE,
+)
 from training_core.io import write_png
 from training_core.project import UNLABELED, LabelSource, Project, make_classes
 
@@ -193,7 +202,7 @@ def test_flicker_hides_and_shows_the_same_overlays(window: Any, predicted_projec
 
     flicker()
     assert not any(driver.layers.get(role).visible for role in OVERLAY_ROLES)
-    assert viewer.layers[LABELS].visible
+    assert viewer.layers[NAMES[LABELS]].visible
     assert view.flicker_button.text().startswith("Show")
     flicker()
     assert {role: driver.layers.get(role).visible for role in OVERLAY_ROLES} == before
@@ -207,7 +216,7 @@ def test_flicker_hides_and_shows_the_same_overlays(window: Any, predicted_projec
 def test_refreshing_steals_nothing(window: Any, predicted_project: Project, truths: Any, add_run: Callable) -> None:
     viewer, driver, _answers = window
     open_settled(driver, predicted_project)
-    viewer.layers.selection.active = viewer.layers[TILE]
+    viewer.layers.selection.active = viewer.layers[NAMES[TILE]]
     viewer.scene.camera.zoom = 3.5
     camera = (viewer.scene.camera.zoom, viewer.scene.camera.center)
     layers = list(viewer.layers)
@@ -216,16 +225,16 @@ def test_refreshing_steals_nothing(window: Any, predicted_project: Project, trut
     driver.wait(lambda: (driver.prediction() == 1 - truths["tile_01"]).all(), "the new overlay")
     driver.pause(0.1)
     assert list(viewer.layers) == layers
-    assert viewer.layers.selection.active is viewer.layers[TILE]
-    assert set(viewer.layers.selection) == {viewer.layers[TILE]}
+    assert viewer.layers.selection.active is viewer.layers[NAMES[TILE]]
+    assert set(viewer.layers.selection) == {viewer.layers[NAMES[TILE]]}
     assert (viewer.scene.camera.zoom, viewer.scene.camera.center) == camera
 
 
 def test_the_confidence_map_is_perceptually_uniform(window: Any, predicted_project: Project) -> None:
     viewer, driver, _answers = window
     open_settled(driver, predicted_project)
-    assert viewer.layers[CONFIDENCE].colormap.name == "viridis"
-    lightness = viewer.layers[CONFIDENCE].colormap.map(np.linspace(0, 1, 20))[:, :3] @ (0.2126, 0.7152, 0.0722)
+    assert viewer.layers[NAMES[CONFIDENCE]].colormap.name == "viridis"
+    lightness = viewer.layers[NAMES[CONFIDENCE]].colormap.map(np.linspace(0, 1, 20))[:, :3] @ (0.2126, 0.7152, 0.0722)
     assert (np.diff(lightness) > 0).all()
 
 

@@ -15,7 +15,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QAbstractSpinBox, QLabel, QWidget
 
 from napari_unisemalign.app.dialogs import NewProject
-from napari_unisemalign.app.layers import LABELS, PREDICTION, TILE
+from napari_unisemalign.app.layers import LABELS, NAMES, PREDICTION, TILE
 from napari_unisemalign.tiles.tile_list_view import STATE_ROLE
 from training_core.export import CONTENTS, FORMATS
 from training_core.io import read_mask
@@ -41,10 +41,10 @@ def test_opening_by_the_button_shows_tiles_thumbnails_and_states(window: Any, pr
     viewer, driver, answers = window
     answers.folder = project.path
     driver.click(driver.panel.project.open_button)
-    assert {TILE, LABELS} <= {layer.name for layer in viewer.layers}
+    assert {NAMES[TILE], NAMES[LABELS]} <= {layer.name for layer in viewer.layers}
     assert driver.session.tile == "tile_01"
     assert "tile_01" in viewer.title
-    np.testing.assert_array_equal(viewer.layers[TILE].data, project.image("tile_01"))
+    np.testing.assert_array_equal(viewer.layers[NAMES[TILE]].data, project.image("tile_01"))
     assert states(driver) == ["unannotated"] * 4
     assert driver.panel.project.summary.text() == "4 tiles: 4 unannotated"
     model = driver.panel.tiles.model
@@ -58,15 +58,15 @@ def test_next_previous_and_a_click_change_the_tile(window: Any, project: Project
     driver.panel.controller.open_project(project.path)
     bar = driver.panel.tile_bar
     assert not bar.previous_button.isEnabled()
-    layers = [viewer.layers[TILE], viewer.layers[LABELS]]
+    layers = [viewer.layers[NAMES[TILE]], viewer.layers[NAMES[LABELS]]]
     driver.click(bar.next_button)
     assert driver.session.tile == "tile_02"
     driver.show_tile("tile_04")
     assert not bar.next_button.isEnabled()
     driver.click(bar.previous_button)
     assert driver.session.tile == "tile_03"
-    np.testing.assert_array_equal(viewer.layers[TILE].data, project.image("tile_03"))
-    assert [viewer.layers[TILE], viewer.layers[LABELS]] == layers
+    np.testing.assert_array_equal(viewer.layers[NAMES[TILE]].data, project.image("tile_03"))
+    assert [viewer.layers[NAMES[TILE]], viewer.layers[NAMES[LABELS]]] == layers
 
 
 def test_a_project_that_is_none_is_a_notification_and_changes_nothing(window: Any, project: Project) -> None:
@@ -164,9 +164,9 @@ def test_a_labelled_tile_can_be_kept_for_validation(window: Any, project: Projec
 def test_a_click_on_a_class_is_ready_to_paint(window: Any, project: Project) -> None:
     viewer, driver, _answers = window
     driver.panel.controller.open_project(project.path)
-    labels = viewer.layers[LABELS]
+    labels = viewer.layers[NAMES[LABELS]]
     assert labels.mode == "pan_zoom"
-    viewer.layers.selection.active = viewer.layers[TILE]
+    viewer.layers.selection.active = viewer.layers[NAMES[TILE]]
     driver.choose_class(0)
     assert labels.selected_label == 1
     assert labels.mode == "paint"
@@ -180,17 +180,17 @@ def test_a_click_on_a_class_is_ready_to_paint(window: Any, project: Project) -> 
 def test_number_keys_choose_classes_and_zero_erases(window: Any, project: Project, active: str) -> None:
     viewer, driver, _answers = window
     driver.panel.controller.open_project(project.path)
-    viewer.layers.selection.active = viewer.layers[active]
+    viewer.layers.selection.active = viewer.layers[NAMES[active]]
     canvas = viewer.window._qt_viewer.canvas.native
     for key, value in ((Qt.Key.Key_1, 1), (Qt.Key.Key_2, 2)):
         QTest.keyClick(canvas, key)
-        assert viewer.layers[LABELS].selected_label == value
-        assert viewer.layers[LABELS].mode == "paint"
+        assert viewer.layers[NAMES[LABELS]].selected_label == value
+        assert viewer.layers[NAMES[LABELS]].mode == "paint"
         assert driver.panel.classes.table.currentRow() == value - 1
     QTest.keyClick(canvas, Qt.Key.Key_9)  # no such class
-    assert viewer.layers[LABELS].selected_label == 2
+    assert viewer.layers[NAMES[LABELS]].selected_label == 2
     QTest.keyClick(canvas, Qt.Key.Key_0)
-    assert viewer.layers[LABELS].mode == "erase"
+    assert viewer.layers[NAMES[LABELS]].mode == "erase"
 
 
 def test_picking_in_naparis_controls_follows_and_a_label_without_class_is_refused(
@@ -198,7 +198,7 @@ def test_picking_in_naparis_controls_follows_and_a_label_without_class_is_refuse
 ) -> None:
     viewer, driver, _answers = window
     driver.panel.controller.open_project(project.path)
-    labels = viewer.layers[LABELS]
+    labels = viewer.layers[NAMES[LABELS]]
     labels.selected_label = 1
     assert driver.session.class_id == 0
     labels.selected_label = 7
@@ -224,7 +224,7 @@ def test_classes_are_added_renamed_recoloured_and_removed(window: Any, project: 
     stroma = project.classes[-1]
     assert (stroma.name, stroma.prompt, stroma.color) == ("stroma", "pink fibres", "#123456")
     np.testing.assert_allclose(
-        viewer.layers[LABELS].colormap.map(added.id + 1), (0x12 / 255, 0x34 / 255, 0x56 / 255, 1), atol=1e-3
+        viewer.layers[NAMES[LABELS]].colormap.map(added.id + 1), (0x12 / 255, 0x34 / 255, 0x56 / 255, 1), atol=1e-3
     )
     answers.yes = False
     driver.click(view.remove_button)
@@ -255,7 +255,7 @@ def test_overlays_are_layers_with_switch_and_opacity(window: Any, predicted_proj
     np.testing.assert_array_equal(driver.prediction(), truths["tile_01"])
     assert (driver.label() == 255).all()  # never painted into the labels by themselves
     view = driver.panel.overlays
-    prediction, confidence = viewer.layers[PREDICTION], viewer.layers["confidence"]
+    prediction, confidence = viewer.layers[NAMES[PREDICTION]], viewer.layers[NAMES["confidence"]]
     assert prediction.visible
     assert not confidence.visible
     driver.click(view.switches["prediction"])
@@ -277,14 +277,14 @@ def test_overlays_follow_the_tile_and_what_was_active_stays(
     add_run(project, "20260101-000000", {"tile_01": truths["tile_01"]})
     driver.panel.controller.open_project(project.path)
     driver.panel.overlays.switches["prediction"].setChecked(False)
-    viewer.layers.selection.active = viewer.layers[TILE]
+    viewer.layers.selection.active = viewer.layers[NAMES[TILE]]
     driver.show_tile("tile_02")
     assert driver.prediction() is None
     assert not driver.panel.overlays.switches["prediction"].isEnabled()
     driver.show_tile("tile_01")
     np.testing.assert_array_equal(driver.prediction(), truths["tile_01"])
-    assert not viewer.layers[PREDICTION].visible
-    assert viewer.layers.selection.active is viewer.layers[TILE]
+    assert not viewer.layers[NAMES[PREDICTION]].visible
+    assert viewer.layers.selection.active is viewer.layers[NAMES[TILE]]
 
 
 def test_a_damaged_overlay_is_a_notification(window: Any, predicted_project: Project) -> None:

@@ -22,7 +22,7 @@ from qtpy.QtCore import QTimer
 import napari_unisemalign
 from napari_unisemalign import __main__ as command_line
 from napari_unisemalign import plugin
-from napari_unisemalign.app.layers import LABELS, TILE
+from napari_unisemalign.app.layers import LABELS, NAMES, TILE
 from napari_unisemalign.tiles import making
 from training_core.base.errors import ProjectError
 from training_core.project import Project
@@ -76,7 +76,7 @@ def test_opening_a_project_folder_opens_the_panel(
     panels = [each for each in viewer.window.dock_widgets.values() if isinstance(each, plugin.UniSemAlignPanel)]
     assert len(panels) == 1
     assert panels[0].controller.session.project.path == project.path
-    assert {TILE, LABELS} <= {layer.name for layer in viewer.layers}
+    assert {NAMES[TILE], NAMES[LABELS]} <= {layer.name for layer in viewer.layers}
     assert plugin.DOCK_NAME in viewer.window.dock_widgets  # the name that the Plugins menu looks for
 
 
@@ -86,7 +86,7 @@ def test_the_sample_menu_opens_the_panel_on_the_sample(
     monkeypatch.setattr(plugin, "sample_folder", lambda: project.path)
     viewer = make_napari_viewer(show=True)
     viewer.open_sample("napari-unisemalign", "sample-project")
-    qtbot.waitUntil(lambda: {TILE, LABELS} <= {layer.name for layer in viewer.layers}, timeout=10_000)
+    qtbot.waitUntil(lambda: {NAMES[TILE], NAMES[LABELS]} <= {layer.name for layer in viewer.layers}, timeout=10_000)
     assert plugin.panel_in(viewer).controller.session.tile == "tile_01"
 
 
@@ -116,7 +116,7 @@ def test_the_sample_is_made_the_first_time_and_the_panel_tells_how_far(
     viewer.open_sample("napari-unisemalign", "sample-project")
     timer.stop()
     assert any("of 3: drawing tile" in text for text in told)  # the window was alive meanwhile
-    qtbot.waitUntil(lambda: {TILE, LABELS} <= {layer.name for layer in viewer.layers}, timeout=10_000)
+    qtbot.waitUntil(lambda: {NAMES[TILE], NAMES[LABELS]} <= {layer.name for layer in viewer.layers}, timeout=10_000)
     assert plugin.panel_in(viewer).controller.session.project.path == folder
 
 
@@ -131,7 +131,7 @@ def test_the_plugins_menu_works_with_the_public_interface_only(
         panel.controller.open_project(project.path)
         panel.controller.tiles.show("tile_03")
         panel.controller.classes.paint_with(1)
-        viewer.layers[LABELS].paint((20, 20), 2)
+        viewer.layers[NAMES[LABELS]].paint((20, 20), 2)
         assert panel.controller.labels.flush()
     assert project.has_label("tile_03")
 

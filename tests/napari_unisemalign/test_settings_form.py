@@ -14,6 +14,7 @@ from qtpy.QtGui import QWheelEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QAbstractSpinBox, QApplication, QScrollArea, QWidget
 
+from napari_unisemalign.shell.pages import Place
 from training_core.project import LabelSource, Project
 from training_core.project.settings import SETTINGS_NAME, read_settings
 from training_core.settings.form_fields import flat
@@ -26,7 +27,8 @@ pytestmark = pytest.mark.binding
 def form(window: Any, project: Project) -> Any:
     _viewer, driver, _answers = window
     driver.panel.controller.open_project(project.path)
-    press(driver, driver.panel.settings.header)
+    driver.open_place(Place.SETTINGS)
+    driver.pause(0.1)
     return driver.panel.settings
 
 

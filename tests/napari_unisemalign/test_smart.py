@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QApplication
 
 from napari_unisemalign.annotate.marks import ACCEPT
 from napari_unisemalign.annotate.stroke_tools import filled, grown, snapped
-from napari_unisemalign.app.layers import LABELS
+from napari_unisemalign.app.layers import LABELS, NAMES
 from training_core.project import Project
 
 SIZE = 60
@@ -127,7 +127,7 @@ def test_grow_and_snap_by_key(window: Any, predicted_project: Project, truths: A
     row, column = (int(each) for each in pixels[len(pixels) // 2])
     driver.choose_class(1)
     driver.stroke([(row, column)], 3)
-    viewer.layers.selection.active = viewer.layers[LABELS]
+    viewer.layers.selection.active = viewer.layers[NAMES[LABELS]]
     canvas = viewer.window._qt_viewer.canvas.native
     QTest.keyClick(canvas, Qt.Key.Key_G, Qt.KeyboardModifier.AltModifier)
     label = driver.label()

@@ -17,11 +17,11 @@ from training_core.project import LabelSource, Project
 @pytest.mark.parametrize(
     ("minutes", "per_tile", "per_mpx", "words"),
     [
-        (5.0, None, None, "Roughly 5 min in all: training, then predicting 4 tiles"),  # 300 + 0.05 s
-        (5.0, 45.0, None, "About 8 min in all: training, then predicting 4 tiles"),  # 300 + 180 s
-        (5.0, 45.0, 1.0, "About 8 min in all: training, then predicting 4 tiles"),  # the project's own comes first
-        (0.5, None, 1000.0, "About 70 s in all: training, then predicting 4 tiles"),  # 30 + 36.9 s
-        (60.0, 75.0, None, "About 1 h 05 min in all: training, then predicting 4 tiles"),  # 3600 + 300 s
+        (5.0, None, None, "Roughly 5 min, with predicting 4 tiles"),  # 300 + 0.05 s
+        (5.0, 45.0, None, "About 8 min, with predicting 4 tiles"),  # 300 + 180 s
+        (5.0, 45.0, 1.0, "About 8 min, with predicting 4 tiles"),  # the project's own comes first
+        (0.5, None, 1000.0, "About 70 s, with predicting 4 tiles"),  # 30 + 36.9 s
+        (60.0, 75.0, None, "About 1 h 05 min, with predicting 4 tiles"),  # 3600 + 300 s
     ],
 )
 def test_training_and_prediction_are_one_time(
@@ -51,11 +51,11 @@ def test_the_estimate_stands_at_the_foot_and_follows_the_minutes(
     for name in ("tile_01", "tile_02"):
         project.write_label(name, truths[name], LabelSource.PAINTED)
     driver.session.states_changed.emit()
-    assert status.details.toolTip() == "Roughly 5 min in all: training, then predicting 4 tiles"
+    assert status.details.toolTip() == "Roughly 5 min, with predicting 4 tiles"
     driver.panel.train.minutes_spin.setValue(20.0)
-    assert status.details.toolTip() == "Roughly 20 min in all: training, then predicting 4 tiles"
+    assert status.details.toolTip() == "Roughly 20 min, with predicting 4 tiles"
     driver.session.set_pace(60.0)  # 1200 + 4 * 60 s
-    assert status.details.toolTip() == "About 24 min in all: training, then predicting 4 tiles"
+    assert status.details.toolTip() == "About 24 min, with predicting 4 tiles"
     assert preferences.number(preferences.SECONDS_PER_MPX) == pytest.approx(240 / 0.036864)
     driver.session.begin_training()
-    assert "in all" not in status.details.toolTip()
+    assert "with predicting" not in status.details.toolTip()

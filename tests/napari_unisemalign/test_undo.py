@@ -9,7 +9,7 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
-from napari_unisemalign.app.layers import TILE
+from napari_unisemalign.app.layers import NAMES, TILE
 from napari_unisemalign.app.undo_stack import LabelStep, UndoStack
 from training_core.project import Project, TileState
 
@@ -82,7 +82,7 @@ def test_undoing_an_accept_brings_back_the_strokes_and_the_state_before(
     driver.choose_class(1)
     driver.stroke([(50, 50)], 8)
     painted = driver.label()
-    viewer.layers.selection.active = viewer.layers[TILE]
+    viewer.layers.selection.active = viewer.layers[NAMES[TILE]]
     driver.click(driver.panel.correct.accept_tile_button)
     accepted = driver.label()
     assert predicted_project.state("tile_01") is TileState.ACCEPTED
