@@ -75,9 +75,9 @@ class ProjectModel:
         self.classes_changed.emit()
 
     def label_changed_outside(self, name: str) -> None:
-        """A label was written."""
-        self.states_changed.emit()
+        """A label was written. That is told first: the live preview begins while the lists are brought up to date."""
         self.label_saved.emit(name)
+        self.states_changed.emit()
 
     def rejections_changed_outside(self, names: Sequence[str]) -> None:
         """Of these tiles something else is rejected: decided, or written."""

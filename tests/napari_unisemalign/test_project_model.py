@@ -68,6 +68,11 @@ def test_classes_and_validation_are_told_after_the_change(
     ]
 
 
+def test_a_saved_label_is_told_before_the_states_of_all_tiles(model: ProjectModel, told: list[Any]) -> None:
+    model.label_changed_outside("tile_02")
+    assert told == [("label", "tile_02"), ("states", False, ())]
+
+
 def test_nobody_emits_a_signal_of_somebody_else() -> None:
     """`self.changed.emit()` is one's own; `self._session.changed.emit()` is not."""
     folder, strangers = Path(napari_unisemalign.__file__).parent, []
