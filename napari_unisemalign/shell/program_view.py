@@ -5,7 +5,6 @@ from __future__ import annotations
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
-from napari_unisemalign.widgets.common import row
 from training_core.base.i18n import tr
 
 
@@ -23,6 +22,7 @@ class ProgramView(QWidget):
         self.report_button.setToolTip(tr("Pack versions, settings and events into a file, without names and paths"))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
-        layout.addLayout(row(self.keys_button, self.report_button))
+        layout.addWidget(self.keys_button)  # side by side they are wider than the narrow panel
+        layout.addWidget(self.report_button)
         self.keys_button.clicked.connect(lambda: self.keys_clicked.emit())
         self.report_button.clicked.connect(lambda: self.report_clicked.emit())
