@@ -13,7 +13,7 @@ from napari_unisemalign.app.failures import failure_lines, list_failures
 from napari_unisemalign.app.labels import LabelsController
 from napari_unisemalign.app.notify import guarded
 from napari_unisemalign.app.user_folders import sample_folder
-from napari_unisemalign.tiles.project_view import ProjectView
+from napari_unisemalign.tiles.contracts import MakingSurface
 from napari_unisemalign.tiles.tiles import TilesController
 from training_core.base.attempts import Attempts, Failure
 from training_core.base.i18n import ntr, tr
@@ -25,7 +25,7 @@ from training_core.project.additions import Added, add_files
 class MakingController:
     """One thing at a time is made; it can be cancelled."""
 
-    def __init__(self, context: Context, view: ProjectView, tiles: TilesController, labels: LabelsController) -> None:
+    def __init__(self, context: Context, view: MakingSurface, tiles: TilesController, labels: LabelsController) -> None:
         self._context, self._session, self.reporter = context, context.session, context.reporter
         self._view, self._tiles, self._labels = view, tiles, labels
         self._cancelled = False

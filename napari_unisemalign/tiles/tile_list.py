@@ -8,9 +8,9 @@ from qtpy.QtCore import QTimer
 
 from napari_unisemalign.app.background import Background
 from napari_unisemalign.app.context import Context
+from napari_unisemalign.tiles.contracts import GallerySurface
 from napari_unisemalign.tiles.tile_list_view import TileDetails
 from napari_unisemalign.tiles.tile_order import TileFacts, TileFilter, arrange, gather
-from napari_unisemalign.tiles.tiles_view import TilesView
 from training_core.base.i18n import tr
 from training_core.project import Project
 from training_core.project.suggestions import suggest
@@ -30,7 +30,7 @@ class _ProjectFacts:
 class GalleryController:
     """Gathers what is known of all tiles away from the window's thread, whenever a state changes."""
 
-    def __init__(self, context: Context, view: TilesView) -> None:
+    def __init__(self, context: Context, view: GallerySurface) -> None:
         self._session, self._view, self._reporter = context.session, view, context.reporter
         self._background = Background(context.owner)
         self._known = _ProjectFacts({}, {})

@@ -15,11 +15,11 @@ from napari_unisemalign.app.labels import LabelsController
 from napari_unisemalign.app.last_view import last_view
 from napari_unisemalign.app.layers import U8
 from napari_unisemalign.app.notify import guarded
-from napari_unisemalign.tiles.project_view import EMPTY, ProjectView
+from napari_unisemalign.tiles.contracts import ProjectSurface, TilesSurface
+from napari_unisemalign.tiles.project_view import EMPTY
 from napari_unisemalign.tiles.recent import recent_projects, remember
 from napari_unisemalign.tiles.thumbnails import small_image
 from napari_unisemalign.tiles.tile_list_view import STATE_WORDS, Standing
-from napari_unisemalign.tiles.tiles_view import TilesView
 from training_core.base.errors import UserError
 from training_core.base.i18n import ntr, tr
 from training_core.project import Project, TileState
@@ -36,7 +36,7 @@ STATE_ORDER = (
 class TilesController:
     """Opens projects and puts tiles on the screen."""
 
-    def __init__(self, context: Context, view: TilesView, project: ProjectView, labels: LabelsController) -> None:
+    def __init__(self, context: Context, view: TilesSurface, project: ProjectSurface, labels: LabelsController) -> None:
         self._context, self._labels = context, labels
         self._session, self.reporter = context.session, context.reporter
         self._view, self._project_view = view, project

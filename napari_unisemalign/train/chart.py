@@ -11,7 +11,7 @@ from napari_unisemalign.app.latest import Latest
 from napari_unisemalign.app.notify import guarded
 from napari_unisemalign.app.training_curves import Curves, Past, as_csv, count_of_tiles, read_past
 from napari_unisemalign.app.training_state import Training
-from napari_unisemalign.train.chart_view import Plot, TrainingChart
+from napari_unisemalign.train.contracts import ChartSurface, Plot
 from napari_unisemalign.widgets.chart import Series
 from napari_unisemalign.widgets.colors import BLUE, GREEN, NEUTRAL, OLIVE, ORANGE, PURPLE, SKY, VERMILION
 from training_core.base.i18n import tr
@@ -35,7 +35,7 @@ LOSSES = {
 class ChartController:
     """Draws a few times a second at most, whatever the pace of the training."""
 
-    def __init__(self, context: Context, view: TrainingChart) -> None:
+    def __init__(self, context: Context, view: ChartSurface) -> None:
         self._context, self._session, self.reporter = context, context.session, context.reporter
         self._view = view
         self._latest = Latest(context.owner, context.reporter.error)
@@ -55,7 +55,7 @@ class ChartController:
         """Draw now."""
         current, past = self._current_and_past()
         has_curves = bool(current.losses or current.dice or past)
-        self._view.setVisible(has_curves)
+        self._view.set_shown(has_curves)
         if not has_curves:
             return
         plot = self._view.plot

@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import StrEnum
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QComboBox, QPushButton, QVBoxLayout, QWidget
 
+from napari_unisemalign.train.contracts import Plot
 from napari_unisemalign.widgets.chart import ChartView, Series
 from napari_unisemalign.widgets.common import SPACING, Hint, row
 from training_core.base.i18n import tr
-
-
-class Plot(StrEnum):
-    """What the chart shows."""
-
-    DICE = "dice"
-    LOSSES = "losses"
-    PSEUDO_LABELS = "pseudo-labels"
-
 
 PLOTS = (
     (Plot.DICE, tr("Dice per class")),
@@ -66,6 +57,10 @@ class TrainingChart(QWidget):
     def plot(self) -> Plot:
         """What is to be shown."""
         return Plot(self.plot_combo.currentData())
+
+    def set_shown(self, shown: bool) -> None:
+        """Whether there is any curve."""
+        self.setVisible(shown)
 
     def show_curves(self, series: Sequence[Series], *, note: str) -> None:
         """Draw these; note: what one has to know to read them."""

@@ -17,7 +17,7 @@ from napari_unisemalign.app.layers import LABELS, PREDICTION, ROLE_KEY
 from napari_unisemalign.app.notify import guarded
 from napari_unisemalign.app.process import Ending, TrainerProcess, live_command
 from napari_unisemalign.app.training_state import Training
-from napari_unisemalign.train.train_view import TrainView
+from napari_unisemalign.train.contracts import LiveSurface
 from training_core.base.i18n import tr
 from training_core.messages.events import Event, OverlayReady, Prepare, Prepared, RunFailed, Show, Status
 
@@ -30,7 +30,7 @@ _NOTE = "live preview"
 class LiveController:
     """Between the switch, the labels, the tile on screen and the process."""
 
-    def __init__(self, context: Context, view: TrainView, labels: LabelsController, process: TrainerProcess) -> None:
+    def __init__(self, context: Context, view: LiveSurface, labels: LabelsController, process: TrainerProcess) -> None:
         self._session, self._labels, self.reporter = context.session, labels, context.reporter
         self._layers, self._notes, self._view = context.layers, context.notes, view
         self._is_on = preferences.is_on(preferences.LIVE_PREVIEW)

@@ -9,7 +9,7 @@ from napari_unisemalign.app.notify import guarded
 from napari_unisemalign.app.process import resume_command
 from napari_unisemalign.app.training_curves import Curves, read_run
 from napari_unisemalign.app.training_state import Phase, Training
-from napari_unisemalign.train.run_controls_view import TrainControls
+from napari_unisemalign.train.contracts import RunSurface
 from napari_unisemalign.train.training import TrainingController
 from napari_unisemalign.widgets.chart import duration
 from training_core.base.i18n import ntr, tr
@@ -22,7 +22,7 @@ class RunControls:
     """Between the controls of a training, the session and the training's process."""
 
     def __init__(
-        self, context: Context, view: TrainControls, labels: LabelsController, training: TrainingController
+        self, context: Context, view: RunSurface, labels: LabelsController, training: TrainingController
     ) -> None:
         self._context, self._labels, self._training = context, labels, training
         self._session, self.reporter = context.session, context.reporter

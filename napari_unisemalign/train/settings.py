@@ -7,8 +7,8 @@ from typing import Any
 from napari_unisemalign.app.availability import NO_PROJECT
 from napari_unisemalign.app.context import Context
 from napari_unisemalign.app.notify import guarded, in_lines
+from napari_unisemalign.train.contracts import SettingsSurface
 from napari_unisemalign.train.encoder_list import EncoderList, about, short
-from napari_unisemalign.train.settings_view import SettingsForm
 from training_core.base.errors import ConfigError
 from training_core.base.i18n import tr
 from training_core.project.settings import defaults, read_settings, write_settings
@@ -24,7 +24,7 @@ _LEARNED = {
 class SettingsController:
     """Reads and writes what the project sets; the model alone says what is allowed."""
 
-    def __init__(self, context: Context, view: SettingsForm) -> None:
+    def __init__(self, context: Context, view: SettingsSurface) -> None:
         self._session, self.reporter = context.session, context.reporter
         self._view = view
         self._own: dict[str, Any] = {}

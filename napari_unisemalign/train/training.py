@@ -14,7 +14,7 @@ from napari_unisemalign.app.process import Ending, TrainerProcess, train_command
 from napari_unisemalign.app.training_curves import Curves
 from napari_unisemalign.app.training_state import Phase, Training, tiles_in_words
 from napari_unisemalign.app.training_time import megapixels, whole_time
-from napari_unisemalign.train.train_view import TrainView
+from napari_unisemalign.train.contracts import TrainSurface
 from training_core.base.errors import UserError
 from training_core.base.i18n import ntr, tr
 from training_core.messages.events import Event, Leave, RunFinished, Show, Stop, Warned
@@ -30,7 +30,7 @@ class TrainingController:
     def __init__(
         self,
         context: Context,
-        view: TrainView,
+        view: TrainSurface,
         labels: LabelsController,
         settings_are_fine: Callable[[], bool],
         helper: TrainerProcess,

@@ -15,7 +15,7 @@ from qtpy.QtTest import QTest
 
 from napari_unisemalign.app.training_curves import Curves, as_csv, read_past
 from napari_unisemalign.shell.pages import Place
-from napari_unisemalign.train.chart_view import Plot
+from napari_unisemalign.train.contracts import Plot
 from napari_unisemalign.train.training import _outcome
 from training_core.messages.events import Event, MeasuredOn, RunFinished, RunStarted, StepDone, Validated
 from training_core.project import LabelSource, Project

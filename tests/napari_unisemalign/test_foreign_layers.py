@@ -8,7 +8,7 @@ import numpy as np
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 
-from napari_unisemalign.app.layers import LABELS, TILE
+from napari_unisemalign.app.layers import LABELS, NAMES, TILE
 from training_core.project import Project
 
 
@@ -30,7 +30,7 @@ def test_an_image_on_top_of_the_tile_is_told_and_moved_or_hidden(window: Any, pr
     assert (hide.text(), below.text()) == ("Hide it", "Move it below")
     QTest.mouseClick(below, Qt.MouseButton.LeftButton)
     names = [layer.name for layer in viewer.layers]
-    assert names.index("scan 7") < names.index(TILE)
+    assert names.index("scan 7") < names.index(NAMES[TILE])
     assert viewer.layers["scan 7"].visible
     assert not notice.isVisible()
     viewer.layers.move(names.index("scan 7"), len(names))  # dragged in napari's list
@@ -59,7 +59,7 @@ def test_painting_in_a_layer_of_napari_s_own_is_told_and_ended(window: Any, proj
         (back,) = (button for button in notice.buttons if button.isVisible())
         QTest.mouseClick(back, Qt.MouseButton.LeftButton)
         assert not notice.isVisible()
-        assert viewer.layers.selection.active.name == LABELS
+        assert viewer.layers.selection.active.name == NAMES[LABELS]
         assert layer.mode == "pan_zoom"
         assert saved.text() == "All strokes are saved."
     driver.press(Qt.Key.Key_2)

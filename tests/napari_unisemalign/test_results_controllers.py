@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from unittest.mock import call, create_autospec
@@ -10,62 +9,24 @@ from unittest.mock import call, create_autospec
 import numpy as np
 import pytest
 
-from napari_unisemalign.app.background import Background
-from napari_unisemalign.app.context import Context
-from napari_unisemalign.app.dialogs import Dialogs
-from napari_unisemalign.app.labels import LabelsController
-from napari_unisemalign.app.notify import Reporter
-from napari_unisemalign.app.session import Session
 from napari_unisemalign.results.areas_table import AreasController
 from napari_unisemalign.results.contracts import AreasSurface, CleaningChoice, ExportSurface
 from napari_unisemalign.results.export import ExportController
 from napari_unisemalign.tiles.tiles import TilesController
-from training_core.base.errors import UserError
+from tests.napari_unisemalign.without_window import bare_context, bare_labels, slot
 from training_core.class_maps.clean_up import CleanUp
 from training_core.io import read_mask
 from training_core.project import LabelSource, Project
 
 
-def at_once(
-    work: Callable[[], Any],
-    done: Callable[[Any], None],
-    failed: Callable[[UserError], None],
-    *,
-    always: Callable[[], None] = lambda: None,
-) -> None:
-    """As `Background.run`, in this thread."""
-    try:
-        answer = work()
-    except UserError as error:
-        always()
-        failed(error)
-        return
-    always()
-    done(answer)
-
-
 @pytest.fixture
 def context() -> Any:
-    context = create_autospec(Context, instance=True)
-    context.session = Session()
-    context.reporter = create_autospec(Reporter, instance=True)
-    context.dialogs = create_autospec(Dialogs, instance=True)
-    context.background = create_autospec(Background, instance=True)
-    context.background.run.side_effect = at_once
-    return context
+    return bare_context()
 
 
 @pytest.fixture
 def labels() -> Any:
-    labels = create_autospec(LabelsController, instance=True)
-    labels.flush.return_value = True
-    return labels
-
-
-def slot(signal: Any) -> Callable[..., None]:
-    """What listens to a signal of a view."""
-    ((listener,), _keywords) = signal.connect.call_args
-    return listener  # type: ignore[no-any-return]
+    return bare_labels()
 
 
 # --- export ---------------------------------------------------------------------------------------------------------
