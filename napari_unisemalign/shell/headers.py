@@ -78,7 +78,7 @@ class GuideController:
         """What to do, where nothing goes on."""
         session = self._session
         if session.project is None:
-            return tr("No project is open.")
+            return tr("Open a project, create one from your images, or try the sample.")
         if session.project.latest_run_id() is None:
             return availability.why_not_train(session) or tr("Enough is painted: press Start training.")
         said = []

@@ -33,7 +33,7 @@ NO_LIMIT = sys.float_info.max
 _WORDS = (("None:", tr("automatic:")), ("False:", tr("off:")), ("True:", tr("on:")))
 _TITLES = {"mpp": tr("Pixel size"), "lr": tr("Learning rate"), "encoder_lr": tr("Encoder learning rate")}
 _PROBLEM_STYLE = f"{FLUSH_STYLE} border-left: 3px solid {ERROR}; padding-left: 6px;"
-_FIELD_PX = 170
+_FIELD_PX = 160
 _LEAVING = (QEvent.Type.FocusOut, QEvent.Type.Hide, QEvent.Type.ActivationChange, QEvent.Type.WindowDeactivate)
 
 

@@ -13,7 +13,7 @@ from training_core.base.arrays import UNLABELED, ClassIds, Confidence8
 from training_core.base.errors import writing
 from training_core.base.safe_paths import within
 from training_core.class_maps.tile_result import Branch, TileResult
-from training_core.io import write_png
+from training_core.io import encode_png, passing_write, write_png
 
 
 @dataclass(frozen=True)
@@ -47,12 +47,17 @@ def overlay_arrays(
     )
 
 
-def write_overlays(folder: Path, name: str, arrays: OverlayArrays) -> dict[str, Path]:
+def write_overlays(folder: Path, name: str, arrays: OverlayArrays, *, passing: bool = False) -> dict[str, Path]:
     """NAME.prediction.png, NAME.pseudo_label.png, NAME.confidence.png in `folder`; returns the paths by those kinds.
 
     Each file is replaced whole, so a reader never sees half of one.
+
+    Parameters
+    ----------
+    passing
+        They are looked at and replaced soon: nobody waits for the disk, or for the last byte of compression.
     """
-    return _write(folder, name, vars(arrays))
+    return _write(folder, name, vars(arrays), passing=passing)
 
 
 def write_branches(
@@ -62,10 +67,15 @@ def write_branches(
     return _write(folder, name, {str(part): class_ids[indices] for part, indices in parts.items()})
 
 
-def _write(folder: Path, name: str, arrays: Mapping[str, NDArray[np.uint8]]) -> dict[str, Path]:
+def _write(
+    folder: Path, name: str, arrays: Mapping[str, NDArray[np.uint8]], *, passing: bool = False
+) -> dict[str, Path]:
     paths = {kind: within(folder, f"{name}.{kind}.png") for kind in arrays}
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         for kind, array in arrays.items():
-            write_png(paths[kind], array)
+            if passing:
+                passing_write(paths[kind], encode_png(array, quick=True))
+            else:
+                write_png(paths[kind], array)
     return paths

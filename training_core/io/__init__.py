@@ -1,6 +1,6 @@
 """Reading and writing images and masks, by stated rules and atomically. Torch-free."""
 
-from training_core.io.atomic import StagedFiles, atomic_write, staged_files
+from training_core.io.atomic import StagedFiles, atomic_write, passing_write, staged_files
 from training_core.io.encode import encode_numbers, encode_png, encode_tiff, write_png, write_tiff
 from training_core.io.images import read_image
 from training_core.io.inspection.inspecting import inspect_file
@@ -14,6 +14,7 @@ __all__ = [
     "encode_png",
     "encode_tiff",
     "inspect_file",
+    "passing_write",
     "read_image",
     "read_mask",
     "read_mask_values",

@@ -100,6 +100,23 @@ def atomic_write(path: Path, data: bytes) -> None:
         staged.add(path, data)
 
 
+def passing_write(path: Path, data: bytes) -> None:
+    """Write what a crash of the system may take, because it is made again; a reader never sees half of it.
+
+    Raises
+    ------
+    StorageError
+        The disk is full, read-only or not writable; the old file is untouched.
+    """
+    temporary = path.parent / f".{secrets.token_hex(8)}.tmp"
+    with writing(path):
+        try:
+            temporary.write_bytes(data)
+            replace_file(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
 def replace_file(temporary: Path, path: Path) -> None:
     """Let a file take the name of another, which is replaced as a whole.
 

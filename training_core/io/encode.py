@@ -14,12 +14,18 @@ from PIL import Image
 from training_core.io.atomic import atomic_write
 
 
-def encode_png(array: NDArray[np.uint8], mpp_um: float | None = None) -> bytes:
-    """A PNG file of a (H, W) or (H, W, 3) uint8 array, with its pixel size in µm/px when known."""
+def encode_png(array: NDArray[np.uint8], mpp_um: float | None = None, *, quick: bool = False) -> bytes:
+    """A PNG file of a (H, W) or (H, W, 3) uint8 array, with its pixel size in µm/px when known.
+
+    Parameters
+    ----------
+    quick
+        Rather soon than small.
+    """
     _check(array)
     buffer, options = io.BytesIO(), {} if mpp_um is None else {"dpi": (25_400 / mpp_um, 25_400 / mpp_um)}
     # Photographs gain little from zlib's slow levels; label maps gain a lot and are quick.
-    level = 6 if array.ndim == 2 else 3
+    level = 1 if quick else 6 if array.ndim == 2 else 3
     Image.fromarray(np.ascontiguousarray(array)).save(buffer, "PNG", compress_level=level, **options)
     return buffer.getvalue()
 

@@ -116,14 +116,14 @@ class HeadPainter:
                 yield
 
     def paint(self, name: str, folder: Path, threshold: float) -> dict[str, Path]:
-        """The overlays of a tile as PNGs in `folder`, by the names of `write_overlays`.
+        """The overlays of a tile as PNGs in `folder`, by the names of `write_overlays`, until the next ones.
 
         Parameters
         ----------
         threshold
             Of pseudo-labels.
         """
-        return write_overlays(folder, name, self.predict(name, threshold))
+        return write_overlays(folder, name, self.predict(name, threshold), passing=True)
 
     def predict(self, name: str, threshold: float) -> OverlayArrays:
         """The overlays of a tile as arrays."""

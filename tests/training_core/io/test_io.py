@@ -15,7 +15,16 @@ import tifffile
 from PIL import Image
 
 from training_core.base.errors import ImageError, MaskError, StorageError
-from training_core.io import atomic_write, read_image, read_mask, staged_files, write_png, write_tiff
+from training_core.io import (
+    atomic_write,
+    encode_png,
+    passing_write,
+    read_image,
+    read_mask,
+    staged_files,
+    write_png,
+    write_tiff,
+)
 from training_core.io.inspection import Answers
 
 HEIGHT, WIDTH = 40, 56
@@ -346,6 +355,31 @@ def test_atomic_write_replaces_and_leaves_nothing_else(tmp_path):
     atomic_write(tmp_path / "a.json", b"two")
     assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
     assert (tmp_path / "a.json").read_bytes() == b"two"
+
+
+def test_a_passing_write_replaces_and_leaves_nothing_else(tmp_path, monkeypatch):
+    path, synced = tmp_path / "f.bin", []
+    path.write_bytes(b"old")
+    monkeypatch.setattr(os, "fsync", synced.append)
+    passing_write(path, b"new")
+    assert path.read_bytes() == b"new"
+    assert synced == []
+
+    def full(*_args):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(StorageError, match="the disk is full"):
+        passing_write(path, b"newer")
+    assert path.read_bytes() == b"new"
+    assert [each.name for each in tmp_path.iterdir()] == ["f.bin"]
+
+
+def test_a_quick_png_holds_the_same_pixels(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 50), dtype=np.uint8)
+    (tmp_path / "a.png").write_bytes(encode_png(pixels, quick=True))
+    with Image.open(tmp_path / "a.png") as image:
+        np.testing.assert_array_equal(np.asarray(image), pixels)
 
 
 def test_failed_write_keeps_the_old_file(tmp_path, monkeypatch):
