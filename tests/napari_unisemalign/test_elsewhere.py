@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_unisemalign.app.layers import LABELS
+from napari_unisemalign.app.layers import LABELS, NAMES
 from napari_unisemalign.tiles import elsewhere
 from training_core.project import UNLABELED, LabelSource, Project
 
@@ -42,7 +42,7 @@ def test_a_class_that_goes_elsewhere_goes_here_and_strokes_are_saved(
         in_a_terminal(f"project.remove_class({stroma}, into=1)", project)
         driver.wait(lambda: driver.panel.classes.table.rowCount() == 2, "the list of classes")
         assert "removed the class stroma" in driver.panel.messages.text
-        assert viewer.layers[LABELS].selected_label == 1  # background: the chosen class is gone
+        assert viewer.layers[NAMES[LABELS]].selected_label == 1  # background: the chosen class is gone
         assert (driver.label()[:10] == 1).all()
         driver.choose_class(1)
         driver.stroke([(60, 30)], 8)
