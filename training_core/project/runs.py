@@ -79,11 +79,18 @@ def predicting_runs(project: Path) -> dict[str, str]:
 
 def find_prediction(project: Path, run_id: str, name: str) -> TilePrediction | None:
     """A run's final output for a tile, or None where the run has none."""
-    files = (within(project, RUNS_FOLDER, run_id, "predictions", f"{name}.{kind}.png") for kind in _KINDS)
-    prediction, pseudo_label, confidence = files
+    prediction, pseudo_label, confidence = prediction_paths(project, run_id, name)
     if not (prediction.is_file() and pseudo_label.is_file() and confidence.is_file()):
         return None
     return TilePrediction(run_id, prediction, pseudo_label, confidence)
+
+
+def prediction_paths(project: Path, run_id: str, name: str) -> tuple[Path, Path, Path]:
+    """Where a run's prediction, pseudo-label and confidence of a tile are, if it has made them."""
+    prediction, pseudo_label, confidence = (
+        within(project, RUNS_FOLDER, run_id, "predictions", f"{name}.{kind}.png") for kind in _KINDS
+    )
+    return prediction, pseudo_label, confidence
 
 
 def predicted_names(project: Path, run_id: str) -> frozenset[str]:

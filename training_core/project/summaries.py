@@ -97,9 +97,11 @@ def newest_summaries(project: Path) -> dict[str, TileSummary]:
     """The summary of each tile's newest prediction, whichever finished run made it."""
     newest: dict[str, TileSummary] = {}
     for run_id in finished_run_ids(project):
-        if not newest or not predicted_names(project, run_id) <= newest.keys():  # a large file of an old run
+        predicted = predicted_names(project, run_id)
+        if not newest or not predicted <= newest.keys():  # a large file of an old run
             for name, summary in read_summaries(project, run_id).items():
-                newest.setdefault(name, summary)
+                if name in predicted:  # not of a tile that was removed, whose name another may have
+                    newest.setdefault(name, summary)
     return newest
 
 

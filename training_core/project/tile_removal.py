@@ -13,6 +13,7 @@ from training_core.project.index import Index
 from training_core.project.journal import JournaledFiles
 from training_core.project.labels import REMOVED_FOLDER, history_path, label_path
 from training_core.project.rejections import rejection_path
+from training_core.project.runs import prediction_paths, run_ids
 
 
 def without_tiles(index: Index, names: Sequence[str]) -> Index:
@@ -46,7 +47,7 @@ def without_tiles(index: Index, names: Sequence[str]) -> Index:
 
 
 def stage_aside(files: JournaledFiles, project: Path, index: Index, names: Sequence[str]) -> tuple[Path, ...]:
-    """Let what was annotated on these tiles move to removed/, so that a tile of the same name starts empty.
+    """Let what was annotated and predicted on these tiles move to removed/, so that one of the same name starts empty.
 
     Returns
     -------
@@ -78,6 +79,8 @@ def _files_of(project: Path, index: Index, name: str) -> list[Path]:
     paths = [find(project, name) for find in finders]
     if name in index.objects:
         paths.append(within(project, *index.objects[name].path.split("/")))
+    for run_id in run_ids(project):
+        paths += prediction_paths(project, run_id, name)
     return paths
 
 

@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 
 from training_core.base.errors import ProjectError
+from training_core.cli.main import main
 from training_core.io import read_mask, write_png
-from training_core.project import LabelSource, Project, make_classes
+from training_core.project import LabelSource, Project, TileState, make_classes
+from training_core.project.runs import predicting_runs
+from training_core.project.summaries import add_summary, newest_summaries, summarize
 
 
 @pytest.fixture
@@ -45,6 +48,28 @@ def test_a_removed_tile_leaves_nothing_behind_but_its_files(tmp_path: Path, imag
     (png,) = (path for path in moved if path.parent.name == "labels" and path.suffix == ".png")
     assert (read_mask(png) == label).all()
     assert not (project.path / "labels" / "tile_1.png").exists()
+
+
+def test_another_image_of_the_same_name_has_no_prediction_of_the_removed_one(tmp_path: Path, images: Path) -> None:
+    project = Project.create(tmp_path / "project", [images], classes=make_classes(("background", "gland")))
+    run = project.runs_dir / "20260101-000000"
+    for name in ("tile_0", "tile_1"):
+        for kind in ("prediction", "pseudo_label", "confidence"):
+            write_png(run / "predictions" / f"{name}.{kind}.png", np.ones((40, 40), np.uint8))
+        add_summary(run, summarize(name, np.ones((40, 40), np.uint8), np.ones((40, 40), np.uint8), None))
+    (run / "summary.json").write_text("{}")
+    assert set(predicting_runs(project.path)) == {"tile_0", "tile_1"}
+    moved = project.remove_tiles(["tile_1"])
+    assert {path.name for path in moved} == {f"tile_1.{k}.png" for k in ("prediction", "pseudo_label", "confidence")}
+    other = tmp_path / "other"
+    other.mkdir()
+    write_png(other / "tile_1.png", np.full((40, 40, 3), 9, np.uint8))
+    assert main(["project", "add", str(project.path), "--images", str(other)]) == 0
+    again = Project.open(project.path)
+    assert again.prediction("tile_1") is None
+    assert again.prediction("tile_0") is not None
+    assert again.state("tile_1") is TileState.UNLABELED
+    assert set(newest_summaries(project.path)) == {"tile_0"}
 
 
 def test_an_unknown_tile_and_the_last_one_are_not_removed(tmp_path: Path, images: Path) -> None:
