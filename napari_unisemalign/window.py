@@ -47,6 +47,7 @@ from napari_unisemalign.tiles.making import MakingController
 from napari_unisemalign.tiles.tile_list import GalleryController
 from napari_unisemalign.tiles.tiles import TilesController
 from napari_unisemalign.train.chart import ChartController
+from napari_unisemalign.train.hanging import HangingController
 from napari_unisemalign.train.live_preview import LiveController
 from napari_unisemalign.train.run_controls import RunControls
 from napari_unisemalign.train.settings import SettingsController
@@ -105,6 +106,7 @@ class Controller:
         self.training = TrainingController(
             self.context, panel.train, self.labels, panel.settings.finish_editing, helper
         )
+        self.hanging = HangingController(self.context, panel.hanging, self.training)
         self.chart = ChartController(self.context, panel.train.chart)
         self.confusion = ConfusionController(self.context, panel.confusion, panel.overlays, self.tiles, self.overlays)
         self.settings = SettingsController(self.context, panel.settings)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,6 +103,11 @@ class TrainerProcess(QObject):
         self._process: QProcess | None = None
         self._run_id: str | None = None
         self._stderr = ""
+        self._heard = time.monotonic()
+
+    def quiet_s(self) -> float:
+        """How long the process has written nothing, since it was started or last wrote; 0 where there is none."""
+        return 0.0 if self._process is None else time.monotonic() - self._heard
 
     @property
     def running(self) -> bool:
@@ -134,7 +140,7 @@ class TrainerProcess(QObject):
         self.send(Train(arguments=tuple(command[len(_PROGRAM) :])))
 
     def _follow(self, process: QProcess) -> None:
-        self._run_id, self._stderr = None, ""
+        self._run_id, self._stderr, self._heard = None, "", time.monotonic()
         process.readyReadStandardOutput.connect(self._read_events)
         process.readyReadStandardError.connect(self._read_errors)
         process.finished.connect(self._on_finished)
@@ -161,7 +167,7 @@ class TrainerProcess(QObject):
         return self._process is None or self._process.waitForFinished(timeout_ms) or self._process is None
 
     def _read_events(self) -> None:
-        process = self._process
+        process, self._heard = self._process, time.monotonic()
         while process is not None and process.canReadLine():
             self._take_line(bytes(process.readLine().data()))
 
@@ -177,6 +183,7 @@ class TrainerProcess(QObject):
         return self._run_id is None or event.run_id == self._run_id
 
     def _read_errors(self) -> None:
+        self._heard = time.monotonic()
         if self._process is not None:
             text = bytes(self._process.readAllStandardError().data()).decode("utf-8", errors="replace")
             self._stderr = (self._stderr + text)[-STDERR_KEPT_CHARS:]

@@ -83,6 +83,7 @@ class Panel(QWidget):
     def _make_views(self) -> None:
         self.messages = MessageBar(self)
         self.notice = Notice(self)
+        self.hanging = Notice(self)
         self.tour = TourCard(self)
         self.tile_bar = TileBar(self)
         self.tiles = TilesView()
@@ -156,6 +157,7 @@ class Panel(QWidget):
         layout.setSpacing(4)
         layout.addWidget(self.messages)
         layout.addWidget(self.notice)
+        layout.addWidget(self.hanging)
         layout.addWidget(self.tour)
         layout.addLayout(first)
         layout.addLayout(second)

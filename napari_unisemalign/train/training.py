@@ -124,6 +124,12 @@ class TrainingController:
             self.process.send(Leave())
             self._session.begin_stopping()
 
+    @guarded
+    def give_up(self) -> None:
+        """End the process that does not answer; its run can be resumed from the last checkpoint."""
+        self._suspending = True
+        self.kill()
+
     def kill(self) -> None:
         """End the process at once."""
         self._killed = True

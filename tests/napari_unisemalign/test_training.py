@@ -15,6 +15,7 @@ from qtpy.QtCore import Qt
 
 from napari_unisemalign.app.dialogs import CloseAnswer
 from napari_unisemalign.app.training_state import Phase
+from napari_unisemalign.train import hanging
 from napari_unisemalign.train import training as training_module
 from training_core.project import LabelSource, Project
 
@@ -153,6 +154,40 @@ def test_a_crash_is_told_and_nothing_is_lost(window: Any, labeled_project: Proje
     assert driver.panel.train.start_button.isEnabled()
     assert not labeled_project.rounds()
     assert answers.asked == []
+
+
+@pytest.mark.usefixtures("stand_in")
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_a_training_that_reports_nothing_can_be_ended_or_waited_for(
+    window: Any, labeled_project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """test_hanging.py has the real trainer, and its checkpoint."""
+    _viewer, driver, _answers = window
+    assert hanging.QUIET_S + hanging.EVERY_MS / 1000 < 60  # noticed within a minute
+    monkeypatch.setattr(hanging, "EVERY_MS", 100)
+    start(driver, labeled_project)
+    notice, process = driver.panel.hanging, driver.panel.controller.training.process
+    with driver.watching():
+        os.kill(process.pid, signal.SIGSTOP)
+        monkeypatch.setattr(hanging, "QUIET_S", 0.5)
+        driver.wait(notice.isVisible, "the notice", 20.0)
+        assert "The training has reported nothing for" in notice.words.text()
+        end, keep_waiting = notice.buttons[:2]
+        driver.click(keep_waiting)
+        assert not notice.isVisible()
+        driver.wait(notice.isVisible, "the notice once more", 20.0)
+        os.kill(process.pid, signal.SIGCONT)
+        driver.show_tile("tile_02")  # which the process is told, and answers
+        monkeypatch.setattr(hanging, "QUIET_S", 5.0)
+        driver.wait(lambda: not notice.isVisible(), "the answer", 20.0)
+        os.kill(process.pid, signal.SIGSTOP)
+        monkeypatch.setattr(hanging, "QUIET_S", 0.5)
+        driver.wait(notice.isVisible, "the notice", 20.0)
+        driver.click(end)
+        driver.wait(lambda: idle(driver), "the end", 20.0)
+    assert not notice.isVisible()
+    assert "Training is interrupted" in driver.panel.train.status.text()
+    assert driver.panel.messages.text == ""
 
 
 @pytest.mark.usefixtures("stand_in")
