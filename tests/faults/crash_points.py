@@ -157,7 +157,7 @@ def _problems(trial: Trial, before: Snapshot | None, after: Snapshot) -> Iterato
     found = check_project(trial.work / "project")
     if found.problems or found.notes:
         yield f"project check: {found}"
-    hidden = [str(path.relative_to(trial.work)) for path in trial.work.rglob("*") if _is_hidden(path)]
+    hidden = [str(path.relative_to(trial.work)) for path in trial.work.rglob("*") if is_hidden(path)]
     if hidden:
         yield f"left behind: {hidden}"
     if now == before:
@@ -167,7 +167,8 @@ def _problems(trial: Trial, before: Snapshot | None, after: Snapshot) -> Iterato
             yield f"done again, it is not as after: {_difference(again, after)}"
 
 
-def _is_hidden(path: Path) -> bool:
+def is_hidden(path: Path) -> bool:
+    """Whether it is no file for users: a temporary one, a journal, a scratch folder."""
     return path.name.startswith(".") or path.name == "project.journal" or path.suffix == ".tmp"
 
 
@@ -178,10 +179,10 @@ def snapshot(work: Path) -> Snapshot:
         index = Project.open(project).index
         seen: Snapshot = {"index": re.sub(r"created_at='[^']*'", "", repr(index))}
     except Exception as error:
-        seen = {"index": str(error)}
+        seen = {"index": type(error).__name__}
     for path in sorted(project.rglob("*")):
         name = path.relative_to(project).as_posix()
-        if path.is_dir() or _is_hidden(path) or name.startswith("backups/project") or name in ("project.json", _LOCK):
+        if path.is_dir() or is_hidden(path) or name.startswith("backups/project") or name in ("project.json", _LOCK):
             continue
         seen[_MOMENT.sub("MOMENT", name)] = _content(path)
     return seen
