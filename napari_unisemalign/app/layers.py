@@ -392,4 +392,6 @@ def _new_overlay(role: str, shown: Any, classes: Iterable[TissueClass], hidden: 
 def _show_classes(layer: Labels, classes: Sequence[TissueClass], hidden: Collection[int] = ()) -> None:
     """In their colours; napari's status bar names the one under the mouse."""
     layer.colormap = class_colormap(classes, hidden)
-    layer.features = {"index": [layer_value(each.id) for each in classes], "class": [each.name for each in classes]}
+    none = tr("unannotated") if layer.metadata[ROLE_KEY] == LABELS else tr("nothing")
+    values = [0, *(layer_value(each.id) for each in classes)]
+    layer.features = {"index": values, "class": [none, *(each.name for each in classes)]}

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from qtpy.QtCore import QAbstractListModel, QModelIndex, QObject, QRect, QRectF, QSize, Qt, Signal
-from qtpy.QtGui import QColor, QFontMetrics, QImage, QPainter, QPalette, QPixmap
+from qtpy.QtGui import QColor, QFont, QFontMetrics, QImage, QPainter, QPalette, QPixmap
 from qtpy.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from napari_unisemalign.widgets.colors import (
@@ -33,6 +33,7 @@ ROW_PX = 46
 MIX_PX = 3
 NARROWEST = 75
 """To this share of their width, in %, letters are narrowed before a text is cut."""
+NARROWER_BY = 5
 SMALLER = 0.85
 """The state under the name: the list is narrow."""
 STATE_ROLE = Qt.ItemDataRole.UserRole + 1
@@ -90,6 +91,16 @@ class TileDetails:
 
 
 NO_DETAILS = TileDetails()
+
+
+def narrowed(font: QFont, words: str, room_px: int) -> QFont:
+    """The font with letters as narrow as these words need, and no narrower than `NARROWEST`."""
+    result = QFont(font)
+    for stretch in range(100, NARROWEST - 1, -NARROWER_BY):  # what is asked for is not what every font gives
+        result.setStretch(stretch)
+        if QFontMetrics(result).horizontalAdvance(words) <= room_px:
+            break
+    return result
 
 
 class TileModel(QAbstractListModel):
@@ -274,7 +285,7 @@ class TileDelegate(QStyledItemDelegate):
         second = second.adjusted(12, 0, 0, 0)
         said = str(index.data(LINE_ROLE))
         if metrics.horizontalAdvance(said) > second.width():
-            font.setStretch(max(NARROWEST, 100 * second.width() // metrics.horizontalAdvance(said)))
+            font = narrowed(font, said, second.width())
             painter.setFont(font)
             metrics = QFontMetrics(font)
         words = metrics.elidedText(said, Qt.TextElideMode.ElideRight, second.width())

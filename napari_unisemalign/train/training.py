@@ -251,13 +251,16 @@ class TrainingController:
 
 def _outcome(finished: RunFinished, curves: Curves) -> str:
     stopped = finished.reason == "stopped"
+    steps = finished.steps
     words = (
-        tr("Stopped and kept after {steps} steps{score}.") if stopped else tr("Finished after {steps} steps{score}.")
+        ntr("Stopped and kept after {steps} step{score}.", "Stopped and kept after {steps} steps{score}.", steps)
+        if stopped
+        else ntr("Finished after {steps} step{score}.", "Finished after {steps} steps{score}.", steps)
     )
     score = ""
     if curves.score_in_words:
         score = tr(", {dice}").format(dice=curves.score_in_words)
-    said = words.format(steps=finished.steps, score=score)
+    said = words.format(steps=steps, score=score)
     if finished.predictions_by == "pixel_classifier":
         said = f"{said} {tr('The predictions come from the pixel classifier, which is still better.')}"
     elif finished.predictions_by == "previous_run":

@@ -23,7 +23,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_unisemalign.shell.pages import Place
-from napari_unisemalign.tiles.tile_list_view import NARROWEST, SMALLER, THUMBNAIL_PX, Standing
+from napari_unisemalign.tiles.tile_list_view import SMALLER, THUMBNAIL_PX, Standing, narrowed
 from training_core.project import Project, TileState
 
 LONG = "invasive mucinous adenocarcinoma with signet-ring cells"
@@ -137,8 +137,7 @@ def test_the_state_of_every_tile_has_room_in_the_narrow_list(window: Any, projec
     room = view.viewport().width() - scroll_bar - (THUMBNAIL_PX + 9) - 2 - 12
     font = QFont(view.font())
     font.setPixelSize(round(SMALLER * view.fontInfo().pixelSize()))
-    font.setStretch(NARROWEST)
-    metrics = QFontMetrics(font)
     lines = [Standing(state, validates).short for state in TileState for validates in (False, True)]
-    widths = {line: metrics.horizontalAdvance(line) for line in [*lines, "predicted 100 %", "rejected"]}
+    lines += [*(f"{line} 100 %" for line in ("annotated", "predicted", "accepted")), "rejected"]
+    widths = {line: QFontMetrics(narrowed(font, line, room)).horizontalAdvance(line) for line in lines}
     assert {line: width for line, width in widths.items() if width > room} == {}

@@ -21,7 +21,7 @@ def test_an_error_says_what_to_try_and_keeps_its_traceback_behind_a_button(windo
     given, needed, hint = messages.text.splitlines()
     assert "is not a project" in given
     assert needed.startswith("Needed: ")
-    assert hint == "Try: check the path, or make a project of your images."  # no command of a terminal
+    assert hint == "Try: check the path, or create a project from your images."  # no command of a terminal
     assert "Traceback" not in messages.text
     QTest.mouseClick(messages.details_button, Qt.MouseButton.LeftButton)
     assert "Traceback" in answers.asked[-1]

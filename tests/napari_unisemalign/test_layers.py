@@ -183,3 +183,6 @@ def test_the_status_bar_names_the_class_under_the_mouse(viewer: ViewerModel, lay
         status = layer.get_status((5.0, 5.0))
         assert status["layer_name"] == name
         assert "class: gland" in status["value"] + status["coordinates"], status
+    layers.get(LABELS).data[...] = 0
+    status = layers.get(LABELS).get_status((5.0, 5.0))
+    assert "class: unannotated" in status["value"] + status["coordinates"], status

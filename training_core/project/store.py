@@ -223,7 +223,7 @@ class IndexStore:
             given = f"{self._folder} is not a project: it has no {INDEX_NAME}"
             terminal = "check the path, or create a project with: python -m training_core project new DIR --images PATH"
             return ProjectError(
-                given, "a project folder", "check the path, or make a project of your images", terminal=terminal
+                given, "a project folder", "check the path, or create a project from your images", terminal=terminal
             )
         given = f"{self.path} cannot be read ({cause.strerror or cause})"
         return ProjectError(given, "a project folder that you may read", "check the permissions of the folder")

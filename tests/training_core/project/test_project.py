@@ -317,7 +317,7 @@ def test_a_damaged_index_is_named(make_project: MakeProject, damage: Callable[[s
 
 
 def test_what_is_no_project_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(ProjectError, match="make a project of your images") as raised:
+    with pytest.raises(ProjectError, match="create a project from your images") as raised:
         Project.open(tmp_path)
     assert "project new" in raised.value.in_terminal
 
