@@ -67,6 +67,8 @@ class HeadPainter:
         self._labeled: tuple[str, ...] | None = None
         """The tiles to learn from; None: those that the project has at the time."""
         self._samples: dict[str, _Samples] = {}
+        self.damaged: dict[str, MaskError] = {}
+        """The tiles whose labels cannot be read, and so teach nothing."""
         self._head: LightHead | None = None
         self._class_ids: tuple[int, ...] = ()
         self._zooms = tuple(config.augment.middle_scale * zoom for zoom in _ZOOMS)
@@ -89,6 +91,8 @@ class HeadPainter:
         ------
         ProjectError
             Fewer than two classes are painted; says what is.
+        MaskError
+            The same, since a label is damaged.
         """
         before = {name: each.label_state for name, each in self._samples.items()}
         waiting = self._collect(shown)
@@ -96,6 +100,8 @@ class HeadPainter:
         for samples in self._samples.values():
             for class_id, rows in samples.by_class.items():
                 by_class.setdefault(class_id, []).append(rows)
+        if len(by_class) < 2 and self.damaged:
+            raise next(iter(self.damaged.values()))
         _check_classes(self._project, by_class.keys())
         if self._head is None or before != {name: each.label_state for name, each in self._samples.items()}:
             self._class_ids = tuple(sorted(by_class))
@@ -149,6 +155,7 @@ class HeadPainter:
         names = self._project.labeled_names() if self._labeled is None else self._labeled
         labeled = [name for name in names if name in usable]
         self._samples = {name: each for name, each in self._samples.items() if name in labeled}
+        self.damaged = {name: each for name, each in self.damaged.items() if name in labeled}
         changing = self._labeled is None
         states = {name: _state(label_path(self._project.path, name)) if changing else _UNCHANGING for name in labeled}
         changed = [name for name in labeled if self._state_seen(name) != states[name]]
@@ -178,8 +185,10 @@ class HeadPainter:
         """Features of some pixels of each class, the same ones for the same label."""
         try:
             label = self._label(name)
-        except MaskError:  # the other tiles teach all the same; opening or training this one says what is wrong
+        except MaskError as error:  # the other tiles teach all the same
+            self.damaged[name] = error
             return {}
+        self.damaged.pop(name, None)
         if name in self._held_out:
             label = np.where(self._held_out[name], UNLABELED, label)
         found: dict[int, list[Tensor]] = {}

@@ -166,7 +166,10 @@ class Live:
             "Live preview: updated from the annotations of {n} tiles.",
             n,
         )
-        self._messenger.send(Status, message=words.format(n=n))
+        words = words.format(n=n)
+        if self._painter.damaged:
+            words += tr(" Damaged annotations are left out: {names}.").format(names=", ".join(self._painter.damaged))
+        self._messenger.send(Status, message=words)
         return behind
 
     # --- settings -----------------------------------------------------------------------------------------------------
