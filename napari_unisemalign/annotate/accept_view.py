@@ -8,11 +8,17 @@ from qtpy.QtCore import QEvent, QObject, Qt, Signal
 from qtpy.QtWidgets import QCheckBox, QComboBox, QGridLayout, QPushButton, QSpinBox, QWidget
 
 from napari_unisemalign.app.tile_overlays import OverlaySource
-from napari_unisemalign.widgets.common import Hint, body_layout, caption, primary, row, set_available
+from napari_unisemalign.widgets.common import (
+    NUMBER_ALONE_STYLE,
+    Hint,
+    body_layout,
+    caption,
+    primary,
+    row,
+    set_available,
+)
 from napari_unisemalign.widgets.events import is_by_keyboard
 from training_core.base.i18n import tr
-
-"""Not ButtonSymbols.NoButtons: with it, Qt 6.11.3 and napari's style sheet leave no room for the number."""
 
 PREVIEW_LINES = 2
 
@@ -142,7 +148,7 @@ class CorrectView(QObject):
         self.confidence_spin.setRange(1, 100)
         self.confidence_spin.setValue(USUAL_CONFIDENCE)
         self.confidence_spin.setSuffix(tr(" %"))
-        self.confidence_spin.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
+        self.confidence_spin.setStyleSheet(NUMBER_ALONE_STYLE)
         self.confidence_spin.setAccessibleName(tr("Confidence from which on to accept"))
         self.accept_sure_button = _button(tr("Accept"), tr("Accept from this confidence on"), box)
         layout = body_layout(box)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QGridLayout, QLabel, QWidget
 
-from napari_unisemalign.widgets.common import Hint, body_layout, caption
+from napari_unisemalign.widgets.common import NUMBER_ALONE_STYLE, Hint, body_layout, caption
 from training_core.base.i18n import tr
 from training_core.class_maps.clean_up import CleanUp, CleanUpUm
 
@@ -92,8 +92,7 @@ class CleanUpView(QWidget):
     def _add_spin(self, grid: QGridLayout, place: int, field: str, words: str, tip: str) -> None:
         spin, label = QDoubleSpinBox(self._numbers), caption(words, self._numbers)
         spin.setSpecialValueText(tr("off"))
-        spin.setStyleSheet("QDoubleSpinBox { min-width: 0; }")
-        spin.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
+        spin.setStyleSheet(f"QDoubleSpinBox {{ min-width: 0; }} {NUMBER_ALONE_STYLE}")
         spin.setFixedWidth(spin.fontMetrics().horizontalAdvance(tr("99999.99 µm²")) + 16)
         spin.setKeyboardTracking(False)  # 1 and 12 are not asked for on the way to 120
         for each in (spin, label):

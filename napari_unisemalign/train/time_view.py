@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QWidget
 
-from napari_unisemalign.widgets.common import row
+from napari_unisemalign.widgets.common import NUMBER_ALONE_STYLE, row
 from training_core.base.i18n import tr
 from training_core.settings.variants import PRESET_MINUTES
 
@@ -12,6 +12,7 @@ DEFAULT = "balanced"
 SPIN_PX = 66
 _STYLE = f"""
 QDoubleSpinBox {{ min-width: {SPIN_PX}px; max-width: {SPIN_PX}px; padding: 1px 3px; margin: 0; }}
+{NUMBER_ALONE_STYLE}
 """
 
 
@@ -33,7 +34,6 @@ class TrainTime(QWidget):
         self.minutes_spin.setDecimals(1)
         self.minutes_spin.setSuffix(tr(" min"))
         self.minutes_spin.setStyleSheet(_STYLE)
-        self.minutes_spin.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
         self.preset_combo.setMinimumContentsLength(7)
         self.preset_combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.minutes_spin.setToolTip(tr("How long to train. Longer is better, up to about half an hour."))

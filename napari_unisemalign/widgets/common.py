@@ -23,6 +23,13 @@ SPACING = 6
 FLUSH_STYLE = "padding: 0; margin: 0;"
 """napari's style sheet moves labels to the right of buttons."""
 
+NUMBER_ALONE_STYLE = """
+QAbstractSpinBox::up-button, QAbstractSpinBox::down-button { width: 0; height: 0; }
+QAbstractSpinBox::up-arrow, QAbstractSpinBox::down-arrow { width: 0; height: 0; image: none; }
+"""
+"""A spin box without + and -. Not `ButtonSymbols.NoButtons`: with that, Qt 6.11.3 and napari's style sheet leave no room
+for the number."""
+
 PRIMARY_STYLE = f"""
 QPushButton:enabled {{ background-color: {ACCENT}; color: {ON_ACCENT}; font-weight: 600; }}
 QPushButton:enabled:hover {{ background-color: {ACCENT_LIGHT}; }}

@@ -12,7 +12,7 @@ import pytest
 from napari.utils.notifications import notification_manager
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QAbstractSpinBox, QLabel, QWidget
+from qtpy.QtWidgets import QAbstractSpinBox, QLabel, QLineEdit, QWidget
 
 from napari_unisemalign.app.dialogs import NewProject
 from napari_unisemalign.app.layers import LABELS, NAMES, PREDICTION, TILE
@@ -324,6 +324,24 @@ def test_nothing_is_cut_off(window: Any, predicted_project: Project, theme: str)
                 assert widget.mapToGlobal(QPoint(widget.width(), 0)).x() <= right
                 # napari's own style sheet sets the width of spin boxes
                 assert widget.width() >= widget.minimumSizeHint().width() or isinstance(widget, QAbstractSpinBox)
+
+
+@pytest.mark.binding
+def test_the_numbers_of_spin_boxes_have_room(window: Any, predicted_project: Project) -> None:
+    _viewer, driver, _answers = window
+    driver.panel.controller.open_project(predicted_project.path)
+    seen = set()
+    for page in driver.panel.pages.all():
+        driver.open_place(page.place)
+        for fold in page.folds:
+            fold.set_open(True)
+        driver.pause(0.1)
+        for spin in driver.panel.findChildren(QAbstractSpinBox):
+            line = spin.findChild(QLineEdit)
+            if spin.isVisible() and line is not None:
+                seen.add(spin.accessibleName())
+                assert line.width() > line.fontMetrics().horizontalAdvance(spin.text()), spin.accessibleName()
+    assert {"Confidence from which on to accept", "Minutes to train"} <= seen
 
 
 def test_the_window_process_never_loads_torch(window: Any) -> None:
