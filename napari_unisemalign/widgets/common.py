@@ -27,8 +27,7 @@ NUMBER_ALONE_STYLE = """
 QAbstractSpinBox::up-button, QAbstractSpinBox::down-button { width: 0; height: 0; }
 QAbstractSpinBox::up-arrow, QAbstractSpinBox::down-arrow { width: 0; height: 0; image: none; }
 """
-"""A spin box without + and -. Not `ButtonSymbols.NoButtons`: with that, Qt 6.11.3 and napari's style sheet leave no room
-for the number."""
+"""No + and -. With `ButtonSymbols.NoButtons` and napari's style, Qt 6.11 leaves no room for the number."""
 
 PRIMARY_STYLE = f"""
 QPushButton:enabled {{ background-color: {ACCENT}; color: {ON_ACCENT}; font-weight: 600; }}
