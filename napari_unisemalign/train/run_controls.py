@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from qtpy.QtCore import QTimer
+
 from napari_unisemalign.app import availability
 from napari_unisemalign.app.context import Context
 from napari_unisemalign.app.labels import LabelsController
@@ -17,6 +19,10 @@ from training_core.messages.events import Pause, Resume
 from training_core.project import Project
 from training_core.project.interrupted_runs import UnfinishedRun
 
+AGAIN_MS = 2000
+LOOKS = 10
+"""The system may hold the lock of a process that was killed a while longer."""
+
 
 class RunControls:
     """Between the controls of a training, the session and the training's process."""
@@ -29,6 +35,10 @@ class RunControls:
         self._view = view
         self._found: UnfinishedRun | None = None
         self._was_active = False
+        self._looks_left = 0
+        self._again = QTimer(context.owner)
+        self._again.setSingleShot(True)
+        self._again.timeout.connect(self._look)
         self._view.pause_clicked.connect(self.pause_or_resume)
         self._view.discard_clicked.connect(self.discard)
         self._view.resume_run_clicked.connect(lambda: self.go_on(keep=False))
@@ -130,6 +140,7 @@ class RunControls:
         elif self._training.discarding and project is not None and training.run_id and not training.finished:
             self._forget(project, training.run_id)
         else:
+            self._looks_left = LOOKS if training.run_id and not training.finished else 0
             self._look()
 
     def _look(self, _change: object = None) -> None:
@@ -156,6 +167,9 @@ class RunControls:
     def _take(self, project: Project, found: UnfinishedRun | None) -> None:
         if project is self._session.project and not self._session.training.active:
             self._offer(found)
+            if found is None and self._looks_left:
+                self._looks_left -= 1
+                self._again.start(AGAIN_MS)
 
     def _offer(self, found: UnfinishedRun | None) -> None:
         self._found = found
