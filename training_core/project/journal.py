@@ -51,6 +51,12 @@ class _Move:
         """Whether it was made before a crash: what is asked tells even where the target was written anew since."""
         return not self.source.exists() or (self.kind == "aside" and self.target.exists())
 
+    def refuse_folder(self) -> None:
+        """Once decided, a change that can never be made would hold up all that come after it."""
+        with writing(self.target):
+            if self.target.is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(self.target))
+
     def make(self) -> None:
         """Make it, unless it is made."""
         if self.is_done:
@@ -114,6 +120,8 @@ class JournaledFiles(StagedFiles):
         """
         if not self._moves:
             return
+        for move in self._moves:
+            move.refuse_folder()
         with writing(self._folder / JOURNAL_NAME):
             if len(self._moves) > 1:
                 for folder in dict.fromkeys(move.source.parent for move in self._moves):
