@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 from magicgui.widgets import ComboBox, create_widget
+from qtpy.compat import isalive
 from qtpy.QtCore import QEvent, QObject, QSignalBlocker, Qt, QTimer, Signal
 from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import (
@@ -165,7 +166,7 @@ class SettingRow(QWidget):
 
     def _keep_text(self) -> None:
         """A spin box that comes to light or loses the focus puts its own words in the field: put the user's back."""
-        if self.line is not None and not self.line.isModified():
+        if self.line is not None and isalive(self.line) and not self.line.isModified():  # the timer outlives the field
             self._write(self._text)
 
     def _prepared(self, field: Any, title: str) -> Any:
