@@ -189,7 +189,7 @@ def run_pytest(session: nox.Session, binding: str, *arguments: str) -> None:
     success_codes = [0, 5] if session.posargs else [0]
     processes = min(4, (os.cpu_count() or 1) + 1)  # one more than cores: the tests of a window wait a good deal
     parallel = ("-n", str(processes))
-    command = [str(PYTHON), "-m", "pytest", *parallel, *arguments, *session.posargs]
+    command = [str(PYTHON), "-m", "pytest", *parallel, "--durations=12", *arguments, *session.posargs]
     session.run(*command, env=env, success_codes=success_codes)
 
 

@@ -20,8 +20,6 @@ from napari_unisemalign.train.training import _outcome
 from training_core.messages.events import Event, MeasuredOn, RunFinished, RunStarted, StepDone, Validated
 from training_core.project import LabelSource, Project
 
-pytestmark = pytest.mark.binding
-
 
 def events(run_id: str, dice: float, *, steps: int = 4) -> list[Event]:
     """A training whose gland class ends at `dice`."""
@@ -73,6 +71,7 @@ def choose(driver: Any, plot: str) -> None:
     combo.setCurrentIndex(combo.findData(Plot(plot)))
 
 
+@pytest.mark.binding
 def test_a_training_is_drawn_beside_the_rounds_before(window: Any, project: Project) -> None:
     _viewer, driver, _answers = window
     add_round(project, "20260101-000000", 60.0)
@@ -187,6 +186,7 @@ def test_a_round_has_one_figure_wherever_it_is_shown(window: Any, project: Proje
     assert _outcome(finished, past.curves) == "Finished after 4 steps, validation Dice 81.0 % (3 tiles)."
 
 
+@pytest.mark.binding
 def test_the_table_holds_every_curve_of_every_round(window: Any, project: Project, tmp_path: Path) -> None:
     _viewer, driver, answers = window
     add_round(project, "20260101-000000", 60.0)

@@ -18,8 +18,6 @@ from napari_unisemalign.shell.pages import Place
 from training_core.class_maps.confusion_file import RunConfusion
 from training_core.project import LabelSource, Project, TissueClass
 
-pytestmark = pytest.mark.binding
-
 RUN = "20260101-000000"
 SIDE_PX = 96
 BACKGROUND, GLAND, STROMA = 0, 1, 2
@@ -101,6 +99,7 @@ def marked_pixels(driver: Any) -> int:
     return int((layer.data != 0).sum()) if layer is not None and layer.visible else 0
 
 
+@pytest.mark.binding
 def test_the_matrix_is_in_percent_of_the_annotated_class(window: Any, validated: Project) -> None:
     """Gland: 3 x 48 rows of 96 px, 40 rows of them predicted as stroma: 27.8 %."""
     _viewer, driver, _answers = window
@@ -116,6 +115,7 @@ def test_the_matrix_is_in_percent_of_the_annotated_class(window: Any, validated:
     assert view.table.horizontalHeaderItem(2).toolTip() == "Predicted as stroma"
 
 
+@pytest.mark.binding
 def test_a_click_opens_the_tile_with_most_of_it_and_lists_the_others(window: Any, validated: Project) -> None:
     _viewer, driver, _answers = window
     view = opened(driver, validated)
@@ -162,6 +162,7 @@ def test_a_cell_without_pixels_and_the_diagonal_open_nothing(window: Any, valida
         assert driver.panel.overlays.comparison is not Comparison.CONFUSION
 
 
+@pytest.mark.binding
 def test_the_keyboard_reaches_every_cell_and_tab_leaves(window: Any, validated: Project) -> None:
     viewer, driver, _answers = window
     view = opened(driver, validated)
@@ -186,6 +187,7 @@ def test_the_keyboard_reaches_every_cell_and_tab_leaves(window: Any, validated: 
     assert driver.session.tile == "tile_01"
 
 
+@pytest.mark.binding
 def test_a_screen_reader_hears_the_sentence_of_each_cell(window: Any, validated: Project) -> None:
     _viewer, driver, _answers = window
     view = opened(driver, validated)
@@ -200,6 +202,7 @@ def test_a_screen_reader_hears_the_sentence_of_each_cell(window: Any, validated:
     assert said == ["Annotated as gland", "Predicted as gland"]
 
 
+@pytest.mark.binding
 def test_the_wheel_over_the_matrix_changes_nothing(window: Any, validated: Project) -> None:
     _viewer, driver, _answers = window
     view = opened(driver, validated)

@@ -25,7 +25,6 @@ from training_core.io import write_png
 from training_core.io.inspection import Question, Use
 from training_core.project import Project
 
-pytestmark = pytest.mark.binding
 SIDE_PX = 64
 
 
@@ -76,6 +75,7 @@ def turned_jpeg(path: Path, orientation: int = 6) -> np.ndarray:
     return pixels
 
 
+@pytest.mark.binding
 def test_an_orientation_is_asked_once_with_an_image_of_each_answer_and_the_project_keeps_it(
     form: NewProjectForm, settle: Settle, folder: Path, tmp_path: Path
 ) -> None:
@@ -207,6 +207,7 @@ def test_our_own_outputs_are_asked_about(
     assert len(form.value().images) == count
 
 
+@pytest.mark.binding
 def test_the_pattern_of_other_names_is_offered_and_taken_by_one_click(
     form: NewProjectForm, settle: Settle, folder: Path, tmp_path: Path
 ) -> None:
@@ -266,6 +267,7 @@ def test_sizes_copies_bad_files_and_what_is_left_out_are_told_before_anything_is
     assert "scan_far.tif: 2 µm/px (tiff tags)" in said(form)
 
 
+@pytest.mark.binding
 def test_show_all_lists_every_file(form: NewProjectForm, settle: Settle, folder: Path) -> None:
     for seed in range(3, 25):
         write_png(folder / f"case_{seed}.png", tissue(seed))
@@ -302,6 +304,7 @@ def test_an_unexpected_error_ends_in_a_sentence_and_the_next_input_works(
     assert dialog.ok_button.isEnabled()
 
 
+@pytest.mark.binding
 def test_a_project_is_made_of_the_good_files_and_the_panel_lists_the_bad_ones(
     window: Any, folder: Path, tmp_path: Path, form: NewProjectForm, settle: Settle
 ) -> None:

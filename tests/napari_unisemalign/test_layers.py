@@ -21,8 +21,6 @@ from napari_unisemalign.app.layers import (
 )
 from training_core.project import UNLABELED, TissueClass, make_classes
 
-pytestmark = pytest.mark.binding
-
 CLASSES = make_classes(("background", "gland"))
 
 
@@ -79,6 +77,7 @@ def test_layers_are_stacked_in_order_and_protected(viewer: ViewerModel, layers: 
     assert layers.get("confidence").data.max() == pytest.approx(128 / 255)
 
 
+@pytest.mark.binding
 def test_overlays_steal_neither_the_active_layer_nor_the_camera(viewer: ViewerModel, layers: TileLayers) -> None:
     assert viewer.layers.selection.active is layers.get(LABELS)
     viewer.layers.selection.active = layers.get(TILE)
@@ -95,6 +94,7 @@ def test_overlays_steal_neither_the_active_layer_nor_the_camera(viewer: ViewerMo
     assert viewer.scene.camera.zoom == 7.5
 
 
+@pytest.mark.binding
 def test_a_new_tile_reuses_the_layers_and_cannot_be_undone_into_the_former(layers: TileLayers) -> None:
     labels = layers.labels
     labels.mode = "paint"
@@ -128,6 +128,7 @@ def test_accepting_writes_its_target_as_one_undo_step(layers: TileLayers) -> Non
     np.testing.assert_array_equal(layers.label(), before)
 
 
+@pytest.mark.binding
 def test_a_drawn_area_becomes_a_mask(viewer: ViewerModel, layers: TileLayers) -> None:
     assert layers.area_mask() is None
     shapes = layers.start_area()
@@ -145,6 +146,7 @@ def test_a_drawn_area_becomes_a_mask(viewer: ViewerModel, layers: TileLayers) ->
     assert viewer.layers.selection.active is layers.get(LABELS)
 
 
+@pytest.mark.binding
 def test_a_layer_that_the_user_removed_is_made_again(viewer: ViewerModel, layers: TileLayers) -> None:
     viewer.layers.remove(layers.get(LABELS))
     layers.show_tile(np.zeros((20, 30, 3), np.uint8), overlay(1), CLASSES)

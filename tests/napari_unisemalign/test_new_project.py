@@ -19,8 +19,6 @@ from tests.napari_unisemalign.conftest import in_the_form
 from training_core.io import write_png
 from training_core.project import UNLABELED, Project
 
-pytestmark = pytest.mark.binding
-
 
 @pytest.fixture
 def images(project: Project) -> Path:
@@ -42,6 +40,7 @@ def masks(project: Project, truths: dict[str, np.ndarray], tmp_path: Path) -> Pa
 Settle = Callable[[NewProjectForm], None]
 
 
+@pytest.mark.binding
 def test_images_are_counted_and_a_folder_is_proposed_until_one_is_typed(
     form: NewProjectForm, settle: Settle, images: Path, qtbot: Any
 ) -> None:
@@ -87,6 +86,7 @@ def test_the_values_of_masks_become_classes(form: NewProjectForm, settle: Settle
     assert form.value().masks is None
 
 
+@pytest.mark.binding
 @pytest.mark.parametrize(
     ("field", "text", "note", "said"),
     [
@@ -119,6 +119,7 @@ def test_every_bad_input_has_a_sentence_below_its_field_and_a_good_one_takes_it_
     assert dialog.ok_button.isEnabled()
 
 
+@pytest.mark.binding
 def test_a_comma_is_a_point_in_the_pixel_size(form: NewProjectForm, settle: Settle, images: Path) -> None:
     form.dialog.set_images([images])
     form.dialog.mpp_edit.setText("0,5")
@@ -126,6 +127,7 @@ def test_a_comma_is_a_point_in_the_pixel_size(form: NewProjectForm, settle: Sett
     assert form.value().mpp_um == 0.5
 
 
+@pytest.mark.binding
 def test_the_button_makes_a_project_with_labels_from_masks(
     real_form: Any, images: Path, masks: Path, truths: Any, tmp_path: Path
 ) -> None:

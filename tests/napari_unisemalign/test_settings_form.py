@@ -20,8 +20,6 @@ from training_core.project.settings import SETTINGS_NAME, read_settings
 from training_core.settings.form_fields import flat
 from training_core.settings.schema import Config
 
-pytestmark = pytest.mark.binding
-
 
 @pytest.fixture
 def form(window: Any, project: Project) -> Any:
@@ -83,6 +81,7 @@ def widget_of(field: dict[str, Any]) -> type:
     return kinds.get(field["type"], widgets.LineEdit)
 
 
+@pytest.mark.binding
 def test_every_field_has_magicgui_s_widget_with_the_schema_s_range_choices_and_tooltip(window: Any, form: Any) -> None:
     for fold in form.folds.values():
         press(window[1], fold.header)
@@ -107,6 +106,7 @@ def test_every_field_has_magicgui_s_widget_with_the_schema_s_range_choices_and_t
             assert ("minimum" in field) == (widget.min == field.get("minimum")), key
 
 
+@pytest.mark.binding
 @pytest.mark.parametrize(
     "key", ["data.crop_px", "losses.hard", "alignment.loss", "data.balance_classes", "encoder.name"]
 )
@@ -160,6 +160,7 @@ def turn_wheel(target: QWidget, turn: int) -> None:
         target = target.parentWidget()
 
 
+@pytest.mark.binding
 def test_arrows_stop_at_the_bounds_and_start_from_automatic(window: Any, form: Any, project: Project) -> None:
     driver = window[1]
     press(driver, form.folds["inference"].header)
@@ -178,6 +179,7 @@ def test_arrows_stop_at_the_bounds_and_start_from_automatic(window: Any, form: A
     assert hard.line.text() == "0"
 
 
+@pytest.mark.binding
 def test_what_is_refused_stays_as_it_was_typed(window: Any, form: Any, project: Project) -> None:
     driver = window[1]
     type_in(driver, form, "inference.stride_fraction", "1.5")
@@ -194,6 +196,7 @@ def test_what_is_refused_stays_as_it_was_typed(window: Any, form: Any, project: 
     assert row.line.text() == "0.5"
 
 
+@pytest.mark.binding
 def test_lists_and_ticks(window: Any, form: Any, project: Project) -> None:
     driver = window[1]
     for section in ("data", "alignment", "encoder"):
