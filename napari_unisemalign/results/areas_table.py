@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 from napari_unisemalign.app import availability
 from napari_unisemalign.app.context import Context
 from napari_unisemalign.app.labels import LabelsController
@@ -9,7 +12,9 @@ from napari_unisemalign.app.notify import guarded
 from napari_unisemalign.results.areas import TileAreas, as_csv, read_areas
 from napari_unisemalign.results.contracts import AreasSurface
 from napari_unisemalign.tiles.tiles import TilesController
+from training_core.base.attempts import Attempts
 from training_core.base.i18n import ntr, tr
+from training_core.export.objects import MeasuredObject, export_objects
 from training_core.io import atomic_write
 from training_core.project import Project
 
@@ -24,6 +29,7 @@ class AreasController:
         self._busy = False
         view.wanted.connect(self.measure)
         view.save_clicked.connect(self.save)
+        view.objects_clicked.connect(self.export_objects)
         view.tile_chosen.connect(tiles.show)
         self._session.project_changed.connect(self._on_project)
         self._session.states_changed.connect(self._on_change)
@@ -62,19 +68,27 @@ class AreasController:
             atomic_write(path, as_csv(self._areas, project.classes).encode())
             self.reporter.info(tr("Saved the areas to {path}.").format(path=path))
 
+    @guarded
+    def export_objects(self) -> None:
+        """Number and measure the objects of all tiles, into a folder."""
+        project = self._session.project
+        if project is None or self._busy or not self._labels.flush():
+            return
+        folder = self._context.dialogs.export_folder(str(project.path.parent))
+        if folder is None:
+            return
+        self._busy, attempts = True, Attempts()
+        self._view.set_available(tr("The objects are being measured."))
+        self._context.background.run(
+            lambda: export_objects(project, folder, attempts=attempts),
+            lambda found: self.reporter.info(_objects_words(project, folder, found, attempts)),
+            self.reporter.error,
+            always=self._refresh,
+        )
+
     def _words(self, project: Project, failed: tuple[str, ...]) -> str:
         """What the numbers leave out."""
-        said = []
-        missing = len(project.tiles) - len(self._areas) - len(failed)
-        if missing:
-            words = ntr(
-                "{count} tile is left out: neither annotated nor predicted.",
-                "{count} tiles are left out: neither annotated nor predicted.",
-                missing,
-            )
-            said.append(words.format(count=missing))
-        if failed:
-            said.append(tr("Could not be read: {tiles}.").format(tiles=", ".join(failed)))
+        said = _left_out(len(project.tiles) - len(self._areas) - len(failed), failed)
         unsized = sum(each.mpp_um is None for each in self._areas)
         if unsized:
             words = ntr(
@@ -97,3 +111,35 @@ class AreasController:
     def _refresh(self) -> None:
         self._busy = False
         self._view.set_available("" if self._session.project is not None else availability.NO_PROJECT)
+
+
+def _objects_words(project: Project, folder: Path, found: list[MeasuredObject], attempts: Attempts) -> str:
+    """What was written, and what of it is missing or cut."""
+    words = ntr("Measured {count} object, see {folder}.", "Measured {count} objects, see {folder}.", len(found))
+    said = [words.format(count=f"{len(found):,}", folder=folder)]
+    failed = [each.name for each in attempts.failed]
+    said += _left_out(len(project.tiles) - len(attempts.done) - len(failed), failed)
+    cut = sum(each.at_edge for each in found)
+    if cut:
+        words = ntr(
+            "{count} object touches the edge of its tile and may be cut.",
+            "{count} objects touch the edges of their tiles and may be cut.",
+            cut,
+        )
+        said.append(words.format(count=f"{cut:,}"))
+    return " ".join(said)
+
+
+def _left_out(empty: int, failed: Sequence[str]) -> list[str]:
+    """Tiles of which there is nothing to measure, and those that could not be read."""
+    said = []
+    if empty:
+        words = ntr(
+            "{count} tile is left out: neither annotated nor predicted.",
+            "{count} tiles are left out: neither annotated nor predicted.",
+            empty,
+        )
+        said.append(words.format(count=empty))
+    if failed:
+        said.append(tr("Could not be read: {tiles}.").format(tiles=", ".join(failed)))
+    return said

@@ -36,6 +36,7 @@ class AreasView(QWidget):
     wanted = Signal()
     """To count, or to count again."""
     save_clicked = Signal()
+    objects_clicked = Signal()
     tile_chosen = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -49,6 +50,7 @@ class AreasView(QWidget):
         self.count_button = QPushButton(tr("Measure"), self)
         self.count_button.setToolTip(tr("Annotations, and predictions where there are none, of every tile"))
         self.save_button = QPushButton(tr("Export (CSV)…"), self)
+        self.objects_button = QPushButton(tr("Export objects…"), self)
         self.table = QTableWidget(0, 0, self)
         self.table.setAccessibleName(tr("Areas per tile and class"))
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
@@ -62,12 +64,13 @@ class AreasView(QWidget):
         self.hint = Hint("", self)
         layout = body_layout(self)
         layout.addWidget(self.unit_combo)
-        layout.addLayout(row(self.count_button, self.save_button))
+        layout.addLayout(row(self.count_button, self.save_button, self.objects_button))
         layout.addWidget(self.table)
         layout.addWidget(self.hint)
         self.unit_combo.currentIndexChanged.connect(lambda _index: self._fill())
         self.count_button.clicked.connect(lambda: self.wanted.emit())
         self.save_button.clicked.connect(lambda: self.save_clicked.emit())
+        self.objects_button.clicked.connect(lambda: self.objects_clicked.emit())
         self.table.cellDoubleClicked.connect(lambda line, _column: self._choose(line))
         self.set_available("")
 
@@ -92,6 +95,8 @@ class AreasView(QWidget):
         set_available(self.count_button, reason, self.count_button.toolTip())
         nothing = "" if self._areas else tr("Measure first.")
         set_available(self.save_button, reason or nothing, tr("All units and all tiles as a table"))
+        about = tr("Number the objects of every tile, measure each one, and plot numbers and areas")
+        set_available(self.objects_button, reason, about)
 
     def _fill(self) -> None:
         unit = self.unit

@@ -77,6 +77,10 @@ class AreasSurface(Protocol):
         """The table is to be written."""
 
     @property
+    def objects_clicked(self) -> Told:
+        """The objects are to be measured and written."""
+
+    @property
     def tile_chosen(self) -> Told:
         """With the name of a tile to show."""
 

@@ -82,3 +82,16 @@ def test_a_class_that_is_removed_counts_nowhere(
     driver.wait(lambda: view.table.isVisible(), "the numbers")
     line = next(row for row in range(view.table.rowCount()) if view.table.item(row, 0).text() == "tile_02")
     assert view.table.item(line, 2).text() == f"{100 * (truths['tile_02'][24:] == 1).mean():.1f} %"
+
+
+def test_the_button_writes_the_objects(window: Any, predicted_project: Project, truths: Any, tmp_path: Any) -> None:
+    _viewer, driver, answers = window
+    driver.panel.controller.open_project(predicted_project.path)
+    answers.folder = tmp_path
+    view = driver.panel.areas
+    driver.click(view.objects_button)
+    driver.wait(lambda: (tmp_path / "objects.png").exists(), "the plot")
+    driver.wait(view.objects_button.isEnabled, "the button again")
+    rows = list(csv.DictReader((tmp_path / "tiles.csv").read_text(encoding="utf-8-sig").splitlines()))
+    glands = {row["tile"]: int(row["area_px"]) for row in rows if row["class_name"] == "gland"}
+    assert glands["tile_01"] == int((truths["tile_01"] == 1).sum())

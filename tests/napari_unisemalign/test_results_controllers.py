@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 from typing import Any
 from unittest.mock import call, create_autospec
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from napari_unisemalign.results.areas_table import AreasController
 from napari_unisemalign.results.contracts import AreasSurface, CleaningChoice, ExportSurface
@@ -150,3 +152,26 @@ def test_a_table_is_written_where_the_user_says(
     lines = (tmp_path / "areas.csv").read_text().splitlines()
     assert any(line.startswith("tile_01,") for line in lines)
     context.reporter.info.assert_called_once()
+
+
+def test_objects_are_written_with_their_plot_and_what_is_cut_or_missing_is_said(
+    context: Any, measuring: Any, areas_view: Any, project: Project, tmp_path: Path
+) -> None:
+    ids = np.zeros((96, 96), np.uint8)
+    ids[10:20, 10:20] = ids[40:60, 40:60] = ids[80:, 80:] = 1  # the last one touches the edge
+    project.write_label("tile_01", ids, LabelSource.PAINTED)
+    context.session.set_project(project)
+    context.dialogs.export_folder.return_value = None
+    slot(areas_view.objects_clicked)()
+    context.background.run.assert_not_called()
+    context.dialogs.export_folder.return_value = tmp_path / "objects"
+    slot(areas_view.objects_clicked)()
+    with (tmp_path / "objects" / "objects.csv").open(encoding="utf-8-sig") as file:
+        assert sorted(int(row["area_px"]) for row in csv.DictReader(file)) == [100, 256, 400]
+    with Image.open(tmp_path / "objects" / "objects.png") as plot:
+        assert plot.width > 1000
+    said = context.reporter.info.call_args.args[0]
+    assert said.startswith(f"Measured 3 objects, see {tmp_path / 'objects'}.")
+    assert "3 tiles are left out" in said
+    assert "1 object touches the edge of its tile" in said
+    assert areas_view.set_available.call_args_list[-2:] == [call("The objects are being measured."), call("")]

@@ -12,7 +12,7 @@ from training_core.cli._clean_up_options import add_clean_up, clean_up_of
 from training_core.cli._counter import counted
 from training_core.cli._failures import exit_code
 from training_core.export import CONTENTS
-from training_core.export.objects import OBJECTS_NAME, TILES_NAME, export_objects
+from training_core.export.objects import OBJECTS_NAME, PLOT_FORMATS, PLOT_STEM, TILES_NAME, export_objects
 
 
 def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -22,8 +22,8 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
         help="number and measure the objects of a project, such as glands",
         description="Writes OUT/NAME.objects.tif per tile, in which each object has a number (16 bits, or 32 where "
         f"needed; 0: no object), OUT/{OBJECTS_NAME} with area, perimeter, roundness, centroid and confidence of "
-        f"each object, and OUT/{TILES_NAME} with numbers and areas per class and tile. An object is a connected area "
-        "of one class; every class but the background has objects, unless the project says otherwise.",
+        f"each object, OUT/{TILES_NAME} with numbers and areas per class and tile, and a plot of both. An object is a "
+        "connected area of one class; every class but the background has objects, unless the project says otherwise.",
     )
     parser.add_argument("project", type=Path, metavar="PROJECT", help="the project folder")
     parser.add_argument("-o", "--out", type=Path, required=True, metavar="OUT", help="output folder")
@@ -34,6 +34,9 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
         help="labels: your annotations; predictions: the newest of each tile; merged: annotations, and predictions "
         "where there are none (default)",
     )
+    parser.add_argument(
+        "--plot", choices=PLOT_FORMATS, default="png", help=f"file format of OUT/{PLOT_STEM}.FORMAT (default: png)"
+    )
     add_clean_up(parser)
     parser.set_defaults(run=run)
 
@@ -43,11 +46,18 @@ def run(args: argparse.Namespace) -> int:
     project, attempts = open_project(args.project), Attempts()
     with counted("Measuring objects") as progress:
         objects = export_objects(
-            project, args.out, content=args.content, cleaning=clean_up_of(args), attempts=attempts, progress=progress
+            project,
+            args.out,
+            content=args.content,
+            cleaning=clean_up_of(args),
+            plot=args.plot,
+            attempts=attempts,
+            progress=progress,
         )
     counts = Counter(each.class_name for each in objects)
     found = ", ".join(f"{name} {count}" for name, count in counts.items()) or "none"
-    print(f"Objects on {len(attempts.done)} tiles: {found}. Wrote {OBJECTS_NAME} and {TILES_NAME} to {args.out}")
+    written = f"{OBJECTS_NAME}, {TILES_NAME} and {PLOT_STEM}.{args.plot}"
+    print(f"Objects on {len(attempts.done)} tiles: {found}. Wrote {written} to {args.out}")
     without = len(project.tiles) - len(attempts.done) - len(attempts.failed)
     if without:
         print(f"{without} of {len(project.tiles)} tiles left out: there is nothing of them to measure")

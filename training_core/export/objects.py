@@ -1,4 +1,4 @@
-"""The separate objects of a project's tiles, numbered in images and measured in a table.
+"""The separate objects of a project's tiles: numbered in images, measured in a table, and plotted.
 
 An object is a connected area (edges touch) of one class made of objects, or what a numbered mask says is one. They are
 measured by scikit-image's `regionprops`.
@@ -12,6 +12,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,11 +25,14 @@ from training_core.base.progress import ReportProgress
 from training_core.base.safe_paths import within
 from training_core.class_maps.clean_up import CleanUp
 from training_core.export import Content, check_export_folder, tile_mask
+from training_core.export.object_plot import plot_objects
 from training_core.io import atomic_write, encode_numbers, read_mask
 from training_core.project import Project
 from training_core.project.classes import object_class_ids
 
-OBJECTS_NAME, TILES_NAME = "objects.csv", "tiles.csv"
+OBJECTS_NAME, TILES_NAME, PLOT_STEM = "objects.csv", "tiles.csv", "objects"
+PlotFormat = Literal["png", "svg", "pdf"]
+PLOT_FORMATS: tuple[PlotFormat, ...] = get_args(PlotFormat)
 _ENDING = "objects.tif"
 
 
@@ -146,10 +150,11 @@ def export_objects(
     *,
     content: Content = "merged",
     cleaning: CleanUp | None = None,
+    plot: PlotFormat = "png",
     attempts: Attempts | None = None,
     progress: ReportProgress | None = None,
 ) -> list[MeasuredObject]:
-    """Write OUT/NAME.objects.tif per tile, and OUT/objects.csv and OUT/tiles.csv of all; returns the objects.
+    """Write OUT/NAME.objects.tif per tile, and OUT/objects.csv, OUT/tiles.csv and a plot of all; returns the objects.
 
     The images hold 0 for no object, else its number in the table, in 16 bits where they suffice, else in 32. tiles.csv
     has a row per tile and class, with the number of objects and their areas.
@@ -160,6 +165,8 @@ def export_objects(
         What is taken of a tile, as in `export_masks`.
     cleaning
         What is cleaned up in predictions.
+    plot
+        File format of OUT/objects.png, .svg or .pdf.
     attempts
         Keeps what is wrong with tiles, which are then left out; None: the first damaged one is raised.
 
@@ -202,7 +209,18 @@ def export_objects(
     classes = [(each, names[each]) for each in object_classes]
     atomic_write(out / OBJECTS_NAME, _csv([f.name for f in fields(MeasuredObject)], map(astuple, objects)))
     atomic_write(out / TILES_NAME, _csv(_TILE_COLUMNS, _tile_rows(tiles, classes, objects)))
+    title = f"{project.name}: objects of {_CONTENT_WORDS[content]}, {len(tiles)} tile{'s' * (len(tiles) != 1)}"
+    styles = {each.id: (each.name, each.color) for each in project.classes if each.id in object_classes}
+    picture = plot_objects(objects, tiles, styles, title=title, file_format=plot)
+    atomic_write(out / f"{PLOT_STEM}.{plot}", picture)
     return objects
+
+
+_CONTENT_WORDS = {
+    "labels": "annotations",
+    "predictions": "predictions",
+    "merged": "annotations, and predictions where there are none",
+}
 
 
 _TILE_COLUMNS = ["tile", "class_id", "class_name", "objects", "area_px", "area_um2", "mean_area_px", "mean_area_um2"]

@@ -52,7 +52,7 @@ def test_each_object_has_a_number_and_its_measures(
     out = tmp_path / "out"
     assert main(["objects", str(project.path), "-o", str(out)]) == 0
     told = capsys.readouterr().out
-    assert "Objects on 2 tiles: gland 3." in told
+    assert "Objects on 2 tiles: gland 3. Wrote objects.csv, tiles.csv and objects.png to" in told
     assert "1 of 3 tiles left out" in told
     assert "1 objects touch the edge" not in told
     assert "1 object touches the edge of its tile" in told
