@@ -14,9 +14,10 @@ from qtpy.QtWidgets import (
     QTableWidgetItem,
     QWidget,
 )
+from superqt import QFlowLayout
 
 from napari_unisemalign.results.areas import TileAreas, Unit, in_words, total
-from napari_unisemalign.widgets.common import Hint, body_layout, row, set_available
+from napari_unisemalign.widgets.common import Hint, body_layout, set_available
 from napari_unisemalign.widgets.swatch import SMALL_PX, swatch
 from training_core.base.i18n import tr
 from training_core.project import TissueClass
@@ -64,7 +65,13 @@ class AreasView(QWidget):
         self.hint = Hint("", self)
         layout = body_layout(self)
         layout.addWidget(self.unit_combo)
-        layout.addLayout(row(self.count_button, self.save_button, self.objects_button))
+        buttons = QFlowLayout()  # three do not fit side by side in the narrowest panel
+        buttons.setContentsMargins(0, 0, 0, 0)
+        buttons.setHorizontalSpacing(4)
+        buttons.setVerticalSpacing(4)
+        for button in (self.count_button, self.save_button, self.objects_button):
+            buttons.addWidget(button)
+        layout.addLayout(buttons)
         layout.addWidget(self.table)
         layout.addWidget(self.hint)
         self.unit_combo.currentIndexChanged.connect(lambda _index: self._fill())
