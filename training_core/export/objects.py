@@ -24,7 +24,7 @@ from training_core.base.errors import ProjectError
 from training_core.base.progress import ReportProgress
 from training_core.base.safe_paths import within
 from training_core.class_maps.clean_up import CleanUp
-from training_core.export import Content, check_export_folder, tile_mask
+from training_core.export.content import Content, check_export_folder, tile_mask
 from training_core.export.object_plot import plot_objects
 from training_core.io import atomic_write, encode_numbers, read_mask
 from training_core.project import Project

@@ -1,0 +1,173 @@
+"""Masks out of a project, for other tools."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from training_core.base.arrays import ClassIds
+from training_core.base.attempts import Attempts
+from training_core.base.errors import ProjectError
+from training_core.base.progress import ReportProgress
+from training_core.base.safe_paths import within
+from training_core.class_maps.clean_up import CleanUp, CleanUpUm
+from training_core.export.content import (
+    CONTENTS,
+    Content,
+    check_choice,
+    check_export_folder,
+    nothing_to_export,
+    tile_mask,
+)
+from training_core.export.legend import LEGEND_NAME, legend_bytes
+from training_core.export.png import png_bytes
+from training_core.export.tiff import tiff_bytes
+from training_core.io import atomic_write
+from training_core.project import Project
+from training_core.project.inputs.recognition import is_export
+from training_core.project.prediction_source import Maker, read_prediction_source
+from training_core.project.runs import predicting_runs
+
+
+@dataclass(frozen=True)
+class ExportFormat:
+    """A file format for masks.
+
+    Attributes
+    ----------
+    title
+        As people write it.
+    encode
+        Mask (H, W) and micrometers per pixel, if known, to the file's bytes.
+    """
+
+    title: str
+    encode: Callable[[ClassIds, float | None], bytes]
+
+
+FORMATS = {"png": ExportFormat("PNG", png_bytes), "tiff": ExportFormat("TIFF", tiff_bytes)}
+"""By file ending: the one list, which the command line and the window ask for."""
+
+
+def export_masks(
+    project: Project,
+    out: Path,
+    *,
+    format: str = "png",
+    content: Content = "labels",
+    cleaning: CleanUp | None = None,
+    cleaning_um: CleanUpUm | None = None,
+    attempts: Attempts | None = None,
+    removed: Counter[str] | None = None,
+    progress: ReportProgress | None = None,
+) -> list[Path]:
+    """Write OUT/NAME.FORMAT per tile, single-channel uint8 class ids with 255 for "not labelled".
+
+    OUT/classes.json says which value is which class, and what was cleaned. Files of these names are replaced, but for
+    those that hold the same bytes already, which are not touched; others in OUT stay. Returns the masks' paths, of
+    those that were there, too.
+
+    Parameters
+    ----------
+    format
+        A file ending of FORMATS.
+    content
+        labels (what was painted and accepted), predictions (the newest of each tile, whichever run made it), or merged
+        (labels, and the prediction where nothing is labelled or rejected). `without_mask` names the tiles that have
+        nothing of it.
+    cleaning
+        What is cleaned up in predictions; labels are never changed.
+    cleaning_um
+        The same on the tissue, which counts in the place of `cleaning` on tiles whose pixel size is known.
+    attempts
+        Keeps what is wrong with tiles, which are then left out, and which masks were there already; None: the first
+        damaged one is raised.
+    removed
+        Counts the pixels of each tile that were predicted as a class that was removed since: they are not labelled.
+
+    Raises
+    ------
+    ProjectError
+        There is nothing to export, an unknown format or content, labels that are to be cleaned, or OUT holds the
+        project's own files, or files of these names that are no export.
+    MaskError
+        A label or prediction is damaged; with `attempts` only where nothing could be exported.
+    StorageError
+        The disk is full or not writable.
+    """
+    check_choice("format", format, tuple(FORMATS))
+    check_choice("content", content, CONTENTS)
+    check_export_folder(project, out)
+    cleaning = cleaning or CleanUp()
+    if content == "labels" and not cleaning.is_nothing:
+        given = "post-processing is for predictions; annotations are exported as they are"
+        raise ProjectError(
+            given, "predictions, or annotations merged with predictions", "choose that content, or no post-processing"
+        )
+    _check_no_other_files(project, out, format)
+    attempts = attempts or Attempts(strict=True)
+    written: list[Path] = []
+    for done, tile in enumerate(project.tiles, start=1):
+        with attempts.each(tile.name, counts=False):
+            here = cleaning
+            if cleaning_um is not None and tile.mpp_um is not None:
+                here = cleaning_um.in_pixels(tile.mpp_um)
+            mask = tile_mask(project, tile.name, content, here, removed)
+            if mask is None:
+                continue
+            if not written:  # first of all, so that an interrupted export is known as one
+                _write_legend(project, out, content, cleaning, cleaning_um)
+            path = within(out, f"{tile.name}.{format}")
+            if not _write(path, FORMATS[format].encode(mask, tile.mpp_um)):
+                attempts.kept.append(tile.name)
+            written.append(path)
+            attempts.done.append(tile.name)
+        if progress is not None:
+            progress(done, len(project.tiles), tile.name)
+    attempts.raise_if_none()
+    if not written:
+        raise nothing_to_export(project, content)
+    return written
+
+
+def _write_legend(
+    project: Project, out: Path, content: Content, cleaning: CleanUp, cleaning_um: CleanUpUm | None
+) -> None:
+    run = project.latest_run_id() if content != "labels" else None
+    facts: dict[str, Any] = {} if cleaning.is_nothing else {"clean_up": asdict(cleaning)}
+    if cleaning_um is not None:
+        facts["clean_up_um"] = asdict(cleaning_um)
+    made_by = read_prediction_source(project.runs_dir / run).made_by if run is not None else Maker.NETWORK
+    if made_by is not Maker.NETWORK:
+        facts["predictions_by"] = made_by
+    counts = Counter(predicting_runs(project.path).values())
+    del counts[run or ""]
+    if run is not None and counts:
+        facts["tiles_of_older_runs"] = dict(sorted(counts.items()))
+    legend = legend_bytes(project.classes, project=project.name, content=content, run=run, **facts)
+    _write(out / LEGEND_NAME, legend)
+
+
+def _write(path: Path, data: bytes) -> bool:
+    """Write a file, unless it holds just this already; returns whether it was written."""
+    try:
+        if path.stat().st_size == len(data) and path.read_bytes() == data:
+            return False
+    except OSError:  # not there, or not readable: writing says why, if it fails too
+        pass
+    atomic_write(path, data)
+    return True
+
+
+def _check_no_other_files(project: Project, out: Path, format: str) -> None:
+    """Masks would replace files of these names, such as the images themselves; those of an export may be replaced."""
+    if is_export(out):
+        return
+    for tile in project.tiles:
+        path = out / f"{tile.name}.{format}"
+        if path.exists():
+            given = f"{out} has a file {path.name} that is no exported mask and would be replaced"
+            raise ProjectError(given, "a folder of its own for the masks", f"{out / 'masks'}")
