@@ -14,7 +14,7 @@ from napari_unisemalign.results.contracts import CleaningChoice, ExportSurface
 from training_core.base.attempts import Attempts
 from training_core.base.i18n import ntr, tr
 from training_core.class_maps.clean_up import CleanUp
-from training_core.export import export_masks, without_mask
+from training_core.export import FORMATS, export_masks, without_mask
 from training_core.project import Project
 
 
@@ -74,17 +74,32 @@ class ExportController:
 
         self._context.background.run(
             write,
-            lambda _paths: self._on_written(folder, attempts, removed, is_cleaned=is_cleaned),
+            lambda _paths: self._on_written(folder, file_format, attempts, removed, is_cleaned=is_cleaned),
             lambda error: self.reporter.error(error, details="\n".join(failure_lines(attempts.failed))),
             always=lambda: self._set_busy(False),
         )
 
-    def _on_written(self, folder: Path, attempts: Attempts, removed: Counter[str], *, is_cleaned: bool) -> None:
+    def _on_written(
+        self, folder: Path, file_format: str, attempts: Attempts, removed: Counter[str], *, is_cleaned: bool
+    ) -> None:
         there = len(attempts.kept)
+        count = len(attempts.done) - there
         words = tr("Wrote {count} masks and the list of classes to {folder}.")
         if is_cleaned:
             words = tr("Wrote {count} post-processed masks and the list of classes to {folder}.")
-        sentences = [words.format(count=f"{len(attempts.done) - there:,}", folder=folder)]
+        if not FORMATS[file_format].is_mask:
+            words = ntr(
+                "Wrote {count} file of outlines and the list of classes to {folder}.",
+                "Wrote {count} files of outlines and the list of classes to {folder}.",
+                count,
+            )
+            if is_cleaned:
+                words = ntr(
+                    "Wrote {count} file of post-processed outlines and the list of classes to {folder}.",
+                    "Wrote {count} files of post-processed outlines and the list of classes to {folder}.",
+                    count,
+                )
+        sentences = [words.format(count=f"{count:,}", folder=folder)]
         if there:
             same = ntr(
                 "{count} was there already and is the same.", "{count} were there already and are the same.", there

@@ -32,7 +32,9 @@ class ExportView(QWidget):
         for ending, file_format in FORMATS.items():
             self.format_combo.addItem(file_format.title, ending)
         self.content_combo.setToolTip(tr("What the masks hold"))
-        self.format_combo.setToolTip(tr("The kind of file; both hold one class id per pixel"))
+        self.format_combo.setToolTip(
+            tr("The kind of file: masks with one class id per pixel, or outlines that QuPath opens")
+        )
         for combo in (self.content_combo, self.format_combo):
             combo.setMinimumContentsLength(12)
             combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
@@ -85,7 +87,7 @@ class ExportView(QWidget):
 
     def set_available(self, reason: str) -> None:
         """Enable the button, or say why not."""
-        set_available(self.export_button, reason, tr("Write one mask a tile and a list of the classes"))
+        set_available(self.export_button, reason, tr("Write what is chosen above, and a list of the classes"))
 
     def set_hint(self, text: str) -> None:
         """The sentence that says what was written."""

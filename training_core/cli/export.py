@@ -18,14 +18,20 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
     """Describe the command to argparse."""
     parser = subparsers.add_parser(
         "export",
-        help="write the masks of a project for other tools",
-        description="Writes one greyscale mask per tile to OUT. The value of a pixel is its class id; 255 means "
-        "unannotated. OUT/classes.json names the classes. Tiles whose files are damaged are listed at the end (exit "
-        "code 3). A second run writes only what is missing or has changed.",
+        help="write the masks or outlines of a project for other tools",
+        description="Writes masks to OUT, one per tile: the value of a pixel is its class id; 255 means unannotated. "
+        "Or writes outlines for QuPath (geojson), one file per image or slide. OUT/classes.json names the classes. "
+        "Tiles whose files are damaged are listed at the end (exit code 3). A second run writes only what is missing "
+        "or has changed.",
     )
     parser.add_argument("project", type=Path, metavar="PROJECT", help="the project folder")
     parser.add_argument("-o", "--out", type=Path, required=True, metavar="OUT", help="output folder")
-    parser.add_argument("--format", choices=tuple(FORMATS), default="png", help="file format (default: png)")
+    parser.add_argument(
+        "--format",
+        choices=tuple(FORMATS),
+        default="png",
+        help="png or tiff: masks of class ids (default: png); geojson: outlines, which QuPath opens",
+    )
     parser.add_argument(
         "--content",
         choices=CONTENTS,
@@ -54,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
         )
     there = len(attempts.kept)
     print(
-        f"Wrote {len(written) - there} masks and classes.json to {args.out}"
+        f"Wrote {_files(len(written) - there, args.format)} and classes.json to {args.out}"
         + (f"; {there} were there already, and are the same" if there else "")
     )
     if removed:
@@ -66,3 +72,9 @@ def run(args: argparse.Namespace) -> int:
         count = f"{len(missing)} of {len(project.tiles)} tiles"
         print(f"{count} left out, with no {lacks[args.content]}: {', '.join(missing[:5])}{' …' if missing[5:] else ''}")
     return exit_code(attempts.failed, "Once they are mended, the same command exports them; what is there stays.")
+
+
+def _files(count: int, file_format: str) -> str:
+    if FORMATS[file_format].is_mask:
+        return f"{count} masks"
+    return "1 file of outlines" if count == 1 else f"{count} files of outlines"

@@ -1,9 +1,10 @@
-"""What a project gives to other tools. A new format is one file here and one line in `masks.FORMATS`."""
+"""What a project gives to other tools. A new format is one file here and one line in `formats.FORMATS`."""
 
 from __future__ import annotations
 
 from training_core.export.content import CONTENTS, Content, check_export_folder, tile_mask, without_mask
-from training_core.export.masks import FORMATS, ExportFormat, export_masks
+from training_core.export.formats import FORMATS, ExportFormat
+from training_core.export.masks import export_masks
 
 __all__ = [
     "CONTENTS",

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from training_core.base.arrays import ClassIds
 from training_core.base.attempts import Attempts
 from training_core.base.errors import ProjectError
 from training_core.base.progress import ReportProgress
@@ -22,34 +21,15 @@ from training_core.export.content import (
     nothing_to_export,
     tile_mask,
 )
+from training_core.export.formats import FORMATS, ExportFormat
 from training_core.export.legend import LEGEND_NAME, legend_bytes
-from training_core.export.png import png_bytes
-from training_core.export.tiff import tiff_bytes
+from training_core.export.tile_mask import TileMask
 from training_core.io import atomic_write
-from training_core.project import Project
+from training_core.project import Project, Tile
+from training_core.project.images import image_names
 from training_core.project.inputs.recognition import is_export
 from training_core.project.prediction_source import Maker, read_prediction_source
 from training_core.project.runs import predicting_runs
-
-
-@dataclass(frozen=True)
-class ExportFormat:
-    """A file format for masks.
-
-    Attributes
-    ----------
-    title
-        As people write it.
-    encode
-        Mask (H, W) and micrometers per pixel, if known, to the file's bytes.
-    """
-
-    title: str
-    encode: Callable[[ClassIds, float | None], bytes]
-
-
-FORMATS = {"png": ExportFormat("PNG", png_bytes), "tiff": ExportFormat("TIFF", tiff_bytes)}
-"""By file ending: the one list, which the command line and the window ask for."""
 
 
 def export_masks(
@@ -64,16 +44,18 @@ def export_masks(
     removed: Counter[str] | None = None,
     progress: ReportProgress | None = None,
 ) -> list[Path]:
-    """Write OUT/NAME.FORMAT per tile, single-channel uint8 class ids with 255 for "not labelled".
+    """Write OUT/NAME.ENDING per tile, or per image or slide, as the format wants it.
+
+    Masks hold class ids, uint8, with 255 for "not labelled".
 
     OUT/classes.json says which value is which class, and what was cleaned. Files of these names are replaced, but for
-    those that hold the same bytes already, which are not touched; others in OUT stay. Returns the masks' paths, of
+    those that hold the same bytes already, which are not touched; others in OUT stay. Returns the files' paths, of
     those that were there, too.
 
     Parameters
     ----------
     format
-        A file ending of FORMATS.
+        A name in FORMATS.
     content
         labels (what was painted and accepted), predictions (the newest of each tile, whichever run made it), or merged
         (labels, and the prediction where nothing is labelled or rejected). `without_mask` names the tiles that have
@@ -83,7 +65,7 @@ def export_masks(
     cleaning_um
         The same on the tissue, which counts in the place of `cleaning` on tiles whose pixel size is known.
     attempts
-        Keeps what is wrong with tiles, which are then left out, and which masks were there already; None: the first
+        Keeps what is wrong with tiles, which are then left out, and which files were there already; None: the first
         damaged one is raised.
     removed
         Counts the pixels of each tile that were predicted as a class that was removed since: they are not labelled.
@@ -107,30 +89,49 @@ def export_masks(
         raise ProjectError(
             given, "predictions, or annotations merged with predictions", "choose that content, or no post-processing"
         )
-    _check_no_other_files(project, out, format)
+    chosen, files = FORMATS[format], _files(project, FORMATS[format])
+    _check_no_other_files(out, files)
     attempts = attempts or Attempts(strict=True)
     written: list[Path] = []
-    for done, tile in enumerate(project.tiles, start=1):
-        with attempts.each(tile.name, counts=False):
-            here = cleaning
-            if cleaning_um is not None and tile.mpp_um is not None:
-                here = cleaning_um.in_pixels(tile.mpp_um)
-            mask = tile_mask(project, tile.name, content, here, removed)
-            if mask is None:
-                continue
+    done = 0
+    for name, tiles in files.items():
+        found: list[Any] = []
+        for tile in tiles:
+            with attempts.each(tile.name, counts=False):
+                here = cleaning
+                if cleaning_um is not None and tile.mpp_um is not None:
+                    here = cleaning_um.in_pixels(tile.mpp_um)
+                ids = tile_mask(project, tile.name, content, here, removed)
+                if ids is not None:
+                    found.append(chosen.encode(TileMask(project, tile, ids, content)))
+            done += 1
+            if progress is not None:
+                progress(done, len(project.tiles), tile.name)
+        if not found:
+            continue
+        with attempts.each(name, counts=False):
             if not written:  # first of all, so that an interrupted export is known as one
                 _write_legend(project, out, content, cleaning, cleaning_um)
-            path = within(out, f"{tile.name}.{format}")
-            if not _write(path, FORMATS[format].encode(mask, tile.mpp_um)):
-                attempts.kept.append(tile.name)
+            path = within(out, name)
+            if not _write(path, chosen.join(found) if chosen.join is not None else found[0]):
+                attempts.kept.append(path.stem)
             written.append(path)
-            attempts.done.append(tile.name)
-        if progress is not None:
-            progress(done, len(project.tiles), tile.name)
+            attempts.done.append(path.stem)
     attempts.raise_if_none()
     if not written:
         raise nothing_to_export(project, content)
     return written
+
+
+def _files(project: Project, chosen: ExportFormat) -> dict[str, list[Tile]]:
+    """The names of the files, and the tiles of each."""
+    if chosen.a_file_per == "tile":
+        return {f"{tile.name}.{chosen.ending}": [tile] for tile in project.tiles}
+    names = image_names(project)
+    files: dict[str, list[Tile]] = {}
+    for tile in project.tiles:
+        files.setdefault(f"{names[tile.name]}.{chosen.ending}", []).append(tile)
+    return files
 
 
 def _write_legend(
@@ -162,12 +163,12 @@ def _write(path: Path, data: bytes) -> bool:
     return True
 
 
-def _check_no_other_files(project: Project, out: Path, format: str) -> None:
+def _check_no_other_files(out: Path, files: Iterable[str]) -> None:
     """Masks would replace files of these names, such as the images themselves; those of an export may be replaced."""
     if is_export(out):
         return
-    for tile in project.tiles:
-        path = out / f"{tile.name}.{format}"
+    for name in files:
+        path = out / name
         if path.exists():
             given = f"{out} has a file {path.name} that is no exported mask and would be replaced"
             raise ProjectError(given, "a folder of its own for the masks", f"{out / 'masks'}")

@@ -193,9 +193,9 @@ def export_objects(
             ids = tile_mask(project, tile.name, content, cleaning or CleanUp())
             if ids is None:
                 continue
-            known = _known_numbers(project, tile.name) if content != "predictions" else None
+            known = known_numbers(project, tile.name) if content != "predictions" else None
             numbers = number_objects(ids, object_classes, known)
-            confidence = _confidence(project, tile.name)
+            confidence = confidence_of(project, tile.name)
             found = measure_objects(tile.name, numbers, ids, names, tile.mpp_um, confidence)
             atomic_write(within(out, f"{tile.name}.{_ENDING}"), encode_numbers(numbers, tile.mpp_um))
             objects += found
@@ -244,7 +244,7 @@ def _tile_rows(
     return rows
 
 
-def _known_numbers(project: Project, name: str) -> NDArray[np.int32] | None:
+def known_numbers(project: Project, name: str) -> NDArray[np.int32] | None:
     """The numbered objects that came with a tile's mask."""
     known = project.objects(name)
     if known is None:
@@ -254,7 +254,8 @@ def _known_numbers(project: Project, name: str) -> NDArray[np.int32] | None:
     return np.asarray(tifffile.imread(within(project.path, known.path))).astype(np.int32)
 
 
-def _confidence(project: Project, name: str) -> NDArray[np.uint8] | None:
+def confidence_of(project: Project, name: str) -> NDArray[np.uint8] | None:
+    """The confidence (H, W) of a tile's newest prediction."""
     prediction = project.prediction(name)
     return None if prediction is None else read_mask(prediction.confidence)
 

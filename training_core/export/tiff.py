@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from training_core.base.arrays import ClassIds
+from training_core.export.tile_mask import TileMask
 from training_core.io import encode_tiff
 
 
-def tiff_bytes(mask: ClassIds, mpp_um: float | None) -> bytes:
-    """The mask (H, W) as a TIFF whose resolution tags hold `mpp_um`, µm/px, where it is known."""
-    return encode_tiff(mask, mpp_um)
+def tiff_bytes(mask: TileMask) -> bytes:
+    """The mask as a TIFF whose resolution tags hold the pixel size, where it is known."""
+    return encode_tiff(mask.ids, mask.tile.mpp_um)

@@ -7,6 +7,7 @@ ends at (1, 1). Outlines follow the edges of pixels, so a centre never lies on o
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TypeAlias
 
 import numpy as np
 import shapely
@@ -18,7 +19,7 @@ from shapely.geometry.base import BaseGeometry
 
 from training_core.base.arrays import BoolMask
 
-Area = Polygon | MultiPolygon
+Area: TypeAlias = Polygon | MultiPolygon
 
 _BLOCK_PX = 1 << 20
 """Centres that are looked at in one go; each costs some 16 bytes."""
