@@ -45,6 +45,6 @@ class ExportFormat:
 FORMATS = {
     "png": ExportFormat("PNG", "png", png_bytes),
     "tiff": ExportFormat("TIFF", "tiff", tiff_bytes),
-    "geojson": ExportFormat("GeoJSON (QuPath)", "geojson", features_of, collection_bytes, "image"),
+    "geojson": ExportFormat("GeoJSON", "geojson", features_of, collection_bytes, "image"),
 }
 """By the names that the command line has for them."""
