@@ -8,7 +8,14 @@ from dataclasses import asdict
 from pathlib import Path
 
 from training_core.base.errors import ProjectError
-from training_core.cli import project_check, project_classes, project_new, project_pixel_size, project_validation
+from training_core.cli import (
+    project_check,
+    project_classes,
+    project_import,
+    project_new,
+    project_pixel_size,
+    project_validation,
+)
 from training_core.cli._arguments import open_project, print_result, write_json
 from training_core.cli._project_text import describe, for_a_person, on_cases, on_identical
 from training_core.project.suggestions import suggest
@@ -50,6 +57,7 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
     project_pixel_size.add_arguments(commands)
     project_validation.add_arguments(commands)
     project_classes.add_arguments(commands)
+    project_import.add_arguments(commands)
     project_check.add_arguments(commands)
 
 

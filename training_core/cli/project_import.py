@@ -1,0 +1,167 @@
+"""`project import`: areas drawn in other programs become annotations."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from training_core.base.arrays import UNLABELED
+from training_core.base.attempts import Attempts
+from training_core.base.errors import MaskError, ProjectError
+from training_core.cli._arguments import open_project
+from training_core.cli._failures import exit_code
+from training_core.io.drawings import DRAWING_SUFFIXES
+from training_core.project import Project
+from training_core.project.classes import background_ids
+from training_core.project.drawings import Drawings, ImportedDrawings, import_drawings, look_at
+from training_core.project.drawn_classes import LEAVE_OUT, NOT_LABELLED, Meaning
+from training_core.project.runs import natural_key
+
+_AGAIN = "Once they are mended, the same command imports them; what is annotated stays."
+
+
+def add_arguments(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Describe the command to argparse."""
+    parser = commands.add_parser(
+        "import",
+        help="take over annotations that were drawn in QuPath",
+        description="Each area labels its inside as its class, on the image or slide that the file is named after; "
+        "smaller areas lie on top of larger ones. What is annotated already stays, unless --replace is given. All "
+        "files are imported together, or none.",
+        epilog="""\
+examples:
+  python -m training_core project import colon qupath-export/ --dry-run
+  python -m training_core project import colon slide_1.geojson --class Tumor gland --class Necrosis leave-out
+  python -m training_core project import colon a.geojson b.geojson --add-classes""",
+    )
+    parser.add_argument("project", type=Path, metavar="PROJECT", help="the project folder")
+    parser.add_argument("files", type=Path, nargs="+", metavar="PATH", help="GeoJSON files, or folders of them")
+    parser.add_argument("--dry-run", action="store_true", help="only say what would become of them")
+    parser.add_argument(
+        "--class",
+        dest="classes",
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("NAME", "CLASS"),
+        help=f"what a class of the files is in the project: a class, {NOT_LABELLED} or {LEAVE_OUT} (default: the class "
+        f"of the same name; Ignore* is {NOT_LABELLED})",
+    )
+    parser.add_argument(
+        "--add-classes", action="store_true", help="add the classes that the project does not have, with their colours"
+    )
+    parser.add_argument("--unclassified", metavar="CLASS", help="the same for areas without a class")
+    parser.add_argument(
+        "--complete",
+        metavar="NAME",
+        help="class of the files whose areas are completely annotated: what no other area covers there is --rest "
+        "(default: every class that begins with Region)",
+    )
+    parser.add_argument("--rest", metavar="CLASS", help="that class of the project (default: the background)")
+    parser.add_argument("--image", metavar="NAME", help="the image or slide that a single file is of")
+    parser.add_argument(
+        "--offset",
+        type=float,
+        nargs=2,
+        default=(0.0, 0.0),
+        metavar=("X", "Y"),
+        help="where the image begins in the coordinates of the files, in px, if not at 0 0",
+    )
+    parser.add_argument("--replace", action="store_true", help="let areas replace what is annotated already")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Import; returns the exit code."""
+    project = open_project(args.project)
+    meaning = Meaning(project.classes, dict(args.classes), args.unclassified, args.complete)
+    attempts = Attempts()
+    drawings = look_at(
+        project,
+        _files(args.files),
+        meaning,
+        add_classes=args.add_classes,
+        image=args.image,
+        offset=(args.offset[0], args.offset[1]),
+        attempts=attempts,
+    )
+    rest = _rest(project, args.rest) if drawings.complete else None
+    for line in _found(project, drawings, rest):
+        print(line)
+    if not args.dry_run:
+        imported = import_drawings(project, drawings, rest, replace=args.replace)
+        for line in _done(imported):
+            print(line)
+    return exit_code(attempts.failed, _AGAIN)
+
+
+def _files(paths: Sequence[Path]) -> list[Path]:
+    files: list[Path] = []
+    for path in paths:
+        if not path.is_dir():
+            files.append(path)
+            continue
+        inside = [each for each in path.iterdir() if each.suffix.lower() in DRAWING_SUFFIXES and each.is_file()]
+        inside = [each for each in inside if each.name != "classes.json" and not each.name.startswith(".")]
+        if not inside:
+            needed = f"files ending in {' or '.join(sorted(DRAWING_SUFFIXES))}"
+            raise MaskError(f"the folder {path} has no file of annotations", needed, "check the path")
+        files += sorted(inside, key=lambda each: natural_key(each.name))
+    return list(dict.fromkeys(files))
+
+
+def _rest(project: Project, given: str | None) -> int:
+    """The class of what no area covers where everything is annotated."""
+    if given is not None:
+        for each in project.classes:
+            if each.name.casefold() == given.strip().casefold():
+                return each.id
+        names = ", ".join(each.name for each in project.classes)
+        raise ProjectError(f"the project has no class {given}", f"one of {names}", "choose one of these")
+    background = background_ids(project.classes)
+    if len(background) != 1:
+        raise ProjectError(
+            "some areas are completely annotated, and it is not known what the rest of them is",
+            "a class for the rest",
+            "say which class it is",
+            terminal=f'say which class it is: --rest "{project.classes[0].name}"; or that they mean nothing: --class '
+            f'"Region*" {LEAVE_OUT}',
+        )
+    return next(iter(background))
+
+
+def _found(project: Project, drawings: Drawings, rest: int | None) -> list[str]:
+    """What the files hold, and what of it labels nothing."""
+    names = {each.id: each.name for each in (*project.classes, *drawings.new_classes)} | {UNLABELED: "unlabelled"}
+    areas = ", ".join(f"{names[class_id]} {count}" for class_id, count in sorted(drawings.areas.items())) or "none"
+    count = len(drawings.images)
+    lines = [f"Areas in {count} {'file' if count == 1 else 'files'}, on {_tiles(len(drawings.tiles))}: {areas}"]
+    if drawings.new_classes:
+        lines.append(f"New classes: {', '.join(each.name for each in drawings.new_classes)}")
+    if drawings.complete and rest is not None:
+        lines.append(f"Completely annotated areas: {drawings.complete}; the rest of them is {names[rest]}")
+    if drawings.not_labelled:
+        lines.append(f"Taken for unlabelled: {', '.join(sorted(drawings.not_labelled))}")
+    if drawings.predicted:
+        lines.append(f"{drawings.predicted} of the areas were predicted by this program, not drawn")
+    if drawings.left_out:
+        lines.append("Left out: " + ", ".join(f"{kind} {count}" for kind, count in drawings.left_out.items()))
+    return lines
+
+
+def _done(imported: ImportedDrawings) -> list[str]:
+    lines = [f"Annotated {_pixels(imported.labelled)}"]
+    if imported.kept:
+        lines.append(f"{_pixels(imported.kept)} were annotated otherwise and stay as they are (--replace changes them)")
+    if imported.overlapping:
+        lines.append(f"{_pixels(imported.overlapping)} lie in areas of different classes; the smaller area counts")
+    return lines
+
+
+def _pixels(by_tile: Mapping[str, int]) -> str:
+    return f"{sum(by_tile.values()):,} px on {_tiles(len(by_tile))}"
+
+
+def _tiles(count: int) -> str:
+    return "1 tile" if count == 1 else f"{count} tiles"

@@ -1,0 +1,8 @@
+"""Areas that people drew in other programs, from the files of those programs."""
+
+from __future__ import annotations
+
+from training_core.io.drawings.areas import DrawnArea, DrawnImage
+from training_core.io.drawings.reading import DRAWING_SUFFIXES, read_drawings
+
+__all__ = ["DRAWING_SUFFIXES", "DrawnArea", "DrawnImage", "read_drawings"]

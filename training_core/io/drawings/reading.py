@@ -1,0 +1,41 @@
+"""The one way to files of drawn areas: which program wrote one is told from its ending and its content."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from training_core.base.bounded import in_short, read_json
+from training_core.base.errors import MaskError
+from training_core.io.drawings import geojson
+from training_core.io.drawings.areas import DrawnImage
+
+DRAWING_SUFFIXES = frozenset({".geojson", ".json"})
+MAX_DRAWING_BYTES = 512 * 2**20
+"""QuPath's files of a slide with all its detections are large."""
+_READ = "GeoJSON as QuPath writes it"
+
+
+def read_drawings(path: Path) -> list[DrawnImage]:
+    """The areas in a file, image by image.
+
+    Raises
+    ------
+    MaskError
+        Missing, damaged, of no program that is known, or with an area that cannot be used, which is named.
+    """
+    try:
+        content = read_json(path, MAX_DRAWING_BYTES)
+    except FileNotFoundError:
+        raise MaskError(f"there is no file {path}", "a file of annotations", "check the path") from None
+    except (OSError, ValueError) as cause:
+        given = f"{path} cannot be read ({in_short(cause)})"
+        raise MaskError(given, f"a whole file of annotations: {_READ}", "export it again") from cause
+    return _read(content, path)
+
+
+def _read(content: Any, path: Path) -> list[DrawnImage]:
+    if geojson.is_geojson(content):
+        return [geojson.read(content, path)]
+    given = f"{path} holds no annotations of a program that is known"
+    raise MaskError(given, _READ, "in QuPath choose File > Export objects as GeoJSON")
