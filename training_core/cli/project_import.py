@@ -32,7 +32,8 @@ def add_arguments(commands: argparse._SubParsersAction[argparse.ArgumentParser])
         epilog="""\
 examples:
   python -m training_core project import colon qupath-export/ --dry-run
-  python -m training_core project import colon slide_1.geojson --class Tumor gland --class Necrosis leave-out
+  python -m training_core project import colon s1.geojson --class Tumor gland \\
+      --class Necrosis leave-out
   python -m training_core project import colon a.geojson b.geojson --add-classes""",
     )
     parser.add_argument("project", type=Path, metavar="PROJECT", help="the project folder")
@@ -64,9 +65,8 @@ examples:
         "--offset",
         type=float,
         nargs=2,
-        default=(0.0, 0.0),
         metavar=("X", "Y"),
-        help="where the image begins in the coordinates of the files, in px, if not at 0 0",
+        help="where the image begins in the coordinates of the files, in px (default: 0 0)",
     )
     parser.add_argument("--replace", action="store_true", help="let areas replace what is annotated already")
     parser.set_defaults(run=run)
@@ -83,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
         meaning,
         add_classes=args.add_classes,
         image=args.image,
-        offset=(args.offset[0], args.offset[1]),
+        offset=(0.0, 0.0) if args.offset is None else (args.offset[0], args.offset[1]),
         attempts=attempts,
     )
     rest = _rest(project, args.rest) if drawings.complete else None
