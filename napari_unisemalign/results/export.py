@@ -87,18 +87,20 @@ class ExportController:
         words = tr("Wrote {count} masks and the list of classes to {folder}.")
         if is_cleaned:
             words = tr("Wrote {count} post-processed masks and the list of classes to {folder}.")
-        if not FORMATS[file_format].is_mask:
+        if FORMATS[file_format].holds == "objects":
             words = ntr(
-                "Wrote {count} file of outlines and the list of classes to {folder}.",
-                "Wrote {count} files of outlines and the list of classes to {folder}.",
+                "Wrote {count} file of objects and the list of classes to {folder}.",
+                "Wrote {count} files of objects and the list of classes to {folder}.",
                 count,
             )
-            if is_cleaned:
-                words = ntr(
-                    "Wrote {count} file of post-processed outlines and the list of classes to {folder}.",
-                    "Wrote {count} files of post-processed outlines and the list of classes to {folder}.",
-                    count,
-                )
+        elif FORMATS[file_format].holds == "overlays":
+            words = ntr(
+                "Wrote {count} overlay and the list of classes to {folder}.",
+                "Wrote {count} overlays and the list of classes to {folder}.",
+                count,
+            )
+        if is_cleaned and not FORMATS[file_format].is_mask:
+            words += " " + tr("Predictions are post-processed.")
         sentences = [words.format(count=f"{count:,}", folder=folder)]
         if there:
             same = ntr(

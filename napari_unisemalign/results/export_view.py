@@ -33,7 +33,7 @@ class ExportView(QWidget):
             self.format_combo.addItem(file_format.title, ending)
         self.content_combo.setToolTip(tr("What the masks hold"))
         self.format_combo.setToolTip(
-            tr("The kind of file: masks with one class id per pixel, or outlines that QuPath opens")
+            tr("The kind of file: masks with one class id per pixel, objects, or overlays to look at")
         )
         for combo in (self.content_combo, self.format_combo):
             combo.setMinimumContentsLength(12)

@@ -7,11 +7,13 @@ from collections import Counter
 from pathlib import Path
 
 from training_core.base.attempts import Attempts
+from training_core.base.errors import ConfigError
 from training_core.cli._arguments import open_project
 from training_core.cli._clean_up_options import add_clean_up, clean_up_of
 from training_core.cli._counter import counted
 from training_core.cli._failures import exit_code
 from training_core.export import CONTENTS, FORMATS, export_masks, without_mask
+from training_core.export.values import VALUES
 
 
 def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -20,7 +22,7 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
         "export",
         help="write the masks or outlines of a project for other tools",
         description="Writes masks to OUT, one per tile: the value of a pixel is its class id; 255 means unannotated. "
-        "Or writes outlines for QuPath (geojson), one file per image or slide. OUT/classes.json names the classes. "
+        "Or writes objects with their outlines, or overlays to look at. OUT/classes.json names the classes. "
         "Tiles whose files are damaged are listed at the end (exit code 3). A second run writes only what is missing "
         "or has changed.",
     )
@@ -30,7 +32,9 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
         "--format",
         choices=tuple(FORMATS),
         default="png",
-        help="png or tiff: masks of class ids (default: png); geojson: outlines, which QuPath opens",
+        metavar="FORMAT",
+        help="masks: png, tiff, palette-png or palette-tiff in class colours, or ome-tiff (default: png); objects: "
+        "geojson for QuPath, coco with run lengths or coco-polygons; overlay: a JPEG of each tile in class colours",
     )
     parser.add_argument(
         "--content",
@@ -39,6 +43,13 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
         help="labels: your annotations (default); predictions: the newest of each tile; merged: annotations, "
         "and predictions where there are none",
     )
+    parser.add_argument(
+        "--values",
+        choices=VALUES,
+        default="ids",
+        help="of masks: class ids, 255 unannotated (default: ids); imported: those of the masks that were imported; "
+        "numbers: 1, 2 ... in the order of the classes, 0 unannotated",
+    )
     add_clean_up(parser)
     parser.set_defaults(run=run)
 
@@ -46,6 +57,9 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
 def run(args: argparse.Namespace) -> int:
     """Export; returns the exit code."""
     project, cleaning = open_project(args.project), clean_up_of(args)
+    if args.values != "ids" and not FORMATS[args.format].is_mask:
+        given = f"--values is {args.values}, and --format {args.format} has no values"
+        raise ConfigError(given, "a format of masks", "leave --values out")
     attempts, removed = Attempts(), Counter[str]()
     with counted("Writing masks") as progress:
         written = export_masks(
@@ -53,6 +67,7 @@ def run(args: argparse.Namespace) -> int:
             args.out,
             format=args.format,
             content=args.content,
+            values=args.values,
             cleaning=cleaning,
             attempts=attempts,
             removed=removed,
@@ -77,4 +92,8 @@ def run(args: argparse.Namespace) -> int:
 def _files(count: int, file_format: str) -> str:
     if FORMATS[file_format].is_mask:
         return f"{count} masks"
-    return "1 file of outlines" if count == 1 else f"{count} files of outlines"
+    one, many = {
+        "objects": ("1 file of objects", f"{count} files of objects"),
+        "overlays": ("1 overlay", f"{count} overlays"),
+    }[FORMATS[file_format].holds]
+    return one if count == 1 else many

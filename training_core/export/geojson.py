@@ -35,7 +35,7 @@ def features_of(mask: TileMask) -> list[Feature]:
     classes = {each.id: each for each in mask.project.classes}
     about = _about(mask)
     features = []
-    for tissue_class, number, area, measurements in _areas(mask, classes):
+    for tissue_class, number, area, measurements in areas_of(mask, classes):
         name = f"{mask.project.index.created_at}/{mask.tile.name}/{mask.content}/{tissue_class.id}/{number}"
         features.append(
             {
@@ -61,7 +61,7 @@ def collection_bytes(tiles: Sequence[list[Feature]]) -> bytes:
     ).encode()
 
 
-def _areas(
+def areas_of(
     mask: TileMask, classes: dict[int, TissueClass]
 ) -> Iterator[tuple[TissueClass, int, Area, dict[str, float]]]:
     """Each area with its class, its number among those of the class's kind, and what is measured of it."""

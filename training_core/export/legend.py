@@ -6,6 +6,8 @@ import json
 from collections.abc import Sequence
 from typing import Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from training_core.base.arrays import UNLABELED
@@ -51,8 +53,16 @@ class Legend(_Entry):
     classes: tuple[LegendClass, ...]
 
 
-def legend_bytes(classes: Sequence[TissueClass], **facts: Any) -> bytes:
-    """JSON with one entry per class: the mask's value, the class's name and its colour; `facts` come first."""
-    entries = tuple(LegendClass(value=c.id, name=c.name, color=c.color) for c in classes)
-    legend = Legend(spec_version=1, **facts, not_labelled=UNLABELED, classes=entries)
+def legend_bytes(
+    classes: Sequence[TissueClass], value_of: Sequence[int] | NDArray[np.uint8] = range(256), /, **facts: Any
+) -> bytes:
+    """JSON with one entry per class: the mask's value, the class's name and its colour; `facts` come first.
+
+    Parameters
+    ----------
+    value_of
+        What masks hold for each class id, and at 255 for nothing.
+    """
+    entries = tuple(LegendClass(value=int(value_of[c.id]), name=c.name, color=c.color) for c in classes)
+    legend = Legend(spec_version=1, **facts, not_labelled=int(value_of[UNLABELED]), classes=entries)
     return json.dumps(legend.model_dump(mode="json", exclude_unset=True), indent=1, ensure_ascii=False).encode()

@@ -8,6 +8,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from training_core.base.attempts import Attempts
 from training_core.base.errors import ProjectError
 from training_core.base.progress import ReportProgress
@@ -24,6 +27,7 @@ from training_core.export.content import (
 from training_core.export.formats import FORMATS, ExportFormat
 from training_core.export.legend import LEGEND_NAME, legend_bytes
 from training_core.export.tile_mask import TileMask
+from training_core.export.values import VALUES, Values, values_of
 from training_core.io import atomic_write
 from training_core.project import Project, Tile
 from training_core.project.images import image_names
@@ -38,6 +42,7 @@ def export_masks(
     *,
     format: str = "png",
     content: Content = "labels",
+    values: Values = "ids",
     cleaning: CleanUp | None = None,
     cleaning_um: CleanUpUm | None = None,
     attempts: Attempts | None = None,
@@ -60,6 +65,8 @@ def export_masks(
         labels (what was painted and accepted), predictions (the newest of each tile, whichever run made it), or merged
         (labels, and the prediction where nothing is labelled or rejected). `without_mask` names the tiles that have
         nothing of it.
+    values
+        What masks hold for each class: "ids", "imported" or "numbers", as `values_of` describes.
     cleaning
         What is cleaned up in predictions; labels are never changed.
     cleaning_um
@@ -82,6 +89,7 @@ def export_masks(
     """
     check_choice("format", format, tuple(FORMATS))
     check_choice("content", content, CONTENTS)
+    check_choice("values", values, VALUES)
     check_export_folder(project, out)
     cleaning = cleaning or CleanUp()
     if content == "labels" and not cleaning.is_nothing:
@@ -90,6 +98,7 @@ def export_masks(
             given, "predictions, or annotations merged with predictions", "choose that content, or no post-processing"
         )
     chosen, files = FORMATS[format], _files(project, FORMATS[format])
+    value_of = values_of(project, values if chosen.is_mask else "ids")
     _check_no_other_files(out, files)
     attempts = attempts or Attempts(strict=True)
     written: list[Path] = []
@@ -103,7 +112,7 @@ def export_masks(
                     here = cleaning_um.in_pixels(tile.mpp_um)
                 ids = tile_mask(project, tile.name, content, here, removed)
                 if ids is not None:
-                    found.append(chosen.encode(TileMask(project, tile, ids, content)))
+                    found.append(chosen.encode(TileMask(project, tile, ids, content, value_of)))
             done += 1
             if progress is not None:
                 progress(done, len(project.tiles), tile.name)
@@ -111,12 +120,13 @@ def export_masks(
             continue
         with attempts.each(name, counts=False):
             if not written:  # first of all, so that an interrupted export is known as one
-                _write_legend(project, out, content, cleaning, cleaning_um)
+                _write_legend(project, out, content, value_of, cleaning, cleaning_um)
             path = within(out, name)
+            known_as = tiles[0].name if chosen.a_file_per == "tile" else path.stem
             if not _write(path, chosen.join(found) if chosen.join is not None else found[0]):
-                attempts.kept.append(path.stem)
+                attempts.kept.append(known_as)
             written.append(path)
-            attempts.done.append(path.stem)
+            attempts.done.append(known_as)
     attempts.raise_if_none()
     if not written:
         raise nothing_to_export(project, content)
@@ -125,6 +135,8 @@ def export_masks(
 
 def _files(project: Project, chosen: ExportFormat) -> dict[str, list[Tile]]:
     """The names of the files, and the tiles of each."""
+    if chosen.a_file_per == "project":
+        return {chosen.ending: list(project.tiles)}
     if chosen.a_file_per == "tile":
         return {f"{tile.name}.{chosen.ending}": [tile] for tile in project.tiles}
     names = image_names(project)
@@ -135,7 +147,12 @@ def _files(project: Project, chosen: ExportFormat) -> dict[str, list[Tile]]:
 
 
 def _write_legend(
-    project: Project, out: Path, content: Content, cleaning: CleanUp, cleaning_um: CleanUpUm | None
+    project: Project,
+    out: Path,
+    content: Content,
+    value_of: NDArray[np.uint8],
+    cleaning: CleanUp,
+    cleaning_um: CleanUpUm | None,
 ) -> None:
     run = project.latest_run_id() if content != "labels" else None
     facts: dict[str, Any] = {} if cleaning.is_nothing else {"clean_up": asdict(cleaning)}
@@ -148,7 +165,7 @@ def _write_legend(
     del counts[run or ""]
     if run is not None and counts:
         facts["tiles_of_older_runs"] = dict(sorted(counts.items()))
-    legend = legend_bytes(project.classes, project=project.name, content=content, run=run, **facts)
+    legend = legend_bytes(project.classes, value_of, project=project.name, content=content, run=run, **facts)
     _write(out / LEGEND_NAME, legend)
 
 

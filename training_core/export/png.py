@@ -8,4 +8,4 @@ from training_core.io import encode_png
 
 def png_bytes(mask: TileMask) -> bytes:
     """The mask as a PNG; a PNG of ours says nothing of the pixel size."""
-    return encode_png(mask.ids)
+    return encode_png(mask.values)

@@ -8,4 +8,4 @@ from training_core.io import encode_tiff
 
 def tiff_bytes(mask: TileMask) -> bytes:
     """The mask as a TIFF whose resolution tags hold the pixel size, where it is known."""
-    return encode_tiff(mask.ids, mask.tile.mpp_um)
+    return encode_tiff(mask.values, mask.tile.mpp_um)

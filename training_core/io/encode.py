@@ -43,14 +43,19 @@ def encode_numbers(numbers: NDArray[np.int32], mpp_um: float | None = None) -> b
 
 
 def _tiff(array: NDArray[Any], mpp_um: float | None) -> bytes:
-    options: dict[str, Any] = {}
-    if mpp_um is not None:
-        per_cm = 10_000 / mpp_um
-        options = {"resolution": (per_cm, per_cm), "resolutionunit": "CENTIMETER"}
+    options = resolution_tags(mpp_um)
     buffer = io.BytesIO()
     photometric = "minisblack" if array.ndim == 2 else "rgb"
     tifffile.imwrite(buffer, array, photometric=photometric, compression="zlib", metadata=None, **options)
     return buffer.getvalue()
+
+
+def resolution_tags(mpp_um: float | None) -> dict[str, Any]:
+    """What tifffile has to be told to write the pixel size in µm/px, where it is known."""
+    if mpp_um is None:
+        return {}
+    per_cm = 10_000 / mpp_um
+    return {"resolution": (per_cm, per_cm), "resolutionunit": "CENTIMETER"}
 
 
 def write_png(path: Path, array: NDArray[np.uint8]) -> None:

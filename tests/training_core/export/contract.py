@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from training_core.base.errors import StorageError
-from training_core.export import export_masks
+from training_core.export import FORMATS, export_masks
 from training_core.export.legend import LEGEND_NAME
 from training_core.project import UNLABELED, LabelSource, Project, TissueClass
 
@@ -122,7 +122,7 @@ class MaskFileContract(ExportContract):
     """
 
     format: ClassVar[str]
-    """Its name in FORMATS, which is the files' ending."""
+    """Its name in FORMATS."""
 
     @pytest.fixture(autouse=True)
     def project_folder(self, tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -138,7 +138,7 @@ class MaskFileContract(ExportContract):
         project = Project.create(home / "project", [home / "tile.png"], classes=CLASSES, mpp_um=mpp_um)
         project.write_label("tile", mask, LabelSource.PAINTED)
         (path,) = export_masks(project, folder, format=self.format)
-        assert path == folder / f"tile.{self.format}"
+        assert path == folder / f"tile.{FORMATS[self.format].ending}"
         return path
 
     def legend(self, path: Path) -> dict[int, tuple[str, str]]:

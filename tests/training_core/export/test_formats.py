@@ -44,6 +44,60 @@ class TestTiff(MaskFileContract):
         return float(1e4 * denominator / numerator)
 
 
+def with_pillow_indices(path: Path) -> NDArray[Any]:
+    with Image.open(path) as image:
+        assert image.mode == "P"
+        return np.asarray(image)
+
+
+class PaletteContract(MaskFileContract):
+    """The values are those of grey masks, and a viewer shows them in the colours of the classes."""
+
+    def test_other_programs_show_the_colours(self, tmp_path: Path) -> None:
+        mask = drawn(40, 50)
+        path = self.write(tmp_path / "out", mask)
+        shown = {c.id: tuple(bytes.fromhex(c.color[1:])) for c in CLASSES} | {UNLABELED: (0, 0, 0)}
+        expected = np.array([shown.get(value, (0, 0, 0)) for value in range(256)], np.uint8)[mask]
+        with Image.open(path) as image:
+            np.testing.assert_array_equal(np.asarray(image.convert("RGB")), expected)
+
+
+class TestPalettePng(PaletteContract):
+    format, readers = "palette-png", (with_pillow_indices,)
+
+
+class TestPaletteTiff(PaletteContract, TestTiff):
+    format, readers = "palette-tiff", (with_pillow_indices, tifffile.imread)
+
+
+def with_ome_types(path: Path) -> Any:
+    ome_types = pytest.importorskip("ome_types", reason="needs ome-types")
+    return ome_types.from_tiff(path)
+
+
+class TestOmeTiff(MaskFileContract):
+    format, keeps_pixel_size = "ome-tiff", True
+    readers = (with_pillow, tifffile.imread, skimage.io.imread)
+
+    def pixel_size_um(self, path: Path) -> float | None:
+        """By the package of OME's own schema."""
+        pixels = with_ome_types(path).images[0].pixels
+        assert pixels.physical_size_x_unit.value == pixels.physical_size_y_unit.value == "µm"
+        assert pixels.physical_size_x == pixels.physical_size_y
+        return float(pixels.physical_size_x)
+
+    def test_the_schema_names_image_channel_and_classes(self, tmp_path: Path) -> None:
+        ome = with_ome_types(self.write(tmp_path / "out", drawn(40, 48), mpp_um=0.5))
+        (image,) = ome.images
+        assert image.name == "tile"
+        assert [channel.name for channel in image.pixels.channels] == ["classes"]
+        assert (image.pixels.size_x, image.pixels.size_y) == (48, 40)
+        (annotation,) = ome.structured_annotations
+        names = {each.k: each.value for each in annotation.value.ms}
+        assert annotation.namespace == "classes"
+        assert names == {str(c.id): c.name for c in CLASSES} | {"255": "unannotated"}
+
+
 def with_zarr(path: Path) -> NDArray[Any]:
     return np.asarray(zarr.open_array(path / "labels" / "prediction" / "0", mode="r"))
 
@@ -96,7 +150,7 @@ class TestOmeZarr(ExportContract):
 
 
 def test_every_format_has_its_contract() -> None:
-    assert {contract.format for contract in (TestPng, TestTiff)} == {
+    assert {contract.format for contract in (TestPng, TestTiff, TestPalettePng, TestPaletteTiff, TestOmeTiff)} == {
         key for key, each in FORMATS.items() if each.is_mask
     }
 

@@ -175,7 +175,7 @@ def test_predictions_are_detections_with_their_confidence_and_run(
     command = ["export", str(project.path), "-o", str(tmp_path / "o"), "--format", "geojson", "--content"]
     assert main([*command, "predictions"]) == 0
     told = capsys.readouterr().out
-    assert "Wrote 1 file of outlines and classes.json" in told
+    assert "Wrote 1 file of objects and classes.json" in told
     assert "left out, with no prediction" in told
     features = json.loads((tmp_path / "o" / "u_1.geojson").read_text())["features"]
     assert {f["properties"]["objectType"] for f in features} == {"detection"}
