@@ -69,6 +69,35 @@ def test_an_export_writes_the_masks_and_says_what_it_left_out(
     assert said.endswith("2 of 4 tiles are left out: they have no annotation.")
 
 
+@pytest.mark.parametrize(
+    ("file_format", "said", "names"),
+    [
+        ("geojson", "Wrote 2 files of objects and", {"tile_01.geojson", "tile_03.geojson"}),
+        ("coco", "Wrote 1 file of objects and", {"annotations.coco.json"}),
+        ("overlay", "Wrote 2 overlays and", {"tile_01.overlay.jpg", "tile_03.overlay.jpg"}),
+        ("ome-tiff", "Wrote 2 masks and", {"tile_01.ome.tiff", "tile_03.ome.tiff"}),
+    ],
+)
+def test_what_is_written_is_called_what_it_is(
+    context: Any,
+    exporting: Any,
+    export_view: Any,
+    project: Project,
+    truths: dict[str, np.ndarray],
+    tmp_path: Path,
+    file_format: str,
+    said: str,
+    names: set[str],
+) -> None:
+    for name in ("tile_01", "tile_03"):
+        project.write_label(name, truths[name], LabelSource.PAINTED)
+    context.session.set_project(project)
+    export_view.format = file_format
+    slot(export_view.export_clicked)()
+    assert {path.name for path in (tmp_path / "masks").iterdir()} == {*names, "classes.json"}
+    assert export_view.set_hint.call_args.args[0].startswith(said)
+
+
 def test_strokes_that_cannot_be_saved_keep_an_export_from_starting(
     context: Any, exporting: Any, export_view: Any, labels: Any, project: Project, tmp_path: Path
 ) -> None:
