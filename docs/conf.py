@@ -43,7 +43,7 @@ html_css_files = ["site.css"]
 
 OTHER_PACKAGES = (
     "abc", "annotated_types", "argparse", "collections", "contextlib", "datetime", "enum", "filelock", "numpy",
-    "pathlib", "PIL", "psygnal", "pydantic", "pydantic_core", "threading", "tifffile", "tiffslide", "timm",
+    "pathlib", "PIL", "psygnal", "pydantic", "pydantic_core", "shapely", "threading", "tifffile", "tiffslide", "timm",
     "tokenizers", "torch", "types", "typing", "zarr", "FieldInfo", "NDArray", "NoneType", "Path", "np",
 )  # fmt: skip
 # No intersphinx: it downloads other projects' indexes on every build, and this one must build without a network.

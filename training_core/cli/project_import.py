@@ -25,10 +25,11 @@ def add_arguments(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     """Describe the command to argparse."""
     parser = commands.add_parser(
         "import",
-        help="take over annotations that were drawn in QuPath",
-        description="Each area labels its inside as its class, on the image or slide that the file is named after; "
-        "smaller areas lie on top of larger ones. What is annotated already stays, unless --replace is given. All "
-        "files are imported together, or none.",
+        help="take over annotations that were drawn in other programs",
+        description="Reads GeoJSON of QuPath, COCO, labelme's JSON and regions of ImageJ (.roi, .zip). Each area "
+        "labels its inside as its class, on the image or slide that the file is named after or names; smaller areas "
+        "lie on top of larger ones. What is annotated already stays, unless --replace is given. All files are imported "
+        "together, or none.",
         epilog="""\
 examples:
   python -m training_core project import colon qupath-export/ --dry-run
@@ -37,7 +38,7 @@ examples:
   python -m training_core project import colon a.geojson b.geojson --add-classes""",
     )
     parser.add_argument("project", type=Path, metavar="PROJECT", help="the project folder")
-    parser.add_argument("files", type=Path, nargs="+", metavar="PATH", help="GeoJSON files, or folders of them")
+    parser.add_argument("files", type=Path, nargs="+", metavar="PATH", help="files of annotations, or folders of them")
     parser.add_argument("--dry-run", action="store_true", help="only say what would become of them")
     parser.add_argument(
         "--class",
@@ -135,7 +136,7 @@ def _found(project: Project, drawings: Drawings, rest: int | None) -> list[str]:
     """What the files hold, and what of it labels nothing."""
     names = {each.id: each.name for each in (*project.classes, *drawings.new_classes)} | {UNLABELED: "unlabelled"}
     areas = ", ".join(f"{names[class_id]} {count}" for class_id, count in sorted(drawings.areas.items())) or "none"
-    count = len(drawings.images)
+    count = len(set(drawings.images.values()))
     lines = [f"Areas in {count} {'file' if count == 1 else 'files'}, on {_tiles(len(drawings.tiles))}: {areas}"]
     if drawings.new_classes:
         lines.append(f"New classes: {', '.join(each.name for each in drawings.new_classes)}")

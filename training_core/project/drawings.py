@@ -52,10 +52,8 @@ class Drawings:
     ----------
     tiles
         What lies on each tile, by its name.
-    new_classes
-        Classes that the project does not have yet and gets with the labels.
     images
-        The images that the files are of, by file.
+        The file of each image.
     areas
         How many areas there are of each class of the project, 255 for not labelled.
     left_out
@@ -68,7 +66,8 @@ class Drawings:
 
     tiles: dict[str, TileDrawing] = field(default_factory=dict)
     new_classes: tuple[TissueClass, ...] = ()
-    images: dict[Path, str] = field(default_factory=dict)
+    """Classes that the project does not have yet and gets with the labels."""
+    images: dict[str, Path] = field(default_factory=dict)
     areas: Counter[int] = field(default_factory=Counter)
     complete: int = 0
     left_out: Counter[str] = field(default_factory=Counter)
@@ -144,7 +143,7 @@ def look_at(
         meaning, found.new_classes = meaning.with_added(project.index, areas)
     meaning.check(areas)
     for each, name in matched:
-        found.images[each.path] = name
+        found.images[name] = each.path
         found.left_out.update(each.left_out)
         _place(found, each, tiles[name], meaning, offset)
     return found

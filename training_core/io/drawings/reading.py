@@ -5,15 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from training_core.base.bounded import in_short, read_json
+from training_core.base.bounded import check_regular, in_short, read_json
 from training_core.base.errors import MaskError
-from training_core.io.drawings import geojson
+from training_core.io.drawings import coco, geojson, imagej, labelme
 from training_core.io.drawings.areas import DrawnImage
 
-DRAWING_SUFFIXES = frozenset({".geojson", ".json"})
+_IMAGEJ = frozenset({".roi", ".zip"})
+DRAWING_SUFFIXES = frozenset({".geojson", ".json"}) | _IMAGEJ
 MAX_DRAWING_BYTES = 512 * 2**20
 """QuPath's files of a slide with all its detections are large."""
-_READ = "GeoJSON as QuPath writes it"
+_READ = "GeoJSON as QuPath writes it, COCO, labelme's JSON, or regions of ImageJ (.roi, .zip)"
 
 
 def read_drawings(path: Path) -> list[DrawnImage]:
@@ -25,6 +26,9 @@ def read_drawings(path: Path) -> list[DrawnImage]:
         Missing, damaged, of no program that is known, or with an area that cannot be used, which is named.
     """
     try:
+        if path.suffix.lower() in _IMAGEJ:
+            check_regular(path)
+            return [imagej.read(path)]
         content = read_json(path, MAX_DRAWING_BYTES)
     except FileNotFoundError:
         raise MaskError(f"there is no file {path}", "a file of annotations", "check the path") from None
@@ -37,5 +41,9 @@ def read_drawings(path: Path) -> list[DrawnImage]:
 def _read(content: Any, path: Path) -> list[DrawnImage]:
     if geojson.is_geojson(content):
         return [geojson.read(content, path)]
+    if coco.is_coco(content):
+        return coco.read(content, path)
+    if labelme.is_labelme(content):
+        return [labelme.read(content, path)]
     given = f"{path} holds no annotations of a program that is known"
     raise MaskError(given, _READ, "in QuPath choose File > Export objects as GeoJSON")
