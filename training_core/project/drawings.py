@@ -35,13 +35,12 @@ class TileDrawing:
     ----------
     complete
         Within these everything is annotated: what no area covers is the class of the rest.
-    areas
-        With the class id of each, or 255 for not labelled; both in the tile's pixels.
     """
 
     tile: Tile
     complete: list[shapely.Geometry] = field(default_factory=list)
     areas: list[tuple[int, shapely.Geometry]] = field(default_factory=list)
+    """With the class id of each, or 255 for not labelled; all in the tile's pixels."""
 
 
 @dataclass
