@@ -10,10 +10,14 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import ndimage
 
 from training_core.base.arrays import UNLABELED, BoolMask, ClassIds
 from training_core.base.errors import UserError
+
+_TRUNCATE = 3
+"""Standard deviations at which the Gaussian ends."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +110,7 @@ def clean_up(ids: ClassIds, what: CleanUp, background: Collection[int] = (), *, 
     """
     cleaned = ids.copy()
     if what.smooth_px:
-        cleaned = _smoothed(cleaned, what.smooth_px)
+        cleaned = smoothed(cleaned, what.smooth_px)
     if what.max_hole_px:
         _fill_holes(cleaned, what.max_hole_px, background)
     if what.min_object_px:
@@ -118,16 +122,21 @@ def clean_up(ids: ClassIds, what: CleanUp, background: Collection[int] = (), *, 
     return cleaned
 
 
-def _smoothed(ids: ClassIds, width_px: int) -> ClassIds:
+def smoothed(ids: ClassIds, width_px: int) -> ClassIds:
     """Each pixel takes the class that has most weight around it, by a Gaussian; among equals it keeps its own."""
     best, heaviest = ids.copy(), np.zeros(ids.shape, np.float32)
     for value in np.flatnonzero(np.bincount(ids.ravel(), minlength=256)):
         own = ids == value
-        weight = ndimage.gaussian_filter(own.astype(np.float32), width_px / 2, mode="nearest", truncate=3)
+        weight = ndimage.gaussian_filter(own.astype(np.float32), width_px / 2, mode="nearest", truncate=_TRUNCATE)
         weight[own] += 1e-4
         np.putmask(best, weight > heaviest, value)
         np.maximum(heaviest, weight, out=heaviest)
     return best
+
+
+def smoothing_reach(width_px: int) -> int:
+    """How many pixels away `smoothed` looks."""
+    return int(_TRUNCATE * width_px / 2 + 0.5)
 
 
 def _fill_holes(ids: ClassIds, max_px: int, background: Collection[int]) -> None:
@@ -154,26 +163,50 @@ def _drop_small(ids: ClassIds, min_px: int, background: Collection[int]) -> None
         small[0] = False
         gone[box] |= small[areas]
     if gone.any() and not gone.all():
-        rows, columns = ndimage.distance_transform_edt(gone, return_distances=False, return_indices=True)
-        ids[gone] = ids[rows[gone], columns[gone]]
+        ids[:] = nearest_that_stays(ids, gone)[0]
+
+
+def nearest_that_stays(ids: ClassIds, gone: BoolMask) -> tuple[ClassIds, NDArray[np.float64]]:
+    """A copy (H, W) in which pixels that go have the class of the nearest other one, and how far away that is."""
+    distance, (rows, columns) = ndimage.distance_transform_edt(gone, return_indices=True)
+    return ids[rows, columns], distance
 
 
 def _split(ids: ClassIds, waist_px: int, background: Collection[int], line: int) -> None:
-    """A watershed of the distance to the border, from the peaks that are `waist_px` above the pass to a higher one."""
+    for class_id, box in _boxes(ids, background):
+        part = ids[box]
+        part[lines_at_waists(part == class_id, waist_px)] = line
+
+
+def lines_at_waists(area: BoolMask, waist_px: int) -> BoolMask:
+    """The pixels (H, W) of an area that separate what touches in it; beyond the array there is nothing of it.
+
+    A watershed of the distance to the border, from the peaks that are `waist_px` above the pass to a higher one.
+    """
     from skimage.morphology import local_maxima, reconstruction
     from skimage.segmentation import watershed
 
-    for class_id, box in _boxes(ids, background):
-        part = ids[box]
-        area = part == class_id
-        depth = ndimage.distance_transform_edt(np.pad(area, 1))[1:-1, 1:-1]
+    corners = np.ones((3, 3), bool)
+    lines = np.zeros(area.shape, bool)
+    if not area.any():
+        return lines
+    depths = ndimage.distance_transform_edt(np.pad(area, 1))[1:-1, 1:-1].astype(np.float32)
+    areas, _ = ndimage.label(area, corners)
+    # area by area: all at once takes longer, and among equals the watershed's order would depend on the other areas
+    for number, box in enumerate(ndimage.find_objects(areas), start=1):
+        own = areas[box] == number
+        depth = np.where(own, depths[box], 0)
+        if depth.max() <= waist_px:
+            continue
         lowered = reconstruction(depth - waist_px, depth)  # type: ignore[no-untyped-call]
-        top = local_maxima(lowered)  # type: ignore[no-untyped-call]
-        peaks, _ = ndimage.label(top & area, np.ones((3, 3)))
-        pieces = watershed(-depth, peaks, connectivity=2, mask=area)  # type: ignore[no-untyped-call]
+        peaks, count = ndimage.label(local_maxima(lowered) & own, corners)  # type: ignore[no-untyped-call]
+        if count < 2:
+            continue
+        pieces = watershed(-depth, peaks, connectivity=2, mask=own)  # type: ignore[no-untyped-call]
         # its own lines take minutes with diagonals, and those count: labelling objects finds the same either way
-        beside = ndimage.minimum_filter(np.where(area, pieces, pieces.max() + 1), 3)
-        part[area & (beside < pieces)] = line
+        beside = ndimage.minimum_filter(np.where(own, pieces, count + 1), 3)
+        lines[box] |= own & (beside < pieces)
+    return lines
 
 
 def _objects(ids: ClassIds, background: Collection[int]) -> BoolMask:
