@@ -219,12 +219,6 @@ def _predict(job: _Job, path: Path, name: str) -> None:
     if is_large:
         out = args.out / f"{name}.ome.zarr"
         stream_image(predictor, path, out, mpp_um=mpp_um, views=args.views or 1, answers=job.answers)
-        if predictor.readout.objects:
-            print(
-                f"Note: {printable(path.name)} was predicted window by window, so touching objects are not separated "
-                f"and specks not removed, as they are on images of at most {STREAM_ABOVE_MPX} megapixels.",
-                file=sys.stderr,
-            )
         return
     pixels = read_image(path, job.answers)
     if args.branches:

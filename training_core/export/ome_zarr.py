@@ -24,6 +24,7 @@ from training_core.project import TissueClass
 CHUNK_PX = 1024
 LABELS = "labels/prediction"
 _VERSION = "0.4"
+_SCRATCH = "scratch"
 
 
 class SlideMasks:
@@ -46,6 +47,17 @@ class SlideMasks:
         with writing(Path(str(self._root.store_path))):
             self._labels[rows, columns] = labels
             self._confidence[rows, columns] = confidence
+
+    @property
+    def labels(self) -> Any:
+        """The class ids as they are so far: an array (height, width) in the file."""
+        return self._labels
+
+    @contextmanager
+    def scratch(self) -> Iterator[Any]:
+        """Another such array, which is there as long as the block."""
+        yield self._array(_SCRATCH, self._size)
+        del self._root[_SCRATCH]
 
     def finish(self, classes: Sequence[TissueClass], mpp_um: float | None) -> None:
         """Write the smaller levels, made chunk by chunk from the ones above, and the metadata."""

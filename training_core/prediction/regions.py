@@ -1,19 +1,24 @@
 """Prediction of an image or slide into a file, in flat memory: read, predicted and written region by region.
 
 The regions are `sliding_window.predict_regions`', calibrated as `predict_image` does it: the same bits as the image in
-memory with the same settings. Another thread writes what is finished while the network works on the next windows.
+memory with the same settings. Another thread writes what is finished while the network works on the next windows. In
+the end objects come apart in the file, block by block, as they do in memory.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from training_core.base.arrays import ClassIds, Confidence8
-from training_core.export.ome_zarr import slide_masks
+from training_core.base.errors import writing
+from training_core.class_maps.streamed_readout import LARGEST_AREA_MPX, separate_stored
+from training_core.export.ome_zarr import SlideMasks, slide_masks
 from training_core.io.inspection import UNASKED, Answers
 from training_core.io.regions import open_regions
 from training_core.prediction.calibration import Readout, class_and_confidence
@@ -39,7 +44,8 @@ def stream_image(
 ) -> int:
     """Predict an image or slide into the folder `out_path` (NAME.ome.zarr); returns how many pixels it has.
 
-    Where memory runs out, the image is begun anew with smaller windows, and a warning says so.
+    Where memory runs out, the image is begun anew with smaller windows, and a warning says so. Another one says where
+    objects may be joined, in areas too large to separate.
 
     Parameters
     ----------
@@ -73,9 +79,21 @@ def stream_image(
                 maps = _maps(regions, readout.temperature, torch.from_numpy(predictor.class_ids))
                 for _ in in_a_thread(lambda region: masks.write(*region), maps, _REGIONS_BEHIND):
                     pass
+                if readout.objects:
+                    _separate(masks, readout, predictor.class_ids, path)
             return image.height_px * image.width_px
 
         return predictor.fitting(work, mpp_um, str(path), views=views, stride_fraction=stride_fraction)
+
+
+def _separate(masks: SlideMasks, readout: Readout, class_ids: ClassIds, path: Path) -> None:
+    objects = [replace(each, class_index=int(class_ids[each.class_index])) for each in readout.objects or ()]
+    with writing(path), masks.scratch() as scratch:
+        too_large = separate_stored(masks.labels, scratch, objects, int(class_ids[readout.ground]))
+    if too_large:
+        areas = "1 connected area was" if too_large == 1 else f"{too_large} connected areas were"
+        said = f"{path.name}: {areas} not separated into objects, being larger than {LARGEST_AREA_MPX} megapixels"
+        warnings.warn(said, RuntimeWarning, stacklevel=2)
 
 
 @torch.inference_mode()

@@ -18,6 +18,7 @@ import torch
 import torch.nn.functional as F
 import zarr
 from PIL import Image
+from scipy import ndimage
 
 from training_core.base.errors import ConfigError
 from training_core.base.torchrun import rank_and_size
@@ -80,21 +81,28 @@ def test_large_images_are_streamed_and_small_ones_are_not(
     np.testing.assert_array_equal(read_mask(out / "small.prediction.png"), usual)
 
 
-def test_a_large_image_says_that_its_objects_are_not_separated(
+def test_specks_go_from_large_images_too(
     run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setattr(predict, "STREAM_ABOVE_MPX", 0.04)
+    large = picture(tmp_path / "large.png", 201, 300)
+
+    def smallest(out: Path) -> int:
+        assert main(["predict", str(run_folder), str(large), "-o", str(out)]) == 0
+        ids = np.asarray(zarr.open_array(out / "large.ome.zarr" / "labels" / "prediction" / "0", mode="r"))
+        areas = [np.bincount(ndimage.label(ids == each)[0].ravel())[1:] for each in np.unique(ids)]
+        return int(np.concatenate(areas).min())
+
+    assert smallest(tmp_path / "connected") < 12
     checkpoint = open_checkpoint(run_folder, "best")
-    readout = asdict(Readout(objects=(ObjectReadout(1, min_area_px=4.0),)))
-    write_state(checkpoint, {**checkpoint.state, "readout": readout})
+    state = dict(checkpoint.state)  # which is read anew each time
+    readout = asdict(Readout(objects=tuple(ObjectReadout(index, min_area_px=12.0) for index in range(len(IDS)))))
+    write_state(checkpoint, {**state, "readout": readout})
     try:
-        monkeypatch.setattr(predict, "STREAM_ABOVE_MPX", 0.04)
-        large, small = picture(tmp_path / "large.png", 201, 300), picture(tmp_path / "small.png", 190, 200)
-        assert main(["predict", str(run_folder), str(large), str(small), "-o", str(tmp_path / "out")]) == 0
+        assert smallest(tmp_path / "separate") >= 12
     finally:
-        write_state(checkpoint, checkpoint.state)
-    told = capsys.readouterr().err
-    assert "large.png was predicted window by window, so touching objects are not separated" in told
-    assert "small.png" not in told
+        write_state(checkpoint, state)
+    assert "window by window" not in capsys.readouterr().err
 
 
 def test_a_prediction_is_cleaned_when_asked_and_a_large_image_refused(

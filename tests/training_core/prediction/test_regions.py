@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from torch import Tensor, nn
 
 from training_core.base.arrays import ClassIds, Confidence8, Rgb8
 from training_core.base.errors import ImageError, StorageError
+from training_core.class_maps.object_readout import ObjectReadout
 from training_core.compute.device import Compute
 from training_core.io.regions import ArrayRegions
 from training_core.network.encoders import Encoder
@@ -81,6 +83,18 @@ def test_a_file_gets_the_bits_of_the_image_in_memory(
     np.testing.assert_array_equal(ids, IDS[whole.prediction])
     np.testing.assert_array_equal(confidence, np.rint(whole.confidence * 255))
     assert len(np.unique(confidence)) > 30  # they differ
+
+
+def test_objects_come_apart_in_the_file_as_in_memory(tiny_model: TinyModel, tmp_path: Path) -> None:
+    predictor = predictor_of(tiny_model(3).eval(), window_px=64, stride_fraction=0.75)
+    pixels = np.repeat(np.repeat(picture(300, 200), 20, 0), 20, 1)[:300, :200]
+    predictor.readout = Readout(0.7, 1.0, (ObjectReadout(1, 2.0, 20.0, 60.0, 1.5), ObjectReadout(2, 0.0, 20.0, 60.0)))
+    whole = predictor.predict(pixels, views=1).prediction
+    predictor.readout, connected = replace(predictor.readout, objects=None), predictor.readout
+    assert (predictor.predict(pixels, views=1).prediction != whole).sum() > 500  # there is something to do
+    predictor.readout = connected
+    np.testing.assert_array_equal(streamed(predictor, pixels, tmp_path)[0], IDS[whole])
+    assert {each.name for each in (tmp_path / "a.ome.zarr").iterdir()} == {".zattrs", ".zgroup", "0", "labels"}
 
 
 @pytest.mark.parametrize("size", SIZES)
