@@ -207,8 +207,8 @@ def export_objects(
     if not tiles:
         raise ProjectError(f"no tile has {content}", "annotations or predictions", "annotate a tile, or train first")
     classes = [(each, names[each]) for each in object_classes]
-    atomic_write(out / OBJECTS_NAME, _csv([f.name for f in fields(MeasuredObject)], map(astuple, objects)))
-    atomic_write(out / TILES_NAME, _csv(_TILE_COLUMNS, _tile_rows(tiles, classes, objects)))
+    atomic_write(out / OBJECTS_NAME, csv_bytes([f.name for f in fields(MeasuredObject)], map(astuple, objects)))
+    atomic_write(out / TILES_NAME, csv_bytes(_TILE_COLUMNS, _tile_rows(tiles, classes, objects)))
     title = f"{project.name}: objects of {_CONTENT_WORDS[content]}, {len(tiles)} tile{'s' * (len(tiles) != 1)}"
     styles = {each.id: (each.name, each.color) for each in project.classes if each.id in object_classes}
     picture = plot_objects(objects, tiles, styles, title=title, file_format=plot)
@@ -260,7 +260,7 @@ def confidence_of(project: Project, name: str) -> NDArray[np.uint8] | None:
     return None if prediction is None else read_mask(prediction.confidence)
 
 
-def _csv(header: Sequence[str], rows: Iterable[tuple[object, ...]]) -> bytes:
+def csv_bytes(header: Sequence[str], rows: Iterable[tuple[object, ...]]) -> bytes:
     """UTF-8 with a byte order mark, which Excel needs for names beyond ASCII; None is an empty cell."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
