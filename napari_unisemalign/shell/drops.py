@@ -26,7 +26,8 @@ from napari_unisemalign.tiles.tiles import TilesController
 from napari_unisemalign.widgets.common import verbatim
 from napari_unisemalign.widgets.drops import local_paths
 from napari_unisemalign.widgets.events import read_as
-from training_core.base.i18n import ntr
+from training_core.base.i18n import ntr, tr
+from training_core.io.drawings import DRAWING_SUFFIXES
 from training_core.io.files import IMAGE_SUFFIXES
 from training_core.io.slides import SLIDE_SUFFIXES
 from training_core.project.index import INDEX_NAME
@@ -86,10 +87,18 @@ class DropsController(QObject):
 
     def _ask(self) -> None:
         paths, self._offered = self._offered, []
-        if self._session.project is None:
+        if paths and all(path.suffix.lower() in DRAWING_SUFFIXES for path in paths):
+            self._import(paths)
+        elif self._session.project is None:
             self._making.make_project(paths)
         else:
             self._making.add_images(paths)
+
+    def _import(self, paths: Sequence[Path]) -> None:
+        if self._session.project is None:
+            self._context.reporter.warning(tr("Open a project first: annotations are imported into one."))
+        else:
+            self._making.import_drawings(paths)
 
     def _open(self, folder: Path) -> None:
         QTimer.singleShot(0, lambda: self._tiles.open_project(folder))

@@ -14,12 +14,15 @@ from napari_unisemalign.app.labels import LabelsController
 from napari_unisemalign.app.notify import guarded
 from napari_unisemalign.app.user_folders import sample_folder
 from napari_unisemalign.tiles.contracts import MakingSurface
+from napari_unisemalign.tiles.imported_words import imported_words
 from napari_unisemalign.tiles.tiles import TilesController
 from training_core.base.attempts import Attempts, Failure
 from training_core.base.i18n import ntr, tr
 from training_core.demo import make_demo
 from training_core.project import Project
 from training_core.project.additions import Added, add_files
+from training_core.project.drawings import Drawings, ImportedDrawings, import_drawings, look_at
+from training_core.project.drawn_classes import Meaning, class_of_rest
 
 
 class MakingController:
@@ -78,6 +81,33 @@ class MakingController:
             lambda added: self._show_added(project, added, attempts.failed),
             attempts,
             tr("Cancelled: nothing was added."),
+        )
+
+    @guarded
+    def import_drawings(self, paths: Sequence[Path]) -> None:
+        """Take over annotations that were drawn in other programs; what is annotated already stays."""
+        project = self._session.project
+        reason = self._tiles.busy or availability.why_not_add(self._session)
+        if project is None or reason:
+            self.reporter.warning(reason)
+            return
+        if not self._labels.flush():
+            return
+        attempts = Attempts()
+
+        def bring() -> tuple[Drawings, ImportedDrawings]:
+            drawings = look_at(project, paths, Meaning(project.classes), attempts=attempts)
+            rest = class_of_rest(project.classes) if drawings.complete else None
+            if self._cancelled:
+                raise Cancelled
+            return drawings, import_drawings(project, drawings, rest)
+
+        self._make(
+            tr("Importing annotations"),
+            bring,
+            lambda done: self._show_imported(project, done[0], done[1], attempts.failed),
+            attempts,
+            tr("Cancelled: nothing was imported."),
         )
 
     @guarded
@@ -168,6 +198,21 @@ class MakingController:
         words = ntr(
             "{count} file could not be used; the others are in the project:",
             "{count} files could not be used; the others are in the project:",
+            len(failed),
+        )
+        list_failures(self.reporter, words, failed)
+
+    def _show_imported(
+        self, project: Project, drawings: Drawings, imported: ImportedDrawings, failed: Sequence[Failure]
+    ) -> None:
+        if self._session.project is project:
+            if self._session.tile in imported.labelled:
+                self._labels.read_again()
+            self._tiles.read_tiles_again()
+        self.reporter.info(" ".join(imported_words(drawings, imported)))
+        words = ntr(
+            "{count} file could not be used; the annotations of the others are imported:",
+            "{count} files could not be used; the annotations of the others are imported:",
             len(failed),
         )
         list_failures(self.reporter, words, failed)

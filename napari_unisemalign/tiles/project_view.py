@@ -116,4 +116,6 @@ class ProjectView(QWidget):
 
     def set_addable(self, reason: str) -> None:
         """Allow or forbid adding images to the open project."""
-        set_available(self.add_button, reason, tr("Add images, slides or masks to this project (or drop them here)"))
+        add = tr("Add images, slides or masks to this project (or drop them here)")
+        drop = tr("Annotations of QuPath, COCO, labelme and ImageJ are imported when their files are dropped here.")
+        set_available(self.add_button, reason, f"{add}. {drop}")

@@ -8,14 +8,13 @@ from pathlib import Path
 
 from training_core.base.arrays import UNLABELED
 from training_core.base.attempts import Attempts
-from training_core.base.errors import MaskError, ProjectError
+from training_core.base.errors import MaskError
 from training_core.cli._arguments import open_project
 from training_core.cli._failures import exit_code
 from training_core.io.drawings import DRAWING_SUFFIXES
 from training_core.project import Project
-from training_core.project.classes import background_ids
 from training_core.project.drawings import Drawings, ImportedDrawings, import_drawings, look_at
-from training_core.project.drawn_classes import LEAVE_OUT, NOT_LABELLED, Meaning
+from training_core.project.drawn_classes import LEAVE_OUT, NOT_LABELLED, Meaning, class_of_rest
 from training_core.project.runs import natural_key
 
 _AGAIN = "Once they are mended, the same command imports them; what is annotated stays."
@@ -87,7 +86,7 @@ def run(args: argparse.Namespace) -> int:
         offset=(0.0, 0.0) if args.offset is None else (args.offset[0], args.offset[1]),
         attempts=attempts,
     )
-    rest = _rest(project, args.rest) if drawings.complete else None
+    rest = class_of_rest(project.classes, args.rest) if drawings.complete else None
     for line in _found(project, drawings, rest):
         print(line)
     if not args.dry_run:
@@ -110,26 +109,6 @@ def _files(paths: Sequence[Path]) -> list[Path]:
             raise MaskError(f"the folder {path} has no file of annotations", needed, "check the path")
         files += sorted(inside, key=lambda each: natural_key(each.name))
     return list(dict.fromkeys(files))
-
-
-def _rest(project: Project, given: str | None) -> int:
-    """The class of what no area covers where everything is annotated."""
-    if given is not None:
-        for each in project.classes:
-            if each.name.casefold() == given.strip().casefold():
-                return each.id
-        names = ", ".join(each.name for each in project.classes)
-        raise ProjectError(f"the project has no class {given}", f"one of {names}", "choose one of these")
-    background = background_ids(project.classes)
-    if len(background) != 1:
-        raise ProjectError(
-            "some areas are completely annotated, and it is not known what the rest of them is",
-            "a class for the rest",
-            "say which class it is",
-            terminal=f'say which class it is: --rest "{project.classes[0].name}"; or that they mean nothing: --class '
-            f'"Region*" {LEAVE_OUT}',
-        )
-    return next(iter(background))
 
 
 def _found(project: Project, drawings: Drawings, rest: int | None) -> list[str]:

@@ -29,7 +29,7 @@ from training_core.project.store import Transaction
 
 @dataclass(frozen=True)
 class TileDrawing:
-    """The areas on one tile.
+    """The areas on one tile, in its pixels, each with its class id or 255 for not labelled.
 
     Attributes
     ----------
@@ -40,12 +40,11 @@ class TileDrawing:
     tile: Tile
     complete: list[shapely.Geometry] = field(default_factory=list)
     areas: list[tuple[int, shapely.Geometry]] = field(default_factory=list)
-    """With the class id of each, or 255 for not labelled; all in the tile's pixels."""
 
 
 @dataclass
 class Drawings:
-    """What files of drawn areas would label.
+    """What files of drawn areas would label, and the classes that the project gets with these labels.
 
     Attributes
     ----------
@@ -65,7 +64,6 @@ class Drawings:
 
     tiles: dict[str, TileDrawing] = field(default_factory=dict)
     new_classes: tuple[TissueClass, ...] = ()
-    """Classes that the project does not have yet and gets with the labels."""
     images: dict[str, Path] = field(default_factory=dict)
     areas: Counter[int] = field(default_factory=Counter)
     complete: int = 0

@@ -10,6 +10,7 @@ from training_core.base.arrays import UNLABELED
 from training_core.base.errors import ProjectError
 from training_core.io.drawings import DrawnArea
 from training_core.project.class_changes import with_class_added
+from training_core.project.classes import background_ids
 from training_core.project.index import Index
 from training_core.project.records import TissueClass
 
@@ -129,6 +130,32 @@ class Meaning:
     def _choices(self) -> str:
         names = ", ".join(each.name for each in self.classes)
         return f"classes of the project ({names}), {NOT_LABELLED}, or {LEAVE_OUT}"
+
+
+def class_of_rest(classes: Sequence[TissueClass], given: str | None = None) -> int:
+    """The class of what no area covers where everything is annotated: the one that is given, else the background.
+
+    Raises
+    ------
+    ProjectError
+        There is no such class, or none is given and there is not exactly one background.
+    """
+    names = ", ".join(each.name for each in classes)
+    if given is not None:
+        for each in classes:
+            if _form(each.name) == _form(given):
+                return each.id
+        raise ProjectError(f"the project has no class {given}", f"one of {names}", "choose one of these")
+    background = background_ids(classes)
+    if len(background) == 1:
+        return next(iter(background))
+    raise ProjectError(
+        "some areas are completely annotated, and it is not known what the rest of them is",
+        f"a class for the rest, one of {names}",
+        "name one class background",
+        terminal=f'say which class it is: --rest "{classes[0].name}"; or that they mean nothing: --class "Region*" '
+        f"{LEAVE_OUT}",
+    )
 
 
 def _form(name: str) -> str:
