@@ -131,7 +131,7 @@ class Controller:
         panel.program.report_clicked.connect(lambda: perform("report-problem"))
         panel.docked.connect(lambda: QTimer.singleShot(0, self.keys.on_docked))
         self.closing = ClosingController(
-            self.context, panel, self.labels, self.training, (self.live, self.parts), self._put_away
+            self.context, panel, self.labels, self.training, (self.live, self.parts, self.tiles.sharing), self._put_away
         )
 
     @property

@@ -12,13 +12,21 @@ from training_core.base.i18n import tr
 from training_core.settings.schema import Config
 
 NO_PROJECT = tr("Open a project first.")
+READ_ONLY = tr("This window can only look at the project. Open the project again to change it.")
 MIN_LABELED_TILES = Config().data.min_labeled_tiles
+
+
+def why_not_change(session: Session) -> str:
+    """A project that was opened to look at, or that another window has taken over, stays as it is."""
+    return READ_ONLY if session.project is not None and session.project.read_only else ""
 
 
 def why_not_train(session: Session) -> str:
     """Training needs a project, a few labelled tiles and no training that runs already."""
     if session.project is None:
         return tr("Open a project and paint a few tiles to train on.")
+    if session.project.read_only:
+        return READ_ONLY
     if session.training.active:
         return tr("Training is running already.")
     done, least = (
@@ -58,6 +66,8 @@ def why_not_add(session: Session) -> str:
     """Images are added to an open project that no training is reading."""
     if session.project is None:
         return NO_PROJECT
+    if session.project.read_only:
+        return READ_ONLY
     if session.training.active:
         return tr("Images can be added when the training has ended: it knows only the tiles that it started with.")
     return ""
@@ -103,7 +113,7 @@ def why_not_accept(session: Session) -> str:
     """Accepting needs overlays of the tile on screen."""
     if session.project is None:
         return tr("Open a project and train; then accept what is right and correct the rest.")
-    return why_no_overlays(session)
+    return why_not_change(session) or why_no_overlays(session)
 
 
 def why_not_accept_area(session: Session, drawn: bool) -> str:
@@ -128,6 +138,8 @@ def why_not_take_back(session: Session) -> str:
     project, name = session.project, session.tile
     if project is None or name is None:
         return NO_PROJECT
+    if project.read_only:
+        return READ_ONLY
     return "" if session.rejected_pixels(name) else tr("Nothing of this tile is rejected.")
 
 
@@ -142,6 +154,8 @@ def why_not_remove_class(session: Session) -> str:
     """A project keeps at least one class; the one to remove must be chosen."""
     if session.project is None:
         return NO_PROJECT
+    if session.project.read_only:
+        return READ_ONLY
     if session.training.active:
         return tr("Classes cannot be removed while training runs.")
     if session.class_id is None:

@@ -24,6 +24,14 @@ class CloseAnswer(StrEnum):
     CANCEL = "cancel"
 
 
+class Access(StrEnum):
+    """How to open a project that another window has open."""
+
+    BESIDE = "beside"
+    READ_ONLY = "read only"
+    TAKE_OVER = "take over"
+
+
 @dataclass(frozen=True, kw_only=True)
 class FilesToAdd:
     """What the form holds about files when it is accepted: what `Project.create` and `add_files` take alike."""
@@ -76,6 +84,9 @@ class Dialogs(Protocol):
 
     def project_folder(self, start: str) -> Path | None:
         """Which project to open; None when the user changed their mind."""
+
+    def open_beside(self, others: Sequence[str]) -> Access | None:
+        """How to open a project that others, each named in words, have open; None: not at all."""
 
     def export_folder(self, start: str) -> Path | None:
         """Where to write masks."""

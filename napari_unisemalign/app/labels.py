@@ -248,8 +248,10 @@ class LabelsController:
     def _refresh_words(self) -> None:
         if self._doubt:
             self._say(self._doubt)
-        elif self._tile is None:
+        elif self._tile is None or self._session.project is None:
             self._say("")
+        elif self._session.project.read_only:
+            self._say(tr("This window can only look at the project."))
         elif self._told:
             self._say(tr("Not saved yet: it is tried again every few seconds."))
         else:

@@ -108,6 +108,7 @@ class TileLayers:
         """The classes whose borders alone predictions show."""
         self._ids: dict[str, U8] = {}
         """What overlays of classes say, (H, W) layer values: their layers lack the inside of outlined classes."""
+        self._is_read_only = False
         self._mpp_um: float | None = None
         """The size of the tile's pixels; None where it is not known."""
 
@@ -143,9 +144,17 @@ class TileLayers:
         else:
             _fill(labels, to_layer(label))
             self._forget_history(labels)
+        self.set_read_only(self._is_read_only)
         if not is_as_large:  # else the zoom is kept from tile to tile
             self._viewer.reset_view()
         return labels
+
+    def set_read_only(self, value: bool) -> None:
+        """Let nobody paint, or let everybody paint again; holds for tiles to come."""
+        layer = self.labels
+        if layer is not None and (value or self._is_read_only):
+            layer.editable = not value
+        self._is_read_only = value
 
     @property
     def mpp_um(self) -> float | None:
@@ -284,7 +293,7 @@ class TileLayers:
             mode = layer.mode
             with layer.events.blocker_all():  # all is as before in the end, and each change would redraw the controls
                 layer.editable = False  # the public way to drop them; a plugin may not call `_reset_history`
-                layer.editable = True
+                layer.editable = not self._is_read_only
                 layer.mode = mode
             self._has_history = False
 

@@ -16,7 +16,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_unisemalign.annotate.class_removal_view import RemoveClassDialog
-from napari_unisemalign.app.dialogs import ClassUse, CloseAnswer, FilesToAdd, NewProject
+from napari_unisemalign.app.dialogs import Access, ClassUse, CloseAnswer, FilesToAdd, NewProject
 from napari_unisemalign.shell.details_view import DetailsDialog
 from napari_unisemalign.tiles.new_project.form import NewProjectForm
 from napari_unisemalign.tiles.new_project.form_view import NewProjectDialog
@@ -35,6 +35,25 @@ class WindowDialogs:
     def project_folder(self, start: str) -> Path | None:
         """Which project to open; None when the user changed their mind."""
         return self._folder(tr("Open a project folder"), start)
+
+    def open_beside(self, others: Sequence[str]) -> Access | None:
+        """How to open a project that others, each named in words, have open; None: not at all."""
+        box = self._box(
+            tr("The project is open elsewhere"),
+            tr(
+                "This project is open in another window:\n{others}\n\n"
+                "Open beside: both can annotate; strokes of both are kept.\n"
+                "Read only: look at it and change nothing.\n"
+                "Take over: the other window saves its strokes and can then only look."
+            ).format(others="\n".join(others)),
+            QMessageBox.Icon.Question,
+        )
+        beside = box.addButton(tr("Open beside"), QMessageBox.ButtonRole.AcceptRole)
+        look = box.addButton(tr("Read only"), QMessageBox.ButtonRole.AcceptRole)
+        take = box.addButton(tr("Take over"), QMessageBox.ButtonRole.AcceptRole)
+        cancel = box.addButton(tr("Cancel"), QMessageBox.ButtonRole.RejectRole)
+        answers = {beside: Access.BESIDE, look: Access.READ_ONLY, take: Access.TAKE_OVER}
+        return answers.get(self._ask(box, cancel))
 
     def export_folder(self, start: str) -> Path | None:
         """Where to write masks."""

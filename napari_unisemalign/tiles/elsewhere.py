@@ -13,6 +13,7 @@ from training_core.base.errors import UserError
 from training_core.base.i18n import tr
 from training_core.project import Project
 from training_core.project.index import Index
+from training_core.project.presence import Opener
 
 EVERY_MS = 2000
 
@@ -24,6 +25,7 @@ class _Seen:
     project: Project
     changes: int
     index: Index
+    others: tuple[Opener, ...] = ()
 
 
 class ElsewhereController:
@@ -44,7 +46,7 @@ class ElsewhereController:
         if project is None:
             return
         self._context.thumbnails.run(
-            lambda: _Seen(project, project.changes_elsewhere, project.index),
+            lambda: _Seen(project, project.changes_elsewhere, project.index, self._tiles.sharing.look()),
             self._follow,
             self._unreadable,
             always=lambda: self._timer.start(EVERY_MS),
@@ -62,6 +64,8 @@ class ElsewhereController:
 
     def _follow(self, now: _Seen) -> None:
         before, self._seen = self._seen, now
+        if now.project is self._session.project:
+            self._tiles.sharing.follow(now.others)
         if before is None or now.project is not self._session.project or now.changes == before.changes:
             return
         tile = self._session.tile

@@ -11,6 +11,7 @@ from qtpy.QtGui import QDesktopServices
 
 from napari_unisemalign.app import availability
 from napari_unisemalign.app.context import Context
+from napari_unisemalign.app.dialogs import Access
 from napari_unisemalign.app.labels import LabelsController
 from napari_unisemalign.app.last_view import last_view
 from napari_unisemalign.app.layers import U8
@@ -18,11 +19,13 @@ from napari_unisemalign.app.notify import guarded
 from napari_unisemalign.tiles.contracts import ProjectSurface, TilesSurface
 from napari_unisemalign.tiles.project_view import EMPTY
 from napari_unisemalign.tiles.recent import recent_projects, remember
+from napari_unisemalign.tiles.sharing import Sharing
 from napari_unisemalign.tiles.thumbnails import small_image
 from napari_unisemalign.tiles.tile_list_view import STATE_WORDS, Standing
 from training_core.base.errors import UserError
 from training_core.base.i18n import ntr, tr
 from training_core.project import Project, TileState
+from training_core.project.index import INDEX_NAME
 
 STATE_ORDER = (
     TileState.ACCEPTED,
@@ -40,6 +43,7 @@ class TilesController:
         self._context, self._labels = context, labels
         self._session, self.reporter = context.session, context.reporter
         self._view, self._project_view = view, project
+        self.sharing = Sharing(context, labels)
         self._states: dict[str, TileState] = {}
         self._validation: tuple[str, ...] = ()
         self._busy = ""
@@ -71,7 +75,7 @@ class TilesController:
 
     def open_recent(self, folder: Path) -> None:
         """Open one of the recent projects, if it is still there."""
-        if (folder / "project.json").is_file():
+        if (folder / INDEX_NAME).is_file():
             self.open_project(folder)
         else:
             words = tr("The project {folder} is not there any more, and was taken off the list of recent ones.")
@@ -173,12 +177,14 @@ class TilesController:
         if reason:
             self.reporter.warning(reason)
             return
-        project = Project.open(path)
-        if not self._labels.flush():
+        opened = self._admitted(path)
+        if opened is None:
             return
+        project, access = opened
         self._labels.release()
         self._context.layers.clear()
         self._session.set_project(project)
+        self.sharing.opened(project, access)
         self._project_view.set_project(project.name, str(project.path))
         self._view.reset()
         remember(project.path)
@@ -199,6 +205,22 @@ class TilesController:
         if present:
             left = last_view(project.path).tile
             self.show(left if left in present else present[0])
+
+    def _admitted(self, path: Path) -> tuple[Project, Access] | None:
+        """The project, when all is saved of the one before and nobody who has it open stands against it."""
+        folder = path.parent if path.name == INDEX_NAME else path
+        access = self.sharing.admit(folder.absolute()) if (folder / INDEX_NAME).is_file() else Access.BESIDE
+        if access is None:
+            return None
+        try:
+            project = Project.open(path, read_only=access is Access.READ_ONLY)
+            if self._labels.flush():
+                return project, access
+        except UserError:
+            self.sharing.withdraw()
+            raise
+        self.sharing.withdraw()
+        return None
 
     def _refresh_recent(self) -> None:
         self._project_view.set_recent(*recent_projects())

@@ -75,6 +75,8 @@ class RunControls:
     def go_on(self, *, keep: bool) -> None:
         """Train on where the run was cut off, or keep what it has."""
         project, found = self._session.project, self._found
+        if project is not None:
+            project.refuse_if_read_only()
         if project is not None and found is not None and not self._session.training.active and self._labels.flush():
             command = resume_command(project.path, found.run_id, show=self._session.tile, keep=keep)
             self._offer(None)  # a second click finds nothing more to go on with
@@ -91,6 +93,7 @@ class RunControls:
         run_id = project.latest_run_id() if project is not None else None
         if project is None or run_id is None or self._session.training.active or not self._labels.flush():
             return
+        project.refuse_if_read_only()
         command = resume_command(project.path, run_id, show=self._session.tile, keep=True)
         self._view.set_missing("")  # a second click finds nothing more to predict
         self._context.background.run(

@@ -65,6 +65,7 @@ class SettingsController:
     def _write(self, values: dict[str, Any]) -> None:
         project = self._session.project
         if project is not None:
+            project.refuse_if_read_only()
             self._own = write_settings(project.path, values)
             self._session.set_settings(self._own)
             self._show()

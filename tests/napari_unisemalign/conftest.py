@@ -16,7 +16,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QWidget
 
 from napari_unisemalign.app import labels, preferences
-from napari_unisemalign.app.dialogs import CloseAnswer, FilesToAdd, NewProject
+from napari_unisemalign.app.dialogs import Access, CloseAnswer, FilesToAdd, NewProject
 from napari_unisemalign.shell.dialogs import WindowDialogs
 from napari_unisemalign.tiles import elsewhere
 from napari_unisemalign.tiles.new_project.form import NewProjectForm
@@ -122,10 +122,15 @@ class Answers:
     yes: bool = True
     close: CloseAnswer = CloseAnswer.CANCEL
     lose: bool = False
+    access: Access | None = Access.BESIDE
 
     def project_folder(self, _start: str) -> Path | None:
         self.asked.append("project_folder")
         return self.folder
+
+    def open_beside(self, others: Sequence[str]) -> Access | None:
+        self.asked.append(f"open_beside {others}")
+        return self.access
 
     def export_folder(self, _start: str) -> Path | None:
         self.asked.append("export_folder")

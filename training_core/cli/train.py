@@ -24,6 +24,7 @@ from training_core.cli._arguments import open_project, print_result, write_json
 from training_core.messages.events import RunFailed
 from training_core.messages.messenger import Leaving, Messenger, line_writer
 from training_core.project import Project
+from training_core.project.presence import Presence
 from training_core.project.settings import in_force, read_settings
 from training_core.settings import files as settings
 from training_core.settings.form_fields import nested
@@ -128,7 +129,7 @@ def run(args: argparse.Namespace) -> int:
             from training_core.cli._progress import ProgressDisplay
 
             messenger = Messenger()
-            with ProgressDisplay(on_closed=messenger.reader_has_gone) as display:
+            with _present(args.project), ProgressDisplay(on_closed=messenger.reader_has_gone) as display:
                 messenger.listener = display.listen
                 summary = train_in(args, messenger)
     except UserError as error:
@@ -140,6 +141,19 @@ def run(args: argparse.Namespace) -> int:
     if not args.events and args.json != "-":
         print_result(summary)
     return 0
+
+
+@contextmanager
+def _present(folder: Path) -> Iterator[None]:
+    """Say who else has the project open, and let them know of this training as long as it runs."""
+    presence = Presence(open_project(folder).path, "training")
+    try:
+        for other in presence.others():
+            note = "what is annotated from now on takes part in the next training"
+            print(f"Note: the project is open elsewhere too: {other.in_words()}; {note}.", file=sys.stderr)
+        yield
+    finally:
+        presence.leave()
 
 
 def train_in(

@@ -96,8 +96,13 @@ class Project(ProjectClasses, ProjectRuns):
         return cls.open(path)
 
     @classmethod
-    def open(cls, path: Path) -> Project:
+    def open(cls, path: Path, *, read_only: bool = False) -> Project:
         """Open a project folder (or its project.json); one of an older version is brought up to date (`migration`).
+
+        Parameters
+        ----------
+        read_only
+            Nothing is changed by opening it, nor later through this object.
 
         Raises
         ------
@@ -106,6 +111,7 @@ class Project(ProjectClasses, ProjectRuns):
         """
         folder = path.parent if path.name == INDEX_NAME else path
         project = cls(folder.absolute())
+        project.read_only = read_only
         refuse_links_out(project.path)
         project._store.migrate()
         project._store.recover(project._index_labels_again)

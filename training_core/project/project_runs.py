@@ -37,10 +37,11 @@ class ProjectRuns(ProjectTiles):
         Raises
         ------
         ProjectError
-            It is a round, or is being trained.
+            It is a round, or is being trained; or the project was opened to look at only.
         StorageError
             It cannot be removed.
         """
+        self.refuse_if_read_only()
         discard_run(self.path, run_id)
 
     def prediction(self, name: str, run_id: str | None = None) -> TilePrediction | None:

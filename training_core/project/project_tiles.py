@@ -27,6 +27,25 @@ class ProjectTiles:
         self._store = IndexStore(path)
         self._by_name: tuple[tuple[Tile, ...], dict[str, Tile]] = ((), {})
 
+    @property
+    def read_only(self) -> bool:
+        """Whether every change is refused: the project was opened to look at, or another window has taken it over."""
+        return self._store.is_read_only
+
+    @read_only.setter
+    def read_only(self, value: bool) -> None:
+        self._store.is_read_only = value
+
+    def refuse_if_read_only(self) -> None:
+        """For what is changed beside the index and the annotations: runs and settings.
+
+        Raises
+        ------
+        ProjectError
+            The project was opened to look at only.
+        """
+        self._store.refuse_if_read_only()
+
     def reload(self) -> None:
         """Read project.json again now."""
         self._store.reload()

@@ -51,6 +51,8 @@ class IndexStore:
         """What an older version wrote, until today's takes its place."""
         self.changes_elsewhere = 0
         """How often `read` found that somebody else had changed the index."""
+        self.is_read_only = False
+        """Nothing is changed through this object."""
         self.migration: Migration | None = None
         """What was brought up to date since this object was made."""
 
@@ -91,7 +93,8 @@ class IndexStore:
         Raises
         ------
         ProjectError
-            Another program holds the lock for longer than 30 seconds, or the index is damaged or newer.
+            Another program holds the lock for longer than 30 seconds, the project was opened to look at only, or the
+            index is damaged or newer.
         StorageError
             The disk is full, read-only or not writable.
         """
@@ -134,7 +137,7 @@ class IndexStore:
         return self._writer.encode(index)
 
     def migrate(self) -> None:
-        """Bring an index of an older version up to date on the disk; where that is read-only it is read as it is.
+        """Bring an index of an older version up to date on the disk; where it cannot be written it is read as it is.
 
         Raises
         ------
@@ -142,7 +145,7 @@ class IndexStore:
             Damaged, newer, or another program holds the lock for longer than 30 seconds.
         """
         self.read()
-        if self._older is not None:
+        if self._older is not None and not self.is_read_only:
             with suppress(StorageError), self.update():
                 pass
 
@@ -168,6 +171,8 @@ class IndexStore:
         ProjectError
             A newer version wrote the journal, or the index is damaged.
         """
+        if self.is_read_only:
+            return
         self._finish_cut_off(rebuild)
         remove_remnants(self._folder)  # only now: files in them may be about to take their places
 
@@ -189,6 +194,18 @@ class IndexStore:
         finally:
             self._lock.release()
 
+    def refuse_if_read_only(self) -> None:
+        """Nothing is to be changed through this object.
+
+        Raises
+        ------
+        ProjectError
+            It says so.
+        """
+        if self.is_read_only:
+            given = f"{self._folder} was opened to look at only"
+            raise ProjectError(given, "a project that is opened to be changed", "open the project again")
+
     @contextmanager
     def _staged(self) -> Iterator[JournaledFiles]:
         files = JournaledFiles(self._folder)
@@ -199,6 +216,7 @@ class IndexStore:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
+        self.refuse_if_read_only()
         try:
             with writing(self._folder):
                 refuse_link(self._folder / LOCK_NAME)  # the system empties the file that it locks

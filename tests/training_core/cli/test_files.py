@@ -22,6 +22,7 @@ from training_core.messages.events import Event, Pause, Resume, Show, Stop
 from training_core.messages.messenger import Messenger
 from training_core.pixel_classifier.live import Live
 from training_core.project import LabelSource, Project
+from training_core.project.presence import Presence
 from training_core.project.settings import write_settings
 from training_core.settings.schema import Config
 from training_core.training.run import Request, train
@@ -146,7 +147,9 @@ def whole(tmp_path_factory: pytest.TempPathFactory, small_config: Callable[..., 
     train_the_network_alone(whole, small_config(inference={"views": 1}))
     train_without_validation_tiles(whole, small_config(schedule={"quick_start": True}, inference={"views": 1}))
     add_numbered_objects(whole, folder)
+    presence = Presence(path, "window")
     whole.look()
+    presence.leave()
     remove_and_add_another(whole, annotated, folder / "others")
     damage_and_repair(whole)
     return whole
@@ -189,6 +192,7 @@ PLACES = {
     "EXT": r"[a-z]+",
     "HASH": r"[0-9a-f]{32,}",
     "SIZE": r"\d+",
+    "KEY": r"[0-9a-f]{16}",
 }
 
 

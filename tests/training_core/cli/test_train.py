@@ -22,6 +22,7 @@ from training_core.cli.main import main
 from training_core.io import read_mask
 from training_core.messages.events import Event, parse_event
 from training_core.project import LabelSource, Project
+from training_core.project.presence import Presence
 from training_core.settings.schema import Config, resolve
 from training_core.settings.variants import PRESET_MINUTES
 
@@ -242,6 +243,21 @@ def fails(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 
 def files(folder: Path) -> dict[str, bytes]:
     return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def test_a_training_says_who_has_the_project_open(
+    make_project: MakeProject, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project = make_project()
+    presence = Presence(project.path, "window")
+    assert main(["train", str(project.path), "--set", "no.such=1"]) == 2
+    said = capsys.readouterr().err
+    assert f"Note: the project is open elsewhere too: {presence.me.in_words()}; what is annotated from now on" in said
+    assert len(list((project.path / "open").iterdir())) == 1
+    presence.leave()
+    assert main(["train", str(project.path), "--set", "no.such=1"]) == 2
+    assert "Note" not in capsys.readouterr().err
+    assert not (project.path / "open").exists()
 
 
 def test_bad_settings_are_errors_and_nothing_is_written(
