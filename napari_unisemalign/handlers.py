@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from napari_unisemalign.actions.catalogue import PAINTING_KEYS, paint_action_id
 from napari_unisemalign.annotate.accept_plan import Deed
+from napari_unisemalign.annotate.label_history import why_no_history
 from napari_unisemalign.app import availability
 from napari_unisemalign.app.session import Session
 from napari_unisemalign.window import Controller
@@ -117,6 +118,7 @@ HANDLERS: dict[str, Handler] = {
     "erase": Handler(_no_project, lambda window: window.layers.activate_labels("erase")),
     "undo": Handler(lambda window: window.undo.why_not_undo(), lambda window: window.undo.undo()),
     "redo": Handler(lambda window: window.undo.why_not_redo(), lambda window: window.undo.redo()),
+    "label-history": Handler(_in_session(why_no_history), lambda window: window.history.show()),
     "fill-outline": Handler(_no_stroke, lambda window: window.painting.fill()),
     "grow-stroke": Handler(_no_stroke_or_prediction, lambda window: window.painting.grow()),
     "snap-stroke": Handler(_no_stroke_or_prediction, lambda window: window.painting.snap()),

@@ -15,6 +15,7 @@ from napari_unisemalign.annotate.brush import BrushController
 from napari_unisemalign.annotate.class_removal import ClassRemovalController
 from napari_unisemalign.annotate.classes import ClassesController
 from napari_unisemalign.annotate.foreign_layers import ForeignLayersController
+from napari_unisemalign.annotate.label_history import LabelHistoryController
 from napari_unisemalign.annotate.modes import ModesController
 from napari_unisemalign.annotate.overlays import OverlaysController
 from napari_unisemalign.annotate.painting import PaintingController
@@ -92,6 +93,7 @@ class Controller:
         self.overlays = OverlaysController(self.context, panel.overlays)
         self.parts = PartsController(self.context, panel.overlays, self.overlays)
         self.undo = UndoController(self.context, panel.painting, self.labels, self.tiles)
+        self.history = LabelHistoryController(self.context, self.labels, self.undo)
         self.brush = BrushController(self.context, panel.painting, panel.chips)
         self.class_removal = ClassRemovalController(self.context, panel.classes, self.labels, self.undo)
         self.correction = CorrectionController(

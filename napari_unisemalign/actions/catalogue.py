@@ -77,6 +77,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("erase", tr("Erase to unannotated"), "0", Menu.PAINT),
     Action("undo", tr("Undo"), "Control-Z", Menu.PAINT),
     Action("redo", tr("Redo"), "Control-Shift-Z", Menu.PAINT),
+    Action("label-history", tr("Show the tile's history and restore a version…"), "", Menu.PAINT),
     Action("fill-outline", tr("Fill what the last stroke closes around"), "Alt-O", Menu.PAINT),
     Action("grow-stroke", tr("Expand the last stroke to the predicted region"), "Alt-G", Menu.PAINT),
     Action("snap-stroke", tr("Snap the last stroke to the predicted edge"), "Alt-B", Menu.PAINT),

@@ -104,6 +104,12 @@ class UndoController:
         self._stack.record_class(removed, tr("the removal of class {name}").format(name=removed.tissue_class.name))
         self._show_classes_anew()
 
+    def put_back(self, label: U8, accepted: bool, partly: bool, what: str) -> None:
+        """Show and save an earlier label (H, W) of the tile on screen; `accepted` and `partly`: what it counted as."""
+        with self.named(what):
+            self._layers.set_label(label)
+        self._labels.save_undone(accepted, partly)
+
     @guarded
     def undo(self) -> None:
         """Take back the last change, on whichever tile it was; that tile is shown."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
+from training_core.base.arrays import Rgb8
 from training_core.base.i18n import ntr
 from training_core.io.slides import SlideOptions
 from training_core.project import Project, TissueClass
@@ -114,6 +115,14 @@ class Dialogs(Protocol):
 
     def fate_of_class(self, use: ClassUse) -> int | None:
         """What the pixels of a class to remove become: a class id, or 255 for not labelled; None: the class stays."""
+
+    def label_history(
+        self, tile: str, versions: Sequence[str], picture: Callable[[int], Rgb8], why_not: str
+    ) -> int | None:
+        """Which of these versions of a tile's annotations to restore, by its place; None: none.
+
+        picture: what to show of a version. why_not: why none can be restored; empty where one can.
+        """
 
     def close_while_training(self) -> CloseAnswer:
         """Training runs, or predicts, and the window is about to close."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from qtpy.QtGui import QColor
@@ -16,12 +16,14 @@ from qtpy.QtWidgets import (
 )
 
 from napari_unisemalign.annotate.class_removal_view import RemoveClassDialog
+from napari_unisemalign.annotate.label_history_view import LabelHistoryDialog
 from napari_unisemalign.app.dialogs import Access, ClassUse, CloseAnswer, FilesToAdd, NewProject
 from napari_unisemalign.shell.details_view import DetailsDialog
 from napari_unisemalign.tiles.new_project.form import NewProjectForm
 from napari_unisemalign.tiles.new_project.form_view import NewProjectDialog
 from napari_unisemalign.tiles.pixel_sizes import PixelSizes, SizesOfProject
 from napari_unisemalign.tiles.pixel_sizes_view import PixelSizesDialog
+from training_core.base.arrays import Rgb8
 from training_core.base.i18n import tr
 from training_core.project import Project
 
@@ -109,6 +111,16 @@ class WindowDialogs:
     def fate_of_class(self, use: ClassUse) -> int | None:
         """What the pixels of a class to remove become: a class id, or 255 for not labelled; None: the class stays."""
         dialog = RemoveClassDialog(use, self._parent)
+        accepted = dialog.exec() == QDialog.DialogCode.Accepted
+        value = dialog.value()
+        dialog.deleteLater()
+        return value if accepted else None
+
+    def label_history(
+        self, tile: str, versions: Sequence[str], picture: Callable[[int], Rgb8], why_not: str
+    ) -> int | None:
+        """Which of these versions of a tile's annotations to restore, by its place; None: none."""
+        dialog = LabelHistoryDialog(tile, versions, picture, why_not, self._parent)
         accepted = dialog.exec() == QDialog.DialogCode.Accepted
         value = dialog.value()
         dialog.deleteLater()

@@ -106,6 +106,11 @@ def _undo(work: Path) -> None:
     _project(work).write_label("t_3", nothing, LabelSource.UNDONE, accepted=False, partly=False)
 
 
+def _paint_twice(work: Path) -> None:
+    _project(work).write_label("t_2", _stroke(2), LabelSource.PAINTED)
+    _project(work).write_label("t_2", _stroke(1), LabelSource.PAINTED)
+
+
 def _clear_rejections(work: Path) -> None:
     project = _project(work)
     project.write_rejection("t_2", project.rejection("t_2").taken_back())
@@ -178,6 +183,7 @@ ACTS = {
     "paint where another has painted": Act(_paint_beside_another),
     "accept": Act(_accept),
     "undo an accept": Act(_undo),
+    "restore an earlier version": Act(lambda work: _project(work).restore_label("t_2", 1), _paint_twice),
     "reject a region": Act(lambda work: _project(work).reject_area("t_4", _stroke(1) == 1, RUN)),
     "reject a tile": Act(lambda work: _project(work).reject("t_3", RUN)),
     "clear rejections": Act(_clear_rejections),

@@ -122,6 +122,7 @@ class Answers:
     yes: bool = True
     close: CloseAnswer = CloseAnswer.CANCEL
     lose: bool = False
+    version: int | None = None
     access: Access | None = Access.BESIDE
 
     def project_folder(self, _start: str) -> Path | None:
@@ -163,6 +164,12 @@ class Answers:
     def confirm(self, _title: str, question: str, _yes: str) -> bool:
         self.asked.append(question)
         return self.yes
+
+    def label_history(
+        self, tile: str, versions: Sequence[str], picture: Callable[[int], Any], why_not: str
+    ) -> int | None:
+        self.asked.append(f"label_history {tile} {versions} {why_not}")
+        return self.version
 
     def close_while_training(self) -> CloseAnswer:
         self.asked.append("close_while_training")

@@ -11,6 +11,7 @@ from training_core.base.errors import ProjectError
 from training_core.cli import (
     project_check,
     project_classes,
+    project_history,
     project_import,
     project_new,
     project_pixel_size,
@@ -57,6 +58,7 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
     project_pixel_size.add_arguments(commands)
     project_validation.add_arguments(commands)
     project_classes.add_arguments(commands)
+    project_history.add_arguments(commands)
     project_import.add_arguments(commands)
     project_check.add_arguments(commands)
 

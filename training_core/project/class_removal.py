@@ -20,7 +20,8 @@ from training_core.base.progress import ReportProgress
 from training_core.project.class_changes import class_of, with_class_removed
 from training_core.project.classes import check_classes
 from training_core.project.index import Index
-from training_core.project.labels import make_edit, read_label, sound_history, stage_label
+from training_core.project.label_versions import stage_changed_label
+from training_core.project.labels import make_edit, read_label, sound_history
 from training_core.project.records import LabelSource, LabelStatus, Tile, TissueClass
 from training_core.project.store import Transaction
 
@@ -196,7 +197,7 @@ def _stage(
 ) -> LabelStatus:
     before, _ = sound_history(change.files, project, tile.name)
     edits = (*before, make_edit(label, source, None, None, accepted))
-    return stage_label(change.files, project, tile.name, label, edits)
+    return stage_changed_label(change.files, project, tile.name, label, edits)
 
 
 def _told(tiles: tuple[Tile, ...], progress: ReportProgress | None) -> Iterator[Tile]:

@@ -18,15 +18,18 @@ from training_core.base.bounded import parse_json, read_file
 from training_core.base.errors import ProjectError, writing
 from training_core.base.safe_paths import refuse_link, within
 from training_core.io.atomic import TEMPORARY_GLOB, StagedFiles, replace_file, sync_file, sync_folder
+from training_core.project.presence import OPEN_FOLDER
 from training_core.project.runs import RUNS_FOLDER
 from training_core.project.thumbnails import CACHE_FOLDER
 
 JOURNAL_NAME = "project.journal"
+VERSIONS_FOLDER = "history"
+"""With a folder for each tile that was changed."""
 _VERSION = 1
 _MAX_BYTES = 256 * 2**20
 """About as many changed labels as an index may have tiles."""
 _COMMIT = "commit"
-_WITHOUT_LOCK = (RUNS_FOLDER, CACHE_FOLDER)
+_WITHOUT_LOCK = (RUNS_FOLDER, CACHE_FOLDER, OPEN_FOLDER)
 _Kind = Literal["write", "place", "aside"]
 _KINDS: tuple[_Kind, ...] = ("write", "place", "aside")
 
@@ -188,7 +191,7 @@ def has_journal(project: Path) -> bool:
 def temporaries(project: Path) -> list[Path]:
     """The temporary files of changes, which only who holds the lock makes; runs and the cache are written without."""
     inner = (path for path in project.glob(f"*/{TEMPORARY_GLOB}") if path.parent.name not in _WITHOUT_LOCK)
-    return [*project.glob(TEMPORARY_GLOB), *inner]
+    return [*project.glob(TEMPORARY_GLOB), *inner, *project.glob(f"{VERSIONS_FOLDER}/*/{TEMPORARY_GLOB}")]
 
 
 def settle(project: Path) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from training_core.project.accepted import ACCEPTED_FOLDER
+from training_core.project.journal import VERSIONS_FOLDER
 from training_core.project.labels import LABELS_FOLDER
 from training_core.project.merging import CONFLICTS_FOLDER
 from training_core.project.migration import BACKUPS_FOLDER
 from training_core.project.objects import OBJECTS_FOLDER
+from training_core.project.presence import OPEN_FOLDER
 from training_core.project.rejections import REJECTED_FOLDER
 from training_core.project.runs import ROUNDS_FOLDER, RUNS_FOLDER
 from training_core.project.thumbnails import CACHE_FOLDER
@@ -23,5 +25,7 @@ OWN_FOLDERS = (
     CACHE_FOLDER,
     BACKUPS_FOLDER,
     CONFLICTS_FOLDER,
+    VERSIONS_FOLDER,
+    OPEN_FOLDER,
     "truth",
 )

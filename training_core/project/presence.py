@@ -31,7 +31,7 @@ from training_core.base.errors import ProjectError, StorageError, UserError, wri
 from training_core.base.i18n import tr
 from training_core.base.printable import printable
 from training_core.base.safe_paths import within
-from training_core.io.atomic import passing_write
+from training_core.io.atomic import TEMPORARY_GLOB, passing_write
 
 OPEN_FOLDER = "open"
 BEAT_S = 10.0
@@ -123,6 +123,8 @@ class Presence:
             if path.stem == self._me.key:
                 continue
             with suppress(OSError, UserError, ValidationError):  # not one of ours, or gone meanwhile
+                if path.match(TEMPORARY_GLOB) and now - path.stat().st_mtime > SILENT_S:
+                    path.unlink(missing_ok=True)  # its writer died
                 opener = _opener.validate_json(read_file(within(self._project, OPEN_FOLDER, path.name), _MAX_BYTES))
                 silent_s = now - path.stat().st_mtime
                 is_dead = _has_died(opener)
@@ -189,7 +191,7 @@ def _files(project: Path) -> list[Path]:
             names = [entry.name for entry, _ in zip(entries, range(_MAX_FILES), strict=False)]
     except (OSError, ProjectError):
         return []
-    return [project / OPEN_FOLDER / name for name in sorted(names) if name.endswith(".json")]
+    return [project / OPEN_FOLDER / name for name in sorted(names)]
 
 
 def _has_died(opener: Opener) -> bool:

@@ -11,6 +11,7 @@ from training_core.base.safe_paths import within
 from training_core.project.accepted import accepted_path
 from training_core.project.index import Index
 from training_core.project.journal import JournaledFiles
+from training_core.project.label_versions import versions_folder
 from training_core.project.labels import REMOVED_FOLDER, history_path, label_path
 from training_core.project.rejections import rejection_path
 from training_core.project.runs import prediction_paths, run_ids
@@ -76,7 +77,7 @@ def put_aside(files: JournaledFiles, project: Path, paths: Iterable[Path]) -> li
 
 def _files_of(project: Path, index: Index, name: str) -> list[Path]:
     finders = (label_path, history_path, accepted_path, rejection_path)
-    paths = [find(project, name) for find in finders]
+    paths = [find(project, name) for find in (*finders, versions_folder)]
     if name in index.objects:
         paths.append(within(project, *index.objects[name].path.split("/")))
     for run_id in run_ids(project):
