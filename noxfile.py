@@ -124,6 +124,17 @@ def faults(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none")
+def kills(session: nox.Session) -> None:
+    """200 random kills of the trainer, 100 of the window, 10,000 strokes by four writers, every night."""
+    install_system_packages(session)
+    install(session, "pyqt5", "test")
+    for module in ("tests.faults.trainer_kills", "tests.faults.writers"):
+        session.run(str(PYTHON), "-m", module, *session.posargs)
+    command = [*virtual_display(), str(PYTHON), "-m", "tests.faults.window_kills", *session.posargs]
+    session.run(*command, env=qt_environment("pyqt5") | {"OMP_NUM_THREADS": "1"})
+
+
+@nox.session(venv_backend="none")
 def lint(session: nox.Session) -> None:
     """Ruff's rules, ruff's format, the import contracts, types, and the files that only GitHub reads."""
     install(session, "dev")

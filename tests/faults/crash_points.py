@@ -104,7 +104,7 @@ def run_act(name: str, folder: Path, share: float, choose: random.Random) -> Tal
     before = None if trial.act.is_repeated else in_child(lambda: snapshot(trial.work))
     points = count_points(trial.do, trial.work)
     after = in_child(lambda: snapshot(trial.work))
-    for point in _chosen(points, share, choose):
+    for point in chosen(points, share, choose):
         trial.begin()
         tally.single += 1
         if not dies(trial.do, trial.work, point):
@@ -115,7 +115,7 @@ def run_act(name: str, folder: Path, share: float, choose: random.Random) -> Tal
         trial.put(crashed)
         mending = count_points(trial.open, trial.work)
         _open_meanwhile(trial, after, point, name, tally)
-        for second in _chosen(mending, share, choose):
+        for second in chosen(mending, share, choose):
             trial.put(crashed)
             tally.double += 1
             if dies(trial.open, trial.work, second):
@@ -135,18 +135,24 @@ def _open_meanwhile(trial: Trial, after: Snapshot, point: int, name: str, tally:
     _judge(trial, None, after, f"{name}, opened at point {point}", tally)
 
 
-def _chosen(points: int, share: float, choose: random.Random) -> list[int]:
+def chosen(points: int, share: float, choose: random.Random) -> list[int]:
+    """This share of the points, at least one."""
     if share >= 1:
         return list(range(points))
     return sorted(choose.sample(range(points), min(points, max(1, round(points * share))))) if points else []
 
 
 def _judge(trial: Trial, before: Snapshot | None, after: Snapshot, where: str, tally: Tally) -> None:
+    tally.losses += problems_of(trial, before, after, where)
+
+
+def problems_of(trial: Trial, before: Snapshot | None, after: Snapshot, where: str) -> list[str]:
+    """Open the project after an act that was cut off, and say what is wrong with it."""
     try:
         problems = in_child(lambda: list(_problems(trial, before, after)))
     except RuntimeError as error:
         problems = [str(error).strip()]
-    tally.losses += [f"{where}: {problem}" for problem in problems]
+    return [f"{where}: {problem}" for problem in problems]
 
 
 def _problems(trial: Trial, before: Snapshot | None, after: Snapshot) -> Iterator[str]:

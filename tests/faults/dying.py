@@ -96,6 +96,30 @@ def pauses(act: Callable[[], Any], below: Path, point: int, meanwhile: Callable[
         raise RuntimeError(f"the act failed when something else was done before its point {point}")
 
 
+def refused(act: Callable[[], Any], below: Path, point: int, code: int) -> tuple[str, str]:
+    """What comes of `act` in a child where its `point`-th change below a folder, and each later one, fails with `code`.
+
+    Returns
+    -------
+    kind, words
+        Of the exception; both empty where it was done.
+    """
+
+    def tried() -> tuple[str, str]:
+        points = _Refusing(below, point, code)
+        points.watch()
+        try:
+            act()
+        except Exception as error:
+            return type(error).__name__, str(error)
+        finally:
+            points.stop()
+        return "", ""
+
+    kind, words = in_child(tried)
+    return kind, words
+
+
 def count_points(act: Callable[[], Any], below: Path) -> int:
     """How many points to die at `act` has; it is done, in a child."""
 
@@ -131,6 +155,9 @@ class _Points:
             self._then()
         self.count += 1
 
+    def stop(self) -> None:
+        self._is_watching = False
+
     def _on_event(self, event: str, args: tuple[Any, ...]) -> None:
         if not self._is_watching:
             return
@@ -149,7 +176,7 @@ class _Points:
             self._tick()
 
     def _on_sync(self, descriptor: int) -> None:
-        if stat.S_ISREG(os.fstat(descriptor).st_mode) and self._is_below(descriptor):
+        if self._is_watching and stat.S_ISREG(os.fstat(descriptor).st_mode) and self._is_below(descriptor):
             size = os.fstat(descriptor).st_size
             self._tick(lambda: os.ftruncate(descriptor, 0))
             self._tick(lambda: os.ftruncate(descriptor, size // 2))
@@ -168,3 +195,16 @@ class _Points:
             path = os.path.join(os.readlink(f"/proc/self/fd/{folder}"), os.fsdecode(path))
         path = os.path.abspath(os.fsdecode(path))
         return path == self._below or path.startswith(self._below + os.sep)
+
+
+class _Refusing(_Points):
+    """A disk that takes nothing more from a point on."""
+
+    def __init__(self, below: Path, first: int, code: int) -> None:
+        super().__init__(below, None)
+        self._first, self._code = first, code
+
+    def _tick(self, damage: Callable[[], Any] | None = None) -> None:
+        if self._is_watching and self.count >= self._first:
+            raise OSError(self._code, os.strerror(self._code))
+        self.count += 1

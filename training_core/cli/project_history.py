@@ -27,16 +27,16 @@ def add_arguments(commands: argparse._SubParsersAction[argparse.ArgumentParser])
         epilog="""\
 examples:
   python -m training_core project history colon tile_07
-  python -m training_core project history colon tile_07 --show 12 --picture change.png
+  python -m training_core project history colon tile_07 --show 12 --image a.png
   python -m training_core project history colon tile_07 --restore 12""",
     )
     parser.add_argument("project", type=Path, metavar="PROJECT", help="the project folder")
     parser.add_argument("tile", metavar="TILE", help="the name of the tile")
     act = parser.add_mutually_exclusive_group()
-    act.add_argument("--show", type=int, metavar="N", help="with --picture: change nothing, only write the picture")
+    act.add_argument("--show", type=int, metavar="N", help="with --image: change nothing, only write the image")
     act.add_argument("--restore", type=int, metavar="N", help="restore version N")
     parser.add_argument(
-        "--picture", type=Path, metavar="FILE", help="write a PNG: the annotations now, and beside them version N"
+        "--image", type=Path, metavar="FILE", help="write a PNG: the annotations now, and beside them version N"
     )
     parser.add_argument("--json", metavar="FILE", help="write the result as JSON (- for standard output)")
     parser.set_defaults(run=run)
@@ -45,13 +45,13 @@ examples:
 def run(args: argparse.Namespace) -> int:
     """List, show or restore; returns the exit code."""
     number = args.restore if args.show is None else args.show
-    if args.picture is not None and number is None:
-        raise ConfigError("--picture is given without a version", "--show N or --restore N", "list the versions first")
-    if args.show is not None and args.picture is None:
-        raise ConfigError("--show is given without --picture", "the file to write", "--show N --picture FILE")
+    if args.image is not None and number is None:
+        raise ConfigError("--image is given without a version", "--show N or --restore N", "list the versions first")
+    if args.show is not None and args.image is None:
+        raise ConfigError("--show is given without --image", "the file to write", "--show N --image FILE")
     project = open_project(args.project)
-    if args.picture is not None:
-        _write_picture(project, args.tile, number, args.picture)
+    if args.image is not None:
+        _write_image(project, args.tile, number, args.image)
     restored = project.restore_label(args.tile, args.restore) if args.restore is not None else None
     versions = project.label_versions(args.tile)
     if args.json:
@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _write_picture(project: Project, tile: str, number: int, path: Path) -> None:
+def _write_image(project: Project, tile: str, number: int, path: Path) -> None:
     then = project.label_version(tile, number).label
     write_png(path, change_picture(project.image(tile), project.label(tile), then, project.classes))
 

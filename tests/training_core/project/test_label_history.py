@@ -79,7 +79,7 @@ def test_another_process_lists_shows_and_restores(project: Project, tmp_path: Pa
     assert lines[0].startswith("1: 20")
     assert lines[0].endswith("painted, 400 annotated pixels")
     assert lines[1] == "0: before anything was annotated"
-    in_a_terminal(folder, "a", "--show", "1", "--picture", str(picture))
+    in_a_terminal(folder, "a", "--show", "1", "--image", str(picture))
     assert (project.label("a") == 255).all()  # shown, not brought back
     seen = np.asarray(Image.open(picture)).astype(int)
     now, then = seen[:, :SIDE], seen[:, SIDE + 8 :]
@@ -149,8 +149,8 @@ def test_what_is_refused(project: Project, capsys: pytest.CaptureFixture[str]) -
         (("a", "--restore", "7"), "no version 7"),
         (("b", "--restore", "1"), "no earlier versions"),
         (("c",), "no tile c"),
-        (("a", "--picture", "x.png"), "without a version"),
-        (("a", "--show", "0"), "without --picture"),
+        (("a", "--image", "x.png"), "without a version"),
+        (("a", "--show", "0"), "without --image"),
     ):
         assert main(["project", "history", str(project.path), *arguments]) == 2
         assert says in capsys.readouterr().err
