@@ -118,9 +118,10 @@ def fuzz(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def faults(session: nox.Session) -> None:
-    """Every act on a project, cut off before each of its changes of the disk, every night; the tests take a tenth."""
+    """Every act on a project, refused or cut off at each of its changes of the disk, every night."""
     install(session, "pyqt5", "test")
-    session.run(str(PYTHON), "-m", "tests.faults.crash_points", *session.posargs)
+    for module in ("tests.faults.refusals", "tests.faults.crash_points"):
+        session.run(str(PYTHON), "-m", module, *session.posargs)
 
 
 @nox.session(venv_backend="none")

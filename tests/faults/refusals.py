@@ -70,7 +70,7 @@ def run_act(name: str, folder: Path, share: float, choose: random.Random) -> Tal
             tally.broken += 1
             kind, words = refused(trial.do, trial.work, point, code)
             where = f"{name}, {errno.errorcode[code]} from point {point} on"
-            if code != errno.EIO and kind not in ("", "StorageError", "UnwritableFileError"):
+            if kind not in ("", "StorageError", "UnwritableFileError"):
                 tally.losses.append(f"{where}: {kind}: {words}")
             tally.losses += problems_of(trial, before, after, where)
     for call, code in [("fsync", code) for code in LACKING[:2]] + [("flock", code) for code in LACKING]:

@@ -118,11 +118,13 @@ def writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        of_disk = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+        of_disk = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE)
         reasons = {
             errno.ENOSPC: ("the disk is full", "free some space or choose a folder on another disk"),
             errno.EDQUOT: ("the disk quota is used up", "free some space or choose a folder on another disk"),
             errno.EROFS: ("the disk is read-only", "choose a writable folder"),
+            errno.EIO: ("the disk reports an error", "check the disk and the connection to it, or choose another one"),
+            errno.ESTALE: ("the network drive is not there any more", "connect it again, or choose another folder"),
             errno.EACCES: (
                 "you have no permission to write there",
                 "choose a folder of your own, or ask for write permission",

@@ -18,7 +18,7 @@ import zarr
 
 from training_core.base.arrays import ClassIds, Confidence8
 from training_core.base.errors import writing
-from training_core.io.atomic import sync_folder
+from training_core.io.atomic import sync_file, sync_folder
 from training_core.project import TissueClass
 
 CHUNK_PX = 1024
@@ -142,7 +142,7 @@ def _sync(folder: Path) -> None:
         for name in names:
             descriptor = os.open(Path(parent) / name, os.O_RDWR)
             try:
-                os.fsync(descriptor)
+                sync_file(descriptor)
             finally:
                 os.close(descriptor)
         sync_folder(Path(parent))

@@ -11,7 +11,7 @@ import os
 import secrets
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from training_core.base.errors import writing
@@ -71,10 +71,11 @@ class StagedFiles:
             sync_folder(folder)
 
     def discard(self) -> None:
-        """Remove what was staged and not committed."""
+        """Remove what was staged and not committed; what a failing disk keeps is removed by who opens it next."""
         while self._files:
             temporary, _ = self._files.pop()
-            temporary.unlink(missing_ok=True)
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -114,7 +115,8 @@ def passing_write(path: Path, data: bytes) -> None:
             temporary.write_bytes(data)
             replace_file(temporary, path)
         finally:
-            temporary.unlink(missing_ok=True)
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
 
 
 def replace_file(temporary: Path, path: Path) -> None:

@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from training_core.base.bounded import read_json
@@ -44,7 +44,8 @@ def folder_in_the_making(path: Path) -> Iterator[Path]:
                 _move_into_place(folder, path, fill=exists)
     except BaseException:
         for parent in reversed(made_parents):
-            parent.rmdir()
+            with suppress(OSError):
+                parent.rmdir()
         raise
 
 

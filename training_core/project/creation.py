@@ -6,6 +6,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
@@ -15,7 +16,7 @@ from training_core.base.errors import ImageError, writing
 from training_core.base.i18n import tr
 from training_core.base.progress import ReportProgress
 from training_core.io import inspect_file, read_image
-from training_core.io.atomic import write_synced
+from training_core.io.atomic import sync_file, write_synced
 from training_core.io.inspection import UNASKED, Answers
 from training_core.io.pixel_size import PixelSize
 from training_core.project.complete_folder import folder_in_the_making
@@ -159,10 +160,12 @@ class Making:
         self.objects.pop(name, None)
         for path in (self.folder / IMAGES_FOLDER).glob("*"):
             if path.stem == name:
-                path.unlink()
+                with suppress(OSError):
+                    path.unlink()
         objects = self.folder / OBJECTS_FOLDER / f"{name}.tif"
         for path in (label_path(self.folder, name), history_path(self.folder, name), objects):
-            path.unlink(missing_ok=True)
+            with suppress(OSError):  # what a failing disk keeps goes with the folder
+                path.unlink(missing_ok=True)
 
 
 def build(
@@ -272,4 +275,4 @@ def copy_synced(origin: Path, target: Path) -> None:
         with target.open("xb") as copy:
             shutil.copyfileobj(source, copy, 1 << 20)
             copy.flush()
-            os.fsync(copy.fileno())
+            sync_file(copy.fileno())

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from training_core.base.bounded import read_json
 from training_core.base.errors import CheckpointError, ProjectError, writing
+from training_core.io.locks import ProcessLock
 from training_core.project.runs import DISCARDED_SUFFIX, RUNS_FOLDER, read_rounds, run_ids
 
 _LOCK = "run.lock"
@@ -81,7 +82,7 @@ def is_being_trained(folder: Path) -> bool:
     if not (folder / _LOCK).exists():
         return False
     try:
-        with FileLock(folder / _LOCK, timeout=0):
+        with ProcessLock(folder / _LOCK, 0):
             return False
     except (Timeout, OSError):
         return True
@@ -96,7 +97,7 @@ def held(folder: Path) -> Iterator[None]:
     CheckpointError
         Another process trains it.
     """
-    lock = FileLock(folder / _LOCK, timeout=0)
+    lock = ProcessLock(folder / _LOCK, 0)
     try:
         lock.acquire()
     except Timeout as error:
@@ -109,7 +110,8 @@ def held(folder: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
-        (folder / _LOCK).unlink(missing_ok=True)
+        with suppress(OSError):
+            (folder / _LOCK).unlink(missing_ok=True)
 
 
 def _read(folder: Path) -> UnfinishedRun | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -153,9 +154,11 @@ class JournaledFiles(StagedFiles):
         if self._is_decided:
             return
         super().discard()
+        left = [move for move in self._moves if move.kind == "write" and move.source.exists()]
         self._moves = []
-        if has_journal:
-            (self._folder / JOURNAL_NAME).unlink(missing_ok=True)
+        if has_journal and not left:  # with it, what could not be removed is found by the next change or opening
+            with suppress(OSError):
+                (self._folder / JOURNAL_NAME).unlink(missing_ok=True)
 
     def _announce(self, temporary: Path, path: Path) -> None:
         self._note("write", temporary, path)

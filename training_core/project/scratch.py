@@ -9,13 +9,14 @@ from __future__ import annotations
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from glob import escape
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from training_core.base.errors import writing
+from training_core.io.locks import ProcessLock
 
 _LOCK_SUFFIX = ".lock"
 
@@ -30,7 +31,7 @@ def scratch_folder(parent: Path, stem: str) -> Iterator[Path]:
         The disk is full, read-only or not writable.
     """
     folder = parent / f".{stem}-{secrets.token_hex(4)}"
-    lock = FileLock(f"{folder}{_LOCK_SUFFIX}", timeout=0)
+    lock = ProcessLock(Path(f"{folder}{_LOCK_SUFFIX}"), 0)
     with writing(folder):
         lock.acquire()
     try:
@@ -41,13 +42,13 @@ def scratch_folder(parent: Path, stem: str) -> Iterator[Path]:
         _remove(folder, lock)
 
 
-def dead_scratch_folders(parent: Path, stem: str) -> list[tuple[Path, FileLock]]:
+def dead_scratch_folders(parent: Path, stem: str) -> list[tuple[Path, ProcessLock]]:
     """The folders whose makers died, each with its lock held: for `remove_dead` only, after a look inside."""
     dead = []
     for path in sorted(parent.glob(f".{escape(stem)}-{'[0-9a-f]' * 8}{_LOCK_SUFFIX}")):
         if path.is_symlink():  # the system empties the file that it locks
             continue
-        lock = FileLock(path, timeout=0)
+        lock = ProcessLock(path, 0)
         try:
             lock.acquire()
         except (Timeout, OSError):  # its maker lives, or nothing can be removed here
@@ -56,14 +57,15 @@ def dead_scratch_folders(parent: Path, stem: str) -> list[tuple[Path, FileLock]]
     return dead
 
 
-def remove_dead(dead: list[tuple[Path, FileLock]]) -> None:
+def remove_dead(dead: list[tuple[Path, ProcessLock]]) -> None:
     """Remove folders whose makers died; one that cannot be removed stays."""
     for folder, lock in dead:
         _remove(folder, lock)
 
 
-def _remove(folder: Path, lock: FileLock) -> None:
+def _remove(folder: Path, lock: ProcessLock) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     lock.release()
     if not folder.exists():
-        Path(lock.lock_file).unlink(missing_ok=True)
+        with suppress(OSError):
+            lock.path.unlink(missing_ok=True)

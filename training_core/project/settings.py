@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from training_core.base.bounded import read_json
-from training_core.base.errors import ConfigError
+from training_core.base.errors import ConfigError, writing
 from training_core.project.store import IndexStore
 from training_core.settings.form_fields import flat, nested
 from training_core.settings.schema import FORMAT, Config, resolve
@@ -60,7 +60,8 @@ def write_settings(folder: Path, values: dict[str, Any]) -> dict[str, Any]:
         with IndexStore(folder).replacing() as files:  # who holds the project's lock removes what a crash leaves here
             files.add(path, json.dumps({"spec_version": FORMAT.version, **nested(kept)}, indent=1).encode())
     else:
-        path.unlink(missing_ok=True)
+        with writing(path):
+            path.unlink(missing_ok=True)
     return kept
 
 

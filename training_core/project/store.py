@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from training_core.base.bounded import read_file
 from training_core.base.errors import ProjectError, StorageError, writing
 from training_core.base.safe_paths import refuse_link
 from training_core.io.atomic import StagedFiles
+from training_core.io.locks import ProcessLock
 from training_core.project.index import INDEX_NAME, Index, IndexWriter, OlderIndex, parse_index
 from training_core.project.index_backups import due_backup, forget_old_backups
 from training_core.project.journal import JournaledFiles, has_journal, settle
@@ -42,7 +43,7 @@ class IndexStore:
     def __init__(self, folder: Path) -> None:
         self.path = folder / INDEX_NAME
         self._folder = folder
-        self._lock = FileLock(folder / LOCK_NAME, timeout=_LOCK_TIMEOUT_S)
+        self._lock = ProcessLock(folder / LOCK_NAME, _LOCK_TIMEOUT_S)
         self._reading, self._writing = threading.RLock(), threading.RLock()
         self._writer = IndexWriter()
         self._index: Index | None = None
@@ -181,7 +182,7 @@ class IndexStore:
         if not old and not has_journal(self._folder):
             return
         try:
-            self._lock.acquire(timeout=_SHORT_TIMEOUT_S)
+            self._lock.acquire(_SHORT_TIMEOUT_S)
         except (Timeout, OSError):  # somebody writes, or nobody can
             return
         try:

@@ -28,7 +28,7 @@ from training_core.base.errors import CheckpointError, writing
 from training_core.base.safe_paths import check_name, within
 from training_core.base.spec_version import FileFormat
 from training_core.io import atomic_write
-from training_core.io.atomic import sync_folder
+from training_core.io.atomic import sync_file, sync_folder
 from training_core.network.model import UniSemAlign
 from training_core.network.weight_files import Tensors
 
@@ -216,7 +216,7 @@ def _error_number(error: SafetensorError) -> int:
 
 def _fsync(path: Path) -> None:
     with path.open("r+b") as file:  # Windows syncs only what may be written
-        os.fsync(file.fileno())
+        sync_file(file.fileno())
 
 
 def rng_state(device: torch.device) -> Tensors:

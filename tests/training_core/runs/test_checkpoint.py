@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -111,6 +112,17 @@ checkpoints.save(Path(sys.argv[1]), {{"w": torch.ones(2)}}, {{"r": torch.ones(2)
 @pytest.fixture
 def small_disk(mount_disk: Callable[[str], Path]) -> Path:
     return mount_disk("256k")
+
+
+def test_a_file_system_that_cannot_synchronise_gets_a_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_descriptor: int) -> None:
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    save(tmp_path, 1)
+    assert checkpoints.open_checkpoint(tmp_path, "last").state["step"] == 1
 
 
 def test_a_full_disk_is_a_storage_error_and_the_earlier_checkpoint_stays(small_disk: Path) -> None:
