@@ -7,6 +7,7 @@ would cost a second copy for nothing. What "Run it" leaves there is also the env
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -21,6 +22,8 @@ PYTHON = VENV / ("Scripts/python.exe" if sys.platform == "win32" else "bin/pytho
 RUN_OUTPUT = ROOT / "run-output"
 WINDOW_TESTS = "tests/napari_unisemalign"
 RECORD_TESTS = "tests/faults/test_damaged_records.py"
+LOCK = ROOT / "requirements.lock"
+LOCKED_EXTRAS = ("pyqt5", "pyqt6", "pyside6", "dev", "docs")
 OTHER_BINDINGS = ("pyqt6", "pyside6")  # beside PyQt5, the default; PySide6 is the one in napari's own bundle
 
 # What a bare Debian 12 lacks for Qt 5, Qt 6 and OpenGL: a virtual display, Mesa, Qt's xcb libraries, a font.
@@ -152,6 +155,46 @@ def lint(session: nox.Session) -> None:
         session.run(str(PYTHON), "-m", "check_jsonschema", *command)
 
 
+@nox.session(venv_backend="venv")
+def lock(session: nox.Session) -> None:
+    """Write requirements.lock anew: the newest version of everything that the checks need, with its hashes."""
+    session.install("uv")
+    extras = [argument for extra in LOCKED_EXTRAS for argument in ("--extra", extra)]
+    command = ("pip", "compile", "pyproject.toml", *extras, "--generate-hashes", "--universal", "--no-config")
+    where = ("--python-version", "3.11", "--default-index", "https://pypi.org/simple", "--output-file", LOCK.name)
+    session.run("uv", *command, *where, "--upgrade", "--quiet", "--no-header", *session.posargs)
+
+
+@nox.session(venv_backend="venv")
+def audit(session: nox.Session) -> None:
+    """Ask whether known vulnerabilities concern what requirements.lock names; warn where nobody can be asked."""
+    session.install("pip-audit")
+    report = Path(session.create_tmp()) / "audit.json"
+    report.unlink(missing_ok=True)
+    command = ("pip-audit", "-r", str(LOCK), "--disable-pip", "--progress-spinner", "off")
+    session.run(*command, "-f", "json", "-o", str(report), success_codes=[0, 1])
+    if not report.exists():
+        session.warn("The index of vulnerabilities could not be reached: nothing was checked.")
+        return
+    found = [each for each in json.loads(report.read_text())["dependencies"] if each.get("vulns")]
+    for each in found:
+        names = ", ".join(vulnerability["id"] for vulnerability in each["vulns"])
+        session.log(f"{each['name']} {each['version']}: {names}")
+    if found:
+        session.error("Raise the lower bounds in pyproject.toml where they allow these versions, then: nox -s lock")
+
+
+@nox.session(venv_backend="venv")
+def sbom(session: nox.Session) -> None:
+    """Write build/sbom.json: what this program is made of, as a CycloneDX bill of materials."""
+    session.install("cyclonedx-bom")
+    target = ROOT / "build" / "sbom.json"
+    target.parent.mkdir(exist_ok=True)
+    command = ("cyclonedx-py", "requirements", str(LOCK), "--pyproject", str(ROOT / "pyproject.toml"))
+    session.run(*command, "--output-reproducible", "-o", str(target))
+    session.log(f"Written: {target}")
+
+
 @nox.session(venv_backend="none")
 def docs(session: nox.Session) -> None:
     """Build the documentation site into build/docs and run its notebooks; a warning is an error."""
@@ -190,6 +233,11 @@ def install(session: nox.Session, *extras: str) -> None:
     if not PYTHON.exists():
         session.run(sys.executable, "-m", "venv", str(VENV))
     session.log("Installing into .venv. The first time this fetches torch, about 5 GB on disk, and takes minutes.")
+    if os.environ.get("UNISEMALIGN_LOCKED") == "1":  # the very files whose hashes are in the lock, and no other
+        session.run(str(PYTHON), "-m", "pip", "install", "-q", "--require-hashes", "--no-deps", "-r", str(LOCK))
+        own = ("--no-deps", "--no-build-isolation", "-e", ".")
+        session.run(str(PYTHON), "-m", "pip", "install", "-q", *own)
+        return
     session.run(str(PYTHON), "-m", "pip", "install", "-q", "-e", f".[{','.join(extras)}]")
 
 

@@ -58,11 +58,13 @@ def make(folder: Path) -> Project:
 
 def paint(project: Path, log: Path, seed: int) -> None:
     """Paint for ever; the label after stroke N of a tile is LOG/TILE.N.SECONDS.npy."""
+    from napari_unisemalign.app import preferences
     from napari_unisemalign.plugin import panel_in
     from napari_unisemalign.tools.driver import Driver
     from napari_unisemalign.tools.hand import Hand
     from napari_unisemalign.viewer import open_viewer
 
+    preferences.switch(preferences.LIVE_PREVIEW, bool(seed % 2))  # it has strokes saved sooner
     viewer = open_viewer()
     viewer.window.resize(1366, 768)
     driver = Driver(viewer, panel_in(viewer))
@@ -75,7 +77,10 @@ def paint(project: Path, log: Path, seed: int) -> None:
             driver.choose_class(choose.choice((0, 1)))
             for _ in range(STROKES_A_TILE):
                 start, end = ((choose.randrange(20, 108), choose.randrange(20, 108)) for _ in range(2))
+                before = driver.label()
                 hand.stroke([start, end])
+                if (driver.label() == before).all() and not (before[start] == before[end] != 255):
+                    raise RuntimeError(f"the stroke from {start} to {end} painted nothing")
                 number += 1
                 moment = time.monotonic()
                 with (log / f"{name}.{number:05d}.{moment:.3f}.part").open("wb") as file:

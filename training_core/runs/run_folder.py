@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import platform
@@ -10,6 +11,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -61,6 +63,7 @@ def create_run_folder(
     label_hash: str,
     command: Sequence[str],
     held_out: Mapping[str, ClassIds] | None = None,
+    base_weights: str | None = None,
 ) -> Path:
     """A new folder under PROJECT/runs with config.json and provenance.json.
 
@@ -68,6 +71,8 @@ def create_run_folder(
     ----------
     held_out
         The annotations (H, W) that are not trained on, by tile: class ids, 255 elsewhere.
+    base_weights
+        The hash of the encoder's weights.
 
     Raises
     ------
@@ -92,6 +97,8 @@ def create_run_folder(
             tiles=TrainedTiles(**asdict(split)),
             data_sha256={name: project.tile(name).sha256 for name in (*split.labeled, *split.unlabeled, *split.val)},
             labels_sha256=label_hash,
+            code_sha256=code_sha256(),
+            base_weights_sha256=base_weights,
         )
         atomic_write(run_dir / "config.json", config.model_dump_json(indent=1).encode())
         atomic_write(run_dir / "provenance.json", provenance.encode())
@@ -163,6 +170,16 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             found[library] = "not installed"
     return found
+
+
+@cache
+def code_sha256() -> str:
+    """The hash of this package's source files, by their names; the same on every system."""
+    digest, package = hashlib.sha256(), Path(__file__).parents[1]
+    for path in sorted(package.rglob("*.py"), key=lambda path: path.relative_to(package).as_posix()):
+        digest.update(f"{path.relative_to(package).as_posix()}\n".encode())
+        digest.update(path.read_bytes().replace(b"\r\n", b"\n"))
+    return digest.hexdigest()
 
 
 def machine() -> dict[str, Any]:

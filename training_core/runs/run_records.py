@@ -107,6 +107,10 @@ class Provenance(_Record):
     """Of each tile's image file."""
     labels_sha256: str
     """Of all labels together."""
+    code_sha256: str | None = None
+    """Of the source files of training_core: tells versions apart between two releases."""
+    base_weights_sha256: str | None = None
+    """Of the encoder's weights, before anything was trained; `network.fingerprint` says of what."""
     started_from: str | None = None
     """The run whose best weights it started with."""
     changes: tuple[Change, ...] = ()

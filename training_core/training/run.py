@@ -24,6 +24,7 @@ from training_core.data.tile_pool import TilePool
 from training_core.io import atomic_write
 from training_core.messages.events import RunStarted, Status, Warned
 from training_core.messages.messenger import Messenger
+from training_core.network.fingerprint import weights_sha256
 from training_core.pixel_classifier.first_overlay import QuickStart
 from training_core.pixel_classifier.pretrained import Warm
 from training_core.prediction.out_of_memory import explained
@@ -173,7 +174,8 @@ def _built(plan: Plan, compute: Compute, messenger: Messenger, quick: QuickStart
     if run_dir is None and distributed.is_first():
         unused = {name: pool.scored_ids(name) for name in plan.held_out.where}
         labels, command = pool.label_hash(), request.command
-        run_dir = create_run_folder(request.project, config, plan.classes, split, labels, command, unused)
+        weights = weights_sha256(model.encoder.trunk)
+        run_dir = create_run_folder(request.project, config, plan.classes, split, labels, command, unused, weights)
     run_dir = distributed.told_by_first(run_dir)
     assert run_dir is not None
     with held(run_dir) if distributed.is_first() else nullcontext():

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from PIL import Image
 from training_core.cli.main import main
 from training_core.io import read_mask
 from training_core.messages.events import Event, parse_event
+from training_core.network.encoders import build_encoder
 from training_core.project import LabelSource, Project
 from training_core.project.presence import Presence
 from training_core.settings.schema import Config, resolve
@@ -116,6 +119,12 @@ def test_provenance_of_train(trained: tuple[Project, dict[str, Any], str, Path])
                                          "--seed", "3", "--json", "-"]  # fmt: skip
     config = resolve(json.loads((run / "config.json").read_text()))
     assert config.seed == 3
+    trunk = sorted(build_encoder(config.encoder).trunk.state_dict().items())
+    digest = sha256()
+    for name, tensor in trunk:
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode() + tensor.numpy().tobytes())
+    assert provenance["base_weights_sha256"] == digest.hexdigest()
+    assert re.fullmatch(r"[0-9a-f]{64}", provenance["code_sha256"])
     assert config.schedule.steps == 30
 
 
