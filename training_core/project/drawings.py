@@ -21,7 +21,8 @@ from training_core.project.class_changes import with_class_added
 from training_core.project.drawn_classes import Meaning
 from training_core.project.images import image_names
 from training_core.project.inputs.matching import match_masks
-from training_core.project.labels import make_edit, read_label, sound_history, stage_label
+from training_core.project.label_versions import stage_changed_label
+from training_core.project.labels import make_edit, read_label, sound_history
 from training_core.project.project import Project
 from training_core.project.records import LabelSource, Tile, TissueClass
 from training_core.project.store import Transaction
@@ -203,7 +204,7 @@ def _stage(change: Transaction, project: Path, tile: Tile, label: ClassIds) -> N
     before, _ = sound_history(change.files, project, tile.name)
     edits = (*before, make_edit(label, LabelSource.IMPORTED, None, None))
     stage_accepted(change.files, project, tile, label, LabelSource.IMPORTED)
-    status = stage_label(change.files, project, tile.name, label, edits)
+    status = stage_changed_label(change.files, project, tile.name, label, edits)
     index = change.index
     partly = partly_after(index, tile, status, LabelSource.IMPORTED, None, None)
     change.index = dataclasses.replace(index, labels={**index.labels, tile.name: status}, partly_accepted=partly)

@@ -220,6 +220,7 @@ def test_what_is_painted_stays_unless_it_is_to_be_replaced(
     expected[10:20, 10:20] = 1
     np.testing.assert_array_equal(project.label("a"), expected)
     assert [each.source for each in project.label_edits("a")] == ["painted", "imported", "imported"]
+    np.testing.assert_array_equal(project.label_version("a", 1).label, painted)  # what an import replaces is kept
 
 
 BAD = {

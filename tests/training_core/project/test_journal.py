@@ -141,7 +141,7 @@ def test_a_broken_disk_is_no_file_system_that_cannot_synchronise(
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", broken)
-        with pytest.raises(OSError, match="Input/output"):
+        with pytest.raises(StorageError, match="the disk reports an error"):
             project.write_label("u_1", painted(project, "u_1", 1), LabelSource.PAINTED)
     assert not Project.open(project.path).has_label("u_1")
     assert not list(project.path.rglob("*.tmp"))

@@ -143,6 +143,12 @@ def test_the_history_of_a_removed_tile_is_not_that_of_a_later_one(project: Proje
     assert len(list((project.path / "removed" / "history" / "a").iterdir())) == 1
 
 
+def test_nothing_that_writes_labels_goes_past_the_history() -> None:
+    folder = ROOT / "training_core"
+    users = {path.name for path in folder.rglob("*.py") if "stage_label(" in path.read_text(encoding="utf-8")}
+    assert users == {"labels.py", "label_versions.py"}
+
+
 def test_what_is_refused(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
     project.write_label("a", stroke(1), LabelSource.PAINTED)
     for arguments, says in (
