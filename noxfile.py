@@ -157,7 +157,7 @@ def lint(session: nox.Session) -> None:
 
 @nox.session(venv_backend="venv")
 def lock(session: nox.Session) -> None:
-    """Write requirements.lock anew: the newest version of everything that the checks need, with its hashes."""
+    """Write requirements.lock again: the newest version of everything that the checks need, with its hashes."""
     session.install("uv")
     extras = [argument for extra in LOCKED_EXTRAS for argument in ("--extra", extra)]
     command = ("pip", "compile", "pyproject.toml", *extras, "--generate-hashes", "--universal", "--no-config")

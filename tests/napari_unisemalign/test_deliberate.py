@@ -8,6 +8,7 @@ import pkgutil
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 from qtpy.QtCore import QPoint, QPointF, Qt
 from qtpy.QtGui import QWheelEvent
@@ -30,6 +31,7 @@ from qtpy.QtWidgets import (
 import napari_unisemalign
 from napari_unisemalign.actions.keys_view import KeyRow, KeysDialog
 from napari_unisemalign.annotate.class_removal_view import RemoveClassDialog
+from napari_unisemalign.annotate.label_history_view import LabelHistoryDialog
 from napari_unisemalign.app.dialogs import ClassUse
 from napari_unisemalign.shell.details_view import DetailsDialog
 from napari_unisemalign.shell.pages import Place
@@ -102,6 +104,8 @@ def dialogs(parent: QWidget) -> Iterator[QDialog]:
     sizes = PixelSizesDialog(parent)
     sizes.set_rows([SizeRow("a", "0.5 µm/px", "the file", "0.5 µm/px", True), SizeRow("b", "-", "-", "-", False)])
     yield sizes
+    picture = np.zeros((20, 40, 3), np.uint8)
+    yield LabelHistoryDialog("a", ["painted", "accepted"], lambda _place: picture, parent=parent)
 
 
 def test_every_dialog_of_ours_is_walked_over(window: Any, predicted_project: Project) -> None:
