@@ -47,21 +47,27 @@ def outline(area: BoolMask, left: int = 0, top: int = 0) -> Area:
 def inside(area: BaseGeometry, width: int, height: int) -> BoolMask:
     """The pixels (height, width) of an image whose centres lie in the polygons of an area."""
     pixels = np.zeros((height, width), np.bool_)
-    if area.is_empty:
-        return pixels
-    x_min, y_min, x_max, y_max = area.bounds
+    rows, columns, own = inside_at(area, width, height)
+    pixels[rows, columns] = own
+    return pixels
+
+
+def inside_at(area: BaseGeometry, width: int, height: int) -> tuple[slice, slice, BoolMask]:
+    """The same for the rows and columns that the area has at most: of a large image, most areas have little."""
+    x_min, y_min, x_max, y_max = (0.0,) * 4 if area.is_empty else area.bounds
     left, right = max(0, int(np.floor(x_min))), min(width, int(np.ceil(x_max)))
     top, bottom = max(0, int(np.floor(y_min))), min(height, int(np.ceil(y_max)))
     if left >= right or top >= bottom:
-        return pixels
+        return slice(0, 0), slice(0, 0), np.zeros((0, 0), np.bool_)
+    pixels = np.zeros((bottom - top, right - left), np.bool_)
     shapely.prepare(area)
     columns = np.arange(left, right) + 0.5
     step = max(1, _BLOCK_PX // (right - left))
     for start in range(top, bottom, step):
         rows = np.arange(start, min(bottom, start + step)) + 0.5
         x, y = np.meshgrid(columns, rows)
-        pixels[start : start + rows.size, left:right] = shapely.contains_xy(area, x, y)
-    return pixels
+        pixels[start - top : start - top + rows.size] = shapely.contains_xy(area, x, y)
+    return slice(top, bottom), slice(left, right), pixels
 
 
 def placed(area: Area, scale: float, x: float, y: float) -> Area:

@@ -15,7 +15,7 @@ from training_core.base.arrays import UNLABELED, BoolMask, ClassIds
 from training_core.base.attempts import Attempts
 from training_core.base.errors import MaskError, ProjectError
 from training_core.io.drawings import DrawnArea, DrawnImage, read_drawings
-from training_core.io.outlines import inside, taken_from
+from training_core.io.outlines import inside_at, taken_from
 from training_core.project.accepted import partly_after, stage_accepted
 from training_core.project.class_changes import with_class_added
 from training_core.project.drawn_classes import Meaning
@@ -218,14 +218,14 @@ def _drawn(drawing: TileDrawing, rest: int | None) -> tuple[ClassIds, BoolMask, 
     by_area = np.zeros((height, width), np.bool_)
     shared = np.zeros((height, width), np.bool_)
     for area in drawing.complete:
-        where = inside(area, width, height)
-        ids[where] = rest if rest is not None else UNLABELED
-        touched |= where
+        rows, columns, where = inside_at(area, width, height)
+        ids[rows, columns][where] = rest if rest is not None else UNLABELED
+        touched[rows, columns] |= where
     for class_id, area in sorted(drawing.areas, key=lambda each: -each[1].area):  # the smaller one lies on top
-        where = inside(area, width, height)
-        shared |= where & by_area & (ids != class_id)
-        ids[where] = class_id
-        by_area |= where
+        rows, columns, where = inside_at(area, width, height)
+        shared[rows, columns] |= where & by_area[rows, columns] & (ids[rows, columns] != class_id)
+        ids[rows, columns][where] = class_id
+        by_area[rows, columns] |= where
     return ids, touched | by_area, int(shared.sum())
 
 
