@@ -57,7 +57,9 @@ class KeysDialog(DeliberateDialog):
         self.search.setClearButtonEnabled(True)
         self.table = self._make_table()
         self.edit = QKeySequenceEdit(self)
-        self.edit.setAccessibleName(tr("New key"))
+        for each in (self.edit, *self.edit.findChildren(QLineEdit)):  # what takes the focus is inside
+            each.setAccessibleName(tr("New key"))
+            each.setAccessibleDescription(CHOOSE)
         self.none_button = QPushButton(tr("Clear"), self)
         self.none_button.setAccessibleName(tr("No key for this command"))
         self.none_button.setToolTip(tr("No key: the command stays in the menu and in the command palette."))

@@ -41,6 +41,7 @@ class ClassChip(QWidget):
         self.button.setToolTip(f"{words} ({row.key})" if row.key else words)
         self.button.setAccessibleName(words)
         self.eye.setCheckable(True)
+        self.eye.setAccessibleName(tr("Show {name} in predictions").format(name=row.name))  # checked or not says which
         self.eye.setFixedWidth(24)
         for each in (self.button, self.eye):
             each.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -69,7 +70,6 @@ class ClassChip(QWidget):
         self._draw_eye()
         words = tr("Hide {name} in predictions") if shown else tr("Show {name} in predictions")
         self.eye.setToolTip(words.format(name=self.row.name))
-        self.eye.setAccessibleName(words.format(name=self.row.name))
 
 
 class ClassChips(QWidget):
@@ -80,8 +80,6 @@ class ClassChips(QWidget):
     """A class is to be seen in predictions, or not."""
     erase_clicked = Signal(bool)
     add_clicked = Signal()
-    filled = Signal()
-    """There are other chips than before."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -106,12 +104,6 @@ class ClassChips(QWidget):
         self._flow.addWidget(self.add_button)
         self.set_erase_key("")
 
-    @property
-    def buttons(self) -> tuple[QToolButton, ...]:
-        """Everything to press, as it is read."""
-        pairs = (each for chip in self.chips.values() for each in (chip.button, chip.eye))
-        return (*pairs, self.eraser, self.add_button)
-
     def set_classes(
         self, rows: Sequence[ClassRow], shown: Collection[int], outlined: Collection[int] = frozenset()
     ) -> None:
@@ -132,7 +124,6 @@ class ClassChips(QWidget):
         self.chips = {each.id: self._chip(each) for each in rows}
         for widget in (*self.chips.values(), self.eraser, self.add_button):
             self._flow.addWidget(widget)
-        self.filled.emit()
 
     def _chip(self, row: ClassRow) -> ClassChip:
         chip = ClassChip(row, self)

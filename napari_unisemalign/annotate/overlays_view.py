@@ -112,6 +112,7 @@ class OverlaysView(QObject):
         self.class_styles = ClassStyles(box)
         self.flicker_button = QPushButton(tr("Hide overlays"), box)
         self.flicker_button.setCheckable(True)
+        self.flicker_button.setAccessibleName(tr("Hide overlays"))  # also while its words are the way back: checked
         self.hint = Hint("", box)
         layout = body_layout(box)
         layout.addLayout(grid)

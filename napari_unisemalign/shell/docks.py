@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from qtpy.QtCore import QEvent, QObject, Qt, QTimer
-from qtpy.QtWidgets import QDockWidget, QLabel, QMainWindow, QWidget
+from qtpy.QtWidgets import QDockWidget, QLabel, QMainWindow, QPushButton, QWidget
 
 from napari_unisemalign.app.context import Context
 from napari_unisemalign.shell.panel import LEAST_WIDTH_PX, Panel
+from training_core.base.i18n import tr
 
 NAPARI_DOCKS = ("layer list", "layer controls")
 """The names that napari gives its two docks at the left."""
 TILES_PX = 160
+HIDE, FLOAT, CLOSE = "QTitleBarHideButton", "QTitleBarFloatButton", "QTitleBarCloseButton"
+"""The names that napari gives the buttons of a dock."""
 TITLE = "UniSemAlign"
 """On the panel's dock, whose name in napari's menus is longer than a narrow panel has room for."""
 _ROUNDING_PX = 3
@@ -65,16 +68,20 @@ class DocksController(QObject):
         panel_dock = self._panel.parentWidget()
         if isinstance(panel_dock, QDockWidget):
             for moved in (panel_dock.dockLocationChanged, panel_dock.topLevelChanged):  # napari makes another title bar
-                moved.connect(lambda _change: QTimer.singleShot(0, self._shorten_title))
-        self._shorten_title()
+                moved.connect(lambda _change: QTimer.singleShot(0, self._on_title_bar))
+        self._on_title_bar()
         self._on_project(self._session.project)
 
-    def _shorten_title(self) -> None:
-        """Write what has room on the dock of the panel; all of it is the tooltip."""
+    def _on_title_bar(self) -> None:
+        """Write what has room, with all of it as the tooltip; name napari's buttons, which have no names."""
         dock = self._panel.parentWidget()
         bar = dock.titleBarWidget() if isinstance(dock, QDockWidget) else None
         if bar is None:
             return
+        floating = tr("Dock the panel") if dock.isFloating() else tr("Float the panel in a window of its own")
+        names = {HIDE: tr("Hide the panel"), FLOAT: floating, CLOSE: tr("Close the panel and its project")}
+        for button in bar.findChildren(QPushButton):
+            button.setAccessibleName(names.get(button.objectName(), button.toolTip()))
         for label in bar.findChildren(QLabel):
             if label.text() == dock.windowTitle() or label.text() == self._panel.dock_name:
                 label.setToolTip(label.text())

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from qtpy.QtCore import QEvent, QObject, Qt, QTimer, Signal
 from qtpy.QtGui import QDragEnterEvent, QDropEvent, QKeyEvent, QShowEvent
 from qtpy.QtWidgets import QHBoxLayout, QSizePolicy, QStyle, QToolButton, QVBoxLayout, QWidget
@@ -26,8 +24,7 @@ from napari_unisemalign.tiles.project_view import ProjectView
 from napari_unisemalign.tiles.tiles_view import TilesView
 from napari_unisemalign.train.settings_view import SettingsForm
 from napari_unisemalign.train.train_view import TrainView
-from napari_unisemalign.widgets.colors import ACCENT, FOCUS_ALPHA, HOVER_ALPHA, veil
-from napari_unisemalign.widgets.common import MessageBar, keep_enter, verbatim
+from napari_unisemalign.widgets.common import TAB_STYLE, MessageBar, keep_enter, verbatim
 from napari_unisemalign.widgets.deliberate import Deliberate
 from napari_unisemalign.widgets.drops import local_paths
 from napari_unisemalign.widgets.fold import Fold
@@ -37,12 +34,6 @@ from training_core.base.i18n import tr
 LEAST_WIDTH_PX = 320
 FIT_MS = 50
 """A new theme comes in several steps, and a dock that had to be wide for one of them stays wide."""
-TAB_STYLE = f"""
-QToolButton {{ border: none; border-bottom: 3px solid transparent; padding: 4px 6px; }}
-QToolButton:hover {{ background-color: {veil(HOVER_ALPHA)}; }}
-QToolButton:checked {{ border-bottom: 3px solid {ACCENT}; }}
-QToolButton:focus {{ background-color: {veil(FOCUS_ALPHA)}; }}
-"""
 
 
 class Panel(QWidget):
@@ -70,11 +61,9 @@ class Panel(QWidget):
         self._reveal_timer = QTimer(self)
         self._reveal_timer.setSingleShot(True)
         self._reveal_timer.timeout.connect(self._scroll)
-        self.chips.filled.connect(self._order_tabs)
         self.pages.shown.connect(self._on_place)
         for page in self.pages.all():
             page.body.installEventFilter(self)
-        self._order_tabs()
         self.spotlight = Spotlight(self)
         for part in (self, self.tiles):
             Deliberate(part)
@@ -163,28 +152,6 @@ class Panel(QWidget):
         layout.addLayout(second)
         layout.addWidget(self.pages, 1)
         layout.addWidget(self.train.footer)
-
-    def _order_tabs(self) -> None:
-        """Tab goes from the top to the bottom; most views were made before the buttons that lead to them."""
-        former: QWidget = self.project_button
-        for part in self._in_order():
-            if part is not former and part.focusPolicy() & Qt.FocusPolicy.TabFocus and part.window() is self.window():
-                QWidget.setTabOrder(former, part)  # the list of a drop-down is a window of its own
-                former = part
-
-    def _in_order(self) -> Iterator[QWidget]:
-        yield from (self.tile_bar.previous_button, self.tile_bar.next_button, *self.tabs.values())
-        for page in self.pages.all():
-            if page.place is Place.ANNOTATE:
-                yield from (*self.chips.buttons, *self.correct.head.findChildren(QWidget))
-            if not page.folds:
-                yield from page.body.findChildren(QWidget)
-            for fold in page.folds:
-                yield fold.header
-                yield from fold.body.findChildren(QWidget)
-        footer = self.train.footer
-        yield from footer.time.findChildren(QWidget)
-        yield from (footer.details_button, footer.start_button, footer.stop_button)
 
     def set_project(self, name: str) -> None:
         """Name the open project on its button; an empty text for none, where only it can be chosen."""

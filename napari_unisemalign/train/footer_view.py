@@ -7,7 +7,7 @@ from qtpy.QtWidgets import QPushButton, QToolButton, QVBoxLayout, QWidget
 
 from napari_unisemalign.train.status_view import StatusLine
 from napari_unisemalign.train.time_view import TrainTime
-from napari_unisemalign.widgets.common import primary, row
+from napari_unisemalign.widgets.common import TAB_STYLE, primary, row
 from training_core.base.i18n import tr
 
 
@@ -22,6 +22,8 @@ class TrainFooter(QWidget):
         self.stop_button = QPushButton(tr("Finish now"), self)
         self.details_button = QToolButton(self)
         self.details_button.setText(tr("Chart"))
+        self.details_button.setStyleSheet(TAB_STYLE)  # its page is one of the panel's: seen while it is open
+        self.details_button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.details_button.setAccessibleName(tr("Chart and details of the training"))
         self.details_button.setToolTip(tr("The curves of the training, and everything else about it"))
         layout = QVBoxLayout(self)

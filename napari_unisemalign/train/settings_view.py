@@ -20,6 +20,23 @@ TOP = {
     "text.encoder": tr("Text encoder"),
 }
 """What stands above the sections, because it is changed most."""
+TITLES = {
+    "": tr("General"),
+    "encoder": tr("Encoder"),
+    "text": tr("Text vectors"),
+    "decoder": tr("Decoder"),
+    "alignment": tr("Alignment"),
+    "losses": tr("Losses"),
+    "pseudo_label": tr("Pseudo-labels"),
+    "augment": tr("Augmentation"),
+    "optimizer": tr("Optimiser"),
+    "teacher": tr("Teacher"),
+    "schedule": tr("Schedule"),
+    "data": tr("Crops and batches"),
+    "inference": tr("Prediction"),
+    "runtime": tr("Computing"),
+}
+"""By the names that sections have in keys and files."""
 
 _FOLD_STYLE = "QToolButton { border: none; padding: 4px 2px; font-weight: 600; text-align: left; }"
 
@@ -178,8 +195,7 @@ class SettingsForm(QWidget):
         for section, text in about.items():
             own = tuple(each for each in settings if each.section == section and each.key not in TOP)
             if own:
-                title = tr(section.replace("_", " ").capitalize()) if section else tr("General")
-                self.folds[section] = _Fold(title, tr(text), own, self)
+                self.folds[section] = _Fold(TITLES[section], tr(text), own, self)
                 self._body_layout.addWidget(self.folds[section])
         self._body_layout.addWidget(self.nothing_found)
         self._fill_frame(self._problem)

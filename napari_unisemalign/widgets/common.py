@@ -16,7 +16,17 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_unisemalign.widgets.colors import ACCENT, ACCENT_DARK, ACCENT_LIGHT, ERROR, ON_ACCENT, WARNING
+from napari_unisemalign.widgets.colors import (
+    ACCENT,
+    ACCENT_DARK,
+    ACCENT_LIGHT,
+    ERROR,
+    FOCUS_ALPHA,
+    HOVER_ALPHA,
+    ON_ACCENT,
+    WARNING,
+    veil,
+)
 from training_core.base.i18n import tr
 
 SPACING = 6
@@ -33,6 +43,14 @@ PRIMARY_STYLE = f"""
 QPushButton:enabled {{ background-color: {ACCENT}; color: {ON_ACCENT}; font-weight: 600; }}
 QPushButton:enabled:hover {{ background-color: {ACCENT_LIGHT}; }}
 QPushButton:enabled:pressed {{ background-color: {ACCENT_DARK}; }}
+"""
+
+
+TAB_STYLE = f"""
+QToolButton {{ border: none; border-bottom: 3px solid transparent; padding: 4px 6px; }}
+QToolButton:hover {{ background-color: {veil(HOVER_ALPHA)}; }}
+QToolButton:checked {{ border-bottom: 3px solid {ACCENT}; }}
+QToolButton:focus {{ background-color: {veil(FOCUS_ALPHA)}; }}
 """
 
 

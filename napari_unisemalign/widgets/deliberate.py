@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from itertools import count, takewhile
 
 from qtpy.compat import isalive
-from qtpy.QtCore import QChildEvent, QEvent, QModelIndex, QObject, Qt
+from qtpy.QtCore import QChildEvent, QEvent, QModelIndex, QObject, Qt, QTimer
 from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import (
     QAbstractButton,
@@ -28,9 +28,11 @@ from qtpy.QtWidgets import (
 
 from napari_unisemalign.widgets.events import focus_reason, is_by_keyboard, is_enter, read_as
 from napari_unisemalign.widgets.focus_frame import FocusFrame
+from napari_unisemalign.widgets.tab_order import order_tabs
 
 _TURNED = (QComboBox, QAbstractSpinBox, QAbstractSlider, QTabBar)
 """What the wheel changes, if nobody prevents it."""
+_UNWATCHED = (QLabel, QHeaderView, QScrollBar, FocusFrame)
 _STILL_THERE = (
     Qt.FocusReason.PopupFocusReason,
     Qt.FocusReason.ActiveWindowFocusReason,
@@ -45,7 +47,8 @@ class Deliberate(QObject):
 
     The wheel turns a control only while that has the focus by a click, and scrolls what lies behind it otherwise. Enter
     presses the button that Tab came to; what Tab came to is framed. In a list or table, only a double click, F2 and
-    Enter edit; other keys neither edit nor choose another line. A letter chooses nothing in a drop-down.
+    Enter edit; other keys neither edit nor choose another line. A letter chooses nothing in a drop-down. Tab goes along
+    the layouts, also to what is made later.
     """
 
     def __init__(self, root: QWidget) -> None:
@@ -53,7 +56,11 @@ class Deliberate(QObject):
         self._clicked: QWidget | None = None
         self._tabbed: QAbstractButton | None = None
         self._frame: FocusFrame | None = None
+        self._order_soon = QTimer(self)
+        self._order_soon.setSingleShot(True)
+        self._order_soon.timeout.connect(lambda: order_tabs(root))
         self._watch(root)
+        order_tabs(root)
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: D102
         if event is None or not isinstance(watched, QWidget):
@@ -63,8 +70,9 @@ class Deliberate(QObject):
             self._show_focus(watched, event)
         if kind == QEvent.Type.ChildPolished:
             child = read_as(event, QChildEvent).child()
-            if isinstance(child, QWidget):
+            if isinstance(child, QWidget) and not isinstance(child, _UNWATCHED):
                 self._watch(child)
+                self._order_soon.start(0)  # it may stand before what is there already
         elif isinstance(watched, QAbstractButton):
             return self._on_button(watched, event)
         elif isinstance(watched, QAbstractItemView):
@@ -116,7 +124,7 @@ class Deliberate(QObject):
 
     def _watch(self, widget: QWidget) -> None:
         """Guard this and all that is in it now."""
-        if isinstance(widget, (QLabel, QHeaderView, QScrollBar, FocusFrame)):
+        if isinstance(widget, _UNWATCHED):
             return
         widget.removeEventFilter(self)  # a widget is polished again when its style changes
         widget.installEventFilter(self)

@@ -14,6 +14,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QComboBox, QRadioButton, QWidget
 
 from napari_unisemalign.shell.pages import Place
+from tests.napari_unisemalign.test_deliberate import dialogs
 from training_core.project import LabelSource, Project
 
 pytestmark = [
@@ -26,6 +27,9 @@ CONTROLS = (
 )  # fmt: skip
 SHORT_NAMES = 2
 """Words: a button with so few says in a description what it does."""
+
+PLAIN = ("Cancel", "Close", "Copy")
+"""Names of buttons that say it all."""
 
 
 @dataclass(frozen=True)
@@ -94,9 +98,10 @@ def busy(window: Any, predicted_project: Project, truths: Any) -> Any:
 def test_every_control_has_a_name_of_its_own_and_a_description_where_that_is_not_enough(busy: Any) -> None:
     panel = busy.panel
     nameless, twice, bare = [], [], []
+    bar = panel.parentWidget().titleBarWidget()  # napari's, whose buttons have no names of their own
     for place in Place:
         unfolded(busy, place)
-        found = [*controls(panel), *controls(panel.tiles)]
+        found = [*controls(bar), *controls(panel), *controls(panel.tiles)]
         assert len(found) > 15, place
         nameless += [f"{place}: {each.widget} {each.role}" for each in found if not each.name.strip()]
         counts = Counter((each.role, each.name) for each in found)
@@ -107,6 +112,35 @@ def test_every_control_has_a_name_of_its_own_and_a_description_where_that_is_not
             if len(each.name.split()) <= SHORT_NAMES and not each.description and not _is_folding(each.widget)
         ]
     assert (nameless, twice, sorted(set(bare))) == ([], [], [])
+
+
+def test_the_buttons_of_the_dock_keep_their_names_when_it_floats(busy: Any) -> None:
+    dock = busy.panel.parentWidget()
+    names = ["Float the panel in a window of its own", "Dock the panel"]
+    for floats in (True, False):
+        dock.setFloating(floats)
+        busy.wait(lambda: names[1] in {each.name for each in controls(dock.titleBarWidget())}, names[1])
+        names.reverse()
+
+
+def test_every_control_of_a_dialog_has_a_name_of_its_own_and_a_description(busy: Any) -> None:
+    nameless, twice, bare = [], [], []
+    for dialog in dialogs(busy.panel):
+        dialog.show()
+        busy.pause(0.1)
+        found = list(controls(dialog))
+        kind = type(dialog).__name__
+        nameless += [f"{kind}: {each.widget} {each.role}" for each in found if not each.name.strip()]
+        counts = Counter((each.role, each.name) for each in found)
+        twice += [f"{kind}: {role} {name}" for (role, name), count in counts.items() if count > 1]
+        bare += [
+            f"{kind}: {each.role} {each.name}"
+            for each in found
+            if len(each.name.split()) <= SHORT_NAMES and not each.description and each.name not in PLAIN
+        ]
+        dialog.close()
+        dialog.deleteLater()
+    assert (nameless, twice, bare) == ([], [], [])
 
 
 def test_tab_comes_to_every_control_and_back(busy: Any) -> None:

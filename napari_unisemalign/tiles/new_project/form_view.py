@@ -83,17 +83,19 @@ class NewProjectDialog(DeliberateDialog):
 
     def _make_fields(self) -> None:
         self.images_edit, self.images_note = QLineEdit(self), Note(parent=self)
-        self.images_edit.setPlaceholderText(tr("Folder or files: PNG, TIFF, JPEG, or slides"))
-        self.images_button, self.files_button = QPushButton(tr("Folder …"), self), QPushButton(tr("Files …"), self)
+        _explain(self.images_edit, tr("Folder or files: PNG, TIFF, JPEG, or slides"))
+        self.images_button = _named(QPushButton(tr("Folder …"), self), tr("Choose the folder of images"))
+        self.files_button = _named(QPushButton(tr("Files …"), self), tr("Choose files of images"))
         self.mpp_edit, self.mpp_note = QLineEdit(self), Note(parent=self)
         self.mpp_edit.setPlaceholderText(tr("as the files state"))
-        self.sizes_button = QPushButton(tr("By file …"), self)
+        self.mpp_edit.setToolTip(tr("For the files that state none, in µm/px; what a file states stays"))
+        self.sizes_button = _named(QPushButton(tr("By file …"), self), tr("Pixel sizes by file"))
         self.sizes_button.setToolTip(tr("What each file states, and correct one that is wrong"))
         self.slides = SlideFields(self)
         self.slide_words = caption(tr("Tiles of slides"), self, self.slides.tile_px_spin)
         self.masks_edit, self.masks_note = QLineEdit(self), Note(parent=self)
-        self.masks_edit.setPlaceholderText(tr("Not needed: a folder of masks named like their images"))
-        self.masks_button = QPushButton(tr("Choose …"), self)
+        _explain(self.masks_edit, tr("Not needed: a folder of masks named like their images"))
+        self.masks_button = _named(QPushButton(tr("Choose …"), self), tr("Choose the folder of masks"))
         self.values_table = MaskValuesTable(self)
         self.classes_words = caption(tr("Classes"), self)
         self.classes_edit, self.classes_note = QLineEdit(tr("background, gland"), self), Note(parent=self)
@@ -105,8 +107,8 @@ class NewProjectDialog(DeliberateDialog):
         self.validation, self.val_note = ValidationField(self), Note(parent=self)
         self.folder_words = caption(tr("Project folder"), self)
         self.folder_edit, self.folder_note = QLineEdit(self), Note(parent=self)
-        self.folder_edit.setPlaceholderText(tr("New folder for annotations, runs and copies of the images"))
-        self.folder_button = QPushButton(tr("Choose …"), self)
+        _explain(self.folder_edit, tr("New folder for annotations, runs and copies of the images"))
+        self.folder_button = _named(QPushButton(tr("Choose …"), self), tr("Choose the folder of the project"))
         self.folder_words.setBuddy(self.folder_edit)
         self.questions, self.overview = ImportQuestions(self), ImportOverview(self)
         self.reason = Hint(parent=self)
@@ -286,3 +288,15 @@ class NewProjectDialog(DeliberateDialog):
         )
         if chosen:
             self.set_images([Path(each) for each in chosen])
+
+
+def _explain(edit: QLineEdit, words: str) -> None:
+    """What belongs into a field: in it as long as it is empty, and whenever somebody asks."""
+    edit.setPlaceholderText(words)
+    edit.setToolTip(words)
+
+
+def _named(button: QPushButton, words: str) -> QPushButton:
+    """A button whose own words tell what it is for only by what stands beside it."""
+    button.setAccessibleName(words)
+    return button

@@ -46,6 +46,7 @@ class ImportOverview(QWidget):
         self.pattern_button = QPushButton(self)
         self.all_button = QPushButton(tr("Show all"), self)
         self.all_button.setCheckable(True)
+        self.all_button.setToolTip(tr("Unfold every sentence, with all of its files"))
         self.all_button.toggled.connect(self._show_all)
         self.pattern_button.clicked.connect(self.pattern_taken)
         layout = QVBoxLayout(self)

@@ -46,6 +46,7 @@ class ImportQuestions(QScrollArea):
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setWidgetResizable(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # the answers take the focus, and are scrolled to
         self._rows: tuple[QuestionRow, ...] = ()
         self.buttons: dict[Hashable, tuple[QRadioButton, ...]] = {}
         self.hide()

@@ -210,8 +210,11 @@ def _on_sizes(overview: Overview) -> Iterator[OverviewLine]:
         yield OverviewLine(words.format(count=f"{len(absurd):,}"), names, is_warning=True)
     sizes = Counter(_size(each) for each in files)
     if len(sizes) > 1:
-        parts = ", ".join(f"{size}: {count:,}" for size, count in sizes.most_common(4))
-        yield OverviewLine(tr("Pixel sizes: {parts}").format(parts=parts + (", …" if len(sizes) > 4 else "")))
+        lines = tuple(
+            ntr("{size}: {count} file", "{size}: {count} files", count).format(size=size, count=f"{count:,}")
+            for size, count in sizes.most_common()
+        )
+        yield OverviewLine(tr("{count} different pixel sizes").format(count=f"{len(sizes):,}"), lines)
 
 
 def _stated(file: InputFile) -> str:

@@ -23,6 +23,8 @@ class CasesField(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.edit, self.button = QLineEdit(self), QPushButton(tr("Table …"), self)
+        self.edit.setAccessibleName(tr("Patients, by a pattern of the names or a table"))
+        self.button.setAccessibleName(tr("Choose a table of images and patients"))
         self.edit.setPlaceholderText(tr("Not needed: such as {case}_*, if names begin with the patient"))
         self.edit.setToolTip(tr("Images of one patient or slide are either for training or for validation, never both"))
         self.setLayout(row(self.edit, self.button, stretch=False))
@@ -46,6 +48,8 @@ class ValidationField(QWidget):
         self.share_spin.setSpecialValueText(tr("none"))
         self.share_spin.setAccessibleName(tr("Share of the annotated images that is for validation"))
         self.list_edit.setPlaceholderText(tr("a file with names"))
+        self.list_edit.setAccessibleName(tr("File with the names of the validation images"))
+        self.button.setAccessibleName(tr("Choose a list of validation images"))
         words = caption(tr("or"), self, self.list_edit)
         fields = row(self.share_spin, words, self.list_edit, self.button, stretch=False)
         fields.setStretchFactor(self.list_edit, 1)

@@ -46,7 +46,7 @@ class HowMatched(StrEnum):
             HowMatched.UNICODE: tr("the same name in another Unicode form"),
             HowMatched.PATTERN: tr("the pattern that you gave"),
             HowMatched.ENDING: tr("a common ending, such as _mask or -labelled"),
-            HowMatched.CASE: tr("the same name in other case"),
+            HowMatched.CASE: tr("the same name with other capital letters"),
         }[self]
 
 
