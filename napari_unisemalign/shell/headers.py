@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
 from napari_unisemalign.app import availability
 from napari_unisemalign.app.context import Context
+from napari_unisemalign.app.open_tiles import open_tiles_in_words
 from napari_unisemalign.shell.panel import Panel
 from napari_unisemalign.tiles.tile_list_view import STATE_WORDS
 from napari_unisemalign.widgets.chart import duration
-from training_core.base.i18n import ntr, tr
-from training_core.project import Project, TileState
+from training_core.base.i18n import tr
+from training_core.project import Project
 
 if TYPE_CHECKING:
     from napari_unisemalign.tiles.tiles import TilesController
@@ -22,8 +22,8 @@ class GuideController:
 
     def __init__(self, context: Context, panel: Panel, tiles: TilesController) -> None:
         self._session, self._panel = context.session, panel
-        self._counts: Counter[TileState] = Counter()
-        self._waiting = self._unpredicted = 0
+        self._open = ""
+        """What is left to do, in words."""
         bar, session = self._panel.tile_bar, self._session
         bar.previous_clicked.connect(tiles.previous)
         bar.next_clicked.connect(tiles.next)
@@ -39,11 +39,7 @@ class GuideController:
         self._count()
 
     def _count(self, _change: object = None) -> None:
-        project = self._session.project
-        self._counts = Counter(project.states().values()) if project else Counter()
-        self._waiting = len(project.to_review()) if project else 0
-        is_trained = project is not None and project.latest_run_id() is not None
-        self._unpredicted = len(project.unpredicted_names()) if project is not None and is_trained else 0
+        self._open = open_tiles_in_words(self._session.project)
         self._refresh_tile()
         self._refresh_words()
 
@@ -66,7 +62,9 @@ class GuideController:
         if training.active:
             self._panel.status.set_status(training.message, self._details(), training.progress)
         else:
-            self._panel.status.set_status(training.message or self._advice(), "", None)
+            # the counts are those of now: reviewing goes on after a training has ended
+            said = f"{training.message} {self._open}".strip() if training.message else self._advice()
+            self._panel.status.set_status(said, "", None)
 
     def _details(self) -> str:
         training = self._session.training
@@ -81,17 +79,6 @@ class GuideController:
             return tr("Open a project, create one from your images, or try the sample.")
         if session.project.latest_run_id() is None:
             return availability.why_not_train(session) or tr("Enough is painted: press Start training.")
-        said = []
-        if self._waiting:
-            words = ntr("{count} tile waits for review.", "{count} tiles wait for review.", self._waiting)
-            said.append(words.format(count=self._waiting))
-        if self._unpredicted:
-            words = ntr(
-                "{count} of {total} tiles has no prediction.",
-                "{count} of {total} tiles have no prediction.",
-                self._unpredicted,
-            )
-            said.append(words.format(count=self._unpredicted, total=self._counts.total()))
-        if said:
-            return " ".join(said)
+        if self._open:
+            return self._open
         return tr("Every tile is reviewed: train another round, or export the masks.")

@@ -113,7 +113,7 @@ class SettingsSurface(Protocol):
 
 
 class TrainSurface(Protocol):
-    """How long to train, the two buttons, and what goes on."""
+    """How long to train, and the two buttons; what goes on is said in the foot, on every page."""
 
     @property
     def start_clicked(self) -> Told:
@@ -141,19 +141,11 @@ class TrainSurface(Protocol):
     def set_estimate(self, text: str) -> None:
         """How long a training would take in all; empty where none can start."""
 
-    def set_status(self, text: str) -> None:
-        """The sentence that says what goes on, or what to do."""
+    def set_plan(self, text: str) -> None:
+        """What a training would learn from, or why none can start; empty while one runs."""
 
-    def set_progress(
-        self,
-        progress: float,
-        eta_s: float | None,
-        *,
-        active: bool,
-        memory_bytes: int | None = None,
-        gpu_memory_bytes: int | None = None,
-    ) -> None:
-        """Share of the whole time that is over (0 to 1), the seconds left, the most memory that was used."""
+    def set_active(self, active: bool, *, memory: str) -> None:
+        """Whether a training runs, and the most memory that it has used, in words."""
 
 
 class LiveSurface(Protocol):

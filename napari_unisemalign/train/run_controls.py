@@ -8,13 +8,14 @@ from napari_unisemalign.app import availability
 from napari_unisemalign.app.context import Context
 from napari_unisemalign.app.labels import LabelsController
 from napari_unisemalign.app.notify import guarded
+from napari_unisemalign.app.open_tiles import unpredicted_in_words
 from napari_unisemalign.app.process import resume_command
 from napari_unisemalign.app.training_curves import Curves, read_run
 from napari_unisemalign.app.training_state import Phase, Training
 from napari_unisemalign.train.contracts import RunSurface
 from napari_unisemalign.train.training import TrainingController
 from napari_unisemalign.widgets.chart import duration
-from training_core.base.i18n import ntr, tr
+from training_core.base.i18n import tr
 from training_core.messages.events import Pause, Resume
 from training_core.project import Project
 from training_core.project.interrupted_runs import UnfinishedRun
@@ -158,14 +159,8 @@ class RunControls:
 
     def _count_missing(self) -> None:
         """Say how many tiles no run has predicted, once there was one."""
-        project, words = self._session.project, ""
-        if project is not None and not self._session.training.active and project.latest_run_id() is not None:
-            count = len(project.unpredicted_names())
-            words = ntr(
-                "{count} of {total} tiles has no prediction.", "{count} of {total} tiles have no prediction.", count
-            )
-            words = words.format(count=count, total=len(project.tiles)) if count else ""
-        self._view.set_missing(words)
+        project = None if self._session.training.active else self._session.project
+        self._view.set_missing(unpredicted_in_words(project))
 
     def _take(self, project: Project, found: UnfinishedRun | None) -> None:
         if project is self._session.project and not self._session.training.active:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QCheckBox, QProgressBar, QPushButton, QWidget
+from qtpy.QtWidgets import QCheckBox, QPushButton, QWidget
 
 from napari_unisemalign.train.chart_view import TrainingChart
 from napari_unisemalign.train.footer_view import TrainFooter
 from napari_unisemalign.train.run_controls_view import TrainControls
-from napari_unisemalign.widgets.chart import duration
-from napari_unisemalign.widgets.common import Hint, body_layout, caption, set_available
+from napari_unisemalign.widgets.common import Hint, body_layout, set_available
 from training_core.base.i18n import tr
 
 LIVE_TIP = tr(
@@ -41,27 +40,26 @@ class TrainView(QWidget):
         self.live_button.setCheckable(True)
         self.controls = TrainControls(self)
         self.live_status = Hint("", self)
-        self.progress = QProgressBar(self)
-        self.progress.setRange(0, 1000)
-        self.progress.setTextVisible(False)
-        self.progress.setFixedHeight(8)
-        self.time_left = caption("", self)
-        self.status = Hint("", self)
+        self.memory, self.plan = Hint("", self), Hint("", self)
         self.chart = TrainingChart(self)
         layout = body_layout(self)
         layout.addWidget(self.labeled_only_check)
         layout.addWidget(self.live_button)
         layout.addWidget(self.controls)
         layout.addWidget(self.live_status)
-        layout.addWidget(self.progress)
-        layout.addWidget(self.time_left)
-        layout.addWidget(self.status)
+        layout.addWidget(self.memory)
+        layout.addWidget(self.plan)
         layout.addWidget(self.chart)
         self.start_button.clicked.connect(lambda: self.start_clicked.emit())
         self.minutes_spin.valueChanged.connect(lambda _minutes: self.minutes_changed.emit())
         self.stop_button.clicked.connect(lambda: self.stop_clicked.emit())
         self.live_button.clicked.connect(lambda on: self.live_toggled.emit(on))  # by the user only
-        self.set_progress(0.0, None, active=False)
+        self.set_active(False, memory="")
+
+    @property
+    def status(self) -> Hint:
+        """The one sentence that says what goes on, or what to do: in the foot, on every page."""
+        return self.footer.status.text
 
     @property
     def minutes(self) -> float:
@@ -95,29 +93,11 @@ class TrainView(QWidget):
         """How long a training would take in all; empty where none can start."""
         self.footer.status.set_estimate(text)
 
-    def set_status(self, text: str) -> None:
-        """The sentence that says what goes on, or what to do."""
-        self.status.set_text(text)
+    def set_plan(self, text: str) -> None:
+        """What a training would learn from, or why none can start; empty while one runs."""
+        self.plan.set_text(text)
 
-    def set_progress(
-        self,
-        progress: float,
-        eta_s: float | None,
-        *,
-        active: bool,
-        memory_bytes: int | None = None,
-        gpu_memory_bytes: int | None = None,
-    ) -> None:
-        """Share of the whole time that is over (0 to 1), the seconds left, the most memory that was used."""
-        self.progress.setValue(round(1000 * min(max(progress, 0.0), 1.0)))
-        self.progress.setVisible(active)
+    def set_active(self, active: bool, *, memory: str) -> None:
+        """Whether a training runs, and the most memory that it has used, in words."""
         self.footer.set_active(active)
-        words = [tr("{percent} % done").format(percent=round(100 * progress))]
-        if eta_s is not None:
-            words.append(tr("{time} left").format(time=duration(eta_s)))
-        if memory_bytes is not None:
-            words.append(tr("{gigabytes} GB of memory").format(gigabytes=f"{memory_bytes / 1e9:.1f}"))
-        if gpu_memory_bytes is not None:
-            words.append(tr("{gigabytes} GB on the graphics card").format(gigabytes=f"{gpu_memory_bytes / 1e9:.1f}"))
-        self.time_left.setText(", ".join(words))
-        self.time_left.setVisible(active)
+        self.memory.set_text(memory)

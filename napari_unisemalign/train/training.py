@@ -179,40 +179,23 @@ class TrainingController:
         self._session.model.runs_changed_outside(self._session.tile)
 
     def _outcome_of(self, finished: RunFinished, project: Project) -> str:
-        waiting, missing = len(project.to_review()), len(project.unpredicted_names())
-        said = tr("The predictions are complete.") if self.predicts else _outcome(finished, self._session.curves)
-        if missing:
-            words = ntr(
-                "{count} of {total} tiles has no prediction.", "{count} of {total} tiles have no prediction.", missing
-            ).format(count=missing, total=len(project.tiles))
-            said = words if self.predicts else f"{said} {words}"
-        if waiting:
-            todo = ntr("{count} tile waits for review.", "{count} tiles wait for review.", waiting)
-            said = f"{said} {todo.format(count=waiting)}"
-        return said
+        """How it went; what is left to do is counted beside it, and changes."""
+        if not self.predicts:
+            return _outcome(finished, self._session.curves)
+        return "" if project.unpredicted_names() else tr("The predictions are complete.")
 
     def _on_tile(self, name: str | None) -> None:
         if name is not None and self.process.running:
             self.process.send(Show(tile=name))
 
     def _refresh(self, training: Training) -> None:
-        if training.active:
-            self._view.set_status(training.message)
-        self._view.set_progress(
-            training.progress,
-            training.eta_s,
-            active=training.active,
-            memory_bytes=training.memory_bytes,
-            gpu_memory_bytes=training.gpu_memory_bytes,
-        )
+        self._view.set_active(training.active, memory=_memory(training) if training.active else "")
         self._refresh_available()
 
     def _refresh_available(self, _change: object = None) -> None:
         reason = availability.why_not_train(self._session)
         self._view.set_available(reason, availability.why_not_stop(self._session))
-        training = self._session.training
-        if not training.active:
-            self._view.set_status(training.message or reason or self._ready())
+        self._view.set_plan("" if self._session.training.active else reason or self._ready())
         self._estimate()
 
     def _on_pace(self) -> None:
@@ -266,3 +249,13 @@ def _outcome(finished: RunFinished, curves: Curves) -> str:
     elif finished.predictions_by == "previous_run":
         said = f"{said} {tr('The predictions are those of the previous run, which are still better.')}"
     return said
+
+
+def _memory(training: Training) -> str:
+    words = []
+    if training.memory_bytes is not None:
+        words.append(tr("{gigabytes} GB of memory").format(gigabytes=f"{training.memory_bytes / 1e9:.1f}"))
+    if training.gpu_memory_bytes is not None:
+        on_card = tr("{gigabytes} GB on the graphics card")
+        words.append(on_card.format(gigabytes=f"{training.gpu_memory_bytes / 1e9:.1f}"))
+    return ", ".join(words)

@@ -95,8 +95,8 @@ def test_a_training_is_drawn_beside_the_rounds_before(window: Any, project: Proj
     assert names(driver) == ["mean validation Dice", "background", "gland", "round 1", "round 2"]
     assert "gland&nbsp;80.0&nbsp;%" in chart.legend.text()
     assert project.classes[1].color in chart.legend.text()
-    assert "1.5 GB of memory" in driver.panel.train.time_left.text()
-    assert driver.panel.train.time_left.text().startswith("50 % done, 9 s left")
+    assert driver.panel.train.memory.text() == "1.5 GB of memory"
+    assert driver.panel.status.details.toolTip().endswith("50 % done, 9 s left")
     # the other plots
     choose(driver, "losses")
     assert names(driver) == ["total", "annotated pixels", "pseudo-labels"]

@@ -54,7 +54,7 @@ def test_label_train_overlay_accept_correct_export_and_train_again(window: Any, 
         assert (driver.label() == 255).all()  # overlays are no labels
         assert viewer.layers.selection.active is viewer.layers[NAMES[LABELS]]
         assert viewer.scene.camera.zoom == 1.25
-        assert " left" in panel.train.time_left.text()
+        assert " left" in panel.status.details.toolTip()
         driver.show_tile("tile_04")  # the trainer follows to another tile
         driver.wait_for_new_overlay(None)
         first_run = driver.wait_trained(MINUTES)

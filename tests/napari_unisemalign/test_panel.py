@@ -140,7 +140,7 @@ def test_a_labelled_tile_can_be_kept_for_validation(window: Any, project: Projec
     for name in ("tile_01", "tile_02", "tile_03"):
         project.write_label(name, label, LabelSource.PAINTED)
     driver.panel.controller.open_project(project.path)
-    assert "0 for validation" in driver.panel.train.status.text()
+    assert "0 for validation" in driver.panel.train.plan.text()
     view = driver.panel.tiles
 
     def action(name: str) -> Any:
@@ -150,7 +150,7 @@ def test_a_labelled_tile_can_be_kept_for_validation(window: Any, project: Projec
     action("tile_01").trigger()
     assert project.val_names() == ("tile_01",)
     assert states(driver)[0] == "annotated, for validation"
-    assert "2 annotated tiles, 1 without annotations and 1 for validation" in driver.panel.train.status.text()
+    assert "2 annotated tiles, 1 without annotations and 1 for validation" in driver.panel.train.plan.text()
     assert action("tile_01").isChecked()
     action("tile_01").trigger()
     assert project.val_names() == ()

@@ -294,10 +294,10 @@ def test_what_is_typed_counts_when_a_key_starts_the_training(
     driver = window[1]
     project.write_label("tile_01", truths["tile_01"], LabelSource.PAINTED)
     driver.session.states_changed.emit()
-    assert "at least 2 tiles first (1 done)" in driver.panel.train.status.text()
+    assert "at least 2 tiles first (1 done)" in driver.panel.train.plan.text()
     type_in(driver, form, "data.min_labeled_tiles", "1")
-    assert "Ready to train on 1 annotated tile, " in driver.panel.train.status.text()
-    assert "1 advanced setting is the project's own." in driver.panel.train.status.text()
+    assert "Ready to train on 1 annotated tile, " in driver.panel.train.plan.text()
+    assert "1 advanced setting is the project's own." in driver.panel.train.plan.text()
     type_in(driver, form, "data.crop_px", "64")
     field = form.rows["data.crop_px"].field
     start = driver.panel.controller.training.start

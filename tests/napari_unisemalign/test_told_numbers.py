@@ -65,7 +65,13 @@ def test_tiles_without_a_prediction_are_counted_predicted_by_a_button_and_named_
     assert [each.run_id for each in project.rounds()] == [RUN]  # nothing new was learned
     assert not controls.predict_button.isVisibleTo(controls)
     assert project.to_review() == ("tile_03", "tile_04")
-    assert "The predictions are complete. 2 tiles wait for review." in driver.session.training.message
+    words = panel.status.text
+    assert words.text() == "The predictions are complete. 2 tiles wait for review."
+    driver.show_tile("tile_03")
+    driver.click(panel.correct.accept_tile_button)  # what was said of the training counts what waits now
+    driver.wait(lambda: words.text() == "The predictions are complete. 1 tile waits for review.", "the new count")
+    driver.click(panel.painting.undo_button)
+    driver.wait(lambda: words.text() == "The predictions are complete. 2 tiles wait for review.", "the former one")
     assert not view.hint.text().startswith("2 of 4")
 
 

@@ -67,7 +67,7 @@ def test_the_focus_never_goes_from_the_start_button_to_a_field(time: Any, window
     view.set_available("", "A training has to run first.")
     footer.start_button.setFocus(Qt.FocusReason.MouseFocusReason)
     assert QApplication.focusWidget() is footer.start_button
-    view.set_progress(0.0, None, active=True)  # as at a start: before the other button can be pressed
+    view.set_active(True, memory="")  # as at a start: before the other button can be pressed
     view.set_available("Training is running.", "")
     assert QApplication.focusWidget() is None
     footer.stop_button.setFocus(Qt.FocusReason.MouseFocusReason)
@@ -75,5 +75,5 @@ def test_the_focus_never_goes_from_the_start_button_to_a_field(time: Any, window
     assert not isinstance(QApplication.focusWidget(), QComboBox | QAbstractSpinBox)
     view.set_available("", "")
     footer.stop_button.setFocus(Qt.FocusReason.MouseFocusReason)
-    view.set_progress(0.0, None, active=False)
+    view.set_active(False, memory="")
     assert QApplication.focusWidget() is footer.start_button
