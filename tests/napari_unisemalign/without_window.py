@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 from unittest.mock import create_autospec
 
@@ -13,6 +13,7 @@ from napari_unisemalign.app.context import Context
 from napari_unisemalign.app.dialogs import Dialogs
 from napari_unisemalign.app.labels import LabelsController
 from napari_unisemalign.app.notify import Reporter
+from napari_unisemalign.app.process import Ending, TrainerProcess
 from napari_unisemalign.app.session import Session
 from training_core.base.errors import UserError
 
@@ -58,3 +59,33 @@ def slot(signal: Any) -> Callable[..., None]:
     """What listens to a signal of a view."""
     ((listener,), _keywords) = signal.connect.call_args
     return listener  # type: ignore[no-any-return]
+
+
+class StillProcess(TrainerProcess):
+    """Takes what it is told, computes nothing, and says what a test has it say."""
+
+    def __init__(self, parent: QObject | None = None, what: str = "training") -> None:
+        super().__init__(parent, what)
+        self.commands: list[Sequence[str]] = []
+        self.told: list[Any] = []
+        self.is_there = False
+
+    @property
+    def running(self) -> bool:
+        return self.is_there
+
+    def start(self, command: Sequence[str]) -> None:
+        self.commands.append(command)
+        self.is_there = True
+
+    def send(self, command: Any) -> None:
+        self.told.append(command)
+
+    def kill(self) -> None:
+        if self.is_there:
+            self.end(exit_code=-9, crashed=True)
+
+    def end(self, exit_code: int = 0, *, crashed: bool = False) -> None:
+        """It is gone."""
+        self.is_there = False
+        self.ended.emit(Ending(exit_code, crashed, "the end of its standard error"))
