@@ -17,9 +17,9 @@ from napari_unisemalign.annotate.accept_plan import (
     plan,
 )
 from napari_unisemalign.annotate.accept_preview import PreviewController, Wish
-from napari_unisemalign.annotate.accept_view import CorrectView, PointedAt
+from napari_unisemalign.annotate.accept_view import PointedAt
 from napari_unisemalign.annotate.areas import AreaTools
-from napari_unisemalign.annotate.clean_up_view import CleanUpView
+from napari_unisemalign.annotate.contracts import CleanUpSurface, CorrectSurface
 from napari_unisemalign.annotate.overlays import OverlaysController
 from napari_unisemalign.annotate.undo import UndoController
 from napari_unisemalign.app import availability
@@ -46,8 +46,8 @@ class CorrectionController:
     def __init__(
         self,
         context: Context,
-        view: CorrectView,
-        cleanup: CleanUpView,
+        view: CorrectSurface,
+        cleanup: CleanUpSurface,
         labels: LabelsController,
         tiles: TilesController,
         overlays: OverlaysController,

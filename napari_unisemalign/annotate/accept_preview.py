@@ -18,8 +18,7 @@ from napari_unisemalign.annotate.accept_plan import (
     plan,
     scene,
 )
-from napari_unisemalign.annotate.accept_view import CorrectView
-from napari_unisemalign.annotate.clean_up_view import CleanUpView
+from napari_unisemalign.annotate.contracts import CleanUpSurface, CorrectSurface
 from napari_unisemalign.annotate.marks import ACCEPT, REJECT, MarksLayer, draw_marks
 from napari_unisemalign.annotate.overlays import OverlaysController
 from napari_unisemalign.app.background import run_while_painting
@@ -49,8 +48,8 @@ class PreviewController:
     def __init__(
         self,
         context: Context,
-        view: CorrectView,
-        cleanup: CleanUpView,
+        view: CorrectSurface,
+        cleanup: CleanUpSurface,
         overlays: OverlaysController,
         ids: Callable[[], U8 | None],
     ) -> None:

@@ -11,7 +11,7 @@ from psygnal import Signal
 
 from napari_unisemalign.annotate.accept_plan import Deed, Where
 from napari_unisemalign.annotate.accept_preview import Wish
-from napari_unisemalign.annotate.accept_view import CorrectView
+from napari_unisemalign.annotate.contracts import CorrectSurface
 from napari_unisemalign.annotate.pointing import Pixel, Pointer
 from napari_unisemalign.app import availability
 from napari_unisemalign.app.context import Context
@@ -32,7 +32,7 @@ class AreaTools:
     def __init__(
         self,
         context: Context,
-        view: CorrectView,
+        view: CorrectSurface,
         do: Do,
         show: Callable[[Wish | None], None],
         say: Callable[[str], None],

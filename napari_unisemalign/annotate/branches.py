@@ -7,8 +7,8 @@ from typing import Any
 from qtpy.QtCore import QProcess
 
 from napari_unisemalign.annotate.branch_files import TileParts, agreement_in_words
+from napari_unisemalign.annotate.contracts import OverlaysSurface
 from napari_unisemalign.annotate.overlays import OverlaysController
-from napari_unisemalign.annotate.overlays_view import OverlaysView
 from napari_unisemalign.app import availability
 from napari_unisemalign.app.background import Background
 from napari_unisemalign.app.context import Context
@@ -25,7 +25,7 @@ LAST_WAIT_MS = 3000
 class PartsController:
     """Shows what one part says as long as its switch is on. One process at a time; what it finds is kept."""
 
-    def __init__(self, context: Context, view: OverlaysView, overlays: OverlaysController) -> None:
+    def __init__(self, context: Context, view: OverlaysSurface, overlays: OverlaysController) -> None:
         self._overlays = overlays
         self._session, self._layers, self.reporter = context.session, context.layers, context.reporter
         self._view = view

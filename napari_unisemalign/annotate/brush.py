@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from napari_unisemalign.actions.shortcuts import Shortcuts, shown
-from napari_unisemalign.annotate.class_chips_view import ClassChips
-from napari_unisemalign.annotate.painting_view import PaintingView
+from napari_unisemalign.annotate.contracts import ChipsSurface, PaintingSurface
 from napari_unisemalign.app.context import Context
 from napari_unisemalign.app.layers import LABELS, ROLE_KEY
 from training_core.base.i18n import tr
@@ -15,7 +14,7 @@ from training_core.base.i18n import tr
 class BrushController:
     """Between the painting bar and the labels layer."""
 
-    def __init__(self, context: Context, view: PaintingView, chips: ClassChips) -> None:
+    def __init__(self, context: Context, view: PaintingSurface, chips: ChipsSurface) -> None:
         self._layers, self._view, self._chips = context.layers, view, chips
         self._shortcuts = Shortcuts()
         self._shortcuts.on_change(self._refresh_key)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from napari_unisemalign.annotate.classes_view import ClassesView
+from napari_unisemalign.annotate.contracts import ClassesSurface
 from napari_unisemalign.annotate.undo import UndoController
 from napari_unisemalign.app import availability
 from napari_unisemalign.app.background import run_while_painting
@@ -24,7 +24,7 @@ _Progress = Callable[[int, int, str], None]
 class ClassRemovalController:
     """Answers the button below the classes."""
 
-    def __init__(self, context: Context, view: ClassesView, labels: LabelsController, undo: UndoController) -> None:
+    def __init__(self, context: Context, view: ClassesSurface, labels: LabelsController, undo: UndoController) -> None:
         self._context, self._labels, self._undo = context, labels, undo
         self._session, self.reporter = context.session, context.reporter
         self._view = view

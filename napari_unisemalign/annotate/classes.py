@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from napari_unisemalign.actions.catalogue import PAINTING_KEYS
-from napari_unisemalign.annotate.class_chips_view import ClassChips
-from napari_unisemalign.annotate.classes_view import ClassesView, ClassRow
+from napari_unisemalign.annotate.classes_view import ClassRow
+from napari_unisemalign.annotate.contracts import ChipsSurface, ClassesSurface
 from napari_unisemalign.app import availability
 from napari_unisemalign.app.context import Context
 from napari_unisemalign.app.layers import LABELS, ROLE_KEY, class_of, layer_value
@@ -29,7 +29,7 @@ DEFAULTS = Config()
 class ClassesController:
     """Keeps table, labels layer and project of one mind about the classes."""
 
-    def __init__(self, context: Context, view: ClassesView, chips: ClassChips) -> None:
+    def __init__(self, context: Context, view: ClassesSurface, chips: ChipsSurface) -> None:
         self._context, self._session, self.reporter = context, context.session, context.reporter
         self._layers, self._view, self._chips = context.layers, view, chips
         self._keys: tuple[str, ...] = tuple(PAINTING_KEYS)

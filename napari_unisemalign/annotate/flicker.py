@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from psygnal import Signal
 
-from napari_unisemalign.annotate.overlays_view import OverlaysView
+from napari_unisemalign.annotate.contracts import OverlaysSurface
 from napari_unisemalign.app.context import Context
 from napari_unisemalign.app.layers import OVERLAY_ROLES
 
@@ -15,7 +15,7 @@ class Flicker:
     changed = Signal()
     """Overlays were hidden or put back."""
 
-    def __init__(self, context: Context, view: OverlaysView) -> None:
+    def __init__(self, context: Context, view: OverlaysSurface) -> None:
         self._layers, self._view = context.layers, view
         self._hidden: tuple[str, ...] = ()
         self._busy = False

@@ -13,9 +13,9 @@ from psygnal import Signal
 from qtpy.QtCore import QTimer
 
 from napari_unisemalign.actions.shortcuts import Shortcuts, shown
+from napari_unisemalign.annotate.contracts import OverlaysSurface
 from napari_unisemalign.annotate.flicker import Flicker
 from napari_unisemalign.annotate.overlay_maps import Comparison, Confused, Maps, Picture, compose, read_maps
-from napari_unisemalign.annotate.overlays_view import OverlaysView
 from napari_unisemalign.app import availability
 from napari_unisemalign.app.background import Background
 from napari_unisemalign.app.context import Context
@@ -49,7 +49,7 @@ class OverlaysController:
     below_changed = Signal(float)
     """The confidence, 0 to 1, below which pixels are left open."""
 
-    def __init__(self, context: Context, view: OverlaysView) -> None:
+    def __init__(self, context: Context, view: OverlaysSurface) -> None:
         self._session, self._layers, self.reporter = context.session, context.layers, context.reporter
         self._view, self._notes = view, context.notes
         self._background = Background(context.owner)
@@ -136,7 +136,7 @@ class OverlaysController:
             return ""
         if self._session.overlays(self._session.tile) is None:
             return tr("Nothing is marked: this tile has no prediction, or it was rejected.")
-        if self._view.comparison is not Comparison.CONFUSION or not self._view.switches[COMPARISON].isChecked():
+        if self._view.comparison is not Comparison.CONFUSION or not self._view.is_shown(COMPARISON):
             return ""
         return self._marked_words
 
@@ -319,7 +319,7 @@ class OverlaysController:
         layer = event.value
         role = layer.metadata.get(ROLE_KEY)
         if role in OVERLAY_ROLES:
-            layer.visible = self._view.switches[role].isChecked()
+            layer.visible = self._view.is_shown(role)
             layer.events.visible.connect(self._follow)
             layer.events.opacity.connect(self._follow)
             self._follow()

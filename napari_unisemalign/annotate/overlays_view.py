@@ -232,6 +232,10 @@ class OverlaysView(QObject):
         self.outline_button.setChecked(every)
         self._styles.setExclusive(True)
 
+    def is_shown(self, role: str) -> bool:
+        """Whether an overlay is to be seen."""
+        return self.switches[role].isChecked()
+
     def set_overlay(self, role: str, visible: bool, opacity: float) -> None:
         """Show how a layer is shown, without telling anybody."""
         self._setting = True

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from napari_unisemalign.annotate.painting_view import FILL, GROW, SNAP, PaintingView
+from napari_unisemalign.annotate.contracts import PaintingSurface
+from napari_unisemalign.annotate.painting_view import FILL, GROW, SNAP
 from napari_unisemalign.annotate.stroke_tools import filled, grown, snapped
 from napari_unisemalign.annotate.undo import UndoController
 from napari_unisemalign.app.context import Context
@@ -24,7 +25,7 @@ class PaintingController:
     def __init__(
         self,
         context: Context,
-        view: PaintingView,
+        view: PaintingSurface,
         labels: LabelsController,
         undo: UndoController,
         show: Callable[[Mask | None, str], None],

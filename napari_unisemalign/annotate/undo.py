@@ -10,7 +10,7 @@ import numpy as np
 from psygnal import Signal
 from qtpy.QtCore import QTimer
 
-from napari_unisemalign.annotate.painting_view import PaintingView
+from napari_unisemalign.annotate.contracts import PaintingSurface
 from napari_unisemalign.app.background import run_while_painting
 from napari_unisemalign.app.context import Context
 from napari_unisemalign.app.labels import LabelsController
@@ -36,7 +36,7 @@ class UndoController:
     def __init__(
         self,
         context: Context,
-        view: PaintingView,
+        view: PaintingSurface,
         labels: LabelsController,
         tiles: TilesController,
     ) -> None:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from qtpy.QtCore import QTimer
 
+from napari_unisemalign.annotate.contracts import OverlaysSurface
 from napari_unisemalign.annotate.overlay_maps import Confused
 from napari_unisemalign.annotate.overlays import OverlaysController
-from napari_unisemalign.annotate.overlays_view import OverlaysView
 from napari_unisemalign.app.context import Context
 from napari_unisemalign.app.latest import Latest
 from napari_unisemalign.app.notify import guarded
 from napari_unisemalign.app.training_state import Training
 from napari_unisemalign.results.confusion_matrix import Cell, Found, find, matrix, why_none
-from napari_unisemalign.results.confusion_view import ConfusionView
+from napari_unisemalign.results.contracts import ConfusionSurface
 from napari_unisemalign.tiles.tiles import TilesController
 from training_core.base.i18n import tr
 from training_core.project import Project
@@ -26,8 +26,8 @@ class ConfusionController:
     def __init__(
         self,
         context: Context,
-        view: ConfusionView,
-        review: OverlaysView,
+        view: ConfusionSurface,
+        review: OverlaysSurface,
         tiles: TilesController,
         overlays: OverlaysController,
     ) -> None:

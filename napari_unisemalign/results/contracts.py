@@ -6,7 +6,10 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from napari_unisemalign.app.contracts import Told
+from napari_unisemalign.app.training_curves import Past
 from napari_unisemalign.results.areas import TileAreas
+from napari_unisemalign.results.confusion_matrix import Matrix
+from napari_unisemalign.results.rounds import RoundAreas
 from training_core.class_maps.clean_up import CleanUp, CleanUpUm
 from training_core.export import Content
 from training_core.project import TissueClass
@@ -92,3 +95,56 @@ class AreasSurface(Protocol):
 
     def set_available(self, reason: str) -> None:
         """Allow measuring, or say why not."""
+
+
+class ConfusionSurface(Protocol):
+    """The confusion matrix, and the tiles of the cell that is chosen in it."""
+
+    @property
+    def cell_chosen(self) -> Told:
+        """With the cell."""
+
+    @property
+    def tile_chosen(self) -> Told:
+        """With the name of the tile that is to be shown."""
+
+    def set_matrix(self, shown: Matrix | None, why_none: str) -> None:
+        """Show a matrix, or say why there is none."""
+
+    def set_chosen(self, words: str, tiles: Sequence[tuple[str, str]]) -> None:
+        """What the chosen cell says, and its tiles with what is said of each; empty for no cell."""
+
+    def set_current(self, tile: str | None) -> None:
+        """Mark the tile on screen, without telling anybody."""
+
+    def set_marked(self, words: str) -> None:
+        """What of the cell is marked on the tile on screen, or why nothing is."""
+
+
+class HoldOutSurface(Protocol):
+    """Why no validation tile measures a round, with the offer to hold some out."""
+
+    @property
+    def clicked(self) -> Told:
+        """The offer is taken."""
+
+    def set_unmeasured(self, text: str, offer: str, tip: str = "") -> None:
+        """Why nothing, or too little, measures a round, and what is offered; empty texts for nothing."""
+
+
+class RoundsSurface(Protocol):
+    """The rounds side by side."""
+
+    @property
+    def wanted(self) -> Told:
+        """The predictions of the rounds are to be measured."""
+
+    @property
+    def save_clicked(self) -> Told:
+        """The table is to be written."""
+
+    def set_rounds(self, rounds: Sequence[Past], areas: RoundAreas, classes: Sequence[TissueClass], hint: str) -> None:
+        """Show these; hint: what the numbers are of, and what they leave out."""
+
+    def set_available(self, reason: str) -> None:
+        """Allow to measure and to write, or say why not."""

@@ -8,7 +8,7 @@ from napari_unisemalign.app import availability
 from napari_unisemalign.app.context import Context
 from napari_unisemalign.app.labels import LabelsController
 from napari_unisemalign.app.notify import guarded
-from napari_unisemalign.results.hold_out_view import HoldOutView
+from napari_unisemalign.results.contracts import HoldOutSurface
 from training_core.base.errors import ProjectError
 from training_core.base.i18n import ntr, tr
 from training_core.project import Project
@@ -22,7 +22,7 @@ NAMES_SHOWN = 3
 class HoldOutController:
     """Between the project's validation tiles and the views that show scores."""
 
-    def __init__(self, context: Context, views: Sequence[HoldOutView], labels: LabelsController) -> None:
+    def __init__(self, context: Context, views: Sequence[HoldOutSurface], labels: LabelsController) -> None:
         self._session, self.reporter = context.session, context.reporter
         self._views, self._labels = tuple(views), labels
         for view in self._views:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from napari_unisemalign.app import availability
 from napari_unisemalign.app.context import Context
 from napari_unisemalign.app.notify import guarded
+from napari_unisemalign.results.contracts import RoundsSurface
 from napari_unisemalign.results.rounds import NOT_MEASURED, RoundAreas, as_csv, read_rounds
-from napari_unisemalign.results.rounds_view import RoundsView
 from training_core.base.i18n import ntr, tr
 from training_core.io import atomic_write
 from training_core.project import Project
@@ -15,7 +15,7 @@ from training_core.project import Project
 class RoundsController:
     """Between the table, the rounds that the session knows, and their predictions."""
 
-    def __init__(self, context: Context, view: RoundsView) -> None:
+    def __init__(self, context: Context, view: RoundsSurface) -> None:
         self._context, self._session, self.reporter = context, context.session, context.reporter
         self._view = view
         self._areas = NOT_MEASURED
