@@ -9,7 +9,7 @@ from typing import Any
 from napari.viewer import Viewer, current_viewer
 from qtpy.QtCore import QTimer
 
-from napari_unisemalign.app.layers import SAMPLE_KEY, class_colormap, to_layer
+from napari_unisemalign.app.layer_values import SAMPLE_KEY, class_colormap, to_layer
 from napari_unisemalign.app.user_folders import sample_folder
 from napari_unisemalign.handlers import perform
 from napari_unisemalign.shell.drops import may_become_project, project_folder

@@ -26,7 +26,7 @@ from napari_unisemalign.app import availability
 from napari_unisemalign.app.context import Context
 from napari_unisemalign.app.label_saving import Region
 from napari_unisemalign.app.labels import LabelsController
-from napari_unisemalign.app.layers import AREA, LABELS, ROLE_KEY, U8, Mask
+from napari_unisemalign.app.layer_values import AREA, LABELS, ROLE_KEY, U8, Mask
 from napari_unisemalign.app.notify import guarded
 from napari_unisemalign.app.tile_overlays import OverlaySource
 from napari_unisemalign.tiles.tiles import TilesController

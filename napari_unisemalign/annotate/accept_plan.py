@@ -11,7 +11,7 @@ from enum import StrEnum
 
 import numpy as np
 
-from napari_unisemalign.app.layers import U8, Mask
+from napari_unisemalign.app.layer_values import U8, Mask
 from napari_unisemalign.app.tile_overlays import Overlays
 from training_core.base.i18n import ntr, tr
 from training_core.class_maps.acceptance import Amount, acceptance, amount, area_at

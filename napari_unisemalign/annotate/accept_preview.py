@@ -24,7 +24,7 @@ from napari_unisemalign.annotate.overlays import OverlaysController
 from napari_unisemalign.app.background import run_while_painting
 from napari_unisemalign.app.context import Context
 from napari_unisemalign.app.latest import Latest
-from napari_unisemalign.app.layers import U8, Mask
+from napari_unisemalign.app.layer_values import U8, Mask
 from napari_unisemalign.app.tile_overlays import Overlays
 from training_core.base.i18n import ntr
 from training_core.project import Project, TissueClass

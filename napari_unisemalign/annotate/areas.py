@@ -15,7 +15,7 @@ from napari_unisemalign.annotate.contracts import CorrectSurface
 from napari_unisemalign.annotate.pointing import Pixel, Pointer
 from napari_unisemalign.app import availability
 from napari_unisemalign.app.context import Context
-from napari_unisemalign.app.layers import AREA, LABELS, ROLE_KEY
+from napari_unisemalign.app.layer_values import AREA, LABELS, ROLE_KEY
 from napari_unisemalign.app.notify import guarded
 from training_core.base.i18n import tr
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_unisemalign.app.layers import U8
+from napari_unisemalign.app.layer_values import U8
 from training_core.base.i18n import tr
 from training_core.class_maps.tile_result import Branch
 from training_core.io import read_mask

@@ -12,7 +12,7 @@ from napari_unisemalign.annotate.overlays import OverlaysController
 from napari_unisemalign.app import availability
 from napari_unisemalign.app.background import Background
 from napari_unisemalign.app.context import Context
-from napari_unisemalign.app.layers import PART, PREDICTION, PSEUDO_LABEL, ROLE_KEY, U8
+from napari_unisemalign.app.layer_values import PART, PREDICTION, PSEUDO_LABEL, ROLE_KEY, U8
 from napari_unisemalign.app.notify import guarded
 from napari_unisemalign.app.process import STDERR_KEPT_CHARS, child_environment
 from training_core.base.errors import EXIT_USER_ERROR, UserError

@@ -7,7 +7,7 @@ from typing import Any
 from napari_unisemalign.actions.shortcuts import Shortcuts, shown
 from napari_unisemalign.annotate.contracts import ChipsSurface, PaintingSurface
 from napari_unisemalign.app.context import Context
-from napari_unisemalign.app.layers import LABELS, ROLE_KEY
+from napari_unisemalign.app.layer_values import LABELS, ROLE_KEY
 from training_core.base.i18n import tr
 
 

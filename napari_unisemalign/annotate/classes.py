@@ -10,7 +10,7 @@ from napari_unisemalign.annotate.classes_view import ClassRow
 from napari_unisemalign.annotate.contracts import ChipsSurface, ClassesSurface
 from napari_unisemalign.app import availability
 from napari_unisemalign.app.context import Context
-from napari_unisemalign.app.layers import LABELS, ROLE_KEY, class_of, layer_value
+from napari_unisemalign.app.layer_values import LABELS, ROLE_KEY, class_of, layer_value
 from napari_unisemalign.app.notify import guarded
 from training_core.base.errors import ProjectError
 from training_core.base.i18n import tr

@@ -6,7 +6,7 @@ from psygnal import Signal
 
 from napari_unisemalign.annotate.contracts import OverlaysSurface
 from napari_unisemalign.app.context import Context
-from napari_unisemalign.app.layers import OVERLAY_ROLES
+from napari_unisemalign.app.layer_values import OVERLAY_ROLES
 
 
 class Flicker:

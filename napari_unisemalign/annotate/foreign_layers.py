@@ -8,7 +8,7 @@ from typing import Any
 from napari.layers import Image, Layer
 
 from napari_unisemalign.app.context import Context
-from napari_unisemalign.app.layers import ROLE_KEY, SAMPLE_KEY, TILE
+from napari_unisemalign.app.layer_values import ROLE_KEY, SAMPLE_KEY, TILE
 from napari_unisemalign.widgets.notice import Notice, Way
 from training_core.base.i18n import tr
 

@@ -12,7 +12,7 @@ from napari.layers import Labels
 from napari.utils.colormaps import DirectLabelColormap
 from scipy import ndimage
 
-from napari_unisemalign.app.layers import ROLE_KEY, TILE, U8, Mask
+from napari_unisemalign.app.layer_values import ROLE_KEY, TILE, U8, Mask
 from napari_unisemalign.widgets import colors
 from training_core.base.i18n import tr
 

@@ -13,7 +13,7 @@ from napari_unisemalign.annotate.accept_plan import Deed
 from napari_unisemalign.annotate.areas import AreaTools
 from napari_unisemalign.annotate.flicker import Flicker
 from napari_unisemalign.app.context import Context
-from napari_unisemalign.app.layers import AREA, LABELS, ROLE_KEY
+from napari_unisemalign.app.layer_values import AREA, LABELS, ROLE_KEY
 from napari_unisemalign.app.training_state import Training
 from training_core.base.i18n import tr
 

@@ -19,7 +19,7 @@ from napari_unisemalign.annotate.overlay_maps import Comparison, Confused, Maps,
 from napari_unisemalign.app import availability
 from napari_unisemalign.app.background import Background
 from napari_unisemalign.app.context import Context
-from napari_unisemalign.app.layers import (
+from napari_unisemalign.app.layer_values import (
     COMPARISON,
     CONFIDENCE,
     OPACITY,

@@ -13,7 +13,7 @@ from napari_unisemalign.annotate.undo import UndoController
 from napari_unisemalign.app.context import Context
 from napari_unisemalign.app.labels import LabelsController
 from napari_unisemalign.app.latest import Latest
-from napari_unisemalign.app.layers import PREDICTION, U8, Mask
+from napari_unisemalign.app.layer_values import PREDICTION, U8, Mask
 from napari_unisemalign.app.notify import guarded
 from napari_unisemalign.app.undo_stack import LabelStep
 from training_core.base.i18n import ntr, tr

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from napari_unisemalign.app.layers import U8, Mask
+from napari_unisemalign.app.layer_values import U8, Mask
 from training_core.project import UNLABELED
 
 

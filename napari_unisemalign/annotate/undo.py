@@ -14,7 +14,7 @@ from napari_unisemalign.annotate.contracts import PaintingSurface
 from napari_unisemalign.app.background import run_while_painting
 from napari_unisemalign.app.context import Context
 from napari_unisemalign.app.labels import LabelsController
-from napari_unisemalign.app.layers import LABELS, ROLE_KEY, U8
+from napari_unisemalign.app.layer_values import LABELS, ROLE_KEY, U8
 from napari_unisemalign.app.notify import guarded
 from napari_unisemalign.app.undo_stack import AnyStep, ClassStep, LabelStep, RejectionStep
 from napari_unisemalign.tiles.tiles import TilesController

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeGuard
 
 from napari_unisemalign.app.background import Background
-from napari_unisemalign.app.layers import U8
+from napari_unisemalign.app.layer_values import U8
 from training_core.project import LabelSource, Project
 from training_core.project.merging import WrittenLabel
 from training_core.project.rejections import Rejection

@@ -13,7 +13,7 @@ from qtpy.QtCore import QTimer
 from napari_unisemalign.app.background import Background, run_while_painting
 from napari_unisemalign.app.context import Context
 from napari_unisemalign.app.label_saving import Change, Edit, LabelQueue, Region, RejectionChange
-from napari_unisemalign.app.layers import U8, to_label, to_layer
+from napari_unisemalign.app.layer_values import U8, to_label, to_layer
 from training_core.base.errors import UserError
 from training_core.base.i18n import ntr, tr
 from training_core.project import LabelSource

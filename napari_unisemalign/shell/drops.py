@@ -19,7 +19,7 @@ from qtpy.QtGui import QDropEvent
 from qtpy.QtWidgets import QWidget
 
 from napari_unisemalign.app.context import Context
-from napari_unisemalign.app.layers import ROLE_KEY, SAMPLE_KEY
+from napari_unisemalign.app.layer_values import ROLE_KEY, SAMPLE_KEY
 from napari_unisemalign.shell.panel import Panel
 from napari_unisemalign.tiles.making import MakingController
 from napari_unisemalign.tiles.tiles import TilesController

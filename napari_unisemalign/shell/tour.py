@@ -10,7 +10,7 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QWidget
 
 from napari_unisemalign.app.context import Context
-from napari_unisemalign.app.layers import PREDICTION
+from napari_unisemalign.app.layer_values import PREDICTION
 from napari_unisemalign.shell.panel import Panel
 from training_core.base.i18n import tr
 

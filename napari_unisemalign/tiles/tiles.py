@@ -14,7 +14,7 @@ from napari_unisemalign.app.context import Context
 from napari_unisemalign.app.dialogs import Access
 from napari_unisemalign.app.labels import LabelsController
 from napari_unisemalign.app.last_view import last_view
-from napari_unisemalign.app.layers import U8
+from napari_unisemalign.app.layer_values import U8
 from napari_unisemalign.app.notify import guarded
 from napari_unisemalign.tiles.contracts import ProjectSurface, TilesSurface
 from napari_unisemalign.tiles.project_view import EMPTY

@@ -20,7 +20,7 @@ from qtpy.QtCore import QEventLoop, QPoint, QRect, Qt, QTimer
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QAbstractButton, QMainWindow, QWidget
 
-from napari_unisemalign.app.layers import PREDICTION, U8
+from napari_unisemalign.app.layer_values import PREDICTION, U8
 from napari_unisemalign.plugin import UniSemAlignPanel
 from napari_unisemalign.shell.pages import Place
 from napari_unisemalign.tools.strokes import StrokePoint, mistakes, strokes_inside

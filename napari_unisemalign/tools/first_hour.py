@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from qtpy.QtCore import Qt
 
-from napari_unisemalign.app.layers import U8
+from napari_unisemalign.app.layer_values import U8
 from napari_unisemalign.shell.pages import Place
 from napari_unisemalign.tiles.new_project.form_view import NewProjectDialog
 from napari_unisemalign.tools.driver import PATIENCE_S, DriveError, Driver

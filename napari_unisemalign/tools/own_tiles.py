@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_unisemalign.app.layers import U8
+from napari_unisemalign.app.layer_values import U8
 from training_core.base.errors import ImageError
 from training_core.demo.tissue import CLASS_NAMES, draw_glands
 from training_core.io import read_mask, write_png

@@ -14,7 +14,7 @@ import numpy as np
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 
-from napari_unisemalign.app.layers import PREDICTION
+from napari_unisemalign.app.layer_values import PREDICTION
 from napari_unisemalign.shell.pages import Place
 from napari_unisemalign.tools.driver import Driver, let_qt_work
 from napari_unisemalign.tools.lateness import LATE_MS, Lateness

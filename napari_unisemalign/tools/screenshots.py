@@ -17,7 +17,7 @@ from enum import StrEnum
 from itertools import product
 from pathlib import Path
 
-from napari_unisemalign.app.layers import CONFIDENCE, PREDICTION
+from napari_unisemalign.app.layer_values import CONFIDENCE, PREDICTION
 from napari_unisemalign.shell.pages import Place
 from napari_unisemalign.tools.driver import DriveError, Driver
 from napari_unisemalign.tools.scenarios import (

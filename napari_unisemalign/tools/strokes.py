@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from napari_unisemalign.app.layers import U8, Mask
+from napari_unisemalign.app.layer_values import U8, Mask
 from training_core.project import UNLABELED
 
 StrokePoint = tuple[float, float]

@@ -13,7 +13,7 @@ from qtpy.QtCore import QTimer
 from napari_unisemalign.app import availability, preferences
 from napari_unisemalign.app.context import Context
 from napari_unisemalign.app.labels import LabelsController
-from napari_unisemalign.app.layers import LABELS, PREDICTION, ROLE_KEY
+from napari_unisemalign.app.layer_values import LABELS, PREDICTION, ROLE_KEY
 from napari_unisemalign.app.notify import guarded
 from napari_unisemalign.app.process import Ending, TrainerProcess, live_command
 from napari_unisemalign.app.training_state import Training

@@ -14,7 +14,7 @@ from qtpy.QtWidgets import QApplication, QPushButton
 
 from napari_unisemalign.annotate.accept_plan import Deed, Scene, in_words, plan
 from napari_unisemalign.annotate.marks import ACCEPT, REJECT, REJECTED
-from napari_unisemalign.app.layers import AREA, LABELS, NAMES
+from napari_unisemalign.app.layer_values import AREA, LABELS, NAMES
 from training_core.class_maps.acceptance import area_at
 from training_core.io import write_png
 from training_core.project import Project, TileState, make_classes

@@ -14,7 +14,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QAbstractItemDelegate, QApplication, QComboBox, QTableWidget
 
 from napari_unisemalign.app.dialogs import FilesToAdd
-from napari_unisemalign.app.layers import LABELS, NAMES
+from napari_unisemalign.app.layer_values import LABELS, NAMES
 from napari_unisemalign.tiles.new_project.form import NewProjectForm
 from napari_unisemalign.tiles.new_project.form_view import NewProjectDialog
 from napari_unisemalign.tiles.new_project.mask_values_view import CLASS

@@ -30,7 +30,8 @@ from napari_unisemalign.annotate.undo import UndoController
 from napari_unisemalign.app.context import Connections
 from napari_unisemalign.app.image_notes import ImageNotes
 from napari_unisemalign.app.labels import LabelsController
-from napari_unisemalign.app.layers import PREDICTION, TileLayers, layer_value
+from napari_unisemalign.app.layer_values import PREDICTION, layer_value
+from napari_unisemalign.app.layers import TileLayers
 from napari_unisemalign.app.tile_overlays import OverlaySource
 from napari_unisemalign.tiles.tiles import TilesController
 from tests.napari_unisemalign.without_window import bare_context, slot

@@ -12,7 +12,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QAbstractButton, QApplication
 
 from napari_unisemalign.annotate.class_removal_view import RemoveClassDialog
-from napari_unisemalign.app.layers import LABELS, NAMES, PREDICTION
+from napari_unisemalign.app.layer_values import LABELS, NAMES, PREDICTION
 from training_core.project import UNLABELED, LabelSource, Project
 
 Press = Callable[[RemoveClassDialog], QAbstractButton]

@@ -12,7 +12,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
 from napari_unisemalign.annotate.overlay_maps import Comparison
-from napari_unisemalign.app.layers import COMPARISON
+from napari_unisemalign.app.layer_values import COMPARISON
 from napari_unisemalign.results.confusion_matrix import Found, find, matrix, why_none
 from napari_unisemalign.shell.pages import Place
 from training_core.class_maps.confusion_file import RunConfusion

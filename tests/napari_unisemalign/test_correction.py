@@ -13,7 +13,7 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 
 from napari_unisemalign.app import labels as saving
-from napari_unisemalign.app.layers import AREA, LABELS, NAMES, TILE
+from napari_unisemalign.app.layer_values import AREA, LABELS, NAMES, TILE
 from training_core.class_maps.acceptance import area_at
 from training_core.io import read_mask
 from training_core.project import LabelSource, Project, TileState

@@ -13,7 +13,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QWidget
 
 from napari_unisemalign import plugin
-from napari_unisemalign.app.layers import LABELS, NAMES
+from napari_unisemalign.app.layer_values import LABELS, NAMES
 from tests.napari_unisemalign.conftest import drop
 from training_core.project import Project
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_unisemalign.app.layers import LABELS, NAMES
+from napari_unisemalign.app.layer_values import LABELS, NAMES
 from napari_unisemalign.tiles import elsewhere
 from training_core.project import UNLABELED, LabelSource, Project
 

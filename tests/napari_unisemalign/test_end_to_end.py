@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_unisemalign.app.layers import LABELS, NAMES, PREDICTION
+from napari_unisemalign.app.layer_values import LABELS, NAMES, PREDICTION
 from napari_unisemalign.app.training_state import Phase
 from training_core.demo import read_truth
 from training_core.io import read_mask

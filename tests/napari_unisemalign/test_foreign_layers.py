@@ -8,7 +8,7 @@ import numpy as np
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 
-from napari_unisemalign.app.layers import LABELS, NAMES, TILE
+from napari_unisemalign.app.layer_values import LABELS, NAMES, TILE
 from training_core.project import Project
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 
-from napari_unisemalign.app.layers import (
+from napari_unisemalign.app.layer_values import (
     AREA,
     COMPARISON,
     LABELS,
@@ -14,11 +14,11 @@ from napari_unisemalign.app.layers import (
     PART,
     PREDICTION,
     TILE,
-    TileLayers,
     class_colormap,
     to_label,
     to_layer,
 )
+from napari_unisemalign.app.layers import TileLayers
 from training_core.project import UNLABELED, TissueClass, make_classes
 
 CLASSES = make_classes(("background", "gland"))

@@ -15,7 +15,7 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 
 from napari_unisemalign.app import preferences
-from napari_unisemalign.app.layers import LABELS, NAMES, OVERLAY_ROLES, PREDICTION
+from napari_unisemalign.app.layer_values import LABELS, NAMES, OVERLAY_ROLES, PREDICTION
 from napari_unisemalign.app.process import live_command
 from napari_unisemalign.train import live_preview as live_preview_module
 from napari_unisemalign.train.live_preview import MOST_CRASHES

@@ -11,7 +11,7 @@ import pytest
 import tifffile
 from qtpy.QtCore import QTimer
 
-from napari_unisemalign.app.layers import TILE
+from napari_unisemalign.app.layer_values import TILE
 from napari_unisemalign.tiles.new_project.form import NewProjectForm
 from napari_unisemalign.tiles.new_project.form_view import NewProjectDialog
 from napari_unisemalign.tiles.new_project.mask_values_view import CLASS

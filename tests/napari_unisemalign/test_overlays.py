@@ -13,7 +13,7 @@ from qtpy.QtTest import QTest
 
 from napari_unisemalign.annotate import overlay_maps
 from napari_unisemalign.annotate.overlay_maps import Comparison, Maps, compose
-from napari_unisemalign.app.layers import (
+from napari_unisemalign.app.layer_values import (
     COMPARISON,
     CONFIDENCE,
     LABELS,

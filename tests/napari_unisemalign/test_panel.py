@@ -15,7 +15,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QAbstractSpinBox, QLabel, QLineEdit, QWidget
 
 from napari_unisemalign.app.dialogs import NewProject
-from napari_unisemalign.app.layers import LABELS, NAMES, PREDICTION, TILE
+from napari_unisemalign.app.layer_values import LABELS, NAMES, PREDICTION, TILE
 from napari_unisemalign.tiles.tile_list_view import STATE_ROLE
 from training_core.export import CONTENTS, FORMATS
 from training_core.io import read_mask

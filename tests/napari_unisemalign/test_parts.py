@@ -13,7 +13,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
 from napari_unisemalign.annotate.branch_files import TileParts, agreement_in_words
-from napari_unisemalign.app.layers import PART, PREDICTION, PSEUDO_LABEL
+from napari_unisemalign.app.layer_values import PART, PREDICTION, PSEUDO_LABEL
 from training_core.class_maps.tile_result import Branch
 from training_core.project import UNLABELED, LabelSource, Project
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from napari_unisemalign.app.background import Background
-from napari_unisemalign.app.layers import TILE
+from napari_unisemalign.app.layer_values import TILE
 from napari_unisemalign.app.pictures import Pictures
 from training_core.base.errors import ProjectError
 from training_core.io import write_png

@@ -22,7 +22,7 @@ from qtpy.QtCore import QTimer
 import napari_unisemalign
 from napari_unisemalign import __main__ as command_line
 from napari_unisemalign import plugin
-from napari_unisemalign.app.layers import LABELS, NAMES, TILE
+from napari_unisemalign.app.layer_values import LABELS, NAMES, TILE
 from napari_unisemalign.tiles import making
 from training_core.base.errors import ProjectError
 from training_core.project import Project

@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QApplication
 
 from napari_unisemalign.annotate.marks import ACCEPT
 from napari_unisemalign.annotate.stroke_tools import filled, grown, snapped
-from napari_unisemalign.app.layers import LABELS, NAMES
+from napari_unisemalign.app.layer_values import LABELS, NAMES
 from training_core.project import Project
 
 SIZE = 60

@@ -9,7 +9,7 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
-from napari_unisemalign.app.layers import NAMES, TILE
+from napari_unisemalign.app.layer_values import NAMES, TILE
 from napari_unisemalign.app.undo_stack import LabelStep, UndoStack
 from training_core.project import Project, TileState
 
