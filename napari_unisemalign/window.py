@@ -10,6 +10,7 @@ from qtpy.QtCore import QTimer
 
 from napari_unisemalign.actions.keys import KeysController
 from napari_unisemalign.annotate.accept import CorrectionController
+from napari_unisemalign.annotate.accept_several import SeveralTilesController
 from napari_unisemalign.annotate.branches import PartsController
 from napari_unisemalign.annotate.brush import BrushController
 from napari_unisemalign.annotate.class_removal import ClassRemovalController
@@ -102,8 +103,9 @@ class Controller:
         self.painting = PaintingController(
             self.context, panel.painting, self.labels, self.undo, self.correction.show_change
         )
-        panel.tiles.accept_wanted.connect(self.correction.accept_tiles)
-        panel.tiles.reject_wanted.connect(self.correction.reject_tiles)
+        self.several = SeveralTilesController(self.context, self.correction, self.tiles, self.undo)
+        panel.tiles.accept_wanted.connect(self.several.accept)
+        panel.tiles.reject_wanted.connect(self.several.reject)
         helper = TrainerProcess(panel, "live preview")
         self.training = TrainingController(
             self.context, panel.train, self.labels, panel.settings.finish_editing, helper

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -30,7 +30,7 @@ from napari_unisemalign.app.layer_values import AREA, LABELS, ROLE_KEY, U8, Mask
 from napari_unisemalign.app.notify import guarded
 from napari_unisemalign.app.tile_overlays import OverlaySource
 from napari_unisemalign.tiles.tiles import TilesController
-from training_core.base.i18n import ntr, tr
+from training_core.base.i18n import tr
 from training_core.project import UNLABELED, LabelSource
 from training_core.project.rejections import Rejection
 
@@ -58,7 +58,7 @@ class CorrectionController:
         self._session, self._layers, self.reporter = context.session, context.layers, context.reporter
         self._view = view
         self._preview = PreviewController(context, view, cleanup, overlays, self._ids)
-        self.areas = AreaTools(context, view, self._do, self._show_area, self._say)
+        self.areas = AreaTools(context, view, self._do, self._show_area, self.say)
         self._said = ""
         self.is_going_on = False
         """The review goes on to the next tile at this moment."""
@@ -87,13 +87,17 @@ class CorrectionController:
     @guarded
     def accept_next(self) -> None:
         """Accept the whole tile and go on to the next one that waits for review, if there is any."""
-        if self._do(Deed.ACCEPT, None, "tile"):
+        if self.accept_whole():
             self.show_next()
 
     @guarded
     def accept_tile(self) -> None:
         """Accept the whole tile."""
-        self._do(Deed.ACCEPT, None, "tile")
+        self.accept_whole()
+
+    def accept_whole(self) -> bool:
+        """Accept the whole tile; False when that was not possible, or the user thought better of it."""
+        return self._do(Deed.ACCEPT, None, "tile")
 
     @guarded
     def accept_sure(self) -> None:
@@ -117,52 +121,12 @@ class CorrectionController:
         overlays = self._session.overlays(name) if name is not None else None
         if project is None or name is None or overlays is None:
             return
-        self._undo.change_rejection(name, _as_a_whole(overlays.run_id), tr("a rejection"))
+        self._undo.change_rejection(name, rejected_as_a_whole(overlays.run_id), tr("a rejection"))
         self._after_rejection(tr("Rejected. Paint what is right, or go on to the next tile."))
-
-    @guarded
-    def accept_tiles(self, names: Sequence[str]) -> None:
-        """Accept the predictions of several tiles, one after the other; each is a step of undo."""
-        before, accepted = self._session.tile, 0
-        for name in names:
-            self._tiles.show(name)
-            if not availability.why_not_accept(self._session):
-                accepted += self._do(Deed.ACCEPT, None, "tile")
-        self._go_back(before)
-        words = ntr(
-            "Accepted the prediction of {done} of {count} tile.",
-            "Accepted the predictions of {done} of {count} tiles.",
-            len(names),
-        )
-        self._say(words.format(done=accepted, count=len(names)))
-
-    @guarded
-    def reject_tiles(self, names: Sequence[str]) -> None:
-        """Put the predictions of several tiles aside; each is a step of undo."""
-        project = self._session.project
-        if project is None:
-            return
-        shown = ((name, self._session.overlays(name)) for name in names)
-        changes = (
-            (name, _as_a_whole(overlays.run_id))
-            for name, overlays in shown
-            if overlays is not None and not overlays.live
-        )
-        rejected = self._undo.change_rejections(changes, tr("a rejection"))
-        words = ntr(
-            "Rejected the prediction of {done} of {count} tile.",
-            "Rejected the predictions of {done} of {count} tiles.",
-            len(names),
-        )
-        self._say(words.format(done=rejected, count=len(names)))
 
     def show_change(self, where: Mask | None, words: str) -> None:
         """Draw what a tool for the last stroke would change, as an accept is drawn; None: nothing."""
         self._preview.show_change(where, words)
-
-    def _go_back(self, name: str | None) -> None:
-        if name is not None:
-            self._tiles.show(name)
 
     @guarded
     def take_back(self) -> None:
@@ -219,14 +183,14 @@ class CorrectionController:
             return False
         reason = availability.why_not_reject(self._session) if deed is Deed.REJECT else ""
         if reason:
-            self._say(reason)  # a training has started since the button was pressed
+            self.say(reason)  # a training has started since the button was pressed
             return False
         self._labels.save_strokes()
         ids = self._preview.cleaned(ids)
         now = self._preview.scene(project, name, ids, label, overlays)
         what = plan(deed, where, now, replace=self._view.overwrite)
         if what is None:
-            self._say(tr("The model is not sure enough here: it says nothing about this place."))
+            self.say(tr("The model is not sure enough here: it says nothing about this place."))
             return False
         if deed is Deed.ACCEPT:
             return self._accept(what, ids, overlays.run_id, region)
@@ -244,13 +208,13 @@ class CorrectionController:
             self._labels.save_accepted(LABEL_SOURCES[source], run_id, region)
         if self.areas.pointing is None:
             self._layers.activate_labels()
-        self._say(done_in_words(what))
+        self.say(done_in_words(what))
         return True
 
     def _reject(self, what: Plan, name: str, run_id: str) -> None:
         self._preview.show(None)
         if not what.target.any():
-            self._say(in_words(what, self._session.classes()))
+            self.say(in_words(what, self._session.classes()))
             return
         if what.takes_back:
             self._undo.change_rejection(name, lambda before: before.without(what.target), tr("a rejection"))
@@ -262,7 +226,7 @@ class CorrectionController:
 
     def _after_rejection(self, words: str) -> None:
         self._preview.show(None)
-        self._say(words)
+        self.say(words)
 
     def _may_overwrite(self, conflicts: int, source: OverlaySource) -> bool:
         question = tr(
@@ -307,17 +271,17 @@ class CorrectionController:
     def _on_undo(self, _event: Any = None) -> None:
         """The whole label is drawn anew, as after Ctrl+Z: what was said about the last accept may be untrue."""
         if self._said and self.areas.pointing is None and self._layers.get(AREA) is None:
-            self._say("")
+            self.say("")
 
     def _on_undone(self) -> None:
         """What was said last may be untrue now, whatever act it was of."""
         if self.areas.pointing is None and not self.areas.drawing:
-            self._say("")
+            self.say("")
 
     def _on_tile(self, _name: object = None) -> None:
         if self._layers.get(AREA) is not None:
             self._layers.end_area()
-        self._say("")
+        self.say("")
         self._refresh()
 
     def _on_layer(self, event: Any) -> None:
@@ -342,11 +306,12 @@ class CorrectionController:
         )
         self._view.set_hint(self._said or accept)
 
-    def _say(self, text: str) -> None:
+    def say(self, text: str) -> None:
         """Show a sentence until the tile changes or another one comes; an empty one takes it away."""
         self._said = text
         self._refresh()
 
 
-def _as_a_whole(run_id: str) -> Callable[[Rejection], Rejection]:
+def rejected_as_a_whole(run_id: str) -> Callable[[Rejection], Rejection]:
+    """What makes of what is rejected of a tile the rejection of all that this run predicts there."""
     return lambda before: before.with_tile(run_id)

@@ -121,7 +121,7 @@ def test_a_rejection_does_not_wait_for_a_disk_that_hangs(
     assert driver.panel.controller.labels.unsaved_names() == ("tile_01",)
     with at_once():
         correction.show_next()
-        correction.reject_tiles(["tile_02", "tile_03"])
+        driver.panel.controller.several.reject(["tile_02", "tile_03"])
     assert [name for name in driver.session.tile_names() if driver.session.overlays(name) is not None] == ["tile_04"]
     with at_once():
         driver.panel.controller.undo.undo()
@@ -188,5 +188,5 @@ def test_rejections_of_many_tiles_are_told_together(window: Any, predicted_proje
     driver.session.states_changed.connect(
         lambda: told.append(tuple(predicted_project.is_rejected(name, RUN) for name in names))
     )
-    driver.panel.controller.correction.reject_tiles(names)
+    driver.panel.controller.several.reject(names)
     assert told == [(False, False, False), (True, True, True)]  # when it was decided, and when it was written
