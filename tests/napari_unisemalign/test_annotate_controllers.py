@@ -153,7 +153,9 @@ def desk(context: Any, predicted_project: Project) -> Any:
     made = Desk(predicted_project, layer, labels, undo, overlays, correction, painting_view, overlays_view, view)
     yield made
     assert labels.flush()
+    overlays.settle()
     context.connections.close()
+    context.session.set_project(None)  # what still waits for its turn reads no project that is gone
 
 
 def test_the_brush_is_the_same_in_the_panel_and_in_naparis_controls(context: Any, chips: Any, project: Project) -> None:
