@@ -9,7 +9,7 @@ from napari_unisemalign.app import availability
 from napari_unisemalign.app.background import run_while_painting
 from napari_unisemalign.app.context import Context
 from napari_unisemalign.app.labels import LabelsController
-from napari_unisemalign.app.layers import U8
+from napari_unisemalign.app.layer_values import U8
 from napari_unisemalign.app.notify import guarded
 from napari_unisemalign.app.session import Session
 from training_core.base.i18n import ntr, tr

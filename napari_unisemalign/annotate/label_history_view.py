@@ -9,7 +9,7 @@ from qtpy.QtGui import QImage, QPixmap
 from qtpy.QtWidgets import QDialogButtonBox, QHBoxLayout, QLabel, QListWidget, QVBoxLayout, QWidget
 
 from napari_unisemalign.app.background import run_while_painting
-from napari_unisemalign.app.layers import U8
+from napari_unisemalign.app.layer_values import U8
 from napari_unisemalign.app.notify import in_a_sentence
 from napari_unisemalign.widgets.common import Hint
 from napari_unisemalign.widgets.deliberate import DeliberateDialog

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from napari.utils.notifications import notification_manager
 
-from napari_unisemalign.app.layers import LABELS, NAMES
+from napari_unisemalign.app.layer_values import LABELS, NAMES
 from tests.napari_unisemalign.conftest import SIDE_PX, drop
 from training_core.project import UNLABELED, LabelSource, Project
 
