@@ -55,6 +55,9 @@ class LabelHistoryDialog(DeliberateDialog):
         self.cancel_button.setText(tr("Cancel"))
         self.cancel_button.setDefault(True)
         self.restore_button.setAutoDefault(False)
+        self.restore_button.setAccessibleDescription(
+            tr("The annotations of the tile become the chosen version; undo brings the present ones back")
+        )
         beside = QHBoxLayout()
         beside.addWidget(self.versions, 1)
         beside.addWidget(self.picture, 2)

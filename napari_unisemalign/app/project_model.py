@@ -70,6 +70,10 @@ class ProjectModel:
         """Tiles have come, gone, or have another pixel size."""
         self.states_changed.emit()
 
+    def access_changed(self) -> None:
+        """The project can be changed no longer, or again."""
+        self.states_changed.emit()
+
     def classes_changed_outside(self) -> None:
         """There are other classes, in another project perhaps."""
         self.classes_changed.emit()

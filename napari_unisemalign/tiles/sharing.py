@@ -90,7 +90,7 @@ class Sharing:
         project.read_only = True
         self._layers.set_read_only(True)
         self._session.undo.clear()
-        self._session.model.states_changed.emit()
+        self._session.model.access_changed()
         words = tr("{who} has taken over the project. Here it can only be looked at; open it again to change it.")
         self._context.reporter.warning(words.format(who=taker.in_words()))
 
