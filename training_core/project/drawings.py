@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import shapely
@@ -28,29 +29,40 @@ from training_core.project.records import LabelSource, Tile, TissueClass
 from training_core.project.store import Transaction
 
 
+class AreaOfClass(NamedTuple):
+    """An area with its class id, or 255 for not labelled."""
+
+    class_id: int
+    area: shapely.Geometry
+
+
 @dataclass(frozen=True)
 class TileDrawing:
-    """The areas on one tile, in its pixels, each with its class id or 255 for not labelled.
+    """The areas on one tile, in its pixels.
 
     Attributes
     ----------
     complete
         Within these everything is annotated: what no area covers is the class of the rest.
+    areas
+        What is of which class.
     """
 
     tile: Tile
     complete: list[shapely.Geometry] = field(default_factory=list)
-    areas: list[tuple[int, shapely.Geometry]] = field(default_factory=list)
+    areas: list[AreaOfClass] = field(default_factory=list)
 
 
 @dataclass
 class Drawings:
-    """What files of drawn areas would label, and the classes that the project gets with these labels.
+    """What files of drawn areas would label.
 
     Attributes
     ----------
     tiles
         What lies on each tile, by its name.
+    new_classes
+        What the project does not have yet and gets with the labels.
     images
         The file of each image.
     areas
@@ -64,7 +76,7 @@ class Drawings:
     """
 
     tiles: dict[str, TileDrawing] = field(default_factory=dict)
-    new_classes: tuple[TissueClass, ...] = ()
+    new_classes: Sequence[TissueClass] = ()
     images: dict[str, Path] = field(default_factory=dict)
     areas: Counter[int] = field(default_factory=Counter)
     complete: int = 0
@@ -221,7 +233,7 @@ def _drawn(drawing: TileDrawing, rest: int | None) -> tuple[ClassIds, BoolMask, 
         rows, columns, where = inside_at(area, width, height)
         ids[rows, columns][where] = rest if rest is not None else UNLABELED
         touched[rows, columns] |= where
-    for class_id, area in sorted(drawing.areas, key=lambda each: -each[1].area):  # the smaller one lies on top
+    for class_id, area in sorted(drawing.areas, key=lambda each: -each.area.area):  # the smaller one lies on top
         rows, columns, where = inside_at(area, width, height)
         shared[rows, columns] |= where & by_area[rows, columns] & (ids[rows, columns] != class_id)
         ids[rows, columns][where] = class_id
@@ -296,7 +308,7 @@ def _place(
             if class_id is None:
                 drawing.complete.append(own)
             else:
-                drawing.areas.append((class_id, own))
+                drawing.areas.append(AreaOfClass(class_id, own))
             used.add(number)
     for number, (area, class_id) in enumerate(chosen):
         if number not in used:
