@@ -21,10 +21,10 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import psutil
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from training_core.base.bounded import read_file
 from training_core.base.errors import ProjectError, StorageError, UserError, writing
@@ -41,8 +41,7 @@ _FORGOTTEN_S = 24 * 3600.0
 _MAX_BYTES = 8192
 _MAX_FILES = 100
 """Somebody else may have put any number there."""
-_Short = Annotated[str, Field(max_length=80)]
-_Key = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+_MAX_CHARS = 80
 Kind = Literal["window", "training"]
 
 
@@ -62,15 +61,15 @@ class Opener:
         Keys of windows that are to leave the project to this one.
     """
 
-    key: _Key
+    key: str
     kind: Kind
-    user: _Short
-    host: _Short
-    machine: _Short
+    user: str
+    host: str
+    machine: str
     process: int
     born: float | None
-    since: _Short
-    takes_over: Annotated[tuple[_Key, ...], Field(max_length=_MAX_FILES)] = ()
+    since: str
+    takes_over: tuple[str, ...] = ()
     spec_version: Literal[1] = 1
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True)
 
@@ -128,7 +127,7 @@ class Presence:
                 opener = _opener.validate_json(read_file(within(self._project, OPEN_FOLDER, path.name), _MAX_BYTES))
                 silent_s = now - path.stat().st_mtime
                 is_dead = _has_died(opener)
-                if opener.key == path.stem and not is_dead and silent_s < SILENT_S:
+                if _is_sound(opener, path.stem) and not is_dead and silent_s < SILENT_S:
                     found.append(opener)
                 elif is_dead or silent_s > _FORGOTTEN_S:
                     path.unlink(missing_ok=True)
@@ -194,6 +193,12 @@ def _files(project: Path) -> list[Path]:
     return [project / OPEN_FOLDER / name for name in sorted(names)]
 
 
+def _is_sound(opener: Opener, key: str) -> bool:
+    """Whether it is what this program writes: short texts, and the key of its file."""
+    texts = (opener.user, opener.host, opener.machine, opener.since)
+    return opener.key == key and all(len(each) <= _MAX_CHARS for each in texts)
+
+
 def _has_died(opener: Opener) -> bool:
     """Known only of processes of this computer; another process may have its number by now."""
     if opener.machine != _machine():
@@ -217,17 +222,17 @@ def _machine() -> str:
     """What no other computer or container has at this moment, as far as the system tells."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        return f"{boot} {os.stat('/proc/self/ns/pid').st_ino}"[:80]
+        return f"{boot} {os.stat('/proc/self/ns/pid').st_ino}"[:_MAX_CHARS]
     except OSError:
         return _host()
 
 
 def _host() -> str:
-    return platform.node()[:80] or "?"
+    return platform.node()[:_MAX_CHARS] or "?"
 
 
 def _user() -> str:
     try:
-        return getpass.getuser()[:80]
+        return getpass.getuser()[:_MAX_CHARS]
     except (KeyError, OSError, ImportError):  # a user without a name: a container's
         return "?"
