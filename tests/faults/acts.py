@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from PIL import Image
 
 from training_core.project import LabelSource, Project, make_classes
 from training_core.project.additions import add_files
+from training_core.project.drawings import import_drawings, look_at
+from training_core.project.drawn_classes import Meaning
 from training_core.project.pixel_sizes import set_pixel_size
 from training_core.project.repair import repair_project
 from training_core.project.settings import write_settings
@@ -141,6 +144,22 @@ def _import(work: Path) -> None:
     add_files(_project(work), [work / "images" / f"{name}.png" for name in NAMES], masks=work / "masks")
 
 
+def _draw(work: Path) -> None:
+    """Areas on three tiles, one of which is annotated already, of a class that the project has and one that it gets."""
+    ring = [[1, 1], [30, 1], [30, 20], [1, 20], [1, 1]]
+    for name, class_name in (("t_0", "gland"), ("t_2", "vessel"), ("t_3", "vessel")):
+        area = {"type": "Polygon", "coordinates": [ring]}
+        feature = {"type": "Feature", "geometry": area, "properties": {"classification": class_name}}
+        (work / f"{name}.geojson").write_text(json.dumps(feature))
+
+
+def _import_drawings(work: Path) -> None:
+    project = _project(work)
+    meaning = Meaning(project.classes, {"gland": project.classes[1].name})
+    drawings = look_at(project, sorted(work.glob("t_*.geojson")), meaning, add_classes=True)
+    import_drawings(project, drawings, None)
+
+
 def _remove_tiles(work: Path) -> None:
     project = _project(work)
     if "t_0" in {tile.name for tile in project.tiles}:
@@ -196,6 +215,7 @@ ACTS = {
     "record a round": Act(lambda work: _project(work).add_round(RUN)),
     "change settings": Act(lambda work: write_settings(work / "project", {"data.crop_px": 128})),
     "import masks": Act(_import),
+    "import annotations": Act(_import_drawings, _draw),
     "add tiles": Act(_add),
     "remove tiles": Act(_remove_tiles),
     "create a project": Act(create, _remove_project, is_repeated=True),
