@@ -23,6 +23,8 @@ RUN_OUTPUT = ROOT / "run-output"
 WINDOW_TESTS = "tests/napari_unisemalign"
 RECORD_TESTS = "tests/faults/test_damaged_records.py"
 LOCK = ROOT / "requirements.lock"
+# The newest that all tests have run on.
+LOCKED_AT_MOST = ("torch<=2.14.1", "torchvision<=0.29.1")
 LOCKED_EXTRAS = ("pyqt5", "pyqt6", "pyside6", "dev", "docs")
 OTHER_BINDINGS = ("pyqt6", "pyside6")  # beside PyQt5, the default; PySide6 is the one in napari's own bundle
 
@@ -159,8 +161,11 @@ def lint(session: nox.Session) -> None:
 def lock(session: nox.Session) -> None:
     """Write requirements.lock again: the newest version of everything that the checks need, with its hashes."""
     session.install("uv")
+    tested = Path(session.create_tmp()) / "tested.txt"
+    tested.write_text("\n".join(LOCKED_AT_MOST))
     extras = [argument for extra in LOCKED_EXTRAS for argument in ("--extra", extra)]
     command = ("pip", "compile", "pyproject.toml", *extras, "--generate-hashes", "--universal", "--no-config")
+    command = (*command, "--constraint", str(tested), "--no-annotate")  # annotations would name that file's place
     where = ("--python-version", "3.11", "--default-index", "https://pypi.org/simple", "--output-file", LOCK.name)
     session.run("uv", *command, *where, "--upgrade", "--quiet", "--no-header", *session.posargs)
 
