@@ -17,7 +17,7 @@ from napari_unisemalign.app.layer_values import AREA, LABELS, NAMES, TILE
 from training_core.class_maps.acceptance import area_at
 from training_core.io import read_mask
 from training_core.project import LabelSource, Project, TileState
-from training_core.project import project as store
+from training_core.project import label_versions as store
 
 UNSURE = 24
 
