@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QTimer, QUrl
+from qtpy.QtCore import QCoreApplication, QEvent, QMimeData, QPoint, QPointF, Qt, QTimer, QUrl
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QWidget
@@ -214,12 +214,15 @@ def drop(widget: QWidget, *paths: Path) -> None:
 
 
 @pytest.fixture
-def form(qtbot: Any) -> NewProjectForm:
+def form(qtbot: Any) -> Iterator[NewProjectForm]:
     """The form for a new project, on the screen."""
     dialog = NewProjectDialog()
     qtbot.addWidget(dialog)
     dialog.show()
-    return NewProjectForm(dialog)
+    yield NewProjectForm(dialog)
+    # qtbot only has it deleted later: gone now, before a window of the same test looks for what it left
+    kind = QEvent.Type.DeferredDelete
+    QCoreApplication.sendPostedEvents(None, int(getattr(kind, "value", kind)))  # on PyQt5 a number itself
 
 
 @pytest.fixture
