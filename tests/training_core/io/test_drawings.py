@@ -259,3 +259,70 @@ def test_an_archive_that_unpacks_to_more_than_makes_sense_is_refused(tmp_path: P
             archive.writestr(f"{number}.roi", bytes(100 * 2**20))
     with pytest.raises(MaskError, match="more than makes sense"):
         read_drawings(path)
+
+
+# --- damaged files ----------------------------------------------------------------------------------------------------
+
+SHAPE = {"label": "gland", "shape_type": "polygon", "points": [[1, 1], [9, 1], [9, 9]]}
+COCO = {
+    "images": [{"id": 1, "file_name": "a.png"}],
+    "categories": [{"id": 1, "name": "gland"}],
+    "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "segmentation": [[1, 1, 9, 1, 9, 9]]}],
+}
+
+
+@pytest.mark.parametrize("odd", [[], {}, [1], {"a": 1}, None, True])
+@pytest.mark.parametrize(
+    ("content", "place"),
+    [
+        ({"imagePath": "a.png", "shapes": [SHAPE]}, ("shapes", 0, "shape_type")),
+        (COCO, ("images", 0, "id")),
+        (COCO, ("annotations", 0, "image_id")),
+        (COCO, ("annotations", 0, "segmentation")),
+    ],
+    ids=lambda each: each[-1] if isinstance(each, tuple) else "",
+)
+def test_a_value_of_another_kind_is_a_reason_and_no_traceback(
+    tmp_path: Path, content: Any, place: tuple[Any, ...], odd: object
+) -> None:
+    changed = json.loads(json.dumps(content))
+    within = changed
+    for step in place[:-1]:
+        within = within[step]
+    within[place[-1]] = odd
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps(changed))
+    said, images = "", []
+    try:
+        images = read_drawings(path)
+    except MaskError as error:
+        said = str(error)
+    # what is left out is counted; a kind that is missing is labelme's usual one
+    assert "a.json" in said or sum(sum(each.left_out.values()) + len(each.areas) for each in images) == 1
+
+
+@pytest.mark.parametrize("odd", [[], {"a": 1}])
+def test_ids_and_classes_of_any_kind_are_told_apart(tmp_path: Path, odd: object) -> None:
+    path = tmp_path / "a.json"
+    strange = json.loads(json.dumps(COCO))
+    strange["images"][0]["id"] = strange["annotations"][0]["image_id"] = odd
+    strange["annotations"][0]["category_id"] = odd
+    path.write_text(json.dumps(strange))
+    (image,) = read_drawings(path)
+    assert [each.class_name for each in image.areas] == [""]  # of no listed class, which is asked about
+
+
+def test_a_damaged_archive_is_a_reason_wherever_it_is_damaged(tmp_path: Path) -> None:
+    data = b"\x49\x6f\x75\x74" + bytes(range(256)) * 4
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("gland-1.roi", data)
+    path, whole = tmp_path / "a.zip", packed.getvalue()
+    random = np.random.default_rng(0)
+    for _ in range(400):
+        damaged = bytearray(whole[: random.integers(len(whole) // 2, len(whole) + 1)])
+        for place in random.integers(0, len(damaged), 3):
+            damaged[place] ^= int(random.integers(1, 256))
+        path.write_bytes(damaged)
+        with pytest.raises(MaskError, match=r"a\.zip"):
+            read_drawings(path)

@@ -35,19 +35,19 @@ def read(content: Mapping[str, Any], path: Path) -> list[DrawnImage]:
         An object that cannot be used, by its id and class, or one of an image that the file does not list.
     """
     names = _names(content.get("categories"))
-    images = {each.get("id"): each for each in content["images"] if isinstance(each, dict)}
+    images = {_key(each.get("id")): each for each in content["images"] if isinstance(each, dict)}
     areas: dict[Any, list[DrawnArea]] = defaultdict(list)
     left_out: dict[Any, Counter[str]] = defaultdict(Counter)
     for each in content["annotations"]:
-        if not isinstance(each, dict) or each.get("image_id") not in images:
+        if not isinstance(each, dict) or (image := _key(each.get("image_id"))) not in images:
             raise _damaged(path, "it has an object of an image that it does not list")
-        name = names.get(each.get("category_id"), "")
+        name = names.get(_key(each.get("category_id")), "")
         where = f"object {each.get('id')}" + (f" ({name})" if name else "")
         area = _area(each.get("segmentation"), path, where)
         if area is None:
-            left_out[each["image_id"]]["objects without an outline"] += 1
+            left_out[image]["objects without an outline"] += 1
         else:
-            areas[each["image_id"]].append(DrawnArea(where, name, area))
+            areas[image].append(DrawnArea(where, name, area))
     return [
         _image(images[key], path, areas[key], left_out[key]) for key in images if areas.get(key) or left_out.get(key)
     ]
@@ -64,7 +64,12 @@ def _image(image: Mapping[str, Any], path: Path, areas: list[DrawnArea], left_ou
 
 def _names(categories: Any) -> dict[Any, str]:
     listed = categories if isinstance(categories, list) else []
-    return {each.get("id"): str(each.get("name", "")).strip() for each in listed if isinstance(each, dict)}
+    return {_key(each.get("id")): str(each.get("name", "")).strip() for each in listed if isinstance(each, dict)}
+
+
+def _key(given: Any) -> Any:
+    """An id as it tells things apart: a number or a text; anything else by how it is written."""
+    return given if isinstance(given, int | float | str) else repr(given)
 
 
 def _area(segmentation: Any, path: Path, where: str) -> Area | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import struct
 import zipfile
+import zlib
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -87,8 +88,8 @@ def _regions(path: Path) -> list[bytes]:
             if len(entries) > _MAX_REGIONS or sum(each.file_size for each in entries) > 4 * MAX_ROI_BYTES:
                 raise OSError("it holds more than makes sense")
             found = [archive.read(each) for each in entries]
-    except (OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError) as cause:
-        given = f"{path} cannot be read ({cause})"
+    except (OSError, ValueError, RuntimeError, EOFError, zlib.error, zipfile.BadZipFile) as cause:
+        given = f"{path} cannot be read ({str(cause) or 'it is cut short'})"
         raise MaskError(given, "regions of ImageJ, in a .roi or .zip file", "save them again in ImageJ") from cause
     if not found:
         raise MaskError(f"{path} has no region of ImageJ", "an archive of .roi files", "save them again in ImageJ")

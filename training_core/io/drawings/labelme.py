@@ -44,12 +44,12 @@ def read(content: Mapping[str, Any], path: Path) -> DrawnImage:
     for number, shape in enumerate(content["shapes"], start=1):
         if not isinstance(shape, dict):
             raise broken(path, f"shape {number}", "it is no shape")
-        label, kind = str(shape.get("label") or "").strip(), shape.get("shape_type") or "polygon"
+        label, kind = str(shape.get("label") or "").strip(), str(shape.get("shape_type") or "polygon")
         where = f"shape {number}" + (f" ({label})" if label else "")
         if kind in _LEFT_OUT:
             left_out[_LEFT_OUT[kind]] += 1
             continue
-        area = _area(shape, str(kind), path, where)
+        area = _area(shape, kind, path, where)
         if not area.convex_hull.area:
             left_out["empty areas"] += 1
         else:
