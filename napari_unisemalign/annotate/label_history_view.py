@@ -43,6 +43,8 @@ class LabelHistoryDialog(DeliberateDialog):
         self._picture, self._why_not = picture, why_not
         self.versions = QListWidget(self)
         self.versions.setAccessibleName(tr("Versions, newest first"))
+        self.versions.setWordWrap(True)
+        self.versions.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.versions.addItems(list(versions))
         self.picture = QLabel(self)
         self.picture.setAlignment(Qt.AlignmentFlag.AlignCenter)
