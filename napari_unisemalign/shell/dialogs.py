@@ -73,18 +73,20 @@ class WindowDialogs:
 
     def new_project(self, images: Sequence[Path] = ()) -> NewProject | None:
         """What a new project is made of; `images` are filled in at first."""
-        form = NewProjectForm(NewProjectDialog(self._parent), images)
-        accepted = form.dialog.exec() == QDialog.DialogCode.Accepted
+        dialog = NewProjectDialog(self._parent)
+        form = NewProjectForm(dialog, images)
+        accepted = dialog.exec() == QDialog.DialogCode.Accepted
         value = form.value() if accepted else None
-        form.dialog.deleteLater()
+        dialog.deleteLater()
         return value
 
     def add_images(self, project: Project, images: Sequence[Path] = ()) -> FilesToAdd | None:
         """What is added to a project; `images` are filled in at first."""
-        form = NewProjectForm(NewProjectDialog(self._parent, project.name), images, project)
-        accepted = form.dialog.exec() == QDialog.DialogCode.Accepted
+        dialog = NewProjectDialog(self._parent, project.name)
+        form = NewProjectForm(dialog, images, project)
+        accepted = dialog.exec() == QDialog.DialogCode.Accepted
         files = form.files() if accepted else None
-        form.dialog.deleteLater()
+        dialog.deleteLater()
         return files
 
     def pixel_sizes(self, project: Project, names: Sequence[str] = ()) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_unisemalign.app.contracts import Told
+from napari_unisemalign.tiles.pixel_sizes_view import SizeRow
 from napari_unisemalign.tiles.tile_list_view import Standing, TileDetails
 from napari_unisemalign.tiles.tile_order import Sort, TileFilter
 
@@ -148,3 +149,34 @@ class MakingSurface(Protocol):
 
     def set_cancellable(self, shown: bool) -> None:
         """Offer to cancel what is being created."""
+
+
+class PixelSizesSurface(Protocol):
+    """The pixel sizes of many files, to be corrected."""
+
+    @property
+    def set_clicked(self) -> Told:
+        """With the size that was typed, for the chosen files."""
+
+    @property
+    def restore_clicked(self) -> Told:
+        """The chosen files are to have what they state."""
+
+    @property
+    def unknown_clicked(self) -> Told:
+        """The size of the chosen files is not known."""
+
+    def set_rows(self, rows: Sequence[SizeRow]) -> None:
+        """Show these; the chosen ones stay chosen."""
+
+    def chosen(self) -> list[str]:
+        """The names of the chosen files, from above."""
+
+    def choose(self, names: Sequence[str]) -> None:
+        """Choose these, and no others."""
+
+    def allow_unknown(self, allowed: bool) -> None:
+        """Whether a size may be said to be not known."""
+
+    def say(self, text: str, *, is_error: bool = False) -> None:
+        """What came of a click."""

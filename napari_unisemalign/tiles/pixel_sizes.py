@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from napari_unisemalign.app.notify import in_a_sentence
-from napari_unisemalign.tiles.pixel_sizes_view import PixelSizesDialog, SizeRow
+from napari_unisemalign.tiles.contracts import PixelSizesSurface
+from napari_unisemalign.tiles.pixel_sizes_view import SizeRow
 from training_core.base.errors import UserError
 from training_core.base.i18n import ntr, tr
 from training_core.base.printable import printable
@@ -59,7 +60,7 @@ def typed_pixel_size(text: str) -> float | None:
 
 
 class Sizes(Protocol):
-    """What the dialog shows and changes."""
+    """What the table shows and changes."""
 
     can_be_unknown: bool
 
@@ -145,37 +146,37 @@ class SizesOfFiles:
 
 
 class PixelSizes:
-    """Between the dialog and what it changes."""
+    """Between the table of sizes and what it changes."""
 
-    def __init__(self, dialog: PixelSizesDialog, sizes: Sizes) -> None:
-        self._dialog, self._sizes = dialog, sizes
-        dialog.allow_unknown(sizes.can_be_unknown)
-        dialog.set_clicked.connect(self._set)
-        dialog.restore_clicked.connect(lambda: self._change(lambda names: sizes.restore(names)))
-        dialog.unknown_clicked.connect(lambda: self._change(lambda names: sizes.set(names, None)))
-        dialog.set_rows(sizes.rows())
+    def __init__(self, view: PixelSizesSurface, sizes: Sizes) -> None:
+        self._view, self._sizes = view, sizes
+        view.allow_unknown(sizes.can_be_unknown)
+        view.set_clicked.connect(self._set)
+        view.restore_clicked.connect(lambda: self._change(lambda names: sizes.restore(names)))
+        view.unknown_clicked.connect(lambda: self._change(lambda names: sizes.set(names, None)))
+        view.set_rows(sizes.rows())
 
     def choose(self, names: Sequence[str]) -> None:
         """Choose these at first."""
-        self._dialog.choose(names)
+        self._view.choose(names)
 
     def _set(self, text: str) -> None:
         try:
             mpp_um = typed_pixel_size(text)
         except UserError as error:
-            self._dialog.say(in_a_sentence(error), is_error=True)
+            self._view.say(in_a_sentence(error), is_error=True)
             return
         self._change(lambda names: self._sizes.set(names, mpp_um))
 
     def _change(self, change: Callable[[Sequence[str]], int]) -> None:
         try:
-            count = change(self._dialog.chosen())
+            count = change(self._view.chosen())
         except UserError as error:
-            self._dialog.say(in_a_sentence(error), is_error=True)
+            self._view.say(in_a_sentence(error), is_error=True)
             return
-        self._dialog.set_rows(self._sizes.rows())
+        self._view.set_rows(self._sizes.rows())
         words = ntr("Changed: {count} tile or file.", "Changed: {count} tiles or files.", count)
-        self._dialog.say(words.format(count=f"{count:,}"))
+        self._view.say(words.format(count=f"{count:,}"))
 
 
 def _row_of(size: PixelSizeOf) -> SizeRow:

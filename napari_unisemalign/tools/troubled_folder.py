@@ -43,8 +43,8 @@ def make_troubled_folder(project: Project, folder: Path) -> tuple[Path, Path]:
 
 def photograph_form(driver: Driver, images: Path, masks: Path, picture: Path) -> Path:
     """Grab the form for a new project once it has looked at everything, before anything is answered."""
-    form = NewProjectForm(NewProjectDialog(driver.panel), [images])
-    dialog = form.dialog
+    dialog = NewProjectDialog(driver.panel)
+    form = NewProjectForm(dialog, [images])
     try:
         dialog.show()
         dialog.masks_edit.setText(str(masks))

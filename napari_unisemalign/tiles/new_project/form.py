@@ -7,6 +7,7 @@ from pathlib import Path
 
 from napari_unisemalign.app.dialogs import FilesToAdd, NewProject
 from napari_unisemalign.app.notify import in_a_sentence
+from napari_unisemalign.tiles.new_project.contracts import Field, NewProjectSurface
 from napari_unisemalign.tiles.new_project.disk import disk_line
 from napari_unisemalign.tiles.new_project.fields import (
     Validation,
@@ -16,7 +17,6 @@ from napari_unisemalign.tiles.new_project.fields import (
     proposed_in,
     values_in,
 )
-from napari_unisemalign.tiles.new_project.form_view import NewProjectDialog, Note
 from napari_unisemalign.tiles.new_project.import_look import Looked
 from napari_unisemalign.tiles.new_project.import_words import (
     images_sentence,
@@ -27,7 +27,6 @@ from napari_unisemalign.tiles.new_project.import_words import (
 )
 from napari_unisemalign.tiles.new_project.looking import Looking
 from napari_unisemalign.tiles.pixel_sizes import PixelSizes, SizesOfFiles, typed_pixel_size
-from napari_unisemalign.tiles.pixel_sizes_view import PixelSizesDialog
 from training_core.base.errors import UserError
 from training_core.base.i18n import tr
 from training_core.project import Project, TissueClass, make_classes
@@ -41,12 +40,12 @@ _TAKEN = (Becomes.TILE, Becomes.SLIDE, Becomes.NOTHING)
 
 
 class NewProjectForm:
-    """The logic of one `NewProjectDialog`.
+    """The logic of one form.
 
     project: the one that gets the images; None: they become a new one.
     """
 
-    def __init__(self, dialog: NewProjectDialog, images: Sequence[Path] = (), project: Project | None = None) -> None:
+    def __init__(self, dialog: NewProjectSurface, images: Sequence[Path] = (), project: Project | None = None) -> None:
         self.dialog = dialog
         self._project = project
         self._there = _names_in(project)
@@ -54,15 +53,15 @@ class NewProjectForm:
             {} if project is None else {tile.sha256: tile.name for tile in project.tiles}
         )
         if project is not None:
-            dialog.values_table.offer([each.name for each in project.classes])
+            dialog.offer_classes([each.name for each in project.classes])
         self._own_sizes: dict[str, float] = {}
-        self._looking = Looking(dialog, self)
+        self._looking = Looking(dialog.owner, self)
         dialog.images_changed.connect(self._on_images)
         dialog.masks_changed.connect(self._on_masks)
         dialog.changed.connect(self.refresh)
         dialog.sizes_clicked.connect(self._correct_sizes)
-        dialog.questions.answered.connect(self._looking.answer)
-        dialog.overview.pattern_taken.connect(self._looking.take_pattern)
+        dialog.answered.connect(self._looking.answer)
+        dialog.pattern_taken.connect(self._looking.take_pattern)
         dialog.finished.connect(lambda _result: self._looking.close())
         if images:
             dialog.set_images(images)
@@ -97,7 +96,7 @@ class NewProjectForm:
             masks=looked.overview.matches if self._with_masks else None,
             mask_values=self._classes()[1] if self._with_masks else None,
             mpp_um=mpp_um,
-            slides=self.dialog.slides.options(mpp_um),
+            slides=self.dialog.slide_options(mpp_um),
             answers=self._looking.answers,
             pixel_sizes=dict(self._own_sizes),
             val=validation.names,
@@ -125,26 +124,26 @@ class NewProjectForm:
             self._nothing_new(),
             self._looking.open_question,
             tr("Choose other masks, or none.") if is_bad_masks else "",
-            self._check(dialog.classes_note, self._classes),
-            self._check(dialog.mpp_note, self._mpp_um),
-            self._check(dialog.cases_note, self._cases, lambda: self._validation_words()[0]),
-            self._check(dialog.val_note, self._validation, lambda: self._validation_words()[1]),
-            self._check(dialog.folder_note, self._folder),
+            self._check(Field.CLASSES, self._classes),
+            self._check(Field.PIXEL_SIZE, self._mpp_um),
+            self._check(Field.CASES, self._cases, lambda: self._validation_words()[0]),
+            self._check(Field.VALIDATION, self._validation, lambda: self._validation_words()[1]),
+            self._check(Field.FOLDER, self._folder),
         ]
         if not self.is_settled:
             reasons.insert(0, tr("The files are still being looked at."))
         self._show_lines()
         dialog.set_ready(next(filter(None, reasons), ""))
 
-    def _check(self, note: Note, ask: Callable[[], object], words: Callable[[], str] = lambda: "") -> str:
+    def _check(self, field: Field, ask: Callable[[], object], words: Callable[[], str] = lambda: "") -> str:
         """Ask a field for its value; what is wrong with it stands below it, and is returned."""
         try:
             ask()
         except UserError as error:
             said = in_a_sentence(error)
-            note.say(said, is_error=True)
+            self.dialog.say(field, said, is_error=True)
             return said
-        note.say(words())
+        self.dialog.say(field, words())
         return ""
 
     # --- the fields --------------------------------------------------------------------------------------------------
@@ -160,7 +159,7 @@ class NewProjectForm:
         return NO_ANSWERS if self._project is None else self._project.index.answers
 
     def _classes(self) -> tuple[tuple[TissueClass, ...], dict[str, int]]:
-        rows = self.dialog.values_table.values() if self._with_masks else ()
+        rows = self.dialog.mask_values() if self._with_masks else ()
         if self._project is not None:
             classes = self._project.classes
             return classes, values_in(rows, classes, self._kept.mask.mask_values or {}) if rows else {}
@@ -172,7 +171,7 @@ class NewProjectForm:
         return propose_mask_values(counts, self.dialog.class_names())
 
     def _mpp_um(self) -> float | None:
-        mpp_um = typed_pixel_size(self.dialog.mpp_edit.text())
+        mpp_um = typed_pixel_size(self.dialog.typed_pixel_size())
         unsized = self._looked.unsized if self._looked is not None else ()
         if mpp_um is None and unsized:
             raise UserError(
@@ -190,18 +189,18 @@ class NewProjectForm:
         return [each.name for each in files if each.becomes in (Becomes.TILE, Becomes.SLIDE)]
 
     def _cases(self) -> dict[str, str]:
-        return chosen_cases(self.dialog.cases.edit.text(), self._names())
+        return chosen_cases(self.dialog.typed_cases(), self._names())
 
     def _validation(self) -> Validation:
         """The images for validation; none before the files are known, or while the cases are wrong."""
-        looked, field = self._looked, self.dialog.validation
+        looked, dialog = self._looked, self.dialog
         if looked is None:
             return Validation()
         try:
             cases = self._cases()
         except UserError:
             return Validation()
-        return chosen_validation(field.percent(), field.listed(), looked.overview, cases)
+        return chosen_validation(dialog.validation_percent(), dialog.validation_list(), looked.overview, cases)
 
     def _validation_words(self) -> tuple[str, str]:
         """Below the cases, and below the validation field."""
@@ -221,26 +220,24 @@ class NewProjectForm:
 
     def _on_images(self) -> None:
         self._own_sizes = {}
-        self.dialog.images_note.say("")
+        self.dialog.say(Field.IMAGES, "")
         self._forget(answers=True)
 
     def _on_masks(self) -> None:
         self._forget(answers=False)
 
     def _forget(self, *, answers: bool) -> None:
-        self.dialog.masks_note.say("")
+        self.dialog.say(Field.MASKS, "")
         self.dialog.show_masks(False)
         self._looking.forget(answers=answers)
-        self.dialog.questions.set_rows(self._looking.rows())
+        self.dialog.show_questions(self._looking.rows())
 
     def _correct_sizes(self) -> None:
         looked = self._looked
         if looked is None:
             return
-        sizes, dialog = SizesOfFiles(looked.overview.files, self._own_sizes), PixelSizesDialog(self.dialog)
-        PixelSizes(dialog, sizes)
-        dialog.exec()
-        dialog.deleteLater()
+        sizes = SizesOfFiles(looked.overview.files, self._own_sizes)
+        self.dialog.ask_sizes(lambda view: PixelSizes(view, sizes))
         if sizes.own != self._own_sizes:
             self._own_sizes = sizes.own
             self._looking.again()
@@ -251,7 +248,7 @@ class NewProjectForm:
         if not images:
             return None
         if masks is not None:
-            self.dialog.masks_note.say(tr("Looking at the masks …"))
+            self.dialog.say(Field.MASKS, tr("Looking at the masks …"))
         return Given(images, masks, answers=answers.over(self._kept), pixel_sizes=dict(self._own_sizes))
 
     def on_looked(self) -> None:
@@ -266,35 +263,35 @@ class NewProjectForm:
     def on_refused(self, error: UserError) -> None:
         """The files cannot be looked at, or not closer."""
         if self._looked is None:
-            self.dialog.masks_note.say("")
-        self.dialog.images_note.say(in_a_sentence(error), is_error=True)
+            self.dialog.say(Field.MASKS, "")
+        self.dialog.say(Field.IMAGES, in_a_sentence(error), is_error=True)
         self.refresh()
 
     def _show_images(self, looked: Looked) -> None:
         words = images_sentence(looked.overview)
         if words:
-            self.dialog.images_note.say(words)
+            self.dialog.say(Field.IMAGES, words)
         elif looked.overview.bad:
-            self.dialog.images_note.say(in_a_sentence(looked.overview.bad[0].error), is_error=True)
+            self.dialog.say(Field.IMAGES, in_a_sentence(looked.overview.bad[0].error), is_error=True)
         else:
-            self.dialog.images_note.say(tr("None of the files is taken for an image."), is_error=True)
+            self.dialog.say(Field.IMAGES, tr("None of the files is taken for an image."), is_error=True)
         self.dialog.show_slides(bool(looked.overview.of(Becomes.SLIDE)))
 
     def _show_masks(self, looked: Looked) -> None:
-        overview, table = looked.overview, self.dialog.values_table
-        self.dialog.masks_note.say(
-            looked.masks_problem or masks_sentence(overview), is_error=bool(looked.masks_problem)
+        overview = looked.overview
+        self.dialog.say(
+            Field.MASKS, looked.masks_problem or masks_sentence(overview), is_error=bool(looked.masks_problem)
         )
         if overview.mask_values:
             proposed = self._proposed(dict(overview.mask_values))
-            if [each.range for each in proposed] != [each.range for each in table.values()]:
-                table.set_values(proposed)  # else the names that were typed stay
+            if [each.range for each in proposed] != [each.range for each in self.dialog.mask_values()]:
+                self.dialog.set_mask_values(proposed)  # else the names that were typed stay
         self.dialog.show_masks(bool(overview.mask_values))
 
     def _show_lines(self) -> None:
         overview = self._looked.overview if self._looked is not None else None
         pattern = overview.matches.pattern if overview is not None and overview.matches is not None else None
-        self.dialog.overview.offer_pattern(*(pattern or ("", 0)))
+        self.dialog.offer_pattern(*(pattern or ("", 0)))
         if overview is None:
             self.dialog.show_overview(())
             return
@@ -304,7 +301,7 @@ class NewProjectForm:
             on_sides = ()
         there = [name for name in self._names() if name in self._there]
         folder = self._project.path if self._project is not None else self.dialog.folder() or Path.home()
-        disk = disk_line(overview, self.dialog.slides.options(None), folder)
+        disk = disk_line(overview, self.dialog.slide_options(None), folder)
         lines = (*sides_line(on_sides), *overview_lines(overview), *there_line(there), *disk)
         self.dialog.show_overview(sorted(lines, key=lambda line: not line.is_warning))
 
