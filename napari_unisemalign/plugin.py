@@ -12,7 +12,8 @@ from qtpy.QtCore import QTimer
 from napari_unisemalign.app.layer_values import SAMPLE_KEY, class_colormap, to_layer
 from napari_unisemalign.app.user_folders import sample_folder
 from napari_unisemalign.handlers import perform
-from napari_unisemalign.shell.drops import may_become_project, project_folder
+from napari_unisemalign.shell.drops import may_become_project
+from napari_unisemalign.shell.drops_view import project_folder
 from napari_unisemalign.shell.panel import Panel
 from napari_unisemalign.window import Controller
 from training_core.demo import make_demo

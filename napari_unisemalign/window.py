@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QTimer
 
 from napari_unisemalign.actions.keys import KeysController
+from napari_unisemalign.actions.keys_view import KeysDialog
+from napari_unisemalign.actions.window_keys import WindowKeys
 from napari_unisemalign.annotate.accept import CorrectionController
 from napari_unisemalign.annotate.accept_several import SeveralTilesController
 from napari_unisemalign.annotate.branches import PartsController
@@ -36,9 +38,12 @@ from napari_unisemalign.results.export import ExportController
 from napari_unisemalign.results.hold_out import HoldOutController
 from napari_unisemalign.results.rounds_table import RoundsController
 from napari_unisemalign.shell.closing import ClosingController
+from napari_unisemalign.shell.closing_view import ClosingView
 from napari_unisemalign.shell.dialogs import WindowDialogs
 from napari_unisemalign.shell.docks import DocksController
+from napari_unisemalign.shell.docks_view import DocksView
 from napari_unisemalign.shell.drops import DropsController
+from napari_unisemalign.shell.drops_view import CanvasDrops
 from napari_unisemalign.shell.headers import GuideController
 from napari_unisemalign.shell.left_off import LeftOffController
 from napari_unisemalign.shell.panel import Panel
@@ -89,7 +94,8 @@ class Controller:
         self.elsewhere = ElsewhereController(self.context, self.tiles, self.labels)
         self.making = MakingController(self.context, panel.project, self.tiles, self.labels)
         panel.tiles.sizes_wanted.connect(self.making.correct_pixel_sizes)
-        self.drops = DropsController(self.context, panel, self.tiles, self.making)
+        self._canvas_drops = CanvasDrops(panel)
+        self.drops = DropsController(self.context, panel, self._canvas_drops, panel.project, self.tiles, self.making)
         self.gallery = GalleryController(self.context, panel.tiles)
         self.overlays = OverlaysController(self.context, panel.overlays)
         self.parts = PartsController(self.context, panel.overlays, self.overlays)
@@ -121,21 +127,29 @@ class Controller:
         self.areas = AreasController(self.context, panel.areas, self.labels, self.tiles)
         self.rounds = RoundsController(self.context, panel.rounds)
         self.export = ExportController(self.context, panel.export, panel.cleanup, self.labels)
-        self.docks = DocksController(self.context, panel)
-        self.left_off = LeftOffController(self.context, panel)
+        self.docks = DocksController(self.context, DocksView(panel))
+        self.left_off = LeftOffController(self.context, panel.pages)
         self.guide = GuideController(self.context, panel, self.tiles)
-        self.tour = TourController(self.context, panel, self.making)
+        self.tour = TourController(self.context, panel.tour, panel, self.making)
+        panel.project.tour_clicked.connect(self.tour.start)
         self.report = ReportController(self.context, panel)
         self.modes = ModesController(
             self.context, self.correction.areas, self.overlays.flicker, lambda: self.correction.is_going_on
         )
         self.foreign_layers = ForeignLayersController(self.context, panel.notice, self.labels.doubt)
-        self.keys = KeysController(self.context, self.classes.set_keys, perform)
+        self.keys = KeysController(
+            self.context, WindowKeys(panel, perform), lambda: KeysDialog(panel), self.classes.set_keys
+        )
         panel.program.keys_clicked.connect(lambda: perform("show-keys"))
         panel.program.report_clicked.connect(lambda: perform("report-problem"))
         panel.docked.connect(lambda: QTimer.singleShot(0, self.keys.on_docked))
         self.closing = ClosingController(
-            self.context, panel, self.labels, self.training, (self.live, self.parts, self.tiles.sharing), self._put_away
+            self.context,
+            ClosingView(panel, lambda widget, name: viewer.window.add_dock_widget(widget, name=name, area="right")),
+            self.labels,
+            self.training,
+            (self.live, self.parts, self.tiles.sharing),
+            self._put_away,
         )
 
     @property
@@ -164,7 +178,7 @@ class Controller:
         self.modes.leave()  # napari draws the brush of a layer that is gone
         self.keys.close()
         self.brush.close()
-        self.drops.close()
+        self._canvas_drops.close()
         context.connections.close()
         self.labels.release()
         context.session.set_project(None)

@@ -8,10 +8,9 @@ from napari.settings import get_settings
 from napari.utils.action_manager import action_manager
 
 from napari_unisemalign.actions.catalogue import ACTIONS, BY_ID, PAINTING_KEYS, Menu, paint_action_id
-from napari_unisemalign.actions.keys_view import KeyRow, KeysDialog
-from napari_unisemalign.actions.napari_keys import menu_keys
+from napari_unisemalign.actions.contracts import KeysSheetSurface, WindowKeysSurface
+from napari_unisemalign.actions.keys_view import KeyRow
 from napari_unisemalign.actions.shortcuts import Shortcuts, canonical, shown
-from napari_unisemalign.actions.window_keys import WindowKeys
 from napari_unisemalign.app.context import Context
 from napari_unisemalign.app.notify import in_lines
 from training_core.base.errors import UserError
@@ -45,12 +44,16 @@ class KeysController:
     """The keys as they are set, the sheet that shows them, and where they are dead because a menu has them too."""
 
     def __init__(
-        self, context: Context, tell: Callable[[Sequence[str]], None], perform: Callable[[str], object]
+        self,
+        context: Context,
+        window_keys: WindowKeysSurface,
+        make_sheet: Callable[[], KeysSheetSurface],
+        tell: Callable[[Sequence[str]], None],
     ) -> None:
-        """tell: takes the keys of the classes. perform: does the action of this id, or says why it cannot."""
-        self._reporter, self._owner, self._tell = context.reporter, context.owner, tell
-        self._dialog: KeysDialog | None = None
-        self._window_keys = WindowKeys(context.owner, perform)
+        """make_sheet: makes another sheet, out of sight. tell: takes the keys of the classes."""
+        self._reporter, self._tell = context.reporter, tell
+        self._window_keys, self._make_sheet = window_keys, make_sheet
+        self._dialog: KeysSheetSurface | None = None
         self._shortcuts = Shortcuts()
         self._keys, problems = self._shortcuts.keys()
         self._tell_classes()
@@ -76,18 +79,16 @@ class KeysController:
     def show(self) -> None:
         """Show the sheet of keys."""
         if self._dialog is None:
-            dialog = KeysDialog(self._owner)
+            dialog = self._make_sheet()
             dialog.key_wanted.connect(self._assign)
             dialog.reset_wanted.connect(self._reset)
             dialog.destroyed.connect(self._on_closed)
             self._dialog = dialog
             self._fill()
-        self._dialog.show()
-        self._dialog.raise_()
-        self._dialog.activateWindow()
+        self._dialog.present()
 
     @property
-    def dialog(self) -> KeysDialog | None:
+    def dialog(self) -> KeysSheetSurface | None:
         """The sheet, while it is open."""
         return self._dialog
 
@@ -95,7 +96,9 @@ class KeysController:
         self._dialog = None
 
     def _assign(self, action_id: str, key: str) -> None:
-        self._change(lambda: self._shortcuts.assign(action_id, key, self._menu_keys()), tr("The key is changed."))
+        self._change(
+            lambda: self._shortcuts.assign(action_id, key, self._window_keys.menu_keys()), tr("The key is changed.")
+        )
 
     def _reset(self) -> None:
         self._change(self._shortcuts.reset, tr("Every command has its default key."))
@@ -124,14 +127,10 @@ class KeysController:
     def _tell_classes(self) -> None:
         self._tell([shown(self._keys[paint_action_id(index)]) for index in range(len(PAINTING_KEYS))])
 
-    def _menu_keys(self) -> dict[str, str]:
-        window = self._window_keys.window
-        return {} if window is None else menu_keys(window)
-
     def _clashes(self) -> tuple[str, ...]:
         """Our keys that a menu of napari has too, in sentences: Qt then does neither."""
         text = tr("{key} does nothing: it is both “{title}” and napari's “{other}”. Press F1 to choose another.")
-        taken = self._menu_keys()
+        taken = self._window_keys.menu_keys()
         return tuple(
             text.format(key=shown(key), other=taken[key], title=BY_ID[action_id].title)
             for action_id, key in self._keys.items()

@@ -135,6 +135,12 @@ class KeysDialog(DeliberateDialog):
         """A sentence under the list."""
         self.hint.set_text(text)
 
+    def present(self) -> None:
+        """Bring the sheet into sight."""
+        self.show()
+        self.raise_()
+        self.activateWindow()
+
     def _make_table(self) -> QTableWidget:
         table = QTableWidget(0, 2, self)
         table.setAccessibleName(tr("Commands and their keys"))

@@ -20,6 +20,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_unisemalign.actions.napari_keys import menu_keys
 from napari_unisemalign.actions.shortcuts import sequence
 
 _TYPED_IN = (QAbstractSpinBox, QKeySequenceEdit, QLineEdit, QPlainTextEdit, QTextEdit)
@@ -68,6 +69,11 @@ class WindowKeys(QObject):
                 shortcut.activated.connect(lambda action_id=action_id: self._perform(action_id))
                 self._shortcuts.append(shortcut)
         self._on_focus(None, QApplication.focusWidget())
+
+    def menu_keys(self) -> dict[str, str]:
+        """The keys that the window's menus have, with what they do; none while the owner is in no window."""
+        window = self.window
+        return {} if window is None else menu_keys(window)
 
     def clear(self) -> None:
         """Listen to nothing."""

@@ -2,142 +2,43 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QEvent, QObject, Qt, QTimer
-from qtpy.QtWidgets import QDockWidget, QLabel, QMainWindow, QPushButton, QWidget
-
 from napari_unisemalign.app.context import Context
-from napari_unisemalign.shell.panel import LEAST_WIDTH_PX, Panel
-from training_core.base.i18n import tr
-
-NAPARI_DOCKS = ("layer list", "layer controls")
-"""The names that napari gives its two docks at the left."""
-TILES_PX = 160
-HIDE, FLOAT, CLOSE = "QTitleBarHideButton", "QTitleBarFloatButton", "QTitleBarCloseButton"
-"""The names that napari gives the buttons of a dock."""
-TITLE = "UniSemAlign"
-"""On the panel's dock, whose name in napari's menus is longer than a narrow panel has room for."""
-_ROUNDING_PX = 3
-WIDEST_PX = 400
-"""Of the panel at first; the user may make it wider."""
+from napari_unisemalign.shell.contracts import DocksSurface
 
 
-class DocksController(QObject):
+class DocksController:
     """Docks the tiles beside the image as long as the panel is docked; folds napari's docks, and brings them back."""
 
-    def __init__(self, context: Context, panel: Panel) -> None:
-        super().__init__(panel)
-        self._panel, self._session, self._viewer = panel, context.session, context.viewer
-        self.dock: QDockWidget | None = None
-        """What holds the tiles; None while the panel is in no window."""
-        self._folded: tuple[QDockWidget, ...] = ()
-        self._given_px: int | None = None
-        """The width that the panel was given last; another one is the user's own choice."""
-        panel.docked.connect(lambda: QTimer.singleShot(0, self._on_docked))
-        panel.undocked.connect(self._on_undocked)
+    def __init__(self, context: Context, view: DocksSurface) -> None:
+        self._view, self._session, self._viewer = view, context.session, context.viewer
+        view.docked.connect(self._on_docked)
+        view.undocked.connect(self._on_undocked)
         self._session.project_changed.connect(self._on_project)
-
-    @property
-    def napari_is_folded(self) -> bool:
-        """Whether napari's own docks are hidden by us."""
-        return bool(self._folded)
 
     def toggle_napari(self) -> None:
         """Bring napari's layer list and layer controls back, or fold them away again."""
-        if self._folded:
-            self._unfold()
+        if self._view.napari_is_folded:
+            self._view.unfold_napari()
         else:
-            self._fold()
-
-    def _window(self) -> QMainWindow | None:
-        window = self._panel.window()
-        return window if isinstance(window, QMainWindow) else None
+            self._view.fold_napari()
 
     def _on_docked(self) -> None:
-        """The dock is in the main window by now."""
-        window = self._window()
-        if window is None or self.dock is not None:
-            return
-        self.dock = QDockWidget(window)
-        self.dock.setObjectName("unisemalign_tiles")
-        self.dock.setFeatures(QDockWidget.DockWidgetFeature.NoDockWidgetFeatures)
-        self.dock.setTitleBarWidget(QWidget(self.dock))
-        self.dock.setWidget(self._panel.tiles)
-        self.dock.hide()  # three docks below each other would make the window higher than a low screen
-        window.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, self.dock)
-        window.installEventFilter(self)
-        panel_dock = self._panel.parentWidget()
-        if isinstance(panel_dock, QDockWidget):
-            for moved in (panel_dock.dockLocationChanged, panel_dock.topLevelChanged):  # napari makes another title bar
-                moved.connect(lambda _change: QTimer.singleShot(0, self._on_title_bar))
-        self._on_title_bar()
-        self._on_project(self._session.project)
-
-    def _on_title_bar(self) -> None:
-        """Write what has room, with all of it as the tooltip; name napari's buttons, which have no names."""
-        dock = self._panel.parentWidget()
-        bar = dock.titleBarWidget() if isinstance(dock, QDockWidget) else None
-        if bar is None:
-            return
-        floating = tr("Dock the panel") if dock.isFloating() else tr("Float the panel in a window of its own")
-        names = {HIDE: tr("Hide the panel"), FLOAT: floating, CLOSE: tr("Close the panel and its project")}
-        for button in bar.findChildren(QPushButton):
-            button.setAccessibleName(names.get(button.objectName(), button.toolTip()))
-        for label in bar.findChildren(QLabel):
-            if label.text() == dock.windowTitle() or label.text() == self._panel.dock_name:
-                label.setToolTip(label.text())
-                label.setText(TITLE)
+        if not self._view.has_tiles:
+            self._view.dock_tiles()
+            self._on_project(self._session.project)
 
     def _on_undocked(self) -> None:
-        self._unfold()
+        self._view.unfold_napari()
         self._viewer.canvas.overlays.scale_bar.visible = False
-        self._panel.tiles.hide()
-        self._panel.tiles.setParent(self._panel)
-        if self.dock is not None:
-            self.dock.setParent(None)
-            self.dock.deleteLater()
-            self.dock = None
+        self._view.release_tiles()
 
     def _on_project(self, project: object) -> None:
-        if self.dock is None:
+        if not self._view.has_tiles:
             return
         if project is None:
-            self.dock.hide()
-            self._unfold()
+            self._view.hide_tiles()
+            self._view.unfold_napari()
             return
-        self._fold()
-        self._panel.tiles.show()
-        self.dock.show()
+        self._view.fold_napari()
+        self._view.show_tiles()
         self._viewer.canvas.overlays.scale_bar.visible = True
-        QTimer.singleShot(0, self._share_width)
-
-    def _fold(self) -> None:
-        window = self._window()
-        if window is not None and not self._folded:
-            docks = (window.findChild(QDockWidget, name) for name in NAPARI_DOCKS)
-            self._folded = tuple(dock for dock in docks if dock is not None and dock.isVisible())
-            for dock in self._folded:
-                dock.hide()
-
-    def _unfold(self) -> None:
-        for dock in self._folded:
-            dock.show()
-        self._folded = ()
-
-    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: D102
-        if event is not None and event.type() == QEvent.Type.Resize and self._has_given_width:
-            QTimer.singleShot(0, self._share_width)
-        return False
-
-    @property
-    def _has_given_width(self) -> bool:
-        if self._given_px is None:
-            return False
-        return abs(self._panel.width() - max(self._given_px, self._panel.minimumWidth())) <= _ROUNDING_PX
-
-    def _share_width(self) -> None:
-        """As much as possible for the image; again in a window of another size, until the user chooses a width."""
-        window, panel = self._window(), self._panel.parentWidget()
-        if window is not None and self.dock is not None and isinstance(panel, QDockWidget):
-            width = max(LEAST_WIDTH_PX, min(window.width() // 4, WIDEST_PX))
-            window.resizeDocks([self.dock, panel], [TILES_PX, width], Qt.Orientation.Horizontal)
-            self._given_px = width

@@ -9,37 +9,26 @@ to make a project of their files.
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtCore import QEvent, QObject, QTimer
-from qtpy.QtGui import QDropEvent
-from qtpy.QtWidgets import QWidget
+from qtpy.QtCore import QTimer
 
 from napari_unisemalign.app.context import Context
 from napari_unisemalign.app.layer_values import ROLE_KEY, SAMPLE_KEY
-from napari_unisemalign.shell.panel import Panel
+from napari_unisemalign.shell.contracts import CanvasSurface, DropsSurface, OpenedSurface
+from napari_unisemalign.shell.drops_view import project_folder
 from napari_unisemalign.tiles.making import MakingController
 from napari_unisemalign.tiles.tiles import TilesController
 from napari_unisemalign.widgets.common import verbatim
-from napari_unisemalign.widgets.drops import local_paths
-from napari_unisemalign.widgets.events import read_as
 from training_core.base.i18n import ntr, tr
 from training_core.io.drawings import DRAWING_SUFFIXES
 from training_core.io.files import IMAGE_SUFFIXES
 from training_core.io.slides import SLIDE_SUFFIXES
-from training_core.project.index import INDEX_NAME
 
 GATHER_MS = 200
 """napari hands several files over one by one and may paint in between; so long after the last the question comes."""
-
-
-def project_folder(path: Path) -> Path | None:
-    """The project that a path is, or whose project.json it is."""
-    folder = path.parent if path.name == INDEX_NAME else path
-    return folder if (folder / INDEX_NAME).is_file() else None
 
 
 def may_become_project(path: Path) -> bool:
@@ -49,24 +38,28 @@ def may_become_project(path: Path) -> bool:
     return path.suffix.lower() in SLIDE_SUFFIXES
 
 
-class DropsController(QObject):
+class DropsController:
     """Between what is dropped, napari's readers and the form for a new project."""
 
-    def __init__(self, context: Context, panel: Panel, tiles: TilesController, making: MakingController) -> None:
-        super().__init__(panel)
-        self._panel, self._making = panel, making
+    def __init__(
+        self,
+        context: Context,
+        panel: DropsSurface,
+        canvas: CanvasSurface,
+        opened: OpenedSurface,
+        tiles: TilesController,
+        making: MakingController,
+    ) -> None:
+        self._opened_view, self._making = opened, making
         self._context, self._session, self._tiles = context, context.session, tiles
         self._offered: list[Path] = []
-        self._later = QTimer(self)
+        self._later = QTimer(context.owner)
         self._later.setSingleShot(True)
         self._later.timeout.connect(self._ask)
-        self._watched: list[weakref.ref[QWidget]] = []
-        self._watching = QTimer(self)
-        self._watching.setSingleShot(True)
-        self._watching.timeout.connect(self._watch_canvas)
         panel.dropped.connect(self.receive)
-        panel.docked.connect(lambda: self._watching.start(0))  # the dock is not in the window yet
-        panel.project.opened_clicked.connect(lambda: self.offer(self._opened()))
+        panel.docked.connect(canvas.watch)
+        canvas.project_dropped.connect(self._open)
+        opened.opened_clicked.connect(lambda: self.offer(self._opened()))
         context.connections.listen(context.viewer.layers.events.inserted, self._refresh)
         context.connections.listen(context.viewer.layers.events.removed, self._refresh)
         self._session.project_changed.connect(self._refresh)
@@ -103,32 +96,6 @@ class DropsController(QObject):
     def _open(self, folder: Path) -> None:
         QTimer.singleShot(0, lambda: self._tiles.open_project(folder))
 
-    def _watch_canvas(self) -> None:
-        for widget in self._panel.window().findChildren(QWidget):
-            if widget.metaObject().className() == "QtViewer":  # the one that takes napari's drops
-                widget.installEventFilter(self)
-                self._watched.append(weakref.ref(widget))
-
-    def close(self) -> None:
-        """Watch no canvas any more."""
-        for reference in self._watched:
-            widget = reference()
-            if widget is not None:
-                widget.removeEventFilter(self)
-        self._watched.clear()
-
-    def eventFilter(self, _watched: QObject | None, event: QEvent | None) -> bool:  # noqa: D102
-        if event is None or event.type() != QEvent.Type.Drop:
-            return False
-        drop = read_as(event, QDropEvent)
-        paths = local_paths(drop.mimeData())
-        project = project_folder(paths[0]) if len(paths) == 1 else None
-        if project is None:
-            return False
-        drop.acceptProposedAction()
-        self._open(project)
-        return True
-
     # --- what napari has opened --------------------------------------------------------------------------------------
 
     def _opened(self) -> list[Path]:
@@ -149,4 +116,4 @@ class DropsController(QObject):
         else:
             words = ntr("Add {name} to the project …", "Add the {count} open images to the project …", len(paths))
         name = verbatim(paths[0].name) if paths else ""
-        self._panel.project.set_opened(words.format(name=name, count=len(paths)) if paths else "")
+        self._opened_view.set_opened(words.format(name=name, count=len(paths)) if paths else "")

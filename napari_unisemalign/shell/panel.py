@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from qtpy.QtCore import QEvent, QObject, Qt, QTimer, Signal
 from qtpy.QtGui import QDragEnterEvent, QDropEvent, QKeyEvent, QShowEvent
 from qtpy.QtWidgets import QHBoxLayout, QSizePolicy, QStyle, QToolButton, QVBoxLayout, QWidget
@@ -12,12 +14,15 @@ from napari_unisemalign.annotate.classes_view import ClassesView
 from napari_unisemalign.annotate.clean_up_view import CleanUpView
 from napari_unisemalign.annotate.overlays_view import OverlaysView
 from napari_unisemalign.annotate.painting_view import PaintingView
+from napari_unisemalign.app.layer_values import PREDICTION
 from napari_unisemalign.results.areas_view import AreasView
 from napari_unisemalign.results.confusion_view import ConfusionView
 from napari_unisemalign.results.export_view import ExportView
 from napari_unisemalign.results.rounds_view import RoundsView
+from napari_unisemalign.shell.contracts import TourTarget
 from napari_unisemalign.shell.pages import Page, Pages, Place
 from napari_unisemalign.shell.program_view import ProgramView
+from napari_unisemalign.shell.report_view import picture
 from napari_unisemalign.shell.tile_bar import TileBar
 from napari_unisemalign.shell.tour_view import Spotlight, TourCard
 from napari_unisemalign.tiles.project_view import ProjectView
@@ -174,6 +179,34 @@ class Panel(QWidget):
                 fold.set_open(True)
         self._revealed = part
         self._reveal_timer.start(0)  # the layout must know the places of what came to light
+
+    def tour_target(self, target: TourTarget) -> QWidget:
+        """What the tour means."""
+        return {
+            TourTarget.TILES: self.tiles.list,
+            TourTarget.CLASSES: self.chips,
+            TourTarget.START: self.train.start_button,
+            TourTarget.STATUS: self.status,
+            TourTarget.PREDICTION: self.overlays.switches[PREDICTION],
+            TourTarget.ACCEPT: self.correct.accept_next_button,
+            TourTarget.EXPORT: self.export.export_button,
+        }[target]
+
+    def point_at(self, target: TourTarget | None) -> None:
+        """Bring this into sight and put a frame around it; None takes the frame away."""
+        part = None if target is None else self.tour_target(target)
+        if part is not None:
+            self.reveal(part)
+        self.spotlight.point_at(part)
+
+    @property
+    def said(self) -> tuple[str, str]:
+        """The message that is shown, and its details."""
+        return self.messages.text, self.messages.details
+
+    def picture(self, tells: Callable[[str], bool]) -> bytes:
+        """The panel as PNG. tells: whether a text must not be seen, so that it is painted over."""
+        return picture(self, tells)
 
     def _on_place(self, place: Place) -> None:
         """Of the settings nothing else is to be seen, so that nobody should have to unfold them."""

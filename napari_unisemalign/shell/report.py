@@ -10,18 +10,12 @@ import json
 import platform
 import re
 import zipfile
-from collections.abc import Iterable
 from pathlib import Path
-
-from qtpy.QtCore import QBuffer, QIODevice, QPoint, QRect
-from qtpy.QtGui import QColor, QPainter, QPixmap
-from qtpy.QtWidgets import QAbstractButton, QAbstractItemView, QComboBox, QLabel, QLineEdit, QPlainTextEdit, QWidget
 
 from napari_unisemalign.app.context import Context
 from napari_unisemalign.app.notify import guarded
+from napari_unisemalign.shell.contracts import ReportSurface
 from napari_unisemalign.shell.details_view import versions
-from napari_unisemalign.shell.panel import Panel
-from napari_unisemalign.widgets.colors import NEUTRAL
 from training_core.base.i18n import tr
 from training_core.project import Project
 
@@ -71,8 +65,8 @@ class Names:
 class ReportController:
     """Writes the file where the user wants it; nothing is sent anywhere."""
 
-    def __init__(self, context: Context, panel: Panel) -> None:
-        self._context, self._session, self.reporter, self._panel = context, context.session, context.reporter, panel
+    def __init__(self, context: Context, view: ReportSurface) -> None:
+        self._context, self._session, self.reporter, self._view = context, context.session, context.reporter, view
 
     @guarded
     def save(self) -> None:
@@ -81,7 +75,7 @@ class ReportController:
         if path is None:
             return
         names = Names(self._session.project)
-        parts = {"report.txt": self._text(names).encode(), "panel.png": picture(self._panel, names)}
+        parts = {"report.txt": self._text(names).encode(), "panel.png": self._view.picture(names.are_in)}
         events = names.out_of(_last_events(self._session.project))
         if events:
             parts["events.jsonl"] = events.encode()
@@ -95,6 +89,7 @@ class ReportController:
 
     def _text(self, names: Names) -> str:
         project, training = self._session.project, self._session.training
+        message, details = self._view.said
         said = [versions(), ""]
         if project is not None:
             said += [
@@ -104,43 +99,10 @@ class ReportController:
         said += [
             f"training: {training.phase}, {training.progress:.0%}, {training.device}, {training.message}",
             f"failure: {training.failure}",
-            f"message: {self._panel.messages.text}",
-            f"details: {self._panel.messages.details}",
+            f"message: {message}",
+            f"details: {details}",
         ]
         return names.out_of("\n".join(said)) + "\n"
-
-
-def picture(panel: QWidget, names: Names) -> bytes:
-    """The panel as PNG, with whatever tells a name painted over."""
-    pixmap: QPixmap = panel.grab()
-    painter = QPainter(pixmap)
-    for widget in panel.findChildren(QWidget):
-        if widget.isVisible() and any(names.are_in(text) for text in _texts(widget)):
-            place = QRect(widget.mapTo(panel, QPoint(0, 0)), widget.size())
-            painter.fillRect(place, QColor(NEUTRAL))
-    painter.end()
-    buffer = QBuffer()
-    buffer.open(QIODevice.OpenModeFlag.WriteOnly)
-    pixmap.save(buffer, "PNG")
-    return bytes(buffer.data())
-
-
-def _texts(widget: QWidget) -> Iterable[str]:
-    """What can be read in it."""
-    if isinstance(widget, QAbstractItemView):
-        model = widget.model()
-        if model is not None:
-            for row in range(model.rowCount()):
-                index = model.index(row, 0)
-                while index.isValid():
-                    yield str(index.data() or "")
-                    index = index.sibling(row, index.column() + 1)
-    elif isinstance(widget, QComboBox):
-        yield widget.currentText()
-    elif isinstance(widget, QPlainTextEdit):
-        yield widget.toPlainText()
-    elif isinstance(widget, (QAbstractButton, QLabel, QLineEdit)):
-        yield widget.text()
 
 
 def _last_events(project: Project | None) -> str:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QWidget
 
 from napari_unisemalign.app.context import Context
-from napari_unisemalign.app.layer_values import PREDICTION
-from napari_unisemalign.shell.panel import Panel
+from napari_unisemalign.shell.contracts import PointingSurface, TourSurface, TourTarget
 from training_core.base.i18n import tr
 
 if TYPE_CHECKING:
@@ -20,11 +17,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TourStop:
-    """One stop: what is said, and which part of the panel is meant."""
+    """One stop: what is said, and what is meant."""
 
     title: str
     text: str
-    target: Callable[[Panel], QWidget]
+    target: TourTarget
 
 
 STOPS = (
@@ -34,7 +31,7 @@ STOPS = (
             "These are the tiles of the project. A click shows one. The dot says how far it is: unannotated, "
             "annotated, predicted or accepted. The arrows in the panel go to the neighbours."
         ),
-        lambda panel: panel.tiles.list,
+        TourTarget.TILES,
     ),
     TourStop(
         tr("Paint"),
@@ -42,7 +39,7 @@ STOPS = (
             "Choose a class, here or with its number key, and paint over the tile with the left mouse button. A few "
             "strokes of every class on two tiles are enough. They are saved by themselves."
         ),
-        lambda panel: panel.chips,
+        TourTarget.CLASSES,
     ),
     TourStop(
         tr("Train"),
@@ -50,12 +47,12 @@ STOPS = (
             "The model learns from your strokes and from the tiles without any. Go on working meanwhile: the first "
             "prediction appears over the tile within seconds, and gets better."
         ),
-        lambda panel: panel.train.start_button,
+        TourTarget.START,
     ),
     TourStop(
         tr("What goes on"),
         tr("Here you always see what happens, on which device and how long it takes, or what to do next."),
-        lambda panel: panel.status,
+        TourTarget.STATUS,
     ),
     TourStop(
         tr("Look"),
@@ -63,7 +60,7 @@ STOPS = (
             "Each map of the model has a switch and an opacity. The prediction is what the model would annotate; its "
             "confidence is under Confidence."
         ),
-        lambda panel: panel.overlays.switches[PREDICTION],
+        TourTarget.PREDICTION,
     ),
     TourStop(
         tr("Accept or correct"),
@@ -71,7 +68,7 @@ STOPS = (
             "Accept what is right, reject what is wrong, or paint over it. Only what you accept becomes an annotation. "
             "Then train again: the next round learns from it."
         ),
-        lambda panel: panel.correct.accept_next_button,
+        TourTarget.ACCEPT,
     ),
     TourStop(
         tr("Export"),
@@ -79,7 +76,7 @@ STOPS = (
             "Write the masks when you are content. F1 lists all keys. This tour is in napari's menu under File, "
             "IO Utilities, UniSemAlign."
         ),
-        lambda panel: panel.export.export_button,
+        TourTarget.EXPORT,
     ),
 )
 
@@ -87,15 +84,13 @@ STOPS = (
 class TourController:
     """Shows one stop after the other. It opens steps and points at things, and does nothing else."""
 
-    def __init__(self, context: Context, panel: Panel, making: MakingController) -> None:
-        self._panel, self._session, self._making = panel, context.session, making
+    def __init__(self, context: Context, card: TourSurface, panel: PointingSurface, making: MakingController) -> None:
+        self._card, self._panel, self._session, self._making = card, panel, context.session, making
         self._index: int | None = None
         self._waits = False
-        card = self._panel.tour
         card.next_clicked.connect(lambda: self._go(1))
         card.back_clicked.connect(lambda: self._go(-1))
         card.left.connect(self.leave)
-        self._panel.project.tour_clicked.connect(self.start)
         self._session.project_changed.connect(self._on_project)
 
     def start(self) -> None:
@@ -109,8 +104,8 @@ class TourController:
     def leave(self) -> None:
         """End the tour; everything stays as it is."""
         self._index = None
-        self._panel.tour.hide()
-        self._panel.spotlight.point_at(None)
+        self._card.hide()
+        self._panel.point_at(None)
 
     @property
     def stop(self) -> TourStop | None:
@@ -135,9 +130,7 @@ class TourController:
         starts = self._index is None
         self._index = index
         stop = STOPS[index]
-        target = stop.target(self._panel)
-        self._panel.tour.show_stop(index + 1, len(STOPS), stop.title, stop.text)
-        self._panel.reveal(target)
-        self._panel.spotlight.point_at(target)
+        self._card.show_stop(index + 1, len(STOPS), stop.title, stop.text)
+        self._panel.point_at(stop.target)
         if starts:
-            self._panel.tour.next_button.setFocus()
+            self._card.take_focus()

@@ -54,6 +54,10 @@ class TourCard(QWidget):
         self.leave_button.setEnabled(number < count)
         self.show()
 
+    def take_focus(self) -> None:
+        """Let Enter go on from here."""
+        self.next_button.setFocus()
+
     def keyPressEvent(self, event: QKeyEvent | None) -> None:  # noqa: D102
         if event is not None and event.key() == Qt.Key.Key_Escape:
             self.left.emit()

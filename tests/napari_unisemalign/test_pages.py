@@ -10,7 +10,7 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QDockWidget, QLabel
 
-from napari_unisemalign.shell.docks import WIDEST_PX
+from napari_unisemalign.shell.docks_view import WIDEST_PX
 from napari_unisemalign.shell.pages import Place
 from training_core.messages.events import RunStarted, StepDone
 from training_core.project import LabelSource, Project

@@ -41,7 +41,7 @@ def test_the_tour_points_at_the_real_parts_one_after_the_other(window: Any, proj
     panel.controller.open_project(project.path)
     assert panel.perform("tour")
     for number, stop in enumerate(STOPS, start=1):
-        target = stop.target(panel)
+        target = panel.tour_target(stop.target)
         driver.wait(lambda target=target: points_at(panel, target), f"the frame at stop {number}")
         assert panel.tour.isVisible()
         assert panel.tour.title.text().startswith(f"{number} of {len(STOPS)}")

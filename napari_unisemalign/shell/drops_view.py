@@ -1,0 +1,65 @@
+"""What is dropped on napari's canvas: a project folder is kept from napari's readers, which would ask what to do."""
+
+from __future__ import annotations
+
+import weakref
+from pathlib import Path
+
+from qtpy.QtCore import QEvent, QObject, QTimer, Signal
+from qtpy.QtGui import QDropEvent
+from qtpy.QtWidgets import QWidget
+
+from napari_unisemalign.widgets.drops import local_paths
+from napari_unisemalign.widgets.events import read_as
+from training_core.project.index import INDEX_NAME
+
+
+def project_folder(path: Path) -> Path | None:
+    """The project that a path is, or whose project.json it is."""
+    folder = path.parent if path.name == INDEX_NAME else path
+    return folder if (folder / INDEX_NAME).is_file() else None
+
+
+class CanvasDrops(QObject):
+    """Watches the canvas of the window that a widget is in."""
+
+    project_dropped = Signal(object)
+    """Path of the folder."""
+
+    def __init__(self, panel: QWidget) -> None:
+        super().__init__(panel)
+        self._panel = panel
+        self._watched: list[weakref.ref[QWidget]] = []
+        self._later = QTimer(self)
+        self._later.setSingleShot(True)
+        self._later.timeout.connect(self._watch)
+
+    def watch(self) -> None:
+        """Look out for what is dropped, from when the panel is in its window."""
+        self._later.start(0)  # the dock is not in the window yet
+
+    def close(self) -> None:
+        """Look out no longer."""
+        for reference in self._watched:
+            widget = reference()
+            if widget is not None:
+                widget.removeEventFilter(self)
+        self._watched.clear()
+
+    def _watch(self) -> None:
+        for widget in self._panel.window().findChildren(QWidget):
+            if widget.metaObject().className() == "QtViewer":  # the one that takes napari's drops
+                widget.installEventFilter(self)
+                self._watched.append(weakref.ref(widget))
+
+    def eventFilter(self, _watched: QObject | None, event: QEvent | None) -> bool:  # noqa: D102
+        if event is None or event.type() != QEvent.Type.Drop:
+            return False
+        drop = read_as(event, QDropEvent)
+        paths = local_paths(drop.mimeData())
+        project = project_folder(paths[0]) if len(paths) == 1 else None
+        if project is None:
+            return False
+        drop.acceptProposedAction()
+        self.project_dropped.emit(project)
+        return True

@@ -1,0 +1,44 @@
+"""A picture of the panel without what must not be seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from qtpy.QtCore import QBuffer, QIODevice, QPoint, QRect
+from qtpy.QtGui import QColor, QPainter, QPixmap
+from qtpy.QtWidgets import QAbstractButton, QAbstractItemView, QComboBox, QLabel, QLineEdit, QPlainTextEdit, QWidget
+
+from napari_unisemalign.widgets.colors import NEUTRAL
+
+
+def picture(panel: QWidget, tells: Callable[[str], bool]) -> bytes:
+    """The panel as PNG, with whatever tells what must not be told painted over."""
+    pixmap: QPixmap = panel.grab()
+    painter = QPainter(pixmap)
+    for widget in panel.findChildren(QWidget):
+        if widget.isVisible() and any(tells(text) for text in _texts(widget)):
+            place = QRect(widget.mapTo(panel, QPoint(0, 0)), widget.size())
+            painter.fillRect(place, QColor(NEUTRAL))
+    painter.end()
+    buffer = QBuffer()
+    buffer.open(QIODevice.OpenModeFlag.WriteOnly)
+    pixmap.save(buffer, "PNG")
+    return bytes(buffer.data())
+
+
+def _texts(widget: QWidget) -> Iterable[str]:
+    """What can be read in it."""
+    if isinstance(widget, QAbstractItemView):
+        model = widget.model()
+        if model is not None:
+            for row in range(model.rowCount()):
+                index = model.index(row, 0)
+                while index.isValid():
+                    yield str(index.data() or "")
+                    index = index.sibling(row, index.column() + 1)
+    elif isinstance(widget, QComboBox):
+        yield widget.currentText()
+    elif isinstance(widget, QPlainTextEdit):
+        yield widget.toPlainText()
+    elif isinstance(widget, (QAbstractButton, QLabel, QLineEdit)):
+        yield widget.text()
