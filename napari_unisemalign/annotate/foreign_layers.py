@@ -8,8 +8,9 @@ from typing import Any
 from napari.layers import Image, Layer
 
 from napari_unisemalign.app.context import Context
+from napari_unisemalign.app.contracts import NoticeSurface
 from napari_unisemalign.app.layer_values import ROLE_KEY, SAMPLE_KEY, TILE
-from napari_unisemalign.widgets.notice import Notice, Way
+from napari_unisemalign.widgets.notice import Way
 from training_core.base.i18n import tr
 
 _HARMLESS_MODES = ("pan_zoom", "transform", "select")
@@ -18,7 +19,7 @@ _HARMLESS_MODES = ("pan_zoom", "transform", "select")
 class ForeignLayersController:
     """Says what such a layer does to the work, and offers what to do about it."""
 
-    def __init__(self, context: Context, view: Notice, doubt: Callable[[str], None]) -> None:
+    def __init__(self, context: Context, view: NoticeSurface, doubt: Callable[[str], None]) -> None:
         """doubt: takes the sentence that stands in the place of the one that all strokes are saved."""
         self._viewer, self._session, self._ours = context.viewer, context.session, context.layers
         self._view, self._doubt, self._listen = view, doubt, context.connections.listen

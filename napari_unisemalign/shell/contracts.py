@@ -218,5 +218,5 @@ class OpenedSurface(Protocol):
     def opened_clicked(self) -> Told:
         """It is taken."""
 
-    def set_opened(self, text: str) -> None:
+    def set_opened(self, words: str) -> None:
         """The words of the offer; empty where nothing fits."""

@@ -7,9 +7,9 @@ import time
 from qtpy.QtCore import QTimer
 
 from napari_unisemalign.app.context import Context
+from napari_unisemalign.app.contracts import NoticeSurface
 from napari_unisemalign.app.training_state import Phase
 from napari_unisemalign.train.training import TrainingController
-from napari_unisemalign.widgets.notice import Notice
 from training_core.base.i18n import tr
 
 QUIET_S = 50.0
@@ -20,7 +20,7 @@ EVERY_MS = 2000
 class HangingController:
     """Listens to a training's silence."""
 
-    def __init__(self, context: Context, view: Notice, training: TrainingController) -> None:
+    def __init__(self, context: Context, view: NoticeSurface, training: TrainingController) -> None:
         self._session, self._view, self._training = context.session, view, training
         self._patient_until = 0.0
         self._timer = QTimer(context.owner)
