@@ -125,7 +125,7 @@ class Presence:
                 if path.match(TEMPORARY_GLOB) and now - path.stat().st_mtime > SILENT_S:
                     path.unlink(missing_ok=True)  # its writer died
                 opener = _opener.validate_json(read_file(within(self._project, OPEN_FOLDER, path.name), _MAX_BYTES))
-                silent_s = now - path.stat().st_mtime
+                silent_s = abs(now - path.stat().st_mtime)  # a clock may have been set back since
                 is_dead = _has_died(opener)
                 if _is_sound(opener, path.stem) and not is_dead and silent_s < SILENT_S:
                     found.append(opener)

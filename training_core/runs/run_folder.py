@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
@@ -45,6 +46,9 @@ _LIBRARIES = (
     "safetensors",
 )
 
+_ID = "%Y%m%d-%H%M%S"
+_ID_OF_RUN = re.compile(r"\d{8}-\d{6}")
+
 
 @dataclass(frozen=True)
 class Split:
@@ -82,7 +86,7 @@ def create_run_folder(
     now = datetime.now(UTC)
     with writing(project.runs_dir):
         project.runs_dir.mkdir(parents=True, exist_ok=True)
-        run_dir = _fresh_folder(project.runs_dir, now.strftime("%Y%m%d-%H%M%S"))
+        run_dir = _fresh_folder(project.runs_dir, _newest_stem(project.run_ids(), now))
     try:
         provenance = Provenance(
             spec_version=1,
@@ -213,6 +217,13 @@ def peak_rss_bytes(*, of_children: bool = False) -> int | None:
 
     peak = resource.getrusage(resource.RUSAGE_CHILDREN if of_children else resource.RUSAGE_SELF).ru_maxrss
     return int(peak if sys.platform == "darwin" else peak * 1024)
+
+
+def _newest_stem(known: Sequence[str], now: datetime) -> str:
+    """The time, as ids begin; where the clock was set back, what sorts after the newest run, as its work is newer."""
+    stem = now.strftime(_ID)
+    newest = _ID_OF_RUN.match(known[-1]) if known else None
+    return stem if newest is None or newest[0] <= stem else newest[0]
 
 
 def _fresh_folder(parent: Path, stem: str) -> Path:

@@ -198,3 +198,11 @@ def test_a_project_opened_to_look_at_refuses_every_change(tmp_path: Path) -> Non
     assert {path: path.read_bytes() for path in made.path.rglob("*") if path.is_file()} == before
     project.read_only = False
     project.add_class("z")
+
+
+def test_who_died_before_the_server_s_clock_was_set_back_is_not_there(here: Presence, folder: Path) -> None:
+    path = write(folder, -365 * 24 * 3600)  # touched a year from now
+    assert here.others() == ()
+    assert not path.exists()  # who lives makes the file again within seconds
+    write(folder, -5)
+    assert [each.user for each in here.others()] == ["anna"]
