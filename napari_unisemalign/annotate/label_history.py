@@ -84,6 +84,9 @@ def _in_words(version: LabelVersion) -> str:
     moment = tr("at an unknown time")
     if version.at is not None:
         moment = f"{datetime.fromisoformat(version.at).astimezone():%Y-%m-%d %H:%M:%S}"
+    if version.conflict is not None:
+        words = tr("{moment}: changed elsewhere at the same time ({name})")
+        return words.format(moment=moment, name=version.conflict)
     if version.edit is None:
         return moment
     words = ntr("{moment}: {source}, {count} pixel", "{moment}: {source}, {count} pixels", version.edit.labeled_pixels)

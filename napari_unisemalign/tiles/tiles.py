@@ -25,6 +25,7 @@ from napari_unisemalign.tiles.tile_list_view import STATE_WORDS, Standing
 from training_core.base.errors import UserError
 from training_core.base.i18n import ntr, tr
 from training_core.project import Project, TileState
+from training_core.project.cloud_copies import cloud_copies, copies_in_words
 from training_core.project.index import INDEX_NAME
 
 STATE_ORDER = (
@@ -193,6 +194,9 @@ class TilesController:
         self._view.set_tiles(self._session.tile_names(), self._standing_of)
         if project.migration is not None:
             self.reporter.info(project.migration.message)
+        copies = cloud_copies(project.path, self._session.tile_names())
+        if copies:
+            self.reporter.warning(copies_in_words(copies))
         missing = set(project.missing_images())
         if missing:
             first = sorted(missing)[0]

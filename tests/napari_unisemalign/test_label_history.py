@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from PIL import Image
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication, QWidget
 
@@ -50,6 +51,26 @@ def test_strokes_that_were_not_saved_yet_are_a_version_too(window: Any, project:
     driver.panel.controller.history.show()
     np.testing.assert_array_equal(driver.label(), label(10))
     np.testing.assert_array_equal(project.label_version("tile_01", 2).label, stroked)
+
+
+def test_a_copy_of_a_cloud_drive_is_told_of_on_opening_and_restored(window: Any, project: Project) -> None:
+    _viewer, driver, answers = window
+    project.write_label("tile_01", label(10), LabelSource.PAINTED)
+    copy = project.path / "labels" / "tile_01-LAB-3.png"
+    Image.fromarray(label(30)).save(copy)
+    told: list[str] = []
+    driver.panel.controller.context.reporter.warning = told.append
+    driver.panel.controller.open_project(project.path)
+    (words,) = told
+    assert "labels/tile_01-LAB-3.png" in words
+    assert "project repair" in words
+    answers.version = 0
+    driver.panel.controller.history.show()
+    assert "changed elsewhere at the same time (labels/tile_01-LAB-3.png)" in answers.asked[0]
+    np.testing.assert_array_equal(driver.label(), label(30))
+    driver.wait_saved()
+    np.testing.assert_array_equal(Project.open(project.path).label("tile_01"), label(30))
+    np.testing.assert_array_equal(np.asarray(Image.open(copy)), label(30))
 
 
 def test_a_tile_without_versions_says_so_and_a_cancelled_question_changes_nothing(

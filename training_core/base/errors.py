@@ -118,13 +118,17 @@ def writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        of_disk = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE)
+        of_disk = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE, errno.ENOENT)
         reasons = {
             errno.ENOSPC: ("the disk is full", "free some space or choose a folder on another disk"),
             errno.EDQUOT: ("the disk quota is used up", "free some space or choose a folder on another disk"),
             errno.EROFS: ("the disk is read-only", "choose a writable folder"),
             errno.EIO: ("the disk reports an error", "check the disk and the connection to it, or choose another one"),
             errno.ESTALE: ("the network drive is not there any more", "connect it again, or choose another folder"),
+            errno.ENOENT: (
+                "the folder is not there any more",
+                "connect its drive again, or open the folder where it is now if it was moved",
+            ),
             errno.EACCES: (
                 "you have no permission to write there",
                 "choose a folder of your own, or ask for write permission",

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from training_core.cli._arguments import write_json
+from training_core.project.findings import Findings
 from training_core.project.index import INDEX_NAME
-from training_core.project.repair import Findings, check_project, repair_project
+from training_core.project.repair import check_project, repair_project
 
 
 def add_arguments(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -23,8 +24,9 @@ def add_arguments(commands: argparse._SubParsersAction[argparse.ArgumentParser])
         "repair",
         help="rebuild the index of a damaged project",
         description="Rebuilds project.json from the images and annotations, with classes and validation tiles from "
-        "the newest backup. Files that cannot be read are moved aside, not deleted. Close the project everywhere "
-        "first.",
+        "the newest backup. Files that cannot be read are moved aside, not deleted. Conflict copies that a cloud drive "
+        "has left are moved to the folder conflicts: tiles and classes that only they have are added, annotations in "
+        "them can be restored with project history. Close the project everywhere first.",
     )
     for parser, act in ((check, check_project), (repair, repair_project)):
         parser.add_argument("project", type=Path, metavar="PROJECT", help="the project folder")

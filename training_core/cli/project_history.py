@@ -22,8 +22,9 @@ def add_arguments(commands: argparse._SubParsersAction[argparse.ArgumentParser])
         "history",
         help="list earlier versions of a tile's annotations and restore one",
         description="Lists the last 100 versions of a tile's annotations, newest first: number, time, what led to it, "
-        "annotated pixels. With --restore N the annotations become what they were in version N; what they are now "
-        "becomes a version too, so that nothing is lost.",
+        "annotated pixels. Before them come, numbered from 1000001, what somebody else had made of the annotations at "
+        "the same time, and conflict copies that a cloud drive has left. With --restore N the annotations become what "
+        "they were in version N; what they are now becomes a version too, so that nothing is lost.",
         epilog="""\
 examples:
   python -m training_core project history colon tile_07
@@ -78,6 +79,7 @@ def _as_dict(versions: tuple[LabelVersion, ...], number: int | None, restored: B
             "run": None if each.edit is None else each.edit.run_id,
             "labeled_pixels": None if each.edit is None else each.edit.labeled_pixels,
             "accepted": each.accepted,
+            "conflict": each.conflict,
         }
         for each in versions
     ]
@@ -101,6 +103,8 @@ def _in_words(version: LabelVersion) -> str:
     when = "at an unknown time"
     if version.at is not None:
         when = f"{datetime.fromisoformat(version.at).astimezone():%Y-%m-%d %H:%M:%S}"
+    if version.conflict is not None:
+        return f"{version.number}: {when}, changed elsewhere at the same time: {version.conflict}"
     if version.edit is None:
         return f"{version.number}: {when}, not in the history"
     run = "" if version.edit.run_id is None else f" of run {version.edit.run_id}"

@@ -17,8 +17,9 @@ from pathlib import Path
 from training_core.base.errors import writing
 from training_core.base.safe_paths import within
 
-TEMPORARY_GLOB = ".*.tmp"
-"""Matches the temporary files of this module; one that is older than its writer is the trace of a crash."""
+TEMPORARY_GLOB = f".{'[0-9a-f]' * 16}.tmp"
+"""Matches the temporary files of this module, and none of a program that synchronises the folder, such as Syncthing's
+.syncthing.NAME.tmp; one that is older than its writer is the trace of a crash."""
 
 _WINDOWS_ATTEMPTS = 20
 _CANNOT_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)

@@ -2,12 +2,15 @@
 
 A version is a copy of the label file as it was, so any program can look at it. NNNNNN counts the versions; MOMENT is
 when the change that had led to it was recorded in labels/NAME.json, which says the rest of it.
+
+What somebody else had made of the label at the same time can be brought back in the same way: conflicts/NAME.MOMENT.png
+(`merging`), and the copies that cloud drives make.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,13 +24,17 @@ from training_core.base.errors import ProjectError
 from training_core.base.safe_paths import within
 from training_core.io import read_mask
 from training_core.io.atomic import StagedFiles
+from training_core.project.cloud_copies import CloudCopy, label_copies
 from training_core.project.journal import VERSIONS_FOLDER
 from training_core.project.labels import empty_label, label_path, size_error, stage_label, summarize
+from training_core.project.merging import CONFLICTS_FOLDER
 from training_core.project.records import LabelEdit, LabelStatus, Tile
 
 KEPT = 100
 _NAME = re.compile(r"(\d{6})(?:\.(\d{8}-\d{6}-\d{6}))?\.png")
 _FORM = "%Y%m%d-%H%M%S-%f"
+_FIRST_CONFLICT = 1_000_001
+"""Beyond all numbers of versions, so that a new version changes no number that was listed."""
 _MAX_BYTES = 2**30
 
 
@@ -47,6 +54,8 @@ class LabelVersion:
         Whether it counted as accepted.
     path
         The file; None: number 0.
+    conflict
+        Where it lies in the project, if it is no earlier version but what somebody else had made of the label.
     """
 
     number: int
@@ -54,6 +63,7 @@ class LabelVersion:
     at: str | None
     accepted: bool
     path: Path | None
+    conflict: str | None = None
 
 
 @dataclass(frozen=True)
@@ -127,6 +137,33 @@ def label_versions(project: Path, name: str, edits: Sequence[LabelEdit]) -> tupl
     return tuple(versions)
 
 
+def conflicting_versions(
+    project: Path, name: str, tiles: Collection[str], *, accepted: bool
+) -> tuple[LabelVersion, ...]:
+    """What others had made of a label, newest first.
+
+    Parameters
+    ----------
+    tiles
+        The names of all tiles.
+    accepted
+        Whether the label counts as accepted now: nobody knows it of theirs.
+    """
+    found = [(_moment_of_conflict(path, name), path) for path in _entries(project / CONFLICTS_FOLDER)]
+    theirs = [(moment, f"{CONFLICTS_FOLDER}/{path.name}", path) for moment, path in found if moment is not None]
+    theirs += [(_moment_of_file(copy.path), copy.name, copy.path) for copy in label_copies(project, name, tiles)]
+    versions = [
+        LabelVersion(number, None, _as_iso(moment), accepted, path, conflict)
+        for number, (moment, conflict, path) in enumerate(sorted(theirs), start=_FIRST_CONFLICT)
+    ]
+    return tuple(reversed(versions))
+
+
+def conflict_name(copy: CloudCopy) -> str:
+    """What a cloud drive's copy of a label is called in the folder of conflicts."""
+    return f"{copy.tile_of_label}.{_moment_of_file(copy.path)}.png"
+
+
 def version_of(versions: Sequence[LabelVersion], tile: str, number: int) -> LabelVersion:
     """The version of this number.
 
@@ -140,7 +177,8 @@ def version_of(versions: Sequence[LabelVersion], tile: str, number: int) -> Labe
             return each
     if not versions:
         raise ProjectError(f"the label of {tile} has no earlier versions", "a label that was changed", "annotate it")
-    numbers = f"{versions[-1].number} to {versions[0].number}"
+    earlier = [each.number for each in versions if each.conflict is None]
+    numbers = f"{earlier[-1]} to {earlier[0]}" if earlier else f"{versions[-1].number} to {versions[0].number}"
     raise ProjectError(f"the label of {tile} has no version {number}", f"one from {numbers}", "list the history first")
 
 
@@ -156,7 +194,7 @@ def read_version(version: LabelVersion, tile: Tile, class_ids: Sequence[int]) ->
         return BroughtBack(empty_label(tile), 0)
     label = read_mask(version.path)
     if label.shape != (tile.height_px, tile.width_px):
-        raise size_error(f"{VERSIONS_FOLDER}/{tile.name}/{version.path.name}", label, tile)
+        raise size_error(version.conflict or f"{VERSIONS_FOLDER}/{tile.name}/{version.path.name}", label, tile)
     gone = ~np.isin(label, [*class_ids, UNLABELED])
     label = label.copy()
     label[gone] = UNLABELED
@@ -181,11 +219,34 @@ def _as_iso(moment: str) -> str | None:
         return None
 
 
-def _numbered(project: Path, name: str) -> list[tuple[int, Path]]:
-    """The versions by their numbers, oldest first; anything else that lies there is not ours."""
-    folder = versions_folder(project, name)
+def _moment_of_conflict(path: Path, tile: str) -> str | None:
+    """When somebody else's version of the tile was kept; None: it is of another tile, or no version."""
+    beginning, moment = f"{tile}.", path.name.removesuffix(".png")[len(tile) + 1 :]
+    is_one = path.suffix == ".png" and path.name.startswith(beginning) and _as_iso(moment) is not None
+    return moment if is_one else None
+
+
+def _moment_of_file(path: Path) -> str:
     try:
-        found = [(_NAME.fullmatch(path.name), path) for path in folder.iterdir()]
+        return datetime.fromtimestamp(path.stat().st_mtime, UTC).strftime(_FORM)
+    except (OSError, ValueError, OverflowError):
+        return datetime.now(UTC).strftime(_FORM)
+
+
+def _numbered(project: Path, name: str) -> list[tuple[int, Path]]:
+    """The versions by their numbers, oldest first; anything else that lies there is not ours.
+
+    Two computers that shared the folder by a cloud drive may have given one number twice: what follows moves up.
+    """
+    found = [(_NAME.fullmatch(path.name), path) for path in _entries(versions_folder(project, name))]
+    numbered: list[tuple[int, Path]] = []
+    for number, path in sorted((int(match[1]), path) for match, path in found if match):
+        numbered.append((max(number, numbered[-1][0] + 1) if numbered else number, path))
+    return numbered
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
     except OSError:
         return []
-    return sorted((int(match[1]), path) for match, path in found if match)

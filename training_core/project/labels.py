@@ -173,9 +173,9 @@ def sound_history(files: JournaledFiles, project: Path, name: str) -> tuple[tupl
         return (), place
 
 
-def damaged_path(project: Path, folder: str, name: str) -> Path:
-    """A place in a folder of the project for a file that cannot be read, under a name that no other has."""
-    return within(project, folder, f"damaged-{datetime.now(UTC).strftime('%Y%m%d-%H%M%S-%f')}-{name}")
+def damaged_path(project: Path, folder: str, name: str, reason: str = "damaged") -> Path:
+    """A place in a folder of the project for a file that is put aside, such as a damaged one; no other has its name."""
+    return within(project, folder, f"{reason}-{datetime.now(UTC).strftime('%Y%m%d-%H%M%S-%f')}-{name}")
 
 
 def now() -> str:

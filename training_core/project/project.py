@@ -36,6 +36,7 @@ from training_core.project.rejections import (
     read_rejection,
     stage_rejection,
 )
+from training_core.project.same_files import refuse_shared_files
 from training_core.project.tile_removal import stage_aside, without_tiles
 from training_core.project.tile_sources import source_files
 
@@ -96,13 +97,15 @@ class Project(ProjectClasses, ProjectRuns, ProjectLabels):
         Raises
         ------
         ProjectError
-            Not a project, damaged, made by a newer version, or with names or links that lead out of it.
+            Not a project, damaged, made by a newer version, with names or links that lead out of it, or with tiles
+            that are one file on this disk.
         """
         folder = path.parent if path.name == INDEX_NAME else path
         project = cls(folder.absolute())
         project.read_only = read_only
         refuse_links_out(project.path)
         project._store.migrate()
+        refuse_shared_files(project.path, project.index)
         project._store.recover(project._index_labels_again)
         return project
 

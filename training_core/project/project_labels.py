@@ -17,6 +17,7 @@ from training_core.project.file_records import NumberedObjects
 from training_core.project.label_versions import (
     BroughtBack,
     LabelVersion,
+    conflicting_versions,
     forget_old_versions,
     label_versions,
     read_version,
@@ -125,17 +126,18 @@ class ProjectLabels(ProjectTiles):
         return dataclasses.replace(written, damaged_history=damaged)
 
     def label_versions(self, name: str) -> tuple[LabelVersion, ...]:
-        """The last hundred earlier versions of the tile's label, newest first.
+        """What others had made of the tile's label at the same time, and its last hundred versions, newest first.
 
         Raises
         ------
         ProjectError
             No such tile, or its history cannot be read.
         """
-        self.tile(name)
+        names = [tile.name for tile in self.tiles]
+        others = conflicting_versions(self.path, name, names, accepted=self.is_accepted(name))
         with suppress(DamagedHistoryError):  # the versions are there all the same
-            return label_versions(self.path, name, read_history(self.path, name))
-        return label_versions(self.path, name, ())
+            return (*others, *label_versions(self.path, name, read_history(self.path, name)))
+        return (*others, *label_versions(self.path, name, ()))
 
     def label_version(self, name: str, number: int) -> BroughtBack:
         """The tile's label as it was in that version, with the classes that the project has now.

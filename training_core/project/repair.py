@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from training_core.base.arrays import value_counts
@@ -20,7 +19,9 @@ from training_core.io import read_mask
 from training_core.io.files import IMAGE_SUFFIXES
 from training_core.project.accepted import ACCEPTED_FOLDER, read_accepted
 from training_core.project.classes import default_classes, default_color
-from training_core.project.creation import FileSource
+from training_core.project.cloud_copies import cloud_copies
+from training_core.project.creation import FileSource, file_sha256
+from training_core.project.findings import Findings
 from training_core.project.index import INDEX_NAME, Index, parse_index
 from training_core.project.index_backups import index_backups
 from training_core.project.journal import JournaledFiles, has_journal, temporaries
@@ -39,17 +40,9 @@ from training_core.project.migration import BACKUPS_FOLDER, backups
 from training_core.project.own_folders import IMAGES_FOLDER
 from training_core.project.records import MAX_CLASS_ID, LabelStatus, Tile, TissueClass
 from training_core.project.rejections import REJECTED_FOLDER, index_again, read_rejection
-from training_core.project.runs import RUNS_FOLDER, run_ids
+from training_core.project.repair_copies import copies_of_index, keep_copies, with_copies
+from training_core.project.runs import CLOUD_MARK, RUNS_FOLDER, run_ids
 from training_core.project.store import MAX_INDEX_BYTES, IndexStore
-
-
-@dataclass
-class Findings:
-    """What was found, and for a repair what was done, a sentence each."""
-
-    problems: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    """What is as it may be."""
 
 
 def check_project(folder: Path) -> Findings:
@@ -63,6 +56,7 @@ def check_project(folder: Path) -> Findings:
     found = Findings()
     index = _current(folder, found)
     if index is None:
+        found.problems.extend(copy.in_words for copy in copies_of_index(folder))
         kept = [path for path in reversed(index_backups(folder)) if _readable(path) is not None]
         if kept:
             found.notes.append(tr("The newest sound backup is {name}.").format(name=f"{BACKUPS_FOLDER}/{kept[0].name}"))
@@ -96,7 +90,8 @@ def repair_project(folder: Path) -> Findings:
             index = _from_backup(folder, found)
             _put_aside(files, folder, INDEX_NAME, BACKUPS_FOLDER, found)
             index = _with_images(folder, index or _empty(folder, found), found)
-        index = _with_labels(files, folder, index, found)
+        index = _with_labels(files, folder, with_copies(folder, index, found), found)
+        keep_copies(files, folder, index, found)
         files.add(folder / INDEX_NAME, store.encode(index))
     return found
 
@@ -123,11 +118,12 @@ def _readable(path: Path) -> Index | None:
 
 
 def _from_backup(folder: Path, found: Findings) -> Index | None:
-    for path in (*reversed(index_backups(folder)), *reversed(backups(folder))):
+    copies = (copy.path for copy in copies_of_index(folder))
+    for path in (*copies, *reversed(index_backups(folder)), *reversed(backups(folder))):
         index = _readable(path)
         if index is not None:
             words = tr("Classes, tiles and validation tiles are taken from {name}.")
-            found.notes.append(words.format(name=f"{BACKUPS_FOLDER}/{path.name}"))
+            found.notes.append(words.format(name=path.relative_to(folder).as_posix()))
             return index
     return None
 
@@ -165,6 +161,10 @@ def _with_images(folder: Path, index: Index, found: Findings) -> Index:
         source = FileSource(within(folder, IMAGES_FOLDER, path.name), True, None)
         if source.name in known:
             continue
+        if (of := _same_image(path)) is not None:
+            words = tr("The image {name} is a copy of {original}, and no tile.")
+            found.notes.append(words.format(name=relative, original=f"{IMAGES_FOLDER}/{of.name}"))
+            continue
         try:
             tile = source.store(folder, folder)
         except UserError as cause:
@@ -173,6 +173,16 @@ def _with_images(folder: Path, index: Index, found: Findings) -> Index:
         tiles.append(dataclasses.replace(tile, path=relative, path_from_project=None))
         found.notes.append(tr("The image {name} is a tile again.").format(name=relative))
     return dataclasses.replace(index, tiles=tuple(tiles))
+
+
+def _same_image(path: Path) -> Path | None:
+    """The image of the same bytes that this one is a cloud drive's copy of, by its name; None: of none."""
+    for mark in CLOUD_MARK.finditer(path.stem):
+        original = path.with_stem(path.stem[: mark.start()])
+        is_marked = mark.start() > 0 and mark.end() == len(path.stem)
+        if is_marked and original.is_file() and file_sha256(original) == file_sha256(path):
+            return original
+    return None
 
 
 def _with_labels(files: JournaledFiles, folder: Path, index: Index, found: Findings) -> Index:
@@ -291,10 +301,15 @@ def _check_tile(folder: Path, index: Index, tile: Tile, found: Findings) -> None
 
 
 def _check_strays(folder: Path, index: Index, found: Findings) -> None:
-    """Files that belong to no tile, and what a crash left."""
+    """Files that belong to no tile, and what a crash or a cloud drive left."""
     names = {tile.name for tile in index.tiles}
+    copies = cloud_copies(folder, names)
+    for copy in copies:
+        of_run = copy.original.startswith(f"{RUNS_FOLDER}/")  # nothing reads it, and a repair leaves it there
+        (found.notes if of_run else found.problems).append(copy.in_words)
     for path in sorted((folder / LABELS_FOLDER).glob("*.png")):
-        if path.name.removesuffix(".png") not in names and not path.name.startswith("."):
+        is_known = path.stem in names or path in {copy.path for copy in copies}
+        if not is_known and not path.name.startswith("."):
             found.notes.append(tr("{name} belongs to no tile.").format(name=f"{LABELS_FOLDER}/{path.name}"))
     if has_journal(folder):
         found.notes.append(tr("A change is being made, or was cut off: opening the project finishes it."))

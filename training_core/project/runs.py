@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import lru_cache
 from pathlib import Path
 
@@ -22,6 +22,12 @@ ROUNDS_FOLDER = "rounds"
 DISCARDED_SUFFIX = ".discarded"
 DISCARDED_GLOB = f".*{DISCARDED_SUFFIX}"
 """Runs that are being removed, hidden as a whole before their files go one by one."""
+CLOUD_MARK = re.compile(
+    r" \(.+\)|_conf\(\d+\)"  # Dropbox, Google Drive, Nextcloud, Seafile, Box
+    r"| \d{1,3}"  # iCloud
+    r"|\.sync-conflict-\d{8}-\d{6}(?:-[0-9A-Z]+)?|_conflict-\d{8}-\d{6}"  # Syncthing, ownCloud
+)
+"""What cloud drives add to the name of a copy; see `cloud_copies`."""
 _SETTLED_NS = 2_000_000_000
 """A folder that changed within this time may change again under the same time stamp."""
 _KINDS = ("prediction", "pseudo_label", "confidence")
@@ -36,12 +42,23 @@ def natural_key(text: str) -> tuple[list[tuple[int, int, str]], str]:
 
 
 def run_ids(project: Path) -> tuple[str, ...]:
-    """The runs, oldest first: their ids start with the time, so they sort by name, also after a copy."""
+    """The runs, oldest first: their ids start with the time, so they sort by name, also after a copy.
+
+    A copy of one that a cloud drive made beside it is no run.
+    """
     folder = project / RUNS_FOLDER
     if not folder.is_dir():
         return ()
     names = [entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith(".")]
-    return tuple(sorted(names, key=natural_key))
+    return tuple(sorted((name for name in names if copied_run(name, names) is None), key=natural_key))
+
+
+def copied_run(name: str, names: Collection[str]) -> str | None:
+    """Which of the names of runs this one is a cloud drive's copy of; None: of none."""
+    for mark in CLOUD_MARK.finditer(name):
+        if mark.end() == len(name) and name[: mark.start()] in names:
+            return name[: mark.start()]
+    return None
 
 
 def finished_run_ids(project: Path) -> Iterator[str]:
@@ -126,7 +143,8 @@ def read_rounds(project: Path) -> tuple[Round, ...]:
         A file is damaged, or of a newer version.
     """
     rounds = []
-    for path in sorted((project / ROUNDS_FOLDER).glob("*.json"), key=lambda path: natural_key(path.stem)):
+    paths = [path for path in (project / ROUNDS_FOLDER).glob("*.json") if path.stem.isdecimal()]  # no copies of them
+    for path in sorted(paths, key=lambda path: natural_key(path.stem)):
         try:
             data = read_file(path)
             _FORMAT.refuse_newer(data, path)

@@ -218,6 +218,8 @@ class IndexStore:
     @contextmanager
     def _locked(self) -> Iterator[None]:
         self.refuse_if_read_only()
+        if not self._folder.is_dir():  # renamed, or its drive is gone: the lock would make a folder of that name
+            raise self._unreadable(FileNotFoundError())
         try:
             with writing(self._folder):
                 refuse_link(self._folder / LOCK_NAME)  # the system empties the file that it locks

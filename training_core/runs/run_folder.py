@@ -85,7 +85,7 @@ def create_run_folder(
     """
     now = datetime.now(UTC)
     with writing(project.runs_dir):
-        project.runs_dir.mkdir(parents=True, exist_ok=True)
+        project.runs_dir.mkdir(exist_ok=True)
         run_dir = _fresh_folder(project.runs_dir, _newest_stem(project.run_ids(), now))
     try:
         provenance = Provenance(

@@ -169,7 +169,9 @@ def remove_and_add_another(whole: Whole, annotated: str, others: Path) -> None:
 
 
 def damage_and_repair(whole: Whole) -> None:
-    """An index and a history that cannot be read; in the end they are as they were."""
+    """An index and a history that cannot be read, and a cloud drive's copy; in the end they are as they were."""
+    settings = whole.project.path / "settings.json"
+    settings.with_name("settings (1).json").write_bytes(settings.read_bytes())
     history = next(iter(sorted(whole.project.path.glob("labels/*.json"))))
     before = {path: path.read_bytes() for path in (whole.project.path / "project.json", history)}
     for path in before:

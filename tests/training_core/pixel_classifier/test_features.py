@@ -110,7 +110,7 @@ def test_the_least_recently_used_leave(tmp_path: Path) -> None:
         cache.write(key, maps(side=51))
         path = cache._path(key)
         os.utime(path, (path.stat().st_mtime - 100 * age,) * 2)
-    trace = cache.folder / ".left_by_a_killed_process.tmp"
+    trace = cache.folder / ".0123456789abcdef.tmp"
     trace.write_bytes(bytes(size // 2))
     os.utime(trace, (1, 1))
     assert cache.read("a") is not None  # used: now the youngest

@@ -43,14 +43,14 @@ def test_a_change_that_was_decided_is_finished_on_opening(make_project: MakeProj
     project = make_project()
     index = json.loads((project.path / "project.json").read_text("utf-8"))
     index["name"] = "another name"
-    new = project.path / ".00.tmp"
+    new = project.path / ".0123456789abcdef.tmp"
     new.write_text(json.dumps(index), "utf-8")
     kept = project.path / "labels" / "stray.png"
     kept.write_bytes(b"stray")
     left = journal(
         project,
         ["aside", "labels/stray.png", "removed/labels/stray.png"],
-        ["write", ".00.tmp", "project.json"],
+        ["write", ".0123456789abcdef.tmp", "project.json"],
         ["commit", 2],
     )
     again = Project.open(project.path)
@@ -65,9 +65,10 @@ def test_a_change_that_was_decided_is_finished_on_opening(make_project: MakeProj
 def test_a_change_that_was_not_decided_has_not_happened(make_project: MakeProject, last: object) -> None:
     project = make_project()
     before = (project.path / "project.json").read_bytes()
-    new = project.path / ".00.tmp"
+    new = project.path / ".0123456789abcdef.tmp"
     new.write_bytes(b"half an index")
-    lines = [["write", ".00.tmp", "project.json"]] + ([] if last is None else [last])  # one file, and two are said
+    lines = [["write", ".0123456789abcdef.tmp", "project.json"]]  # one file, and two are said
+    lines += [] if last is None else [last]
     left = journal(project, *lines)
     Project.open(project.path)
     assert (project.path / "project.json").read_bytes() == before
