@@ -300,7 +300,11 @@ GEOJSON = {
         },
         {
             "type": "Feature",
-            "geometry": {"type": "MultiPolygon", "coordinates": [[_RING], [_APART]], "plane": {"c": -1, "z": 0, "t": 0}},
+            "geometry": {
+                "type": "MultiPolygon",
+                "coordinates": [[_RING], [_APART]],
+                "plane": {"c": -1, "z": 0, "t": 0},
+            },
             "properties": {"classification": {"name": "Ignore*", "colorRGB": -377282}, "isLocked": True},
         },
         {"type": "Feature", "geometry": {"type": "Point", "coordinates": [3, 4]}, "properties": {}},

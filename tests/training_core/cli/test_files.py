@@ -186,6 +186,7 @@ def damage_and_repair(whole: Whole) -> None:
 
 PLACES = {
     "NAME": r"(tile_\d\d|real_ihc)",
+    "COPY": r"[a-z]+ \(1\)",
     "RUN": r"\d{8}-\d{6}",
     "MOMENT": r"\d{8}-\d{6}(-\d{6})?",
     "NNNNNN": r"\d{6}",
