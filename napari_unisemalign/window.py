@@ -73,12 +73,13 @@ class Controller:
     def __init__(self, viewer: Viewer, panel: Panel, perform: Callable[[str], object]) -> None:
         """perform: does the action of this id in this window."""
         self._title = viewer.title
+        session = Session()
         thumbnails = Background(panel)
         self.context = Context(
             viewer=viewer,
             owner=panel,
-            session=Session(),
-            layers=TileLayers(viewer),
+            session=session,
+            layers=TileLayers(viewer, session.label),
             reporter=Reporter(panel.messages),
             dialogs=WindowDialogs(panel),
             background=Background(panel),

@@ -176,7 +176,7 @@ class CorrectionController:
 
     def _do(self, deed: Deed, where: Where, region: Region) -> bool:
         """Accept or reject that part of what is shown; False when the user thought better of it, or nothing is."""
-        name, ids, label = self._session.tile, self._ids(), self._layers.label()
+        name, ids, label = self._session.tile, self._ids(), self._session.label.ids()
         overlays = self._session.overlays(name) if name is not None else None
         project = self._session.project
         if project is None or name is None or ids is None or label is None or overlays is None:
@@ -204,7 +204,7 @@ class CorrectionController:
         self._preview.show(None)
         if what.target.any():
             with self._undo.named(tr("an accept")):
-                self._layers.accept(ids, what.target)
+                self._session.label.accept(ids, what.target)
             self._labels.save_accepted(LABEL_SOURCES[source], run_id, region)
         if self.areas.pointing is None:
             self._layers.activate_labels()

@@ -103,7 +103,7 @@ class PreviewController:
             self._ask()
 
     def _ask(self) -> None:
-        project, name, label = self._session.project, self._session.tile, self._layers.label()
+        project, name, label = self._session.project, self._session.tile, self._session.label.ids()
         self._plan = None
         if project is None or name is None or label is None:
             self._latest.drop()

@@ -209,7 +209,7 @@ class OverlaysController:
             self._request(lambda: maps)
 
     def _request(self, read: Callable[[], Maps]) -> None:
-        label, classes = self._layers.label(), self._session.classes()
+        label, classes = self._session.label.ids(), self._session.classes()
         below, comparison = self._view.below, self._view.comparison
         confused = (self._confused, self._session.tile or "") if self._confused is not None else None
         self._number += 1

@@ -62,7 +62,7 @@ class PaintingController:
 
     def _on_pointed(self, tool: str) -> None:
         """Show what a button would change; an empty name: nothing is pointed at."""
-        change, step, label = self._tool(tool), self._session.undo.next_undo, self._layers.label()
+        change, step, label = self._tool(tool), self._session.undo.next_undo, self._session.label.ids()
         if change is None or label is None or self.why_no_stroke() or not isinstance(step, LabelStep):
             self._latest.drop()
             self._show(None, "")
@@ -108,7 +108,7 @@ class PaintingController:
     def _change(self, tool: str, what: str, nothing: str) -> None:
         change = self._tool(tool)
         self._undo.catch_up()
-        step, label = self._session.undo.next_undo, self._layers.label()
+        step, label = self._session.undo.next_undo, self._session.label.ids()
         if change is None or self.why_no_stroke() or label is None or not isinstance(step, LabelStep):
             return
         self._show(None, "")
@@ -117,7 +117,7 @@ class PaintingController:
             self.reporter.info(nothing)
             return
         with self._undo.named(what):
-            self._layers.set_label(changed)
+            self._session.label.replace(changed)
         self._labels.flush()
 
     def _refresh(self, _change: object = None) -> None:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 from psygnal import Signal
-from qtpy.QtCore import QTimer
 
 from napari_unisemalign.annotate.contracts import PaintingSurface
 from napari_unisemalign.app.background import run_while_painting
 from napari_unisemalign.app.context import Context
+from napari_unisemalign.app.label_model import Patch
 from napari_unisemalign.app.labels import LabelsController
-from napari_unisemalign.app.layer_values import LABELS, ROLE_KEY, U8
+from napari_unisemalign.app.layer_values import U8
 from napari_unisemalign.app.notify import guarded
 from napari_unisemalign.app.undo_stack import AnyStep, ClassStep, LabelStep, RejectionStep
 from napari_unisemalign.tiles.tiles import TilesController
@@ -41,19 +40,18 @@ class UndoController:
         tiles: TilesController,
     ) -> None:
         self._session, self._layers, self.reporter = context.session, context.layers, context.reporter
+        self._label = context.session.label
         self._labels, self._tiles = labels, tiles
         self._view = view
         self._stack = context.session.undo
         self._known: U8 | None = None
         """The label on screen with all that is recorded."""
         self._what = ""
-        self._later = QTimer(context.owner)
-        self._later.setSingleShot(True)
-        self._later.timeout.connect(self.catch_up)
         view.undo_clicked.connect(self.undo)
         view.redo_clicked.connect(self.redo)
-        context.session.tile_changed.connect(self._on_tile)
-        context.connections.listen(context.viewer.layers.events.inserted, self._on_layer)
+        self._label.shown.connect(self._on_shown)
+        self._label.stroke_ended.connect(self._record)
+        self._label.changed.connect(self._on_changed)
         self._stack.changed.connect(self._refresh)
         self._refresh()
 
@@ -69,8 +67,12 @@ class UndoController:
             self._what = ""
 
     def catch_up(self) -> None:
-        """Record what changed and is not recorded yet."""
-        name, label = self._session.tile, self._layers.label()
+        """Record what changed and is not recorded yet, a stroke that goes on included."""
+        self._layers.settle()
+        self._record()
+
+    def _record(self) -> None:
+        name, label = self._session.tile, self._label.ids()
         before, self._known = self._known, label
         if name is not None and label is not None and before is not None and before.shape == label.shape:
             self._stack.record(name, before, label, self._what or tr("a stroke"))
@@ -107,7 +109,7 @@ class UndoController:
     def put_back(self, label: U8, accepted: bool, partly: bool, what: str) -> None:
         """Show and save an earlier label (H, W) of the tile on screen; `accepted` and `partly`: what it counted as."""
         with self.named(what):
-            self._layers.set_label(label)
+            self._label.replace(label)
         self._labels.save_undone(accepted, partly)
 
     @guarded
@@ -165,14 +167,14 @@ class UndoController:
         return True
 
     def _write_label(self, changed: Callable[[U8], U8], accepted: bool, partly: bool) -> None:
-        label = self._layers.label()
+        label = self._label.ids()
         if label is None:
             return
         label = changed(label)
         ids = [each.id for each in self._session.classes()]
         label[~np.isin(label, ids)] = UNLABELED  # a class that was removed since
-        self._layers.set_label(label)
         self._known = label
+        self._label.replace(label)
         self._labels.save_undone(accepted, partly)
 
     def _bring_back(self, removed: RemovedClass) -> None:
@@ -199,20 +201,15 @@ class UndoController:
         """Classes and labels were changed in the project: the window follows."""
         self._session.model.classes_changed_outside()
         self._labels.read_again()
-        self._known = self._layers.label()
 
-    def _on_layer(self, event: Any) -> None:
-        if event.value.metadata.get(ROLE_KEY) == LABELS:
-            event.value.events.paint.connect(self._on_paint)
-            self._known = self._layers.label()
+    def _on_shown(self) -> None:
+        self._known = self._label.ids()
 
-    def _on_tile(self, _name: object = None) -> None:
-        self._later.stop()
-        self._known = self._layers.label()
-
-    def _on_paint(self, _event: Any = None) -> None:
-        self.catch_up()
-        self._later.start(0)  # napari speaks of a fill before it is done
+    def _on_changed(self, patch: Patch) -> None:
+        """What others did is no step of ours."""
+        if patch.by_others and self._known is not None:
+            where = patch.where
+            self._known[patch.box][where] = patch.after[where]
 
     def _refresh(self) -> None:
         self._view.set_undo(self.why_not_undo(), _tip(tr("Undo"), self._stack.next_undo))

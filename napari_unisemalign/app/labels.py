@@ -6,14 +6,12 @@ import traceback
 from collections.abc import Callable, Iterable
 from typing import Any
 
-import numpy as np
-from napari.layers import Labels
 from qtpy.QtCore import QTimer
 
 from napari_unisemalign.app.background import Background, run_while_painting
 from napari_unisemalign.app.context import Context
 from napari_unisemalign.app.label_saving import Change, Edit, LabelQueue, Region, RejectionChange
-from napari_unisemalign.app.layer_values import U8, to_label, to_layer
+from napari_unisemalign.app.layer_values import U8
 from training_core.base.errors import UserError
 from training_core.base.i18n import ntr, tr
 from training_core.project import LabelSource
@@ -27,15 +25,15 @@ ACCEPT_WAIT_S = 0.1
 
 
 class LabelsController:
-    """Watches the labels layer and sees that what changed is written to the project."""
+    """Watches the label on screen and sees that what changed is written to the project."""
 
     def __init__(self, context: Context, say: Callable[[str], None]) -> None:
         self._session, self._layers, self.reporter = context.session, context.layers, context.reporter
+        self._label = context.session.label
         self._say, self._doubt = say, ""
-        self._layer: Labels | None = None
         self._tile: str | None = None
         self._taken: U8 | None = None
-        """The layer's values as they were read, or given to be written."""
+        """The label as it was read, or given to be written; never changed in place."""
         self._queue = LabelQueue(
             Background(context.owner), self._on_saved, self._on_rejected, self._on_failed, self.reporter.bug
         )
@@ -48,6 +46,8 @@ class LabelsController:
         self._timer = QTimer(context.owner)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self.save_soon)
+        self._label.changed.connect(self._on_change)
+        self._label.touched.connect(self._on_change)
 
     def doubt(self, words: str) -> None:
         """Say this in the place of whether all strokes are saved: somebody paints elsewhere; empty: no longer."""
@@ -65,25 +65,21 @@ class LabelsController:
         waiting = self._queue.latest(name)
         return self._session.project.label(name) if waiting is None else waiting
 
-    def watch(self, name: str, layer: Labels) -> None:
-        """From now on `layer` shows the tile `name`, just loaded."""
+    def watch(self, name: str) -> None:
+        """From now on the label is that of the tile `name`, just loaded."""
         self._tile = name
-        self._taken = np.array(layer.data, copy=True)
-        if self._layer is None or layer.unique_id != self._layer.unique_id:
-            for event in (layer.events.paint, layer.events.labels_update, layer.events.set_data):
-                event.connect(self._on_change)
-        self._layer = layer
+        self._taken = self._label.ids()
         self._refresh_words()
 
     def read_again(self) -> None:
-        """The project's labels were changed behind the layer: show the tile's as it is now. Call `flush` first."""
-        if self._tile is not None and self._layer is not None:
+        """The project's labels were changed outside: show the tile's as it is now. Call `flush` first."""
+        if self._tile is not None:
             assert self._session.project is not None
-            self._layers.set_label(self._session.project.label(self._tile))
-            self._taken = np.array(self._layer.data, copy=True)
+            self._layers.show_label(self._session.project.label(self._tile))
+            self._taken = self._label.ids()
             self._timer.stop()
             self._refresh_words()
-        self._session.model.labels_changed_outside(self._tile if self._layer is not None else None)
+        self._session.model.labels_changed_outside(self._tile)
 
     def release(self) -> None:
         """Another project comes: forget this one. Call `flush` first."""
@@ -165,12 +161,12 @@ class LabelsController:
             self._refresh_words()
 
     def _is_changed(self) -> bool:
-        if self._layer is None or self._taken is None or self._layer.data.shape != self._taken.shape:
-            return False
         try:
-            return not np.array_equal(self._layer.data, self._taken)
+            self._layers.settle()
         except MemoryError:
             return True  # rather asked once too often than a stroke lost
+        taken = self._taken
+        return taken is not None and self._label.shape == taken.shape and not self._label.equals(taken)
 
     def _take(self, edit: Edit | None) -> bool:
         """Put the label on screen among those to be written: where it was painted on, or as `edit` says.
@@ -178,16 +174,21 @@ class LabelsController:
         False: memory ran out, so the strokes are on the screen only; it is tried again.
         """
         project = self._session.project
-        if project is None or self._tile is None or self._layer is None or (edit is None and not self._is_changed()):
+        if project is None or self._tile is None:
+            return True
+        is_changed = self._is_changed()
+        self._timer.stop()
+        if edit is None and not is_changed:
             return True
         try:
-            taken = np.array(self._layer.data, copy=True)
-            base = to_label(taken if self._taken is None else self._taken)
-            self._queue.add(Change(project, self._tile, to_label(taken), base, edit))
+            self._layers.settle()
+            label = self._label.ids()
         except MemoryError as error:
             self._on_failed(error)
             return False
-        self._taken = taken
+        if label is not None:
+            self._queue.add(Change(project, self._tile, label, label if self._taken is None else self._taken, edit))
+            self._taken = label
         return True
 
     def _on_saved(self, change: Change, written: WrittenLabel) -> None:
@@ -213,13 +214,16 @@ class LabelsController:
 
     def _add_what_others_did(self, change: Change, written: WrittenLabel) -> None:
         """Show what another window or a command did to the tile meanwhile, but where it was painted on since."""
-        if change.tile == self._tile and self._layer is not None and self._taken is not None:
-            label, theirs = to_label(self._layer.data), written.label != change.label
-            label[theirs & (label == change.label)] = written.label[theirs & (label == change.label)]
-            taken = to_label(self._taken)
-            taken[theirs & (taken == change.label)] = written.label[theirs & (taken == change.label)]
-            self._layers.set_label(label)
-            self._taken = to_layer(taken)
+        if change.tile == self._tile and self._taken is not None:
+            self._layers.settle()
+            theirs = written.label != change.label
+            label, taken = self._label.ids(), self._taken.copy()
+            if label is not None:
+                for each in (label, taken):
+                    untouched = theirs & (each == change.label)
+                    each[untouched] = written.label[untouched]
+                self._label.replace(label, by_others=True)
+                self._taken = taken
         if written.other_version is None:
             words = tr("Tile {name} was changed elsewhere too, in other places: both are kept.")
             self.reporter.info(words.format(name=change.tile))

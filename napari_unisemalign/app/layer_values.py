@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from napari.layers import Layer
 from napari.utils.colormaps import DirectLabelColormap
 
 from napari_unisemalign.widgets.colors import TRANSPARENT
@@ -88,3 +89,15 @@ def class_colormap(classes: Iterable[TissueClass], hidden: Collection[int] = ())
         is_neutral = max(rgb) - min(rgb) < 0.08
         colors[layer_value(each.id)] = (*rgb, NEUTRAL_ALPHA if is_neutral else 1.0)
     return DirectLabelColormap(color_dict=colors)
+
+
+def fill(layer: Layer, values: Any) -> None:
+    """Show other values: where they have the layer's size in place, which spares napari making texture and shader anew.
+
+    The layer keeps its own array: `values` may be somebody else's.
+    """
+    if layer.data.shape == values.shape:
+        layer.data[...] = values
+        layer.refresh(extent=False, highlight=False)
+    else:
+        layer.data = values.copy()

@@ -10,6 +10,8 @@ import numpy as np
 from napari.layers import Image, Labels, Layer, Shapes
 from napari.utils.colormaps import DirectLabelColormap
 
+from napari_unisemalign.app.label_layer import LabelLayer
+from napari_unisemalign.app.label_model import LabelModel
 from napari_unisemalign.app.layer_values import (
     AREA,
     CLASS_ROLES,
@@ -30,6 +32,7 @@ from napari_unisemalign.app.layer_values import (
     U8,
     Mask,
     class_colormap,
+    fill,
     layer_value,
     to_label,
     to_layer,
@@ -45,17 +48,17 @@ if TYPE_CHECKING:
 class TileLayers:
     """The layers of the tile on screen. They are made once and reused, so that no camera and no selection jumps."""
 
-    def __init__(self, viewer: Viewer) -> None:
+    def __init__(self, viewer: Viewer, model: LabelModel) -> None:
+        """model: the annotations that the tile on screen has."""
         self._viewer = viewer
-        self._has_history = False
-        """napari can undo something on the labels layer."""
+        self._painted = LabelLayer(lambda: self.labels, model)
+        self._model = model
         self.hidden: frozenset[int] = frozenset()
         """The classes that predictions do not show; annotations show all."""
         self._outlined: frozenset[int] = frozenset()
         """The classes whose borders alone predictions show."""
         self._ids: dict[str, U8] = {}
         """What overlays of classes say, (H, W) layer values: their layers lack the inside of outlined classes."""
-        self._is_read_only = False
         self._mpp_um: float | None = None
         """The size of the tile's pixels; None where it is not known."""
 
@@ -80,28 +83,25 @@ class TileLayers:
         if tile is None:
             self._add(Image(image.copy(), rgb=True, name=NAMES[TILE], metadata={ROLE_KEY: TILE}))
         else:
-            _fill(tile, image)
+            fill(tile, image)
         labels = self.labels
         if labels is None:
+            self._model.show(label)  # before the layer can tell of itself
             labels = Labels(to_layer(label), name=NAMES[LABELS], opacity=OPACITY[LABELS], metadata={ROLE_KEY: LABELS})
             _show_classes(labels, tuple(classes))
             labels.brush_size = max(8, min(image.shape[:2]) // 24)
-            labels.events.paint.connect(self._on_paint)
+            self._painted.follow(labels)
             self._add(labels, activate=True)
         else:
-            _fill(labels, to_layer(label))
-            self._forget_history(labels)
-        self.set_read_only(self._is_read_only)
+            self._painted.show(label)
+        self.set_read_only(self._painted.is_read_only)
         if not is_as_large:  # else the zoom is kept from tile to tile
             self._viewer.reset_view()
         return labels
 
     def set_read_only(self, value: bool) -> None:
         """Let nobody paint, or let everybody paint again; holds for tiles to come."""
-        layer = self.labels
-        if layer is not None and (value or self._is_read_only):
-            layer.editable = not value
-        self._is_read_only = value
+        self._painted.set_read_only(value)
 
     @property
     def mpp_um(self) -> float | None:
@@ -145,7 +145,7 @@ class TileLayers:
         for role, values in self._ids.items():
             layer = self.get(role)
             if layer is not None and layer.data.shape == values.shape:
-                _fill(layer, self._drawn(values))
+                fill(layer, self._drawn(values))
 
     def _drawn(self, values: U8) -> U8:
         """Layer values (H, W) without the inside of regions of outlined classes."""
@@ -177,7 +177,7 @@ class TileLayers:
             layer = _new_overlay(role, shown, classes, self.hidden)
             self._add(layer)
         elif layer.data.shape != shown.shape or not np.array_equal(layer.data, shown):
-            _fill(layer, shown)
+            fill(layer, shown)
         if isinstance(layer, Labels):
             layer.editable = False  # napari turns it on again with every new data
 
@@ -200,28 +200,23 @@ class TileLayers:
         if self.get(role) is not None and tile is not None:
             self.show_overlay(role, _nothing(role, tile.data.shape[:2]), ())
 
-    def label(self) -> U8 | None:
-        """A copy of what is painted, (H, W) class ids with 255 for not labelled; None without a labels layer."""
-        layer = self.labels
-        return None if layer is None else to_label(np.asarray(layer.data))
+    def settle(self) -> None:
+        """Bring what is painted, and not in the model yet, into it.
 
-    def accept(self, ids: U8, target: Mask) -> None:
-        """Write the class ids (H, W) into the labels layer where `target`, (H, W), says so: one undo step of napari."""
-        layer, indices = self.labels, np.nonzero(target)
-        if layer is not None and indices[0].size:
-            layer.data_setitem(indices, to_layer(ids)[indices])
+        Raises
+        ------
+        MemoryError: it stays on the layer, to be brought later.
+        """
+        self._painted.settle()
 
     def overlay_ids(self, role: str) -> U8 | None:
         """The class ids that an overlay shows, (H, W), 255 for none."""
         layer, values = self.get(role), self._ids.get(role)
         return None if layer is None or values is None else to_label(values)
 
-    def set_label(self, label: U8) -> None:
-        """Show another label (H, W), class ids with 255, of the same tile; napari's own undo does not know of it."""
-        layer = self.labels
-        if layer is not None:
-            _fill(layer, to_layer(label))
-            self._forget_history(layer)
+    def show_label(self, label: U8) -> None:
+        """Show the label (H, W) of the tile as the project has it now, class ids with 255."""
+        self._painted.show(label)
 
     def activate_labels(self, mode: str | None = None) -> None:
         """Make the labels layer the one that the mouse paints on."""
@@ -230,19 +225,6 @@ class TileLayers:
             self._viewer.layers.selection.active = layer
             if mode is not None:
                 layer.mode = mode
-
-    def _on_paint(self, _event: Any = None) -> None:
-        self._has_history = True
-
-    def _forget_history(self, layer: Labels) -> None:
-        """Drop the undo steps: napari keeps them with new data, and undoing would paint the former tile's pixels."""
-        if self._has_history:
-            mode = layer.mode
-            with layer.events.blocker_all():  # all is as before in the end, and each change would redraw the controls
-                layer.editable = False  # the public way to drop them; a plugin may not call `_reset_history`
-                layer.editable = not self._is_read_only
-                layer.mode = mode
-            self._has_history = False
 
     # --- the area to accept ----------------------------------------------------------------------------------------
 
@@ -283,6 +265,7 @@ class TileLayers:
         for layer in tuple(self._viewer.layers):
             if ROLE_KEY in layer.metadata or SAMPLE_KEY in layer.metadata:
                 self._viewer.layers.remove(layer)
+        self._model.show(None)
 
     def _add(self, layer: Layer, *, activate: bool = False) -> None:
         active = self._viewer.layers.selection.active
@@ -305,18 +288,6 @@ def borders(values: U8) -> Mask:
         edge[:, gap:] |= right
         edge[:, :-gap] |= right
     return edge
-
-
-def _fill(layer: Layer, values: Any) -> None:
-    """Show other values: where they have the layer's size in place, which spares napari making texture and shader anew.
-
-    The layer keeps its own array: `values` may be somebody else's.
-    """
-    if layer.data.shape == values.shape:
-        layer.data[...] = values
-        layer.refresh(extent=False, highlight=False)
-    else:
-        layer.data = values.copy()
 
 
 def _rank(layer: Layer) -> int:

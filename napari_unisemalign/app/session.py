@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from psygnal import Signal, SignalInstance
 
+from napari_unisemalign.app.label_model import LabelModel
 from napari_unisemalign.app.project_model import ProjectModel
 from napari_unisemalign.app.tile_overlays import Overlays, TileOverlays
 from napari_unisemalign.app.training_curves import Curves, Past, dice_in_words
@@ -63,6 +64,8 @@ class Session:
         self.model = ProjectModel()
         """The open project: every change of it is made and told there."""
         self.tile: str | None = None
+        self.label = LabelModel()
+        """The annotations of the tile on screen."""
         self.listed: tuple[str, ...] = ()
         self.class_id: int | None = None
         self.outlined: frozenset[int] = frozenset()

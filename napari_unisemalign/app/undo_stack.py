@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from psygnal import Signal
 
+from napari_unisemalign.app.label_model import changed_box
 from training_core.project.class_removal import RemovedClass
 from training_core.project.rejections import Rejection
 
@@ -140,7 +141,7 @@ class UndoStack:
         """
         if before.shape != after.shape:
             raise ValueError(f"labels of {before.shape} and {after.shape} px; a change keeps the size of its tile")
-        box = _box(before != after)
+        box = changed_box(before != after)
         if box is None:
             return
         accepted = self._is_accepted(tile) if was_accepted is None else was_accepted
@@ -206,12 +207,3 @@ class UndoStack:
         self._done.clear()
         self._undone.clear()
         self.changed.emit()
-
-
-def _box(mask: npt.NDArray[np.bool_]) -> tuple[slice, slice] | None:
-    """The smallest rectangle around the set pixels of a (H, W) mask; None where none is set."""
-    rows = np.flatnonzero(mask.any(axis=1))
-    if not rows.size:
-        return None
-    columns = np.flatnonzero(mask[rows[0] : rows[-1] + 1].any(axis=0))
-    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)

@@ -100,8 +100,8 @@ class TilesController:
         except UserError:
             self._view.set_current(self._session.tile)
             raise
-        layer = self._context.layers.show_tile(image, label, project.classes, project.tile(name).mpp_um)
-        self._labels.watch(name, layer)
+        self._context.layers.show_tile(image, label, project.classes, project.tile(name).mpp_um)
+        self._labels.watch(name)
         self._context.viewer.title = f"{name} – {project.name}"
         self._session.set_tile(name)
         self._view.set_current(name)

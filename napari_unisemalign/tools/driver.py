@@ -189,7 +189,7 @@ class Driver:
 
     def label(self) -> U8:
         """The label on screen, (H, W) class ids."""
-        label = self.layers.label()
+        label = self.session.label.ids()
         if label is None:
             raise DriveError("there is no labels layer")
         return label

@@ -13,7 +13,7 @@ from qtpy.QtCore import QTimer
 from napari_unisemalign.app import availability, preferences
 from napari_unisemalign.app.context import Context
 from napari_unisemalign.app.labels import LabelsController
-from napari_unisemalign.app.layer_values import LABELS, PREDICTION, ROLE_KEY
+from napari_unisemalign.app.layer_values import PREDICTION, ROLE_KEY
 from napari_unisemalign.app.notify import guarded
 from napari_unisemalign.app.process import Ending, TrainerProcess, live_command
 from napari_unisemalign.app.training_state import Training
@@ -57,6 +57,7 @@ class LiveController:
         session.tile_changed.connect(self._on_tile)
         session.overlays_changed.connect(self._on_overlays)
         session.label_saved.connect(lambda _tile: self._ask())
+        session.label.stroke_ended.connect(self._on_stroke)
         session.project_changed.connect(self._on_project)
         session.settings_changed.connect(self._on_settings)
         session.training_changed.connect(self._on_training)
@@ -163,12 +164,10 @@ class LiveController:
 
     def _on_layer(self, event: Any) -> None:
         layer = event.value
-        if layer.metadata.get(ROLE_KEY) == LABELS:
-            layer.events.paint.connect(self._on_stroke)
-        elif layer.metadata.get(ROLE_KEY) == PREDICTION:
+        if layer.metadata.get(ROLE_KEY) == PREDICTION:
             layer.events.visible.connect(self._mark)
 
-    def _on_stroke(self, _event: Any = None) -> None:
+    def _on_stroke(self) -> None:
         """A stroke is done: save it now, not when the usual second is over, so that the process finds it."""
         if self.process.running:
             self._flush_soon.start(0)  # after an accept has saved itself as one

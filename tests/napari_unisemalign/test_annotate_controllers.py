@@ -36,14 +36,14 @@ from napari_unisemalign.app.tile_overlays import OverlaySource
 from napari_unisemalign.tiles.tiles import TilesController
 from tests.napari_unisemalign.without_window import bare_context, slot
 from training_core.class_maps.clean_up import CleanUp
-from training_core.project import UNLABELED, Project, TileState
+from training_core.project import UNLABELED, LabelSource, Project, TileState
 
 
 @pytest.fixture
 def context(qapp: Any) -> Any:
     context = bare_context()
     context.viewer = ViewerModel()
-    context.layers, context.connections = TileLayers(context.viewer), Connections()
+    context.layers, context.connections = TileLayers(context.viewer, context.session.label), Connections()
     context.notes = create_autospec(ImageNotes, instance=True)
     return context
 
@@ -113,7 +113,7 @@ def show(context: Any, project: Project, name: str, labels: LabelsController | N
     label = labels.load(name) if labels is not None else project.label(name)
     layer = context.layers.show_tile(project.image(name), label, project.classes)
     if labels is not None:
-        labels.watch(name, layer)
+        labels.watch(name)
     context.session.set_tile(name)
     return layer
 
@@ -189,13 +189,38 @@ def test_an_outline_is_filled_as_one_step_of_undo(context: Any, desk: Any) -> No
     desk.undo.catch_up()
     assert view.set_help.call_args == call("", "")
     slot(view.fill_clicked)()
-    label = context.layers.label()
+    label = context.session.label.ids()
     assert int((label == 1).sum()) == 20 * 20
     assert shown == [(0, "")]
     slot(desk.painting_view.undo_clicked)()
-    assert int((context.layers.label() == 1).sum()) == 20 * 20 - 18 * 18
+    assert int((context.session.label.ids() == 1).sum()) == 20 * 20 - 18 * 18
     slot(desk.painting_view.undo_clicked)()
-    assert (context.layers.label() == UNLABELED).all()
+    assert (context.session.label.ids() == UNLABELED).all()
+
+
+@pytest.mark.parametrize("how", ["came with what was saved here", "was read again"])
+def test_what_others_painted_meanwhile_is_no_step_of_undo(context: Any, desk: Any, how: str) -> None:
+    """Mine at (5, 5), theirs at (40, 40); whichever comes first, undoing takes mine alone back."""
+    other = Project.open(desk.project.path)
+    theirs = other.label("tile_01")
+    theirs[40, 40] = 0
+    if how == "was read again":
+        other.write_label("tile_01", theirs, LabelSource.PAINTED)
+        desk.labels.read_again()
+        desk.layer.data_setitem((np.array([5]), np.array([5])), layer_value(1))
+    else:
+        desk.layer.data_setitem((np.array([5]), np.array([5])), layer_value(1))
+        other.write_label("tile_01", theirs, LabelSource.PAINTED)
+    assert desk.labels.flush()
+    expected = np.full((96, 96), UNLABELED, np.uint8)
+    expected[5, 5], expected[40, 40] = 1, 0
+    np.testing.assert_array_equal(context.session.label.ids(), expected)
+    slot(desk.painting_view.undo_clicked)()
+    expected[5, 5] = UNLABELED
+    np.testing.assert_array_equal(context.session.label.ids(), expected)
+    assert desk.undo.why_not_undo() == "There is nothing to undo."
+    assert desk.labels.flush()
+    np.testing.assert_array_equal(other.label("tile_01"), expected)
 
 
 # --- accept and reject ------------------------------------------------------------------------------------------------
@@ -210,7 +235,7 @@ def test_accepting_keeps_strokes_and_replaces_them_only_when_it_is_wanted(
     assert (truth[wrong] == 0).all()
     desk.layer.data_setitem(wrong, layer_value(1))
     slot(desk.view.accept_tile_clicked)()
-    label = context.layers.label()
+    label = context.session.label.ids()
     assert (label[wrong] == 1).all()
     assert int((label != truth).sum()) == 2
     assert desk.labels.flush()
@@ -220,12 +245,12 @@ def test_accepting_keeps_strokes_and_replaces_them_only_when_it_is_wanted(
     slot(desk.view.accept_tile_clicked)()
     (_title, question, _yes), _keywords = context.dialogs.confirm.call_args
     assert "2 pixels that you painted" in question
-    assert (context.layers.label()[wrong] == 1).all()
+    assert (context.session.label.ids()[wrong] == 1).all()
     context.dialogs.confirm.return_value = True
     slot(desk.view.accept_tile_clicked)()
-    np.testing.assert_array_equal(context.layers.label(), truth)
+    np.testing.assert_array_equal(context.session.label.ids(), truth)
     slot(desk.painting_view.undo_clicked)()
-    assert (context.layers.label()[wrong] == 1).all()
+    assert (context.session.label.ids()[wrong] == 1).all()
     assert desk.view.set_hint.call_args == call("")  # what was said of the accept may be untrue
 
 
@@ -235,7 +260,7 @@ def test_a_rejected_prediction_is_gone_until_rejections_are_cleared(context: Any
     assert "You rejected the prediction of this tile." in desk.view.set_available.call_args.args[0]
     assert desk.view.set_take_back.call_args == call("")
     slot(desk.view.accept_tile_clicked)()
-    assert (context.layers.label() == UNLABELED).all()
+    assert (context.session.label.ids() == UNLABELED).all()
     slot(desk.view.take_back_clicked)()
     assert context.session.overlays("tile_01") is not None
     assert desk.view.set_take_back.call_args == call("Nothing of this tile is rejected.")
@@ -253,7 +278,7 @@ def test_what_a_button_would_do_is_said_while_it_is_pointed_at(
     gland = round(100 * int(truth.sum()) / truth.size)
     words = f"Accept {regions} regions, {truth.size:,} pixels, background {100 - gland}\xa0%, gland {gland}\xa0%."
     assert desk.view.set_preview.call_args == call(words)
-    assert (context.layers.label() == UNLABELED).all()
+    assert (context.session.label.ids() == UNLABELED).all()
 
 
 def test_an_overlay_is_drawn_as_its_switch_says(context: Any, desk: Any, truths: dict[str, np.ndarray]) -> None:

@@ -12,6 +12,7 @@ import pytest
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 
+from napari_unisemalign.app import label_layer
 from napari_unisemalign.app import labels as saving
 from napari_unisemalign.app.layer_values import AREA, LABELS, NAMES, TILE
 from training_core.class_maps.acceptance import area_at
@@ -350,20 +351,21 @@ def test_without_memory_for_a_copy_of_the_label_strokes_stay_and_closing_asks(
     _viewer, driver, answers = window
     monkeypatch.setattr(saving, "RETRY_MS", 200)
     driver.panel.controller.open_project(project.path)
-    real = saving.to_label
+    real = label_layer.to_label
 
     def short(_label: Any) -> Any:
         raise MemoryError
 
-    monkeypatch.setattr(saving, "to_label", short)
+    monkeypatch.setattr(label_layer, "to_label", short)
     with driver.watching():
         driver.choose_class(1)
         driver.stroke([(30, 30)], 8)
-        painted = driver.label()
+        painted = real(driver.layers.labels.data)  # the layer alone has it
+        assert (driver.label() == 255).all()
         driver.wait(lambda: "memory ran out" in driver.panel.messages.text, "the notification")
         assert not driver.viewer.window._qt_window.close()
         assert answers.asked == ["close_unsaved ('tile_01',)"]
-        monkeypatch.setattr(saving, "to_label", real)
+        monkeypatch.setattr(label_layer, "to_label", real)
         driver.wait(lambda: not driver.panel.controller.labels.unsaved_names(), "the retry")
     np.testing.assert_array_equal(project.label("tile_01"), painted)
 

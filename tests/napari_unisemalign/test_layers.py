@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 
+from napari_unisemalign.app.label_model import LabelModel
 from napari_unisemalign.app.layer_values import (
     AREA,
     COMPARISON,
@@ -30,8 +31,13 @@ def viewer() -> ViewerModel:
 
 
 @pytest.fixture
-def layers(viewer: ViewerModel) -> TileLayers:
-    layers = TileLayers(viewer)
+def label() -> LabelModel:
+    return LabelModel()
+
+
+@pytest.fixture
+def layers(viewer: ViewerModel, label: LabelModel) -> TileLayers:
+    layers = TileLayers(viewer, label)
     layers.show_tile(np.zeros((20, 30, 3), np.uint8), np.full((20, 30), UNLABELED, np.uint8), CLASSES)
     return layers
 
@@ -95,37 +101,45 @@ def test_overlays_steal_neither_the_active_layer_nor_the_camera(viewer: ViewerMo
 
 
 @pytest.mark.binding
-def test_a_new_tile_reuses_the_layers_and_cannot_be_undone_into_the_former(layers: TileLayers) -> None:
+def test_a_new_tile_reuses_the_layers_and_cannot_be_undone_into_the_former(
+    layers: TileLayers, label: LabelModel
+) -> None:
     labels = layers.labels
     labels.mode = "paint"
     labels.paint((3, 3), 2)
-    label = np.full((40, 50), UNLABELED, np.uint8)
-    label[0, 0] = 0
-    assert layers.show_tile(np.zeros((40, 50, 3), np.uint8), label, CLASSES) is labels
+    other = np.full((40, 50), UNLABELED, np.uint8)
+    other[0, 0] = 0
+    assert layers.show_tile(np.zeros((40, 50, 3), np.uint8), other, CLASSES) is labels
     assert labels.mode == "paint"
     labels.undo()
-    np.testing.assert_array_equal(layers.label(), label)
+    np.testing.assert_array_equal(label.ids(), other)
 
 
-def test_predictions_come_nowhere_near_the_labels(layers: TileLayers) -> None:
-    before = layers.label()
+def test_predictions_come_nowhere_near_the_labels(layers: TileLayers, label: LabelModel) -> None:
+    before = label.ids()
     show(layers, overlay(1))
     layers.clear_overlays()
-    np.testing.assert_array_equal(layers.label(), before)
+    np.testing.assert_array_equal(label.ids(), before)
     assert (layers.overlay_ids(PREDICTION) == UNLABELED).all()
 
 
-def test_accepting_writes_its_target_as_one_undo_step(layers: TileLayers) -> None:
+def test_what_is_accepted_is_drawn_and_napari_s_own_undo_does_not_know_of_it(
+    layers: TileLayers, label: LabelModel
+) -> None:
     layers.labels.data_setitem((np.array([6]), np.array([6])), 1)
-    before = layers.label()
+    expected = np.full((20, 30), UNLABELED, np.uint8)
+    expected[6, 6] = 0
+    np.testing.assert_array_equal(label.ids(), expected)
     target = np.zeros((20, 30), bool)
     target[7:9, 5:25] = True
-    layers.accept(overlay(1), target)
-    np.testing.assert_array_equal(layers.label(), np.where(target, overlay(1), before))
+    label.accept(overlay(1), target)
+    expected[7:9, 5:15], expected[7:9, 15:25] = 1, 0
+    np.testing.assert_array_equal(label.ids(), expected)
+    np.testing.assert_array_equal(to_label(layers.labels.data), expected)
     layers.labels.undo()
-    np.testing.assert_array_equal(layers.label(), before)
-    layers.accept(overlay(1), np.zeros((20, 30), bool))
-    np.testing.assert_array_equal(layers.label(), before)
+    np.testing.assert_array_equal(label.ids(), expected)
+    label.accept(overlay(1), np.zeros((20, 30), bool))
+    np.testing.assert_array_equal(label.ids(), expected)
 
 
 @pytest.mark.binding
@@ -147,11 +161,16 @@ def test_a_drawn_area_becomes_a_mask(viewer: ViewerModel, layers: TileLayers) ->
 
 
 @pytest.mark.binding
-def test_a_layer_that_the_user_removed_is_made_again(viewer: ViewerModel, layers: TileLayers) -> None:
+def test_a_layer_that_the_user_removed_is_made_again(
+    viewer: ViewerModel, layers: TileLayers, label: LabelModel
+) -> None:
+    heard = []
+    label.changed.connect(heard.append)
     viewer.layers.remove(layers.get(LABELS))
     layers.show_tile(np.zeros((20, 30, 3), np.uint8), overlay(1), CLASSES)
-    np.testing.assert_array_equal(layers.label(), overlay(1))
+    np.testing.assert_array_equal(label.ids(), overlay(1))
     assert [layer.name for layer in viewer.layers] == [NAMES[TILE], NAMES[LABELS]]
+    assert not heard  # the label of the tile that comes is no stroke on the one before
 
 
 def test_clearing_leaves_foreign_layers(viewer: ViewerModel, layers: TileLayers) -> None:

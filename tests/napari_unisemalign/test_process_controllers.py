@@ -42,7 +42,7 @@ RUN = "20260103-000000"
 def context(qapp: Any) -> Any:
     context = bare_context()
     context.viewer = ViewerModel()
-    context.layers, context.connections = TileLayers(context.viewer), Connections()
+    context.layers, context.connections = TileLayers(context.viewer, context.session.label), Connections()
     context.notes = create_autospec(ImageNotes, instance=True)
     return context
 
