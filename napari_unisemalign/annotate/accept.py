@@ -19,8 +19,8 @@ from napari_unisemalign.annotate.accept_plan import (
 from napari_unisemalign.annotate.accept_preview import PreviewController, Wish
 from napari_unisemalign.annotate.accept_view import PointedAt
 from napari_unisemalign.annotate.areas import AreaTools
-from napari_unisemalign.annotate.contracts import CleanUpSurface, CorrectSurface
 from napari_unisemalign.annotate.overlays import OverlaysController
+from napari_unisemalign.annotate.review_contracts import CleanUpSurface, CorrectSurface
 from napari_unisemalign.annotate.undo import UndoController
 from napari_unisemalign.app import availability
 from napari_unisemalign.app.context import Context

@@ -18,9 +18,9 @@ from napari_unisemalign.annotate.accept_plan import (
     plan,
     scene,
 )
-from napari_unisemalign.annotate.contracts import CleanUpSurface, CorrectSurface
 from napari_unisemalign.annotate.marks import ACCEPT, REJECT, MarksLayer, draw_marks
 from napari_unisemalign.annotate.overlays import OverlaysController
+from napari_unisemalign.annotate.review_contracts import CleanUpSurface, CorrectSurface
 from napari_unisemalign.app.background import run_while_painting
 from napari_unisemalign.app.context import Context
 from napari_unisemalign.app.latest import Latest

@@ -11,8 +11,8 @@ from psygnal import Signal
 
 from napari_unisemalign.annotate.accept_plan import Deed, Where
 from napari_unisemalign.annotate.accept_preview import Wish
-from napari_unisemalign.annotate.contracts import CorrectSurface
 from napari_unisemalign.annotate.pointing import Pixel, Pointer
+from napari_unisemalign.annotate.review_contracts import CorrectSurface
 from napari_unisemalign.app import availability
 from napari_unisemalign.app.context import Context
 from napari_unisemalign.app.layer_values import AREA, LABELS, ROLE_KEY

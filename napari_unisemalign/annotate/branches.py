@@ -7,8 +7,8 @@ from typing import Any
 from qtpy.QtCore import QProcess
 
 from napari_unisemalign.annotate.branch_files import TileParts, agreement_in_words
-from napari_unisemalign.annotate.contracts import OverlaysSurface
 from napari_unisemalign.annotate.overlays import OverlaysController
+from napari_unisemalign.annotate.review_contracts import OverlaysSurface
 from napari_unisemalign.app import availability
 from napari_unisemalign.app.background import Background
 from napari_unisemalign.app.context import Context

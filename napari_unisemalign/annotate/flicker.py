@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from psygnal import Signal
 
-from napari_unisemalign.annotate.contracts import OverlaysSurface
+from napari_unisemalign.annotate.review_contracts import OverlaysSurface
 from napari_unisemalign.app.context import Context
 from napari_unisemalign.app.layer_values import OVERLAY_ROLES
 

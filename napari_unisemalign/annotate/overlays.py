@@ -13,9 +13,9 @@ from psygnal import Signal
 from qtpy.QtCore import QTimer
 
 from napari_unisemalign.actions.shortcuts import Shortcuts, shown
-from napari_unisemalign.annotate.contracts import OverlaysSurface
 from napari_unisemalign.annotate.flicker import Flicker
 from napari_unisemalign.annotate.overlay_maps import Comparison, Confused, Maps, Picture, compose, read_maps
+from napari_unisemalign.annotate.review_contracts import OverlaysSurface
 from napari_unisemalign.app import availability
 from napari_unisemalign.app.background import Background
 from napari_unisemalign.app.context import Context

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image, Labels, Layer, Shapes
-from napari.utils.colormaps import DirectLabelColormap
 
 from napari_unisemalign.app.label_layer import LabelLayer
 from napari_unisemalign.app.label_model import LabelModel
+from napari_unisemalign.app.layer_making import borders, new_overlay, nothing, show_classes
 from napari_unisemalign.app.layer_values import (
     AREA,
     CLASS_ROLES,
@@ -22,24 +22,20 @@ from napari_unisemalign.app.layer_values import (
     NAMES,
     OPACITY,
     ORDER,
-    OUTLINE_PX,
     PREDICTION,
     PSEUDO_LABEL,
     ROLE_KEY,
     SAMPLE_KEY,
-    SHOWN_AT_FIRST,
     TILE,
     U8,
     Mask,
-    class_colormap,
     fill,
     layer_value,
     to_label,
     to_layer,
 )
-from napari_unisemalign.widgets.colors import ACCEPTING, ACCEPTING_FACE, CONFIDENCE_MAP, MARKED, TRANSPARENT
-from training_core.base.i18n import tr
-from training_core.project import UNLABELED, TissueClass
+from napari_unisemalign.widgets.colors import ACCEPTING, ACCEPTING_FACE
+from training_core.project import TissueClass
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -88,7 +84,7 @@ class TileLayers:
         if labels is None:
             self._model.show(label)  # before the layer can tell of itself
             labels = Labels(to_layer(label), name=NAMES[LABELS], opacity=OPACITY[LABELS], metadata={ROLE_KEY: LABELS})
-            _show_classes(labels, tuple(classes))
+            show_classes(labels, tuple(classes))
             labels.brush_size = max(8, min(image.shape[:2]) // 24)
             self._painted.follow(labels)
             self._add(labels, activate=True)
@@ -137,7 +133,7 @@ class TileLayers:
         for role in CLASS_ROLES:
             layer = self.get(role)
             if isinstance(layer, Labels):
-                _show_classes(layer, colormap_of, () if role == LABELS else self.hidden)
+                show_classes(layer, colormap_of, () if role == LABELS else self.hidden)
 
     def set_outlined(self, class_ids: Collection[int]) -> None:
         """Draw of these classes the borders of predicted regions only, and fill the others."""
@@ -174,7 +170,7 @@ class TileLayers:
             shown = self._drawn(shown)
         layer = self.get(role)
         if layer is None:
-            layer = _new_overlay(role, shown, classes, self.hidden)
+            layer = new_overlay(role, shown, classes, self.hidden)
             self._add(layer)
         elif layer.data.shape != shown.shape or not np.array_equal(layer.data, shown):
             fill(layer, shown)
@@ -186,7 +182,7 @@ class TileLayers:
         tile = self.get(TILE)
         if tile is None or self.get(role) is not None:
             return None
-        self.show_overlay(role, _nothing(role, tile.data.shape[:2]), classes)
+        self.show_overlay(role, nothing(role, tile.data.shape[:2]), classes)
         return self.get(role)
 
     def clear_overlays(self) -> None:
@@ -198,7 +194,7 @@ class TileLayers:
         """Show nothing in one overlay."""
         tile = self.get(TILE)
         if self.get(role) is not None and tile is not None:
-            self.show_overlay(role, _nothing(role, tile.data.shape[:2]), ())
+            self.show_overlay(role, nothing(role, tile.data.shape[:2]), ())
 
     def settle(self) -> None:
         """Bring what is painted, and not in the model yet, into it.
@@ -277,48 +273,6 @@ class TileLayers:
         self._viewer.layers.selection.active = layer if activate or active is None else active
 
 
-def borders(values: U8) -> Mask:
-    """The pixels of an (H, W) map that lie within `OUTLINE_PX` of another value, above, below or beside."""
-    edge = np.zeros(values.shape, bool)
-    for gap in range(1, OUTLINE_PX + 1):
-        down = values[gap:] != values[:-gap]
-        edge[gap:] |= down
-        edge[:-gap] |= down
-        right = values[:, gap:] != values[:, :-gap]
-        edge[:, gap:] |= right
-        edge[:, :-gap] |= right
-    return edge
-
-
 def _rank(layer: Layer) -> int:
     role = layer.metadata.get(ROLE_KEY)
     return ORDER.index(role) if role in ORDER else len(ORDER)
-
-
-def _nothing(role: str, shape: tuple[int, int]) -> U8:
-    return np.full(shape, UNLABELED if role in CLASS_ROLES else 0, dtype=np.uint8)
-
-
-def _new_overlay(role: str, shown: Any, classes: Iterable[TissueClass], hidden: Collection[int]) -> Layer:
-    options = {
-        "name": NAMES[role],
-        "opacity": OPACITY[role],
-        "visible": SHOWN_AT_FIRST[role],
-        "metadata": {ROLE_KEY: role},
-    }
-    if role == CONFIDENCE:
-        return Image(shown, colormap=CONFIDENCE_MAP, contrast_limits=(0, 1), **options)
-    layer = Labels(shown, **options)
-    if role == COMPARISON:
-        layer.colormap = DirectLabelColormap(color_dict={None: TRANSPARENT, 0: TRANSPARENT, 1: MARKED})
-    else:
-        _show_classes(layer, tuple(classes), hidden)
-    return layer
-
-
-def _show_classes(layer: Labels, classes: Sequence[TissueClass], hidden: Collection[int] = ()) -> None:
-    """In their colours; napari's status bar names the one under the mouse."""
-    layer.colormap = class_colormap(classes, hidden)
-    none = tr("unannotated") if layer.metadata[ROLE_KEY] == LABELS else tr("nothing")
-    values = [0, *(layer_value(each.id) for each in classes)]
-    layer.features = {"index": values, "class": [none, *(each.name for each in classes)]}

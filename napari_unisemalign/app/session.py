@@ -16,21 +16,13 @@ from psygnal import Signal, SignalInstance
 from napari_unisemalign.app.label_model import LabelModel
 from napari_unisemalign.app.project_model import ProjectModel
 from napari_unisemalign.app.tile_overlays import Overlays, TileOverlays
-from napari_unisemalign.app.training_curves import Curves, Past, dice_in_words
-from napari_unisemalign.app.training_state import Phase, Training, tiles_in_words
+from napari_unisemalign.app.training_curves import Curves, Past
+from napari_unisemalign.app.training_state import Phase, Training
 from napari_unisemalign.app.undo_stack import UndoStack
 from training_core.base.i18n import tr
 from training_core.messages.events import (
     Event,
     OverlayReady,
-    Paused,
-    Resumed,
-    RunFailed,
-    RunFinished,
-    RunStarted,
-    Status,
-    StepDone,
-    Validated,
 )
 from training_core.project import Project, TissueClass
 from training_core.project.rejections import Rejection
@@ -252,59 +244,16 @@ class Session:
 
     def apply(self, event: Event) -> None:
         """Fold one event of the running process into the state."""
-        training = self.training
         if self.curves.add(event):
             self.curves_changed.emit(self.curves)
-        match event:
-            case RunStarted():
-                words = tr("Training on {tiles} ({device}).")
-                device = event.device.upper()
-                counts = {"tiles": tiles_in_words(event.n_labeled, event.n_unlabeled, event.n_partly, event.n_val)}
-                self._set_training(
-                    replace(
-                        training,
-                        phase=training.phase if training.phase in (Phase.STOPPING, Phase.PAUSED) else Phase.RUNNING,
-                        run_id=event.run_id,
-                        device=device,
-                        message=words.format(**counts, device=device),
-                    )
-                )
-            case Status(done=float() as done):
-                progress = max(training.progress, done)
-                self._set_training(replace(training, message=event.message, progress=progress, eta_s=event.eta_s))
-            case Status():
-                self._set_training(replace(training, message=event.message))
-            case StepDone():
-                eta_s = None if training.phase is Phase.STOPPING else event.eta_s
-                progress = event.progress if event.done is None else event.done
-                training = replace(training, progress=progress, eta_s=eta_s)
-                memory = event.memory_bytes or training.memory_bytes
-                gpu_memory = event.gpu_memory_bytes or training.gpu_memory_bytes
-                self._set_training(replace(training, memory_bytes=memory, gpu_memory_bytes=gpu_memory))
-            case Paused() if training.phase is Phase.PAUSED:
-                words = tr("Paused after {step} steps. All is saved: the computer may be switched off meanwhile.")
-                self._set_training(replace(training, message=words.format(step=event.step)))
-            case Resumed():
-                self._set_training(replace(training, message=tr("Training goes on.")))
-            case Validated(measured_on="validation", mdice=float() as mdice):
-                words = tr("{score} after {step} steps{best}.")
-                best = tr(", the best so far") if event.is_best else ""
-                message = words.format(score=dice_in_words(mdice, event.n_tiles), step=event.step, best=best)
-                self._set_training(replace(training, message=f"{message[:1].upper()}{message[1:]}"))
-            case Validated() if event.measured_on != "validation":
-                words = tr("{step} steps done. Without validation tiles nothing measures how good it is.")
-                self._set_training(replace(training, message=words.format(step=event.step)))
-            case OverlayReady(source="earlier_run"):
-                pass  # it is on screen already: where training has nothing newer, a run's own overlays are
-            case OverlayReady():
+        if isinstance(event, OverlayReady):
+            if event.source != "earlier_run":  # it is on screen already: where training has nothing newer
                 self._overlays.add(event)
                 self.model.overlays_changed_outside(event.tile)
-            case RunFinished():
-                self._set_training(replace(training, run_id=event.run_id, finished=True, progress=1.0, eta_s=None))
-            case RunFailed():
-                self._set_training(replace(training, failure=event.message))
-            case _:
-                pass  # Warned carries no state; a validation without a Dice draws no point
+            return
+        training = self.training.after(event)
+        if training is not self.training:
+            self._set_training(training)
 
     def overlays(self, name: str) -> Overlays | None:
         """The newest overlays of a tile: those of the live or training process, else those of the latest finished run.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from qtpy.QtCore import QTimer
 
-from napari_unisemalign.annotate.contracts import OverlaysSurface
 from napari_unisemalign.annotate.overlay_maps import Confused
 from napari_unisemalign.annotate.overlays import OverlaysController
+from napari_unisemalign.annotate.review_contracts import OverlaysSurface
 from napari_unisemalign.app.context import Context
 from napari_unisemalign.app.latest import Latest
 from napari_unisemalign.app.notify import guarded

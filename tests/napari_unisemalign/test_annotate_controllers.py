@@ -15,17 +15,11 @@ from napari_unisemalign.annotate.accept import CorrectionController
 from napari_unisemalign.annotate.accept_view import PointedAt
 from napari_unisemalign.annotate.brush import BrushController
 from napari_unisemalign.annotate.classes import ClassesController
-from napari_unisemalign.annotate.contracts import (
-    ChipsSurface,
-    ClassesSurface,
-    CleanUpSurface,
-    CorrectSurface,
-    OverlaysSurface,
-    PaintingSurface,
-)
+from napari_unisemalign.annotate.contracts import ChipsSurface, ClassesSurface, PaintingSurface
 from napari_unisemalign.annotate.overlay_maps import Comparison
 from napari_unisemalign.annotate.overlays import OverlaysController
 from napari_unisemalign.annotate.painting import PaintingController
+from napari_unisemalign.annotate.review_contracts import CleanUpSurface, CorrectSurface, OverlaysSurface
 from napari_unisemalign.annotate.undo import UndoController
 from napari_unisemalign.app.context import Connections
 from napari_unisemalign.app.image_notes import ImageNotes

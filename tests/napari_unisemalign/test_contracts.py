@@ -100,7 +100,7 @@ def contracts_of(controller: type) -> dict[str, type]:
     found = {}
     for name, parameter in signature.parameters.items():
         hint = getattr(module, str(parameter.annotation), None)
-        if isinstance(hint, type) and hint.__module__.endswith(".contracts"):
+        if isinstance(hint, type) and hint.__module__.endswith("contracts"):
             found[name] = hint
     return found
 
