@@ -7,7 +7,6 @@ napari some tens of milliseconds.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from psygnal import Signal
 from qtpy.QtCore import QTimer
@@ -15,6 +14,7 @@ from qtpy.QtCore import QTimer
 from napari_unisemalign.actions.shortcuts import Shortcuts, shown
 from napari_unisemalign.annotate.flicker import Flicker
 from napari_unisemalign.annotate.overlay_maps import Comparison, Confused, Maps, Picture, compose, read_maps
+from napari_unisemalign.annotate.overlay_switches import OverlaySwitches
 from napari_unisemalign.annotate.review_contracts import OverlaysSurface
 from napari_unisemalign.app import availability
 from napari_unisemalign.app.background import Background
@@ -26,8 +26,6 @@ from napari_unisemalign.app.layer_values import (
     OVERLAY_ROLES,
     PREDICTION,
     PSEUDO_LABEL,
-    ROLE_KEY,
-    SHOWN_AT_FIRST,
     U8,
 )
 from napari_unisemalign.app.notify import guarded
@@ -38,10 +36,12 @@ SLIDER_MS = 30
 """A drag of the slider is answered this often."""
 CLEAR_MS = 150
 """So long the former tile's overlays may stay while those of the new one are read."""
+WARM_MS = 40
+"""Between two turns of warming up, so that the image is drawn meanwhile."""
 
 
 class OverlaysController:
-    """Loads overlays as they come, and keeps the switches and the layers the same."""
+    """Loads overlays as they come, and shows them."""
 
     shown = Signal()
     """What `pending` waited for is on the screen, or cannot be read, or there is nothing to be shown."""
@@ -67,20 +67,13 @@ class OverlaysController:
         self._clear_timer = self._timer(context, self._layers.clear_overlays)
         self._load_timer = self._timer(context, self.load)
         self.flicker = Flicker(context, view)
+        self._switches = OverlaySwitches(context, view, self.flicker)
         self._connect(context)
-        for role in OVERLAY_ROLES:
-            self._view.set_overlay(role, SHOWN_AT_FIRST[role], OPACITY[role])
         self._refresh_available()
 
     def _connect(self, context: Context) -> None:
         view, session = self._view, self._session
-        view.visible_changed.connect(self._set_visible)
-        view.opacity_changed.connect(self._set_opacity)
         view.comparison_changed.connect(lambda _comparison: self._compose())
-        view.outline_changed.connect(self._outline_all)
-        view.class_outlined.connect(self._outline)
-        session.classes_changed.connect(self._show_outlined)
-        session.outlined_changed.connect(self._show_outlined)
         view.below_changed.connect(lambda _below: self._slider_timer.start(SLIDER_MS))
         view.below_changed.connect(self.below_changed.emit)
         session.tile_changed.connect(self._on_tile)
@@ -88,7 +81,6 @@ class OverlaysController:
         session.label_saved.connect(self._on_label)
         session.project_changed.connect(self._on_tile)
         session.training_changed.connect(self._refresh_available)
-        context.connections.listen(context.viewer.layers.events.inserted, self._on_layer)
 
     @staticmethod
     def _timer(context: Context, call: Callable[[], None]) -> QTimer:
@@ -127,7 +119,7 @@ class OverlaysController:
         self._view.set_confusion(confused.title(self._session.classes()) if confused is not None else "")
         if confused is not None:
             self._view.set_overlay(COMPARISON, True, OPACITY[COMPARISON])
-            self._set_visible(COMPARISON, True)
+            self._switches.set_visible(COMPARISON, True)
         self._compose()
 
     def confusion_words(self) -> str:
@@ -267,11 +259,13 @@ class OverlaysController:
             self._warm()
 
     def _warm(self) -> None:
-        """Make the next layer that is not there yet, so that the first overlay finds all of them."""
+        """Make the next layer that is not there yet, so that the first overlay finds all of them; then letters."""
         for role in OVERLAY_ROLES:
             if self._layers.make_overlay(role, self._session.classes()) is not None:
                 self._turn_timer.start(0)
                 return
+        if self._session.tile is not None and self._notes.warm():
+            self._turn_timer.start(WARM_MS)
 
     # --- what changes -------------------------------------------------------------------------------------------------
 
@@ -291,42 +285,3 @@ class OverlaysController:
 
     def _refresh_available(self, _training: object = None) -> None:
         self._view.set_available(availability.why_no_overlays(self._session))
-
-    def _outline_all(self, on: bool) -> None:
-        self._session.set_outlined(frozenset(each.id for each in self._session.classes()) if on else frozenset())
-
-    def _outline(self, class_id: int, on: bool) -> None:
-        others = self._session.outlined - {class_id}
-        self._session.set_outlined(others | {class_id} if on else others)
-
-    def _show_outlined(self) -> None:
-        classes = self._session.classes()
-        self._layers.set_outlined(self._session.outlined)
-        self._view.set_outlined(classes, self._session.outlined & {each.id for each in classes})
-
-    def _set_visible(self, role: str, visible: bool) -> None:
-        layer = self._layers.get(role)
-        if layer is not None:
-            layer.visible = visible
-
-    def _set_opacity(self, role: str, opacity: float) -> None:
-        layer = self._layers.get(role)
-        if layer is not None:
-            layer.opacity = opacity
-
-    def _on_layer(self, event: Any) -> None:
-        """A layer of ours came: it is as the switch is, and from then on the switch is as the layer is."""
-        layer = event.value
-        role = layer.metadata.get(ROLE_KEY)
-        if role in OVERLAY_ROLES:
-            layer.visible = self._view.is_shown(role)
-            layer.events.visible.connect(self._follow)
-            layer.events.opacity.connect(self._follow)
-            self._follow()
-
-    def _follow(self, _event: Any = None) -> None:
-        for role in OVERLAY_ROLES:
-            layer = self._layers.get(role)
-            if layer is not None:
-                self._view.set_overlay(role, layer.visible, layer.opacity)
-        self.flicker.follow()
