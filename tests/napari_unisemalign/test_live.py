@@ -115,7 +115,7 @@ def test_the_first_stroke_of_a_second_class_is_answered_without_a_button(window:
         assert not driver.session.training.active
         assert not driver.panel.correct.reject_button.isEnabled()
         driver.wait(lambda: "GB of memory" in view.live_status.text(), "the memory")
-        assert "annotations of 1 tile." in view.live_status.text()
+        driver.wait(lambda: "annotations of 1 tile." in view.live_status.text(), "what it has learned from")
         assert psutil.Process(live.process.pid).memory_info().rss < 1.2e9
 
         # the same class painted where the classifier sees the other one: it has to change its mind
