@@ -195,7 +195,7 @@ def test_an_outline_is_filled_as_one_step_of_undo(context: Any, desk: Any) -> No
 
 @pytest.mark.parametrize("how", ["came with what was saved here", "was read again"])
 def test_what_others_painted_meanwhile_is_no_step_of_undo(context: Any, desk: Any, how: str) -> None:
-    """Mine at (5, 5), theirs at (40, 40); whichever comes first, undoing takes mine alone back."""
+    """Mine at (5, 5), theirs at (40, 40); whichever comes first, undoing changes mine alone."""
     other = Project.open(desk.project.path)
     theirs = other.label("tile_01")
     theirs[40, 40] = 0
