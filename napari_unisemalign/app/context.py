@@ -16,7 +16,7 @@ from napari_unisemalign.app.session import Session
 
 if TYPE_CHECKING:
     from napari import Viewer
-    from qtpy.QtWidgets import QWidget
+    from qtpy.QtCore import QObject
 
 
 class Connections:
@@ -42,7 +42,7 @@ class Context:
     """The parts of one window."""
 
     viewer: Viewer
-    owner: QWidget
+    owner: QObject
     """The panel: what its timers and processes belong to. Views come to a controller one by one."""
     session: Session
     layers: TileLayers
