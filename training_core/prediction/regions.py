@@ -21,7 +21,7 @@ from training_core.class_maps.streamed_readout import LARGEST_AREA_MPX, separate
 from training_core.export.ome_zarr import SlideMasks, slide_masks
 from training_core.io.inspection import UNASKED, Answers
 from training_core.io.regions import open_regions
-from training_core.prediction.calibration import Readout, class_and_confidence
+from training_core.prediction.calibration import Readout
 from training_core.prediction.predictor import Predictor
 from training_core.prediction.sliding_window import PredictedRegion, Progress, in_a_thread, predict_regions
 from training_core.settings.schema import InferenceConfig
@@ -76,7 +76,7 @@ def stream_image(
                 predictor.model, image, inference, predictor.compute, readout.scale, progress=progress
             )
             with slide_masks(out_path, image.height_px, image.width_px, predictor.classes, mpp_um) as masks:
-                maps = _maps(regions, readout.temperature, torch.from_numpy(predictor.class_ids))
+                maps = _maps(regions, readout, torch.from_numpy(predictor.class_ids))
                 for _ in in_a_thread(lambda region: masks.write(*region), maps, _REGIONS_BEHIND):
                     pass
                 if readout.objects:
@@ -98,10 +98,10 @@ def _separate(masks: SlideMasks, readout: Readout, class_ids: ClassIds, path: Pa
 
 @torch.inference_mode()
 def _maps(
-    regions: Iterable[PredictedRegion], temperature: float, class_ids: Tensor
+    regions: Iterable[PredictedRegion], readout: Readout, class_ids: Tensor
 ) -> Iterator[tuple[int, int, ClassIds, Confidence8]]:
     """Top, left, class ids and confidence of each region."""
     for top, left, (weights,) in regions:
-        label, confidence = class_and_confidence(weights, temperature)
+        label, confidence = readout.class_and_confidence(weights)
         class_ids, confidence8 = class_ids.to(label.device), confidence.mul_(255).round_().to(torch.uint8)
         yield top, left, class_ids[label.int()].cpu().numpy(), confidence8.cpu().numpy()

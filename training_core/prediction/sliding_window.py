@@ -98,7 +98,7 @@ def predict_image(
     regions = predict_regions(model, ArrayRegions(image), config, compute, readout.scale, logits, progress)
 
     def maps(decoder: Tensor, fused: Tensor) -> Sequence[Tensor]:
-        return *class_and_confidence(decoder, readout.temperature), *class_and_confidence(fused)
+        return *readout.class_and_confidence(decoder), *class_and_confidence(fused)
 
     prediction, *others = (each.numpy() for each in _put_together(image, regions, maps))
     return TileResult(separate(prediction, readout.objects or (), readout.ground), *others)

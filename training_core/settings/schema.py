@@ -289,6 +289,13 @@ class InferenceConfig(_Section):
         le=4,
         description="prediction scale, by which images are resampled; None: the best one on the validation tiles",
     )
+    foreground_weight: float | None = Field(
+        None,
+        gt=0,
+        le=16,
+        description="factor of the probability of every class but the background; None: the best one on the "
+        "validation tiles, or 1",
+    )
     views: Literal[1, 2, 4, 8] | None = Field(
         None,
         description="views averaged per image: 2 or 4 with quarter turns, 8 with mirror images too; None: 4, or "

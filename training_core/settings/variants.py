@@ -25,7 +25,14 @@ _PAPER: dict[str, Any] = {
     },
     "teacher": {"ema_decay": 0.0},
     "schedule": {"epochs": 80, "quick_start": False, "warm_start": False},
-    "inference": {"window_px": 256, "stride_fraction": 2 / 3, "scale": 1.0, "views": 1, "objects": "connected"},
+    "inference": {
+        "window_px": 256,
+        "stride_fraction": 2 / 3,
+        "scale": 1.0,
+        "foreground_weight": 1.0,
+        "views": 1,
+        "objects": "connected",
+    },
     "runtime": {"precision": "float32"},
 }
 

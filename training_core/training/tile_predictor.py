@@ -20,7 +20,7 @@ from training_core.data.crop_scale import TILES_MEASURED
 from training_core.data.pixel_size import check_zoom, zoom_to_run
 from training_core.data.tile_pool import TilePool
 from training_core.prediction import out_of_memory
-from training_core.prediction.calibration import Measured, Readout, measure_readout, usual_scale
+from training_core.prediction.calibration import Measured, measure_readout, usual_readout
 from training_core.prediction.sliding_window import predict_image, predict_probabilities
 from training_core.project.prediction_source import Maker
 from training_core.settings.schema import InferenceConfig
@@ -68,8 +68,8 @@ class TilePredictor:
         self._check = check
         self._learner, self._pool, self._settings = learner, pool, settings
         self._forecast, self._tell = forecast, tell
-        self.readout = Readout(scale=usual_scale(settings.config))
         self._object_classes, self._ground = object_classes
+        self.readout = usual_readout(settings.config, self._ground)
 
     def predict(self, name: str) -> TileResult:
         """What the network says of a tile, in as many views as the run has."""
@@ -83,8 +83,14 @@ class TilePredictor:
             arrays = overlay_arrays(self._predict(name), ids, self._learner.threshold.value)
             return WrittenPrediction(arrays, write_overlays(folder, name, arrays))
 
-    def measure(self, names: Sequence[str], scales: Sequence[float], views: int | None = None) -> Measured:
-        """The best of `scales` on these labelled tiles, and the scores there.
+    def measure(
+        self,
+        names: Sequence[str],
+        scales: Sequence[float],
+        weights: Sequence[float] = (1.0,),
+        views: int | None = None,
+    ) -> Measured:
+        """The best of `scales` and of the foreground `weights` on these labelled tiles, and the scores there.
 
         Parameters
         ----------
@@ -102,7 +108,7 @@ class TilePredictor:
                     learner.predictor, image, inference, learner.compute, scale, self._progress
                 )
 
-            return measure_readout(probabilities, tiles, pool.class_ids, scales)
+            return measure_readout(probabilities, tiles, pool.class_ids, scales, self._ground, weights)
 
         inference = self._settings.config.inference
         return self._fitting(measured, inference.model_copy(update={"views": views}) if views else inference)

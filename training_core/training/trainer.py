@@ -28,7 +28,7 @@ from training_core.method.step import StepResult
 from training_core.network.model import UniSemAlign
 from training_core.pixel_classifier.first_overlay import QuickStart
 from training_core.prediction import out_of_memory
-from training_core.prediction.calibration import read_readout, usual_scale
+from training_core.prediction.calibration import read_readout
 from training_core.project import Project
 from training_core.runs import checkpoint as checkpoints
 from training_core.runs.run_folder import Split, peak_rss_bytes
@@ -289,8 +289,9 @@ class Trainer:
         checkpoint = checkpoints.open_checkpoint(self.run_dir, "last")
         self.learner.restore(checkpoint)
         state = checkpoint.state
-        # a finished run may have found another scale; the curve goes on at the one it was drawn at
-        self.predictor.readout = replace(read_readout(state), scale=usual_scale(self.settings.config))
+        # a finished run may have found another scale and weight; the curve goes on with those it was drawn with
+        usual, found = self.predictor.readout, read_readout(state)
+        self.predictor.readout = replace(found, scale=usual.scale, foreground_weight=usual.foreground_weight)
         self.progress.step, self.progress.elapsed_s = state["step"], state["elapsed_s"]
         self.progress.best = Scores.from_json(state["best"]) if state["best"] else None
         self._saved_step = state["step"]
@@ -315,6 +316,7 @@ class Trainer:
         self.predictor.readout = read_readout(state)
         if measure:
             self.validation.choose_readout()
+            self._tell_weight()
         if measure or self.predictor.readout.objects is None:
             self._separate_objects(self.validation.known_tiles if measure else None)
             if measure and self.predictor.readout.objects and self.split.val:
@@ -327,6 +329,16 @@ class Trainer:
         scores = self.final.choose(self.validation.as_predicted)
         self.progress.best = scores or self.progress.best
         self.overlays.conclude(self.final)
+
+    def _tell_weight(self) -> None:
+        readout = self.predictor.readout
+        if readout.foreground_weight != 1:
+            words = tr(
+                "{name} is predicted where it is {times:.2g} times as likely as any other class, which is best on the "
+                "validation tiles."
+            )
+            name = self._class_names[readout.ground]
+            self.messenger.send(Status, message=words.format(name=name, times=readout.foreground_weight))
 
     def _separate_objects(self, known: Sequence[KnownTile] | None) -> None:
         self.predictor.separate_objects(known, self.split.labeled)

@@ -18,7 +18,7 @@ from training_core.data.tile_pool import TilePool
 from training_core.messages.events import Validated
 from training_core.messages.messenger import Messenger
 from training_core.method.pseudo_label import Threshold
-from training_core.prediction.calibration import candidate_scales
+from training_core.prediction.calibration import candidate_scales, candidate_weights
 from training_core.runs.run_folder import Split
 from training_core.training.reliability import confident_precision
 from training_core.training.run_settings import RunSettings
@@ -64,7 +64,8 @@ class Validation:
     def score(self) -> bool:
         """A point of the curve: measured, told and added to RUN/metrics.jsonl; True: the best so far."""
         # the curve is drawn often, and has to be cheap
-        state, scores = self._progress, self._measure((self._predictor.readout.scale,), views=1)
+        readout = self._predictor.readout
+        state, scores = self._progress, self._measure((readout.scale,), (readout.foreground_weight,), views=1)
         if self._forecast.wants_views:
             self._time_views()
         state.scores = scores
@@ -97,9 +98,12 @@ class Validation:
         return confident_precision(*self._evidence, threshold)
 
     def choose_readout(self) -> None:
-        """Read the network at the best scale and temperature, from now on; takes as long as a few validations."""
+        """Read the network at the best scale, weight and temperature, from now on; as long as a few validations."""
         if self._on_val:
-            self._progress.best = self._as_predicted = self._measure(candidate_scales(self._settings.config))
+            config = self._settings.config
+            self._progress.best = self._as_predicted = self._measure(
+                candidate_scales(config), candidate_weights(config)
+            )
 
     @property
     def known_tiles(self) -> Sequence[KnownTile] | None:
@@ -114,14 +118,15 @@ class Validation:
                 confusion.add(self._truth.pool.scored_label(name), self._predictor.predict(name).prediction)
             return confusion.scores()
         if self._as_predicted is None:
-            scale = self._predictor.readout.scale
-            self._as_predicted = self._predictor.measure(self._names, (scale,)).scores
+            readout = self._predictor.readout
+            measured = self._predictor.measure(self._names, (readout.scale,), (readout.foreground_weight,))
+            self._as_predicted = measured.scores
         return self._as_predicted
 
-    def _measure(self, scales: Sequence[float], views: int | None = None) -> Scores | None:
-        """Scores at the best of `scales`, where the network is read from now on."""
+    def _measure(self, scales: Sequence[float], weights: Sequence[float], views: int | None = None) -> Scores | None:
+        """Scores at the best of `scales` and `weights`, where the network is read from now on."""
         started = time.monotonic()
-        measured = self._predictor.measure(self._names, scales, views)
+        measured = self._predictor.measure(self._names, scales, weights, views)
         self._evidence, self._tiles = (measured.log_probabilities, measured.labels), measured.tiles
         views = views or self._settings.config.inference.n_views
         self._forecast.validated(scales, views, time.monotonic() - started)

@@ -11,18 +11,21 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from training_core.base.arrays import Rgb8
+from training_core.base.arrays import UNLABELED, Rgb8
 from training_core.class_maps.pixel_scores import Confusion
 from training_core.compute.device import Compute
 from training_core.network.encoders import Encoder
 from training_core.network.model import UniSemAlign
 from training_core.prediction.calibration import (
     LabeledTile,
+    Measured,
     Readout,
     candidate_scales,
+    candidate_weights,
     fit_temperature,
     measure_readout,
     read_readout,
+    usual_readout,
     usual_scale,
 )
 from training_core.prediction.sliding_window import predict_probabilities
@@ -161,3 +164,87 @@ def test_the_confusion_is_of_the_images_own_grid() -> None:
     confusion.add(label, (image[..., 0] > 128).astype(np.uint8))
     _, scores = measured(OnlyAtWidth(96), (image, label, 1.0), scale=1.0)
     assert scores == confusion.scores()
+
+
+WEIGHTS = (0.25, 0.5, 1.0, 1.4, 2.0, 4.0)
+
+
+def shares(*foreground: float) -> Tensor:
+    """Probabilities (2, 4, 4) of background and one other class, a row of pixels each."""
+    of_other = torch.tensor(foreground)[:, None].expand(4, 4)
+    return torch.stack([1 - of_other, of_other])
+
+
+def read_with_weights(
+    *tiles: tuple[Tensor, list[int]],
+    weights: tuple[float, ...] = WEIGHTS,
+    ground: int = 0,
+    ids: tuple[int, ...] = (3, 7),
+) -> Measured:
+    """Of tiles given by their probabilities and the class of each row."""
+    known = list(tiles)
+    images = [np.full((4, 4, 3), index, np.uint8) for index in range(len(known))]
+    labels = [np.repeat(np.array(rows, np.uint8)[:, None], 4, 1) for _, rows in known]
+    return measure_readout(
+        lambda image, _scale: known[int(image[0, 0, 0])][0],
+        [(image, label, 1.0) for image, label in zip(images, labels, strict=True)],
+        ids,
+        (1.0,),
+        ground,
+        weights,
+    )
+
+
+def test_a_class_that_is_always_too_unlikely_gets_the_weight_that_finds_it() -> None:
+    """0.4 beats 0.6 from a weight of 1.5 on."""
+    tile = shares(0.4, 0.4, 0.1, 0.1), [1, 1, 0, 0]
+    measured = read_with_weights(tile, tile)
+    assert measured.readout.foreground_weight == 2.0
+    assert measured.scores is not None
+    assert measured.scores.mdice == 100.0
+    assert all((known.predicted == known.label).all() for known in measured.tiles)
+    assert read_with_weights(tile, tile, weights=(1.0,)).readout.foreground_weight == 1.0
+
+
+def test_a_class_that_is_always_too_likely_loses_weight() -> None:
+    tile = shares(0.9, 0.9, 0.6, 0.6), [1, 1, 0, 0]
+    assert read_with_weights(tile, tile).readout.foreground_weight == 0.5
+
+
+def test_a_weight_that_lowers_the_score_of_half_of_the_tiles_is_not_taken() -> None:
+    """At 2, the first tile gains its two rows, and the second one loses one of four."""
+    gains, loses = (shares(0.4, 0.4, 0.1, 0.1), [1, 1, 0, 0]), (shares(0.8, 0.4, 0.1, 0.1), [1, 0, 0, 0])
+    assert read_with_weights(gains, loses).readout.foreground_weight == 1.0
+    assert read_with_weights(gains, gains, gains, gains).readout.foreground_weight == 2.0
+
+
+def test_one_tile_alone_or_tiles_annotated_in_parts_choose_no_weight() -> None:
+    whole, part = (shares(0.4, 0.4, 0.1, 0.1), [1, 1, 0, 0]), (shares(0.4, 0.4, 0.1, 0.1), [1, 1, 0, UNLABELED])
+    assert read_with_weights(whole).readout.foreground_weight == 1.0
+    assert read_with_weights(part, part, part).readout.foreground_weight == 1.0
+
+
+def test_the_background_may_be_any_class_and_the_others_keep_their_order() -> None:
+    """Three classes, background in the middle: rows of the first, of background and of the last class."""
+    first, last = [0.40, 0.45, 0.15], [0.10, 0.48, 0.42]
+    rows = torch.tensor([first, [0.05, 0.9, 0.05], last, last])
+    tile = rows.T[:, :, None].expand(3, 4, 4).contiguous(), [0, 1, 2, 2]
+    measured = read_with_weights(tile, tile, ground=1, ids=(3, 7, 9))
+    assert (measured.readout.foreground_weight, measured.readout.ground) == (1.4, 1)
+    assert measured.scores is not None
+    assert measured.scores.mdice == 100.0
+    label, confidence = measured.readout.class_and_confidence(tile[0])
+    assert label[:, 0].tolist() == [0, 1, 2, 2]
+    weighed = torch.tensor([0.40 * 1.4, 0.45, 0.15 * 1.4]) ** (1 / measured.readout.temperature)
+    assert confidence[0, 0] == pytest.approx(float(weighed[0] / weighed.sum()), rel=1e-5)
+    assert torch.equal(rows.T[:, :, None].expand(3, 4, 4), tile[0])  # the caller's are untouched
+
+
+def test_a_weight_that_is_set_is_used_from_the_start_and_papers_is_one() -> None:
+    assert candidate_weights(resolve({"inference": {"foreground_weight": 2.5}})) == (2.5,)
+    assert usual_readout(resolve({"inference": {"foreground_weight": 2.5}}), 1).foreground_weight == 2.5
+    assert (
+        candidate_weights(resolve({"variant": "paper"})) == candidate_weights(resolve({"variant": "released"})) == (1,)
+    )
+    assert usual_readout(resolve({}), 0).foreground_weight == 1.0
+    assert candidate_weights(resolve({})) == pytest.approx([2 ** (i / 4) for i in range(-8, 9)])

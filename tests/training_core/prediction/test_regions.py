@@ -77,7 +77,7 @@ def test_a_file_gets_the_bits_of_the_image_in_memory(
     model, pixels = tiny_model(3).eval(), np.repeat(np.repeat(picture(*size), 20, 0), 20, 1)[: size[0], : size[1]]
     model.decoder.register_forward_hook(lambda _, inputs, logits: 20 * logits)  # else all confidences are about 1/3
     predictor = predictor_of(model, window_px=64, stride_fraction=stride)
-    predictor.readout = Readout(scale, temperature)
+    predictor.readout = Readout(scale, temperature, ground=2, foreground_weight=temperature)
     whole = predictor.predict(pixels, views=views)
     ids, confidence = streamed(predictor, pixels, tmp_path, views=views)
     np.testing.assert_array_equal(ids, IDS[whole.prediction])

@@ -176,6 +176,7 @@ def by_definition(
     blended = sums / weights
     if readout.scale != 1:
         blended = F.interpolate(blended, size=image.shape[:2], mode="bilinear", align_corners=False)
+    blended[0, readout.ground] /= readout.foreground_weight
     return (blended[0].log() / readout.temperature).softmax(0), blended[1] / blended[1].sum(0)
 
 
@@ -189,9 +190,10 @@ def test_prediction_is_what_its_definition_says(
     model, image = tiny_model(3).eval(), picture(*size)
     model.decoder.register_forward_hook(lambda _, inputs, logits: 20 * logits)  # else all confidences are about 1/3
     config = InferenceConfig(window_px=64, stride_fraction=stride, views=views)
-    result = predict_image(model, image, config, CPU, Readout(scale, temperature))
+    readout = Readout(scale, temperature, ground=1, foreground_weight=temperature)
+    result = predict_image(model, image, config, CPU, readout)
     with torch.inference_mode():
-        decoder, fused = by_definition(model, image, config, Readout(scale, temperature))
+        decoder, fused = by_definition(model, image, config, readout)
     for expected, label, confidence in (
         (decoder, result.prediction, result.confidence),
         (fused, result.fused, result.fused_confidence),
