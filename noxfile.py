@@ -140,6 +140,22 @@ def kills(session: nox.Session) -> None:
     session.run(*command, env=qt_environment("pyqt5") | {"OMP_NUM_THREADS": "1"})
 
 
+@nox.session(venv_backend="venv")
+def mutants(session: nox.Session) -> None:
+    """Put small faults into the core and see whether the tests notice: a seeded sample of 400; hours on two cores.
+
+    Arguments go to the drawing: nox -s mutants -- --count 50 --seed 2. What was cut off goes on where it was.
+    """
+    install(session, "pyqt5", "test")
+    session.install("cosmic-ray", "pytest")
+    drawn = ROOT / "build" / "mutants.json"
+    if session.posargs or not drawn.exists():
+        drawn.parent.mkdir(exist_ok=True)
+        drawn.with_suffix(".report.json").unlink(missing_ok=True)
+        session.run("python", "-m", "tests.faults.mutants", "draw", str(drawn), *session.posargs)
+    session.run(str(PYTHON), "-m", "tests.faults.mutants", "judge", str(drawn))
+
+
 @nox.session(venv_backend="none")
 def lint(session: nox.Session) -> None:
     """Ruff's rules, ruff's format, the import contracts, types, and the files that only GitHub reads."""

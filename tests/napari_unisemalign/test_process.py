@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
+from qtpy.QtCore import QTimer
 
 from napari_unisemalign.app.process import Ending, TrainerProcess, train_command
-from training_core.messages.events import Event, RunFailed, RunStarted, Show, Status, Stop
+from training_core.messages.events import Event, RunFailed, RunStarted, Show, Status, StepDone, Stop, Warned
 
 pytestmark = pytest.mark.binding
 
@@ -65,6 +67,30 @@ def test_a_line_that_comes_in_pieces_is_one_event(qtbot: Any) -> None:
     run = Run(qtbot, code)
     run.wait()
     assert run.messages() == ["before the run", "whole"]
+
+
+def test_a_flood_of_events_loses_none_and_leaves_the_window_its_turns(qtbot: Any) -> None:
+    """20,000 at once: whatever else the window has to do comes between them."""
+    step = StepDone(
+        run_id="r2", step=7, progress=0.5, eta_s=None, losses={"total": 0.5}, threshold=None, confident_share=None
+    )
+    code = STARTED + (
+        f"step = {step.model_dump_json()!r}\n"
+        "lines = [step.replace('7', str(n), 1) if n % 100 else Warned(run_id='r2', message=str(n)).model_dump_json()"
+        " for n in range(20000)]\n"
+        "sys.stdout.write('\\n'.join(lines) + '\\n')\n"
+    )
+    run = Run(qtbot, code)
+    turns, timer = [0], QTimer()
+    timer.timeout.connect(lambda: turns.append(len(run.events)))
+    timer.start(0)
+    assert run.wait() == Ending(0, False, "")
+    timer.stop()
+    told = [event for event in run.events if isinstance(event, StepDone | Warned)]
+    assert [event.message for event in told[::100] if isinstance(event, Warned)] == [str(100 * n) for n in range(200)]
+    assert len(told) == 20_000
+    at_once = max(after - before for before, after in pairwise(turns))
+    assert at_once < 2_000, at_once
 
 
 def test_commands_reach_the_process(qtbot: Any) -> None:

@@ -110,6 +110,8 @@ def test_areas_and_pixels_are_counted_by_class_the_largest_first() -> None:
     assert counted.areas == 4  # a class counts its areas apart from others, and corners do not touch
     assert list(counted.pixels.items()) == [(0, 5), (1, 5)]
     assert counted.total == 10
+    larger = amount(np.array([[0, 3, 3], [3, 3, 0]], np.uint8), np.ones((2, 3), bool))
+    assert (larger.areas, list(larger.pixels.items())) == (3, [(3, 4), (0, 2)])
     part = amount(ids, ids == 1)
     assert (part.areas, part.pixels) == (3, {1: 5})
     assert amount(ids, np.zeros(ids.shape, bool)).total == 0

@@ -183,11 +183,23 @@ def test_a_tile_waits_for_review_until_all_of_it_was_judged(make_project: MakePr
     assert project.to_review() == ()
 
 
+def test_a_label_of_larger_numbers_that_are_class_ids_is_taken(make_project: MakeProject) -> None:
+    project = make_project()
+    label = np.full((96, 96), 1, np.int64)
+    label[:9] = UNLABELED
+    project.write_label("u_1", label, LabelSource.PAINTED)
+    assert project.label("u_1").dtype == np.uint8
+    np.testing.assert_array_equal(project.label("u_1"), label)
+
+
 @pytest.mark.parametrize(
     ("label", "said"),
     [
         (np.zeros((95, 96), np.uint8), "96 x 95"),
         (np.full((96, 96), 7, np.uint8), "7"),
+        (np.full((96, 96), -1, np.int64), "from -1 to -1"),  # as uint8 it would be 255
+        (np.full((96, 96), 256, np.int32), "from 256 to 256"),  # as uint8 it would be 0
+        (np.zeros((96, 96)), "float64"),
     ],
 )
 def test_a_label_that_does_not_fit_is_refused_and_the_old_one_stays(

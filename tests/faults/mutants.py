@@ -1,0 +1,303 @@
+"""Mutation testing: small faults are put into the code, and the tests have to notice each of them.
+
+`nox -s mutants` takes a seeded sample of the mutants that cosmic-ray makes of the modules below. Each is judged by the
+tests that are named beside its module; whoever survives is listed with its place. Two commands, since only the first
+needs cosmic-ray, and only the second the libraries of the program:
+
+    python -m tests.faults.mutants draw FILE.json --count 400 --seed 1
+    python -m tests.faults.mutants judge FILE.json --report REPORT.json
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import json
+import os
+import random
+import resource
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+CORE = "tests/training_core"
+_PROJECT_TESTS = tuple(
+    f"{CORE}/project/test_{name}.py" for name in ("journal", "merging", "label_history", "damage", "project", "repair")
+)
+JUDGES: dict[str, tuple[str, ...]] = {
+    "training_core/project/store.py": _PROJECT_TESTS,
+    "training_core/project/journal.py": _PROJECT_TESTS,
+    "training_core/project/labels.py": _PROJECT_TESTS,
+    "training_core/project/merging.py": _PROJECT_TESTS[1:2],
+    "training_core/project/label_versions.py": _PROJECT_TESTS[2:3],
+    "training_core/project/accepted.py": (*_PROJECT_TESTS[4:5], f"{CORE}/project/test_rejections.py"),
+    "training_core/class_maps/acceptance.py": (f"{CORE}/class_maps/test_acceptance.py",),
+    "training_core/class_maps/pixel_scores.py": (f"{CORE}/class_maps/test_pixel_scores.py",),
+    "training_core/class_maps/object_scores.py": (f"{CORE}/class_maps/test_object_scores.py",),
+    "training_core/method/pseudo_label.py": (f"{CORE}/method/test_pseudo_label.py", f"{CORE}/method/test_step.py"),
+    "training_core/network/alignment.py": (f"{CORE}/network/test_alignment.py",),
+}
+"""Each module with the tests that judge it, the quickest first."""
+_SETTINGS = """[pytest]
+pythonpath = .
+addopts = --import-mode=importlib --strict-markers
+filterwarnings = error
+markers =
+    binding: x
+    nightly: x
+    shared: x
+    slow: x
+"""
+_LOADED_ONCE = ("torch", "numpy", "scipy.ndimage", "skimage.measure", "PIL.Image", "pydantic", "pytest", "tifffile")
+_PATIENCE, _LEAST_S = 5, 60
+"""How many times as long as with the sound module the tests may take, and how much longer: processor time."""
+_WAITING = 60
+"""A busy machine, or a test that waits, may take so many times as long as that."""
+
+
+def draw(count: int, seed: int) -> list[dict[str, Any]]:
+    """So many mutants, each at another place or of another kind; every place is as likely as any other."""
+    places: dict[tuple[str, int, int, str], list[tuple[str, int]]] = defaultdict(list)
+    for file in JUDGES:
+        for place, name, occurrence in _mutations(ROOT / file):
+            places[file, *place, name.rstrip("_").split("_")[0]].append((name, occurrence))
+    chance = random.Random(seed)
+    drawn: list[dict[str, Any]] = []
+    for key in chance.sample(sorted(places), len(places)):
+        name, occurrence = chance.choice(places[key])
+        source = (ROOT / key[0]).read_text(encoding="utf-8")
+        mutated = _mutated(source, name, occurrence)
+        if _meaning(mutated) == _meaning(source):  # a change of a type or of words
+            continue
+        drawn.append({"file": key[0], "line": key[1], "operator": name, "source": mutated})
+        if len(drawn) == count:
+            break
+    return drawn
+
+
+def _mutations(path: Path) -> list[tuple[tuple[int, int], str, int]]:
+    """The place, the operator and its occurrence of each mutant of a file."""
+    from cosmic_ray.ast import ast_nodes, get_ast_from_path
+    from cosmic_ray.plugins import get_operator, operator_names
+
+    found = []
+    tree = get_ast_from_path(path)
+    for name in sorted(operator_names()):
+        if name.startswith("core/Variable"):  # they need to be told the names of variables
+            continue
+        operator = get_operator(name)()
+        places = [place for node in ast_nodes(tree) for place in operator.mutation_positions(node)]
+        found += [(place[0], name, occurrence) for occurrence, place in enumerate(places)]
+    return found
+
+
+def _mutated(source: str, name: str, occurrence: int) -> str:
+    from cosmic_ray.mutating import mutate_code
+    from cosmic_ray.plugins import get_operator
+
+    mutated = mutate_code(source.encode(), get_operator(name)(), occurrence)
+    assert mutated is not None
+    return mutated.decode() if isinstance(mutated, bytes) else mutated
+
+
+class _WithoutTypes(ast.NodeTransformer):
+    """Takes out what no test can see: types, which are never evaluated, and docstrings."""
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
+        node.annotation = ast.Constant(None)
+        return self.generic_visit(node)
+
+    def visit_arg(self, node: ast.arg) -> ast.AST:
+        node.annotation = None
+        return node
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        node.returns = None
+        return self.generic_visit(node)
+
+
+def _meaning(source: str) -> str:
+    try:
+        return ast.dump(_WithoutTypes().visit(ast.parse(source)))
+    except SyntaxError:  # the tests will see it
+        return source
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A test, and the lines that it runs, as FILE:NUMBER."""
+
+    name: str
+    took_s: float
+    lines: list[str]
+
+
+class Jury:
+    """Runs tests on a copy of the code, in processes that have the large libraries loaded already."""
+
+    def __init__(self, tree: Path) -> None:
+        self.tree = tree
+        ignored = shutil.ignore_patterns("__pycache__", ".*")
+        for name in ("training_core", "tests", "docs", "napari_unisemalign"):
+            shutil.copytree(ROOT / name, tree / name, ignore=ignored)
+        for name in ("pyproject.toml", "noxfile.py", "CHANGELOG.md", "README.md"):
+            shutil.copy(ROOT / name, tree / name)
+        (tree / "pytest.ini").write_text(_SETTINGS)
+        for name in _LOADED_ONCE:
+            __import__(name)
+        os.environ |= {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(tree)}
+
+    def seen(self, tests: tuple[str, ...]) -> list[Seen]:
+        """What each of the tests runs of the modules, the quickest first; all of them have to pass."""
+        kept = self.tree / "seen.json"
+        if self._run(tests, 3600, kept) != 0:
+            raise SystemExit(f"{tests} fail without any mutant:\n{(self.tree / 'out.txt').read_text()[-3000:]}")
+        return sorted((Seen(*each) for each in json.loads(kept.read_text())), key=lambda test: test.took_s)
+
+    def verdict(self, mutant: dict[str, Any], tests: Sequence[str], limit_s: float) -> tuple[str, float]:
+        """ "survived", "killed" or "timed out", and how long it took."""
+        path = self.tree / mutant["file"]
+        sound, status = path.read_bytes(), path.stat()
+        path.write_text(mutant["source"], encoding="utf-8")
+        os.utime(path, (status.st_atime + 1, status.st_mtime + 1))
+        started = time.monotonic()
+        try:
+            code = self._run(tests, limit_s)
+        finally:
+            path.write_bytes(sound)
+            os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+            shutil.rmtree(self.tree / "tmp", ignore_errors=True)
+        words = "timed out" if code is None else "killed" if code else "survived"
+        return words, time.monotonic() - started
+
+    def _run(self, tests: Sequence[str], limit_s: float, seen: Path | None = None) -> int | None:
+        child = os.fork()
+        if child == 0:
+            resource.setrlimit(resource.RLIMIT_CPU, (int(limit_s), int(limit_s) + 5))
+            os._exit(self._tested(tests, seen))
+        ends = time.monotonic() + limit_s * _WAITING
+        while time.monotonic() < ends:
+            ended, status = os.waitpid(child, os.WNOHANG)
+            if ended:
+                if os.WIFSIGNALED(status):
+                    return None if os.WTERMSIG(status) in (signal.SIGXCPU, signal.SIGKILL) else 1
+                return os.WEXITSTATUS(status)
+            time.sleep(0.02)
+        os.killpg(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        return None
+
+    def _tested(self, tests: Sequence[str], seen: Path | None) -> int:
+        """In the child; of the code as it is where it is to be seen what the tests run."""
+        os.setsid()
+        os.chdir(self.tree)
+        sys.path[:] = [str(self.tree), *(each for each in sys.path if each not in ("", str(ROOT)))]
+        if seen is None:  # of a mutant nothing is kept that the next would take for its own
+            sys.dont_write_bytecode = True
+            os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+        for name in [each for each in sys.modules if each.split(".")[0] in ("training_core", "tests")]:
+            del sys.modules[name]
+        out = os.open(self.tree / "out.txt", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        os.dup2(out, 1)
+        os.dup2(out, 2)
+        arguments = ("-x", "-q", "-p", "no:cacheprovider", f"--basetemp={self.tree / 'tmp'}", "-m", "not nightly")
+        watch = [] if seen is None else [Watch(self.tree, seen)]
+        try:
+            return int(pytest.main([*arguments, *tests], plugins=watch))
+        except BaseException:
+            return 3
+
+
+class Watch:
+    """A plugin of pytest: which lines of the modules each test runs, and how long it takes."""
+
+    def __init__(self, tree: Path, into: Path) -> None:
+        self._files = {str(tree / file): file for file in JUDGES}
+        self._into, self._tests = into, list[tuple[str, float, list[str]]]()
+        self._lines: set[str] = set()
+
+    def _trace(self, frame: FrameType, event: str, _argument: object) -> Any:
+        file = self._files.get(frame.f_code.co_filename)
+        if file is None:
+            return None
+        self._lines.add(f"{file}:{frame.f_lineno}")
+        return self._trace
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[Any]:
+        """Watch the test and its fixtures."""
+        self._lines, started = set(), time.process_time()
+        threading.settrace(self._trace)
+        sys.settrace(self._trace)
+        try:
+            return (yield)
+        finally:
+            sys.settrace(None)
+            threading.settrace(None)  # type: ignore[arg-type]
+            self._tests.append((item.nodeid, time.process_time() - started, sorted(self._lines)))
+
+    def pytest_sessionfinish(self) -> None:
+        """Write it all down."""
+        self._into.write_text(json.dumps(self._tests))
+
+
+def judge(mutants: list[dict[str, Any]], report: Path) -> None:
+    """Judge each; what was judged in an earlier, cut-off call is not judged again."""
+    done = json.loads(report.read_text()) if report.exists() else []
+    with tempfile.TemporaryDirectory() as folder:
+        jury, seen = Jury(Path(folder)), dict[tuple[str, ...], list[Seen]]()
+        for number, mutant in enumerate(mutants):
+            if number < len(done):
+                continue
+            files = JUDGES[mutant["file"]]
+            if files not in seen:
+                seen[files] = jury.seen(files)
+                print(f"{len(seen[files])} tests take {sum(test.took_s for test in seen[files]):.0f} s", flush=True)
+            tests = [test for test in seen[files] if f"{mutant['file']}:{mutant['line']}" in test.lines]
+            tests = tests or seen[files]  # what runs on importing the module, such as a constant
+            limit_s = _PATIENCE * sum(test.took_s for test in tests) + _LEAST_S
+            words, took_s = jury.verdict(mutant, [test.name for test in tests], limit_s)
+            done.append({key: mutant[key] for key in ("file", "line", "operator")} | {"verdict": words, "s": took_s})
+            report.write_text(json.dumps(done, indent=1))
+            if words == "survived":
+                print(f"{mutant['file']}:{mutant['line']} {mutant['operator']}: {words}\n{_change(mutant)}", flush=True)
+    counts = Counter(each["verdict"] for each in done)
+    print(f"{len(done)} mutants: " + ", ".join(f"{count} {words}" for words, count in counts.most_common()))
+
+
+def _change(mutant: dict[str, Any]) -> str:
+    before = (ROOT / mutant["file"]).read_text(encoding="utf-8").splitlines()
+    after = mutant["source"].splitlines()
+    return "\n".join(f"  - {a}\n  + {b}" for a, b in zip(before, after, strict=False) if a != b)[:600]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("act", choices=("draw", "judge"))
+    parser.add_argument("file", type=Path)
+    parser.add_argument("--count", type=int, default=400)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--report", type=Path)
+    args = parser.parse_args()
+    if args.act == "draw":
+        drawn = draw(args.count, args.seed)
+        args.file.write_text(json.dumps(drawn))
+        print(f"{len(drawn)} mutants of {len(JUDGES)} modules")
+    else:
+        judge(json.loads(args.file.read_text()), args.report or args.file.with_suffix(".report.json"))
+
+
+if __name__ == "__main__":
+    main()
