@@ -113,6 +113,16 @@ def nightly(session: nox.Session) -> None:
     run_pytest(session, "pyqt5", WINDOW_TESTS, "-m", "nightly", "--dist", "worksteal")
 
 
+@nox.session(venv_backend="venv")
+def bioimageio(session: nox.Session) -> None:
+    """The test of `bioimageio.core` itself on a package that `share --bioimageio` writes, every night."""
+    # pydantic 2.12 and later break the serialisers of bioimageio.spec 0.5.12
+    session.install("bioimageio.core", "onnxruntime", "pydantic<2.12", "pydantic-settings<2.12")
+    install(session, "pyqt5", "test")
+    test = ("tests/training_core/sharing/test_onnx.py", "-k", "bioimageio_core")
+    session.run(str(PYTHON), "-m", "pytest", *test, env={"BIOIMAGEIO_PYTHON": str(Path(session.bin) / "python")})
+
+
 @nox.session(venv_backend="none")
 def fuzz(session: nox.Session) -> None:
     """50,000 damaged picture files and 50,000 damaged records, every night; `nox -s tests` takes 2,000 and 500."""

@@ -24,6 +24,7 @@ ONLY_IN_A_TERMINAL = {
     "training_core/network/text/load.py": "a command of Hugging Face, which no window replaces",
     "training_core/base/spec_version.py": "a command of pip, which no window replaces",
     "training_core/settings/schema.py": "the description of a setting in config files",
+    "training_core/sharing/card.py": "the model card, a file with command lines for those who get the model",
     "training_core/io/inspection/questions.py --": "builds the name of an option",
 }
 """Files, or files and what a text begins with, and why the window never shows it."""

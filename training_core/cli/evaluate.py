@@ -56,7 +56,7 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
         "masks, background included. The confusion matrix says which classes are mistaken for which. Files that "
         "cannot be used are listed at the end (exit code 3).",
     )
-    parser.add_argument("run_folder", type=Path, metavar="RUN", help="run folder, in PROJECT/runs")
+    parser.add_argument("run_folder", type=Path, metavar="RUN", help="run folder, in PROJECT/runs, or a shared model")
     parser.add_argument(
         "--images", type=Path, nargs="+", required=True, metavar="PATH", help="images, or folders of images"
     )
@@ -84,6 +84,12 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
         "--device", choices=("auto", "cpu", "cuda", "mps"), help="device to compute on (default: auto, the fastest)"
     )
     parser.add_argument(
+        "--encoder-weights",
+        type=Path,
+        metavar="FILE",
+        help="weights of a frozen encoder that RUN does not include, where they lie elsewhere than its settings say",
+    )
+    parser.add_argument(
         "--json",
         metavar="FILE",
         help="write the result as JSON (- for standard output); images that FILE holds already, scored with the same "
@@ -101,7 +107,7 @@ def run(args: argparse.Namespace) -> int:
     facts = refuse_open_questions(images, Use.IMAGE, answers)
     from training_core.prediction.predictor import load_predictor
 
-    predictor = load_predictor(args.run_folder, args.device)
+    predictor = load_predictor(args.run_folder, args.device, args.encoder_weights)
     note_on_predictions(args.run_folder)
     bad = shared_names((tile_name(path), path) for path in images)
     if args.mpp == RUN_MPP:
@@ -153,11 +159,11 @@ def run(args: argparse.Namespace) -> int:
 
 def _scored_before(args: argparse.Namespace, to_index: Mapping[str, int], answers: Answers) -> ScoredImages:
     """What the file of the result holds already; another run, version or option would give other counts."""
-    from training_core.runs.checkpoint import open_checkpoint
+    from training_core.runs.trained_model import open_trained_model
 
     made_with = {
         "version": __version__,
-        "checkpoint_sha256": file_sha256(open_checkpoint(args.run_folder).path / "model.safetensors"),
+        "checkpoint_sha256": file_sha256(open_trained_model(args.run_folder).weights),
         "mpp": args.mpp,
         "mask_values": dict(to_index),
         "answers": asdict(answers),

@@ -15,8 +15,8 @@ from training_core import __version__
 from training_core.base.errors import EXIT_INTERRUPTED, EXIT_USER_ERROR, ConfigError, UserError
 
 _COMMANDS = (
-    "demo", "inspect", "project", "encoders", "train", "live", "predict", "evaluate", "export", "objects", "benchmark",
-    "bench", "verify", "schema",
+    "demo", "inspect", "project", "encoders", "train", "live", "predict", "evaluate", "export", "objects", "share",
+    "benchmark", "bench", "verify", "schema",
 )  # fmt: skip
 """In the order of work, which is the order of the help."""
 

@@ -19,7 +19,7 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
         help="write JSON Schemas of all files, for other programs",
         description="Writes one JSON Schema (draft 2020-12) per kind of file into DIR: settings, project.json, the "
         "history of a label, rounds, events, commands, provenance, summary and confusion matrix of a run, "
-        "classes.json and dataset.yaml.",
+        "classes.json, model.json and dataset.yaml.",
     )
     parser.add_argument("folder", type=Path, metavar="DIR", help="the folder to write to; made if it is not there")
     parser.set_defaults(run=run)
@@ -48,6 +48,7 @@ def schemas() -> dict[str, dict[str, Any]]:
     from training_core.project.records import Round
     from training_core.project.summaries import TileSummary
     from training_core.runs.run_records import Provenance, RunSummary
+    from training_core.runs.shared_model import SharedModel
     from training_core.settings.schema import Config
 
     kinds: dict[str, tuple[Any, str]] = {
@@ -63,6 +64,7 @@ def schemas() -> dict[str, dict[str, Any]]:
         "run_tile": (TileSummary, "one line of a run's tiles.jsonl"),
         "dataset": (DatasetFile, "dataset.yaml of benchmark folder"),
         "predicted_image": (PredictedImage, "one line of predicted.jsonl beside predictions"),
+        "shared_model": (SharedModel, "model.json of a shared model"),
         "export_legend": (Legend, "classes.json beside exported and predicted masks"),
     }
     return {

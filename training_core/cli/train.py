@@ -28,10 +28,11 @@ from training_core.project.presence import Presence
 from training_core.project.settings import in_force, read_settings
 from training_core.settings import files as settings
 from training_core.settings.form_fields import nested
-from training_core.settings.variants import PRESET_MINUTES
+from training_core.settings.variants import PRESET_MINUTES, merged
 
 if TYPE_CHECKING:
     from training_core.pixel_classifier.pretrained import Warm
+    from training_core.runs.trained_model import TrainedModel
 
 
 _SECONDS_TO_LEAVE = 7.0
@@ -52,13 +53,21 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
 examples:
   python -m training_core train colon --preset balanced
   python -m training_core train colon --minutes 60 --set encoder.name=uni
-  python -m training_core train colon --resume RUN""",
+  python -m training_core train colon --resume RUN
+  python -m training_core train colon --start-from colon-glands""",
     )
     parser.add_argument("project", type=Path, metavar="PROJECT", help="the project folder")
     parser.add_argument("--supervised-only", action="store_true", help="train on the annotated tiles only")
     parser.add_argument("--seed", type=int, metavar="N", help="random seed, which makes a run repeatable (default: 0)")
     _add_time(parser.add_argument_group("training time (default: from the settings)"))
     _add_settings(parser.add_argument_group("settings"))
+    parser.add_argument(
+        "--start-from",
+        type=Path,
+        metavar="FOLDER",
+        help="start from the weights of a shared model, or of a run of another project, with the settings of its "
+        "network; classes are matched by name",
+    )
     _add_resume(parser.add_argument_group("interrupted runs"))
     machine = parser.add_argument_group("computer")
     machine.add_argument(
@@ -114,6 +123,9 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigError("--events - and --json - both write to standard output", "only one of them", "--json FILE")
     if args.keep and not args.resume:
         raise ConfigError("--keep is given without --resume", "the run to finish", "--resume RUN --keep")
+    if args.start_from and args.resume:
+        given = "--start-from is given together with --resume"
+        raise ConfigError(given, "a new run to start, or a run to resume", "leave one of the two out")
     if args.background:
         yield_to_others()
     messenger: Messenger | None = None
@@ -178,12 +190,17 @@ def train_in(
     project = open_project(args.project)
     resume = _run_folder(project, args.resume) if args.resume else None
     own = {} if resume else read_settings(project.path)  # a run that goes on keeps what it was begun with
-    config = settings.load(args.config, _settings(args), base=_run_settings(resume) or nested(own))
+    start_from, base = _start_from(project, args.start_from), _run_settings(resume) or nested(own)
+    if start_from is not None:
+        base = merged(base, _network_settings(project, start_from))
+    config = settings.load(args.config, _settings(args), base=base)
     with _signals(messenger):
         command = [sys.executable, *(["-m", "training_core", *given] if given else sys.argv)]
         used = in_force(own, config)
         try:
-            return train(Request(project, config, resume, args.show, command, args.keep, used), messenger, warm)
+            return train(
+                Request(project, config, resume, args.show, command, args.keep, used, start_from), messenger, warm
+            )
         except Leaving:
             again = f"python -m training_core train {shlex.quote(str(args.project))} --resume {messenger.run_id}"
             raise Leaving(f"resume with: {again}" if messenger.run_id else "") from None
@@ -235,6 +252,32 @@ def _settings(args: argparse.Namespace) -> dict[str, Any]:
     if args.supervised_only:
         texts.append("pseudo_label.enabled=false")
     return settings.merge_settings(texts)
+
+
+def _start_from(project: Project, folder: Path | None) -> TrainedModel | None:
+    if folder is None:
+        return None
+    from training_core.runs.trained_model import open_trained_model
+
+    trained = open_trained_model(folder)
+    mpp = trained.config.data.mpp
+    if mpp is not None and not _knows_pixel_sizes(project) and rank_and_size()[0] == 0:
+        print(
+            f"Note: {folder} works at {mpp:g} µm/px. The pixel sizes of the project are not known, so its images are "
+            "taken as they are.",
+            file=sys.stderr,
+        )
+    return trained
+
+
+def _network_settings(project: Project, trained: TrainedModel) -> dict[str, Any]:
+    from training_core.training.warm_start import network_settings
+
+    return network_settings(trained, with_pixel_size=_knows_pixel_sizes(project))
+
+
+def _knows_pixel_sizes(project: Project) -> bool:
+    return any(tile.mpp_um is not None for tile in project.tiles)
 
 
 def _run_folder(project: Project, name: str) -> Path:

@@ -12,18 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training_core.base.arrays import ClassIds, Rgb8
+from training_core.base.errors import ConfigError
 from training_core.class_maps.tile_result import Branch, TileResult
 from training_core.compute.device import Compute, choose_compute
 from training_core.compute.processes import own_device
 from training_core.data.pixel_size import check_zoom, zoom_to_run
+from training_core.network.encoders import is_external
 from training_core.network.fold_batchnorm import fold
 from training_core.network.model import UniSemAlign, build_model, placed
 from training_core.prediction.calibration import Readout, read_readout
 from training_core.prediction.out_of_memory import with_smaller_windows
 from training_core.prediction.sliding_window import predict_branches, predict_image
 from training_core.project import TissueClass
-from training_core.runs import checkpoint as checkpoints
-from training_core.runs.run_folder import read_run
+from training_core.runs.trained_model import open_trained_model
 from training_core.settings.schema import Config, InferenceConfig
 
 Result = TypeVar("Result")
@@ -117,25 +118,51 @@ class Predictor:
         return np.array([c.id for c in self.classes], np.uint8)
 
 
-def load_predictor(run_dir: Path, device: str | None = None) -> Predictor:
-    """The predictor of a run folder, on the device asked for (default: the run's own setting).
+def load_predictor(folder: Path, device: str | None = None, encoder_weights: Path | None = None) -> Predictor:
+    """The predictor of a run or of a shared model, on the device asked for (default: by its own settings).
+
+    Parameters
+    ----------
+    encoder_weights
+        The file of the encoder's published weights, where the folder does not include them and they lie elsewhere
+        than its settings say.
 
     Raises
     ------
     CheckpointError
-        The folder is not a run, or is damaged.
+        The folder is neither, or is damaged.
     WeightsError
         The encoder's own weights are missing.
     DeviceError
         This machine does not have the device.
     """
-    config, classes, _ = read_run(run_dir)
-    checkpoint = checkpoints.open_checkpoint(run_dir, "best")
+    trained = open_trained_model(folder)
+    config = with_encoder_weights(trained.config, encoder_weights)
     runtime = config.runtime if device is None else config.runtime.model_copy(update={"device": device})
     compute = own_device(choose_compute(runtime))
-    model = build_model(config, classes, from_checkpoint=True)
-    checkpoints.load_tensors(model, checkpoint.model, checkpoint.path)
+    model = build_model(config, trained.classes, from_checkpoint=True)
+    trained.load_into(model)
     fold(model.eval())
     model = placed(model, compute)
-    state = checkpoint.state
-    return Predictor(model, config, classes, compute, float(state["threshold"]), read_readout(state))
+    state = trained.state
+    return Predictor(model, config, trained.classes, compute, float(state["threshold"]), read_readout(state))
+
+
+def with_encoder_weights(config: Config, path: Path | None) -> Config:
+    """The settings with the file of the encoder's published weights, where one is given.
+
+    Raises
+    ------
+    ConfigError
+        The encoder's weights are with the others, so that none are read from a file.
+    """
+    if path is None:
+        return config
+    if not is_external(config.encoder):
+        raise ConfigError(
+            f"{path} is given as the weights of {config.encoder.name}, which are in the model already",
+            "no file of weights for this model",
+            "leave it out",
+            terminal="leave --encoder-weights out",
+        )
+    return config.model_copy(update={"encoder": config.encoder.model_copy(update={"weights_path": str(path)})})

@@ -44,12 +44,12 @@ class Checkpoint:
     @property
     def model(self) -> Tensors:
         """Weights that predict, on the CPU."""
-        return _read(self.path / "model.safetensors")
+        return read_tensors(self.path / "model.safetensors")
 
     @property
     def training(self) -> Tensors:
         """Student, optimiser and random states, on the CPU."""
-        return _read(self.path / "training.safetensors")
+        return read_tensors(self.path / "training.safetensors")
 
     @property
     def state(self) -> dict[str, Any]:
@@ -73,11 +73,11 @@ def save(run_dir: Path, model: Tensors, training: Tensors, state: dict[str, Any]
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
         try:
-            save_file(_plain(model), partial / "model.safetensors")
-            save_file(_plain(training), partial / "training.safetensors")
-        except SafetensorError as error:  # hides the operating system's error number
+            write_tensors(partial / "model.safetensors", model)
+            write_tensors(partial / "training.safetensors", training)
+        except OSError:
             shutil.rmtree(partial, ignore_errors=True)
-            raise OSError(_error_number(error), str(error)) from error
+            raise
         atomic_write(partial / "state.json", json.dumps(state, indent=1).encode())
         for file in partial.iterdir():
             _fsync(file)
@@ -170,11 +170,28 @@ def _left_out(model: UniSemAlign) -> frozenset[str]:
     return frozenset(name for name in model.state_dict() if name.startswith("encoder.trunk."))
 
 
-def _plain(tensors: Tensors) -> Tensors:
-    return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+def write_tensors(path: Path, tensors: Tensors) -> None:
+    """Write a safetensors file.
+
+    Raises
+    ------
+    OSError
+        The disk is full or not writable.
+    """
+    try:
+        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, path)
+    except SafetensorError as error:  # hides the operating system's error number
+        raise OSError(_error_number(error), str(error)) from error
 
 
-def _read(path: Path) -> Tensors:
+def read_tensors(path: Path) -> Tensors:
+    """The tensors of a file, on the CPU.
+
+    Raises
+    ------
+    CheckpointError
+        It is missing or damaged.
+    """
     try:
         return load_file(path)
     except (OSError, SafetensorError) as error:

@@ -141,6 +141,19 @@ def record_origin(run_dir: Path, run_id: str) -> None:
     atomic_write(path, json.dumps({**provenance, "started_from": run_id}, indent=1).encode())
 
 
+def record_shared_origin(run_dir: Path, weights_sha256: str) -> None:
+    """The run starts with the weights of a shared model, or of a run of another project.
+
+    Raises
+    ------
+    StorageError
+        The disk is full or not writable.
+    """
+    path = run_dir / "provenance.json"
+    provenance = read_provenance(path.read_bytes(), path)
+    atomic_write(path, json.dumps({**provenance, "started_from_weights_sha256": weights_sha256}, indent=1).encode())
+
+
 def read_run(run_dir: Path) -> tuple[Config, tuple[TissueClass, ...], Split]:
     """Configuration, classes and tiles of an existing run.
 

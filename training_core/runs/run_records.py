@@ -113,6 +113,8 @@ class Provenance(_Record):
     """Of the encoder's weights, before anything was trained; `network.fingerprint` says of what."""
     started_from: str | None = None
     """The run whose best weights it started with."""
+    started_from_weights_sha256: str | None = None
+    """Of the weight file of the shared model that it started with."""
     changes: tuple[Change, ...] = ()
 
 

@@ -40,11 +40,11 @@ class Learner:
         self.is_warm = False
         """It started as an earlier round ended: the teacher is not to follow the first steps at once."""
 
-    def warm_up_from(self, earlier: checkpoints.Checkpoint) -> None:
-        """The network holds the best weights of `earlier`: go on as one that has trained."""
+    def warm_up_from(self, threshold: float) -> None:
+        """The network holds weights that were trained up to this threshold: go on as one that has trained."""
         if self.teacher is not None:
             self.teacher.load_state_dict(self.model.state_dict())
-        self.threshold.value = earlier.state["threshold"]
+        self.threshold.value = threshold
         self.is_warm = True
 
     @property

@@ -29,10 +29,12 @@ from training_core.pixel_classifier.first_overlay import QuickStart
 from training_core.pixel_classifier.pretrained import Warm
 from training_core.prediction.out_of_memory import explained
 from training_core.project import Project, TissueClass
+from training_core.project.creation import file_sha256
 from training_core.project.interrupted_runs import held
 from training_core.project.runs import natural_key
 from training_core.runs.held_out_files import read_held_out
-from training_core.runs.run_folder import Split, create_run_folder, read_run, record_origin
+from training_core.runs.run_folder import Split, create_run_folder, read_run, record_origin, record_shared_origin
+from training_core.runs.trained_model import TrainedModel
 from training_core.settings.form_fields import value_text
 from training_core.settings.schema import Config
 from training_core.training.finish import Reason, finish
@@ -57,6 +59,8 @@ class Request:
     the tiles that it has not predicted yet."""
     project_settings: Mapping[str, Any] = field(default_factory=dict)
     """What of the configuration comes from the project's own settings, by key."""
+    start_from: TrainedModel | None = None
+    """A shared model, or a run of another project, whose weights a new run starts from."""
 
 
 @dataclass(frozen=True)
@@ -202,6 +206,8 @@ def _start(plan: Plan, trainer: Trainer) -> None:
     request, messenger, config = plan.request, trainer.messenger, trainer.settings.config
     if request.resume:
         _restore(plan, trainer)
+    elif request.start_from is not None:
+        _start_from_the_model(plan, trainer, request.start_from)
     elif config.schedule.warm_start:
         _go_on_from_the_run_before(plan, trainer)
     messenger.open_run(trainer.run_dir)  # a run that cannot be resumed gets no line in its folder
@@ -247,10 +253,24 @@ def _go_on_from_the_run_before(plan: Plan, trainer: Trainer) -> None:
     before, learner, config = trainer.project.latest_run_id(), trainer.learner, trainer.settings.config
     earlier = start_from(learner.model, trainer.project, before, config, plan.classes) if before else None
     if earlier is not None:
-        learner.warm_up_from(earlier)
+        learner.warm_up_from(earlier.state["threshold"])
         if distributed.is_first():
             record_origin(trainer.run_dir, str(before))
         trainer.messenger.send(Status, message=tr("Starting from the weights of run {run}").format(run=before))
+
+
+def _start_from_the_model(plan: Plan, trainer: Trainer, trained: TrainedModel) -> None:
+    """Start with the weights of a model that somebody shared, and say what of it does not fit."""
+    from training_core.training.warm_start import start_from_model
+
+    notes = start_from_model(trainer.learner.model, trained, plan.classes)
+    trainer.learner.warm_up_from(float(trained.state["threshold"]))
+    if distributed.is_first():
+        record_shared_origin(trainer.run_dir, file_sha256(trained.weights))
+    words = tr("Starting from the weights of the model {name}")
+    trainer.messenger.send(Status, message=words.format(name=trained.folder.name))
+    for note in notes:
+        trainer.messenger.send(Warned, message=note)
 
 
 def _check_same_classes(run_dir: Path, classes: Sequence[TissueClass]) -> None:

@@ -1,4 +1,4 @@
-"""The next round goes on from the one before: its best weights, where the network is the same.
+"""The next round goes on from the one before, or a first one from a shared model, where the network is the same.
 
 Classes may have come or gone meanwhile. What belongs to a class (its row of the classifier, its prototype, its text
 vectors) is taken by the class's id; a new class starts as in a first round.
@@ -7,15 +7,18 @@ vectors) is taken by the class's id; a new class starts as in a first round.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from training_core.base.errors import UserError
+from training_core.base.errors import CheckpointError, UserError
+from training_core.base.i18n import tr
 from training_core.network.model import UniSemAlign
 from training_core.project import Project, TissueClass
 from training_core.runs.checkpoint import Checkpoint, open_checkpoint, saved_tensors
 from training_core.runs.run_folder import read_run
+from training_core.runs.trained_model import TrainedModel
 from training_core.settings.schema import Config
 
 _PER_CLASS = frozenset(
@@ -47,6 +50,60 @@ def start_from(
     return checkpoint
 
 
+def network_settings(trained: TrainedModel, *, with_pixel_size: bool) -> dict[str, Any]:
+    """The settings that a run needs to start from these weights, nested: the network, and the size of its pixels."""
+    config = trained.config
+    same = {
+        "encoder": config.encoder.model_dump(mode="json", exclude={"weights_path", "offline"}),
+        "decoder": config.decoder.model_dump(mode="json"),
+        "alignment": config.alignment.model_dump(mode="json"),
+        "text": config.text.model_dump(mode="json", exclude={"weights_path", "tokenizer_path", "offline"}),
+    }
+    return same | ({"data": {"mpp": config.data.mpp}} if with_pixel_size and config.data.mpp is not None else {})
+
+
+def start_from_model(model: UniSemAlign, trained: TrainedModel, classes: Sequence[TissueClass]) -> tuple[str, ...]:
+    """Put the weights of another project's run, or of a shared model, into `model`; returns what did not fit.
+
+    Classes are matched by name. Those of the project that the other one lacks start as in a first round.
+
+    Raises
+    ------
+    CheckpointError
+        It had another network, or none of its classes is in the project.
+    """
+    ours, theirs = _names(classes), _names(trained.classes)
+    if not set(ours) & set(theirs):
+        raise CheckpointError(
+            f"{trained.folder} has the classes {', '.join(c.name for c in trained.classes)}, none of which the project "
+            "has",
+            f"a model with at least one of {', '.join(c.name for c in classes)}",
+            "choose another model, or name the classes of the project as the model does",
+        )
+    trained.check_encoder(model)
+    taken = _fitting(saved_tensors(model), trained.tensors, ours, theirs)
+    if taken is None:
+        raise CheckpointError(
+            f"{trained.folder} has another network than these settings make",
+            f"its settings: encoder {trained.config.encoder.name}, decoder {trained.config.decoder.name}",
+            "leave the settings of encoder, decoder, alignment and text as the model has them",
+        )
+    model.load_state_dict(taken, strict=False)
+    new = [c.name for c, name in zip(classes, ours, strict=True) if name not in theirs]
+    unused = [c.name for c, name in zip(trained.classes, theirs, strict=True) if name not in ours]
+    notes = []
+    if new:
+        notes.append(tr("The model does not know {classes}; that starts from nothing.").format(classes=", ".join(new)))
+    if unused:
+        words = tr("The project does not have {classes}, which the model knows; that is left out.")
+        notes.append(words.format(classes=", ".join(unused)))
+    return tuple(notes)
+
+
+def _names(classes: Sequence[TissueClass]) -> list[str]:
+    return [each.name.strip().casefold() for each in classes]
+
+
 def _frozen_parts(config: Config) -> object:
     """What the trained tensors were trained beside, and which need not be in the checkpoint."""
     encoder, text = config.encoder, config.text
@@ -57,9 +114,9 @@ def _frozen_parts(config: Config) -> object:
 
 
 def _fitting(
-    ours: dict[str, Tensor], theirs: dict[str, Tensor], our_ids: Sequence[int], their_ids: Sequence[int]
+    ours: dict[str, Tensor], theirs: dict[str, Tensor], our_ids: Sequence[int | str], their_ids: Sequence[int | str]
 ) -> dict[str, Tensor] | None:
-    """Our tensors with theirs in place, rows of a class by its id; None: the two networks differ."""
+    """Our tensors with theirs in place, rows of a class by its id or name; None: the two networks differ."""
     if ours.keys() != theirs.keys():
         return None
     rows = [(ours_at, their_ids.index(i)) for ours_at, i in enumerate(our_ids) if i in their_ids]

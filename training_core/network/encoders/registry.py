@@ -30,6 +30,9 @@ _VIT_VIEWS = 1
 
 Taps = tuple[int, int]
 
+_PASSED_ON = frozenset({"apache-2.0", "bsd-2-clause", "bsd-3-clause", "mit"})
+"""Licences that ask for no more than that they are named. Of any other the weights are never copied unasked."""
+
 
 @dataclass(frozen=True)
 class EncoderSpec:
@@ -65,6 +68,11 @@ class EncoderSpec:
     options: Mapping[str, Any] = field(default_factory=dict)
     make: Callable[[], Encoder] | None = None
     """Of a registered encoder (`register_encoder`): what builds it."""
+
+    @property
+    def may_be_passed_on(self) -> bool:
+        """Whether its licence lets anybody pass its weights on, also changed ones, without further terms."""
+        return self.license.casefold() in _PASSED_ON
 
 
 def default_taps(depth: int) -> Taps:
