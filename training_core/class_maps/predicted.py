@@ -78,5 +78,11 @@ def add_predicted(folder: Path, image: PredictedImage) -> None:
         file.write(_line.dump_json(image) + b"\n")
 
 
+def result_of(folder: Path, name: str) -> Path:
+    """What holds the class ids of an image: its OME-Zarr folder, or its PNG file."""
+    streamed = folder / f"{name}.ome.zarr"
+    return streamed if streamed.is_dir() else folder / f"{name}.prediction.png"
+
+
 def _is_there(folder: Path, name: str) -> bool:
     return (folder / f"{name}.ome.zarr").is_dir() or all((folder / f"{name}.{kind}.png").is_file() for kind in KINDS)

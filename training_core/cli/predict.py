@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING
 from training_core import __version__
 from training_core.base.attempts import Attempts
 from training_core.base.errors import ImageError
+from training_core.base.niceness import yield_to_others
 from training_core.base.printable import printable
 from training_core.base.torchrun import rank_and_size
 from training_core.class_maps.clean_up import CleanUp, clean_up
-from training_core.class_maps.predicted import add_predicted, predicted_image, read_predicted
+from training_core.class_maps.predicted import add_predicted, predicted_image, read_predicted, result_of
 from training_core.cli._answer_options import add_answer_options, answers_of
 from training_core.cli._clean_up_options import add_clean_up, clean_up_of
 from training_core.cli._failures import exit_code
+from training_core.cli._predict_queue import PredictQueue, predict_queue
 from training_core.cli._prediction_note import note_on_predictions
 from training_core.cli._questions import RUN_MPP, pixel_size, refuse_open_questions, tell_left_out, without_scale
 from training_core.export.legend import LEGEND_NAME, legend_bytes
@@ -58,7 +60,7 @@ examples:
   python -m training_core predict colon/runs/RUN slide.svs --out predictions
   python -m training_core predict RUN a.png -o out --mpp 0.5 --min-object 200""",
     )
-    parser.add_argument("run_folder", type=Path, metavar="RUN", help="run folder, in PROJECT/runs")
+    parser.add_argument("run_folder", type=Path, metavar="RUN", help="run folder, in PROJECT/runs, or a shared model")
     parser.add_argument("images", type=Path, nargs="+", metavar="IMAGE", help="images, or folders of images")
     parser.add_argument("-o", "--out", type=Path, required=True, metavar="OUT", help="output folder")
     parser.add_argument(
@@ -70,6 +72,12 @@ examples:
     )
     parser.add_argument(
         "--device", choices=("auto", "cpu", "cuda", "mps"), help="device to compute on (default: auto, the fastest)"
+    )
+    parser.add_argument(
+        "--encoder-weights",
+        type=Path,
+        metavar="FILE",
+        help="weights of a frozen encoder that RUN does not include, where they lie elsewhere than its settings say",
     )
     parser.add_argument(
         "--views",
@@ -85,6 +93,14 @@ examples:
         help="write the prediction of each branch too: NAME.decoder.png, NAME.prototypes.png, NAME.text.png",
     )
     parser.add_argument("--redo", action="store_true", help="predict again what OUT has already")
+    parser.add_argument(
+        "--background", action="store_true", help="run at low priority, so that other programs stay responsive"
+    )
+    parser.add_argument(
+        "--events",
+        choices=("-",),
+        help="write events as JSON lines to standard output, read commands from standard input: stop, pause, resume",
+    )
     add_clean_up(parser)
     add_answer_options(parser, masks=False)
     parser.set_defaults(run=run)
@@ -103,19 +119,27 @@ class _Job:
     options: str
     bad: Mapping[Path, ImageError]
     """What cannot be predicted, whatever its pixels are."""
+    queue: PredictQueue
 
 
 def run(args: argparse.Namespace) -> int:
     """Predict; returns the exit code."""
+    if args.background:
+        yield_to_others()
+    with predict_queue(args.events) as queue:
+        return _run(args, queue)
+
+
+def _run(args: argparse.Namespace, queue: PredictQueue) -> int:
     paths = _images(args)
     cleaning, answers = clean_up_of(args), answers_of(args)
     facts = refuse_open_questions(paths, Use.IMAGE, answers)
     from training_core.compute.processes import gathered, together
     from training_core.prediction.predictor import load_predictor
-    from training_core.runs.checkpoint import open_checkpoint
+    from training_core.runs.trained_model import open_trained_model
 
     rank, size = rank_and_size()
-    predictor = load_predictor(args.run_folder, args.device)
+    predictor = load_predictor(args.run_folder, args.device, args.encoder_weights)
     if rank == 0:
         note_on_predictions(args.run_folder)
     bad = shared_names((tile_name(path), path) for path in paths)  # the results are named after the images
@@ -123,11 +147,11 @@ def run(args: argparse.Namespace) -> int:
         args.mpp = predictor.config.data.mpp
     else:
         bad |= without_scale(facts, predictor.config.data.mpp, args.mpp)
-    weights = (open_checkpoint(args.run_folder).path / "model.safetensors").stat()
+    weights = open_trained_model(args.run_folder).weights.stat()
     checkpoint = f"{weights.st_size} {weights.st_mtime_ns}"
-    job = _Job(
-        args, predictor, cleaning, answers, args.run_folder.name, checkpoint, _options(args, cleaning, answers), bad
-    )
+    options = _options(args, cleaning, answers)
+    job = _Job(args, predictor, cleaning, answers, args.run_folder.name, checkpoint, options, bad, queue)
+    queue.begin({path: each.height_px * each.width_px for path, each in facts.items()})
     attempts = Attempts()
     with together(predictor.compute) as joined:
         there = sum(gathered([_predict_all(job, paths[rank::size], attempts)]))
@@ -138,10 +162,12 @@ def run(args: argparse.Namespace) -> int:
     if not done:
         attempts.raise_if_none()
     atomic_write(args.out / LEGEND_NAME, legend_bytes(predictor.classes, run=args.run_folder.name))
+    said = sys.stderr if args.events else sys.stdout
     print(
         f"Wrote the predictions of {_images_in_words(done - there)} to {args.out}"
         + (f", with {size} processes" if size > 1 else "")
-        + (f"; those of {there} were there already (--redo predicts them again)" if there else "")
+        + (f"; those of {there} were there already (--redo predicts them again)" if there else ""),
+        file=said,
     )
     return exit_code(failed, "Once they are mended, the same command predicts them; what is there stays.")
 
@@ -150,6 +176,8 @@ def _predict_all(job: _Job, paths: Sequence[Path], attempts: Attempts) -> int:
     """Predict what is missing; returns how many were there already."""
     earlier, there = {} if job.args.redo else read_predicted(job.args.out), 0
     for path in paths:
+        job.queue.start(path)
+        failed = len(attempts.failed)
         with attempts.each(path.name):
             name = tile_name(path)
             check_length(name, path)
@@ -157,11 +185,16 @@ def _predict_all(job: _Job, paths: Sequence[Path], attempts: Attempts) -> int:
             if path in job.bad:
                 raise job.bad[path]
             image = predicted_image(name, path, job.run, job.checkpoint, job.options)
-            if earlier.get(name) == image:
+            is_there = earlier.get(name) == image
+            if is_there:
                 there += 1
+                result = result_of(job.args.out, name)
             else:
-                _predict(job, path, name)
+                result = _predict(job, path, name)
                 add_predicted(job.args.out, image)
+            job.queue.finished(result, was_there=is_there)
+        if len(attempts.failed) > failed:
+            job.queue.failed(attempts.failed[-1].error)
     return there
 
 
@@ -205,11 +238,13 @@ def _check_whole(image: Regions, what: Sequence[str]) -> None:
         )
 
 
-def _predict(job: _Job, path: Path, name: str) -> None:
+def _predict(job: _Job, path: Path, name: str) -> Path:
+    """Predict an image or slide; returns what holds its class ids."""
     from training_core.class_maps.overlay_files import overlay_arrays, write_branches, write_overlays
     from training_core.prediction.regions import stream_image
 
     args, predictor = job.args, job.predictor
+    folder: Path = args.out
     with open_regions(path, job.answers) as image:
         is_large = _is_large(image)
         mpp_um = args.mpp if args.mpp is not None else image.mpp_um
@@ -217,15 +252,18 @@ def _predict(job: _Job, path: Path, name: str) -> None:
             whole = {"post-processing": not job.cleaning.is_nothing, "--branches": args.branches}
             _check_whole(image, [what for what, wanted in whole.items() if wanted])
     if is_large:
-        out = args.out / f"{name}.ome.zarr"
-        stream_image(predictor, path, out, mpp_um=mpp_um, views=args.views or 1, answers=job.answers)
-        return
+        out = folder / f"{name}.ome.zarr"
+        stream_image(
+            predictor, path, out, mpp_um=mpp_um, views=args.views or 1, answers=job.answers, progress=job.queue.progress
+        )
+        return out
     pixels = read_image(path, job.answers)
     if args.branches:
-        write_branches(args.out, name, predictor.branches(pixels, mpp_um, args.views), predictor.class_ids)
+        write_branches(folder, name, predictor.branches(pixels, mpp_um, args.views), predictor.class_ids)
     result = predictor.predict(pixels, mpp_um, args.views)
     background = background_ids(predictor.classes)
     arrays = overlay_arrays(
         result, predictor.class_ids, predictor.threshold, clean=lambda ids: clean_up(ids, job.cleaning, background)
     )
-    write_overlays(args.out, name, arrays)
+    write_overlays(folder, name, arrays)
+    return folder / f"{name}.prediction.png"

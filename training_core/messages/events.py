@@ -149,6 +149,25 @@ class Prepared(_Event):
     """What the process has in memory now."""
 
 
+class FilePredicted(_Event):
+    """`predict` has the result of a file."""
+
+    kind: Literal["file_predicted"] = "file_predicted"
+    file: str
+    result: str
+    """The folder NAME.ome.zarr, or NAME.prediction.png."""
+    was_there: bool
+    """An earlier run of the same command had made it."""
+
+
+class FileFailed(_Event):
+    """`predict` cannot predict a file; it goes on with the others."""
+
+    kind: Literal["file_failed"] = "file_failed"
+    file: str
+    message: str
+
+
 class RunFinished(_Event):
     """The run is complete and its predictions are written."""
 
@@ -181,6 +200,8 @@ Event = Annotated[
     | Validated
     | OverlayReady
     | Prepared
+    | FilePredicted
+    | FileFailed
     | RunFinished
     | RunFailed,
     Field(discriminator="kind"),

@@ -7,7 +7,9 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -26,9 +28,12 @@ from training_core.class_maps.clean_up import CleanUp, clean_up
 from training_core.class_maps.object_readout import ObjectReadout
 from training_core.class_maps.tile_result import Branch
 from training_core.cli import predict
+from training_core.cli._predict_queue import PredictQueue
 from training_core.cli.main import main
 from training_core.compute.device import Compute
 from training_core.io import read_image, read_mask
+from training_core.messages.events import Event, FileFailed, FilePredicted, Pause, Resume, Status, Stop
+from training_core.messages.messenger import Leaving, Messenger
 from training_core.network.model import UniSemAlign
 from training_core.prediction.calibration import Readout
 from training_core.prediction.predictor import Predictor, load_predictor
@@ -428,3 +433,118 @@ def test_evaluate_scores_only_what_is_missing_or_has_changed(
     assert scored_anew("--mpp", "0.5") == 1
     (tmp_path / "again.json").write_text('{"images": 3}')
     assert scored_anew() == 3
+
+
+def told(
+    monkeypatch: pytest.MonkeyPatch, on_event: Callable[[Event, Messenger], None] = lambda _e, _m: None
+) -> list[Event]:
+    """What `predict` tells from now on; `on_event` may answer."""
+    events: list[Event] = []
+
+    @contextmanager
+    def queue(_events: object) -> Iterator[PredictQueue]:
+        messenger = Messenger()
+
+        def listen(event: Event) -> None:
+            events.append(event)
+            on_event(event, messenger)
+
+        messenger.listener = listen
+        yield PredictQueue(messenger)
+
+    monkeypatch.setattr(predict, "predict_queue", queue)
+    return events
+
+
+def test_a_bad_file_in_the_middle_stops_nothing_and_is_told(
+    run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = [picture(tmp_path / f"{name}.png", 64, 64) for name in ("a", "c")]
+    bad = tmp_path / "b.png"
+    bad.write_bytes(good[0].read_bytes()[:2000])
+    events = told(monkeypatch)
+    assert main(["predict", str(run_folder), str(good[0]), str(bad), str(good[1]), "-o", str(tmp_path / "out")]) == 3
+    found = [event for event in events if isinstance(event, FilePredicted | FileFailed)]
+    assert [(event.kind, Path(event.file).name) for event in found] == [
+        ("file_predicted", "a.png"),
+        ("file_failed", "b.png"),
+        ("file_predicted", "c.png"),
+    ]
+    assert all(Path(event.result).is_file() for event in found if isinstance(event, FilePredicted))
+
+
+def test_a_stopped_queue_keeps_what_is_finished_and_goes_on_with_the_rest(
+    run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = [str(picture(tmp_path / f"{name}.png", 64, 64)) for name in "abc"]
+    command = ["predict", str(run_folder), *images, "-o", str(tmp_path / "out")]
+
+    def stop(event: Event, messenger: Messenger) -> None:
+        if isinstance(event, FilePredicted):
+            messenger.request_stop()
+
+    told(monkeypatch, stop)
+    assert main(command) == 130
+    first = tmp_path / "out" / "a.prediction.png"
+    written = first.stat().st_mtime_ns
+    assert not (tmp_path / "out" / "b.prediction.png").exists()
+    events = told(monkeypatch)
+    assert main(command) == 0
+    found = [event for event in events if isinstance(event, FilePredicted)]
+    assert [(Path(event.result).name, event.was_there) for event in found] == [
+        ("a.prediction.png", True),
+        ("b.prediction.png", False),
+        ("c.prediction.png", False),
+    ]
+    assert first.stat().st_mtime_ns == written
+
+
+def test_a_slide_that_is_stopped_in_the_middle_leaves_nothing_half(
+    run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(predict, "STREAM_ABOVE_MPX", 0.04)
+    monkeypatch.setattr("training_core.cli._predict_queue._EVERY_S", 0.0)
+    large, out = picture(tmp_path / "large.png", 300, 300), tmp_path / "out"
+
+    def stop(event: Event, messenger: Messenger) -> None:
+        if isinstance(event, Status) and (event.done or 0) > 0.3:
+            messenger.request_stop()
+
+    events = told(monkeypatch, stop)
+    assert main(["predict", str(run_folder), str(large), "-o", str(out)]) == 130
+    assert 0.3 < max(event.done or 0 for event in events if isinstance(event, Status)) < 1
+    assert not out.is_dir() or list(out.iterdir()) == []
+
+
+def test_progress_counts_pixels_and_the_time_left_only_what_is_predicted_now() -> None:
+    events: list[Event] = []
+    messenger = Messenger(events.append)
+    queue = PredictQueue(messenger)
+    small, there, large = Path("small.png"), Path("there.png"), Path("large.png")
+    queue.begin({small: 100, there: 100, large: 800})
+    queue.start(small)
+    queue.finished(Path("small.prediction.png"), was_there=False)
+    queue.start(there)
+    queue.finished(Path("there.prediction.png"), was_there=True)
+    queue.start(large)
+    queue._busy_s, queue._told = 10.0, -1e9  # 100 px took ten seconds
+    queue.progress(1, 2)
+    last = [event for event in events if isinstance(event, Status)][-1]
+    assert last.done == pytest.approx(0.6)
+    assert last.eta_s == pytest.approx(400 * 10 / 500, rel=0.1)
+    assert last.message == "Predicting large.png"
+
+
+def test_a_paused_queue_waits_and_a_stop_ends_the_pause() -> None:
+    events: list[Event] = []
+    messenger = Messenger(events.append)
+    queue = PredictQueue(messenger)
+    queue.begin({Path("a.png"): 1})
+    for line in (Pause(), Stop()):
+        messenger._commands.put(line)
+    with pytest.raises(Leaving):
+        queue.start(Path("a.png"))
+    messenger._commands.put(Pause())
+    threading.Timer(0.2, lambda: messenger._commands.put(Resume())).start()
+    queue.start(Path("a.png"))
+    assert [event.message for event in events if isinstance(event, Status)] == ["Paused", "Predicting a.png"]

@@ -13,6 +13,8 @@ import pytest
 from training_core.base.errors import StorageError
 from training_core.messages.events import (
     Event,
+    FileFailed,
+    FilePredicted,
     Leave,
     OverlayReady,
     RunFailed,
@@ -43,6 +45,8 @@ EVENTS: list[Event] = [
     ),
     OverlayReady(run_id="r", step=1, tile="t", prediction="p.png", pseudo_label="l.png", confidence="c.png"),
     RunFinished(run_id="r", run_dir="/runs/r", reason="stopped", steps=1, seconds=2.0, mdice=None, mjaccard=None),
+    FilePredicted(run_id="", file="/slides/a.svs", result="/out/a.ome.zarr", was_there=False),
+    FileFailed(run_id="", file="/slides/b.svs", message="no"),
     RunFailed(run_id="", message="no"),
 ]  # fmt: skip
 

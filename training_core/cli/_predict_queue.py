@@ -1,0 +1,142 @@
+"""What `predict` tells of its files while it works, and how it is paused and stopped from outside."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from training_core.base.errors import ConfigError, UserError
+from training_core.base.i18n import tr
+from training_core.messages.events import FileFailed, FilePredicted, RunFailed, Status
+from training_core.messages.messenger import Leaving, Messenger, line_writer
+
+_EVERY_S = 0.5
+
+
+class PredictQueue:
+    """The files of one `predict`, in order, and how far it is.
+
+    Parameters
+    ----------
+    messenger
+        Who is told, and who pauses and stops; None: nobody.
+    """
+
+    def __init__(self, messenger: Messenger | None = None) -> None:
+        self._messenger = messenger
+        self._pixels: Mapping[Path, int] = {}
+        self._current: Path | None = None
+        self._finished_px = 0.0
+        self._predicted_px = 0.0
+        """Of what was predicted now, not found: the pace is theirs."""
+        self._busy_s = 0.0
+        self._since = time.monotonic()
+        self._told = 0.0
+
+    def begin(self, pixels: Mapping[Path, int]) -> None:
+        """The queue: how many pixels each file has, as far as it can be read."""
+        self._pixels = pixels
+
+    def start(self, path: Path) -> None:
+        """The next file; waits while it is paused.
+
+        Raises
+        ------
+        Leaving
+            It was stopped.
+        """
+        self._current = path
+        self._listen()
+        self._since = time.monotonic()
+        self._tell(0.0)
+
+    def progress(self, done: int, total: int) -> None:
+        """Windows of the file that are done; waits while it is paused.
+
+        Raises
+        ------
+        Leaving
+            It was stopped.
+        """
+        self._listen()
+        if time.monotonic() - self._told >= _EVERY_S:
+            self._tell(done / total if total else 1.0)
+
+    def finished(self, result: Path, *, was_there: bool) -> None:
+        """The file has its result."""
+        self._end(was_there=was_there)
+        if self._messenger is not None and self._current is not None:
+            self._messenger.send(FilePredicted, file=str(self._current), result=str(result), was_there=was_there)
+
+    def failed(self, error: UserError) -> None:
+        """The file cannot be predicted."""
+        self._end(was_there=True)
+        if self._messenger is not None and self._current is not None:
+            self._messenger.send(FileFailed, file=str(self._current), message=str(error))
+
+    def _end(self, *, was_there: bool) -> None:
+        pixels = self._of(self._current)
+        self._finished_px += pixels
+        if not was_there:
+            self._predicted_px += pixels
+            self._busy_s += time.monotonic() - self._since
+
+    def _tell(self, share: float) -> None:
+        messenger = self._messenger
+        if messenger is None or self._current is None:
+            return
+        self._told = time.monotonic()
+        pixels = share * self._of(self._current)
+        total, done = sum(self._pixels.values()), self._finished_px + pixels
+        pace_px, pace_s = self._predicted_px + pixels, self._busy_s + time.monotonic() - self._since
+        eta_s = (total - done) * pace_s / pace_px if pace_px > 0 and pace_s > 1 else None
+        words = tr("Predicting {name}").format(name=self._current.name)
+        messenger.send(Status, message=words, done=min(1.0, done / total) if total else None, eta_s=eta_s)
+
+    def _listen(self) -> None:
+        messenger = self._messenger
+        if messenger is None:
+            return
+        stop, _ = messenger.pending()
+        if messenger.paused:  # a stop has ended the pause
+            messenger.send(Status, message=tr("Paused"))
+            paused = time.monotonic()
+            while messenger.paused and not stop:
+                stop, _ = messenger.wait()
+            self._since += time.monotonic() - paused
+            self._told = 0.0
+        if stop:
+            raise Leaving
+
+    def _of(self, path: Path | None) -> int:
+        return 0 if path is None else self._pixels.get(path, 0)
+
+
+@contextmanager
+def predict_queue(events: str | None) -> Iterator[PredictQueue]:
+    """The queue of this command; with events it tells them, and reads commands from standard input.
+
+    Raises
+    ------
+    Leaving
+        It was stopped: what is finished stays, and the same command does the rest.
+    """
+    messenger = None
+    if events is not None:
+        messenger = Messenger(commands=sys.stdin.fileno())
+        messenger.listener = line_writer(sys.stdout, on_closed=messenger.reader_has_gone)
+    try:
+        yield PredictQueue(messenger)
+    except Leaving:
+        raise Leaving("what is finished stays; the same command predicts the rest") from None
+    except UserError as error:
+        if messenger is not None:
+            messenger.send(RunFailed, message=_in_words(error))
+        raise
+
+
+def _in_words(error: UserError) -> str:
+    return error.in_terminal if isinstance(error, ConfigError) else str(error)
