@@ -36,7 +36,9 @@ from napari_unisemalign.results.areas_table import AreasController
 from napari_unisemalign.results.confusion import ConfusionController
 from napari_unisemalign.results.export import ExportController
 from napari_unisemalign.results.hold_out import HoldOutController
+from napari_unisemalign.results.predict import PredictController
 from napari_unisemalign.results.rounds_table import RoundsController
+from napari_unisemalign.results.share import ShareController
 from napari_unisemalign.shell.closing import ClosingController
 from napari_unisemalign.shell.closing_view import ClosingView
 from napari_unisemalign.shell.dialogs import WindowDialogs
@@ -128,6 +130,8 @@ class Controller:
         self.areas = AreasController(self.context, panel.areas, self.labels, self.tiles)
         self.rounds = RoundsController(self.context, panel.rounds)
         self.export = ExportController(self.context, panel.export, panel.cleanup, self.labels)
+        self.share = ShareController(self.context, panel.share)
+        self.predict = PredictController(self.context, panel.predict)
         self.docks = DocksController(self.context, DocksView(panel))
         self.left_off = LeftOffController(self.context, panel.pages)
         self.guide = GuideController(self.context, panel, self.tiles)
@@ -149,7 +153,7 @@ class Controller:
             ClosingView(panel, lambda widget, name: viewer.window.add_dock_widget(widget, name=name, area="right")),
             self.labels,
             self.training,
-            (self.live, self.parts, self.tiles.sharing),
+            (self.live, self.parts, self.tiles.sharing, self.share, self.predict),
             self._put_away,
         )
 

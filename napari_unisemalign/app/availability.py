@@ -179,6 +179,13 @@ def why_not_export(session: Session, content: str) -> str:
     return ""
 
 
+def why_no_model(session: Session) -> str:
+    """Sharing the trained network, and predicting with it, needs a finished run."""
+    if session.project is None:
+        return NO_PROJECT
+    return "" if session.project.latest_run_id() is not None else tr("There is no trained network yet. Train first.")
+
+
 def source_words(source: OverlaySource) -> str:
     """The source's name as users read it."""
     return "prediction" if source is OverlaySource.PREDICTION else "pseudo-label"

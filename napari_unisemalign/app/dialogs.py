@@ -92,6 +92,15 @@ class Dialogs(Protocol):
     def export_folder(self, start: str) -> Path | None:
         """Where to write masks."""
 
+    def files_to_predict(self, start: str) -> tuple[Path, ...]:
+        """Which slides and images to predict; empty when the user changed their mind."""
+
+    def folder_to_predict(self, start: str) -> Path | None:
+        """Which folder of slides and images to predict."""
+
+    def folder_for_predictions(self, start: str) -> Path | None:
+        """Where to write predictions."""
+
     def table_file(self, start: str) -> Path | None:
         """Where to write a table."""
 

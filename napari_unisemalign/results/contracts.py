@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Protocol
 
 from napari_unisemalign.app.contracts import Told
@@ -25,6 +26,10 @@ class ExportSurface(Protocol):
     @property
     def browse_clicked(self) -> Told:
         """The folder is to be asked for."""
+
+    @property
+    def copy_clicked(self) -> Told:
+        """The command line is wanted."""
 
     @property
     def content_changed(self) -> Told:
@@ -50,6 +55,117 @@ class ExportSurface(Protocol):
 
     def set_hint(self, text: str) -> None:
         """Say what is left out, or what was written."""
+
+    def set_command(self, reason: str) -> None:
+        """Allow to copy the command line, or say why not."""
+
+    def copy(self, text: str) -> None:
+        """Put a command line on the clipboard."""
+
+
+class ShareSurface(Protocol):
+    """Where the model is written."""
+
+    @property
+    def share_clicked(self) -> Told:
+        """The model is wanted."""
+
+    @property
+    def browse_clicked(self) -> Told:
+        """The place of the folder is to be asked for."""
+
+    @property
+    def copy_clicked(self) -> Told:
+        """The command line is wanted."""
+
+    @property
+    def folder(self) -> str:
+        """Where to, as typed."""
+
+    @property
+    def with_graph(self) -> bool:
+        """Whether an ONNX graph is wanted too."""
+
+    def set_folder(self, folder: str) -> None:
+        """Propose a folder."""
+
+    def set_available(self, reason: str) -> None:
+        """Allow to write and to copy, or say why not."""
+
+    def set_hint(self, text: str) -> None:
+        """Say what is written, and what is left out."""
+
+    def copy(self, text: str) -> None:
+        """Put a command line on the clipboard."""
+
+
+class PredictSurface(Protocol):
+    """The queue of slides and images."""
+
+    @property
+    def files_clicked(self) -> Told:
+        """Files are to be asked for."""
+
+    @property
+    def folder_clicked(self) -> Told:
+        """A folder of them is to be asked for."""
+
+    @property
+    def browse_clicked(self) -> Told:
+        """The folder of the results is to be asked for."""
+
+    @property
+    def predict_clicked(self) -> Told:
+        """The queue is to be begun."""
+
+    @property
+    def pause_clicked(self) -> Told:
+        """It is to wait, or to go on."""
+
+    @property
+    def stop_clicked(self) -> Told:
+        """It is to end."""
+
+    @property
+    def copy_clicked(self) -> Told:
+        """The command line is wanted."""
+
+    @property
+    def open_clicked(self) -> Told:
+        """The chosen result is to be shown."""
+
+    @property
+    def mpp_um(self) -> float | None:
+        """The pixel size of all files; None: as they state it."""
+
+    @property
+    def out(self) -> str:
+        """Where to, as typed."""
+
+    @property
+    def result(self) -> int:
+        """Which of the results is chosen; -1: none."""
+
+    def set_out(self, folder: str) -> None:
+        """Propose a folder."""
+
+    def set_files(self, files: Sequence[Path]) -> None:
+        """Name what is predicted."""
+
+    def set_available(self, reason: str, *, is_running: bool, is_paused: bool) -> None:
+        """Which buttons can be pressed, or why not."""
+
+    def set_progress(self, share: float | None) -> None:
+        """How much is predicted, 0 to 1; None: nothing goes on."""
+
+    def set_hint(self, text: str) -> None:
+        """Say what goes on, or what came of it."""
+
+    def set_results(self, names: Sequence[str]) -> None:
+        """The finished files."""
+
+    def copy(self, text: str) -> None:
+        """Put a command line on the clipboard."""
 
 
 class CleaningChoice(Protocol):

@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from napari_unisemalign.app import availability
+from napari_unisemalign.app.command_line import Arguments, as_text
 from napari_unisemalign.app.context import Context
 from napari_unisemalign.app.failures import failure_lines, list_failures
 from napari_unisemalign.app.labels import LabelsController
@@ -33,6 +34,7 @@ class ExportController:
         self._view.export_clicked.connect(self.export)
         self._view.browse_clicked.connect(self.browse)
         self._view.content_changed.connect(self._refresh)
+        self._view.copy_clicked.connect(self.copy)
         session = self._session
         session.project_changed.connect(self._on_project)
         session.states_changed.connect(self._refresh)
@@ -47,12 +49,32 @@ class ExportController:
             self._view.set_folder(str(chosen))
 
     @guarded
+    def copy(self) -> None:
+        """Copy the command that exports the same."""
+        project = self._session.project
+        if project is None:
+            return
+        content = self._view.content
+        if content != "labels" and self._cleanup.is_on and self._cleanup.on_tissue is not None:
+            words = tr(
+                "Post-processing in µm has no option in a terminal. Type its sizes in pixels to copy the command."
+            )
+            self.reporter.info(words)
+            return
+        cleaning = self._cleanup.value if content != "labels" and self._cleanup.is_on else CleanUp()
+        self._view.copy(as_text(export_arguments(project, self._folder(project), self._view.format, content, cleaning)))
+        self.reporter.info(tr("Copied the command. Paste it into a terminal."))
+
+    def _folder(self, project: Project) -> Path:
+        return Path(self._view.folder).expanduser() if self._view.folder else project.path / "export"
+
+    @guarded
     def export(self) -> None:
         """Save the strokes, then write the masks."""
         project = self._session.project
         if project is None or not self._labels.flush():
             return
-        folder = Path(self._view.folder).expanduser() if self._view.folder else project.path / "export"
+        folder = self._folder(project)
         content, file_format = self._view.content, self._view.format
         attempts, removed = Attempts(), Counter[str]()
         is_cleaned = content != "labels" and self._cleanup.is_on
@@ -167,5 +189,18 @@ class ExportController:
         else:
             reason = availability.why_not_export(self._session, self._view.content)
             self._view.set_available(reason)
+            self._view.set_command(reason)
             outcome = self._outcome if self._view.content == self._written else ""
             self._view.set_hint(reason or outcome or self._left_out())
+
+
+def export_arguments(project: Project, folder: Path, file_format: str, content: str, cleaning: CleanUp) -> Arguments:
+    """What follows `python -m training_core` to export the same."""
+    sizes = {
+        "--smooth": cleaning.smooth_px,
+        "--fill-holes": cleaning.max_hole_px,
+        "--min-object": cleaning.min_object_px,
+        "--split": cleaning.split_px,
+    }
+    options = [part for option, size in sizes.items() if size for part in (option, str(size))]
+    return ("export", str(project.path), "--format", file_format, "--content", content, "-o", str(folder), *options)

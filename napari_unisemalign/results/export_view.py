@@ -5,7 +5,8 @@ from __future__ import annotations
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QGridLayout, QLineEdit, QPushButton, QWidget
 
-from napari_unisemalign.widgets.common import Hint, body_layout, caption, set_available
+from napari_unisemalign.widgets.command_button import CommandButton
+from napari_unisemalign.widgets.common import Hint, body_layout, caption, row, set_available
 from training_core.base.i18n import tr
 from training_core.export import FORMATS, Content
 
@@ -22,6 +23,7 @@ class ExportView(QWidget):
     export_clicked = Signal()
     browse_clicked = Signal()
     content_changed = Signal()
+    copy_clicked = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -44,6 +46,7 @@ class ExportView(QWidget):
         self.browse_button.setToolTip(tr("Choose the folder for the masks"))
         self.browse_button.setAccessibleName(tr("Choose the folder for the masks"))
         self.export_button = QPushButton(tr("Export masks"), self)
+        self.copy_button = CommandButton(self)
         self.hint = Hint("", self)
         grid = QGridLayout()
         grid.setContentsMargins(0, 0, 0, 0)
@@ -58,10 +61,11 @@ class ExportView(QWidget):
         grid.setColumnStretch(1, 1)
         layout = body_layout(self)
         layout.addLayout(grid)
-        layout.addWidget(self.export_button)
+        layout.addLayout(row(self.export_button, self.copy_button))
         layout.addWidget(self.hint)
         self.browse_button.clicked.connect(lambda: self.browse_clicked.emit())
         self.export_button.clicked.connect(lambda: self.export_clicked.emit())
+        self.copy_button.clicked.connect(lambda: self.copy_clicked.emit())
         self.content_combo.currentIndexChanged.connect(lambda _index: self.content_changed.emit())
 
     @property
@@ -92,3 +96,11 @@ class ExportView(QWidget):
     def set_hint(self, text: str) -> None:
         """The sentence that says what was written."""
         self.hint.set_text(text)
+
+    def set_command(self, reason: str) -> None:
+        """Allow to copy the command line, or say why not."""
+        self.copy_button.set_reason(reason)
+
+    def copy(self, text: str) -> None:
+        """Put a command line on the clipboard."""
+        self.copy_button.copy(text)

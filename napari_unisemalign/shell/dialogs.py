@@ -20,7 +20,7 @@ from napari_unisemalign.annotate.label_history_view import LabelHistoryDialog
 from napari_unisemalign.app.dialogs import Access, ClassUse, CloseAnswer, FilesToAdd, NewProject
 from napari_unisemalign.shell.details_view import DetailsDialog
 from napari_unisemalign.tiles.new_project.form import NewProjectForm
-from napari_unisemalign.tiles.new_project.form_view import NewProjectDialog
+from napari_unisemalign.tiles.new_project.form_view import PICTURES, NewProjectDialog
 from napari_unisemalign.tiles.pixel_sizes import PixelSizes, SizesOfProject
 from napari_unisemalign.tiles.pixel_sizes_view import PixelSizesDialog
 from training_core.base.arrays import Rgb8
@@ -60,6 +60,20 @@ class WindowDialogs:
     def export_folder(self, start: str) -> Path | None:
         """Where to write masks."""
         return self._folder(tr("Folder for the masks"), start)
+
+    def files_to_predict(self, start: str) -> tuple[Path, ...]:
+        """Which slides and images to predict; empty when the user changed their mind."""
+        kinds = f"{tr('Images and slides')} ({PICTURES})"
+        chosen, _ = QFileDialog.getOpenFileNames(self._parent, tr("Slides and images to predict"), start, kinds)
+        return tuple(Path(each) for each in chosen)
+
+    def folder_to_predict(self, start: str) -> Path | None:
+        """Which folder of slides and images to predict."""
+        return self._folder(tr("Folder of slides and images to predict"), start)
+
+    def folder_for_predictions(self, start: str) -> Path | None:
+        """Where to write predictions."""
+        return self._folder(tr("Folder for the predictions"), start)
 
     def table_file(self, start: str) -> Path | None:
         """Where to write a table."""

@@ -18,7 +18,9 @@ from napari_unisemalign.app.layer_values import PREDICTION
 from napari_unisemalign.results.areas_view import AreasView
 from napari_unisemalign.results.confusion_view import ConfusionView
 from napari_unisemalign.results.export_view import ExportView
+from napari_unisemalign.results.predict_view import PredictView
 from napari_unisemalign.results.rounds_view import RoundsView
+from napari_unisemalign.results.share_view import ShareView
 from napari_unisemalign.shell.contracts import TourTarget
 from napari_unisemalign.shell.pages import Page, Pages, Place
 from napari_unisemalign.shell.program_view import ProgramView
@@ -93,6 +95,8 @@ class Panel(QWidget):
         self.rounds = RoundsView(self)
         self.confusion = ConfusionView(self)
         self.export = ExportView(self)
+        self.share = ShareView(self)
+        self.predict = PredictView(self)
         self.program = ProgramView(self)
         self.settings = SettingsForm(self)
         self.status = self.train.footer.status
@@ -121,6 +125,8 @@ class Panel(QWidget):
             Fold(tr("Areas"), self.areas, is_open=True),
             Fold(tr("Confusion matrix"), self.confusion, is_open=True),
             Fold(tr("Export masks"), self.export, is_open=True),
+            Fold(tr("Predict slides"), self.predict),
+            Fold(tr("Share the model"), self.share),
         )
         self.pages.add(Page(Place.RESULTS, *results))
         self.pages.add(Page(Place.SETTINGS, self.program, self.settings))

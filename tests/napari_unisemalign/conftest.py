@@ -124,6 +124,19 @@ class Answers:
     lose: bool = False
     version: int | None = None
     access: Access | None = Access.BESIDE
+    files: tuple[Path, ...] = ()
+
+    def files_to_predict(self, _start: str) -> tuple[Path, ...]:
+        self.asked.append("files_to_predict")
+        return self.files
+
+    def folder_to_predict(self, _start: str) -> Path | None:
+        self.asked.append("folder_to_predict")
+        return self.folder
+
+    def folder_for_predictions(self, _start: str) -> Path | None:
+        self.asked.append("folder_for_predictions")
+        return self.folder
 
     def project_folder(self, _start: str) -> Path | None:
         self.asked.append("project_folder")

@@ -24,7 +24,7 @@ from training_core.io.slides import SLIDE_SUFFIXES, SlideOptions
 from training_core.project.class_text import split_names
 from training_core.project.classes import MaskValue
 
-_PICTURES = " ".join(f"*{suffix}" for suffix in sorted(IMAGE_SUFFIXES | SLIDE_SUFFIXES))
+PICTURES = " ".join(f"*{suffix}" for suffix in sorted(IMAGE_SUFFIXES | SLIDE_SUFFIXES))
 
 
 class NewProjectDialog(FormFields):
@@ -217,7 +217,7 @@ class NewProjectDialog(FormFields):
 
     def _choose_files(self) -> None:
         chosen, _filter = QFileDialog.getOpenFileNames(
-            self, tr("Images or slides"), "", f"{tr('Images and slides')} ({_PICTURES})"
+            self, tr("Images or slides"), "", f"{tr('Images and slides')} ({PICTURES})"
         )
         if chosen:
             self.set_images([Path(each) for each in chosen])

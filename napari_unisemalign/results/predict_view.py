@@ -1,0 +1,169 @@
+"""Predicting slides and images with the trained model: the queue, how far it is, and its results."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import (
+    QComboBox,
+    QDoubleSpinBox,
+    QGridLayout,
+    QLineEdit,
+    QProgressBar,
+    QPushButton,
+    QWidget,
+)
+
+from napari_unisemalign.widgets.command_button import CommandButton
+from napari_unisemalign.widgets.common import Hint, body_layout, caption, row, set_available
+from training_core.base.i18n import tr
+
+STEPS = 1000
+
+
+class PredictView(QWidget):
+    """What is predicted, where to, and what came of it."""
+
+    files_clicked = Signal()
+    folder_clicked = Signal()
+    browse_clicked = Signal()
+    predict_clicked = Signal()
+    pause_clicked = Signal()
+    stop_clicked = Signal()
+    copy_clicked = Signal()
+    open_clicked = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._make_fields()
+        self._lay_out()
+        for button, signal in (
+            (self.files_button, self.files_clicked),
+            (self.folder_button, self.folder_clicked),
+            (self.browse_button, self.browse_clicked),
+            (self.predict_button, self.predict_clicked),
+            (self.pause_button, self.pause_clicked),
+            (self.stop_button, self.stop_clicked),
+            (self.copy_button, self.copy_clicked),
+            (self.open_button, self.open_clicked),
+        ):
+            button.clicked.connect(lambda _checked=False, signal=signal: signal.emit())
+        self.set_files(())
+        self.set_progress(None)
+        self.set_results(())
+
+    def _make_fields(self) -> None:
+        self.chosen = Hint("", self)
+        self.files_button = QPushButton(tr("Choose files…"), self)
+        self.files_button.setToolTip(tr("Choose slides and images to predict"))
+        self.folder_button = QPushButton(tr("Choose a folder…"), self)
+        self.folder_button.setToolTip(tr("Predict all slides and images of a folder"))
+        self.mpp_spin = QDoubleSpinBox(self)
+        self.mpp_spin.setRange(0.0, 20.0)
+        self.mpp_spin.setDecimals(4)
+        self.mpp_spin.setSingleStep(0.05)
+        self.mpp_spin.setSpecialValueText(tr("as the files state"))
+        self.mpp_spin.setToolTip(tr("Pixel size of all files in µm/px, if they state none or a wrong one"))
+        self.out_edit = QLineEdit(self)
+        self.out_edit.setPlaceholderText(tr("Folder for the predictions"))
+        self.browse_button = QPushButton(tr("Choose…"), self)
+        self.browse_button.setAccessibleName(tr("Choose the folder for the predictions"))
+        self.browse_button.setToolTip(tr("Choose the folder for the predictions"))
+        self.predict_button = QPushButton(tr("Predict"), self)
+        self.pause_button = QPushButton(tr("Pause"), self)
+        self.stop_button = QPushButton(tr("Stop"), self)
+        self.copy_button = CommandButton(self)
+        self.bar = QProgressBar(self)
+        self.bar.setRange(0, STEPS)
+        self.bar.setAccessibleName(tr("How much of the files is predicted"))
+        self.hint = Hint("", self)
+        self.results_combo = QComboBox(self)
+        self.results_combo.setMinimumContentsLength(12)
+        self.results_combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.results_combo.setAccessibleName(tr("Finished predictions"))
+        self.open_button = QPushButton(tr("Open in a new window"), self)
+
+    def _lay_out(self) -> None:
+        grid = QGridLayout()
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setSpacing(6)
+        grid.addWidget(caption(tr("Pixel size (µm/px)"), self, self.mpp_spin), 0, 0)
+        grid.addWidget(self.mpp_spin, 0, 1, 1, 2)
+        grid.addWidget(caption(tr("Folder"), self, self.out_edit), 1, 0)
+        grid.addWidget(self.out_edit, 1, 1)
+        grid.addWidget(self.browse_button, 1, 2)
+        grid.setColumnStretch(1, 1)
+        layout = body_layout(self)
+        layout.addLayout(row(self.files_button, self.folder_button))
+        layout.addWidget(self.chosen)
+        layout.addLayout(grid)
+        layout.addLayout(row(self.predict_button, self.copy_button))
+        layout.addLayout(row(self.pause_button, self.stop_button))
+        layout.addWidget(self.bar)
+        layout.addWidget(self.hint)
+        layout.addWidget(self.results_combo)
+        layout.addWidget(self.open_button)
+
+    @property
+    def mpp_um(self) -> float | None:
+        """The pixel size of all files; None: as they state it."""
+        return self.mpp_spin.value() or None
+
+    @property
+    def out(self) -> str:
+        """Where to, as typed."""
+        return self.out_edit.text().strip()
+
+    @property
+    def result(self) -> int:
+        """Which of the results is chosen; -1: none."""
+        return int(self.results_combo.currentIndex())
+
+    def set_out(self, folder: str) -> None:
+        """Propose a folder."""
+        self.out_edit.setText(folder)
+        self.out_edit.setToolTip(folder)
+
+    def set_files(self, files: Sequence[Path]) -> None:
+        """Name what is predicted."""
+        if not files:
+            self.chosen.set_text(tr("No slides or images are chosen."))
+            return
+        shown = ", ".join(each.name for each in files[:3]) + (" …" if len(files) > 3 else "")
+        self.chosen.set_text(tr("{count} chosen: {names}").format(count=len(files), names=shown))
+        self.chosen.setToolTip("\n".join(map(str, files[:50])))
+
+    def set_available(self, reason: str, *, is_running: bool, is_paused: bool) -> None:
+        """Which buttons can be pressed, or why not."""
+        about = tr("Predict in the background; files that are predicted already are not predicted again")
+        set_available(self.predict_button, reason, about)
+        self.copy_button.set_reason("" if is_running else reason)
+        for button in (self.pause_button, self.stop_button):
+            button.setVisible(is_running)
+        self.pause_button.setText(tr("Resume") if is_paused else tr("Pause"))
+        for each in (self.files_button, self.folder_button, self.browse_button, self.out_edit, self.mpp_spin):
+            each.setEnabled(not is_running)
+
+    def set_progress(self, share: float | None) -> None:
+        """How much is predicted, 0 to 1; None: nothing goes on."""
+        self.bar.setVisible(share is not None)
+        self.bar.setValue(round(STEPS * (share or 0.0)))
+
+    def set_hint(self, text: str) -> None:
+        """What goes on, or what came of it."""
+        self.hint.set_text(text)
+
+    def set_results(self, names: Sequence[str]) -> None:
+        """The finished files, newest last and chosen."""
+        self.results_combo.clear()
+        self.results_combo.addItems(list(names))
+        self.results_combo.setCurrentIndex(len(names) - 1)
+        for each in (self.results_combo, self.open_button):
+            each.setVisible(bool(names))
+        set_available(self.open_button, "", tr("Show the file with its prediction in another napari window"))
+
+    def copy(self, text: str) -> None:
+        """Put a command line on the clipboard."""
+        self.copy_button.copy(text)

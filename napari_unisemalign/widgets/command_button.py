@@ -1,0 +1,27 @@
+"""A button that copies the command line which does the same as the button beside it."""
+
+from __future__ import annotations
+
+from qtpy.QtGui import QGuiApplication
+from qtpy.QtWidgets import QPushButton, QWidget
+
+from napari_unisemalign.widgets.common import set_available
+from training_core.base.i18n import tr
+
+
+class CommandButton(QPushButton):
+    """*Copy as command*."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(tr("Copy as command"), parent)
+        self.set_reason("")
+
+    def set_reason(self, reason: str) -> None:
+        """Allow to copy, or say why not."""
+        set_available(self, reason, tr("Copy the command line that does the same in a terminal"))
+
+    def copy(self, text: str) -> None:
+        """Put a command line on the clipboard."""
+        clipboard = QGuiApplication.clipboard()
+        if clipboard is not None:
+            clipboard.setText(text)

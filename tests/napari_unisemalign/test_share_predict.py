@@ -1,0 +1,167 @@
+"""Sharing the model and predicting files from the window, with a network that was really trained, and the commands."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import napari
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+from qtpy.QtGui import QGuiApplication
+
+from napari_unisemalign.app.command_line import as_text
+from napari_unisemalign.shell.pages import Place
+from training_core.cli.main import build_parser, main
+from training_core.io import read_mask
+from training_core.project import LabelSource, Project
+
+WAIT_S = 300.0
+SETTINGS = (
+    "data.crop_px=64", "data.labeled_batch=2", "data.unlabeled_batch=2", "schedule.steps=2",
+    "schedule.quick_start=false", "alignment.embedding_dim=16", "runtime.device=cpu",
+)  # fmt: skip
+
+
+def copied() -> list[str]:
+    """The arguments of the command on the clipboard, as the command line itself reads them."""
+    words = shlex.split(QGuiApplication.clipboard().text())
+    assert words[:3] == ["python", "-m", "training_core"]
+    build_parser().parse_args(words[3:])
+    return words[3:]
+
+
+@pytest.fixture
+def trained(project: Project, truths: dict[str, np.ndarray]) -> Project:
+    for name in ("tile_01", "tile_02"):
+        project.write_label(name, truths[name], LabelSource.PAINTED)
+    chosen = [word for each in SETTINGS for word in ("--set", each)]
+    command = [sys.executable, "-m", "training_core", "train", str(project.path), *chosen]
+    subprocess.run(command, check=True, capture_output=True, timeout=300)
+    return project
+
+
+def open_fold(driver: Any, body: Any) -> None:
+    """Show a fold of the page of results."""
+    driver.open_place(Place.RESULTS)
+    fold = body.parentWidget()
+    while not hasattr(fold, "set_open"):
+        fold = fold.parentWidget()
+    fold.set_open(True)
+
+
+def test_a_network_is_shared_predicts_a_queue_and_the_result_is_opened(
+    window: Any, trained: Project, tmp_path: Path
+) -> None:
+    _viewer, driver, answers = window
+    controller, share, predict = driver.panel.controller, driver.panel.share, driver.panel.predict
+    controller.open_project(trained.path)
+    run_dir = trained.runs_dir / str(trained.latest_run_id())
+    files = [tmp_path / f"{name}.tif" for name in ("one", "broken", "two")]
+    for seed, path in enumerate(files):
+        tifffile.imwrite(path, np.random.default_rng(seed).integers(0, 256, (96, 120, 3), np.uint8))
+    files[1].write_bytes(files[1].read_bytes()[:5000])
+    with driver.watching():
+        open_fold(driver, share)
+        share.set_folder(str(tmp_path / "model"))
+        driver.click(share.copy_button)
+        assert copied() == ["share", str(run_dir), "-o", str(tmp_path / "model")]
+        driver.click(share.share_button)
+        driver.wait(lambda: "Wrote the model" in share.hint.text(), "the model", WAIT_S)
+        assert json.loads((tmp_path / "model" / "model.json").read_text())["origin"]["run"] == run_dir.name
+
+        open_fold(driver, predict)
+        assert not predict.predict_button.isEnabled()
+        answers.files = tuple(files)
+        driver.click(predict.files_button)
+        predict.set_out(str(tmp_path / "out"))
+        driver.click(predict.copy_button)
+        command = copied()
+        assert command == ["predict", str(run_dir), *map(str, files), "-o", str(tmp_path / "out")]
+        driver.click(predict.predict_button)
+        driver.wait(lambda: "The results are in" in predict.hint.text(), "the queue", WAIT_S)
+        assert "Predicted 2 files." in predict.hint.text()
+        first, line = driver.panel.messages.text.splitlines()
+        assert first == "1 file could not be predicted:"
+        assert line.startswith("broken.tif: ")
+        driver.panel.messages.close_button.click()
+        before = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "out").glob("*.png")}
+        assert main(command) == 3  # what was copied does the same, and finds it done
+        assert {path.name: path.stat().st_mtime_ns for path in (tmp_path / "out").glob("*.png")} == before
+
+        assert [predict.results_combo.itemText(i) for i in range(2)] == ["one.tif", "two.tif"]
+        opened: list[Any] = []
+        driver.click(predict.open_button)
+        opened += [
+            each
+            for each in napari._qt.qt_main_window._QtMainWindow._instances
+            if each._qt_viewer.viewer.title == "two.tif"
+        ]
+    viewer = opened[0]._qt_viewer.viewer
+    mask = read_mask(tmp_path / "out" / "two.prediction.png")
+    np.testing.assert_array_equal(np.asarray(viewer.layers["Prediction"].data), mask + 1)
+    np.testing.assert_array_equal(np.asarray(viewer.layers["two.tif"].data), tifffile.imread(files[2]))
+    viewer.close()
+
+
+def test_what_cannot_be_done_says_why(window: Any, project: Project) -> None:
+    _viewer, driver, _answers = window
+    share, predict = driver.panel.share, driver.panel.predict
+    for button in (share.share_button, share.copy_button, predict.predict_button, predict.copy_button):
+        assert button.toolTip() == "Open a project first."
+    driver.panel.controller.open_project(project.path)
+    for button in (share.share_button, share.copy_button, predict.predict_button, predict.copy_button):
+        assert not button.isEnabled()
+        assert button.toolTip() == "There is no trained network yet. Train first."
+
+
+def test_the_command_of_an_export_writes_the_same_files(
+    window: Any, predicted_project: Project, tmp_path: Path
+) -> None:
+    _viewer, driver, _answers = window
+    driver.panel.controller.open_project(predicted_project.path)
+    view = driver.panel.export
+    with driver.watching():
+        by_button = driver.export(tmp_path / "a", "predictions", "palette-png")
+        view.set_folder(str(tmp_path / "b c"))
+        driver.click(view.copy_button)
+        assert main(copied()) == 0
+    by_command = sorted((tmp_path / "b c").glob("*.png"))
+    assert [path.name for path in by_command] == sorted(path.name for path in by_button)
+    assert len(by_command) > 0
+    for ours, theirs in zip(sorted(by_button), by_command, strict=True):
+        assert ours.read_bytes() == theirs.read_bytes()
+
+
+def test_names_with_spaces_and_quotes_come_back_from_the_command() -> None:
+    arguments = ("predict", "/runs/a b", "it's.tif", "-o", "/out $HOME")
+    assert shlex.split(as_text(arguments))[3:] == list(arguments)
+
+
+def test_a_slide_opens_level_by_level_over_its_prediction(make_napari_viewer: Any, tmp_path: Path) -> None:
+    from napari_unisemalign.results.open_prediction import _image, _labels
+    from training_core.export.ome_zarr import slide_masks
+    from training_core.project import TissueClass
+
+    pixels = np.random.default_rng(0).integers(0, 256, (600, 700, 3), np.uint8)
+    slide = tmp_path / "slide.tif"
+    with tifffile.TiffWriter(slide) as file:
+        file.write(pixels, tile=(256, 256), subifds=1, photometric="rgb")
+        file.write(pixels[::2, ::2], tile=(256, 256), subfiletype=1, photometric="rgb")
+    ids = (pixels[..., 0] > 127).astype(np.uint8)
+    out = tmp_path / "slide.ome.zarr"
+    with slide_masks(out, 600, 700, [TissueClass(0, "a", "#112233"), TissueClass(1, "b", "#445566")], 0.5) as masks:
+        masks.write(0, 0, ids, np.zeros_like(ids))
+    levels = _image(slide, (600, 700))
+    assert [level.shape for level in levels] == [(600, 700, 3), (300, 350, 3)]
+    np.testing.assert_array_equal(np.asarray(levels[0]), pixels)
+    np.testing.assert_array_equal(np.asarray(_labels(out)[0]), ids)
+    other = tmp_path / "other.png"
+    Image.fromarray(pixels[:100]).save(other)
+    assert _image(other, (600, 700)) is None  # not the image of this prediction
