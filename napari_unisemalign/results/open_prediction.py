@@ -40,15 +40,14 @@ def open_prediction(file: Path, result: Path) -> str:
         is_pyramid = len(image) > 1
         viewer.add_image(image if is_pyramid else image[0], name=file.name, rgb=True, multiscale=is_pyramid)
     colors, names = _legend(result.parent)
-    color_dict: dict[int | None, str] = {None: "transparent", 0: "transparent"}
-    color_dict.update(colors)
+    transparent: dict[int | None, str] = {None: "transparent", 0: "transparent"}
     # 0 is "nothing" in a napari Labels layer, so a pixel holds class id + 1, as in the project's own layers
     shifted = [_shifted(level) for level in labels]
     layer = viewer.add_labels(
         shifted if len(shifted) > 1 else shifted[0],
         name=tr("Prediction"),
         opacity=_OPACITY,
-        colormap=DirectLabelColormap(color_dict=color_dict),
+        colormap=DirectLabelColormap(color_dict=transparent | colors),
     )
     layer.metadata["classes"] = names
     if image is not None:
@@ -92,7 +91,7 @@ def _image(file: Path, size: tuple[int, ...]) -> list[Any] | None:
     return [pixels] if pixels.shape[:2] == size else None
 
 
-def _legend(folder: Path) -> tuple[dict[int, str], dict[int, str]]:
+def _legend(folder: Path) -> tuple[dict[int | None, str], dict[int, str]]:
     """Colours and names by the value of the layer."""
     with suppress(OSError, ValueError, LookupError, TypeError):
         classes = read_json(folder / LEGEND_NAME)["classes"]

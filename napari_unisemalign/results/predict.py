@@ -172,7 +172,7 @@ class PredictController:
         elif ending.exit_code == EXIT_USER_ERROR and not self._outcome:  # before there was anybody to tell an event
             self.reporter.error(ending.details.rpartition("error: ")[2].strip(), ending.details)
         elif ending.exit_code == EXIT_INTERRUPTED:
-            stopped = tr("Stopped. Predict goes on with the files that are not finished.")
+            stopped = tr("Stopped. Predict continues with the files that are not finished.")
             self._outcome = " ".join(filter(None, (stopped, self._so_far())))
         if self._failed:
             words = ntr("{count} file could not be predicted:", "{count} files could not be predicted:",

@@ -101,12 +101,14 @@ class PredictQueue:
         if messenger is None:
             return
         stop, _ = messenger.pending()
-        if messenger.paused:  # a stop has ended the pause
+        began = time.monotonic()
+        was_paused = messenger.paused
+        if was_paused:
             messenger.send(Status, message=tr("Paused"))
-            paused = time.monotonic()
-            while messenger.paused and not stop:
-                stop, _ = messenger.wait()
-            self._since += time.monotonic() - paused
+        while messenger.paused and not stop:
+            stop, _ = messenger.wait()
+        if was_paused:
+            self._since += time.monotonic() - began
             self._told = 0.0
         if stop:
             raise Leaving

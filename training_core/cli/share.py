@@ -25,14 +25,14 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
         epilog="""\
 examples:
   python -m training_core share colon/runs/RUN -o colon-glands
-  python -m training_core share colon/runs/RUN -o colon-glands --name "Colon glands" --license apache-2.0""",
+  python -m training_core share colon/runs/RUN -o colon-glands --license mit
+  python -m training_core share colon/runs/RUN -o colon-glands --onnx""",
     )
     parser.add_argument("run_folder", type=Path, metavar="RUN", help="run folder, in PROJECT/runs")
     parser.add_argument("-o", "--out", type=Path, required=True, metavar="FOLDER", help="folder to write: new or empty")
-    parser.add_argument("--name", default="", metavar="TEXT", help="name of the model (default: its classes)")
+    parser.add_argument("--name", metavar="TEXT", help="name of the model (default: its classes)")
     parser.add_argument(
         "--license",
-        default="",
         metavar="ID",
         help="licence of the weights for the model card, such as apache-2.0 (default: unknown, to be filled in)",
     )
@@ -66,7 +66,13 @@ def run(args: argparse.Namespace) -> int:
     from training_core.sharing.share import ShareOptions, share_run
 
     options = ShareOptions(
-        args.name, args.license, args.with_names, args.include_encoder, tuple(args.author), args.onnx, args.bioimageio
+        args.name or "",
+        args.license or "",
+        args.with_names,
+        args.include_encoder,
+        tuple(args.author),
+        args.onnx,
+        args.bioimageio,
     )
     shared = share_run(args.run_folder, args.out, options)
     note_on_predictions(args.run_folder)
