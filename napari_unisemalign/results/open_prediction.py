@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,10 @@ from training_core.io import read_image, read_mask
 from training_core.project import UNLABELED
 
 _OPACITY = 0.4
-_LARGEST_PX = 100_000_000
-"""Images of more pixels that cannot be read level by level are left out."""
+_WHOLE_UP_TO_PX = 16_000_000
+"""Larger images are read as they are looked at, or not at all."""
+_Levels = tuple[list[Any], Callable[[], object]]
+"""Of an image, finest first, and what closes its file."""
 
 
 def open_prediction(file: Path, result: Path) -> str:
@@ -37,8 +40,10 @@ def open_prediction(file: Path, result: Path) -> str:
     image = _image(file, tuple(labels[0].shape))
     viewer = napari.Viewer(title=file.name)
     if image is not None:
-        is_pyramid = len(image) > 1
-        viewer.add_image(image if is_pyramid else image[0], name=file.name, rgb=True, multiscale=is_pyramid)
+        levels, close = image
+        is_pyramid = len(levels) > 1
+        viewer.add_image(levels if is_pyramid else levels[0], name=file.name, rgb=True, multiscale=is_pyramid)
+        viewer.window._qt_window.destroyed.connect(lambda _window=None: close())
     colors, names = _legend(result.parent)
     transparent: dict[int | None, str] = {None: "transparent", 0: "transparent"}
     # 0 is "nothing" in a napari Labels layer, so a pixel holds class id + 1, as in the project's own layers
@@ -73,22 +78,29 @@ def _shifted(ids: Any) -> Any:
     return da.where(ids == UNLABELED, 0, ids + 1).astype(np.uint8)
 
 
-def _image(file: Path, size: tuple[int, ...]) -> list[Any] | None:
-    """The levels of a TIFF as it stores them, or a smaller image as a whole; None: neither has that size."""
-    with suppress(OSError, ValueError, KeyError, tifffile.TiffFileError):
-        store: Any = zarr.open(tifffile.imread(file, aszarr=True), mode="r")
-        is_group = isinstance(store, zarr.Group)
-        found = [store[key] for key in sorted(store.array_keys(), key=int)] if is_group else [store]
-        levels = [_lazy(each) for each in found if each.ndim == 3 and each.shape[-1] == 3]
-        if levels and levels[0].shape[:2] == size and levels[0].dtype == np.uint8:
-            return levels
-    if size[0] * size[1] > _LARGEST_PX:
-        return None
+def _image(file: Path, size: tuple[int, ...]) -> _Levels | None:
+    """A small image as a whole, or the levels of a TIFF as it stores them; None: neither has the prediction's size."""
+    if size[0] * size[1] <= _WHOLE_UP_TO_PX:
+        try:
+            pixels = read_image(file)
+        except ImageError:
+            return None
+        return ([pixels], lambda: None) if pixels.shape[:2] == size else None
     try:
-        pixels = read_image(file)
-    except ImageError:
+        store: Any = tifffile.imread(file, aszarr=True)
+    except (OSError, ValueError, tifffile.TiffFileError):
         return None
-    return [pixels] if pixels.shape[:2] == size else None
+    levels = _stored_levels(zarr.open(store, mode="r"))
+    if not levels or levels[0].shape[:2] != size or levels[0].dtype != np.uint8:
+        store.close()
+        return None
+    return levels, store.close
+
+
+def _stored_levels(stored: Any) -> list[Any]:
+    is_group = isinstance(stored, zarr.Group)
+    found = [stored[key] for key in sorted(stored.array_keys(), key=int)] if is_group else [stored]
+    return [_lazy(each) for each in found if each.ndim == 3 and each.shape[-1] == 3]
 
 
 def _legend(folder: Path) -> tuple[dict[int | None, str], dict[int, str]]:

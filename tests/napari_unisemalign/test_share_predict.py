@@ -17,10 +17,12 @@ from PIL import Image
 from qtpy.QtGui import QGuiApplication
 
 from napari_unisemalign.app.command_line import as_text
+from napari_unisemalign.results import open_prediction
 from napari_unisemalign.shell.pages import Place
 from training_core.cli.main import build_parser, main
+from training_core.export.ome_zarr import slide_masks
 from training_core.io import read_mask
-from training_core.project import LabelSource, Project
+from training_core.project import LabelSource, Project, TissueClass
 
 WAIT_S = 300.0
 SETTINGS = (
@@ -56,6 +58,7 @@ def open_fold(driver: Any, body: Any) -> None:
     fold.set_open(True)
 
 
+@pytest.mark.nightly  # four processes that load torch
 def test_a_network_is_shared_predicts_a_queue_and_the_result_is_opened(
     window: Any, trained: Project, tmp_path: Path
 ) -> None:
@@ -98,18 +101,32 @@ def test_a_network_is_shared_predicts_a_queue_and_the_result_is_opened(
         assert {path.name: path.stat().st_mtime_ns for path in (tmp_path / "out").glob("*.png")} == before
 
         assert [predict.results_combo.itemText(i) for i in range(2)] == ["one.tif", "two.tif"]
-        opened: list[Any] = []
         driver.click(predict.open_button)
-        opened += [
-            each
-            for each in napari._qt.qt_main_window._QtMainWindow._instances
-            if each._qt_viewer.viewer.title == "two.tif"
-        ]
-    viewer = opened[0]._qt_viewer.viewer
+    windows = napari._qt.qt_main_window._QtMainWindow._instances
+    (viewer,) = [each._qt_viewer.viewer for each in windows if each._qt_viewer.viewer.title == "two.tif"]
     mask = read_mask(tmp_path / "out" / "two.prediction.png")
     np.testing.assert_array_equal(np.asarray(viewer.layers["Prediction"].data), mask + 1)
     np.testing.assert_array_equal(np.asarray(viewer.layers["two.tif"].data), tifffile.imread(files[2]))
     viewer.close()
+
+
+def test_a_run_without_weights_is_said_and_nothing_hangs(
+    window: Any, predicted_project: Project, tmp_path: Path
+) -> None:
+    _viewer, driver, answers = window
+    driver.panel.controller.open_project(predicted_project.path)
+    predict = driver.panel.predict
+    answers.files = (tmp_path / "one.tif",)
+    tifffile.imwrite(answers.files[0], np.zeros((96, 120, 3), np.uint8))
+    open_fold(driver, predict)
+    driver.click(predict.files_button)
+    driver.click(predict.predict_button)
+    assert not predict.predict_button.isEnabled()
+    assert predict.stop_button.isVisible()
+    driver.wait(lambda: bool(driver.panel.messages.text), "the message", WAIT_S)
+    driver.wait(predict.predict_button.isEnabled, "the end of the process", WAIT_S)
+    assert "is not a run folder" in driver.panel.messages.text
+    assert not predict.stop_button.isVisible()
 
 
 def test_what_cannot_be_done_says_why(window: Any, project: Project) -> None:
@@ -146,11 +163,7 @@ def test_names_with_spaces_and_quotes_come_back_from_the_command() -> None:
     assert shlex.split(as_text(arguments))[3:] == list(arguments)
 
 
-def test_a_slide_opens_level_by_level_over_its_prediction(make_napari_viewer: Any, tmp_path: Path) -> None:
-    from napari_unisemalign.results.open_prediction import _image, _labels
-    from training_core.export.ome_zarr import slide_masks
-    from training_core.project import TissueClass
-
+def test_a_slide_opens_level_by_level_over_its_prediction(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (600, 700, 3), np.uint8)
     slide = tmp_path / "slide.tif"
     with tifffile.TiffWriter(slide) as file:
@@ -160,10 +173,15 @@ def test_a_slide_opens_level_by_level_over_its_prediction(make_napari_viewer: An
     out = tmp_path / "slide.ome.zarr"
     with slide_masks(out, 600, 700, [TissueClass(0, "a", "#112233"), TissueClass(1, "b", "#445566")], 0.5) as masks:
         masks.write(0, 0, ids, np.zeros_like(ids))
-    levels = _image(slide, (600, 700))
-    assert [level.shape for level in levels] == [(600, 700, 3), (300, 350, 3)]
-    np.testing.assert_array_equal(np.asarray(levels[0]), pixels)
-    np.testing.assert_array_equal(np.asarray(_labels(out)[0]), ids)
+    np.testing.assert_array_equal(np.asarray(open_prediction._labels(out)[0]), ids)
     other = tmp_path / "other.png"
     Image.fromarray(pixels[:100]).save(other)
-    assert _image(other, (600, 700)) is None  # not the image of this prediction
+    assert open_prediction._image(other, (600, 700)) is None  # not the image of this prediction
+    monkeypatch.setattr(open_prediction, "_WHOLE_UP_TO_PX", 0)
+    assert open_prediction._image(other, (600, 700)) is None  # nor a TIFF
+    found = open_prediction._image(slide, (600, 700))
+    assert found is not None
+    levels, close = found
+    assert [level.shape for level in levels] == [(600, 700, 3), (300, 350, 3)]
+    np.testing.assert_array_equal(np.asarray(levels[0]), pixels)
+    close()

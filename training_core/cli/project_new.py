@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import shlex
+from dataclasses import replace
 from pathlib import Path
 
 from training_core.base.attempts import Attempts
@@ -38,6 +40,12 @@ examples:
     )
     new.add_argument("project", type=Path, metavar="DIR", help="project folder to create: new or empty")
     add_import_options(new, "default without masks: background and class 1")
+    new.add_argument(
+        "--start-from",
+        type=Path,
+        metavar="FOLDER",
+        help="take the classes and their colours from a shared model; train --start-from then begins with its weights",
+    )
     new.set_defaults(run=run_new)
     add = commands.add_parser(
         "add",
@@ -53,13 +61,18 @@ examples:
 def run_new(args: argparse.Namespace) -> int:
     """Make a project, or what is missing of it; returns the exit code."""
     classes, values = parse_classes(args.classes) if args.classes is not None else (default_classes(), {})
+    if args.start_from is not None:
+        from training_core.runs.shared_model import read_shared_model
+
+        model, _ = read_shared_model(args.start_from)
+        classes = classes_of_model(classes, model.classes) if args.classes is not None else model.classes
     found = look(args, values)
     if args.dry_run:
         return show(found)
     refuse_what_is_open(found)
     say(found.notes)
     if (args.project / INDEX_NAME).is_file():
-        return _complete(found, classes if args.classes is not None else None)
+        return _complete(found, classes if args.classes or args.start_from else None)
     attempts = Attempts()
     with counted("Reading images") as progress:
         project = Project.create(
@@ -67,7 +80,20 @@ def run_new(args: argparse.Namespace) -> int:
         )
     print_result(describe(project))
     say(on_cases(project))
+    if args.start_from is not None:
+        said = shlex.join(["train", str(args.project), "--start-from", str(args.start_from)])
+        print(f"Once tiles are annotated, start from the model: python -m training_core {said}")
     return exit_code(attempts.failed, _AGAIN)
+
+
+def classes_of_model(given: tuple[TissueClass, ...], model: tuple[TissueClass, ...]) -> tuple[TissueClass, ...]:
+    """The classes that were given, with colour and description of the model's classes of the same names."""
+    known = {each.name.strip().casefold(): each for each in model}
+    same = [known.get(each.name.strip().casefold(), each) for each in given]
+    return tuple(
+        replace(each, color=other.color, prompt=other.prompt, made_of_objects=other.made_of_objects)
+        for each, other in zip(given, same, strict=True)
+    )
 
 
 def run_add(args: argparse.Namespace) -> int:

@@ -367,6 +367,21 @@ def test_classes_are_matched_by_name(shared_folder: Path) -> None:
         start_from_model(model, trained, [TissueClass(0, "other", "#112233"), TissueClass(1, "more", "#445566")])
 
 
+def test_a_new_project_has_the_classes_of_a_shared_model(
+    run_folder: Path, shared_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    images, theirs = run_folder.parents[2] / "images", Project.open(run_folder.parents[1]).classes
+    command = ["project", "new", str(tmp_path / "a"), "--images", str(images), "--start-from", str(shared_folder)]
+    assert main(command) == 0
+    assert Project.open(tmp_path / "a").classes == theirs
+    assert f"train {tmp_path / 'a'} --start-from {shared_folder}" in capsys.readouterr().out
+    command[2] = str(tmp_path / "b")
+    assert main([*command, "--classes", "new=1,class 7=2"]) == 0
+    new, seven = Project.open(tmp_path / "b").classes
+    assert (new.name, seven.name) == ("new", "class 7")
+    assert seven.color == theirs[2].color
+
+
 def test_a_project_starts_from_a_shared_model(
     shared_folder: Path, make_project: Callable[..., Project], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
