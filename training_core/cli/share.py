@@ -91,7 +91,7 @@ def _tell(model: SharedModel, out: Path) -> None:
     print(f"Wrote the model to {out}: {', '.join(sorted(path.name for path in out.iterdir()))}")
     encoder = model.encoder
     if not encoder.is_included:
-        needed = f"{encoder.file} from {encoder.page}" if encoder.page else encoder.file
+        needed = f"{encoder.file} from {encoder.page}" if encoder.page else (encoder.file or "its weight file")
         print(
             f"Left out: the weights of {encoder.name} (licence {encoder.licence}). Those who use the model need "
             f"{needed}; the hash of its tensors is in {MODEL_NAME}."

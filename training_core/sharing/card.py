@@ -116,10 +116,10 @@ def _encoder(model: SharedModel) -> Iterator[str]:
     if encoder.is_included:
         yield f"Its weights are in {WEIGHTS_NAME}, so nothing else is needed; their licence holds for this model too."
         return
+    file = f"{encoder.file or 'its weight file'} from {encoder.page or 'its publisher'}"
     yield "Its weights are **not** in this folder, as their licence does not let everybody pass them on. Get"
-    yield f"{encoder.file} from {encoder.page or 'its publisher'} and give it with `--encoder-weights FILE`, or sign in"
-    yield "with `hf auth login` once access is granted. The hash of its tensors is checked: SHA-256"
-    yield f"`{encoder.sha256}`."
+    yield f"{file} and give it with `--encoder-weights FILE`, or sign in with `hf auth login` once access is granted."
+    yield f"The hash of its tensors is checked: SHA-256 `{encoder.sha256}`."
 
 
 def _graph(facts: CardFacts) -> Iterator[str]:

@@ -53,13 +53,21 @@ def start_from(
 def network_settings(trained: TrainedModel, *, with_pixel_size: bool) -> dict[str, Any]:
     """The settings that a run needs to start from these weights, nested: the network, and the size of its pixels."""
     config = trained.config
+    # A shared model names no files of its maker's computer; those that the project names stay.
     same = {
-        "encoder": config.encoder.model_dump(mode="json", exclude={"weights_path", "offline"}),
+        "encoder": _but_empty_paths(config.encoder.model_dump(mode="json", exclude={"offline"})),
         "decoder": config.decoder.model_dump(mode="json"),
         "alignment": config.alignment.model_dump(mode="json"),
-        "text": config.text.model_dump(mode="json", exclude={"weights_path", "tokenizer_path", "offline"}),
+        "text": _but_empty_paths(config.text.model_dump(mode="json", exclude={"offline"})),
     }
     return same | ({"data": {"mpp": config.data.mpp}} if with_pixel_size and config.data.mpp is not None else {})
+
+
+def _but_empty_paths(section: dict[str, Any]) -> dict[str, Any]:
+    """The settings of a section; paths that are not set stay as the project has them, unless no file may be read."""
+    if section.get("pretrained") is False:
+        return section
+    return {key: value for key, value in section.items() if not (key.endswith("_path") and value is None)}
 
 
 def start_from_model(model: UniSemAlign, trained: TrainedModel, classes: Sequence[TissueClass]) -> tuple[str, ...]:
