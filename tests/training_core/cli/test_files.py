@@ -144,6 +144,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory, small_config: Callable[..., 
     image = str(whole.project.image_path("tile_01"))
     assert main(["predict", str(whole.run_dir), image, "-o", str(branches), "--branches"]) == 0
     assert main(["export", str(path), "-o", str(whole.out), "--content", "merged", "--min-object", "9"]) == 0
+    assert main(["share", str(whole.run_dir), "-o", str(folder / "model")]) == 0
     train_the_network_alone(whole, small_config(inference={"views": 1}))
     train_without_validation_tiles(whole, small_config(schedule={"quick_start": True}, inference={"views": 1}))
     add_numbered_objects(whole, folder)
@@ -263,6 +264,7 @@ def contents(whole: Whole) -> dict[str, list[Any]]:
         "run_provenance": [run / "provenance.json"],
         "run_summary": [run / "summary.json"],
         "run_confusion": [run / "confusion.json"],
+        "shared_model": [project.with_name("model") / "model.json"],
         "export_legend": [whole.out / "classes.json", *project.glob("cache/parts/*/*/classes.json")],
     }
     (predicted,) = project.glob("cache/parts/*/*/predicted.jsonl")
