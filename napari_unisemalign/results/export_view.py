@@ -5,8 +5,8 @@ from __future__ import annotations
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QGridLayout, QLineEdit, QPushButton, QWidget
 
-from napari_unisemalign.widgets.command_button import CommandButton
-from napari_unisemalign.widgets.common import Hint, body_layout, caption, row, set_available
+from napari_unisemalign.widgets.command_button import CommandButton, flowing
+from napari_unisemalign.widgets.common import Hint, body_layout, caption, set_available
 from training_core.base.i18n import tr
 from training_core.export import FORMATS, Content
 
@@ -61,7 +61,7 @@ class ExportView(QWidget):
         grid.setColumnStretch(1, 1)
         layout = body_layout(self)
         layout.addLayout(grid)
-        layout.addLayout(row(self.export_button, self.copy_button))
+        layout.addLayout(flowing(self.export_button, self.copy_button))
         layout.addWidget(self.hint)
         self.browse_button.clicked.connect(lambda: self.browse_clicked.emit())
         self.export_button.clicked.connect(lambda: self.export_clicked.emit())

@@ -16,8 +16,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_unisemalign.widgets.command_button import CommandButton
-from napari_unisemalign.widgets.common import Hint, body_layout, caption, row, set_available
+from napari_unisemalign.widgets.command_button import CommandButton, flowing
+from napari_unisemalign.widgets.common import Hint, body_layout, caption, set_available
 from training_core.base.i18n import tr
 
 STEPS = 1000
@@ -64,7 +64,7 @@ class PredictView(QWidget):
         self.mpp_spin.setRange(0.0, 20.0)
         self.mpp_spin.setDecimals(4)
         self.mpp_spin.setSingleStep(0.05)
-        self.mpp_spin.setSpecialValueText(tr("as the files state"))
+        self.mpp_spin.setSpecialValueText(tr("as stated"))
         self.mpp_spin.setToolTip(tr("Pixel size of all files in µm/px, if they state none or a wrong one"))
         self.out_edit = QLineEdit(self)
         self.out_edit.setPlaceholderText(tr("Folder for the predictions"))
@@ -96,11 +96,11 @@ class PredictView(QWidget):
         grid.addWidget(self.browse_button, 1, 2)
         grid.setColumnStretch(1, 1)
         layout = body_layout(self)
-        layout.addLayout(row(self.files_button, self.folder_button))
+        layout.addLayout(flowing(self.files_button, self.folder_button))
         layout.addWidget(self.chosen)
         layout.addLayout(grid)
-        layout.addLayout(row(self.predict_button, self.copy_button))
-        layout.addLayout(row(self.pause_button, self.stop_button))
+        layout.addLayout(flowing(self.predict_button, self.copy_button))
+        layout.addLayout(flowing(self.pause_button, self.stop_button))
         layout.addWidget(self.bar)
         layout.addWidget(self.hint)
         layout.addWidget(self.results_combo)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QGridLayout, QLineEdit, QPushButton, QWidget
 
-from napari_unisemalign.widgets.command_button import CommandButton
-from napari_unisemalign.widgets.common import Hint, body_layout, caption, row, set_available
+from napari_unisemalign.widgets.command_button import CommandButton, flowing
+from napari_unisemalign.widgets.common import Hint, body_layout, caption, set_available
 from training_core.base.i18n import tr
 
 
@@ -39,7 +39,7 @@ class ShareView(QWidget):
         layout = body_layout(self)
         layout.addLayout(grid)
         layout.addWidget(self.graph_box)
-        layout.addLayout(row(self.share_button, self.copy_button))
+        layout.addLayout(flowing(self.share_button, self.copy_button))
         layout.addWidget(self.hint)
         self.browse_button.clicked.connect(lambda: self.browse_clicked.emit())
         self.share_button.clicked.connect(lambda: self.share_clicked.emit())

@@ -4,9 +4,21 @@ from __future__ import annotations
 
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QPushButton, QWidget
+from superqt import QFlowLayout
 
 from napari_unisemalign.widgets.common import set_available
 from training_core.base.i18n import tr
+
+
+def flowing(*buttons: QPushButton) -> QFlowLayout:
+    """Buttons beside each other, or below each other where the panel is too narrow for their words."""
+    layout = QFlowLayout()
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setHorizontalSpacing(4)
+    layout.setVerticalSpacing(4)
+    for button in buttons:
+        layout.addWidget(button)
+    return layout
 
 
 class CommandButton(QPushButton):
