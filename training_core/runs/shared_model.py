@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -38,8 +38,8 @@ _LARGEST = {
 LOCAL_FILES = ("encoder.weights_path", "text.weights_path", "text.tokenizer_path")
 """Settings that name files of one computer; a shared model has none of them."""
 
-_Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-_Text = Annotated[str, Field(max_length=500)]
+_SHA256 = r"^[0-9a-f]{64}$"
+_MAX_CHARS = 500
 
 
 class _Record(BaseModel):
@@ -58,16 +58,16 @@ class SharedReadout(_Record):
 class SharedEncoder(_Record):
     """The pretrained network that the model begins with."""
 
-    name: _Text
-    licence: _Text
+    name: str = Field(max_length=_MAX_CHARS)
+    licence: str = Field(max_length=_MAX_CHARS)
     """Of its published weights."""
     is_included: bool
     """Whether its weights are in model.safetensors."""
-    file: _Text | None = None
+    file: str | None = Field(None, max_length=_MAX_CHARS)
     """The published weight file, as its publisher calls it."""
-    page: _Text | None = None
+    page: str | None = Field(None, max_length=_MAX_CHARS)
     """Where that file is published."""
-    sha256: _Sha256 | None = None
+    sha256: str | None = Field(None, pattern=_SHA256)
     """Of its tensors before training; `network.fingerprint` says of what."""
 
 
@@ -86,13 +86,13 @@ class SharedScores(_Record):
 class SharedOrigin(_Record):
     """What the model was made from; nothing that names a file, a person or a computer."""
 
-    run: _Text
+    run: str = Field(max_length=_MAX_CHARS)
     """The id of the run: when it began, in UTC."""
     steps: int
     seed: int
     versions: Mapping[str, str]
-    code_sha256: _Sha256 | None
-    images_sha256: tuple[_Sha256, ...]
+    code_sha256: str | None = Field(pattern=_SHA256)
+    images_sha256: tuple[str, ...]
     """Of the files of all tiles that took part, in the order of the hashes."""
     labels_sha256: str
     n_labelled: int
@@ -114,13 +114,13 @@ class SharedModel(_Record):
 
     spec_version: Literal[1] = 1
     kind: Literal["tissue segmentation"] = "tissue segmentation"
-    name: _Text
+    name: str = Field(max_length=_MAX_CHARS)
     classes: tuple[TissueClass, ...] = Field(min_length=1, max_length=255)
     mpp_um: float | None = Field(None, ge=0.02, le=20)
     """The pixel size that the network works at; None: images are taken as they are."""
     threshold: float = Field(ge=0, le=1)
     readout: SharedReadout
-    weights_sha256: _Sha256
+    weights_sha256: str = Field(pattern=_SHA256)
     """Of model.safetensors."""
     encoder: SharedEncoder
     scores: SharedScores | None = None
