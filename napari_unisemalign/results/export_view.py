@@ -46,7 +46,7 @@ class ExportView(QWidget):
         self.browse_button.setToolTip(tr("Choose the folder for the masks"))
         self.browse_button.setAccessibleName(tr("Choose the folder for the masks"))
         self.export_button = QPushButton(tr("Export masks"), self)
-        self.copy_button = CommandButton(self)
+        self.copy_button = CommandButton(tr("Copy the export as a command"), self)
         self.hint = Hint("", self)
         grid = QGridLayout()
         grid.setContentsMargins(0, 0, 0, 0)

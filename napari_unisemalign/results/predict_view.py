@@ -68,13 +68,16 @@ class PredictView(QWidget):
         self.mpp_spin.setToolTip(tr("Pixel size of all files in µm/px, if they state none or a wrong one"))
         self.out_edit = QLineEdit(self)
         self.out_edit.setPlaceholderText(tr("Folder for the predictions"))
+        self.out_edit.setAccessibleName(tr("Folder for the predictions"))
         self.browse_button = QPushButton(tr("Choose…"), self)
         self.browse_button.setAccessibleName(tr("Choose the folder for the predictions"))
         self.browse_button.setToolTip(tr("Choose the folder for the predictions"))
         self.predict_button = QPushButton(tr("Predict"), self)
         self.pause_button = QPushButton(tr("Pause"), self)
+        self.pause_button.setAccessibleName(tr("Pause or resume the prediction of files"))
         self.stop_button = QPushButton(tr("Stop"), self)
-        self.copy_button = CommandButton(self)
+        self.stop_button.setAccessibleName(tr("Stop the prediction of files"))
+        self.copy_button = CommandButton(tr("Copy the prediction as a command"), self)
         self.bar = QProgressBar(self)
         self.bar.setRange(0, STEPS)
         self.bar.setAccessibleName(tr("How much of the files is predicted"))
@@ -83,6 +86,7 @@ class PredictView(QWidget):
         self.results_combo.setMinimumContentsLength(12)
         self.results_combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.results_combo.setAccessibleName(tr("Finished predictions"))
+        self.results_combo.setToolTip(tr("The file that is opened with its prediction"))
         self.open_button = QPushButton(tr("Open in a new window"), self)
 
     def _lay_out(self) -> None:
@@ -142,6 +146,8 @@ class PredictView(QWidget):
         self.copy_button.set_reason("" if is_running else reason)
         for button in (self.pause_button, self.stop_button):
             button.setVisible(is_running)
+        self.stop_button.setToolTip(tr("End now; finished files stay, and Predict continues with the others"))
+        self.pause_button.setToolTip(tr("Wait without using the processor, or continue"))
         self.pause_button.setText(tr("Resume") if is_paused else tr("Pause"))
         for each in (self.files_button, self.folder_button, self.browse_button, self.out_edit, self.mpp_spin):
             each.setEnabled(not is_running)

@@ -22,10 +22,11 @@ def flowing(*buttons: QPushButton) -> QFlowLayout:
 
 
 class CommandButton(QPushButton):
-    """*Copy as command*."""
+    """*Copy as command*; `name` says of what, for a screen reader, as there are several on a page."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, name: str, parent: QWidget | None = None) -> None:
         super().__init__(tr("Copy as command"), parent)
+        self.setAccessibleName(name)
         self.set_reason("")
 
     def set_reason(self, reason: str) -> None:
