@@ -53,6 +53,7 @@ class SharedReadout(_Record):
     temperature: float = Field(1.0, ge=0.01, le=100)
     objects: tuple[ObjectReadout, ...] | None = None
     ground: int = Field(0, ge=0, le=254)
+    foreground_weight: float = Field(1.0, ge=0.01, le=100)
 
 
 class SharedEncoder(_Record):

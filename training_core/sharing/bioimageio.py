@@ -150,7 +150,8 @@ Segments tissue in RGB images (0 to 255) {scale}. Channels of the output:
 
 ## Not in the graph
 
-Resampling to that pixel size, the blending of overlapping windows, the average of several views, the temperature
+Resampling to that pixel size, the blending of overlapping windows, the average of several views, the weight
+{readout.foreground_weight:.4g} of every class but the background, the temperature
 {readout.temperature:.4g} of the confidence and the separation of objects. napari-unisemalign does all of it with the
 folder that this package was written beside.
 

@@ -96,6 +96,7 @@ def _use(facts: CardFacts) -> Iterator[str]:
             ("resample", f"{mpp}, then by the scale {readout.scale:.4g}"),
             ("windows", f"{config.inference.side_px} px, step {config.inference.stride_fraction:g} of that"),
             ("views averaged", str(config.inference.n_views)),
+            ("every class but the background counts", f"{readout.foreground_weight:.4g} times"),
             ("temperature", f"{readout.temperature:.4g}"),
             ("objects separated", ", ".join(_objects(facts.model)) or "no"),
             ("confidence from which a pixel enters a pseudo-label", f"{facts.model.threshold:.4g}"),
@@ -134,8 +135,8 @@ def _graph(facts: CardFacts) -> Iterator[str]:
     yield f"\nInput `{INPUT}`: RGB from 0 to 255, float32, (batch, 3, height, width); height and width are multiples of"
     yield f"{check.multiple_px}. Output `{OUTPUT}`: (batch, {len(facts.model.classes)}, height, width). On random"
     yield f"images onnxruntime differed from torch by at most {check.difference:.1e}, where {BOUND:g} is allowed."
-    yield "\nNot in the graph: all steps of the table above, so resampling, blending of windows, views, temperature and"
-    yield "the separation of objects. Without them the graph gives other masks than `predict`."
+    yield "\nNot in the graph: all steps of the table above, so resampling, blending of windows, views, weights,"
+    yield "temperature and the separation of objects. Without them the graph gives other masks than `predict`."
 
 
 def _scores(model: SharedModel) -> Iterator[str]:

@@ -8,7 +8,7 @@ import re
 import shutil
 import socket
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +24,13 @@ from training_core.cli.main import main
 from training_core.io import read_mask
 from training_core.network.encoders.registry import BUNDLED, REGISTRY
 from training_core.network.model import build_model
+from training_core.prediction.calibration import Readout
 from training_core.prediction.predictor import load_predictor
 from training_core.project import Project, TissueClass
 from training_core.project.creation import file_sha256
 from training_core.runs.checkpoint import open_checkpoint
 from training_core.runs.run_folder import read_run
-from training_core.runs.shared_model import read_shared_model
+from training_core.runs.shared_model import SharedReadout, read_shared_model
 from training_core.runs.trained_model import open_trained_model
 from training_core.settings.schema import Config
 from training_core.sharing.share import ShareOptions, share_run
@@ -133,6 +134,11 @@ def test_names_are_written_where_they_are_asked_for(run_folder: Path, tmp_path: 
     assert main(["share", str(run_folder), "-o", str(out), "--with-names"]) == 0
     names = json.loads((out / "model.json").read_text())["names"]
     assert names == {"project": PROJECT, **TILES}
+
+
+def test_the_record_holds_all_of_how_the_network_is_read() -> None:
+    assert {each.name for each in fields(Readout)} == set(SharedReadout.model_fields)
+    assert SharedReadout.model_validate(asdict(Readout())).model_dump() == asdict(Readout())
 
 
 def test_the_card_is_one_that_the_hub_reads(run_folder: Path, tmp_path: Path) -> None:
