@@ -136,7 +136,7 @@ class PredictController:
         if project is None or run_id is None or not self._files:
             return None
         out = self._view.out or str(_proposed(project))
-        mpp = () if self._view.mpp_um is None else ("--mpp", f"{self._view.mpp_um:g}")
+        mpp = () if self._view.mpp_um is None else ("--missing-mpp", f"{self._view.mpp_um:g}")
         return ("predict", str(project.runs_dir / run_id), *map(str, self._files), "-o", out, *mpp)
 
     def _on_event(self, event: Event) -> None:

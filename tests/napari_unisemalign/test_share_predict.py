@@ -84,6 +84,10 @@ def test_a_network_is_shared_predicts_a_queue_and_the_result_is_opened(
         answers.files = tuple(files)
         driver.click(predict.files_button)
         predict.set_out(str(tmp_path / "out"))
+        predict.mpp_spin.setValue(0.5)
+        driver.click(predict.copy_button)
+        assert copied()[-2:] == ["--missing-mpp", "0.5"]  # files that state their own keep it
+        predict.mpp_spin.setValue(0)
         driver.click(predict.copy_button)
         command = copied()
         assert command == ["predict", str(run_dir), *map(str, files), "-o", str(tmp_path / "out")]

@@ -47,7 +47,7 @@ def questions(asked: Sequence[Asked]) -> ConfigError:
 
 
 def pixel_size(text: str) -> float | str:
-    """What --mpp may be: a number, or "run" for the run's own pixel size.
+    """What --mpp and --missing-mpp may be: a number, or "run" for the run's own pixel size.
 
     Raises
     ------

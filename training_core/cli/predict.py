@@ -63,12 +63,18 @@ examples:
     parser.add_argument("run_folder", type=Path, metavar="RUN", help="run folder, in PROJECT/runs, or a shared model")
     parser.add_argument("images", type=Path, nargs="+", metavar="IMAGE", help="images, or folders of images")
     parser.add_argument("-o", "--out", type=Path, required=True, metavar="OUT", help="output folder")
-    parser.add_argument(
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument(
         "--mpp",
         type=pixel_size,
         metavar="MPP",
-        help="pixel size of all images in µm/px, whatever the files state; needed where one states none; run: that "
-        "of the run",
+        help="pixel size of all images in µm/px, whatever the files state; run: that of the run",
+    )
+    size.add_argument(
+        "--missing-mpp",
+        type=pixel_size,
+        metavar="MPP",
+        help="pixel size in µm/px of the images that state none, or an impossible one; run: that of the run",
     )
     parser.add_argument(
         "--device", choices=("auto", "cpu", "cuda", "mps"), help="device to compute on (default: auto, the fastest)"
@@ -119,6 +125,8 @@ class _Job:
     options: str
     bad: Mapping[Path, ImageError]
     """What cannot be predicted, whatever its pixels are."""
+    unstated: frozenset[Path]
+    """What states no pixel size, or an impossible one."""
     queue: PredictQueue
 
 
@@ -143,14 +151,23 @@ def _run(args: argparse.Namespace, queue: PredictQueue) -> int:
     if rank == 0:
         note_on_predictions(args.run_folder)
     bad = shared_names((tile_name(path), path) for path in paths)  # the results are named after the images
+    run_mpp = predictor.config.data.mpp
+    if args.missing_mpp == RUN_MPP:
+        args.missing_mpp = run_mpp
+    unstated = frozenset(
+        path for path, each in facts.items() if each.pixel_size is None or each.pixel_size.usable_um is None
+    )
     if args.mpp == RUN_MPP:
-        args.mpp = predictor.config.data.mpp
-    else:
-        bad |= without_scale(facts, predictor.config.data.mpp, args.mpp)
+        args.mpp = run_mpp
+    elif args.missing_mpp is None or run_mpp is None:
+        bad |= without_scale(facts, run_mpp, args.mpp)
+    elif unstated:
+        print(f"Note: {len(unstated)} of {len(facts)} images state no usable pixel size, and are taken to have "
+              f"{args.missing_mpp:g} µm/px.", file=sys.stderr)  # fmt: skip
     weights = open_trained_model(args.run_folder).weights.stat()
     checkpoint = f"{weights.st_size} {weights.st_mtime_ns}"
     options = _options(args, cleaning, answers)
-    job = _Job(args, predictor, cleaning, answers, args.run_folder.name, checkpoint, options, bad, queue)
+    job = _Job(args, predictor, cleaning, answers, args.run_folder.name, checkpoint, options, bad, unstated, queue)
     queue.begin({path: each.height_px * each.width_px for path, each in facts.items()})
     attempts = Attempts()
     with together(predictor.compute) as joined:
@@ -220,7 +237,8 @@ def _images(args: argparse.Namespace) -> list[Path]:
 
 def _options(args: argparse.Namespace, cleaning: CleanUp, answers: Answers) -> str:
     """What changes a result beside image and weights."""
-    chosen = {"version": __version__, "mpp": args.mpp, "views": args.views, "branches": args.branches}
+    sizes = {"mpp": args.mpp, "missing_mpp": args.missing_mpp}
+    chosen = {"version": __version__, **sizes, "views": args.views, "branches": args.branches}
     return json.dumps({**chosen, "clean_up": asdict(cleaning), "answers": asdict(answers)})
 
 
@@ -247,7 +265,8 @@ def _predict(job: _Job, path: Path, name: str) -> Path:
     folder: Path = args.out
     with open_regions(path, job.answers) as image:
         is_large = _is_large(image)
-        mpp_um = args.mpp if args.mpp is not None else image.mpp_um
+        stated_um = args.missing_mpp if path in job.unstated else image.mpp_um
+        mpp_um = args.mpp if args.mpp is not None else stated_um
         if is_large:
             whole = {"post-processing": not job.cleaning.is_nothing, "--branches": args.branches}
             _check_whole(image, [what for what, wanted in whole.items() if wanted])

@@ -322,6 +322,25 @@ def test_an_image_without_a_usable_pixel_size_is_left_out_where_the_run_needs_on
     assert len(list(out.glob("*.prediction.png"))) == 3
 
 
+def test_a_pixel_size_for_files_that_state_none_leaves_the_others_theirs(
+    run_at_half_a_micrometre: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each file gets what it gets alone: with its own pixel size, or with the one that is given."""
+    run, folder = run_at_half_a_micrometre, tmp_path / "in"
+    for name, mpp in {"good": 0.5, "none": None, "absurd": 353.0}.items():
+        stated(folder / f"{name}.tif", mpp)
+
+    def predicted(out: str, files: list[str], *options: str) -> dict[str, bytes]:
+        images = [str(folder / f"{name}.tif") for name in files]
+        assert main(["predict", str(run), *images, "-o", str(tmp_path / out), "--views", "1", *options]) == 0
+        return {path.name: path.read_bytes() for path in (tmp_path / out).glob("*.confidence.png")}
+
+    together = predicted("together", ["good", "none", "absurd"], "--missing-mpp", "0.25")
+    assert "2 of 3 images state no usable pixel size, and are taken to have 0.25 µm/px" in capsys.readouterr().err
+    assert together == predicted("own", ["good"]) | predicted("given", ["none", "absurd"], "--mpp", "0.25")
+    assert together["none.confidence.png"] != predicted("run", ["none"], "--missing-mpp", "run")["none.confidence.png"]
+
+
 def test_images_of_one_name_are_left_out_and_the_others_predicted(
     run_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
