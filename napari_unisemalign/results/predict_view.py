@@ -9,7 +9,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
-    QGridLayout,
+    QHBoxLayout,
     QLineEdit,
     QProgressBar,
     QPushButton,
@@ -90,19 +90,17 @@ class PredictView(QWidget):
         self.open_button = QPushButton(tr("Open in a new window"), self)
 
     def _lay_out(self) -> None:
-        grid = QGridLayout()
-        grid.setContentsMargins(0, 0, 0, 0)
-        grid.setSpacing(6)
-        grid.addWidget(caption(tr("Pixel size (µm/px)"), self, self.mpp_spin), 0, 0)
-        grid.addWidget(self.mpp_spin, 0, 1, 1, 2)
-        grid.addWidget(caption(tr("Folder"), self, self.out_edit), 1, 0)
-        grid.addWidget(self.out_edit, 1, 1)
-        grid.addWidget(self.browse_button, 1, 2)
-        grid.setColumnStretch(1, 1)
+        size, folder = QHBoxLayout(), QHBoxLayout()  # no grid: the longer caption would leave the folder no room
+        size.addWidget(caption(tr("Pixel size (µm/px)"), self, self.mpp_spin))
+        size.addWidget(self.mpp_spin, 1)
+        folder.addWidget(caption(tr("Folder"), self, self.out_edit))
+        folder.addWidget(self.out_edit, 1)
+        folder.addWidget(self.browse_button)
         layout = body_layout(self)
         layout.addLayout(flowing(self.files_button, self.folder_button))
         layout.addWidget(self.chosen)
-        layout.addLayout(grid)
+        layout.addLayout(size)
+        layout.addLayout(folder)
         layout.addLayout(flowing(self.predict_button, self.copy_button))
         layout.addLayout(flowing(self.pause_button, self.stop_button))
         layout.addWidget(self.bar)
@@ -112,7 +110,7 @@ class PredictView(QWidget):
 
     @property
     def mpp_um(self) -> float | None:
-        """The pixel size of all files; None: as they state it."""
+        """The pixel size of files that state none; None: not given."""
         return self.mpp_spin.value() or None
 
     @property
