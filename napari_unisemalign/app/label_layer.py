@@ -76,7 +76,7 @@ class LabelLayer:
         """A stroke is done, or a fill is about to be."""
         self._has_history, self._is_painting = True, False
         self._is_announced = not self._enter()
-        self._model.stroke_ended.emit()
+        self._model.end_stroke()
 
     def _on_update(self, _event: Any = None) -> None:
         if self._is_drawing:
@@ -84,22 +84,22 @@ class LabelLayer:
         if self._is_announced:
             self._is_announced = False
             if self._enter():
-                self._model.stroke_ended.emit()
+                self._model.end_stroke()
         else:
             self._is_painting = True
-            self._model.touched.emit()
+            self._model.touch()
 
     def _on_data(self, _event: Any = None) -> None:
         """napari draws all of the layer anew: a script or another plugin may have written into it."""
         if not self._is_drawing and not self._is_painting and self._enter():
-            self._model.stroke_ended.emit()
+            self._model.end_stroke()
 
     def _enter(self) -> bool:
         """As `settle`; what memory does not suffice for is tried again by whoever saves."""
         try:
             return self.settle()
         except MemoryError:
-            self._model.touched.emit()
+            self._model.touch()
             return False
 
     def _on_changed(self, patch: Patch) -> None:

@@ -98,7 +98,15 @@ class LabelModel:
         """Give the pixels of `target`, (H, W), these class ids, as a stroke that is complete."""
         if self._ids is not None:
             self.replace(np.where(target, ids, self._ids))
-            self.stroke_ended.emit()
+            self.end_stroke()
+
+    def end_stroke(self) -> None:
+        """What was painted is complete."""
+        self.stroke_ended.emit()
+
+    def touch(self) -> None:
+        """Somebody is painting, and the model does not have it yet."""
+        self.touched.emit()
 
 
 def changed_box(mask: Mask) -> Box | None:
