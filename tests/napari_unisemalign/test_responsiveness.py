@@ -59,6 +59,7 @@ def test_the_command_uses_the_window_while_it_trains_and_writes_the_figures(tmp_
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.timeout(1200)
 def test_the_live_preview_is_timed_in_the_window(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path / "home"))  # where nobody has switched it off
