@@ -120,10 +120,11 @@ ALL_SCREENS = SCREENS + TIGHT
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.timeout(2000)
 @pytest.mark.parametrize(
     ("screens", "themes"),
-    [(SCREENS[:1], ("dark",)), pytest.param(ALL_SCREENS, THEMES, marks=pytest.mark.nightly)],
+    [(SCREENS[:1], ("dark",)), (ALL_SCREENS, THEMES)],
     ids=["one screen", "all screens"],
 )
 def test_the_command_takes_every_state_with_a_real_training(
