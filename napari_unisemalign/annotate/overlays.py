@@ -36,8 +36,6 @@ SLIDER_MS = 30
 """A drag of the slider is answered this often."""
 CLEAR_MS = 150
 """So long the former tile's overlays may stay while those of the new one are read."""
-WARM_MS = 40
-"""Between two turns of warming up, so that the image is drawn meanwhile."""
 
 
 class OverlaysController:
@@ -259,13 +257,11 @@ class OverlaysController:
             self._warm()
 
     def _warm(self) -> None:
-        """Make the next layer that is not there yet, so that the first overlay finds all of them; then letters."""
+        """Make the next layer that is not there yet, so that the first overlay finds all of them."""
         for role in OVERLAY_ROLES:
             if self._layers.make_overlay(role, self._session.classes()) is not None:
                 self._turn_timer.start(0)
                 return
-        if self._session.tile is not None and self._notes.warm():
-            self._turn_timer.start(WARM_MS)
 
     # --- what changes -------------------------------------------------------------------------------------------------
 

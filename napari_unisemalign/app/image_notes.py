@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import string
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from napari import Viewer
 
 FONT_SIZE = 12
-_LETTERS = string.ascii_letters + string.digits + "·():%"
-_PIECE = 4
-"""So many new letters take some tens of milliseconds to be drawn."""
 
 
 class ImageNotes:
@@ -20,47 +16,19 @@ class ImageNotes:
     def __init__(self, viewer: Viewer) -> None:
         self._viewer, overlay = viewer, viewer.canvas.overlays.text
         self._before = (overlay.text, overlay.visible, overlay.position, overlay.font_size)
-        self._opacity = overlay.opacity
         self._lines: dict[str, str] = {}
         self._is_over = False
-        self._unwarmed = _LETTERS
-        self._is_warming = False
-
-    def warm(self) -> bool:
-        """Have some letters drawn out of sight, while no line is shown; whether there are more, after the next drawing.
-
-        napari draws a letter for the first time when it is first needed: the first line would hold the window up.
-        """
-        if self._is_over or self.text:
-            return False
-        overlay = self._viewer.canvas.overlays.text
-        if not self._is_warming and overlay.visible:  # somebody else's text
-            return False
-        piece, self._unwarmed = self._unwarmed[:_PIECE], self._unwarmed[_PIECE:]
-        self._is_warming = bool(piece)
-        if piece:
-            overlay.opacity = 0.0
-            overlay.position, overlay.font_size, overlay.text = "top_left", FONT_SIZE, piece
-            overlay.visible = True
-        else:
-            self._show()
-        return self._is_warming
 
     def set(self, owner: str, line: str) -> None:
         """Show this line, in the place of the owner's last one; an empty one takes it away."""
         if self._is_over or self._lines.get(owner, "") == line:
             return
         self._lines[owner] = line
-        self._is_warming = False
-        self._show()
-
-    def _show(self) -> None:
         overlay = self._viewer.canvas.overlays.text
         if self.text:  # napari must not draw an empty one
             overlay.position, overlay.font_size = "top_left", FONT_SIZE
             overlay.text = self.text
         overlay.visible = bool(self.text)
-        overlay.opacity = self._opacity
 
     def end(self, _window: object = None) -> None:
         """The window was deleted, and the canvas with it: nothing can be written any more."""
@@ -76,5 +44,4 @@ class ImageNotes:
         self._lines.clear()
         overlay = self._viewer.canvas.overlays.text
         text, overlay.visible, overlay.position, overlay.font_size = self._before
-        overlay.opacity, self._is_warming = self._opacity, False
         overlay.text = text

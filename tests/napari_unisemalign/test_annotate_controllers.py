@@ -39,7 +39,6 @@ def context(qapp: Any) -> Any:
     context.viewer = ViewerModel()
     context.layers, context.connections = TileLayers(context.viewer, context.session.label), Connections()
     context.notes = create_autospec(ImageNotes, instance=True)
-    context.notes.warm.return_value = False
     return context
 
 
