@@ -216,7 +216,7 @@ class Jury:
         watch = [] if seen is None else [Watch(self.tree, seen)]
         try:
             return int(pytest.main([*arguments, *tests], plugins=watch))
-        except BaseException:
+        except BaseException:  # a fault that ends pytest itself is noticed, too
             return 3
 
 

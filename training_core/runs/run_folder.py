@@ -136,9 +136,7 @@ def record_origin(run_dir: Path, run_id: str) -> None:
     StorageError
         The disk is full or not writable.
     """
-    path = run_dir / "provenance.json"
-    provenance = read_provenance(path.read_bytes(), path)
-    atomic_write(path, json.dumps({**provenance, "started_from": run_id}, indent=1).encode())
+    _record(run_dir, started_from=run_id)
 
 
 def record_shared_origin(run_dir: Path, weights_sha256: str) -> None:
@@ -149,9 +147,13 @@ def record_shared_origin(run_dir: Path, weights_sha256: str) -> None:
     StorageError
         The disk is full or not writable.
     """
+    _record(run_dir, started_from_weights_sha256=weights_sha256)
+
+
+def _record(run_dir: Path, **values: str) -> None:
+    """Add values to the run's provenance."""
     path = run_dir / "provenance.json"
-    provenance = read_provenance(path.read_bytes(), path)
-    atomic_write(path, json.dumps({**provenance, "started_from_weights_sha256": weights_sha256}, indent=1).encode())
+    atomic_write(path, json.dumps({**read_provenance(path.read_bytes(), path), **values}, indent=1).encode())
 
 
 def read_run(run_dir: Path) -> tuple[Config, tuple[TissueClass, ...], Split]:

@@ -332,7 +332,8 @@ class Trainer:
 
     def _tell_weight(self) -> None:
         readout = self.predictor.readout
-        if readout.foreground_weight != 1:
+        is_chosen = self.settings.config.inference.foreground_weight is None
+        if is_chosen and readout.foreground_weight != 1:
             words = tr(
                 "{name} is predicted where it is {times:.2g} times as likely as any other class, which is best on the "
                 "validation tiles."

@@ -96,6 +96,16 @@ def test_a_run_separates_what_its_validation_tiles_show_and_predicts_so_for_good
     assert summary["val"]["mDice"] == pytest.approx(np.mean(dice), abs=1e-6)
 
 
+def test_a_foreground_weight_that_is_set_is_used_and_not_called_the_best(
+    discs: Project, small_config: Callable[..., Config]
+) -> None:
+    summary, events = run(discs, small_config(inference={"views": 1, "foreground_weight": 2.0}))
+    folder = Path(summary["run"])
+    assert read_readout(checkpoints.open_checkpoint(folder, "best").state).foreground_weight == 2.0
+    assert load_predictor(folder, "cpu").readout.foreground_weight == 2.0
+    assert not [each for each in events if isinstance(each, Status) and "times as likely" in each.message]
+
+
 def test_what_the_checkpoint_says_is_done_and_only_there(discs: Project, small_config: Callable[..., Config]) -> None:
     summary, _ = run(discs, small_config(inference={"views": 1, "objects": "connected"}))
     folder = Path(summary["run"])
