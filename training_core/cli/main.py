@@ -7,8 +7,8 @@ import importlib
 import io
 import os
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from typing import Any, NoReturn
 
 from training_core import __version__
@@ -74,9 +74,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         given = list(sys.argv[1:] if argv is None else argv)
         args = build_parser().parse_args(given)
         args.given = given  # what a record says it was made by
-        if args.no_network:
-            _go_offline()
-        return int(args.run(args))
+        with _no_network() if args.no_network else nullcontext():
+            return int(args.run(args))
     except UserError as error:
         print(f"error: {error.in_terminal}", file=sys.stderr)
         return EXIT_USER_ERROR
@@ -86,13 +85,24 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EXIT_INTERRUPTED
 
 
-def _go_offline() -> None:
-    """For this process and those that it starts; what would be downloaded is an error that says how to get it."""
-    for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
-        os.environ[name] = "1"
-    constants = sys.modules.get("huggingface_hub.constants")
-    if constants is not None:  # imported before, so it does not look at the environment again
-        constants.HF_HUB_OFFLINE = True  # type: ignore[attr-defined]
+@contextmanager
+def _no_network() -> Iterator[None]:
+    """For this command and the processes that it starts; what would be downloaded is an error that says how to get it."""
+    from huggingface_hub import constants  # it looks at the environment once, when it is imported
+
+    names = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
+    before, offline = {name: os.environ.get(name) for name in names}, constants.HF_HUB_OFFLINE
+    os.environ.update(dict.fromkeys(names, "1"))
+    constants.HF_HUB_OFFLINE = True
+    try:
+        yield
+    finally:  # who calls main() in a process of their own goes on with the network that they had
+        constants.HF_HUB_OFFLINE = offline
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _accept_every_name() -> None:

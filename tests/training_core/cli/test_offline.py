@@ -8,8 +8,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import huggingface_hub.constants
 import pytest
 
+from training_core.cli.main import main
 from training_core.project import Project
 
 ROOT = Path(__file__).parents[3]
@@ -67,3 +69,19 @@ def test_weights_that_are_asked_for_are_looked_for_in_the_network_but_not_offlin
     assert "NETWORK" not in offline.stderr
     assert "offline mode is on" in offline.stderr
     assert "Traceback" not in offline.stderr
+
+
+@pytest.mark.parametrize("before", [None, "1"])
+def test_a_process_that_calls_a_command_keeps_its_own_network(
+    make_project: Callable[..., Project], monkeypatch: pytest.MonkeyPatch, before: str | None
+) -> None:
+    for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
+        if before is None:
+            monkeypatch.delenv(name, raising=False)
+        else:
+            monkeypatch.setenv(name, before)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", before is not None)
+    for arguments, code in ((("project", "info", str(make_project().path)), 0), (("evaluate", "nothing-here"), 2)):
+        assert main(["--offline", *arguments]) == code
+        assert [os.environ.get(name) for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")] == [before, before]
+        assert huggingface_hub.constants.HF_HUB_OFFLINE is (before is not None)
