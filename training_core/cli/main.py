@@ -87,7 +87,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 @contextmanager
 def _no_network() -> Iterator[None]:
-    """For this command and the processes that it starts; what would be downloaded is an error that says how to get it."""
+    """For this command and the processes it starts; what would be downloaded is an error that says how to get it."""
     from huggingface_hub import constants  # it looks at the environment once, when it is imported
 
     names = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
