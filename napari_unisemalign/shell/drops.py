@@ -23,7 +23,7 @@ from napari_unisemalign.tiles.making import MakingController
 from napari_unisemalign.tiles.tiles import TilesController
 from napari_unisemalign.widgets.common import verbatim
 from training_core.base.i18n import ntr, tr
-from training_core.io.drawings import DRAWING_SUFFIXES
+from training_core.io.drawings import is_drawing
 from training_core.io.files import IMAGE_SUFFIXES
 from training_core.io.slides import SLIDE_SUFFIXES
 
@@ -80,7 +80,7 @@ class DropsController:
 
     def _ask(self) -> None:
         paths, self._offered = self._offered, []
-        if paths and all(path.suffix.lower() in DRAWING_SUFFIXES for path in paths):
+        if paths and all(is_drawing(path) for path in paths):
             self._import(paths)
         elif self._session.project is None:
             self._making.make_project(paths)

@@ -48,7 +48,8 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
         choices=(*FORMATS, TRAINING_SET),
         default="png",
         metavar="FORMAT",
-        help="masks: png, tiff, palette-png or palette-tiff in class colours, or ome-tiff (default: png); objects: "
+        help="masks: png, tiff, palette-png or palette-tiff in class colours, ome-tiff, or "
+        "ome-zarr or ome-zarr-0.5, with the tile's image (default: png); objects: "
         "geojson for QuPath, coco with run lengths or coco-polygons; overlay: a JPEG of each tile in class colours; "
         "training-set: images, masks and lists for 'project new' and other programs",
     )

@@ -11,7 +11,7 @@ from training_core.base.attempts import Attempts
 from training_core.base.errors import MaskError
 from training_core.cli._arguments import open_project
 from training_core.cli._failures import exit_code
-from training_core.io.drawings import DRAWING_SUFFIXES
+from training_core.io.drawings import DRAWING_SUFFIXES, is_drawing
 from training_core.project import Project
 from training_core.project.drawings import Drawings, ImportedDrawings, import_drawings, look_at
 from training_core.project.drawn_classes import LEAVE_OUT, NOT_LABELLED, Meaning, class_of_rest
@@ -25,7 +25,8 @@ def add_arguments(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     parser = commands.add_parser(
         "import",
         help="take over annotations that were drawn in other programs",
-        description="Reads GeoJSON of QuPath, COCO, labelme's JSON and regions of ImageJ (.roi, .zip). Each area "
+        description="Reads GeoJSON of QuPath, COCO, labelme's JSON, regions of ImageJ (.roi, .zip) and the labels of "
+        "OME-Zarr folders. Each area "
         "labels its inside as its class, on the image or slide that the file is named after or names; smaller areas "
         "lie on top of larger ones. What is annotated already stays, unless --replace is given. All files are imported "
         "together, or none.",
@@ -99,13 +100,13 @@ def run(args: argparse.Namespace) -> int:
 def _files(paths: Sequence[Path]) -> list[Path]:
     files: list[Path] = []
     for path in paths:
-        if not path.is_dir():
+        if not path.is_dir() or is_drawing(path):
             files.append(path)
             continue
-        inside = [each for each in path.iterdir() if each.suffix.lower() in DRAWING_SUFFIXES and each.is_file()]
+        inside = [each for each in path.iterdir() if is_drawing(each)]
         inside = [each for each in inside if each.name != "classes.json" and not each.name.startswith(".")]
         if not inside:
-            needed = f"files ending in {' or '.join(sorted(DRAWING_SUFFIXES))}"
+            needed = f"files ending in {', '.join(sorted(DRAWING_SUFFIXES))}, or OME-Zarr folders"
             raise MaskError(f"the folder {path} has no file of annotations", needed, "check the path")
         files += sorted(inside, key=lambda each: natural_key(each.name))
     return list(dict.fromkeys(files))

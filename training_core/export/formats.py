@@ -15,6 +15,7 @@ from training_core.export.palette import palette_png_bytes, palette_tiff_bytes
 from training_core.export.png import png_bytes
 from training_core.export.tiff import tiff_bytes
 from training_core.export.tile_mask import TileMask
+from training_core.export.tile_zarr import files_of_04, files_of_05
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,8 @@ class ExportFormat:
     ending
         Of its files, after their names; the whole name of the only file of a project.
     encode
-        A tile to what `join` takes, or to the file's bytes where each tile has a file.
+        A tile to what `join` takes, or to the file's bytes where each tile has a file; the bytes of several files, by
+        their paths, where each tile has a folder.
     join
         What the tiles of a file became, to the file's bytes.
     a_file_per
@@ -58,6 +60,8 @@ FORMATS = {
     "palette-png": ExportFormat(tr("PNG in class colours"), "png", palette_png_bytes),
     "palette-tiff": ExportFormat(tr("TIFF in class colours"), "tiff", palette_tiff_bytes),
     "ome-tiff": ExportFormat("OME-TIFF", "ome.tiff", ome_tiff_bytes),
+    "ome-zarr": ExportFormat("OME-Zarr", "ome.zarr", files_of_04),
+    "ome-zarr-0.5": ExportFormat("OME-Zarr 0.5", "ome.zarr", files_of_05),
     "geojson": ExportFormat("GeoJSON", "geojson", features_of, collection_bytes, "image", "objects"),
     "coco": ExportFormat("COCO", _COCO, masks_of, collection_of_masks, "project", "objects"),
     "coco-polygons": ExportFormat(

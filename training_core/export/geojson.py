@@ -16,12 +16,12 @@ import shapely
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from training_core.export.about import about
 from training_core.export.objects import MeasuredObject, confidence_of, known_numbers, measure_objects, number_objects
 from training_core.export.tile_mask import TileMask
 from training_core.io.outlines import Area, outline, placed
 from training_core.project import TissueClass
 from training_core.project.classes import object_class_ids
-from training_core.project.labels import DamagedHistoryError
 
 Feature = dict[str, Any]
 
@@ -33,7 +33,7 @@ _NAMESPACE = uuid.UUID("6a4d8a2c-7f0e-4a52-9b0a-5b8f6c1f2f11")
 def features_of(mask: TileMask) -> list[Feature]:
     """The features of a tile: one per object of classes made of objects, and one per other class."""
     classes = {each.id: each for each in mask.project.classes}
-    about = _about(mask)
+    origin = about(mask)
     features = []
     for tissue_class, number, area, measurements in areas_of(mask, classes):
         name = f"{mask.project.index.created_at}/{mask.tile.name}/{mask.content}/{tissue_class.id}/{number}"
@@ -46,7 +46,7 @@ def features_of(mask: TileMask) -> list[Feature]:
                     **_kind(mask),
                     "classification": _classification(tissue_class),
                     "measurements": measurements,
-                    "metadata": about,
+                    "metadata": origin,
                 },
             }
         )
@@ -123,26 +123,6 @@ def _classification(tissue_class: TissueClass) -> dict[str, Any]:
     if len(names) > 1 and all(names):
         return {"names": names, "color": color}
     return {"name": tissue_class.name, "color": color}
-
-
-def _about(mask: TileMask) -> dict[str, str]:
-    """From where the areas come: who made the last change of the annotation, when, from which run's prediction."""
-    about = {"project": mask.project.name, "tile": mask.tile.name, "content": mask.content}
-    prediction = mask.project.prediction(mask.tile.name)
-    if mask.content != "labels" and prediction is not None:
-        about["run"] = prediction.run_id
-    if mask.content == "predictions":
-        return about
-    try:
-        edits = mask.project.label_edits(mask.tile.name)
-    except DamagedHistoryError:
-        return about | {"annotation": "its history is damaged"}
-    if edits:
-        about |= {"annotation": edits[-1].source, "annotated at": edits[-1].at}
-        accepted = [each.run_id for each in edits if each.source.is_accepted and each.run_id is not None]
-        if accepted:
-            about["accepted from run"] = accepted[-1]
-    return about
 
 
 def _geometry(area: Area) -> dict[str, Any]:

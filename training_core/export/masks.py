@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from training_core.export.legend import LEGEND_NAME, legend_bytes
 from training_core.export.tile_mask import TileMask
 from training_core.export.values import VALUES, Values, values_of
 from training_core.io import atomic_write
+from training_core.io.atomic import atomic_write_folder
 from training_core.project import Project, Tile
 from training_core.project.images import image_names
 from training_core.project.inputs.recognition import is_export
@@ -49,7 +50,7 @@ def export_masks(
     removed: Counter[str] | None = None,
     progress: ReportProgress | None = None,
 ) -> list[Path]:
-    """Write OUT/NAME.ENDING per tile, or per image or slide, as the format wants it.
+    """Write OUT/NAME.ENDING per tile, or per image or slide, as the format wants it: a file, or a folder of OME-Zarr.
 
     Masks hold class ids, uint8, with 255 for "not labelled".
 
@@ -169,14 +170,27 @@ def _write_legend(
     _write(out / LEGEND_NAME, legend)
 
 
-def _write(path: Path, data: bytes) -> bool:
-    """Write a file, unless it holds just this already; returns whether it was written."""
+def _write(path: Path, data: bytes | Mapping[str, bytes]) -> bool:
+    """Write a file or a folder of files, unless it holds just this already; returns whether it was written."""
+    if isinstance(data, Mapping):
+        return _write_folder(path, data)
     try:
         if path.stat().st_size == len(data) and path.read_bytes() == data:
             return False
     except OSError:  # not there, or not readable: writing says why, if it fails too
         pass
     atomic_write(path, data)
+    return True
+
+
+def _write_folder(path: Path, files: Mapping[str, bytes]) -> bool:
+    try:
+        there = {each.relative_to(path).as_posix() for each in path.rglob("*") if not each.is_dir()}
+        if there == files.keys() and all((path / name).read_bytes() == data for name, data in files.items()):
+            return False
+    except OSError:
+        pass
+    atomic_write_folder(path, files)
     return True
 
 

@@ -18,12 +18,12 @@ import zarr
 
 from training_core.base.arrays import ClassIds, Confidence8
 from training_core.base.errors import writing
-from training_core.io.atomic import sync_file, sync_folder
+from training_core.export.ngff import attributes, image_label, multiscale
+from training_core.io.atomic import replace_folder, sync_file
 from training_core.project import TissueClass
 
 CHUNK_PX = 1024
 LABELS = "labels/prediction"
-_VERSION = "0.4"
 _SCRATCH = "scratch"
 
 
@@ -67,14 +67,14 @@ class SlideMasks:
             for folder in ("", f"{LABELS}/"):
                 _halve(self._root[f"{folder}{levels - 1}"], self._array(f"{folder}{levels}", size))
             levels += 1
-        self._root.attrs.update({"multiscales": [_multiscale("confidence", levels, mpp_um)]})
-        self._root["labels"].attrs.update({"labels": ["prediction"]})
-        colors = [{"label-value": c.id, "rgba": [*bytes.fromhex(c.color[1:7]), 255]} for c in classes]
-        names = [{"label-value": c.id, "class": c.name} for c in classes]
-        source = {"image": "../../"}
-        label: dict[str, Any] = {"version": _VERSION, "colors": colors, "properties": names, "source": source}
-        multiscales = [_multiscale("prediction", levels, mpp_um)]
-        self._root[LABELS].attrs.update({"multiscales": multiscales, "image-label": label})
+        scales = [2.0**level for level in range(levels)]
+        self._root.attrs.update(attributes({"multiscales": [multiscale("confidence", "yx", scales, mpp_um)]}))
+        self._root["labels"].attrs.update(attributes({"labels": ["prediction"]}))
+        of_labels = {
+            "multiscales": [multiscale("prediction", "yx", scales, mpp_um)],
+            "image-label": image_label(classes),
+        }
+        self._root[LABELS].attrs.update(attributes(of_labels))
 
     def _array(self, name: str, size: tuple[int, ...]) -> Any:
         separator: Any = {"name": "v2", "separator": "/"}
@@ -111,7 +111,7 @@ def slide_masks(
         with writing(path):
             masks.finish(classes, mpp_um)
             _sync(temporary)
-            _replace(temporary, path)
+            replace_folder(temporary, path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -124,19 +124,6 @@ def _halve(finer: Any, coarser: Any) -> None:
             coarser[top : top + CHUNK_PX, left : left + CHUNK_PX] = finer[rows, columns][::2, ::2]
 
 
-def _multiscale(name: str, levels: int, mpp_um: float | None) -> dict[str, Any]:
-    unit = {} if mpp_um is None else {"unit": "micrometer"}
-    datasets = [
-        {
-            "path": str(level),
-            "coordinateTransformations": [{"type": "scale", "scale": [(mpp_um or 1.0) * 2.0**level] * 2}],
-        }
-        for level in range(levels)
-    ]
-    axes = [{"name": axis, "type": "space", **unit} for axis in "yx"]
-    return {"version": _VERSION, "name": name, "axes": axes, "datasets": datasets}
-
-
 def _sync(folder: Path) -> None:
     for parent, _, names in os.walk(folder):
         for name in names:
@@ -145,19 +132,3 @@ def _sync(folder: Path) -> None:
                 sync_file(descriptor)
             finally:
                 os.close(descriptor)
-        sync_folder(Path(parent))
-
-
-def _replace(temporary: Path, path: Path) -> None:
-    """A folder cannot be renamed over another, so an older one steps aside first."""
-    older = path.parent / f".{secrets.token_hex(8)}.tmp"
-    if path.is_dir():
-        os.replace(path, older)
-    try:
-        os.replace(temporary, path)
-    except OSError:
-        if older.is_dir():
-            os.replace(older, path)
-        raise
-    sync_folder(path.parent)
-    shutil.rmtree(older, ignore_errors=True)

@@ -9,8 +9,9 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -100,6 +101,51 @@ def atomic_write(path: Path, data: bytes) -> None:
     """
     with staged_files() as staged:
         staged.add(path, data)
+
+
+def atomic_write_folder(path: Path, files: Mapping[str, bytes]) -> None:
+    """Write a folder with these files, by their paths in it; an older folder of that name is replaced as a whole.
+
+    Raises
+    ------
+    StorageError
+        The disk is full, read-only or not writable; the older folder is untouched.
+    """
+    temporary = path.parent / f".{secrets.token_hex(8)}.tmp"
+    try:
+        with writing(path):
+            for name, data in files.items():
+                target = within(temporary, *name.split("/"))
+                target.parent.mkdir(parents=True, exist_ok=True)
+                write_synced(target, data)
+            replace_folder(temporary, path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def replace_folder(temporary: Path, path: Path) -> None:
+    """Let a folder whose files are on the disk take the name of another, which is replaced as a whole.
+
+    A folder cannot be renamed over another, so an older one steps aside first.
+
+    Raises
+    ------
+    OSError
+        The folder around it is not writable; the older folder is back.
+    """
+    for folder, _, _ in os.walk(temporary):
+        sync_folder(Path(folder))
+    older = path.parent / f".{secrets.token_hex(8)}.tmp"
+    if path.is_dir():
+        os.replace(path, older)
+    try:
+        os.replace(temporary, path)
+    except OSError:
+        if older.is_dir():
+            os.replace(older, path)
+        raise
+    sync_folder(path.parent)
+    shutil.rmtree(older, ignore_errors=True)
 
 
 def passing_write(path: Path, data: bytes) -> None:
