@@ -52,7 +52,7 @@ def finish(trainer: Trainer, reason: Reason, *, missing_only: bool = False) -> d
     messenger, state, trained_at = trainer.messenger, trainer.progress, time.monotonic()
     if state.step:
         messenger.send(Status, message=tr("Choosing prediction settings"))
-        trainer.load_best(measure=reason == "budget")  # who stops a run does not want to wait
+        trainer.best.load(measure=reason == "budget")  # who stops a run does not want to wait
         source = read_prediction_source(trainer.run_dir)
         if missing_only and source.made_by is Maker.NETWORK:
             trainer.final.source = source  # compared before; the network predicts the others too

@@ -7,13 +7,11 @@ is asked by `validation`, for the curve, and by `overlays`, for the screen, both
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Literal
 
-from training_core.base.i18n import tr
-from training_core.class_maps.object_readout import KnownTile
 from training_core.class_maps.pixel_scores import Scores
 from training_core.compute import processes as distributed
 from training_core.compute.device import Compute, peak_gpu_bytes
@@ -21,7 +19,7 @@ from training_core.data.batches import BatchMaker, prefetched
 from training_core.data.held_out import NOTHING, HeldOut
 from training_core.data.object_classes import object_classes
 from training_core.data.tile_pool import TilePool
-from training_core.messages.events import Saved, Status, StepDone, Warned
+from training_core.messages.events import Saved, StepDone, Warned
 from training_core.messages.messenger import Leaving, Messenger
 from training_core.method.batch import Batch
 from training_core.method.step import StepResult
@@ -34,6 +32,7 @@ from training_core.runs import checkpoint as checkpoints
 from training_core.runs.run_folder import Split, peak_rss_bytes
 from training_core.settings.schema import Config
 from training_core.training import smaller_step as smaller
+from training_core.training.best_checkpoint import BestCheckpoint
 from training_core.training.final_predictions import FinalPredictions
 from training_core.training.learner import Learner
 from training_core.training.overlays import Overlays
@@ -97,6 +96,10 @@ class Trainer:
             self.predictor, truth, run_dir, self.settings, self.progress, self.forecast, messenger
         )
         self.overlays = Overlays(self.predictor, run_dir, self.progress, messenger, quick)
+        self.best = BestCheckpoint(
+            self.learner, self.predictor, self.validation, run_dir, split, self.settings, self.progress,
+            self._class_names, messenger,
+        )  # fmt: skip
         self.final = FinalPredictions(self.predictor, truth, quick, messenger)
 
     def _make_batches(self) -> None:
@@ -302,51 +305,11 @@ class Trainer:
         """Whether the training has had its steps, passes or minutes."""
         return self.budget.progress(self.progress.step, self.progress.elapsed_s) >= 1
 
-    def load_best(self, *, measure: bool) -> None:
-        """Put the best checkpoint's weights into the predictor.
-
-        Parameters
-        ----------
-        measure
-            Whether to find and record how they are best read, which takes as long as a few validations.
-        """
-        checkpoint = checkpoints.open_checkpoint(self.run_dir, "best")
-        self.learner.load_predictor(checkpoint)
-        state = checkpoint.state
-        self.predictor.readout = read_readout(state)
-        if measure:
-            self.validation.choose_readout()
-            self._tell_weight()
-        if measure or self.predictor.readout.objects is None:
-            self._separate_objects(self.validation.known_tiles if measure else None)
-            if measure and self.predictor.readout.objects and self.split.val:
-                self.progress.best = self.validation.as_predicted()
-        if self.predictor.readout != read_readout(state):
-            checkpoints.write_state(checkpoint, {**state, "readout": asdict(self.predictor.readout)})
-
     def choose_predictions(self) -> None:
         """Find out whose predictions of the tiles the run keeps, once the best checkpoint is loaded."""
         scores = self.final.choose(self.validation.as_predicted)
         self.progress.best = scores or self.progress.best
         self.overlays.conclude(self.final)
-
-    def _tell_weight(self) -> None:
-        readout = self.predictor.readout
-        is_chosen = self.settings.config.inference.foreground_weight is None
-        if is_chosen and readout.foreground_weight != 1:
-            words = tr(
-                "{name} is predicted where it is {times:.2g} times as likely as any other class, which is best on the "
-                "validation tiles."
-            )
-            name = self._class_names[readout.ground]
-            self.messenger.send(Status, message=words.format(name=name, times=readout.foreground_weight))
-
-    def _separate_objects(self, known: Sequence[KnownTile] | None) -> None:
-        self.predictor.separate_objects(known, self.split.labeled)
-        for each in self.predictor.readout.objects or ():
-            words = tr("Objects of the class {name}: {done}")
-            name = self._class_names[each.class_index]
-            self.messenger.send(Status, message=words.format(name=name, done=each.words(self.predictor.run_mpp)))
 
     def _warn(self, message: str) -> None:
         self.messenger.send(Warned, message=message)
