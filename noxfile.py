@@ -89,7 +89,7 @@ def tests(session: nox.Session) -> None:
     install(session, "pyqt5", "slides", "test")
     # Two runs, as the trainer and the window are two processes: Triton crashes when it is loaded after Mesa's OpenGL.
     whole_files = ("--dist", "loadfile")  # what a file's tests share, such as a trained run, is made once
-    run_pytest(session, "pyqt5", "tests", f"--ignore={WINDOW_TESTS}", *whole_files)
+    run_pytest(session, "pyqt5", "tests", f"--ignore={WINDOW_TESTS}", "-m", "not nightly", *whole_files)
     run_pytest(session, "pyqt5", WINDOW_TESTS, "-m", "not nightly", "--dist", "worksteal")
     for binding in OTHER_BINDINGS:
         install(session, binding)
@@ -107,9 +107,10 @@ def bindings(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def nightly(session: nox.Session) -> None:
-    """The window's tests that take too long for every change, on PyQt5, every night."""
+    """The tests that take too long for every change, on PyQt5, every night."""
     install_system_packages(session)
     install(session, "pyqt5", "slides", "test")
+    run_pytest(session, "pyqt5", "tests", f"--ignore={WINDOW_TESTS}", "-m", "nightly", "--dist", "loadfile")
     run_pytest(session, "pyqt5", WINDOW_TESTS, "-m", "nightly", "--dist", "worksteal")
 
 
