@@ -251,7 +251,7 @@ def known_numbers(project: Project, name: str) -> NDArray[np.int32] | None:
         return None
     import tifffile
 
-    return np.asarray(tifffile.imread(within(project.path, known.path))).astype(np.int32)
+    return np.asarray(tifffile.imread(within(project.path, *known.path.split("/")))).astype(np.int32)
 
 
 def confidence_of(project: Project, name: str) -> NDArray[np.uint8] | None:

@@ -15,7 +15,9 @@ from PIL import Image
 from training_core.cli.main import main
 from training_core.export.objects import number_objects
 from training_core.io import encode_numbers
+from training_core.io.inspection.answers import Answers
 from training_core.project import LabelSource, Project, make_classes
+from training_core.project.file_records import FileAnswers
 
 SIDE = 96
 
@@ -93,6 +95,20 @@ def test_numbered_objects_that_touch_stay_apart() -> None:
     assert len(np.unique(numbers[numbers > 0])) == 3
     assert {len(np.unique(numbers[5:15, place])) for place in (slice(2, 10), slice(10, 16), slice(16, 18))} == {1}
     assert number_objects(ids, [1]).max() == 1
+
+
+def test_objects_of_an_imported_numbered_mask_come_out_apart(project: Project, tmp_path: Path) -> None:
+    known = np.zeros((SIDE, SIDE), np.uint16)
+    known[5:15, 2:10], known[5:15, 10:16] = 7, 300
+    (tmp_path / "masks").mkdir()
+    tifffile.imwrite(tmp_path / "masks" / "a.tif", known)
+    numbered = FileAnswers(mask=Answers(mask_holds="numbered_objects"))
+    images, classes = [tmp_path / "images" / "a.png"], make_classes(("background", "gland"))
+    made = Project.create(tmp_path / "q", images, classes=classes, masks=tmp_path / "masks", answers=numbered)
+    assert main(["objects", str(made.path), "-o", str(tmp_path / "out")]) == 0
+    numbers = tifffile.imread(tmp_path / "out" / "a.objects.tif")
+    assert sorted(np.bincount(numbers.ravel())[1:]) == [60, 80]
+    assert (numbers[known == 7] == numbers[6, 3]).all()
 
 
 def test_more_objects_than_16_bits_hold_are_written_in_32() -> None:
