@@ -9,6 +9,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import numpy as np
 from qtpy.QtCore import QObject, Qt, QTimer
@@ -51,6 +52,7 @@ class Lateness(QObject):
         self._last_s, self._last_own_s = 0.0, 0.0
         self._seen: list[str] = []
         self._with_causes = with_causes and hasattr(signal, "setitimer")
+        self._former: Any = None
         self._timer = QTimer(self)
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
         self._timer.setInterval(INTERVAL_MS)
@@ -61,7 +63,7 @@ class Lateness(QObject):
         self._last_s, self._last_own_s = time.perf_counter(), time.thread_time()
         self._timer.start()
         if self._with_causes:
-            signal.signal(signal.SIGALRM, self._look)
+            self._former = signal.signal(signal.SIGALRM, self._look)
             signal.setitimer(signal.ITIMER_REAL, LOOK_S)
 
     def stop(self) -> None:
@@ -69,7 +71,7 @@ class Lateness(QObject):
         self._timer.stop()
         if self._with_causes:
             signal.setitimer(signal.ITIMER_REAL, 0.0)
-            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            signal.signal(signal.SIGALRM, self._former)
 
     @property
     def ticks(self) -> int:

@@ -69,20 +69,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     Exit codes: 0 done, 1 a check failed, 2 bad input (one line says why), 3 done but for the files that are listed, 130
     interrupted.
     """
-    _accept_every_name()
-    try:
-        given = list(sys.argv[1:] if argv is None else argv)
-        args = build_parser().parse_args(given)
-        args.given = given  # what a record says it was made by
-        with _no_network() if args.no_network else nullcontext():
-            return int(args.run(args))
-    except UserError as error:
-        print(f"error: {error.in_terminal}", file=sys.stderr)
-        return EXIT_USER_ERROR
-    except KeyboardInterrupt as interrupt:
-        with suppress(OSError):  # the terminal may have gone
-            print(f"interrupted{f'; {interrupt}' if str(interrupt) else ''}", file=sys.stderr)
-        return EXIT_INTERRUPTED
+    with _every_name_accepted():
+        try:
+            given = list(sys.argv[1:] if argv is None else argv)
+            args = build_parser().parse_args(given)
+            args.given = given  # what a record says it was made by
+            with _no_network() if args.no_network else nullcontext():
+                return int(args.run(args))
+        except UserError as error:
+            print(f"error: {error.in_terminal}", file=sys.stderr)
+            return EXIT_USER_ERROR
+        except KeyboardInterrupt as interrupt:
+            with suppress(OSError):  # the terminal may have gone
+                print(f"interrupted{f'; {interrupt}' if str(interrupt) else ''}", file=sys.stderr)
+            return EXIT_INTERRUPTED
 
 
 @contextmanager
@@ -105,8 +105,16 @@ def _no_network() -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _accept_every_name() -> None:
+@contextmanager
+def _every_name_accepted() -> Iterator[None]:
     """Escape what the console's encoding lacks: a µ or a file name that is no text must not end a command."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+    streams = [stream for stream in (sys.stdout, sys.stderr) if isinstance(stream, io.TextIOWrapper)]
+    before = [stream.errors for stream in streams]
+    for stream in streams:
+        stream.reconfigure(errors="backslashreplace")
+    try:
+        yield
+    finally:
+        for stream, errors in zip(streams, before, strict=True):
+            with suppress(OSError, ValueError):  # it writes out what is left; the reader may have gone
+                stream.reconfigure(errors=errors)

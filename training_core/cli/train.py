@@ -8,7 +8,6 @@ import shlex
 import signal
 import sys
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -148,6 +147,9 @@ def run(args: argparse.Namespace) -> int:
         if args.events and messenger is not None:
             messenger.send(RunFailed, message=str(error))
         raise
+    finally:
+        if messenger is not None:
+            messenger.close()
     if args.json:
         write_json(summary, args.json)
     if not args.events and args.json != "-":
@@ -215,24 +217,30 @@ def _signals(messenger: Messenger) -> Iterator[None]:
             signal.signal(signal.SIGINT, signal.default_int_handler)
         messenger.request_leave()
 
-    threading.Thread(target=_end_in_time, args=(messenger,), daemon=True, name="end in time").start()
+    ended = threading.Event()
+    watch = threading.Thread(target=_end_in_time, args=(messenger, ended), daemon=True, name="end in time")
+    watch.start()
     hang_up = [signal.SIGHUP] if hasattr(signal, "SIGHUP") else []
     handlers = dict.fromkeys((signal.SIGTERM, signal.SIGINT, *hang_up), on_signal)
     before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
         yield
     finally:
+        ended.set()
+        messenger.left.put(None)  # wakes it
+        watch.join()
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
-def _end_in_time(messenger: Messenger) -> None:
-    """End the process a few seconds after leaving was asked for, whatever it is in the middle of.
+def _end_in_time(messenger: Messenger, ended: threading.Event) -> None:
+    """End the process a few seconds after leaving was asked for, whatever it is in the middle of, but a training only.
 
     By then the step is saved, unless the process is stuck; a checkpoint that is being written is waited for.
     """
     messenger.left.get()
-    time.sleep(_SECONDS_TO_LEAVE)
+    if ended.wait(_SECONDS_TO_LEAVE):  # the process may be that of somebody who has called main()
+        return
     with checkpoint_writing(timeout_s=_SECONDS_TO_SAVE):
         os._exit(EXIT_INTERRUPTED)
 

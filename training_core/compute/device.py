@@ -79,6 +79,18 @@ def _cpu_flag(flag: str) -> bool:
 
 
 @contextmanager
+def settings_kept() -> Iterator[None]:
+    """Random numbers and TF32 are the whole process's: after the block they are as whoever called it had them."""
+    devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()  # type: ignore[no-untyped-call]
+    tf32 = torch.backends.cudnn.allow_tf32
+    try:
+        with torch.random.fork_rng(devices):
+            yield
+    finally:
+        torch.backends.cudnn.allow_tf32 = tf32
+
+
+@contextmanager
 def one_thread() -> Iterator[None]:
     """For work in small pieces: a second thread brings little, and on a busy machine each piece waits for it.
 

@@ -138,9 +138,12 @@ def prefetched(maker: BatchMaker, first_step: int, *, for_gpu: bool = False) -> 
 
     # torch would start threads of its own for each of several workers
     alone = (torch.set_num_threads, (1,)) if workers > 1 else (None, ())
-    with ThreadPoolExecutor(workers, "batches", *alone) as executor:
-        upcoming = deque(executor.submit(made, first_step + ahead) for ahead in range(workers))
-        for step in itertools.count(first_step + workers):
-            batch = upcoming.popleft().result()
-            upcoming.append(executor.submit(made, step))
-            yield batch
+    try:
+        with ThreadPoolExecutor(workers, "batches", *alone) as executor:
+            upcoming = deque(executor.submit(made, first_step + ahead) for ahead in range(workers))
+            for step in itertools.count(first_step + workers):
+                batch = upcoming.popleft().result()
+                upcoming.append(executor.submit(made, step))
+                yield batch
+    finally:  # what one thread sets holds for those that are made later, too
+        torch.set_num_threads(torch.get_num_threads())

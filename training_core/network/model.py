@@ -161,6 +161,15 @@ def build_model(
     ConfigError
         The parts do not go together.
     """
+    if from_checkpoint:  # the first weights are chance, and replaced: the caller's random numbers are not used up
+        with torch.random.fork_rng(devices=[]):
+            return _built(config, classes, encoder, from_checkpoint=True)
+    return _built(config, classes, encoder, from_checkpoint=False)
+
+
+def _built(
+    config: Config, classes: Sequence[NamedClass], encoder: Encoder | None, *, from_checkpoint: bool
+) -> UniSemAlign:
     encoder_config = filled_in(config.encoder)
     external = is_external(encoder_config)
     if from_checkpoint and not external:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import pickle
 import struct
-import warnings
 import zipfile
 from collections import Counter
 from collections.abc import Collection, Mapping
@@ -23,6 +22,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from training_core.base.errors import WeightsError
+from training_core.base.ignored_warnings import ignored_warnings
 
 Tensors = dict[str, Tensor]
 """A state dict: tensors by name."""
@@ -162,10 +162,9 @@ def check_shape(name: str, tensor: Tensor, target: Tensor, path: Path, need: Nee
 
 
 def _torch_load(path: Path) -> Any:
-    with warnings.catch_warnings():
-        # torch announces a TorchScript archive, which it then refuses with an error that is explained below, and
-        # pickle protocols other than its own, which do no harm.
-        warnings.simplefilter("ignore", UserWarning)
+    # torch announces a TorchScript archive, which it then refuses with an error that is explained below, and
+    # pickle protocols other than its own, which do no harm.
+    with ignored_warnings(UserWarning):
         return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from training_core.base.errors import ConfigError
+from training_core.base.ignored_warnings import ignored_warnings
 from training_core.network.encoders.registry import find_spec
 from training_core.network.model import UniSemAlign
 
@@ -97,10 +97,9 @@ def write_graph(network: UniSemAlign, path: Path) -> GraphCheck:
 
     module = Probabilities(network).eval()
     axes = {0: "batch", 2: "height", 3: "width"}
-    with warnings.catch_warnings(), torch.no_grad():
-        # The exporter that traces is announced as the older one; the newer one needs onnxscript. It also remarks that
-        # sizes are Python numbers, which are the same for every multiple.
-        warnings.simplefilter("ignore")
+    # The exporter that traces is announced as the older one; the newer one needs onnxscript. It also remarks that
+    # sizes are Python numbers, which are the same for every multiple.
+    with ignored_warnings(), torch.no_grad():
         torch.onnx.export(
             module,
             (random_image(_SIZES[0]),),

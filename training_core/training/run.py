@@ -17,7 +17,7 @@ from training_core.base.bounded import read_json
 from training_core.base.errors import CheckpointError, ConfigError
 from training_core.base.i18n import tr
 from training_core.compute import processes as distributed
-from training_core.compute.device import Compute, choose_compute
+from training_core.compute.device import Compute, choose_compute, settings_kept
 from training_core.data.held_out import HeldOut
 from training_core.data.previous_run import PreviousRun
 from training_core.data.tile_pool import TilePool
@@ -94,7 +94,7 @@ def train(request: Request, messenger: Messenger, warm: Warm | None = None) -> d
     UserError
         Whatever the user can mend; see the error's own message.
     """
-    with distributed.joined(choose_compute(request.config.runtime)) as compute:
+    with settings_kept(), distributed.joined(choose_compute(request.config.runtime)) as compute:
         messenger.muted = not distributed.is_first()
         plan = _plan(request)
         messenger.check()

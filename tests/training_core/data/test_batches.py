@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -389,3 +390,19 @@ def test_a_tile_larger_than_the_bounds_is_still_given(grey_project: Project) -> 
     pool = TilePool(grey_project, (), IDS, max_bytes=1)
     assert int(pool.image("t_0")[0, 0, 0]) == 20
     assert int(pool.image("t_1")[0, 0, 0]) == 40
+
+
+def test_threads_that_make_batches_for_a_gpu_change_no_other_thread(pool: TilePool, small_config: MakeConfig) -> None:
+    def seen_by_new_thread() -> int:
+        with ThreadPoolExecutor(1) as executor:
+            return executor.submit(torch.get_num_threads).result()
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        batches = prefetched(BatchMaker(pool, LABELED, UNLABELED, small_config()), 0, for_gpu=True)
+        next(batches)
+        batches.close()
+        assert (torch.get_num_threads(), seen_by_new_thread()) == (3, 3)
+    finally:
+        torch.set_num_threads(before)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import io
 import re
-import warnings
 
 import tifffile
 from PIL import Image
 
+from training_core.base.ignored_warnings import ignored_warnings
 from training_core.io.files import quiet
 
 _ORIENTATION = 274
@@ -41,8 +41,7 @@ def _by_tifffile(block: bytes) -> int:
 
 def _by_pillow(block: bytes) -> int:
     exif = Image.Exif()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of damaged tags beside this one
+    with ignored_warnings():  # of damaged tags beside this one
         try:
             exif.load(block)
             return _number(exif.get(_ORIENTATION))

@@ -14,7 +14,7 @@ import tifffile
 import torch
 
 from training_core.base.arrays import Rgb8
-from training_core.compute.device import choose_compute
+from training_core.compute.device import choose_compute, settings_kept
 from training_core.demo.tissue import draw_glands
 from training_core.measuring.speed.measure import record, spread, timed
 from training_core.network.encoders import completed
@@ -32,6 +32,7 @@ _TILE_PX = 512
 _CLASSES = ("background", "gland")
 
 
+@settings_kept()
 def bench_predict(config: Config, *, side_px: int, repeats: int) -> dict[str, Any]:
     """Megapixels of image per second, reading and writing included, at the image's own scale, in one view.
 

@@ -10,7 +10,7 @@ from typing import Any
 import timm
 import torch
 
-from training_core.compute.device import choose_compute
+from training_core.compute.device import choose_compute, settings_kept
 from training_core.data.tile_pool import TilePool
 from training_core.demo import make_demo
 from training_core.measuring.speed.measure import record, spread, timed
@@ -43,6 +43,7 @@ _TILES = 18
 _LABELED = 4
 
 
+@settings_kept()
 def bench_step(config: Config, *, as_released: bool, warm_up: int, repeats: int) -> dict[str, Any]:
     """Seconds per step of training (loading, all passes, optimiser, teacher) with this configuration.
 
