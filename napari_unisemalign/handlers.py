@@ -71,12 +71,18 @@ def _paint_with(index: int) -> Handler:
 
 
 def _no_accept_next(window: Controller) -> str | None:
-    return "" if window.modes.is_drawing else availability.why_not_accept(window.session)
+    if window.modes.is_drawing:
+        return ""
+    return window.selection.why_none() if window.selection.pointing else availability.why_not_accept(window.session)
 
 
 def _accept_next(window: Controller) -> None:
-    """Enter closes what is being drawn; only where nothing is, it accepts."""
-    if not window.modes.finish_drawing():
+    """Enter closes what is being drawn; only where nothing is, it accepts, and no more than a click means now."""
+    if window.modes.finish_drawing():
+        return
+    if window.selection.pointing:
+        window.object_review.accept()
+    else:
         window.correction.accept_next()
 
 
@@ -86,6 +92,10 @@ def _leave(window: Controller) -> None:
         window.tour.leave()
     else:
         window.modes.leave()
+
+
+def _no_objects(window: Controller) -> str:
+    return window.selection.why_none()
 
 
 def _no_stroke(window: Controller) -> str | None:
@@ -141,6 +151,17 @@ HANDLERS: dict[str, Handler] = {
     "accept-by-click": Handler(_no_accept, lambda window: window.correction.areas.toggle_pointing(Deed.ACCEPT)),
     "reject-by-click": Handler(_no_reject, lambda window: window.correction.areas.toggle_pointing(Deed.REJECT)),
     "draw-area": Handler(_no_accept, lambda window: window.correction.areas.toggle_drawing()),
+    "select-objects": Handler(
+        _in_session(availability.why_not_select_object), lambda window: window.selection.toggle()
+    ),
+    "next-object": Handler(
+        lambda window: window.object_review.why_not(), lambda window: window.object_review.show_next()
+    ),
+    "accept-object": Handler(_no_objects, lambda window: window.object_review.accept()),
+    "reject-object": Handler(_no_objects, lambda window: window.object_review.reject()),
+    "delete-object": Handler(_no_objects, lambda window: window.object_edits.delete()),
+    "merge-objects": Handler(_no_objects, lambda window: window.object_edits.merge()),
+    "split-objects": Handler(lambda window: window.object_split.why_not(), lambda window: window.object_split.toggle()),
     "take-back-rejections": Handler(
         _in_session(availability.why_not_take_back), lambda window: window.correction.take_back()
     ),

@@ -18,10 +18,15 @@ from napari_unisemalign.annotate.brush import BrushController
 from napari_unisemalign.annotate.class_removal import ClassRemovalController
 from napari_unisemalign.annotate.classes import ClassesController
 from napari_unisemalign.annotate.foreign_layers import ForeignLayersController
+from napari_unisemalign.annotate.joins import JoinWatch
 from napari_unisemalign.annotate.label_history import LabelHistoryController
 from napari_unisemalign.annotate.modes import ModesController
+from napari_unisemalign.annotate.object_edits import ObjectEdits
+from napari_unisemalign.annotate.object_review import ObjectReview
+from napari_unisemalign.annotate.object_split import ObjectSplit
 from napari_unisemalign.annotate.overlays import OverlaysController
 from napari_unisemalign.annotate.painting import PaintingController
+from napari_unisemalign.annotate.selection import ObjectSelection
 from napari_unisemalign.annotate.undo import UndoController
 from napari_unisemalign.app.background import Background
 from napari_unisemalign.app.context import Context
@@ -112,6 +117,15 @@ class Controller:
         self.painting = PaintingController(
             self.context, panel.painting, self.labels, self.undo, self.correction.show_change
         )
+        self.selection = ObjectSelection(self.context, panel.objects, self.correction)
+        self.object_edits = ObjectEdits(
+            self.context, panel.objects, self.selection, self.correction, self.labels, self.undo
+        )
+        self.object_split = ObjectSplit(self.context, panel.objects, self.selection, self.object_edits, self.correction)
+        self.object_review = ObjectReview(
+            self.context, panel.objects, self.selection, self.object_edits, self.object_split, self.labels, self.tiles
+        )
+        self.joins = JoinWatch(self.context, self.correction)
         self.several = SeveralTilesController(self.context, self.correction, self.tiles, self.undo)
         panel.tiles.accept_wanted.connect(self.several.accept)
         panel.tiles.reject_wanted.connect(self.several.reject)
@@ -139,7 +153,12 @@ class Controller:
         panel.project.tour_clicked.connect(self.tour.start)
         self.report = ReportController(self.context, panel)
         self.modes = ModesController(
-            self.context, self.correction.areas, self.overlays.flicker, lambda: self.correction.is_going_on
+            self.context,
+            self.correction.areas,
+            self.selection,
+            self.object_split,
+            self.overlays.flicker,
+            lambda: self.correction.is_going_on,
         )
         self.foreign_layers = ForeignLayersController(self.context, panel.notice, self.labels.doubt)
         self.keys = KeysController(
@@ -180,6 +199,8 @@ class Controller:
         context = self.context
         while self.correction.areas.leave():
             pass
+        self.object_split.draw(False)
+        self.selection.point(False)
         self.modes.leave()  # napari draws the brush of a layer that is gone
         self.keys.close()
         self.brush.close()

@@ -94,6 +94,13 @@ ACTIONS: tuple[Action, ...] = (
     Action("accept-by-click", tr("Accept regions by click"), "Alt-K", Menu.REVIEW),
     Action("reject-by-click", tr("Reject regions by click"), "Alt-X", Menu.REVIEW),
     Action("draw-area", tr("Draw a region to accept or reject"), "Alt-D", Menu.REVIEW),
+    Action("select-objects", tr("Select objects by click"), "Alt-J", Menu.REVIEW),
+    Action("next-object", tr("Show the next object to review, least certain first"), "J", Menu.REVIEW),
+    Action("accept-object", tr("Accept the selected objects"), "Y", Menu.REVIEW),
+    Action("reject-object", tr("Reject the selected objects"), "N", Menu.REVIEW),
+    Action("delete-object", tr("Delete the selected objects from the annotations"), "Shift-Delete", Menu.REVIEW),
+    Action("merge-objects", tr("Merge the selected objects, or one with the nearest"), "G", Menu.REVIEW),
+    Action("split-objects", tr("Split objects along a line"), "K", Menu.REVIEW),
     Action("take-back-rejections", tr("Clear the rejections of this tile"), "", Menu.REVIEW),
     Action("next-to-review", tr("Show the next tile to review"), "Alt-N", Menu.REVIEW),
 )

@@ -10,6 +10,7 @@ import numpy as np
 from napari_unisemalign.annotate.accept_plan import (
     Deed,
     Plan,
+    Scene,
     Where,
     done_in_words,
     in_words,
@@ -165,6 +166,27 @@ class CorrectionController:
                 sure_from=None if view.is_usual_confidence else view.confidence,
             )
         )
+
+    def scene(self) -> Scene | None:
+        """The tile on screen as an accept finds it; without a prediction its annotations alone; None: there is none.
+
+        Raises
+        ------
+        MaskError: a file of the project or of the run is damaged.
+        """
+        project, name, label = self._session.project, self._session.tile, self._session.label.ids()
+        if project is None or name is None or label is None:
+            return None
+        return self._preview.scene(project, name, self.shown_ids(), label, self._session.overlays(name))
+
+    def shown_ids(self) -> U8 | None:
+        """The class ids (H, W) that can be accepted, after post-processing, 255 where left open; None: none are."""
+        ids = self._ids()
+        return None if ids is None else self._preview.cleaned(ids)
+
+    def act(self, deed: Deed, where: Mask) -> bool:
+        """Accept or reject what is predicted there, as if clicked; False when the user thought better of it."""
+        return self._do(deed, where, "component")
 
     # --- the one way to labels and rejections ------------------------------------------------------------------------
 

@@ -143,15 +143,16 @@ class PreviewController:
             known = run_while_painting(lambda: self._cleaner.clean(*asked))
         return known
 
-    def scene(self, project: Project, name: str, ids: U8, label: U8, overlays: Overlays) -> Scene:
-        """What an accept goes by: as it was drawn last, or read in a thread.
+    def scene(self, project: Project, name: str, ids: U8 | None, label: U8, overlays: Overlays | None) -> Scene:
+        """What an accept goes by: as it was drawn last, or read in a thread; ids: None where there is no prediction.
 
         Raises
         ------
         MaskError: a file of the project or of the run is damaged.
         """
         known = self._scene
-        if known is not None and np.array_equal(known.label, label) and np.array_equal(known.ids, ids):
+        is_shown = known is not None and ids is not None and np.array_equal(known.ids, ids)
+        if known is not None and is_shown and np.array_equal(known.label, label):
             return known
         rejection = self._session.waiting_rejection(name)
         read: Scene = run_while_painting(lambda: scene(project, name, ids, label, overlays, rejection))

@@ -26,6 +26,8 @@ Do = Callable[[Deed, Where, Any], bool]
 class AreaTools:
     """One of them is in use at a time, or none."""
 
+    began = Signal()
+    """One of them is to be used: what else uses the mouse on the image ends."""
     changed = Signal()
     """Another of them is in use, or none."""
 
@@ -55,6 +57,7 @@ class AreaTools:
         """Start drawing an outline, or give it up."""
         self._stop_pointing()
         if on:
+            self.began.emit()
             layer = self._layers.start_area()
             layer.events.data.connect(self._on_drawn)
             self._say(
@@ -72,6 +75,7 @@ class AreaTools:
         self._say("")
         if deed is None:
             return
+        self.began.emit()
         self._layers.end_area()
         self._layers.activate_labels("pan_zoom")
         self.pointing = deed

@@ -5,6 +5,7 @@ The two differ in the direction of their lines, not in colour alone, and the tis
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 MARKS = "marks"
 REJECTED, ACCEPT, REJECT, CLEANED = 1, 2, 3, 4
-_COLORS = {
+_COLORS: Mapping[int | None, str] = {
     None: colors.TRANSPARENT,
     0: colors.TRANSPARENT,
     REJECTED: colors.REJECTED,
@@ -29,6 +30,7 @@ _COLORS = {
     REJECT: colors.REJECTING,
     CLEANED: colors.MARKED,
 }
+_NAME = tr("Rejected and preview")
 _LINES_PER_SIDE = 40
 _MIN_GAP_PX = 8
 
@@ -62,15 +64,18 @@ def _hatched(area: Mask, *, falling: bool) -> Mask:
 
 
 class MarksLayer:
-    """The layer of the marks, on top; there from the first mark on."""
+    """A layer of marks, on top; there from the first mark on."""
 
-    def __init__(self, viewer: Viewer) -> None:
-        self._viewer = viewer
+    def __init__(
+        self, viewer: Viewer, role: str = MARKS, name: str = _NAME, colormap: Mapping[int | None, str] = _COLORS
+    ) -> None:
+        """colormap: of each value that is shown, and of 0 and None."""
+        self._viewer, self._role, self._name, self._colormap = viewer, role, name, colormap
 
     @property
     def layer(self) -> Labels | None:
         """None before the first mark, or when the user removed it."""
-        found = (each for each in self._viewer.layers if each.metadata.get(ROLE_KEY) == MARKS)
+        found = (each for each in self._viewer.layers if each.metadata.get(ROLE_KEY) == self._role)
         layer = next(found, None)
         return layer if isinstance(layer, Labels) else None
 
@@ -93,8 +98,8 @@ class MarksLayer:
 
     def _add(self, picture: U8) -> None:
         active = self._viewer.layers.selection.active
-        layer = Labels(picture, name=tr("Rejected and preview"), opacity=1.0, metadata={ROLE_KEY: MARKS})
-        layer.colormap = DirectLabelColormap(color_dict=_COLORS)
+        layer = Labels(picture, name=self._name, opacity=1.0, metadata={ROLE_KEY: self._role})
+        layer.colormap = DirectLabelColormap(color_dict=dict(self._colormap))
         layer.editable = False
         tile = next((each for each in self._viewer.layers if each.metadata.get(ROLE_KEY) == TILE), None)
         if tile is not None:

@@ -12,6 +12,8 @@ from napari_unisemalign.actions.shortcuts import Shortcuts, shown
 from napari_unisemalign.annotate.accept_plan import Deed
 from napari_unisemalign.annotate.areas import AreaTools
 from napari_unisemalign.annotate.flicker import Flicker
+from napari_unisemalign.annotate.object_split import ObjectSplit
+from napari_unisemalign.annotate.selection import ObjectSelection
 from napari_unisemalign.app.context import Context
 from napari_unisemalign.app.layer_values import AREA, LABELS, ROLE_KEY
 from napari_unisemalign.app.training_state import Training
@@ -28,10 +30,19 @@ class ModesController:
     A brush that was chosen with a prediction in sight stays when the review goes on to the next tile.
     """
 
-    def __init__(self, context: Context, areas: AreaTools, flicker: Flicker, is_going_on: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        context: Context,
+        areas: AreaTools,
+        selection: ObjectSelection,
+        split: ObjectSplit,
+        flicker: Flicker,
+        is_going_on: Callable[[], bool],
+    ) -> None:
         """is_going_on: whether a review goes on from one tile to the next at this moment."""
         self._layers, self._session, self._notes = context.layers, context.session, context.notes
         self._viewer, self._areas, self._flicker = context.viewer, areas, flicker
+        self._selection, self._split = selection, split
         self._is_going_on, self._corrects = is_going_on, False
         """The second: the brush was chosen to correct a prediction."""
         self._trains = False
@@ -46,7 +57,8 @@ class ModesController:
         session.class_changed.connect(self._refresh)
         session.classes_changed.connect(self._refresh)
         listen(context.viewer.events.help, self._say_keys)
-        areas.changed.connect(self._refresh)
+        for signal in (areas.changed, selection.changed, split.changed):
+            signal.connect(self._refresh)
         flicker.changed.connect(self._refresh)
 
     def leave(self) -> None:
@@ -54,7 +66,7 @@ class ModesController:
         typed = QApplication.focusWidget()
         if typed is not None:
             typed.clearFocus()
-        if self._areas.leave():
+        if self._areas.leave() or self._leave_objects():
             return
         self._flicker.show()
         for layer in (self._layers.labels, self._viewer.layers.selection.active):
@@ -67,11 +79,11 @@ class ModesController:
         """Whether Enter would close an outline."""
         layer = self._layers.labels
         polygon = layer is not None and str(layer.mode) == "polygon" and self._viewer.layers.selection.active is layer
-        return polygon or self._areas.is_outlining
+        return polygon or self._areas.is_outlining or self._split.drawing
 
     def finish_drawing(self) -> bool:
         """Close the outline that is being drawn, as napari's own Enter does; False where none is."""
-        if self._areas.finish_outline():
+        if self._areas.finish_outline() or self._split.finish():
             return True
         if not self.is_drawing:
             return False
@@ -86,6 +98,13 @@ class ModesController:
         if self._areas.pointing is not None:
             accepts = self._areas.pointing is Deed.ACCEPT
             return tr("A click accepts a region") if accepts else tr("A click rejects a region")
+        if self._split.drawing:
+            return tr("Drawing a line that splits objects")
+        if self._selection.pointing:
+            keys = Shortcuts().keys()[0]
+            what = {"accept-object": tr("accept"), "reject-object": tr("reject"), "next-object": tr("next")}
+            known = ", ".join(f"{shown(keys[each])} {words}" for each, words in what.items() if keys[each])
+            return " · ".join(filter(None, (tr("A click selects an object"), known)))
         layer = self._layers.labels
         if layer is None or self._viewer.layers.selection.active is not layer:
             return ""
@@ -98,6 +117,15 @@ class ModesController:
             "pick": tr("Picking a class"),
         }.get(str(layer.mode), "")
         return words.format(name=names.get(self._session.class_id or 0, "")) if words else ""
+
+    def _leave_objects(self) -> bool:
+        if self._split.drawing:
+            self._split.draw(False)
+        elif self._selection.pointing:
+            self._selection.point(False)
+        else:
+            return False
+        return True
 
     def _on_tile(self, name: str | None) -> None:
         """A tile to review is looked at first: a click must not paint a dot that nobody asked for."""

@@ -27,6 +27,8 @@ class Pointer:
         """pixel_at: the pixel of the tile at a place of napari's world, which may be in µm."""
         self._viewer, self._pixel_at, self._clicked, self._moved = viewer, pixel_at, clicked, moved
         self.active = False
+        self.adds = False
+        """Shift was held at the last click."""
 
     def start(self) -> None:
         """Listen from now on."""
@@ -49,6 +51,7 @@ class Pointer:
         while event.type == "mouse_move":
             yield
         if np.abs(np.asarray(event.pos) - pressed).max() <= CLICK_TOLERANCE_PX:
+            self.adds = "Shift" in event.modifiers
             self._clicked(self._pixel_at(position))
 
     def _on_move(self, _viewer: Any, event: Any) -> None:

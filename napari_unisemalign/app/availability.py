@@ -9,6 +9,7 @@ from napari_unisemalign.app.session import Session
 from napari_unisemalign.app.tile_overlays import OverlaySource
 from napari_unisemalign.app.training_state import Phase
 from training_core.base.i18n import tr
+from training_core.project.classes import object_class_ids
 from training_core.settings.schema import Config
 
 NO_PROJECT = tr("Open a project first.")
@@ -130,6 +131,15 @@ def why_not_reject(session: Session) -> str:
         return tr("The prediction still changes: wait until the training has ended, or stop it.")
     if session.is_painted(session.tile):
         return tr("The live preview changes with every stroke: paint over what is wrong, or train.")
+    return ""
+
+
+def why_not_select_object(session: Session) -> str:
+    """Objects are there on a tile, of classes that are made of them."""
+    if session.project is None or session.tile is None:
+        return NO_PROJECT
+    if not object_class_ids(session.classes()):
+        return tr("No class is made of objects. Say so of one under Classes.")
     return ""
 
 

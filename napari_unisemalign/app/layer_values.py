@@ -24,7 +24,7 @@ Mask = npt.NDArray[np.bool_]
 ROLE_KEY = "unisemalign"
 SAMPLE_KEY = "unisemalign_sample"
 """Marks the layers that napari itself adds for a sample, to be replaced by ours."""
-TILE, CONFIDENCE, PREDICTION, PSEUDO_LABEL, PART, COMPARISON, LABELS, AREA = (
+TILE, CONFIDENCE, PREDICTION, PSEUDO_LABEL, PART, COMPARISON, LABELS, AREA, CUT = (
     "tile",
     "confidence",
     "prediction",
@@ -33,6 +33,7 @@ TILE, CONFIDENCE, PREDICTION, PSEUDO_LABEL, PART, COMPARISON, LABELS, AREA = (
     "comparison",
     "labels",
     "area",
+    "cut",
 )
 NAMES = {
     TILE: tr("Image"),
@@ -43,9 +44,10 @@ NAMES = {
     COMPARISON: tr("Differences"),
     LABELS: tr("Annotations"),
     AREA: tr("Region to accept or reject"),
+    CUT: tr("Line that splits objects"),
 }
 """What napari's list of layers and its status bar call them."""
-ORDER = (TILE, CONFIDENCE, PREDICTION, PSEUDO_LABEL, PART, COMPARISON, LABELS, AREA)  # from the bottom to the top
+ORDER = (TILE, CONFIDENCE, PREDICTION, PSEUDO_LABEL, PART, COMPARISON, LABELS, AREA, CUT)  # from the bottom to the top
 MAP_ROLES = (PREDICTION, PSEUDO_LABEL, CONFIDENCE, COMPARISON)
 """What a run, or what came of it, says about every tile."""
 OVERLAY_ROLES = (*MAP_ROLES, PART)

@@ -10,13 +10,14 @@ import numpy as np
 from napari.layers import Image, Labels, Layer, Shapes
 
 from napari_unisemalign.app.label_layer import LabelLayer
-from napari_unisemalign.app.label_model import LabelModel
+from napari_unisemalign.app.label_model import Box, LabelModel
 from napari_unisemalign.app.layer_making import borders, new_overlay, nothing, show_classes
 from napari_unisemalign.app.layer_values import (
     AREA,
     CLASS_ROLES,
     COMPARISON,
     CONFIDENCE,
+    CUT,
     LABELS,
     MAP_ROLES,
     NAMES,
@@ -39,6 +40,9 @@ from training_core.project import TissueClass
 
 if TYPE_CHECKING:
     from napari import Viewer
+
+_VIEW_SHARE = 0.8
+"""Of the canvas, which what is looked at fills at most."""
 
 
 class TileLayers:
@@ -222,19 +226,34 @@ class TileLayers:
             if mode is not None:
                 layer.mode = mode
 
-    # --- the area to accept ----------------------------------------------------------------------------------------
+    def look_at(self, box: Box) -> None:
+        """Put a part of the tile into the middle; the zoom stays where all of it fits."""
+        camera, size = self._viewer.scene.camera, np.asarray(self._viewer.canvas.size, float)
+        sides = np.array([max(each.stop - each.start, 1) for each in box]) * self.pixel_size
+        camera.zoom = min(camera.zoom, float((_VIEW_SHARE * size / sides).min()))
+        middle = [(each.start + each.stop - 1) / 2 * self.pixel_size for each in box]
+        camera.center = (*camera.center[:-2], *middle)
+
+    # --- what is drawn: the area to accept, a line that splits objects -----------------------------------------------
 
     def start_area(self) -> Shapes:
         """An empty shapes layer on top, active and ready to draw a polygon."""
-        layer = self.get(AREA)
+        return self._start_shapes(AREA, "add_polygon")
+
+    def start_cut(self) -> Shapes:
+        """The same, ready to draw a line."""
+        return self._start_shapes(CUT, "add_polyline")
+
+    def _start_shapes(self, role: str, mode: str) -> Shapes:
+        layer = self.get(role)
         if not isinstance(layer, Shapes):
             layer = Shapes(
-                ndim=2, name=NAMES[AREA], edge_color=ACCEPTING, face_color=ACCEPTING_FACE, edge_width=2,
-                metadata={ROLE_KEY: AREA},
+                ndim=2, name=NAMES[role], edge_color=ACCEPTING, face_color=ACCEPTING_FACE, edge_width=2,
+                metadata={ROLE_KEY: role},
             )  # fmt: skip
             self._add(layer)
         self._viewer.layers.selection.active = layer
-        layer.mode = "add_polygon"
+        layer.mode = mode
         return layer
 
     def has_area(self) -> bool:
@@ -251,7 +270,14 @@ class TileLayers:
 
     def end_area(self) -> None:
         """Take the shapes layer away and go back to the labels."""
-        layer = self.get(AREA)
+        self._end_shapes(AREA)
+
+    def end_cut(self) -> None:
+        """Take the line away and go back to the labels."""
+        self._end_shapes(CUT)
+
+    def _end_shapes(self, role: str) -> None:
+        layer = self.get(role)
         if layer is not None:
             self._viewer.layers.remove(layer)
             self.activate_labels()
@@ -269,7 +295,7 @@ class TileLayers:
         rank = ORDER.index(layer.metadata[ROLE_KEY])
         above = [i for i, each in enumerate(self._viewer.layers) if _rank(each) > rank]
         self._viewer.layers.insert(above[0] if above else len(self._viewer.layers), layer)
-        layer.locked = layer.metadata[ROLE_KEY] != AREA  # no bin click takes the labels away
+        layer.locked = layer.metadata[ROLE_KEY] not in (AREA, CUT)  # no bin click takes the labels away
         self._viewer.layers.selection.active = layer if activate or active is None else active
 
 

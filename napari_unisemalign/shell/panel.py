@@ -12,6 +12,7 @@ from napari_unisemalign.annotate.accept_view import CorrectView
 from napari_unisemalign.annotate.class_chips_view import ClassChips
 from napari_unisemalign.annotate.classes_view import ClassesView
 from napari_unisemalign.annotate.clean_up_view import CleanUpView
+from napari_unisemalign.annotate.objects_view import ObjectsView
 from napari_unisemalign.annotate.overlays_view import OverlaysView
 from napari_unisemalign.annotate.painting_view import PaintingView
 from napari_unisemalign.app.layer_values import PREDICTION
@@ -90,6 +91,7 @@ class Panel(QWidget):
         self.overlays = OverlaysView(self)
         self.cleanup = CleanUpView(self)
         self.correct = CorrectView(self)
+        self.objects = ObjectsView(self)
         self.train = TrainView(self)
         self.areas = AreasView(self)
         self.rounds = RoundsView(self)
@@ -114,6 +116,7 @@ class Panel(QWidget):
             Fold(tr("Display"), self.overlays.display, is_open=True),
             Fold(tr("Classes"), self.classes),
             Fold(tr("Regions"), self.correct.regions),
+            Fold(tr("Objects"), self.objects),
             Fold(tr("Confidence"), _stacked(self.overlays.confidence, self.correct.confidence_box)),
             Fold(tr("Post-processing"), self.cleanup),
             Fold(tr("Advanced views"), self.overlays.advanced),

@@ -41,6 +41,8 @@ REJECTING = "#ff2d3d"
 REJECTED = "#b3202a"
 MARKED = "#00e5ff"
 """What a comparison found, and what post-processing changes: no stain and no first colour of a class has it."""
+SELECTED, SELECTED_EDGE = "#ffffff", "#000000"
+"""The outline of a selected object: white with a black line inside it, which shows on every stain."""
 CONFIDENCE_MAP = "viridis"
 """napari's name of the colours from low to high confidence."""
 
