@@ -32,6 +32,8 @@ class PredictQueue:
         self._finished_px = 0.0
         self._predicted_px = 0.0
         """Of what was predicted now, not found: the pace is theirs."""
+        self._before: float | None = None
+        """Share of the current file that an interrupted attempt had left."""
         self._busy_s = 0.0
         self._since = time.monotonic()
         self._told = 0.0
@@ -48,7 +50,7 @@ class PredictQueue:
         Leaving
             It was stopped.
         """
-        self._current = path
+        self._current, self._before = path, None
         self._listen()
         self._since = time.monotonic()
         self._tell(0.0)
@@ -62,6 +64,8 @@ class PredictQueue:
             It was stopped.
         """
         self._listen()
+        if self._before is None:
+            self._before = (done - 1) / total if total else 0.0
         if time.monotonic() - self._told >= _EVERY_S:
             self._tell(done / total if total else 1.0)
 
@@ -81,7 +85,7 @@ class PredictQueue:
         pixels = self._of(self._current)
         self._finished_px += pixels
         if not was_there:
-            self._predicted_px += pixels
+            self._predicted_px += pixels * (1 - (self._before or 0.0))
             self._busy_s += time.monotonic() - self._since
 
     def _tell(self, share: float) -> None:
@@ -91,7 +95,8 @@ class PredictQueue:
         self._told = time.monotonic()
         pixels = share * self._of(self._current)
         total, done = sum(self._pixels.values()), self._finished_px + pixels
-        pace_px, pace_s = self._predicted_px + pixels, self._busy_s + time.monotonic() - self._since
+        now_px = (share - (self._before or 0.0)) * self._of(self._current)
+        pace_px, pace_s = self._predicted_px + now_px, self._busy_s + time.monotonic() - self._since
         eta_s = (total - done) * pace_s / pace_px if pace_px > 0 and pace_s > 1 else None
         words = tr("Predicting {name}").format(name=self._current.name)
         messenger.send(Status, message=words, done=min(1.0, done / total) if total else None, eta_s=eta_s)

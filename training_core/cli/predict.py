@@ -17,7 +17,13 @@ from training_core.base.niceness import yield_to_others
 from training_core.base.printable import printable
 from training_core.base.torchrun import rank_and_size
 from training_core.class_maps.clean_up import CleanUp, clean_up
-from training_core.class_maps.predicted import add_predicted, predicted_image, read_predicted, result_of
+from training_core.class_maps.predicted import (
+    PredictedImage,
+    add_predicted,
+    predicted_image,
+    read_predicted,
+    result_of,
+)
 from training_core.cli._answer_options import add_answer_options, answers_of
 from training_core.cli._clean_up_options import add_clean_up, clean_up_of
 from training_core.cli._failures import exit_code
@@ -207,7 +213,7 @@ def _predict_all(job: _Job, paths: Sequence[Path], attempts: Attempts) -> int:
                 there += 1
                 result = result_of(job.args.out, name)
             else:
-                result = _predict(job, path, name)
+                result = _predict(job, path, image)
                 add_predicted(job.args.out, image)
             job.queue.finished(result, was_there=is_there)
         if len(attempts.failed) > failed:
@@ -256,12 +262,12 @@ def _check_whole(image: Regions, what: Sequence[str]) -> None:
         )
 
 
-def _predict(job: _Job, path: Path, name: str) -> Path:
+def _predict(job: _Job, path: Path, wanted: PredictedImage) -> Path:
     """Predict an image or slide; returns what holds its class ids."""
     from training_core.class_maps.overlay_files import overlay_arrays, write_branches, write_overlays
     from training_core.prediction.regions import stream_image
 
-    args, predictor = job.args, job.predictor
+    args, predictor, name = job.args, job.predictor, wanted.name
     folder: Path = args.out
     with open_regions(path, job.answers) as image:
         is_large = _is_large(image)
@@ -269,11 +275,23 @@ def _predict(job: _Job, path: Path, name: str) -> Path:
         mpp_um = args.mpp if args.mpp is not None else stated_um
         if is_large:
             whole = {"post-processing": not job.cleaning.is_nothing, "--branches": args.branches}
-            _check_whole(image, [what for what, wanted in whole.items() if wanted])
+            _check_whole(image, [what for what, is_wanted in whole.items() if is_wanted])
     if is_large:
-        out = folder / f"{name}.ome.zarr"
+        out, height = folder / f"{name}.ome.zarr", image.height_px
+
+        def goes_on(rows: int) -> None:
+            print(f"{printable(path.name)}: {rows / height:.0%} of it were there already", file=sys.stderr)
+
         stream_image(
-            predictor, path, out, mpp_um=mpp_um, views=args.views or 1, answers=job.answers, progress=job.queue.progress
+            predictor,
+            path,
+            out,
+            mpp_um=mpp_um,
+            views=args.views or 1,
+            answers=job.answers,
+            progress=job.queue.progress,
+            made_from=None if args.redo else json.dumps(asdict(wanted)),
+            goes_on=goes_on,
         )
         return out
     pixels = read_image(path, job.answers)

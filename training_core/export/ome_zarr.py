@@ -6,7 +6,6 @@ for 0 to 1) at full size, half, a quarter ...; NAME.ome.zarr/labels/prediction/0
 
 from __future__ import annotations
 
-import os
 import secrets
 import shutil
 from collections.abc import Iterator, Sequence
@@ -19,44 +18,83 @@ import zarr
 from training_core.base.arrays import ClassIds, Confidence8
 from training_core.base.errors import writing
 from training_core.export.ngff import attributes, image_label, multiscale
-from training_core.io.atomic import replace_folder, sync_file
+from training_core.export.unfinished import Unfinished, sync_files, unfinished
 from training_core.project import TissueClass
 
 CHUNK_PX = 1024
 LABELS = "labels/prediction"
+_LABELS_0 = f"{LABELS}/0"
 _SCRATCH = "scratch"
 
 
 class SlideMasks:
-    """Class ids and confidence (height, width) uint8, written in regions, in any order."""
+    """Class ids and confidence (height, width) uint8, written in regions, from the top to the bottom.
 
-    def __init__(self, root: zarr.Group, height: int, width: int) -> None:
-        self._root, self._size = root, (height, width)
-        self._confidence = self._array("0", self._size)
-        self._labels = self._array(f"{LABELS}/0", self._size)
+    Attributes
+    ----------
+    rows_done
+        Rows of pixels that an interrupted attempt left; what is written again there has to be the same.
+    """
+
+    def __init__(self, work: Unfinished, height: int, width: int) -> None:
+        self._work, self._size = work, (height, width)
+        if work.rows and not self._take_up():
+            work.begin_anew()
+        if not work.rows:
+            self._root = zarr.open_group(work.content, mode="w-", zarr_format=2)
+            self._confidence, self._labels = self._array("0", self._size), self._array(_LABELS_0, self._size)
+        self.rows_done = work.rows
 
     def write(self, top: int, left: int, labels: ClassIds, confidence: Confidence8) -> None:
-        """One region (h, w) of both, its corner in pixels.
+        """One region (h, w) of both, its corner in pixels; the last of its rows ends at the right edge.
 
         Raises
         ------
         StorageError
             The disk is full.
         """
-        rows, columns = slice(top, top + labels.shape[0]), slice(left, left + labels.shape[1])
-        with writing(Path(str(self._root.store_path))):
+        bottom, right = top + labels.shape[0], left + labels.shape[1]
+        rows, columns = slice(top, bottom), slice(left, right)
+        with writing(self._work.content):
             self._labels[rows, columns] = labels
             self._confidence[rows, columns] = confidence
+            if right == self._size[1]:
+                self._keep(bottom)
 
-    @property
-    def labels(self) -> Any:
-        """The class ids as they are so far: an array (height, width) in the file."""
-        return self._labels
+    def _keep(self, rows: int) -> None:
+        """Note the rows of whole chunks, once they are on the disk."""
+        whole = rows if rows == self._size[0] else rows // CHUNK_PX * CHUNK_PX
+        if whole > self.rows_done:
+            for chunk_row in range(self.rows_done // CHUNK_PX, -(-whole // CHUNK_PX)):
+                for name in ("0", _LABELS_0):
+                    sync_files(self._work.content / name / str(chunk_row))
+            self._work.reached(whole)
+            self.rows_done = whole
+
+    def _take_up(self) -> bool:
+        """Open what is there, without what came after the rows that are noted; whether it is of this size."""
+        try:
+            self._work.restore_before()
+            for folder in (self._work.content, self._work.content / LABELS):
+                for path in folder.iterdir():
+                    if path.is_dir() and path.name not in ("0", "labels"):  # smaller levels, scratch
+                        shutil.rmtree(path)
+                if self._work.rows < self._size[0]:
+                    for path in (folder / "0").iterdir():  # a power cut may have left half of what is not noted
+                        if path.name.isdigit() and int(path.name) >= self._work.rows // CHUNK_PX:
+                            shutil.rmtree(path)
+            self._root = zarr.open_group(self._work.content, mode="r+", zarr_format=2)
+            self._confidence, self._labels = self._root["0"], self._root[_LABELS_0]
+        except (KeyError, ValueError, OSError):
+            return False
+        return bool(self._confidence.shape == self._size == self._labels.shape)
 
     @contextmanager
-    def scratch(self) -> Iterator[Any]:
-        """Another such array, which is there as long as the block."""
-        yield self._array(_SCRATCH, self._size)
+    def changing(self) -> Iterator[tuple[Any, Any]]:
+        """The class ids, to be changed in place, and a scratch array (height, width), as long as the block."""
+        with writing(self._work.content):
+            self._work.keep_before(_LABELS_0)
+        yield self._labels, self._array(_SCRATCH, self._size)
         del self._root[_SCRATCH]
 
     def finish(self, classes: Sequence[TissueClass], mpp_um: float | None) -> None:
@@ -86,34 +124,36 @@ class SlideMasks:
 
 @contextmanager
 def slide_masks(
-    path: Path, height: int, width: int, classes: Sequence[TissueClass], mpp_um: float | None
+    path: Path,
+    height: int,
+    width: int,
+    classes: Sequence[TissueClass],
+    mpp_um: float | None,
+    made_from: str | None = None,
 ) -> Iterator[SlideMasks]:
     """`SlideMasks` that take the name `path` (NAME.ome.zarr) when the block ends, and vanish when it raises.
 
-    An older folder of that name is replaced.
+    Where the block is interrupted, what is finished stays for the next attempt. An older folder of that name is
+    replaced.
 
     Parameters
     ----------
     mpp_um
         Micrometers per pixel, where known.
+    made_from
+        All that the masks depend on; None: begin anew, whatever is there.
 
     Raises
     ------
     StorageError
         The disk is full, read-only or not writable; an older folder is untouched.
     """
-    temporary = path.parent / f".{secrets.token_hex(8)}.tmp"
-    try:
+    with unfinished(path, made_from or secrets.token_hex(8)) as work:
         with writing(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            masks = SlideMasks(zarr.open_group(temporary, mode="w-", zarr_format=2), height, width)
+            masks = SlideMasks(work, height, width)
         yield masks
         with writing(path):
             masks.finish(classes, mpp_um)
-            _sync(temporary)
-            replace_folder(temporary, path)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _halve(finer: Any, coarser: Any) -> None:
@@ -122,13 +162,3 @@ def _halve(finer: Any, coarser: Any) -> None:
         for left in range(0, coarser.shape[1], CHUNK_PX):
             rows, columns = (slice(2 * start, 2 * (start + CHUNK_PX)) for start in (top, left))
             coarser[top : top + CHUNK_PX, left : left + CHUNK_PX] = finer[rows, columns][::2, ::2]
-
-
-def _sync(folder: Path) -> None:
-    for parent, _, names in os.walk(folder):
-        for name in names:
-            descriptor = os.open(Path(parent) / name, os.O_RDWR)
-            try:
-                sync_file(descriptor)
-            finally:
-                os.close(descriptor)

@@ -43,16 +43,28 @@ def ramps(length: int, window: int, starts: Sequence[int]) -> list[Tensor]:
 
 
 class RollingBlend:
-    """Sums over a grid of windows, given row by row from the left; each gives the block that it completes."""
+    """Sums over a grid of windows, given row by row from the left; each gives the block that it completes.
+
+    Parameters
+    ----------
+    first_row
+        The row of windows that is given first. What the rows above it reach into is not complete.
+    """
 
     def __init__(
-        self, size: tuple[int, int], window: int, rows: Sequence[int], columns: Sequence[int], margin: int = 0
+        self,
+        size: tuple[int, int],
+        window: int,
+        rows: Sequence[int],
+        columns: Sequence[int],
+        margin: int = 0,
+        first_row: int = 0,
     ) -> None:
         self._height, self._width = size
         self._window = min(window, size[0]), min(window, size[1])
         self._rows, self._columns, self._margin = rows, columns, margin
         self._row_ramps, self._column_ramps = ramps(size[0], window, rows), ramps(size[1], window, columns)
-        self._next = 0
+        self._next = first_row * len(columns)
         self._band: Tensor | None = None
         """Sums of the rows that the next row of windows goes on with: read from the left, replaced right behind."""
         self._left: Tensor | None = None

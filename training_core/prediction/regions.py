@@ -7,8 +7,9 @@ the end objects come apart in the file, block by block, as they do in memory.
 
 from __future__ import annotations
 
+import json
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -41,11 +42,13 @@ def stream_image(
     stride_fraction: float | None = STREAM_STRIDE_FRACTION,
     progress: Progress | None = None,
     answers: Answers = UNASKED,
+    made_from: str | None = None,
+    goes_on: Callable[[int], None] = lambda rows: None,
 ) -> int:
     """Predict an image or slide into the folder `out_path` (NAME.ome.zarr); returns how many pixels it has.
 
     Where memory runs out, the image is begun anew with smaller windows, and a warning says so. Another one says where
-    objects may be joined, in areas too large to separate.
+    objects may be joined, in areas too large to separate. An attempt that was interrupted goes on where it was.
 
     Parameters
     ----------
@@ -57,6 +60,11 @@ def stream_image(
         Step of the windows as a share of their side; None for the run's `inference.stride_fraction`.
     answers
         How the file is read where it can be read in more than one way.
+    made_from
+        What the result depends on beside the parameters: which image and weights. What an interrupted attempt has
+        left of anything else is not taken up; None: nothing is.
+    goes_on
+        Called with how many rows of pixels an interrupted attempt has left.
 
     Raises
     ------
@@ -72,24 +80,30 @@ def stream_image(
         mpp_um = mpp_um if mpp_um is not None else image.mpp_um
 
         def work(inference: InferenceConfig, readout: Readout) -> int:
-            regions = predict_regions(
-                predictor.model, image, inference, predictor.compute, readout.scale, progress=progress
-            )
-            with slide_masks(out_path, image.height_px, image.width_px, predictor.classes, mpp_um) as masks:
-                maps = _maps(regions, readout, torch.from_numpy(predictor.class_ids))
-                for _ in in_a_thread(lambda region: masks.write(*region), maps, _REGIONS_BEHIND):
-                    pass
+            height, width = image.height_px, image.width_px
+            key = made_from and json.dumps([made_from, inference.model_dump(mode="json"), repr(readout), mpp_um])
+            with slide_masks(out_path, height, width, predictor.classes, mpp_um, key) as masks:
+                if masks.rows_done:
+                    goes_on(masks.rows_done)
+                if masks.rows_done < height:
+                    regions = predict_regions(
+                        predictor.model, image, inference, predictor.compute, readout.scale, progress=progress,
+                        done_px=masks.rows_done,
+                    )  # fmt: skip
+                    maps = _maps(regions, readout, torch.from_numpy(predictor.class_ids))
+                    for _ in in_a_thread(lambda region: masks.write(*region), maps, _REGIONS_BEHIND):
+                        pass
                 if readout.objects:
                     _separate(masks, readout, predictor.class_ids, path)
-            return image.height_px * image.width_px
+            return height * width
 
         return predictor.fitting(work, mpp_um, str(path), views=views, stride_fraction=stride_fraction)
 
 
 def _separate(masks: SlideMasks, readout: Readout, class_ids: ClassIds, path: Path) -> None:
     objects = [replace(each, class_index=int(class_ids[each.class_index])) for each in readout.objects or ()]
-    with writing(path), masks.scratch() as scratch:
-        too_large = separate_stored(masks.labels, scratch, objects, int(class_ids[readout.ground]))
+    with writing(path), masks.changing() as (labels, scratch):
+        too_large = separate_stored(labels, scratch, objects, int(class_ids[readout.ground]))
     if too_large:
         areas = "1 connected area was" if too_large == 1 else f"{too_large} connected areas were"
         said = f"{path.name}: {areas} not separated into objects, being larger than {LARGEST_AREA_MPX} megapixels"

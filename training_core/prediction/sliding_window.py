@@ -14,6 +14,7 @@ Source: UniSemAlign (arXiv 2604.09169), evaluation: window 256, stride two third
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -67,13 +68,26 @@ class Grid:
         return any(axis.n_in != axis.n_out for axis in self.axes)
 
     @property
+    def margin(self) -> int:
+        """How many of the network's pixels before its own a row or column of windows needs, to go back to the image."""
+        return int(self.is_resampled)
+
+    @property
     def size(self) -> tuple[int, int]:
         """Height and width that the network sees."""
         return self.axes[0].n_out, self.axes[1].n_out
 
-    def windows(self) -> Iterator[Box]:
+    def row_at(self, done_px: int) -> int:
+        """The last row of windows whose own pixels begin within the image's first `done_px` rows of pixels."""
+        return max(bisect_right([self.axes[0].done(top) for top in self.rows], done_px) - 1, 0)
+
+    def first_needed(self, row: int) -> int:
+        """The first row of windows that reaches into what row `row` gives."""
+        return next(i for i, top in enumerate(self.rows) if top + self.side > self.rows[row] - self.margin)
+
+    def windows(self, first_row: int = 0) -> Iterator[Box]:
         """Row by row, from the left, as the network sees them."""
-        for top, left in product(self.rows, self.columns):
+        for top, left in product(self.rows[first_row:], self.columns):
             yield top, left, min(top + self.side, self.size[0]), min(left + self.side, self.size[1])
 
     def needed(self, window: Box) -> Box:
@@ -149,14 +163,23 @@ def predict_regions(
     scale: float = 1.0,
     logits: views.Logits = views.decoder_logits,
     progress: Progress | None = None,
+    done_px: int = 0,
 ) -> Iterator[PredictedRegion]:
     """The regions of an open image as they are finished, each pixel once, on the device of a model in evaluation mode.
 
     Nothing is held that is as large as the image, but for a band as wide as it. What reading raises goes through.
+
+    Parameters
+    ----------
+    done_px
+        Rows of pixels that an earlier attempt has given: regions wholly above the last of these are left out. On the
+        CPU the others have the same bits.
     """
     grid = make_grid((image.height_px, image.width_px), scale, config)
-    blend = RollingBlend(grid.size, grid.side, grid.rows, grid.columns, margin=int(grid.is_resampled))
-    windows, done = grid.windows(), 0
+    row = grid.row_at(done_px)
+    first = grid.first_needed(row)
+    blend = RollingBlend(grid.size, grid.side, grid.rows, grid.columns, grid.margin, first)
+    windows, done = grid.windows(first), first * len(grid.columns)
     batches = iter(lambda: tuple(islice(windows, _WINDOWS_AT_ONCE[compute.device.type])), ())
 
     def read(batch: Sequence[Box]) -> list[tuple[Box, Rgb8]]:
@@ -165,7 +188,8 @@ def predict_regions(
     for batch in in_a_thread(read, batches, _BATCHES_AHEAD):
         seen = torch.stack([_as_seen(*each, grid, compute) for each in batch]).permute(0, 3, 1, 2)
         for values in views.view_probabilities(model, seen, config.n_views, compute, logits):
-            if (region := _on_the_image(blend.add(values), grid)) is not None:
+            block = blend.add(values)
+            if block.rows[0] >= grid.rows[row] and (region := _on_the_image(block, grid)) is not None:
                 yield region
         done += len(batch)
         if progress is not None:

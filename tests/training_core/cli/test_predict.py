@@ -535,6 +535,36 @@ def test_a_slide_that_is_stopped_in_the_middle_leaves_nothing_half(
     assert not out.is_dir() or list(out.iterdir()) == []
 
 
+def test_a_slide_that_is_stopped_goes_on_where_it_was(
+    run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(predict, "STREAM_ABOVE_MPX", 0.04)
+    monkeypatch.setattr("training_core.cli._predict_queue._EVERY_S", 0.0)
+    tall = picture(tmp_path / "tall.png", 2600, 64)
+
+    def stop(event: Event, messenger: Messenger) -> None:
+        if isinstance(event, Status) and (event.done or 0) > 0.8:
+            messenger.request_stop()
+
+    command = ["predict", str(run_folder), str(tall), "-o"]
+    assert main([*command, str(tmp_path / "whole")]) == 0
+    told(monkeypatch, stop)
+    assert main([*command, str(tmp_path / "out")]) == 130
+    assert not (tmp_path / "out" / "tall.ome.zarr").exists()
+    events = told(monkeypatch)
+    capsys.readouterr()
+    assert main([*command, str(tmp_path / "out")]) == 0
+    assert "tall.png: 79% of it were there already" in capsys.readouterr().err  # 2048 of 2600 rows
+    assert [type(event) for event in events if isinstance(event, FilePredicted)] == [FilePredicted]
+    names = {path.name for path in (tmp_path / "whole").iterdir()}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == names
+    for array in ("0", "labels/prediction/0"):
+        whole, resumed = (
+            zarr.open_array(tmp_path / each / "tall.ome.zarr" / array, mode="r") for each in ("whole", "out")
+        )
+        np.testing.assert_array_equal(np.asarray(whole), np.asarray(resumed))
+
+
 def test_progress_counts_pixels_and_the_time_left_only_what_is_predicted_now() -> None:
     events: list[Event] = []
     messenger = Messenger(events.append)
@@ -552,6 +582,19 @@ def test_progress_counts_pixels_and_the_time_left_only_what_is_predicted_now() -
     assert last.done == pytest.approx(0.6)
     assert last.eta_s == pytest.approx(400 * 10 / 500, rel=0.1)
     assert last.message == "Predicting large.png"
+
+
+def test_what_an_interrupted_attempt_left_does_not_count_for_the_pace() -> None:
+    events: list[Event] = []
+    queue = PredictQueue(Messenger(events.append))
+    queue.begin({Path("slide.svs"): 1000})
+    queue.start(Path("slide.svs"))
+    queue.progress(81, 100)  # 80 % were there
+    queue._busy_s, queue._told = 10.0, -1e9
+    queue.progress(90, 100)
+    last = [event for event in events if isinstance(event, Status)][-1]
+    assert last.done == pytest.approx(0.9)
+    assert last.eta_s == pytest.approx(10.0, rel=0.1)  # a tenth took ten seconds, and a tenth is left
 
 
 def test_a_paused_queue_waits_and_a_stop_ends_the_pause() -> None:
