@@ -12,6 +12,7 @@ from training_core.base.arrays import Rgb8
 from training_core.base.i18n import ntr
 from training_core.io.slides import SlideOptions
 from training_core.project import Project, TissueClass
+from training_core.project.drawn_classes import FoundClass
 from training_core.project.file_records import NO_ANSWERS, FileAnswers
 from training_core.project.inputs.matching import Matches
 
@@ -80,6 +81,26 @@ class ClassUse:
         return words.format(name=self.removed.name, tiles=f"{self.tiles:,}", pixels=f"{self.pixels:,}")
 
 
+@dataclass(frozen=True)
+class ImportChoice:
+    """What classes of another program's annotations become, and what of the project's own may change.
+
+    Attributes
+    ----------
+    given
+        By a name in the files: a class of the project, `LEAVE_OUT` or `NOT_LABELLED`; a name that is missing here and
+        means nothing in the project becomes a new class.
+    unclassified
+        The same for areas without a class.
+    replace
+        Whether areas count where something is annotated already.
+    """
+
+    given: Mapping[str, str] = field(default_factory=dict)
+    unclassified: str | None = None
+    replace: bool = False
+
+
 class Dialogs(Protocol):
     """Every question that stops the user's work."""
 
@@ -124,6 +145,9 @@ class Dialogs(Protocol):
 
     def fate_of_class(self, use: ClassUse) -> int | None:
         """What the pixels of a class to remove become: a class id, or 255 for not labelled; None: the class stays."""
+
+    def import_classes(self, found: Sequence[FoundClass], classes: Sequence[TissueClass]) -> ImportChoice | None:
+        """What the classes of annotations from another program become; None: nothing is imported."""
 
     def label_history(
         self, tile: str, versions: Sequence[str], picture: Callable[[int], Rgb8], why_not: str

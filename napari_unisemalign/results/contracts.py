@@ -13,6 +13,7 @@ from napari_unisemalign.results.confusion_matrix import Matrix
 from napari_unisemalign.results.rounds import RoundAreas
 from training_core.class_maps.clean_up import CleanUp, CleanUpUm
 from training_core.export import Content
+from training_core.export.values import Values
 from training_core.project import TissueClass
 
 
@@ -36,6 +37,10 @@ class ExportSurface(Protocol):
         """Something else is to be written."""
 
     @property
+    def format_changed(self) -> Told:
+        """It is to be written in another format."""
+
+    @property
     def content(self) -> Content:
         """What to write."""
 
@@ -44,11 +49,18 @@ class ExportSurface(Protocol):
         """The masks' file ending."""
 
     @property
+    def values(self) -> Values:
+        """What masks hold for each class."""
+
+    @property
     def folder(self) -> str:
         """Where to, as typed."""
 
     def set_folder(self, folder: str) -> None:
         """Propose a folder."""
+
+    def set_values_available(self, reason: str) -> None:
+        """Allow to choose the values, or say why not."""
 
     def set_available(self, reason: str) -> None:
         """Allow to write, or say why not."""

@@ -16,6 +16,7 @@ from training_core.base.attempts import Attempts
 from training_core.base.i18n import ntr, tr
 from training_core.class_maps.clean_up import CleanUp
 from training_core.export import FORMATS, export_masks, without_mask
+from training_core.export.values import Values
 from training_core.project import Project
 
 
@@ -34,6 +35,7 @@ class ExportController:
         self._view.export_clicked.connect(self.export)
         self._view.browse_clicked.connect(self.browse)
         self._view.content_changed.connect(self._refresh)
+        self._view.format_changed.connect(self._refresh)
         self._view.copy_clicked.connect(self.copy)
         session = self._session
         session.project_changed.connect(self._on_project)
@@ -62,11 +64,18 @@ class ExportController:
             self.reporter.info(words)
             return
         cleaning = self._cleanup.value if content != "labels" and self._cleanup.is_on else CleanUp()
-        self._view.copy(as_text(export_arguments(project, self._folder(project), self._view.format, content, cleaning)))
+        arguments = export_arguments(
+            project, self._folder(project), self._view.format, content, cleaning, self._values()
+        )
+        self._view.copy(as_text(arguments))
         self.reporter.info(tr("Copied the command. Paste it into a terminal."))
 
     def _folder(self, project: Project) -> Path:
         return Path(self._view.folder).expanduser() if self._view.folder else project.path / "export"
+
+    def _values(self) -> Values:
+        """As chosen, where the format has values."""
+        return self._view.values if FORMATS[self._view.format].is_mask else "ids"
 
     @guarded
     def export(self) -> None:
@@ -75,7 +84,7 @@ class ExportController:
         if project is None or not self._labels.flush():
             return
         folder = self._folder(project)
-        content, file_format = self._view.content, self._view.format
+        content, file_format, values = self._view.content, self._view.format, self._values()
         attempts, removed = Attempts(), Counter[str]()
         is_cleaned = content != "labels" and self._cleanup.is_on
         cleaning = self._cleanup.value if is_cleaned else CleanUp()
@@ -88,6 +97,7 @@ class ExportController:
                 folder,
                 format=file_format,
                 content=content,
+                values=values,
                 cleaning=cleaning,
                 cleaning_um=cleaning_um,
                 attempts=attempts,
@@ -183,6 +193,8 @@ class ExportController:
         self._refresh()
 
     def _refresh(self, _change: object = None) -> None:
+        has_values = FORMATS[self._view.format].is_mask
+        self._view.set_values_available("" if has_values else tr("Files of this format have no values."))
         if self._busy:
             self._view.set_available(tr("Masks are being written."))
             self._view.set_hint(tr("Writing masks …"))
@@ -194,7 +206,9 @@ class ExportController:
             self._view.set_hint(reason or outcome or self._left_out())
 
 
-def export_arguments(project: Project, folder: Path, file_format: str, content: str, cleaning: CleanUp) -> Arguments:
+def export_arguments(
+    project: Project, folder: Path, file_format: str, content: str, cleaning: CleanUp, values: Values = "ids"
+) -> Arguments:
     """What follows `python -m training_core` to export the same."""
     sizes = {
         "--smooth": cleaning.smooth_px,
@@ -203,4 +217,6 @@ def export_arguments(project: Project, folder: Path, file_format: str, content: 
         "--split": cleaning.split_px,
     }
     options = [part for option, size in sizes.items() if size for part in (option, str(size))]
+    if values != "ids":
+        options = ["--values", values, *options]
     return ("export", str(project.path), "--format", file_format, "--content", content, "-o", str(folder), *options)

@@ -9,11 +9,17 @@ from napari_unisemalign.widgets.command_button import CommandButton, flowing
 from napari_unisemalign.widgets.common import Hint, body_layout, caption, set_available
 from training_core.base.i18n import tr
 from training_core.export import FORMATS, Content
+from training_core.export.values import Values
 
 CONTENTS: dict[Content, str] = {
     "labels": tr("Annotations (painted and accepted)"),
     "predictions": tr("Predictions (the newest of each tile)"),
     "merged": tr("Annotations, predictions where there are none"),
+}
+VALUES: dict[Values, str] = {
+    "ids": tr("Class ids, 255 unannotated"),
+    "imported": tr("Those of the imported masks"),
+    "numbers": tr("1, 2, … in the order of the classes, 0 unannotated"),
 }
 
 
@@ -23,6 +29,7 @@ class ExportView(QWidget):
     export_clicked = Signal()
     browse_clicked = Signal()
     content_changed = Signal()
+    format_changed = Signal()
     copy_clicked = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -33,11 +40,14 @@ class ExportView(QWidget):
         self.format_combo = QComboBox(self)
         for ending, file_format in FORMATS.items():
             self.format_combo.addItem(file_format.title, ending)
+        self.values_combo = QComboBox(self)
+        for values, text in VALUES.items():
+            self.values_combo.addItem(text, values)
         self.content_combo.setToolTip(tr("What the masks hold"))
         self.format_combo.setToolTip(
             tr("The kind of file: masks with one class id per pixel, objects, or overlays to look at")
         )
-        for combo in (self.content_combo, self.format_combo):
+        for combo in (self.content_combo, self.format_combo, self.values_combo):
             combo.setMinimumContentsLength(12)
             combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.folder_edit = QLineEdit(self)
@@ -55,9 +65,11 @@ class ExportView(QWidget):
         grid.addWidget(self.content_combo, 1, 0, 1, 3)
         grid.addWidget(caption(tr("Format"), self, self.format_combo), 2, 0)
         grid.addWidget(self.format_combo, 2, 1, 1, 2)
-        grid.addWidget(caption(tr("Folder"), self, self.folder_edit), 3, 0)
-        grid.addWidget(self.folder_edit, 3, 1)
-        grid.addWidget(self.browse_button, 3, 2)
+        grid.addWidget(caption(tr("Values"), self, self.values_combo), 3, 0)
+        grid.addWidget(self.values_combo, 3, 1, 1, 2)
+        grid.addWidget(caption(tr("Folder"), self, self.folder_edit), 4, 0)
+        grid.addWidget(self.folder_edit, 4, 1)
+        grid.addWidget(self.browse_button, 4, 2)
         grid.setColumnStretch(1, 1)
         layout = body_layout(self)
         layout.addLayout(grid)
@@ -67,6 +79,7 @@ class ExportView(QWidget):
         self.export_button.clicked.connect(lambda: self.export_clicked.emit())
         self.copy_button.clicked.connect(lambda: self.copy_clicked.emit())
         self.content_combo.currentIndexChanged.connect(lambda _index: self.content_changed.emit())
+        self.format_combo.currentIndexChanged.connect(lambda _index: self.format_changed.emit())
 
     @property
     def content(self) -> Content:
@@ -80,6 +93,12 @@ class ExportView(QWidget):
         return str(self.format_combo.currentData())
 
     @property
+    def values(self) -> Values:
+        """What masks hold for each class."""
+        values: Values = self.values_combo.currentData()
+        return values
+
+    @property
     def folder(self) -> str:
         """Where to, as typed."""
         return self.folder_edit.text().strip()
@@ -88,6 +107,11 @@ class ExportView(QWidget):
         """Propose a folder."""
         self.folder_edit.setText(folder)
         self.folder_edit.setToolTip(folder)
+
+    def set_values_available(self, reason: str) -> None:
+        """Allow to choose the values, or say why not."""
+        self.values_combo.setEnabled(not reason)
+        self.values_combo.setToolTip(reason or tr("What a pixel of a mask holds for each class"))
 
     def set_available(self, reason: str) -> None:
         """Enable the button, or say why not."""

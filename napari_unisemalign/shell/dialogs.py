@@ -17,15 +17,17 @@ from qtpy.QtWidgets import (
 
 from napari_unisemalign.annotate.class_removal_view import RemoveClassDialog
 from napari_unisemalign.annotate.label_history_view import LabelHistoryDialog
-from napari_unisemalign.app.dialogs import Access, ClassUse, CloseAnswer, FilesToAdd, NewProject
+from napari_unisemalign.app.dialogs import Access, ClassUse, CloseAnswer, FilesToAdd, ImportChoice, NewProject
 from napari_unisemalign.shell.details_view import DetailsDialog
+from napari_unisemalign.tiles.import_classes_view import ImportClassesDialog
 from napari_unisemalign.tiles.new_project.form import NewProjectForm
 from napari_unisemalign.tiles.new_project.form_view import PICTURES, NewProjectDialog
 from napari_unisemalign.tiles.pixel_sizes import PixelSizes, SizesOfProject
 from napari_unisemalign.tiles.pixel_sizes_view import PixelSizesDialog
 from training_core.base.arrays import Rgb8
 from training_core.base.i18n import tr
-from training_core.project import Project
+from training_core.project import Project, TissueClass
+from training_core.project.drawn_classes import FoundClass
 
 
 class WindowDialogs:
@@ -127,6 +129,14 @@ class WindowDialogs:
     def fate_of_class(self, use: ClassUse) -> int | None:
         """What the pixels of a class to remove become: a class id, or 255 for not labelled; None: the class stays."""
         dialog = RemoveClassDialog(use, self._parent)
+        accepted = dialog.exec() == QDialog.DialogCode.Accepted
+        value = dialog.value()
+        dialog.deleteLater()
+        return value if accepted else None
+
+    def import_classes(self, found: Sequence[FoundClass], classes: Sequence[TissueClass]) -> ImportChoice | None:
+        """What the classes of annotations from another program become; None: nothing is imported."""
+        dialog = ImportClassesDialog(found, classes, self._parent)
         accepted = dialog.exec() == QDialog.DialogCode.Accepted
         value = dialog.value()
         dialog.deleteLater()

@@ -9,6 +9,7 @@ from typing import Any
 from napari_unisemalign.app import availability
 from napari_unisemalign.app.background import Cancelled, run_while_painting
 from napari_unisemalign.app.context import Context
+from napari_unisemalign.app.dialogs import ImportChoice
 from napari_unisemalign.app.failures import failure_lines, list_failures
 from napari_unisemalign.app.labels import LabelsController
 from napari_unisemalign.app.notify import guarded
@@ -19,9 +20,16 @@ from napari_unisemalign.tiles.tiles import TilesController
 from training_core.base.attempts import Attempts, Failure
 from training_core.base.i18n import ntr, tr
 from training_core.demo import make_demo
+from training_core.io.drawings import DrawnImage
 from training_core.project import Project
 from training_core.project.additions import Added, add_files
-from training_core.project.drawings import Drawings, ImportedDrawings, import_drawings, look_at
+from training_core.project.drawings import (
+    Drawings,
+    ImportedDrawings,
+    import_drawings,
+    look_at_drawn,
+    read_files,
+)
 from training_core.project.drawn_classes import Meaning, class_of_rest
 
 
@@ -85,22 +93,36 @@ class MakingController:
 
     @guarded
     def import_drawings(self, paths: Sequence[Path]) -> None:
-        """Take over annotations that were drawn in other programs; what is annotated already stays."""
+        """Take over annotations that were drawn in other programs, once it is said what their classes are."""
         project = self._session.project
         reason = self._tiles.busy or availability.why_not_add(self._session)
         if project is None or reason:
             self.reporter.warning(reason)
             return
-        if not self._labels.flush():
-            return
         attempts = Attempts()
+        self._make(
+            tr("Reading annotations"),
+            lambda: read_files(paths, attempts),
+            lambda drawn: self._ask_classes(project, drawn, attempts),
+            attempts,
+            tr("Cancelled: nothing was imported."),
+        )
+
+    def _ask_classes(self, project: Project, drawn: Sequence[DrawnImage], attempts: Attempts) -> None:
+        found = Meaning(project.classes).found(area for each in drawn for area in each.areas)
+        asked = self._context.dialogs.import_classes(found, project.classes) if found else ImportChoice()
+        if asked is not None and self._session.project is project and self._labels.flush():
+            self._bring(project, drawn, asked, attempts)
+
+    def _bring(self, project: Project, drawn: Sequence[DrawnImage], asked: ImportChoice, attempts: Attempts) -> None:
+        meaning = Meaning(project.classes, asked.given, asked.unclassified)
 
         def bring() -> tuple[Drawings, ImportedDrawings]:
-            drawings = look_at(project, paths, Meaning(project.classes), attempts=attempts)
+            drawings = look_at_drawn(project, drawn, meaning, add_classes=True, attempts=attempts)
             rest = class_of_rest(project.classes) if drawings.complete else None
             if self._cancelled:
                 raise Cancelled
-            return drawings, import_drawings(project, drawings, rest)
+            return drawings, import_drawings(project, drawings, rest, replace=asked.replace)
 
         self._make(
             tr("Importing annotations"),

@@ -16,13 +16,15 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QWidget
 
 from napari_unisemalign.app import labels, preferences
-from napari_unisemalign.app.dialogs import Access, CloseAnswer, FilesToAdd, NewProject
+from napari_unisemalign.app.dialogs import Access, CloseAnswer, FilesToAdd, ImportChoice, NewProject
 from napari_unisemalign.shell.dialogs import WindowDialogs
 from napari_unisemalign.tiles import elsewhere
+from napari_unisemalign.tiles.import_classes_view import ImportClassesDialog
 from napari_unisemalign.tiles.new_project.form import NewProjectForm
 from napari_unisemalign.tiles.new_project.form_view import NewProjectDialog
 from training_core.io import write_png
-from training_core.project import UNLABELED, Project, make_classes
+from training_core.project import UNLABELED, Project, TissueClass, make_classes
+from training_core.project.drawn_classes import FoundClass
 
 SIDE_PX = 96
 TILES = ("tile_01", "tile_02", "tile_03", "tile_04")
@@ -125,6 +127,8 @@ class Answers:
     version: int | None = None
     access: Access | None = Access.BESIDE
     files: tuple[Path, ...] = ()
+    classes: Callable[[ImportClassesDialog], None] = field(default_factory=lambda: lambda _dialog: None)
+    """What is done in the question about classes of annotations, before it is accepted, if it can be."""
 
     def files_to_predict(self, _start: str) -> tuple[Path, ...]:
         self.asked.append("files_to_predict")
@@ -177,6 +181,14 @@ class Answers:
     def confirm(self, _title: str, question: str, _yes: str) -> bool:
         self.asked.append(question)
         return self.yes
+
+    def import_classes(self, found: Sequence[FoundClass], classes: Sequence[TissueClass]) -> ImportChoice | None:
+        self.asked.append(", ".join(each.name for each in found))
+        dialog = ImportClassesDialog(found, classes)
+        self.classes(dialog)
+        value = dialog.value() if dialog.import_button.isEnabled() else None
+        dialog.deleteLater()
+        return value
 
     def label_history(
         self, tile: str, versions: Sequence[str], picture: Callable[[int], Any], why_not: str

@@ -38,6 +38,7 @@ def labels() -> Any:
 def export_view(tmp_path: Path) -> Any:
     view = create_autospec(ExportSurface, instance=True)
     view.content, view.format, view.folder = "labels", "png", str(tmp_path / "masks")
+    view.values = "ids"
     return view
 
 
@@ -76,6 +77,7 @@ def test_an_export_writes_the_masks_and_says_what_it_left_out(
         ("coco", "Wrote 1 file of objects and", {"annotations.coco.json"}),
         ("overlay", "Wrote 2 overlays and", {"tile_01.overlay.jpg", "tile_03.overlay.jpg"}),
         ("ome-tiff", "Wrote 2 masks and", {"tile_01.ome.tiff", "tile_03.ome.tiff"}),
+        ("ome-zarr", "Wrote 2 masks and", {"tile_01.ome.zarr", "tile_03.ome.zarr"}),
     ],
 )
 def test_what_is_written_is_called_what_it_is(
@@ -96,6 +98,28 @@ def test_what_is_written_is_called_what_it_is(
     slot(export_view.export_clicked)()
     assert {path.name for path in (tmp_path / "masks").iterdir()} == {*names, "classes.json"}
     assert export_view.set_hint.call_args.args[0].startswith(said)
+
+
+def test_masks_hold_the_values_that_are_chosen_and_so_does_the_copied_command(
+    context: Any, exporting: Any, export_view: Any, project: Project, truths: dict[str, np.ndarray], tmp_path: Path
+) -> None:
+    project.write_label("tile_01", truths["tile_01"], LabelSource.PAINTED)
+    context.session.set_project(project)
+    export_view.values = "numbers"
+    slot(export_view.export_clicked)()
+    numbers = np.zeros(256, np.uint8)
+    numbers[[each.id for each in project.classes]] = np.arange(1, len(project.classes) + 1)
+    np.testing.assert_array_equal(read_mask(tmp_path / "masks" / "tile_01.png"), numbers[truths["tile_01"]])
+    slot(export_view.copy_clicked)()
+    assert " --values numbers" in export_view.copy.call_args.args[0]
+    assert export_view.set_values_available.call_args == call("")
+    export_view.format = "geojson"  # which has no values
+    slot(export_view.format_changed)()
+    assert export_view.set_values_available.call_args == call("Files of this format have no values.")
+    slot(export_view.export_clicked)()
+    assert (tmp_path / "masks" / "tile_01.geojson").exists()
+    slot(export_view.copy_clicked)()
+    assert "--values" not in export_view.copy.call_args.args[0]
 
 
 def test_strokes_that_cannot_be_saved_keep_an_export_from_starting(

@@ -135,10 +135,40 @@ def look_at(
         A class that the project does not have, or areas without a class, with how many there are.
     """
     attempts = attempts or Attempts(strict=True)
+    drawn = read_files(files, attempts)
+    return look_at_drawn(
+        project, drawn, meaning, add_classes=add_classes, image=image, offset=offset, attempts=attempts
+    )
+
+
+def read_files(files: Sequence[Path], attempts: Attempts) -> list[DrawnImage]:
+    """The areas of these files, image by image.
+
+    Raises
+    ------
+    MaskError
+        No file can be used; with strict attempts the first that cannot.
+    """
     drawn: list[DrawnImage] = []
     for path in files:
         with attempts.each(path.name, counts=False):
             drawn += read_drawings(path)
+    if not drawn:
+        attempts.raise_if_none()
+    return drawn
+
+
+def look_at_drawn(
+    project: Project,
+    drawn: Sequence[DrawnImage],
+    meaning: Meaning,
+    *,
+    add_classes: bool = False,
+    image: str | None = None,
+    offset: tuple[float, float] = (0.0, 0.0),
+    attempts: Attempts,
+) -> Drawings:
+    """As `look_at`, of files that are read already."""
     if image is not None:
         if len(drawn) > 1:
             given = f"{len(drawn)} images have annotations in the files, and one image is named"

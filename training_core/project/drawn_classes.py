@@ -22,6 +22,29 @@ _IGNORED = "ignore*"
 """QuPath's own class for what is not to be looked at."""
 
 
+COMPLETE = "completely annotated"
+"""What a class of another program may mean by itself: its areas mark where everything is annotated."""
+
+
+@dataclass(frozen=True)
+class FoundClass:
+    """A class of another program, as it is in files.
+
+    Attributes
+    ----------
+    name
+        Empty for areas without a class.
+    areas
+        How many there are.
+    target
+        What it means: a class of the project, `NOT_LABELLED` or `COMPLETE`; None: nobody knows.
+    """
+
+    name: str
+    areas: int
+    target: str | None
+
+
 @dataclass(frozen=True)
 class Meaning:
     """What class names in files mean.
@@ -48,6 +71,23 @@ class Meaning:
             return True, None
         target = self._target(name)
         return False, None if target is None else self._id(target)
+
+    def found(self, areas: Iterable[DrawnArea]) -> tuple[FoundClass, ...]:
+        """The classes of these areas with what they mean here, the most frequent first."""
+        counts: Counter[str] = Counter()
+        names: dict[str, str] = {}
+        for area in areas:
+            form = _form(area.class_name)
+            names.setdefault(form, area.class_name)
+            counts[form] += 1
+        return tuple(FoundClass(names[form], count, self._meant(form)) for form, count in counts.most_common())
+
+    def _meant(self, name: str) -> str | None:
+        if self._is_complete(name):
+            return COMPLETE
+        target = self._target(name)
+        known = None if target is None else self._class(target)
+        return target if known is None else known.name
 
     def check(self, areas: Iterable[DrawnArea]) -> None:
         """Refuse names that mean nothing here, all in one breath.
