@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,9 @@ def every(step: int, pixels: NDArray[Any] = SLIDE) -> NDArray[Any]:
     return np.ascontiguousarray(pixels[::step, ::step])
 
 
-def leica(path: Path, scans: int = 1, *, macro: bool = True, nm: int = 500) -> None:
+def leica(
+    path: Path, scans: int = 1, *, macro: bool = True, nm: int = 500, corners_nm: Sequence[tuple[int, int]] = ()
+) -> None:
     """An SCN: an overview of the whole slide, and scans of parts of it with two levels each."""
     whole = f'sizeX="{4 * WIDTH * nm}" sizeY="{4 * HEIGHT * nm}"'
     images, written = [], []
@@ -44,7 +46,7 @@ def leica(path: Path, scans: int = 1, *, macro: bool = True, nm: int = 500) -> N
         images.append(
             f'<image name="i" uuid="u{first}"><creationDate>2020-01-01T00:00:00Z</creationDate>'
             f'<device model="Leica SCN400;Leica SCN" version="1.5"/><pixels sizeX="{width}" sizeY="{height}">'
-            f'{dimensions}</pixels><view {view} offsetX="0" offsetY="0" spacingZ="0"/><scanSettings>'
+            f'{dimensions}</pixels><view {view} spacingZ="0"/><scanSettings>'
             f"<objectiveSettings><objective>{objective}</objective></objectiveSettings><illuminationSettings>"
             "<numericalAperture>0.4</numericalAperture><illuminationSource>brightfield</illuminationSource>"
             "</illuminationSettings></scanSettings></image>"
@@ -52,10 +54,12 @@ def leica(path: Path, scans: int = 1, *, macro: bool = True, nm: int = 500) -> N
         written.extend(levels)
 
     if macro:
-        add([255 - every(2)], whole, "0.6")
+        add([255 - every(2)], f'{whole} offsetX="0" offsetY="0"', "0.6")
     for number in range(scans):
         pixels = SLIDE if number == 0 else 255 - SLIDE
-        add([pixels, every(2, pixels)], f'sizeX="{WIDTH * nm}" sizeY="{HEIGHT * nm}"', "20")
+        x, y = corners_nm[number] if corners_nm else (0, 0)
+        view = f'sizeX="{WIDTH * nm}" sizeY="{HEIGHT * nm}" offsetX="{x}" offsetY="{y}"'
+        add([pixels, every(2, pixels)], view, "20")
     xml = (
         '<?xml version="1.0"?><scn xmlns="http://www.leica-microsystems.com/scn/2010/10/01" uuid="a">'
         f'<collection name="c" uuid="b" {whole}><barcode>x</barcode>{"".join(images)}</collection></scn>'

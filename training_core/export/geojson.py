@@ -103,10 +103,11 @@ def _sizes(pixels: int, mpp_um: float | None) -> dict[str, float]:
 
 
 def _on_its_image(mask: TileMask, area: Area) -> Area:
-    place = mask.tile.place
-    if place is None or place.scale is None:
+    """Counted as QuPath does, which may begin elsewhere than the picture."""
+    place, slide = mask.tile.place, mask.project.source_file(mask.tile.name)
+    if place is None or slide is None or place.scale is None:
         return area
-    return placed(area, place.scale, place.x_px, place.y_px)
+    return placed(area, place.scale, place.x_px + slide.corner_px[0], place.y_px + slide.corner_px[1])
 
 
 def _kind(mask: TileMask) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from training_core.base.errors import ImageError
 from training_core.io.facts import FileFacts, Use
 from training_core.io.files import FileKind, decoding, file_kind
 from training_core.io.formats import tiff as tiff_format
-from training_core.io.formats.tiff_metadata import objective
+from training_core.io.formats.tiff_metadata import objective, scan_corner
 from training_core.io.formats.tiff_pages import check_complete, choose_plane, open_level, open_tiff, read_plane
 from training_core.io.formats.tiff_refusals import check_segments
 from training_core.io.images import to_rgb
@@ -50,6 +50,8 @@ class Levels:
         self._ask()
         self.objective = objective(tiff, self._plane.series.keyframe)
         """Magnification, where the file states one."""
+        self.corner_px = scan_corner(tiff, [*tiff.series].index(self._plane.series))
+        """Where the picture begins as QuPath counts, x and y in pixels of the finest level."""
         self.sizes = tuple(self._shown(size) for size in self.facts.levels)
         """Width and height of each level."""
         self.width_px, self.height_px = self.sizes[0]

@@ -124,6 +124,8 @@ class Slide:
             raise
         self.objective = self._levels.objective
         """Magnification, where the file states one."""
+        self.corner_px = self._levels.corner_px
+        """Where it begins as QuPath counts, x and y in pixels of the finest level."""
         self.width_px, self.height_px = self._levels.width_px, self._levels.height_px
         self.side_px = options.tile_px * options.tile_mpp_um / self.mpp_um
         """Side of a tile in pixels of the finest level."""

@@ -185,8 +185,15 @@ def look_at_drawn(
     for each, name in matched:
         found.images[name] = each.path
         found.left_out.update(each.left_out)
-        _place(found, each, tiles[name], meaning, offset)
+        corner = _corner(project, tiles[name][0][0], name) if each.counts_as_qupath else (0, 0)
+        _place(found, each, tiles[name], meaning, (offset[0] + corner[0], offset[1] + corner[1]))
     return found
+
+
+def _corner(project: Project, tile: Tile, image: str) -> tuple[int, int]:
+    """Where an image begins as QuPath counts: the slide of a tile may do so elsewhere, the tile itself does not."""
+    slide = project.source_file(tile.name)
+    return (0, 0) if slide is None or image == tile.name else slide.corner_px
 
 
 def import_drawings(

@@ -107,6 +107,9 @@ class SourceFile:
         Magnification, such as 40.
     sha256
         Of its bytes, where it was worth the time.
+    corner_px
+        Where it begins as OpenSlide and QuPath count, x and y in pixels of the finest level: not at 0 where it is one
+        of several scans on a glass.
     """
 
     path: str | None = None
@@ -119,6 +122,7 @@ class SourceFile:
     objective: float | None = None
     sha256: str | None = None
     answers: FileAnswers = NO_ANSWERS
+    corner_px: tuple[int, int] = (0, 0)
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
 

@@ -127,6 +127,7 @@ def _source_file(slide: Slide, project: Path) -> SourceFile:
         _set_by(slide),
         None if stated is None else FilePixelSize(stated),
         slide.objective,
+        corner_px=slide.corner_px,
     )
 
 

@@ -58,6 +58,8 @@ class DrawnImage:
         How many of what is no area: "points", "lines" ...
     size_px
         Width and height of the image, where the file says so.
+    counts_as_qupath
+        Whether (0, 0) is where QuPath begins to count, which may be beside the picture itself.
     """
 
     path: Path
@@ -65,6 +67,7 @@ class DrawnImage:
     areas: tuple[DrawnArea, ...]
     left_out: Mapping[str, int] = field(default_factory=Counter)
     size_px: tuple[int, int] | None = None
+    counts_as_qupath: bool = False
 
 
 def polygon(rings: Any, path: Path, where: str) -> Polygon:

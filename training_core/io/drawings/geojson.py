@@ -48,7 +48,7 @@ def read(content: Any, path: Path) -> DrawnImage:
         found = _area(feature, number, path, left_out)
         if found is not None:
             areas.append(found)
-    return DrawnImage(path, image_name(path), tuple(areas), left_out)
+    return DrawnImage(path, image_name(path), tuple(areas), left_out, counts_as_qupath=True)
 
 
 def image_name(path: Path) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, NamedTuple
 from xml.etree import ElementTree
 
 import tifffile
@@ -112,8 +112,24 @@ def objective(tiff: tifffile.TiffFile, page: Any) -> float | None:
     return _number(str(found)) if found is not None else None
 
 
-def leica_images(tiff: tifffile.TiffFile) -> list[tuple[bool, PixelSize]]:
-    """Of each image in a Leica SCN: whether it is the macro picture of the whole slide, and its pixel size."""
+class LeicaImage(NamedTuple):
+    """An image in a Leica SCN.
+
+    Attributes
+    ----------
+    is_macro
+        Whether it is the picture of the whole slide.
+    corner_nm
+        Where it begins on the glass, x and y.
+    """
+
+    is_macro: bool
+    pixel_size: PixelSize
+    corner_nm: tuple[int, int]
+
+
+def leica_images(tiff: tifffile.TiffFile) -> list[LeicaImage]:
+    """The images of a Leica SCN, in the order of tifffile's series."""
     images = []
     for collection in ElementTree.fromstring(tiff.scn_metadata or "<scn/>"):
         whole = (collection.get("sizeX"), collection.get("sizeY"))
@@ -122,8 +138,33 @@ def leica_images(tiff: tifffile.TiffFile) -> list[tuple[bool, PixelSize]]:
             view, pixels = parts["view"], parts["pixels"]
             um = [int(view.get(side, 0)) / int(pixels.get(side, 0)) / 1e3 for side in ("sizeX", "sizeY")]
             is_macro = (view.get("sizeX"), view.get("sizeY")) == whole
-            images.append((is_macro, PixelSize(um[0], um[1], "leica")))
+            corner = (int(view.get("offsetX", 0)), int(view.get("offsetY", 0)))
+            images.append(LeicaImage(is_macro, PixelSize(um[0], um[1], "leica"), corner))
     return images
+
+
+def scan_corner(tiff: tifffile.TiffFile, series: int) -> tuple[int, int]:
+    """Where a picture begins, x and y in its pixels, as OpenSlide and QuPath count.
+
+    OpenSlide places all scans of a Leica SCN on the glass, and states their bounds; QuPath counts from the corner of
+    these bounds. Of a single scan that is its own corner, as it is in the other formats that are read here. OpenSlide
+    cuts fractions of a pixel off before it subtracts.
+
+    Parameters
+    ----------
+    series
+        Number of the picture among tifffile's series.
+    """
+    images = leica_images(tiff) if tiff.is_scn else []
+    scans = [each for each in images if not each.is_macro]
+    if series >= len(images) or images[series].is_macro:
+        return 0, 0
+    nm = 1e3 * min(each.pixel_size.x_um for each in scans)
+    x, y = (
+        int(images[series].corner_nm[axis] / nm) - min(int(each.corner_nm[axis] / nm) for each in scans)
+        for axis in (0, 1)
+    )
+    return x, y
 
 
 def _name(element: Any) -> str:
@@ -195,7 +236,7 @@ def ventana_overlap(tiff: tifffile.TiffFile) -> int:
 
 def _leica(tiff: tifffile.TiffFile, page: Any, image: int) -> PixelSize | None:
     images = leica_images(tiff) if tiff.is_scn else []
-    return images[image][1] if image < len(images) else None
+    return images[image].pixel_size if image < len(images) else None
 
 
 def _tags(tiff: tifffile.TiffFile, page: Any) -> PixelSize | None:

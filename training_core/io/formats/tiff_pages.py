@@ -188,7 +188,7 @@ def _choices(tiff: tifffile.TiffFile) -> tuple[list[Any], int]:
     if any(getattr(tiff, f"is_{vendor}") for vendor in _VENDORS):
         return series[:1], len(series) - 1
     if tiff.is_scn:
-        scans = [each for each, (is_macro, _) in zip(series, leica_images(tiff), strict=True) if not is_macro]
+        scans = [each for each, image in zip(series, leica_images(tiff), strict=True) if not image.is_macro]
         return scans or series, len(series) - len(scans or series)
     full = [each for each in series if not each.keyframe.is_reduced] or series
     pyramids = [each for each in full if len(each.levels) > 1]
