@@ -8,6 +8,7 @@ import yaml
 
 from napari_unisemalign.actions.catalogue import ACTIONS, PLUGIN, Action, Menu, function_name
 from napari_unisemalign.actions.shortcuts import SECTION
+from napari_unisemalign.results.layer_files import ENDINGS
 from training_core.io import atomic_write
 from training_core.io.slides import SLIDE_SUFFIXES
 
@@ -33,6 +34,14 @@ def text() -> str:
                     "accepts_directories": True,
                 }
             ],
+            "writers": [
+                {
+                    "command": f"{PLUGIN}.write_labels",
+                    "layer_types": ["labels"],
+                    "filename_extensions": list(ENDINGS),
+                    "display_name": "mask of classes",
+                }
+            ],
             "sample_data": [
                 {
                     "command": f"{PLUGIN}.sample",
@@ -52,6 +61,7 @@ def _entry_points() -> list[dict[str, str]]:
     named = (
         ("panel", "Train a tissue segmenter", "UniSemAlignPanel"),
         ("read_project", "Open a UniSemAlign project folder", "get_reader"),
+        ("write_labels", "Save labels as a mask", "write_labels"),
         ("sample", "Open the UniSemAlign sample project", "sample"),
     )
     return [

@@ -1,4 +1,4 @@
-"""What the manifest names: the widget, the reader of project folders, and the sample."""
+"""What the manifest names: the widget, the reader of project folders, the writer of labels, and the sample."""
 
 from __future__ import annotations
 
@@ -6,18 +6,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from napari.viewer import Viewer, current_viewer
 from qtpy.QtCore import QTimer
 
-from napari_unisemalign.app.layer_values import SAMPLE_KEY, class_colormap, to_layer
+from napari_unisemalign.app.layer_values import CLASS_ROLES, ROLE_KEY, SAMPLE_KEY, class_colormap, to_layer
 from napari_unisemalign.app.user_folders import sample_folder
 from napari_unisemalign.handlers import perform
+from napari_unisemalign.results.layer_files import class_mask_bytes, plain_bytes
 from napari_unisemalign.shell.drops import may_become_project
 from napari_unisemalign.shell.drops_view import project_folder
 from napari_unisemalign.shell.panel import Panel
 from napari_unisemalign.window import Controller
 from training_core.demo import make_demo
-from training_core.project import Project
+from training_core.io import atomic_write
+from training_core.project import Project, Tile
 
 DOCK_NAME = "Train a tissue segmenter (UniSemAlign)"
 """The name that napari's Plugins menu gives the dock, so that the menu finds the one that is there."""
@@ -57,6 +60,27 @@ def get_reader(path: str | list[str]) -> Callable[[str | list[str]], list[Any]] 
         return _read
     paths = [Path(each) for each in (path if isinstance(path, list) else [path])]
     return _offer if current_viewer() is not None and all(may_become_project(each) for each in paths) else None
+
+
+def write_labels(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
+    """Save a layer of labels; what shows classes of the open project becomes a mask of class ids in their colours."""
+    out, values = Path(path), np.asarray(data)
+    role, shown = attributes.get("metadata", {}).get(ROLE_KEY), _tile_on_screen()
+    if role in CLASS_ROLES and shown is not None and values.shape == (shown[1].height_px, shown[1].width_px):
+        atomic_write(out, class_mask_bytes(out, values, role, *shown))
+    else:
+        atomic_write(out, plain_bytes(out, values))
+    return [path]
+
+
+def _tile_on_screen() -> tuple[Project, Tile] | None:
+    viewer = current_viewer()
+    docked = viewer.window.dock_widgets.values() if viewer is not None else ()
+    for panel in (each for each in docked if isinstance(each, UniSemAlignPanel)):
+        session = panel.controller.context.session
+        if session.project is not None and session.tile is not None:
+            return session.project, session.project.tile(session.tile)
+    return None
 
 
 def sample() -> list[Any]:

@@ -35,11 +35,13 @@ from napari_unisemalign.annotate.label_history_view import LabelHistoryDialog
 from napari_unisemalign.app.dialogs import ClassUse
 from napari_unisemalign.shell.details_view import DetailsDialog
 from napari_unisemalign.shell.pages import Place
+from napari_unisemalign.tiles.import_classes_view import ImportClassesDialog
 from napari_unisemalign.tiles.new_project.form_view import NewProjectDialog
 from napari_unisemalign.tiles.pixel_sizes_view import PixelSizesDialog, SizeRow
 from napari_unisemalign.widgets.deliberate import DeliberateDialog
 from training_core.project import Project
 from training_core.project.classes import MaskValue
+from training_core.project.drawn_classes import COMPLETE, FoundClass
 
 pytestmark = pytest.mark.binding
 
@@ -97,6 +99,8 @@ def dialogs(parent: QWidget) -> Iterator[QDialog]:
     project = parent.controller.session.project
     first, *others = project.classes
     yield RemoveClassDialog(ClassUse(first, 1, 10, [*others, first]), parent)
+    classes = (FoundClass("Tumor", 3, None), FoundClass("Region*", 1, COMPLETE), FoundClass("", 2, None))
+    yield ImportClassesDialog(classes, project.classes, parent)
     keys = KeysDialog(parent)
     keys.set_rows([KeyRow("next-tile", "Next", "PgDown"), KeyRow("undo", "Undo", "Ctrl+Z")])
     yield keys
