@@ -59,7 +59,7 @@ def collection_of_masks(tiles: Sequence[dict[str, Any]]) -> bytes:
 def _tile(mask: TileMask, segmentation: Callable[[Area, BoolMask], Any]) -> dict[str, Any]:
     tile, classes = mask.tile, {each.id: each for each in mask.project.classes}
     annotations = []
-    for tissue_class, _, area, _ in areas_of(mask, classes):
+    for tissue_class, _, area, _, _ in areas_of(mask, classes):
         pixels = inside(area, tile.width_px, tile.height_px)
         left, top, right, bottom = (int(each) for each in area.bounds)
         annotations.append(

@@ -1,0 +1,102 @@
+"""An object that the edges of touching tiles cut is one object in the GeoJSON of their slide."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import shapely
+from skimage.draw import disk
+from skimage.measure import label as labelled
+from skimage.measure import regionprops
+
+from tests.training_core.export.test_geojson import slide_project
+from training_core.cli.main import main
+from training_core.export import export_masks
+from training_core.export.crossing import Part, same_objects
+from training_core.project import LabelSource, Project
+
+SIDE_PX, TILE_PX = 256, 100
+"""The slide of `slide_project` in pixels of its tiles, of which four touch."""
+
+
+def drawn(tmp_path: Path, truth: np.ndarray, side_px: int = TILE_PX) -> tuple[Project, list[dict[str, Any]], Path]:
+    """What is exported of a mask of the whole slide, as the tiles have it: gland where it is True, else background."""
+    project = slide_project(tmp_path, side_px)
+    for tile in project.tiles:
+        assert tile.place is not None
+        x, y = round(tile.place.x_px / 2), round(tile.place.y_px / 2)
+        own = truth[y : y + side_px, x : x + side_px]
+        project.write_label(tile.name, own.astype(np.uint8), LabelSource.PAINTED)
+    (path,) = export_masks(project, tmp_path / "out", format="geojson")
+    features = json.loads(path.read_text())["features"]
+    glands = [each for each in features if each["properties"]["classification"]["name"] == "gland"]
+    return project, glands, path
+
+
+def test_a_cut_object_is_one_and_has_the_measures_of_the_whole(tmp_path: Path) -> None:
+    truth = np.zeros((SIDE_PX, SIDE_PX), np.bool_)
+    truth[disk((100, 100), 30)] = True  # over the corner where four tiles meet
+    truth[disk((100, 98), 8)] = False  # with a hole that they cut, too
+    truth[disk((40, 160), 15)] = True  # within one tile
+    truth[150:170, 80:100] = True  # ends at an edge, and nothing is beyond it
+    project, glands, path = drawn(tmp_path, truth)
+    assert len(project.tiles) == 4
+    assert len(glands) == 3
+    expected = {int(each.area): each for each in regionprops(labelled(truth, connectivity=1))}
+    assert {each["properties"]["measurements"]["Area px^2"] for each in glands} == expected.keys()
+    for each in glands:
+        measured, region = each["properties"]["measurements"], expected[each["properties"]["measurements"]["Area px^2"]]
+        assert measured["Area µm^2"] == region.area * 0.25
+        assert math.isclose(measured["Perimeter µm"], region.perimeter * 0.5, abs_tol=1e-3)
+        area = shapely.geometry.shape(each["geometry"])
+        assert area.is_valid
+        assert area.geom_type == "Polygon"
+        assert area.area == region.area * 4  # two pixels of the slide are one of a tile
+        assert len(area.interiors) == (region.euler_number == 0)
+    (whole,) = (each for each in glands if "," in each["properties"]["metadata"]["tile"])
+    assert whole["properties"]["metadata"]["tile"].count(",") == 3
+    assert len({each["id"] for each in glands}) == 3
+    (tmp_path / "again").mkdir()
+    other = slide_project(tmp_path / "again")
+    assert main(["project", "import", str(other.path), str(path)]) == 0
+    for tile in project.tiles:
+        np.testing.assert_array_equal(Project(other.path).label(tile.name), project.label(tile.name))
+
+
+def test_what_only_meets_at_a_corner_or_lies_opposite_stays_apart(tmp_path: Path) -> None:
+    truth = np.zeros((SIDE_PX, SIDE_PX), np.bool_)
+    truth[80:100, 80:100] = truth[100:120, 100:120] = True  # one corner is shared
+    truth[10:20, 90:100] = truth[20:30, 100:110] = True  # along the edge, one ends where the other begins
+    _project, glands, _path = drawn(tmp_path, truth)
+    assert len(glands) == 4
+
+
+def test_one_object_may_go_back_and_forth_over_an_edge(tmp_path: Path) -> None:
+    truth = np.zeros((SIDE_PX, SIDE_PX), np.bool_)
+    truth[10:80, 120:130] = True
+    truth[10:20, 60:130] = truth[40:50, 60:130] = truth[70:80, 60:130] = True  # an E: one part here, three there
+    _project, (gland,), _path = drawn(tmp_path, truth)
+    assert gland["properties"]["measurements"]["Area px^2"] == int(truth.sum())
+
+
+def test_tiles_whose_sides_are_no_whole_pixels_of_the_slide(tmp_path: Path) -> None:
+    """The corners are cut to whole pixels, so that neighbours lie up to a pixel of the slide apart, or overlap."""
+    project = slide_project(tmp_path)
+    first, second = project.tiles[:2]
+    assert first.place is not None
+    assert second.place is not None
+    for scale, corner in ((2.007, 200), (2.003, 201)):
+        one = dataclasses.replace(first, place=dataclasses.replace(first.place, x_px=0, scale=scale))
+        two = dataclasses.replace(second, place=dataclasses.replace(second.place, x_px=corner, scale=scale))
+        line = np.ones((5, 20), np.bool_)
+        parts = [Part(one, 1, line, 80, 10), Part(two, 1, line, 0, 12), Part(two, 1, line, 0, 15)]
+        assert all(each.is_cut for each in parts)
+        assert same_objects(parts) == [[0, 1]]
+        assert same_objects([parts[0], dataclasses.replace(parts[1], class_id=0)]) == []
+        away = dataclasses.replace(two, place=dataclasses.replace(two.place, x_px=corner + 2))
+        assert same_objects([parts[0], dataclasses.replace(parts[1], tile=away)]) == []
