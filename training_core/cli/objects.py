@@ -65,4 +65,9 @@ def run(args: argparse.Namespace) -> int:
     if cut:
         many = f"{cut} objects touch the edge of their tiles"
         print(f"{'1 object touches the edge of its tile' if cut == 1 else many} and may be cut (column at_edge)")
+    parts = [each.slide_object for each in objects if each.slide_object is not None]
+    if parts:
+        whole = len(set(parts))
+        many = "1 object crosses the edges of its tiles" if whole == 1 else f"{whole} objects cross the edges of tiles"
+        print(f"{many} that touch: each part has a row, with the same number in the column slide_object")
     return exit_code(attempts.failed, "Once they are mended, run the command again.")

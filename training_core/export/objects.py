@@ -10,7 +10,7 @@ import csv
 import io
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, dataclass, fields, replace
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -25,9 +25,10 @@ from training_core.base.progress import ReportProgress
 from training_core.base.safe_paths import within
 from training_core.class_maps.clean_up import CleanUp
 from training_core.export.content import Content, check_export_folder, tile_mask
+from training_core.export.crossing import Part, same_objects
 from training_core.export.object_plot import plot_objects
 from training_core.io import atomic_write, encode_numbers, read_mask
-from training_core.project import Project
+from training_core.project import Project, Tile
 from training_core.project.classes import object_class_ids
 
 OBJECTS_NAME, TILES_NAME, PLOT_STEM = "objects.csv", "tiles.csv", "objects"
@@ -56,6 +57,9 @@ class MeasuredObject:
         Mean confidence of the prediction in its pixels, 0 to 1; None where the tile has no prediction.
     at_edge
         Whether it touches the edge of the tile, and so may be cut.
+    slide_object
+        The same number for all parts of an object that crosses the edges of tiles that touch on a slide; None: this is
+        all of it, as far as the tiles show.
     """
 
     tile: str
@@ -71,6 +75,7 @@ class MeasuredObject:
     y_px: float
     confidence: float | None
     at_edge: bool
+    slide_object: int | None = None
 
 
 def number_objects(
@@ -187,6 +192,7 @@ def export_objects(
     attempts = attempts or Attempts(strict=True)
     names = {each.id: each.name for each in project.classes}
     objects: list[MeasuredObject] = []
+    parts: list[Part] = []
     tiles: list[str] = []
     for done, tile in enumerate(project.tiles, start=1):
         with attempts.each(tile.name, counts=False):
@@ -199,11 +205,13 @@ def export_objects(
             found = measure_objects(tile.name, numbers, ids, names, tile.mpp_um, confidence)
             atomic_write(within(out, f"{tile.name}.{_ENDING}"), encode_numbers(numbers, tile.mpp_um))
             objects += found
+            parts += _parts(tile, numbers, found)
             tiles.append(tile.name)
             attempts.done.append(tile.name)
         if progress is not None:
             progress(done, len(project.tiles), tile.name)
     attempts.raise_if_none()
+    objects = _with_slide_objects(objects, parts)
     if not tiles:
         raise ProjectError(f"no tile has {content}", "annotations or predictions", "annotate a tile, or train first")
     classes = [(each, names[each]) for each in object_classes]
@@ -214,6 +222,25 @@ def export_objects(
     picture = plot_objects(objects, tiles, styles, title=title, file_format=plot)
     atomic_write(out / f"{PLOT_STEM}.{plot}", picture)
     return objects
+
+
+def _parts(tile: Tile, numbers: NDArray[np.int32], found: Sequence[MeasuredObject]) -> list[Part]:
+    places = ndimage.find_objects(numbers)
+    parts = []
+    for each in found:
+        rows, columns = places[each.number - 1]
+        parts.append(Part(tile, each.class_id, numbers[rows, columns] == each.number, columns.start, rows.start))
+    return parts
+
+
+def _with_slide_objects(objects: Sequence[MeasuredObject], parts: Sequence[Part]) -> list[MeasuredObject]:
+    """The same with a number for the parts of each object that edges of tiles cut; `parts` are theirs."""
+    cut = [number for number, part in enumerate(parts) if part.is_cut]
+    numbered = list(objects)
+    for whole, group in enumerate(same_objects([parts[number] for number in cut]), start=1):
+        for number in group:
+            numbered[cut[number]] = replace(numbered[cut[number]], slide_object=whole)
+    return numbered
 
 
 _CONTENT_WORDS = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 import json
 import math
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import shapely
 from skimage.draw import disk
 from skimage.measure import label as labelled
@@ -66,6 +68,25 @@ def test_a_cut_object_is_one_and_has_the_measures_of_the_whole(tmp_path: Path) -
     assert main(["project", "import", str(other.path), str(path)]) == 0
     for tile in project.tiles:
         np.testing.assert_array_equal(Project(other.path).label(tile.name), project.label(tile.name))
+
+
+def test_the_table_says_which_rows_are_parts_of_one_object(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    truth = np.zeros((SIDE_PX, SIDE_PX), np.bool_)
+    truth[disk((100, 100), 30)] = True  # on four tiles
+    truth[20:30, 90:110] = True  # on two
+    truth[disk((40, 160), 15)] = True  # on one
+    truth[150:170, 80:100] = True  # ends at an edge
+    project, _glands, _path = drawn(tmp_path, truth)
+    assert main(["objects", str(project.path), "-o", str(tmp_path / "objects")]) == 0
+    assert "2 objects cross the edges of tiles that touch: each part has a row" in capsys.readouterr().out
+    with (tmp_path / "objects" / "objects.csv").open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    areas: dict[str, list[int]] = {}
+    for row in rows:
+        areas.setdefault(row["slide_object"], []).append(int(row["area_px"]))
+    alone = areas.pop("")
+    assert sorted(alone) == sorted([int(truth[20:60, 140:180].sum()), 400])
+    assert {(len(each), sum(each)) for each in areas.values()} == {(4, int(truth[60:140, 60:140].sum())), (2, 200)}
 
 
 def test_what_only_meets_at_a_corner_or_lies_opposite_stays_apart(tmp_path: Path) -> None:
