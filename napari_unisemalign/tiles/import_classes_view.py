@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from html import escape
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
@@ -26,7 +27,7 @@ from training_core.project import TissueClass
 from training_core.project.drawn_classes import COMPLETE, LEAVE_OUT, NOT_LABELLED, FoundClass
 
 _OPEN, _NEW = "", "new class"
-_LONGEST = 40
+_LONGEST, _LINE_PX, _LINES_SHOWN = 32, 36, 9
 
 
 class ImportClassesDialog(DeliberateDialog):
@@ -37,7 +38,7 @@ class ImportClassesDialog(DeliberateDialog):
     ) -> None:
         super().__init__(parent)
         self.setWindowTitle(tr("Import annotations"))
-        self.setMinimumWidth(460)
+        self.setMinimumWidth(600)
         self._found = tuple(found)
         self.combos = [self._combo(each, classes) for each in self._found]
         self.replace_box = QCheckBox(tr("Replace what is annotated already"), self)
@@ -78,6 +79,7 @@ class ImportClassesDialog(DeliberateDialog):
             label = QLabel(verbatim(_shown(each)), inner)
             label.setTextFormat(Qt.TextFormat.PlainText)
             label.setBuddy(combo)
+            label.setToolTip(f"<qt>{escape(each.name)}</qt>" if len(each.name) > _LONGEST else "")
             grid.addWidget(label, row, 0)
             grid.addWidget(combo, row, 1)
         area = QScrollArea(self)
@@ -85,18 +87,22 @@ class ImportClassesDialog(DeliberateDialog):
         area.setFrameShape(QFrame.Shape.NoFrame)
         area.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # Tab goes from line to line
         area.setWidget(inner)
-        area.setMinimumHeight(min(320, inner.sizeHint().height() + 8))
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setMinimumHeight(_LINE_PX * min(_LINES_SHOWN, len(self._found)))
         return area
 
     def _combo(self, each: FoundClass, classes: Sequence[TissueClass]) -> QComboBox:
         combo = QComboBox(self)
+        combo.setMinimumContentsLength(16)
+        combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         combo.setAccessibleName(
             tr("What {name} is").format(name=each.name) if each.name else tr("What areas without a class are")
         )
         if each.target is None:
             combo.addItem(tr("Choose…"), _OPEN)
         if each.target == COMPLETE:
-            combo.addItem(tr("Completely annotated; the rest is the background"), COMPLETE)
+            combo.addItem(tr("Completely annotated"), COMPLETE)
+            combo.setToolTip(tr("What no other area covers there becomes the background"))
         for known in classes:
             combo.addItem(swatch(known.color), known.name, known.name)
         if each.target is None and each.name:

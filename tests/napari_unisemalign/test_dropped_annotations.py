@@ -146,7 +146,7 @@ def test_the_question_shows_what_is_known_and_asks_for_the_rest(qtbot: Any, proj
     qtbot.addWidget(dialog)
     dialog.show()
     region, ignored, unknown, nameless = dialog.combos
-    assert region.currentText() == "Completely annotated; the rest is the background"
+    assert region.currentText() == "Completely annotated"
     assert ignored.currentText() == "Unannotated"
     assert unknown.currentText() == nameless.currentText() == "Choose…"
     assert nameless.findText("New class of this name") == -1  # it has no name

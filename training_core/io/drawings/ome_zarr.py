@@ -47,7 +47,7 @@ def read(path: Path) -> DrawnImage:
 
     try:
         root = zarr.open_group(path, mode="r")
-        names = _part(root.attrs, "labels", "labels", root)
+        names = _part(root["labels"].attrs, "labels") if "labels" in root else None
         if not isinstance(names, list) or not names:
             raise _refused(path, "has no labels")
         sizes: set[tuple[int, int]] = set()
@@ -71,9 +71,9 @@ def image_name(path: Path) -> str:
     return next((path.name[: -len(ending)] for ending in ENDINGS if lower.endswith(ending)), path.name)
 
 
-def _part(attributes: Any, key: str, group: str = "", root: Any = None) -> Any:
-    """A part of the metadata, which version 0.5 keeps under `ome`; of a group in `root`, if one is named."""
-    found = dict(root[group].attrs if group else attributes)
+def _part(attributes: Any, key: str) -> Any:
+    """A part of a group's metadata, which version 0.5 keeps under `ome`."""
+    found = dict(attributes)
     inner = found.get("ome", found)
     return inner.get(key) if isinstance(inner, dict) else None
 
