@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from napari_unisemalign.annotate.accept import CorrectionController
-from napari_unisemalign.annotate.accept_plan import scene
 from napari_unisemalign.annotate.object_edits import MERGE
 from napari_unisemalign.annotate.object_map import numbered
 from napari_unisemalign.app.context import Context
@@ -14,6 +13,7 @@ from napari_unisemalign.app.undo_stack import AnyStep, LabelStep
 from training_core.base.i18n import ntr
 from training_core.class_maps.object_edits import joined
 from training_core.export.objects import known_numbers
+from training_core.project import UNLABELED
 from training_core.project.classes import object_class_ids
 
 
@@ -46,15 +46,15 @@ class JoinWatch:
         project, label = self._session.project, self._session.label.ids()
         assert project is not None
         assert label is not None
-        ids, overlays = self._correction.shown_ids(), self._session.overlays(step.tile)
-        rejection = self._session.waiting_rejection(step.tile)
+        ids, waiting = self._correction.shown_ids(), self._session.waiting_rejection(step.tile)
+        predicted = np.full_like(label, UNLABELED) if ids is None else ids
 
         def work() -> int:
             """How many objects are one now."""
             known = known_numbers(project, step.tile)
+            rejected = (project.rejection(step.tile) if waiting is None else waiting).where
             before, after = (
-                numbered(scene(project, step.tile, ids, each, overlays, rejection), classes, known)[1]
-                for each in (step.undone(label), label)
+                numbered(predicted, rejected, each, classes, known)[1] for each in (step.undone(label), label)
             )
             return sum(len(former) for _now, former in joined(before, after))
 

@@ -69,19 +69,21 @@ class ObjectMap:
         return sorted(found, key=lambda each: (each.confidence, each.number))
 
 
-def numbered(tile: Scene, object_classes: Sequence[int], known: Numbers | None) -> tuple[U8, Numbers]:
+def numbered(
+    predicted: U8, rejected: Mask, label: U8, object_classes: Sequence[int], known: Numbers | None
+) -> tuple[U8, Numbers]:
     """Class ids of what is annotated or else predicted and not rejected, and the numbers of the objects in it.
 
     known: objects that came numbered with the tile's mask, 0 elsewhere: they stay apart where they touch.
     """
-    predicted = np.where(tile.rejected, np.uint8(UNLABELED), tile.ids)
-    ids = np.where(tile.label == UNLABELED, predicted, tile.label)
+    left = np.where(rejected, np.uint8(UNLABELED), predicted)
+    ids = np.where(label == UNLABELED, left, label)
     return ids, number_objects(ids, object_classes, known)
 
 
 def object_map(tile: Scene, object_classes: Sequence[int], known: Numbers | None = None) -> ObjectMap:
     """The objects of a tile. known: as in `numbered`."""
-    ids, numbers = numbered(tile, object_classes, known)
+    ids, numbers = numbered(tile.ids, tile.rejected, tile.label, object_classes, known)
     area = np.bincount(numbers.ravel())
     certain = np.bincount(numbers.ravel(), tile.confidence.ravel())
     is_open = np.bincount(numbers[tile.label == UNLABELED], minlength=len(area))
