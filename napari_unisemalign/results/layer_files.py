@@ -13,7 +13,6 @@ from PIL import Image
 
 from napari_unisemalign.app.layer_values import LABELS, to_label
 from training_core.base.errors import MaskError
-from training_core.base.i18n import tr
 from training_core.export import FORMATS
 from training_core.export.tile_mask import TileMask
 from training_core.project import Project, Tile
@@ -49,13 +48,9 @@ def plain_bytes(path: Path, values: NDArray[Any]) -> bytes:
         return buffer.getvalue()
     least, most = (int(values.min()), int(values.max())) if values.size else (0, 0)
     if values.ndim != 2 or least < 0 or most >= _MOST_IN_PNG:
-        given = tr("a PNG cannot hold labels of {size} with values from {least} to {most}")
         size = " x ".join(map(str, values.shape))
-        raise MaskError(
-            given.format(size=size, least=least, most=most),
-            tr("a plane with values up to 65535"),
-            tr("save it as TIFF"),
-        )
+        given = f"a PNG cannot hold labels of {size} with values from {least} to {most}"
+        raise MaskError(given, "a plane with values from 0 to 65535", "save it as TIFF")
     Image.fromarray(values.astype(np.uint8 if most < 256 else np.uint16)).save(buffer, "PNG")
     return buffer.getvalue()
 
