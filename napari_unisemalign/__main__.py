@@ -83,6 +83,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     late = commands.add_parser("responsiveness", help="measure how late the window is while a model trains")
     late.add_argument("--json", type=Path, metavar="FILE", help="write the figures here")
     late.add_argument("--seconds", type=float, default=USE_SECONDS, help="of scripted use (default: %(default)g)")
+    late.add_argument("--events", type=int, default=0, metavar="N", help="repeat it with N events a second")
     late.add_argument("--causes", action="store_true", help="note which calls kept the window busy; costs a little")
     live = commands.add_parser("live-latency", help="measure how soon the live preview answers a stroke")
     live.add_argument("--json", type=Path, metavar="FILE", help="write the figures here")
@@ -164,7 +165,8 @@ def _responsiveness(args: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="unisemalign-responsiveness-") as folder:
         try:
             say = functools.partial(print, flush=True)
-            figures = responsiveness(Path(folder) / "sample", args.seconds, say, with_causes=args.causes)
+            events, sample = max(0, args.events), Path(folder) / "sample"
+            figures = responsiveness(sample, args.seconds, say, events_per_s=events, with_causes=args.causes)
         except DriveError as error:
             print(f"error: {error}", file=sys.stderr)
             return 1

@@ -94,6 +94,8 @@ class TrainerProcess(QObject):
     """One training (or live) process at a time; its events come as they are written."""
 
     event_received = Signal(object)
+    turn_began, turn_ended = Signal(), Signal()
+    """Around the events that were read together."""
     ended = Signal(object)
     """Ending; comes once per start, after the last event."""
 
@@ -168,8 +170,12 @@ class TrainerProcess(QObject):
 
     def _read_events(self) -> None:
         process, self._heard = self._process, time.monotonic()
-        while process is not None and process.canReadLine():
-            self._take_line(bytes(process.readLine().data()))
+        self.turn_began.emit()
+        try:  # what was written meanwhile waits in the pipe: a writer that is faster than the window has to wait, too
+            while process is not None and process.canReadLine():
+                self._take_line(bytes(process.readLine().data()))
+        finally:
+            self.turn_ended.emit()
 
     def _take_line(self, line: bytes) -> None:
         event = parse_event(line.decode("utf-8", errors="replace"))

@@ -8,22 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 from psygnal import Signal, SignalInstance
 
 from napari_unisemalign.app.label_model import LabelModel
+from napari_unisemalign.app.merged import Merged
 from napari_unisemalign.app.project_model import ProjectModel
 from napari_unisemalign.app.tile_overlays import Overlays, TileOverlays
 from napari_unisemalign.app.training_curves import Curves, Past
 from napari_unisemalign.app.training_state import Phase, Training
 from napari_unisemalign.app.undo_stack import UndoStack
 from training_core.base.i18n import tr
-from training_core.messages.events import (
-    Event,
-    OverlayReady,
-)
+from training_core.messages.events import Event, OverlayReady
 from training_core.project import Project, TissueClass
 from training_core.project.rejections import Rejection
 
@@ -66,6 +65,8 @@ class Session:
         """What the project's trainings do otherwise than by default, by key."""
         self.training = Training()
         self.curves = Curves()
+        self.merged = Merged()
+        """What the events of a process change."""
         self.waiting_acceptance: Callable[[str], tuple[bool, bool] | None] = lambda _name: None
         """Whether a tile will count as accepted, and as partly so, once all is written; None: as the project says."""
         self.waiting_rejection: Callable[[str], Rejection | None] = lambda _name: None
@@ -85,6 +86,7 @@ class Session:
         self.listed = self.tile_names()
         self.training, self.curves, self._overlays = Training(), Curves(), TileOverlays()
         self.past = ()
+        self.merged.forget()
         self.undo.clear()
         self.project_changed.emit(project)
         self.training_changed.emit(self.training)
@@ -245,15 +247,17 @@ class Session:
     def apply(self, event: Event) -> None:
         """Fold one event of the running process into the state."""
         if self.curves.add(event):
-            self.curves_changed.emit(self.curves)
+            self.merged.tell("curves", lambda: self.curves_changed.emit(self.curves))
         if isinstance(event, OverlayReady):
             if event.source != "earlier_run":  # it is on screen already: where training has nothing newer
                 self._overlays.add(event)
-                self.model.overlays_changed_outside(event.tile)
+                tell = partial(self.model.overlays_changed_outside, event.tile)
+                self.merged.tell(("overlays", event.tile), tell)
             return
         training = self.training.after(event)
         if training is not self.training:
-            self._set_training(training)
+            self.training = training
+            self.merged.tell("training", lambda: self.training_changed.emit(self.training))
 
     def overlays(self, name: str) -> Overlays | None:
         """The newest overlays of a tile: those of the live or training process, else those of the latest finished run.

@@ -5,8 +5,10 @@ from __future__ import annotations
 import itertools
 import json
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +19,12 @@ from qtpy.QtTest import QTest
 from napari_unisemalign.app.layer_values import PREDICTION
 from napari_unisemalign.shell.pages import Place
 from napari_unisemalign.tools.driver import Driver, let_qt_work
+from napari_unisemalign.tools.flood import MARK, between
 from napari_unisemalign.tools.lateness import LATE_MS, Lateness
 from napari_unisemalign.tools.scenarios import Say, tiles_to_paint, window
 from training_core.demo import read_truth
 from training_core.io import atomic_write
-from training_core.messages.events import Event, StepDone
+from training_core.messages.events import Event, StepDone, Warned
 
 MOVES_PER_STROKE = 12
 MOVE_MS = 30
@@ -53,16 +56,42 @@ class ResponsivenessFigures:
     actions: int
     worst: tuple[dict[str, Any], ...]
     """The ten worst: ms, what the script did, and, where asked for, the calls that were seen."""
+    flood: FloodFigures | None = None
 
 
-def responsiveness(folder: Path, seconds: float, say: Say, *, with_causes: bool = False) -> ResponsivenessFigures:
+@dataclass(frozen=True)
+class FloodFigures:
+    """The same use of the same window, while its training process writes a flood of events.
+
+    per_s, read_per_s: events a second that it should write, and that the window read. marked: how many were
+    counted as they were written, all of which were read. The rest as above.
+    """
+
+    per_s: int
+    read_per_s: float
+    marked: int
+    p99_ms: float
+    max_ms: float
+    own_p99_ms: float
+    own_max_ms: float
+
+
+def responsiveness(
+    folder: Path, seconds: float, say: Say, *, events_per_s: int = 0, with_causes: bool = False
+) -> ResponsivenessFigures:
     """Train on the sample project in `folder` and, for `seconds`, change tiles, paint and toggle overlays meanwhile.
+
+    Parameters
+    ----------
+    events_per_s
+        How many events the training process writes while all this is done once more; 0: it is done once.
 
     Raises
     ------
     DriveError: something did not happen, such as an overlay.
     """
-    with window() as driver:
+    switch = folder.with_name("flood")
+    with between(switch, events_per_s) if events_per_s else nullcontext(), window() as driver:
         say("Opening the sample project and painting two tiles")
         project = driver.open_sample(folder)
         for name in tiles_to_paint(project):
@@ -81,10 +110,16 @@ def responsiveness(folder: Path, seconds: float, say: Say, *, with_causes: bool 
         watch.start()
         actions = _use(driver, watch, seconds)
         watch.stop()
+        flood = None
+        if events_per_s:
+            say(f"Late by {watch.percentile_ms(99):.0f} ms; the same with {events_per_s:,} events a second")
+            flood = _flooded(driver, switch, events_per_s, seconds)
+            say(_flood_in_words(flood))
         if not overlay_s:
             driver.wait_for_new_overlay(former, OVERLAY_TIMEOUT_S)
         trained = max(steps, default=0)
-        return _figures(watch, seconds, overlay_s[0], trained, actions)  # closing the window ends the training
+        figures = _figures(watch, seconds, overlay_s[0], trained, actions)
+        return replace(figures, flood=flood)  # closing the window ends the training
 
 
 def write(figures: ResponsivenessFigures, path: Path) -> None:
@@ -99,6 +134,43 @@ def in_words(figures: ResponsivenessFigures) -> str:
         f"(of its own work {figures.own_p99_ms:.0f} and {figures.own_max_ms:.0f} ms; "
         f"{figures.late} of {figures.ticks} ticks by more than {LATE_MS:.0f} ms, {figures.actions} actions); "
         f"first overlay after {figures.seconds_to_overlay:.1f} s, {figures.trained_steps} steps trained"
+        + (f"\n{_flood_in_words(figures.flood)}" if figures.flood else "")
+    )
+
+
+def _flood_in_words(flood: FloodFigures) -> str:
+    return (
+        f"with {flood.per_s:,} events a second, of which {flood.read_per_s:,.0f} were read, none lost: "
+        f"late by {flood.p99_ms:.0f} ms at the 99th percentile, {flood.max_ms:.0f} ms at worst "
+        f"(of its own work {flood.own_p99_ms:.0f} and {flood.own_max_ms:.0f} ms)"
+    )
+
+
+def _flooded(driver: Driver, switch: Path, per_s: int, seconds: float) -> FloodFigures:
+    read, watch, count = Counter[bool](), Lateness(), switch.with_suffix(".count")
+
+    def take(event: Event) -> None:
+        read[isinstance(event, Warned) and event.message == MARK] += 1
+
+    process = driver.panel.controller.training.process
+    process.event_received.connect(take)
+    switch.touch()
+    watch.start()
+    _use(driver, watch, seconds)
+    watch.stop()
+    in_time = read.total()
+    switch.unlink()
+    driver.wait(count.exists, "the end of the flood", OVERLAY_TIMEOUT_S)
+    marked = int(count.read_text())
+    driver.wait(lambda: read[True] >= marked, f"{marked} marked events", OVERLAY_TIMEOUT_S)
+    return FloodFigures(
+        per_s=per_s,
+        read_per_s=round(in_time / seconds),
+        marked=marked,
+        p99_ms=round(watch.percentile_ms(99), 1),
+        max_ms=round(watch.percentile_ms(100), 1),
+        own_p99_ms=round(watch.own_percentile_ms(99), 1),
+        own_max_ms=round(watch.own_percentile_ms(100), 1),
     )
 
 

@@ -44,6 +44,8 @@ class LiveController:
         self._words, self._memory_bytes = "", 0
         self.process = process
         self.process.event_received.connect(self._on_event)
+        self.process.turn_began.connect(self._session.merged.hold)
+        self.process.turn_ended.connect(self._session.merged.release)
         self.process.ended.connect(self._on_ended)
         self._flush_soon = QTimer(context.owner)
         self._flush_soon.setSingleShot(True)

@@ -57,6 +57,8 @@ class TrainingController:
         """The process only predicts what a finished run has not predicted."""
         self.process = TrainerProcess(context.owner)
         self.process.event_received.connect(self._on_event)
+        self.process.turn_began.connect(self._session.merged.hold)
+        self.process.turn_ended.connect(self._session.merged.release)
         self.process.ended.connect(self._on_ended)
         self._view.start_clicked.connect(self.start)
         self._view.stop_clicked.connect(self.stop)
