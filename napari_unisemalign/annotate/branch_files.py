@@ -9,10 +9,15 @@ from pathlib import Path
 import numpy as np
 
 from napari_unisemalign.app.layer_values import U8
+from training_core.base.bounded import read_json
+from training_core.base.errors import UserError
 from training_core.base.i18n import tr
+from training_core.base.safe_paths import within
+from training_core.class_maps.predicted import checkpoint_as_noted, read_predicted
 from training_core.class_maps.tile_result import Branch
 from training_core.io import read_mask
 from training_core.project import UNLABELED, Project
+from training_core.project.inputs.names import tile_name
 from training_core.project.runs import RUNS_FOLDER
 from training_core.project.thumbnails import CACHE_FOLDER
 
@@ -43,16 +48,27 @@ class TileParts:
 
     def path(self, part: Branch) -> Path:
         """The file of class ids."""
-        return self.folder / f"{self.project.image_path(self.tile).stem}.{part}.png"
+        return self.folder / f"{self._file_name}.{part}.png"
+
+    @property
+    def _file_name(self) -> str:
+        """As `predict` names what it makes of the image."""
+        return tile_name(self.project.image_path(self.tile))
 
     @property
     def is_there(self) -> bool:
-        """They were made, and the run has not been trained further since."""
+        """They were made, and by the weights that the run has now: it may have been trained further since."""
+        made = read_predicted(self.folder).get(self._file_name)
+        return made is not None and self.path(Branch.DECODER).is_file() and made.checkpoint == self._checkpoint()
+
+    def _checkpoint(self) -> str | None:
+        """What `predict` notes of the run's best weights. No time is compared with another: clocks jump."""
+        checkpoints = self.run_dir / "checkpoints"
         try:
-            made = self.path(Branch.DECODER).stat().st_mtime
-            return made >= (self.run_dir / "checkpoints" / "index.json").stat().st_mtime
-        except OSError:
-            return False
+            best = str(read_json(checkpoints / "index.json")["best"])
+            return checkpoint_as_noted(within(checkpoints, best, "model.safetensors"))
+        except (OSError, UserError, ValueError, LookupError, TypeError):
+            return None
 
     def command(self) -> list[str]:
         """The command line that makes them.

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ from qtpy.QtTest import QTest
 
 from napari_unisemalign.annotate.branch_files import TileParts, agreement_in_words
 from napari_unisemalign.app.layer_values import PART, PREDICTION, PSEUDO_LABEL
+from training_core.class_maps.predicted import KINDS, add_predicted, checkpoint_as_noted, predicted_image
 from training_core.class_maps.tile_result import Branch
 from training_core.project import UNLABELED, LabelSource, Project
 
@@ -65,6 +68,30 @@ def test_agreement_counts_the_pixels_that_are_seen() -> None:
     )
     assert agreement_in_words(Branch.TEXT, says, None) == ""
     assert agreement_in_words(Branch.TEXT, says, np.full((2, 2), UNLABELED, np.uint8)) == ""
+
+
+def test_parts_are_those_of_the_weights_that_made_them_whatever_the_clock_says(labeled: Project) -> None:
+    parts = TileParts(labeled, "tile_03", "run")
+    checkpoints = parts.run_dir / "checkpoints"
+
+    def train(name: str, weights: bytes, now_s: int) -> Path:
+        (checkpoints / name).mkdir(parents=True)
+        (checkpoints / name / "model.safetensors").write_bytes(weights)
+        (checkpoints / "index.json").write_text(json.dumps({"best": name, "last": name}))
+        for path in (checkpoints / name / "model.safetensors", checkpoints / "index.json"):
+            os.utime(path, (now_s, now_s))
+        return checkpoints / name / "model.safetensors"
+
+    first = train("step_000001", b"first", now_s=4_000_000_000)  # a clock that was wrong until now
+    assert not parts.is_there
+    parts.folder.mkdir(parents=True)
+    for kind in (*KINDS, *Branch):
+        (parts.folder / f"tile_03.{kind}.png").touch()
+    image = labeled.image_path("tile_03")
+    add_predicted(parts.folder, predicted_image("tile_03", image, "run", checkpoint_as_noted(first), ""))
+    assert parts.is_there
+    train("step_000002", b"second", now_s=1_000_000_000)  # the clock was set back
+    assert not parts.is_there
 
 
 def test_each_part_is_shown_when_it_is_asked_for(window: Any, labeled: Project) -> None:

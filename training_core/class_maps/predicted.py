@@ -53,6 +53,18 @@ def predicted_image(name: str, path: Path, run: str, checkpoint: str, options: s
     return PredictedImage(name, file, status.st_size, status.st_mtime_ns, run, checkpoint, options)
 
 
+def checkpoint_as_noted(weights: Path) -> str:
+    """The file of weights by its length and its time, which is compared with nothing but itself.
+
+    Raises
+    ------
+    OSError
+        There is no such file.
+    """
+    status = weights.stat()
+    return f"{status.st_size} {status.st_mtime_ns}"
+
+
 def read_predicted(folder: Path) -> dict[str, PredictedImage]:
     """The images of a folder by name, of which the results are there; a torn last line is left out."""
     path = folder / PREDICTED_NAME

@@ -20,6 +20,7 @@ from training_core.class_maps.clean_up import CleanUp, clean_up
 from training_core.class_maps.predicted import (
     PredictedImage,
     add_predicted,
+    checkpoint_as_noted,
     predicted_image,
     read_predicted,
     result_of,
@@ -170,8 +171,7 @@ def _run(args: argparse.Namespace, queue: PredictQueue) -> int:
     elif unstated:
         print(f"Note: {len(unstated)} of {len(facts)} images state no usable pixel size, and are taken to have "
               f"{args.missing_mpp:g} µm/px.", file=sys.stderr)  # fmt: skip
-    weights = open_trained_model(args.run_folder).weights.stat()
-    checkpoint = f"{weights.st_size} {weights.st_mtime_ns}"
+    checkpoint = checkpoint_as_noted(open_trained_model(args.run_folder).weights)
     options = _options(args, cleaning, answers)
     job = _Job(args, predictor, cleaning, answers, args.run_folder.name, checkpoint, options, bad, unstated, queue)
     queue.begin({path: each.height_px * each.width_px for path, each in facts.items()})
