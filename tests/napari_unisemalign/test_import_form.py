@@ -242,6 +242,7 @@ def test_sizes_copies_bad_files_and_what_is_left_out_are_told_before_anything_is
         pixels = tissue(seed)
         tifffile.imwrite(folder / f"{name}.tif", pixels, resolution=(per_cm, per_cm), resolutionunit="CENTIMETER")
     Image.open(folder / "case_0.png").save(folder / "copy.bmp")  # the same pixels in another format
+    Image.open(folder / "case_2.png").save(folder / "case_2 (Anna's conflicted copy).png")
     (folder / "cut.png").write_bytes((folder / "case_1.png").read_bytes()[:3000])
     (folder / "notes.txt").write_text("seen by A.")
     (folder / "slide.czi").write_bytes(b"ZISRAWFILE")
@@ -251,8 +252,10 @@ def test_sizes_copies_bad_files_and_what_is_left_out_are_told_before_anything_is
     lines = said(form)
     assert "⚠ 1 unusual pixel size, beyond a factor of 3" in lines
     assert "scan_far.tif: 2 µm/px (tiff tags)" in lines
-    assert "no pixel size: 4" in lines  # three PNG and a BMP
-    assert "⚠ 2 images are copies of each other" in lines
+    assert "no pixel size: 5" in lines  # four PNG and a BMP
+    assert "⚠ 1 image may be a copy that a cloud drive made; leave it out if it is" in lines
+    assert "case_2 (Anna's conflicted copy).png = case_2.png" in lines
+    assert "⚠ 4 images are copies of each other" in lines
     assert "case_0 = copy" in lines
     assert "⚠ 1 file cannot be used" in lines
     assert "cut.png is damaged" in lines

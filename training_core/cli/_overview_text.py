@@ -50,6 +50,9 @@ def notes(overview: Overview, val: Sequence[str] = ()) -> Iterator[str]:
     if overview.palettes_differ is not None:
         one, other = (path.name for path in overview.palettes_differ)
         yield f"Masks with different palettes: {one} and {other} give the same value different colours. Check them."
+    copies = [f"{copy.name} (of {other.name})" for copy, other in overview.cloud_copies]
+    if copies:
+        yield f"Perhaps copies that a cloud drive made, each a tile of its own: {_listed(copies)}. Check them."
     for train, validation in across(overview.identical, val):
         yield f"The same image in training ({_listed(train)}) and in validation ({_listed(validation)})."
     alike = [group for group in overview.identical if not across([group], val)]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -109,6 +109,19 @@ def copies_in_words(copies: tuple[CloudCopy, ...]) -> str:
         len(copies),
     )
     return words.format(count=len(copies), first=copies[0].name)
+
+
+def copied_images(images: Iterable[Path]) -> tuple[tuple[Path, Path], ...]:
+    """Which of these files have the name of a copy that a cloud drive made of another of them, each with that one."""
+    paths = {(path.parent, path.name.casefold()): path for path in images}
+    found = []
+    for path in paths.values():
+        ends = (mark.start() for mark in CLOUD_MARK.finditer(path.stem) if mark.end() == len(path.stem))
+        names = (f"{path.stem[:end]}{path.suffix}".casefold() for end in ends if end)
+        original = next((paths[path.parent, name] for name in names if (path.parent, name) in paths), None)
+        if original is not None:
+            found.append((path, original))
+    return tuple(found)
 
 
 def _in_folder(

@@ -264,6 +264,14 @@ def _on_doubts(overview: Overview) -> Iterator[OverviewLine]:
     if overview.palettes_differ is not None:
         words = tr("Masks give the same value different colours, so it may mean different classes")
         yield OverviewLine(words, _names(overview.palettes_differ), is_warning=True)
+    if overview.cloud_copies:
+        words = ntr(
+            "{count} image may be a copy that a cloud drive made; leave it out if it is",
+            "{count} images may be copies that a cloud drive made; leave out those that are",
+            len(overview.cloud_copies),
+        )
+        pairs = tuple(f"{printable(copy.name)} = {printable(other.name)}" for copy, other in overview.cloud_copies)
+        yield OverviewLine(words.format(count=len(pairs)), pairs, is_warning=True)
     if overview.identical:
         count = sum(len(group) for group in overview.identical)
         words = tr("{count} images are copies of each other")

@@ -243,3 +243,21 @@ def test_what_a_drive_is_still_receiving_is_not_cleaned(project: Project) -> Non
     settle(project.path)
     assert all(path.read_bytes() == b"half" for path in receiving)
     assert check_project(project.path).notes == []
+
+
+@pytest.mark.parametrize("mark", [each for each in MARKS if not each.startswith("-")])  # people write such names
+def test_a_copy_among_new_images_is_named_before_it_becomes_a_tile(
+    project: Project, mark: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for number, name in enumerate(("tile.png", f"tile{mark}.PNG", "other.png", "alone (1).png")):
+        Image.fromarray(np.full((SIDE, SIDE, 3), number, np.uint8)).save(folder / name)
+    command = ["project", "new", str(tmp_path / "made"), "--images", str(folder), "--classes", "a,b"]
+    assert main([*command, "--dry-run"]) == 0
+    said = capsys.readouterr()
+    expected = f"Perhaps copies that a cloud drive made, each a tile of its own: tile{mark}.PNG (of tile.png)."
+    assert expected in said.out + said.err
+    images = [str(folder / "tile.png"), str(folder / f"tile{mark}.PNG")]
+    assert main(["project", "add", str(project.path), "--images", *images]) == 0
+    assert expected in capsys.readouterr().err

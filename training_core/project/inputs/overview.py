@@ -9,6 +9,7 @@ from pathlib import Path
 
 from training_core.base.attempts import Failure
 from training_core.io.inspection import FileFacts
+from training_core.project.cloud_copies import copied_images
 from training_core.project.inputs.asking import Asked
 from training_core.project.inputs.matching import Matches
 
@@ -115,6 +116,11 @@ class Overview:
     def images(self) -> tuple[Path, ...]:
         """The files that would become tiles, or slides cut into tiles."""
         return tuple(each.path for each in self.files if each.becomes in (Becomes.TILE, Becomes.SLIDE))
+
+    @property
+    def cloud_copies(self) -> tuple[tuple[Path, Path], ...]:
+        """The images that may be copies which a cloud drive made of others, each with the other."""
+        return copied_images(self.images)
 
     @property
     def masks(self) -> dict[str, Path] | None:
