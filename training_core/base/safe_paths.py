@@ -20,6 +20,8 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _DRIVE = re.compile(r"[A-Za-z]:")
 _DEVICE = re.compile(r"(?:con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])\s*(?:[.:].*)?", re.IGNORECASE)
 """What Windows takes for a device, whatever ending follows."""
+_NOT_ON_WINDOWS = re.compile(r'[<>:"|?*/\\\x00-\x1f]')
+_IS_WINDOWS = os.name == "nt"
 _HINT = "do not use this project unless you know who made it; if it is your own, restore it from a backup"
 
 
@@ -140,6 +142,10 @@ def within(folder: Path, *parts: str, error: type[UserError] = ProjectError) -> 
     path = folder
     for part in parts:
         path = path / check_name(part, folder, error)
+        if _IS_WINDOWS and portable(part) != part:
+            needed = 'names without < > : " | ? * that do not end with a dot or a space'
+            hint = "rename the image and add it again on the computer where the project was made"
+            raise error(f"the name {shortened(part)} is none that Windows can keep", needed, hint)
         if _is_link(path) and not _is_inside(path, folder):
             raise error(
                 f"{path} is a link to {os.path.realpath(path)}, outside of {folder}",
@@ -168,11 +174,18 @@ def shortened(text: str, length: int = 80) -> str:
 
 
 def portable(name: str) -> str:
-    """The name as every system can keep it: what would lead elsewhere is written as %XX; any other name is itself."""
-    name = name.replace("/", "%2F").replace("\\", "%5C").replace("\0", "%00")
+    """The name as every system can keep it: what would lead elsewhere is written as %XX; any other name is itself.
+
+    Windows makes "a" of "a." and "a ", and of "a:b.png" a hidden part of a file a.
+    """
+    name = _NOT_ON_WINDOWS.sub(lambda found: _escaped(found[0]), name)
     if name in (".", "..") or _DEVICE.fullmatch(name):
-        return f"%{ord(name[0]):02X}{name[1:]}"
-    return f"{name[0]}%3A{name[2:]}" if _DRIVE.match(name) else name
+        return f"{_escaped(name[0])}{name[1:]}"
+    return f"{name[:-1]}{_escaped(name[-1])}" if name.endswith((".", " ")) else name
+
+
+def _escaped(character: str) -> str:
+    return f"%{ord(character):02X}"
 
 
 def _is_link(path: Path) -> bool:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from training_core.base import safe_paths
 from training_core.base.errors import ProjectError
 from training_core.base.safe_paths import (
     check_name,
@@ -16,13 +17,17 @@ from training_core.base.safe_paths import (
     portable,
     within,
 )
-from training_core.project.inputs.names import tile_name
+from training_core.project.inputs.names import resolve_names, tile_name
 
 LEADING_OUT = [
     "", " ", ".", "..", "../x", "../../x", "a/b", "/abs/x", "a\\b", "..\\x", "C:x", "C:\\x", "\\\\server\\share",
     "a\0b",    "con", "NUL", "aux.tile", "com1", "LPT9.old", "com²", "CONIN$", "nul ", "x" * 236, "é" * 118,
 ]  # fmt: skip
-GOOD = ["tile_1", "Drüse 3", "ab:c", "case..3", "...", "console", "com10", "auxiliary", "50 % H&E", "x" * 235, "切片"]
+GOOD = ["tile_1", "Drüse 3", "case..3", ".. a", "console", "com10", "auxiliary", "50 % H&E", "x" * 235, "切片"]
+NOT_ON_WINDOWS = {
+    "ab:c": "ab%3Ac", "...": "..%2E", "tile ": "tile%20", "tile.": "tile%2E", 'a"b': "a%22b", "a?b": "a%3Fb",
+    "a*b": "a%2Ab", "a<b>": "a%3Cb%3E", "a|b": "a%7Cb",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", LEADING_OUT)
@@ -47,6 +52,25 @@ def test_other_names_are_left_as_they_are(name: str, tmp_path: Path) -> None:
 def test_a_new_tile_gets_a_name_that_every_system_can_keep(given: str, name: str) -> None:
     assert tile_name(Path(f"{given}.png")) == name
     check_name(name, "project.json")
+
+
+@pytest.mark.parametrize("name", NOT_ON_WINDOWS)
+def test_what_windows_cannot_keep_is_escaped_in_new_names_read_elsewhere_and_refused_there(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert portable(name) == NOT_ON_WINDOWS[name]
+    assert portable(portable(name)) == portable(name)
+    assert tile_name(Path(f"{name}.png")) == NOT_ON_WINDOWS[name]
+    assert within(tmp_path, "history", name) == tmp_path / "history" / name  # of a project of an earlier version
+    monkeypatch.setattr(safe_paths, "_IS_WINDOWS", True)
+    assert within(tmp_path, "history", portable(name)).name == portable(name)
+    with pytest.raises(ProjectError, match="none that Windows can keep"):
+        within(tmp_path, "history", name)
+
+
+def test_a_list_finds_tiles_by_the_names_of_this_version_and_of_earlier_ones() -> None:
+    for name in ("ab:c", "ab%3Ac"):
+        assert resolve_names(["ab:c.png"], [name], "the list") == (name,)
 
 
 def test_paths_in_the_project_and_to_it() -> None:

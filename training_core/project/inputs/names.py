@@ -113,8 +113,9 @@ def _spellings(entry: str) -> Iterator[str]:
     """What an entry may mean, the most literal first."""
     for text in dict.fromkeys((entry, entry.strip(), *_as_windows_text(entry))):
         for each in dict.fromkeys((text, PureWindowsPath(text).name)):  # / and \ both part folders
-            yield portable(printable(each))
-            yield portable(printable(without_ending(each)))
+            for spelling in (printable(each), printable(without_ending(each))):
+                yield spelling  # as earlier versions named tiles
+                yield portable(spelling)
 
 
 def _as_windows_text(entry: str) -> tuple[str, ...]:
