@@ -1,19 +1,23 @@
 """Mutation testing: small faults are put into the code, and the tests have to notice each of them.
 
 `nox -s mutants` takes a seeded sample of the mutants that cosmic-ray makes of the modules below. Each is judged by the
-tests that are named beside its module; whoever survives is listed with its place. Two commands, since only the first
-needs cosmic-ray, and only the second the libraries of the program:
+tests named beside its module, as far as they run its line; who survives is listed with its place. Two commands, since
+only the first needs cosmic-ray, and only the second the libraries of the program:
 
     python -m tests.faults.mutants draw FILE.json --count 400 --seed 1
-    python -m tests.faults.mutants judge FILE.json --report REPORT.json
+    python -m tests.faults.mutants judge FILE.json --report REPORT.json --workers 2
 """
 
 from __future__ import annotations
 
 import argparse
 import ast
+import hashlib
+import importlib
 import json
+import multiprocessing
 import os
+import pkgutil
 import random
 import resource
 import shutil
@@ -24,6 +28,7 @@ import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -60,10 +65,9 @@ markers =
     shared: x
     slow: x
 """
-_LOADED_ONCE = ("torch", "numpy", "scipy.ndimage", "skimage.measure", "PIL.Image", "pydantic", "pytest", "tifffile")
-_PATIENCE, _LEAST_S = 5, 60
+_PATIENCE, _LEAST_S = 3, 30
 """How many times as long as with the sound module the tests may take, and how much longer: processor time."""
-_WAITING = 60
+_WAITING = 10
 """A busy machine, or a test that waits, may take so many times as long as that."""
 
 
@@ -149,22 +153,20 @@ class Jury:
 
     def __init__(self, tree: Path) -> None:
         self.tree = tree
-        ignored = shutil.ignore_patterns("__pycache__", ".*")
+        ignored = shutil.ignore_patterns(".*")  # what is compiled already need not be compiled for each mutant
         for name in ("training_core", "tests", "docs", "napari_unisemalign"):
             shutil.copytree(ROOT / name, tree / name, ignore=ignored)
         for name in ("pyproject.toml", "noxfile.py", "CHANGELOG.md", "README.md"):
             shutil.copy(ROOT / name, tree / name)
         (tree / "pytest.ini").write_text(_SETTINGS)
-        for name in _LOADED_ONCE:
-            __import__(name)
         os.environ |= {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(tree)}
 
-    def seen(self, tests: tuple[str, ...]) -> list[Seen]:
-        """What each of the tests runs of the modules, the quickest first; all of them have to pass."""
-        kept = self.tree / "seen.json"
-        if self._run(tests, 3600, kept) != 0:
+    def watch(self, tests: tuple[str, ...], kept: Path) -> None:
+        """Write down what each of the tests runs of the modules; all of them have to pass."""
+        seen = self.tree / "seen.json"
+        if self._run(tests, 3600, seen) != 0:
             raise SystemExit(f"{tests} fail without any mutant:\n{(self.tree / 'out.txt').read_text()[-3000:]}")
-        return sorted((Seen(*each) for each in json.loads(kept.read_text())), key=lambda test: test.took_s)
+        os.replace(seen, kept)
 
     def verdict(self, mutant: dict[str, Any], tests: Sequence[str], limit_s: float) -> tuple[str, float]:
         """ "survived", "killed" or "timed out", and how long it took."""
@@ -213,6 +215,7 @@ class Jury:
         os.dup2(out, 1)
         os.dup2(out, 2)
         arguments = ("-x", "-q", "-p", "no:cacheprovider", f"--basetemp={self.tree / 'tmp'}", "-m", "not nightly")
+        arguments += ("-k", "not four_writers")  # on a busy machine they wait for each other longer than they may
         watch = [] if seen is None else [Watch(self.tree, seen)]
         try:
             return int(pytest.main([*arguments, *tests], plugins=watch))
@@ -253,28 +256,63 @@ class Watch:
         self._into.write_text(json.dumps(self._tests))
 
 
-def judge(mutants: list[dict[str, Any]], report: Path) -> None:
+_jury: Jury
+"""In each process that judges: its own, with its own copy of the code."""
+
+
+def judge(mutants: list[dict[str, Any]], report: Path, workers: int) -> None:
     """Judge each; what was judged in an earlier, cut-off call is not judged again."""
-    done = json.loads(report.read_text()) if report.exists() else []
+    done = {each["number"]: each for each in json.loads(report.read_text())} if report.exists() else {}
+    left = {number: mutant for number, mutant in enumerate(mutants) if number not in done}
     with tempfile.TemporaryDirectory() as folder:
-        jury, seen = Jury(Path(folder)), dict[tuple[str, ...], list[Seen]]()
-        for number, mutant in enumerate(mutants):
-            if number < len(done):
-                continue
-            files = JUDGES[mutant["file"]]
-            if files not in seen:
-                seen[files] = jury.seen(files)
-                print(f"{len(seen[files])} tests take {sum(test.took_s for test in seen[files]):.0f} s", flush=True)
-            tests = [test for test in seen[files] if f"{mutant['file']}:{mutant['line']}" in test.lines]
-            tests = tests or seen[files]  # what runs on importing the module, such as a constant
-            limit_s = _PATIENCE * sum(test.took_s for test in tests) + _LEAST_S
-            words, took_s = jury.verdict(mutant, [test.name for test in tests], limit_s)
-            done.append({key: mutant[key] for key in ("file", "line", "operator")} | {"verdict": words, "s": took_s})
-            report.write_text(json.dumps(done, indent=1))
-            if words == "survived":
-                print(f"{mutant['file']}:{mutant['line']} {mutant['operator']}: {words}\n{_change(mutant)}", flush=True)
-    counts = Counter(each["verdict"] for each in done)
+        tests = _judges({mutant["file"] for mutant in left.values()}, Path(folder), report.with_suffix(".seen"))
+        forked = multiprocessing.get_context("fork")  # the large libraries are loaded here, once
+        with ProcessPoolExecutor(workers, forked, _take_seat, (Path(folder),)) as pool:
+            begun = {
+                pool.submit(_judged, mutant, tests[JUDGES[mutant["file"]]]): number for number, mutant in left.items()
+            }
+            for future in as_completed(begun):
+                number, (words, took_s) = begun[future], future.result()
+                mutant = mutants[number]
+                kept = {key: mutant[key] for key in ("file", "line", "operator")}
+                done[number] = {"number": number, **kept, "verdict": words, "s": round(took_s, 1)}
+                report.write_text(json.dumps([done[each] for each in sorted(done)], indent=1))
+                if words == "survived":
+                    print(f"{mutant['file']}:{mutant['line']} {mutant['operator']}\n{_change(mutant)}", flush=True)
+    counts = Counter(each["verdict"] for each in done.values())
     print(f"{len(done)} mutants: " + ", ".join(f"{count} {words}" for words, count in counts.most_common()))
+
+
+def _judges(files: set[str], folder: Path, cache: Path) -> dict[tuple[str, ...], list[Seen]]:
+    """The tests of these modules with the lines that they run; found out once for each state of code and tests."""
+    for module in pkgutil.walk_packages([str(ROOT / "training_core")], "training_core."):
+        if not module.name.endswith("__main__"):  # for the libraries that they need
+            importlib.import_module(module.name)
+    (folder / "sound").mkdir()
+    jury, found = Jury(folder / "sound"), {}
+    cache.mkdir(parents=True, exist_ok=True)
+    code = b"".join(path.read_bytes() for path in sorted((ROOT / "training_core").rglob("*.py")))
+    for tests in sorted({JUDGES[file] for file in files}):
+        digest = hashlib.sha256(code + b"".join((ROOT / test).read_bytes() for test in tests)).hexdigest()
+        kept = cache / f"{digest[:16]}.json"
+        if not kept.exists():
+            jury.watch(tests, kept)
+        seen = [Seen(*each) for each in json.loads(kept.read_text())]
+        found[tests] = sorted(seen, key=lambda test: test.took_s)
+        print(f"{len(seen)} tests take {sum(test.took_s for test in seen):.0f} s: {' '.join(tests)}", flush=True)
+    return found
+
+
+def _take_seat(folder: Path) -> None:
+    global _jury
+    _jury = Jury(Path(tempfile.mkdtemp(dir=folder)))
+
+
+def _judged(mutant: dict[str, Any], seen: list[Seen]) -> tuple[str, float]:
+    line = f"{mutant['file']}:{mutant['line']}"
+    tests = [test for test in seen if line in test.lines] or seen  # a constant is run on importing the module
+    limit_s = _PATIENCE * sum(test.took_s for test in tests) + _LEAST_S
+    return _jury.verdict(mutant, [test.name for test in tests], limit_s)
 
 
 def _change(mutant: dict[str, Any]) -> str:
@@ -290,13 +328,14 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=400)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--report", type=Path)
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     args = parser.parse_args()
     if args.act == "draw":
         drawn = draw(args.count, args.seed)
         args.file.write_text(json.dumps(drawn))
         print(f"{len(drawn)} mutants of {len(JUDGES)} modules")
     else:
-        judge(json.loads(args.file.read_text()), args.report or args.file.with_suffix(".report.json"))
+        judge(json.loads(args.file.read_text()), args.report or args.file.with_suffix(".report.json"), args.workers)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from training_core.network.alignment import PixelEmbedding, Prototypes, Similarities, alignment_loss, fuse, similarities
+from training_core.network.alignment import (
+    FusionWeights,
+    PixelEmbedding,
+    Prototypes,
+    Similarities,
+    alignment_loss,
+    fuse,
+    similarities,
+)
 
 B, D, C = 2, 6, 5
 
@@ -151,3 +159,14 @@ def test_pixel_embedding_is_convolution_norm_relu_dropout() -> None:
     out = layer.eval()(torch.randn(2, 4, 5, 7)).detach()
     assert out.shape == (2, 6, 5, 7)
     assert float(out.min()) == 0
+
+
+def test_learned_weights_of_the_branches_start_at_the_fixed_ones_everywhere_and_stay_between_0_and_1() -> None:
+    embedding = torch.randn(2, 5, 3, 4, generator=torch.Generator().manual_seed(0))
+    weights = FusionWeights(5, 0.3, 0.7)(embedding)
+    assert weights.shape == (2, 2, 3, 4)
+    assert weights[:, 0].detach().numpy() == pytest.approx(0.3, abs=1e-6)
+    assert weights[:, 1].detach().numpy() == pytest.approx(0.7, abs=1e-6)
+    # at 0 or 1 a sigmoid would have no slope, and the weight could never change
+    bounds = FusionWeights(5, 0.0, 1.0)(embedding)[0, :, 0, 0].tolist()
+    assert bounds == pytest.approx([0.001, 0.999], abs=1e-6)
