@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from training_core.class_maps.pixel_scores import Calibration, Confusion
+from training_core.class_maps.pixel_scores import Calibration, Confusion, percent_of_truth
 
 
 def test_two_images_are_pooled_before_the_ratio_is_taken() -> None:
@@ -77,6 +77,15 @@ def test_against_sets_of_pixels_for_five_classes() -> None:
 
 def confidences(*values: float) -> NDArray[np.float32]:
     return np.array([values], np.float32)
+
+
+def test_the_confusion_in_percent_is_of_the_true_pixels_of_each_class() -> None:
+    counts = {"gland": {"gland": 3, "stroma": 1}, "stroma": {"gland": 0, "stroma": 8}, "fat": {"gland": 0, "stroma": 0}}
+    assert percent_of_truth(counts) == {
+        "gland": {"gland": 75.0, "stroma": 25.0},
+        "stroma": {"gland": 0.0, "stroma": 100.0},
+        "fat": {},
+    }
 
 
 def test_calibration_error_by_hand() -> None:
