@@ -21,7 +21,14 @@ from training_core.io.facts import FileFacts, Use
 from training_core.io.files import FileKind, decoding, file_kind
 from training_core.io.formats import tiff as tiff_format
 from training_core.io.formats.tiff_metadata import objective, scan_corner
-from training_core.io.formats.tiff_pages import check_complete, choose_plane, open_level, open_tiff, read_plane
+from training_core.io.formats.tiff_pages import (
+    check_complete,
+    choose_plane,
+    open_level,
+    open_tiff,
+    piece_bytes,
+    read_plane,
+)
 from training_core.io.formats.tiff_refusals import check_segments
 from training_core.io.images import to_rgb
 from training_core.io.inspection.answers import UNASKED, Answers
@@ -63,6 +70,11 @@ class Levels:
     def downsamples(self) -> tuple[float, ...]:
         """How many pixels of the finest level are one of each level."""
         return tuple((self.width_px / width + self.height_px / height) / 2 for width, height in self.sizes)
+
+    @property
+    def piece_bytes(self) -> int:
+        """What has to be decoded at once for any pixel of the finest level, in bytes; 0: nothing has to be decoded."""
+        return piece_bytes(self._plane)
 
     def best_level(self, downsample: float) -> int:
         """The coarsest level that is at least as fine as `downsample`."""

@@ -86,7 +86,7 @@ class SlideTile:
 
 
 def is_slide(path: Path) -> bool:
-    """Whether a file is a slide: by its ending, or a TIFF of several resolutions or above 400 million pixels."""
+    """Whether a file is a slide: by its ending, or a TIFF of several resolutions or from 400 million pixels on."""
     if path.suffix.lower() in SLIDE_SUFFIXES:
         return True
     try:
@@ -95,7 +95,7 @@ def is_slide(path: Path) -> bool:
         facts = header_facts(path)
     except ImageError:
         return False  # whatever is wrong with the file, reading it as an image says it better
-    return len(facts.levels) > 1 or facts.width_px * facts.height_px > MAX_PIXELS
+    return len(facts.levels) > 1 or facts.width_px * facts.height_px >= MAX_PIXELS
 
 
 class Slide:

@@ -111,10 +111,36 @@ def read_plane(
 
 
 def open_level(plane: Plane, level: int, fill: int = 0) -> Any:
-    """A level as an array of zarr, which decodes what is asked for; tiles that were never written hold `fill`."""
+    """A level as an array, which decodes what is asked for; tiles that were never written hold `fill`."""
+    series = plane.series.levels[level]
+    if series.dataoffset is not None:
+        return _Flat(series)
     import zarr  # takes a while, and most commands never read a part
 
     return zarr.open_array(plane.series.aszarr(level=level, fillvalue=fill), mode="r")
+
+
+class _Flat:
+    """Numbers that lie uncompressed one after the other: zarr would read all of them for each part."""
+
+    def __init__(self, series: Any) -> None:
+        self._series = series
+
+    def __getitem__(self, region: Any) -> NDArray[Any]:
+        series = self._series
+        tiff = series.keyframe.parent
+        dtype = tiff.byteorder + series.dtype.char
+        mapped = tiff.filehandle.memmap_array(dtype, series.shape, series.dataoffset, mode="r")
+        # a copy in the machine's own order of bytes: what stays mapped counts as memory of this process
+        return np.array(mapped[region], dtype=series.dtype)
+
+
+def piece_bytes(plane: Plane) -> int:
+    """What has to be decoded at once for any pixel of the finest level, in bytes; 0: nothing has to be decoded."""
+    page = plane.series.keyframe
+    if plane.series.dataoffset is not None:
+        return 0
+    return int(prod(page.chunks)) * int(plane.series.dtype.itemsize)
 
 
 def size_px(plane: Plane, level: int = 0) -> tuple[int, int]:
