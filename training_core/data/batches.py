@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from training_core.base.arrays import UNLABELED
 from training_core.data.crops import Crop, Rng, color_jitter, cutmix_box, strong_view, weak_view
 from training_core.data.pixel_size import zoom_to_run
 from training_core.data.sampling import ClassBalance, in_passes
@@ -94,22 +95,26 @@ class BatchMaker:
         for number in range(step * count, (step + 1) * count):
             name = in_passes(self._unlabeled, number, seed)
             label, zoom = pool.label(name), zoom_to_run(pool.mpp_um(name), data.mpp)
-            crop = Crop.drawn(label, data.crop_px, self._config.augment, rng, over_label=False, zoom=zoom)
-            images.append(crop.image(pool.image(name)))
-            known.append(crop.mask(label))
-            rejected.append(crop.mask(pool.rejected(name)).bool())
+            tile = pool.surrounded(name)
+            augment, around = self._config.augment, tile.around
+            crop = Crop.drawn(label, data.crop_px, augment, rng, over_label=False, zoom=zoom, around=around)
+            images.append(crop.image(tile.pixels))
+            known.append(crop.mask(around.padded(label, UNLABELED)))
+            rejected.append(crop.mask(around.padded(pool.rejected(name), 0)).bool())
         return images, known, rejected
 
     def _view(self, name: str, rng: Rng, *, over_class: int | None = None) -> tuple[Tensor, Tensor]:
         data, pool = self._config.data, self._pool
+        tile = pool.surrounded(name)
         return weak_view(
-            pool.image(name),
+            tile.pixels,
             pool.label(name),
             data.crop_px,
             self._config.augment,
             rng,
             over_class=over_class,
             zoom=zoom_to_run(pool.mpp_um(name), data.mpp),
+            around=tile.around,
         )
 
     def _strong(self, image: Tensor, rng: Rng) -> Tensor:

@@ -17,6 +17,7 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional as TF
 
 from training_core.base.arrays import UNLABELED, ClassIds, Rgb8
+from training_core.io.surroundings import NOTHING, Around
 from training_core.settings.schema import AugmentConfig
 
 Rng = np.random.Generator
@@ -32,10 +33,12 @@ def weak_view(
     over_label: bool = True,
     over_class: int | None = None,
     zoom: float = 1.0,
+    around: Around = NOTHING,
 ) -> tuple[Tensor, Tensor]:
     """A random crop: image (3, crop, crop) float 0..1 and label (crop, crop) uint8, alike transformed.
 
-    Beyond the tile's edge the tissue is mirrored, label and all, so no black frame is learned.
+    Beyond the tile's edge lies its slide, without labels. Where there is none, and beyond what is known of it, the
+    tissue is mirrored, label and all, so no black frame is learned.
 
     Parameters
     ----------
@@ -47,18 +50,25 @@ def weak_view(
     zoom
         Pixels at the run's resolution per pixel of the tile; it is part of the crop's scale, so nothing is
         interpolated twice.
+    around
+        How much of its slide `image` has around the tile; `label` is the tile's alone.
     """
-    crop = Crop.drawn(label, crop_px, config, rng, over_label=over_label, over_class=over_class, zoom=zoom)
-    return crop.image(image), crop.mask(label)
+    crop = Crop.drawn(
+        label, crop_px, config, rng, over_label=over_label, over_class=over_class, zoom=zoom, around=around
+    )
+    return crop.image(image), crop.mask(around.padded(label, UNLABELED))
 
 
 @dataclass(frozen=True)
 class Crop:
-    """Where a weak view lies in its tile and how it is turned, to be taken from the image and its masks alike."""
+    """Where a weak view lies and how it is turned, to be taken from the image and its masks alike.
+
+    All of them have the same surroundings, which count.
+    """
 
     crop_px: int
     side: int
-    """Of the square in the tile, in its pixels."""
+    """Of the square, in pixels of the tile."""
     top: int
     left: int
     turns: int
@@ -75,11 +85,17 @@ class Crop:
         over_label: bool = True,
         over_class: int | None = None,
         zoom: float = 1.0,
+        around: Around = NOTHING,
     ) -> Crop:
         """A random one of a tile with this label (H, W); the arguments are those of `weak_view`."""
         scale = float(np.exp(rng.uniform(*np.log(config.scales))))
         side = max(8, round(crop_px / (scale * zoom)))
-        top, left = _corner(_mirrored(label, side), side, rng, over_label, over_class)
+        reach = around.within(side // 2)  # at least half of a crop is the tile, or it would teach nothing
+        if over_class is None and over_label:
+            over_class = _class_of_a_stroke(label, rng)
+        known = _mirrored(reach.padded(label, UNLABELED), side)
+        top, left = _corner(known, side, rng, over_class)
+        top, left = top + around.top - reach.top, left + around.left - reach.left
         turns = int(rng.integers(4)) if config.rotate else 0
         flips = tuple(axis for axis, allowed in ((-1, True), (-2, config.rotate)) if allowed and rng.random() < 0.5)
         return cls(crop_px, side, top, left, turns, flips)
@@ -158,14 +174,19 @@ def _mirrored(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     )
 
 
-def _corner(label: ClassIds, side: int, rng: Rng, over_label: bool, over_class: int | None) -> tuple[int, int]:
-    """Top and left of the crop."""
+def _class_of_a_stroke(label: ClassIds, rng: Rng) -> int | None:
+    """A class of a tile that is labelled in part, drawn evenly; None where all is labelled, or nothing is."""
+    present = np.flatnonzero(np.bincount(label.ravel(), minlength=256))
+    if UNLABELED not in present or len(present) == 1:
+        return None
+    return int(rng.choice(present[present != UNLABELED]))
+
+
+def _corner(label: ClassIds, side: int, rng: Rng, over_class: int | None) -> tuple[int, int]:
+    """Top and left of the crop: over a pixel of the class, or anywhere."""
     height, width = label.shape
     if over_class is None:
-        present = np.flatnonzero(np.bincount(label.ravel(), minlength=256))
-        if not over_label or UNLABELED not in present or len(present) == 1:  # all labelled, or nothing is
-            return int(rng.integers(height - side + 1)), int(rng.integers(width - side + 1))
-        over_class = int(rng.choice(present[present != UNLABELED]))
+        return int(rng.integers(height - side + 1)), int(rng.integers(width - side + 1))
     rows, columns = np.nonzero(label == over_class)
     pick = int(rng.integers(len(rows)))
     offsets = rng.integers(side, size=2)

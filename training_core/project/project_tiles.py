@@ -11,6 +11,8 @@ from training_core.base.arrays import Rgb8
 from training_core.base.errors import ProjectError
 from training_core.io import read_image
 from training_core.io.inspection import UNASKED
+from training_core.io.slides import open_slide
+from training_core.io.surroundings import Surrounded, read_surrounded
 from training_core.project.file_records import FileAnswers, Place, SourceFile
 from training_core.project.index import Index
 from training_core.project.migration import Migration, backups
@@ -155,6 +157,42 @@ class ProjectTiles:
         """The slide or other file that the tile is a place on; None: it is a whole file."""
         place = self.place(name)
         return None if place is None else self._store.read().files[place.file]
+
+    def source_path(self, name: str) -> Path | None:
+        """Where the slide lies that the tile is a place on, also one that moved with the project; None: not there."""
+        source = self.source_file(name)
+        if source is None:
+            return None
+        ways = (source.path, source.path_from_project)
+        paths = (self.path / way for way in ways if way is not None)  # an absolute path replaces the left side
+        return next((path for path in paths if path.is_file()), None)
+
+    def surrounded(self, name: str, margin_px: int) -> Surrounded:
+        """The tile's image with up to `margin_px` of its slide on each side; alone where it is no place on a slide.
+
+        Raises
+        ------
+        ProjectError
+            The image or the slide is not where it was, or has another size now.
+        ImageError
+            One of them is damaged.
+        """
+        place, source, image = self.place(name), self.source_file(name), self.image(name)
+        if place is None or place.scale is None or source is None or source.path is None:
+            return Surrounded(image)
+        path = self.source_path(name)
+        if path is None:
+            hint = "restore the file, or move the project together with its slides"
+            raise ProjectError(f"the slide of tile {name} is not at {source.path}", "the slide", hint)
+        with open_slide(path, self.answers(name).image) as levels:
+            if source.width_px is not None and (levels.width_px, levels.height_px) != (
+                source.width_px,
+                source.height_px,
+            ):
+                given = f"{path} is now {levels.width_px} x {levels.height_px} px"
+                needed = f"the {source.width_px} x {source.height_px} px it had when its tiles were cut"
+                raise ProjectError(given, needed, "restore the original file")
+            return read_surrounded(levels, image, place.x_px, place.y_px, place.scale, margin_px)
 
     def answers(self, name: str) -> FileAnswers:
         """How the tile's files are read: its own answers, else those of its source file, else the project's."""

@@ -238,6 +238,13 @@ class DataConfig(_Section):
     """Crops and batches."""
 
     crop_px: int = Field(256, ge=32, description="side of the square crops, in px")
+    context_px: int = Field(
+        128,
+        ge=0,
+        le=1024,
+        description="how far crops reach past the edge of a tile into its slide, in px of the tile, unlabelled there; "
+        "0: the tissue is mirrored, as of tiles without a slide",
+    )
     labeled_batch: int = Field(4, ge=1, description="labelled crops per step")
     unlabeled_batch: int = Field(4, ge=1, description="unlabelled crops per step")
     min_labeled_tiles: int = Field(2, ge=1, description="smallest number of labelled tiles with which training starts")

@@ -17,6 +17,7 @@ from training_core.project.damage import damaged_tiles
 from training_core.project.splits import usable_tiles
 from training_core.runs.run_folder import Split
 from training_core.settings.schema import Config
+from training_core.training.slide_context import missing_slides
 
 
 def check_ready(project: Project, config: Config) -> Split:
@@ -126,6 +127,7 @@ def cautions(
         measured = {int(c) for name, where in held_out.items() for c in np.unique(project.label(name)[where])}
     return (
         *_on_tiles(project, split),
+        *missing_slides(project, split, config),
         *_on_scores(project, split, config, held_out or {}),
         *_on_pixel_size(usable_tiles(project), config.data.mpp),
         *_on_classes(project, config, learned, measured, bool(held_out)),

@@ -198,7 +198,8 @@ def _tile_pool(plan: Plan) -> TilePool:
     rejected = tuple(name for name in split.unlabeled if project.rejected_pixels(name))
     known = (*split.labeled, *split.val, *partly)
     ids = [c.id for c in plan.classes]
-    return TilePool(project, known, ids, rejected=rejected, held_out=plan.held_out.where)
+    context_px = plan.config.data.context_px
+    return TilePool(project, known, ids, rejected=rejected, held_out=plan.held_out.where, context_px=context_px)
 
 
 def _start(plan: Plan, trainer: Trainer) -> None:

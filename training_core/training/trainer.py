@@ -41,6 +41,7 @@ from training_core.training.reliability import in_words, unreliable
 from training_core.training.run_settings import RunSettings
 from training_core.training.saving import SavePace
 from training_core.training.schedule import Budget, RunProgress
+from training_core.training.slide_context import lost_slides
 from training_core.training.tile_predictor import TilePredictor
 from training_core.training.time_left import Bar, Forecast
 from training_core.training.validation import Validation, scored_labels
@@ -197,6 +198,8 @@ class Trainer:
         """Validate and save, which one process does for all."""
         is_best = distributed.is_first() and self.validation.score()
         self._leave_out_unreliable()
+        if words := lost_slides(self.pool.newly_lost()):
+            self._warn(words)
         self._validated_step = self.progress.step
         if distributed.is_first():
             self.save(is_best=is_best)
