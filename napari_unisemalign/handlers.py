@@ -129,6 +129,7 @@ HANDLERS: dict[str, Handler] = {
     "undo": Handler(lambda window: window.undo.why_not_undo(), lambda window: window.undo.undo()),
     "redo": Handler(lambda window: window.undo.why_not_redo(), lambda window: window.undo.redo()),
     "label-history": Handler(_in_session(why_no_history), lambda window: window.history.show()),
+    "show-slide": Handler(lambda window: window.slide.why_not(), lambda window: window.slide.toggle()),
     "fill-outline": Handler(_no_stroke, lambda window: window.painting.fill()),
     "grow-stroke": Handler(_no_stroke_or_prediction, lambda window: window.painting.grow()),
     "snap-stroke": Handler(_no_stroke_or_prediction, lambda window: window.painting.snap()),

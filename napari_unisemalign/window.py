@@ -58,6 +58,7 @@ from napari_unisemalign.shell.report import ReportController
 from napari_unisemalign.shell.tour import TourController
 from napari_unisemalign.tiles.elsewhere import ElsewhereController
 from napari_unisemalign.tiles.making import MakingController
+from napari_unisemalign.tiles.slide import SlideController
 from napari_unisemalign.tiles.tile_list import GalleryController
 from napari_unisemalign.tiles.tiles import TilesController
 from napari_unisemalign.train.chart import ChartController
@@ -104,6 +105,7 @@ class Controller:
         panel.tiles.sizes_wanted.connect(self.making.correct_pixel_sizes)
         self._canvas_drops = CanvasDrops(panel)
         self.drops = DropsController(self.context, panel, self._canvas_drops, panel.project, self.tiles, self.making)
+        self.slide = SlideController(self.context, panel.slide, self.tiles.show)
         self.gallery = GalleryController(self.context, panel.tiles)
         self.overlays = OverlaysController(self.context, panel.overlays)
         self.parts = PartsController(self.context, panel.overlays, self.overlays)

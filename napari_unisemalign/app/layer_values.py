@@ -7,6 +7,7 @@ A layer's value is class id + 1; 0 means *not labelled*, because napari's eraser
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,10 @@ Mask = npt.NDArray[np.bool_]
 ROLE_KEY = "unisemalign"
 SAMPLE_KEY = "unisemalign_sample"
 """Marks the layers that napari itself adds for a sample, to be replaced by ours."""
-TILE, CONFIDENCE, PREDICTION, PSEUDO_LABEL, PART, COMPARISON, LABELS, AREA, CUT = (
+PLACE_KEY = "unisemalign_place"
+"""Of layers that do not have the tile's own pixels: a `Placed`."""
+SLIDE, TILE, CONFIDENCE, PREDICTION, PSEUDO_LABEL, PART, COMPARISON, LABELS, OUTLINES, AREA, CUT = (
+    "slide",
     "tile",
     "confidence",
     "prediction",
@@ -32,10 +36,12 @@ TILE, CONFIDENCE, PREDICTION, PSEUDO_LABEL, PART, COMPARISON, LABELS, AREA, CUT 
     "part",
     "comparison",
     "labels",
+    "outlines",
     "area",
     "cut",
 )
 NAMES = {
+    SLIDE: tr("Slide"),
     TILE: tr("Image"),
     CONFIDENCE: tr("Confidence"),
     PREDICTION: tr("Prediction"),
@@ -43,11 +49,14 @@ NAMES = {
     PART: tr("Branch"),
     COMPARISON: tr("Differences"),
     LABELS: tr("Annotations"),
+    OUTLINES: tr("Tiles of the slide"),
     AREA: tr("Region to accept or reject"),
     CUT: tr("Line that splits objects"),
 }
 """What napari's list of layers and its status bar call them."""
-ORDER = (TILE, CONFIDENCE, PREDICTION, PSEUDO_LABEL, PART, COMPARISON, LABELS, AREA, CUT)  # from the bottom to the top
+ORDER = (
+    SLIDE, TILE, CONFIDENCE, PREDICTION, PSEUDO_LABEL, PART, COMPARISON, LABELS, OUTLINES, AREA, CUT,
+)  # fmt: skip  # from the bottom to the top
 MAP_ROLES = (PREDICTION, PSEUDO_LABEL, CONFIDENCE, COMPARISON)
 """What a run, or what came of it, says about every tile."""
 OVERLAY_ROLES = (*MAP_ROLES, PART)
@@ -58,6 +67,25 @@ NEUTRAL_ALPHA = 0.4
 """Grey classes, as background is by default, recede: a grey veil over the whole tile would hide the tissue."""
 OUTLINE_PX = 2
 SHOWN_AT_FIRST = {PREDICTION: True, PSEUDO_LABEL: False, CONFIDENCE: False, COMPARISON: False, PART: False}
+
+
+@dataclass(frozen=True)
+class Placed:
+    """Where a layer lies that does not have the tile's own pixels.
+
+    Attributes
+    ----------
+    scale
+        Pixels of the tile for one of the layer.
+    top
+        Upper edge of the layer in pixels of the tile, counted from the tile's upper edge.
+    left
+        The same of its left edge.
+    """
+
+    scale: float
+    top: float
+    left: float
 
 
 def to_layer(label: U8) -> U8:

@@ -23,6 +23,7 @@ from napari_unisemalign.app.layer_values import (
     NAMES,
     OPACITY,
     ORDER,
+    PLACE_KEY,
     PREDICTION,
     PSEUDO_LABEL,
     ROLE_KEY,
@@ -30,6 +31,7 @@ from napari_unisemalign.app.layer_values import (
     TILE,
     U8,
     Mask,
+    Placed,
     fill,
     layer_value,
     to_label,
@@ -81,7 +83,7 @@ class TileLayers:
         is_as_large = tile is not None and tile.data.shape == image.shape and mpp_um == self._mpp_um
         self._set_pixel_size(mpp_um)
         if tile is None:
-            self._add(Image(image.copy(), rgb=True, name=NAMES[TILE], metadata={ROLE_KEY: TILE}))
+            self.add(Image(image.copy(), rgb=True, name=NAMES[TILE], metadata={ROLE_KEY: TILE}))
         else:
             fill(tile, image)
         labels = self.labels
@@ -91,12 +93,12 @@ class TileLayers:
             show_classes(labels, tuple(classes))
             labels.brush_size = max(8, min(image.shape[:2]) // 24)
             self._painted.follow(labels)
-            self._add(labels, activate=True)
+            self.add(labels, activate=True)
         else:
             self._painted.show(label)
         self.set_read_only(self._painted.is_read_only)
         if not is_as_large:  # else the zoom is kept from tile to tile
-            self._viewer.reset_view()
+            self._viewer.reset_view(layers=[each for each in (self.get(TILE),) if each is not None])
         return labels
 
     def set_read_only(self, value: bool) -> None:
@@ -128,8 +130,17 @@ class TileLayers:
                     self._lay_out(layer)
 
     def _lay_out(self, layer: Layer) -> None:
-        layer.scale = (self.pixel_size,) * 2
+        placed = layer.metadata.get(PLACE_KEY, _AS_THE_TILE)
+        layer.scale = (self.pixel_size * placed.scale,) * 2
+        # napari counts from the middle of the first pixel
+        middle = (placed.scale - 1) / 2
+        layer.translate = (self.pixel_size * (placed.top + middle), self.pixel_size * (placed.left + middle))
         layer.units = ("pixel" if self._mpp_um is None else "um",) * 2
+
+    def place(self, layer: Layer, placed: Placed) -> None:
+        """Lay out a layer of ours that does not have the tile's own pixels."""
+        layer.metadata[PLACE_KEY] = placed
+        self._lay_out(layer)
 
     def set_classes(self, classes: Iterable[TissueClass]) -> None:
         """Show the classes' colors in all layers that hold classes."""
@@ -175,7 +186,7 @@ class TileLayers:
         layer = self.get(role)
         if layer is None:
             layer = new_overlay(role, shown, classes, self.hidden)
-            self._add(layer)
+            self.add(layer)
         elif layer.data.shape != shown.shape or not np.array_equal(layer.data, shown):
             fill(layer, shown)
         if isinstance(layer, Labels):
@@ -251,7 +262,7 @@ class TileLayers:
                 ndim=2, name=NAMES[role], edge_color=ACCEPTING, face_color=ACCEPTING_FACE, edge_width=2,
                 metadata={ROLE_KEY: role},
             )  # fmt: skip
-            self._add(layer)
+            self.add(layer)
         self._viewer.layers.selection.active = layer
         layer.mode = mode
         return layer
@@ -289,7 +300,8 @@ class TileLayers:
                 self._viewer.layers.remove(layer)
         self._model.show(None)
 
-    def _add(self, layer: Layer, *, activate: bool = False) -> None:
+    def add(self, layer: Layer, *, activate: bool = False) -> None:
+        """Show a layer of ours at its height among the others."""
         active = self._viewer.layers.selection.active
         self._lay_out(layer)
         rank = ORDER.index(layer.metadata[ROLE_KEY])
@@ -297,6 +309,9 @@ class TileLayers:
         self._viewer.layers.insert(above[0] if above else len(self._viewer.layers), layer)
         layer.locked = layer.metadata[ROLE_KEY] not in (AREA, CUT)  # no bin click takes the labels away
         self._viewer.layers.selection.active = layer if activate or active is None else active
+
+
+_AS_THE_TILE = Placed(1.0, 0.0, 0.0)
 
 
 def _rank(layer: Layer) -> int:

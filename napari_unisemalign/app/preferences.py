@@ -11,6 +11,8 @@ from training_core.base.errors import UserError
 from training_core.io import atomic_write
 
 LIVE_PREVIEW = "live_preview"
+SLIDE = "slide"
+"""The slide around the tile."""
 SECONDS_PER_MPX = "seconds_per_mpx"
 """What a million pixels took after the last step of the latest training on this machine."""
 

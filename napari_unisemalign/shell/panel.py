@@ -29,6 +29,7 @@ from napari_unisemalign.shell.report_view import picture
 from napari_unisemalign.shell.tile_bar import TileBar
 from napari_unisemalign.shell.tour_view import Spotlight, TourCard
 from napari_unisemalign.tiles.project_view import ProjectView
+from napari_unisemalign.tiles.slide_view import SlideView
 from napari_unisemalign.tiles.tiles_view import TilesView
 from napari_unisemalign.train.settings_view import SettingsForm
 from napari_unisemalign.train.train_view import TrainView
@@ -84,6 +85,7 @@ class Panel(QWidget):
         self.tour = TourCard(self)
         self.tile_bar = TileBar(self)
         self.tiles = TilesView()
+        self.slide = SlideView(self)
         self.project = ProjectView(self)
         self.chips = ClassChips(self)
         self.classes = ClassesView(self)
@@ -113,7 +115,7 @@ class Panel(QWidget):
         self.pages = Pages(self)
         annotate = (
             Fold(tr("Painting"), self.painting, is_open=True),
-            Fold(tr("Display"), self.overlays.display, is_open=True),
+            Fold(tr("Display"), _stacked(self.slide, self.overlays.display), is_open=True),
             Fold(tr("Classes"), self.classes),
             Fold(tr("Regions"), self.correct.regions),
             Fold(tr("Objects"), self.objects),

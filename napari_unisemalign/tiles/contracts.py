@@ -97,6 +97,23 @@ class TilesSurface(Protocol):
         """Show a tile's thumbnail, (h, w, 3)."""
 
 
+class SlideSurface(Protocol):
+    """The switch that shows the slide around the tile."""
+
+    @property
+    def toggled(self) -> Told:
+        """With whether it is to be shown."""
+
+    def set_offered(self, on: bool) -> None:
+        """Whether the project has slides at all."""
+
+    def set_slide(self, reason: str, words: str) -> None:
+        """Allow to show the slide, or say why not; words: which slide it is."""
+
+    def set_shown(self, on: bool) -> None:
+        """Whether it is shown, without telling anybody."""
+
+
 class ProjectSurface(Protocol):
     """The open project, and the ways to another."""
 
