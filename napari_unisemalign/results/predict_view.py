@@ -64,7 +64,7 @@ class PredictView(QWidget):
         self.mpp_spin.setRange(0.0, 20.0)
         self.mpp_spin.setDecimals(4)
         self.mpp_spin.setSingleStep(0.05)
-        self.mpp_spin.setSpecialValueText(tr("as the files state"))
+        self.mpp_spin.setSpecialValueText(tr("from the files"))
         self.mpp_spin.setToolTip(tr("Pixel size in µm/px of the files that state none"))
         self.out_edit = QLineEdit(self)
         self.out_edit.setPlaceholderText(tr("Folder for the predictions"))
