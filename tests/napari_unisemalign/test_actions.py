@@ -30,7 +30,7 @@ def test_the_manifest_is_the_one_made_from_the_table() -> None:
 def test_every_command_and_menu_of_the_manifest_leads_to_a_function() -> None:
     contributions = PluginManifest.from_file(manifest.PATH).contributions
     commands = {each.id: each.python_name for each in contributions.commands}
-    assert len(commands) == len(ACTIONS) + 3
+    assert len(commands) == len(ACTIONS) + 4  # the panel, the reader, the writer and the sample
     for python_name in commands.values():
         module, _, name = python_name.partition(":")
         assert callable(getattr(importlib.import_module(module), name))
