@@ -101,6 +101,8 @@ def test_images_are_pooled_by_area_and_not_averaged() -> None:
 def test_no_object_anywhere_gives_no_score_and_none_predicted_gives_zero() -> None:
     assert compare_objects(objects(), objects()).scores() is None
     assert ObjectCounts().scores() is None
+    one = compare_objects(objects((0, 0, 9, 9)), objects((0, 0, 9, 9)))
+    assert ObjectCounts() + one == one
     assert scored(objects((0, 0, 9, 9)), objects()) == ObjectScores(0, 0, math.hypot(40, 60))
     assert scored(objects(), objects((0, 0, 9, 9))) == ObjectScores(0, 0, math.hypot(40, 60))
 

@@ -65,6 +65,14 @@ def test_threshold_leaves_out_ignored_pixels_and_classes_that_are_only_there() -
     assert threshold.update(PREDICTED, CONFIDENCE, ignored, 5) == pytest.approx(expected, abs=1e-6)
 
 
+def test_a_class_of_a_single_pixel_counts_as_much_as_any_other() -> None:
+    predicted, confidence = torch.tensor([[[0, 0, 0, 2]]]), torch.tensor([[[0.6, 0.7, 0.9, 0.5]]])
+    threshold = Threshold(0.7, 0.5)
+    expected = 0.5 * 0.7 + 0.5 * (0.9 + 0.5) / 2
+    nothing_ignored = torch.zeros_like(predicted, dtype=torch.bool)
+    assert threshold.update(predicted, confidence, nothing_ignored, 3) == pytest.approx(expected, abs=1e-6)
+
+
 def test_threshold_stays_where_it_is_when_everything_is_ignored() -> None:
     threshold = Threshold(0.7, 0.5)
     assert threshold.update(PREDICTED, CONFIDENCE, ~NOTHING_IGNORED, 5) == 0.7
