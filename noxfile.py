@@ -81,19 +81,20 @@ def run(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def tests(session: nox.Session) -> None:
-    """All tests on PyQt5; of the window's, those marked `binding` also on PyQt6 and PySide6.
+    """All tests on PyQt5; of the window's, those marked `binding` also on PySide6 and, but for the slow ones, on PyQt6.
 
     Arguments go to pytest: nox -s tests -- -k export.
     """
     install_system_packages(session)
     install(session, "pyqt5", "slides", "test")
     # Two runs, as the trainer and the window are two processes: Triton crashes when it is loaded after Mesa's OpenGL.
-    whole_files = ("--dist", "loadfile")  # what a file's tests share, such as a trained run, is made once
+    # What a file's tests share, such as a trained run, is made once; in the order of tests/conftest.py.
+    whole_files = ("--dist", "loadfile", "--no-loadscope-reorder")
     run_pytest(session, "pyqt5", "tests", f"--ignore={WINDOW_TESTS}", "-m", "not nightly", *whole_files)
     run_pytest(session, "pyqt5", WINDOW_TESTS, "-m", "not nightly", "--dist", "worksteal")
-    for binding in OTHER_BINDINGS:
+    for binding, chosen in (("pyqt6", "binding and not slow"), ("pyside6", "binding")):
         install(session, binding)
-        run_pytest(session, binding, WINDOW_TESTS, "-m", "binding", "--dist", "worksteal")
+        run_pytest(session, binding, WINDOW_TESTS, "-m", f"{chosen} and not nightly", "--dist", "worksteal")
 
 
 @nox.session(venv_backend="none")

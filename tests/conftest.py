@@ -11,10 +11,13 @@ import pytest
 pytest.register_assert_rewrite("tests.training_core.network.contracts", "tests.training_core.export.contract")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
+LONG = ("training", "pixel_classifier", "cli", "measuring", "sharing", "faults", "prediction", "compute")
+"""Folders whose files take longest, to begin with: one that came last would keep a processor alone."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Every test that takes `shared_dir` carries the marker, so `-m "not shared"` leaves out all of them."""
+    items.sort(key=lambda item: LONG.index(item.path.parent.name) if item.path.parent.name in LONG else len(LONG))
     for item in items:
         if "shared_dir" in getattr(item, "fixturenames", ()):
             item.add_marker("shared")

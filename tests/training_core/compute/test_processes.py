@@ -129,12 +129,14 @@ def names_in(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*")}
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("variant", ["per_class", "no_teacher"])
 def test_in_every_way_to_make_targets(runs: Runs, config_of: Callable[[str], Config], variant: str) -> None:
     config = config_of(variant)
     assert_same(runs.train(config, 2), runs.train(config, 1))
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(("first", "then"), [(2, 1), (1, 2)])
 def test_a_stopped_run_goes_on_with_another_number_of_processes(
     runs: Runs, alone: Path, config_of: Callable[[str], Config], first: int, then: int
@@ -148,6 +150,7 @@ def test_a_stopped_run_goes_on_with_another_number_of_processes(
     assert_same(run, alone)
 
 
+@pytest.mark.nightly
 def test_the_command_line(runs: Runs, small_settings: Path) -> None:
     before = set(runs.project.runs_dir.iterdir())
     out = runs.folder / "result.json"

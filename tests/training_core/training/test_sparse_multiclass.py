@@ -112,6 +112,7 @@ def test_unpainted_pixels_are_unknown_in_every_batch_never_background(project: P
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_sparse_strokes_of_many_classes_teach_more_than_chance(trained: Trained) -> None:
     summary = trained.summary
     assert summary["steps"] == 140
@@ -122,6 +123,7 @@ def test_sparse_strokes_of_many_classes_teach_more_than_chance(trained: Trained)
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_the_class_without_labels_is_warned_of_and_left_out_of_the_scores(trained: Trained) -> None:
     (warning,) = [message for message in trained.warnings if "necrosis" in message]
     assert "Nothing is annotated as necrosis yet" in warning
@@ -133,6 +135,7 @@ def test_the_class_without_labels_is_warned_of_and_left_out_of_the_scores(traine
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_the_run_records_the_pixel_size_and_predicts_in_each_tile_s_own(trained: Trained) -> None:
     config = json.loads((trained.run / "config.json").read_text())
     assert config["data"]["mpp"] == 0.5
@@ -145,6 +148,7 @@ def test_the_run_records_the_pixel_size_and_predicts_in_each_tile_s_own(trained:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_evaluate_scores_the_classes_that_the_masks_hold_and_names_the_others(trained: Trained, tmp_path: Path) -> None:
     names = ["tile_07", "tile_10"]  # of one scanner, at the run's pixel size
     assert {trained.project.tile(name).mpp_um for name in names} == {0.5}
