@@ -72,7 +72,7 @@ for dialog in (KeysDialog(), NewProjectDialog(), DetailsDialog("…")):
 Path(sys.argv[2]).write_text(json.dumps(sorted(found)))
 viewer.close()
 """
-NOT_WORDS = {"PNG", "TIFF", "GeoJSON", "COCO", "OME-TIFF", "Cancel", "Press shortcut"}
+NOT_WORDS = {"PNG", "TIFF", "GeoJSON", "COCO", "OME-TIFF", "OME-Zarr", "OME-Zarr 0.5", "Cancel", "Press shortcut"}
 """Formats, and what Qt translates itself."""
 
 

@@ -12,7 +12,8 @@ from napari_unisemalign.train import run_controls
 from training_core.project import LabelSource, Project
 
 RUN = "20260101-000000"
-# In place of the trainer, which takes a model minutes: it predicts tile_03 and tile_04 of the run and says so.
+# In place of the trainer, which takes a model minutes: it predicts tile_03 and tile_04 of the run and says so. It waits
+# until each was seen: events that come together are shown once.
 STAND_IN = """
 import sys, shutil, time
 from pathlib import Path
@@ -25,7 +26,9 @@ for place, name in enumerate(("tile_03", "tile_04")):
     say(Status, message=f"Predicting tile {place + 1} of 2", done=0.5 + place / 4, eta_s=1.0)
     for kind in ("prediction", "pseudo_label", "confidence"):
         shutil.copy(folder / f"tile_01.{kind}.png", folder / f"{name}.{kind}.png")
-    time.sleep(0.3)
+    waited = time.monotonic()
+    while not (folder / f"seen_{0.5 + place / 4}").exists() and time.monotonic() - waited < 60:
+        time.sleep(0.05)
 say(RunFinished, run_dir="", reason="stopped", steps=3, seconds=1.0, mdice=None, mjaccard=None)
 """
 
@@ -57,7 +60,12 @@ def test_tiles_without_a_prediction_are_counted_predicted_by_a_button_and_named_
     driver.export(project.path / "masks", "predictions")
     assert view.hint.text().endswith("2 of 4 tiles are left out: they have no prediction.")
     progress: list[float] = []
-    driver.session.training_changed.connect(lambda training: progress.append(training.progress))
+
+    def see(training: Any) -> None:
+        progress.append(training.progress)
+        (folder / f"seen_{training.progress}").touch()
+
+    driver.session.training_changed.connect(see)
     driver.click(controls.predict_button)
     driver.wait(lambda: not driver.session.training.active and bool(progress), "the end")
     assert asked == [(project.path, RUN, True)]
