@@ -20,6 +20,7 @@ REPLACED = {
     "Ctrl+Shift+Z": "the same of redo",
     "Enter": "finishes a shape or a polygon: ours does that first, and accepts only where nothing is being drawn",
     "Escape": "finishes a shape or a polygon: ours does that first, and then leaves the mode",
+    "Y": "turns a plane in 3D, of which there is none here",
     "Alt+T": "napari's performance trace, which is there for programmers only",
 }
 """Keys of napari's canvas that ours knowingly replace while the panel is open, and why."""

@@ -18,7 +18,7 @@ from napari_unisemalign.annotate.object_map import ObjectMap, TileObject, area_i
 from napari_unisemalign.annotate.selection import ObjectSelection
 from napari_unisemalign.app import availability
 from napari_unisemalign.app.context import Context
-from napari_unisemalign.app.layer_values import CUT
+from napari_unisemalign.app.layer_values import CUT, ROLE_KEY
 from napari_unisemalign.app.notify import guarded
 from training_core.base.i18n import ntr, tr
 from training_core.class_maps.object_edits import class_between, line_through
@@ -44,7 +44,12 @@ class ObjectSplit:
         view.split_toggled.connect(self.draw)
         context.session.tile_changed.connect(lambda _name: self.draw(False))
         correction.areas.began.connect(lambda: self.draw(False))
-        context.connections.listen(context.viewer.layers.events.removed, lambda _event: self.changed.emit())
+        context.connections.listen(context.viewer.layers.events.removed, self._on_removed)
+
+    def _on_removed(self, event: Any) -> None:
+        """The line may be removed in napari's list of layers; when the window goes, all are, after its views."""
+        if event.value.metadata.get(ROLE_KEY) == CUT:
+            self.changed.emit()
 
     @property
     def drawing(self) -> bool:

@@ -45,7 +45,7 @@ class SlideController:
         session.tile_changed.connect(self._on_tile)
         for signal in (session.states_changed, session.listed_changed):
             signal.connect(self._outline)
-        connections.listen(context.viewer.scene.camera.events.zoom, lambda _event: self.layers.fit_outlines())
+        connections.listen(context.viewer.scene.camera.events.zoom, self._on_zoom)
         connections.listen(_FirstInList(context.viewer.mouse_double_click_callbacks), self._on_double_click)
         view.toggled.connect(self.switch)
         context.owner.destroyed.connect(self._stop)
@@ -88,6 +88,9 @@ class SlideController:
         """Show slides, or hide them, from now on."""
         preferences.switch(preferences.SLIDE, on)
         self._on_tile(self._session.tile)
+
+    def _on_zoom(self, _event: object) -> None:
+        self.layers.fit_outlines()
 
     def _on_project(self, project: Project | None) -> None:
         self._close()
