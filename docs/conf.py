@@ -55,6 +55,8 @@ nitpick_ignore_regex = [
     (r"py:class", r"(dict|tuple)\[str"),
     # Python's own, which its inventory does not list as classes of these names.
     (r"py:class", r"_queue\.SimpleQueue|os\.stat_result"),
+    # Fields of named tuples show the names of aliases, which have no entry as classes.
+    (r"py:class", r"Feature|Area"),
     # Private base classes have no entry of their own.
     (r"py:.*", r"training_core\..*\._\w+"),
 ]
