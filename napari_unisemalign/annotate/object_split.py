@@ -1,4 +1,4 @@
-"""A line drawn through objects splits them: a cut of the class that lies between."""
+"""A line drawn through objects splits them, or each is split at its waist: a cut of the class that lies between."""
 
 from __future__ import annotations
 
@@ -21,8 +21,11 @@ from napari_unisemalign.app.context import Context
 from napari_unisemalign.app.layer_values import CUT, ROLE_KEY
 from napari_unisemalign.app.notify import guarded
 from training_core.base.i18n import ntr, tr
-from training_core.class_maps.object_edits import class_between, line_through
+from training_core.class_maps.object_edits import class_between, line_at_waist, line_through
 from training_core.project.classes import background_ids
+
+Cut = tuple[np.ndarray, np.ndarray]
+"""Rows and columns of pixels."""
 
 
 class ObjectSplit:
@@ -69,7 +72,9 @@ class ObjectSplit:
                 pass
             layer = self._layers.start_cut()
             layer.events.data.connect(self._on_drawn)
-            self._correction.say(tr("Click on both sides of the object, and double-click to end the line."))
+            self._correction.say(
+                tr("Click on both sides of the object, and double-click to end the line. Enter splits at the waist.")
+            )
         elif not on and self.drawing:
             self._layers.end_cut()
             self._correction.say("")
@@ -80,10 +85,15 @@ class ObjectSplit:
         self.draw(not self.drawing)
 
     def finish(self) -> bool:
-        """End the line that is being drawn; False where none is."""
-        if self.drawing:
+        """End the line that is being drawn, or split without one where none is begun; False where none can be drawn."""
+        layer = self._layers.get(CUT)
+        if layer is None:
+            return False
+        if len(layer.data):
             action_manager.trigger("napari:finish_drawing_shape")
-        return self.drawing
+        else:
+            self.split_at_waist()
+        return True
 
     def _on_drawn(self, event: Any) -> None:
         layer = self._layers.get(CUT)
@@ -95,21 +105,39 @@ class ObjectSplit:
     def split(self, vertices: Any) -> None:
         """Cut what a line through (row, column) vertices (N, 2) parts: of the selected objects, or else of all."""
         self.draw(False)
-        now, label = self._selection.refresh(), self._session.label.ids()
-        if now is None or label is None:
+        now = self._selection.refresh()
+        if now is None:
             return
         line = line_through(vertices, now.numbers.shape)
-        cuts = [
-            (each, cut) for each in self._selection.chosen or now.objects.values() if (cut := _cut(now, each, line))
-        ]
+        crossed = [(each, _crossed(now, each, line)) for each in self._selection.chosen or now.objects.values()]
+        nothing = tr("Nothing is split: begin and end the line outside an object, right through it.")
+        self._cut_along(now, [(each, cut) for each, cut in crossed if cut is not None], nothing)
+
+    @guarded
+    def split_at_waist(self) -> None:
+        """Cut each selected object where it is narrowest between two thicker parts."""
+        self.draw(False)
+        now = self._selection.refresh()
+        reason = self._selection.why_none()
+        if now is None or reason:
+            self._correction.say(reason)
+            return
+        at_waist = [(each, _at_waist(now, each)) for each in self._selection.chosen]
+        nothing = tr("Nothing is split: there is no waist. Draw a line through it instead.")
+        self._cut_along(now, [(each, cut) for each, cut in at_waist if cut is not None], nothing)
+
+    def _cut_along(self, now: ObjectMap, cuts: list[tuple[TileObject, Cut]], nothing: str) -> None:
+        """Make the cuts annotations of what lies between. nothing: what is said where there is no cut."""
+        label = self._session.label.ids()
+        if label is None:
+            return
         if not cuts:
-            self._correction.say(tr("Nothing is split: begin and end the line outside an object, right through it."))
+            self._correction.say(nothing)
             return
         background = sorted(background_ids(self._session.classes()))
         between_ids = set[int]()
         for each, (rows, columns) in cuts:
-            area = now.numbers == each.number
-            between = class_between(now.ids, area, background)
+            between = class_between(now.ids, now.numbers == each.number, background)
             if between is None:
                 self._correction.say(tr("Nothing is split: there is no other class beside the object for the cut."))
                 return
@@ -132,17 +160,20 @@ class ObjectSplit:
         return words.format(count=count, pieces=len(areas_px), areas=areas, name=cut)
 
 
-Cut = tuple[np.ndarray, np.ndarray]
-"""Rows and columns of pixels."""
-
-
-def _cut(now: ObjectMap, one: TileObject, line: np.ndarray) -> Cut | None:
-    """The pixels of an object that part it; None where the line does not."""
+def _crossed(now: ObjectMap, one: TileObject, line: np.ndarray) -> Cut | None:
+    """The pixels of an object that a line parts it by; None where it does not."""
     own = now.numbers[one.box] == one.number
     crossed = own & line[one.box]
-    if not crossed.any() or ndimage.label(own & ~crossed)[1] < 2:
-        return None
-    rows, columns = np.nonzero(crossed)
+    return _in_image(one, crossed) if ndimage.label(own & ~crossed)[1] > 1 else None
+
+
+def _at_waist(now: ObjectMap, one: TileObject) -> Cut | None:
+    line = line_at_waist(now.numbers[one.box] == one.number)
+    return None if line is None else _in_image(one, line)
+
+
+def _in_image(one: TileObject, mask: np.ndarray) -> Cut:
+    rows, columns = np.nonzero(mask)
     return rows + one.box[0].start, columns + one.box[1].start
 
 

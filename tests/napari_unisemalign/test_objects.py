@@ -352,6 +352,27 @@ def test_a_line_that_parts_nothing_changes_nothing(desk: Any) -> None:
     assert desk.said.startswith("Nothing is split")
 
 
+def test_an_object_is_split_at_its_waist_without_a_line(desk: Any) -> None:
+    desk.selection.select([LEFT, RIGHT])
+    desk.edits.merge()
+    desk.selection.select([LEFT])
+    desk.split.split_at_waist()
+    columns = np.nonzero(desk.label == 0)[1]
+    assert LEFT[1] + 9 <= columns.min() <= columns.max() <= RIGHT[1] - 11
+    merged = np.where(desk.label == UNLABELED, glands()[0], desk.label)
+    assert connected(merged == 1, connectivity=2).max() == 3
+    assert desk.said.startswith("Split 1 object into 2: ")
+
+
+def test_without_a_waist_or_a_selection_nothing_is_split(desk: Any) -> None:
+    desk.split.split_at_waist()
+    assert desk.said == desk.selection.why_none() != ""
+    desk.selection.select([LOW])
+    desk.split.split_at_waist()
+    assert desk.said == "Nothing is split: there is no waist. Draw a line through it instead."
+    assert (desk.label == UNLABELED).all()
+
+
 def test_the_review_goes_from_the_least_certain_object_to_the_next_tile(desk: Any) -> None:
     by_confidence = (RIGHT, LOW, LEFT)
     slot(desk.view.next_clicked)()
@@ -548,6 +569,11 @@ def test_clicks_select_and_keys_accept_merge_and_split(window: Any, gland_projec
         driver.press(Qt.Key.Key_Escape)
         assert not view.select_button.isChecked()
         assert view.words.text() == ""
+        driver.press(Qt.Key.Key_J, alt)
+        click_tile(viewer, LEFT)  # merged with the other one above
+        driver.press(Qt.Key.Key_K)
+        driver.press(Qt.Key.Key_Return)  # no line is begun
+        assert driver.panel.correct.hint.text().startswith("Split 1 object into 2")
 
 
 @pytest.mark.nightly

@@ -178,7 +178,7 @@ def _split(ids: ClassIds, waist_px: int, background: Collection[int], line: int)
         part[lines_at_waists(part == class_id, waist_px)] = line
 
 
-def lines_at_waists(area: BoolMask, waist_px: int) -> BoolMask:
+def lines_at_waists(area: BoolMask, waist_px: float) -> BoolMask:
     """The pixels (H, W) of an area that separate what touches in it; beyond the array there is nothing of it.
 
     A watershed of the distance to the border, from the peaks that are `waist_px` above the pass to a higher one.

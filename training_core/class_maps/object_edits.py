@@ -13,9 +13,12 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from training_core.base.arrays import UNLABELED, BoolMask, ClassIds
+from training_core.class_maps.clean_up import lines_at_waists
 
 Numbers = NDArray[np.int32]
 
+_LEAST_WAIST_PX = 1.0
+_WAIST_STEP_PX = 0.1
 _SLACK_PX = 2.0
 """How much longer than the shortest way from one object to the other a way through the gap may be."""
 
@@ -78,6 +81,25 @@ def line_through(vertices: NDArray[np.floating], shape: tuple[int, int]) -> Bool
             inside = (row >= 0) & (row < shape[0]) & (column >= 0) & (column < shape[1])
             mask[row[inside], column[inside]] = True
     return mask
+
+
+def line_at_waist(area: BoolMask) -> BoolMask | None:
+    """The pixels (H, W) that part one object at its most marked waist; None where it has none.
+
+    The waist is that with the largest drop from the thickness of the thinner part to its own: what is only a dent in a
+    border, by less than a pixel, is no waist.
+    """
+    low, high = _LEAST_WAIST_PX, float(area.sum()) ** 0.5
+    line = lines_at_waists(area, low)
+    if not line.any():
+        return None
+    while high - low > _WAIST_STEP_PX:
+        middle = (low + high) / 2
+        if (found := lines_at_waists(area, middle)).any():
+            low, line = middle, found
+        else:
+            high = middle
+    return line
 
 
 def class_between(ids: ClassIds, area: BoolMask, background: Sequence[int]) -> int | None:

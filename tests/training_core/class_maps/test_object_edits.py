@@ -7,7 +7,14 @@ import pytest
 from skimage.draw import disk
 from skimage.measure import label as connected
 
-from training_core.class_maps.object_edits import class_between, gap_between, joined, line_through, nearest_object
+from training_core.class_maps.object_edits import (
+    class_between,
+    gap_between,
+    joined,
+    line_at_waist,
+    line_through,
+    nearest_object,
+)
 
 
 def numbered(*rows: str) -> np.ndarray:
@@ -94,3 +101,42 @@ def test_the_nearest_object_is_by_its_border() -> None:
     assert nearest_object(numbers, 1, [1, 2, 3]) == 2
     assert nearest_object(numbers, 2, [1, 3]) == 1
     assert nearest_object(numbers, 1, [1]) is None
+
+
+def discs(*centres_and_radii: tuple[int, int]) -> np.ndarray:
+    """Discs along the middle row of an area (60, 120), by column and radius."""
+    area = np.zeros((60, 120), bool)
+    for column, radius in centres_and_radii:
+        area[disk((30, column), radius)] = True
+    return area
+
+
+def test_an_object_is_parted_at_the_waist_between_two_discs() -> None:
+    area = discs((30, 20), (60, 16))
+    line = line_at_waist(area)
+    assert line is not None
+    assert (area[line]).all()
+    pieces = connected(area & ~line, connectivity=2)
+    assert pieces.max() == 2
+    assert pieces[30, 30] != pieces[30, 60]
+    # the circles meet where x² + y² = 20² and (x - 30)² + y² = 16²: 17.4 px beside the first centre
+    rows, columns = np.nonzero(line)
+    assert abs(columns - 47.4).max() <= 2
+    assert rows.min() <= 21
+    assert rows.max() >= 39  # y = 9.9, to both borders
+
+
+def test_of_two_waists_the_more_marked_one_is_cut() -> None:
+    area = discs((20, 14), (44, 14), (64, 14))  # half as wide, then 0.7 of it
+    line = line_at_waist(area)
+    assert line is not None
+    pieces = connected(area & ~line, connectivity=2)
+    assert pieces.max() == 2
+    assert pieces[30, 44] == pieces[30, 64] != pieces[30, 20]
+
+
+def test_what_has_no_waist_is_not_parted() -> None:
+    bar = np.zeros((60, 120), bool)
+    bar[20:30, 10:100] = True
+    for area in (discs((30, 20)), bar, np.zeros((5, 5), bool), np.ones((1, 1), bool)):
+        assert line_at_waist(area) is None
