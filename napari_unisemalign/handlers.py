@@ -90,7 +90,7 @@ def _leave(window: Controller) -> None:
     """The tour lies over everything else."""
     if window.tour.stop is not None:
         window.tour.leave()
-    else:
+    elif not window.new_tile.leave():
         window.modes.leave()
 
 
@@ -130,6 +130,8 @@ HANDLERS: dict[str, Handler] = {
     "redo": Handler(lambda window: window.undo.why_not_redo(), lambda window: window.undo.redo()),
     "label-history": Handler(_in_session(why_no_history), lambda window: window.history.show()),
     "show-slide": Handler(lambda window: window.slide.why_not(), lambda window: window.slide.toggle()),
+    "add-tile": Handler(lambda window: window.new_tile.why_not(), lambda window: window.new_tile.toggle()),
+    "add-tile-here": Handler(lambda window: window.new_tile.why_not(), lambda window: window.new_tile.add_in_view()),
     "fill-outline": Handler(_no_stroke, lambda window: window.painting.fill()),
     "grow-stroke": Handler(_no_stroke_or_prediction, lambda window: window.painting.grow()),
     "snap-stroke": Handler(_no_stroke_or_prediction, lambda window: window.painting.snap()),

@@ -58,6 +58,7 @@ from napari_unisemalign.shell.report import ReportController
 from napari_unisemalign.shell.tour import TourController
 from napari_unisemalign.tiles.elsewhere import ElsewhereController
 from napari_unisemalign.tiles.making import MakingController
+from napari_unisemalign.tiles.new_tile import NewTileController
 from napari_unisemalign.tiles.slide import SlideController
 from napari_unisemalign.tiles.tile_list import GalleryController
 from napari_unisemalign.tiles.tiles import TilesController
@@ -106,6 +107,7 @@ class Controller:
         self._canvas_drops = CanvasDrops(panel)
         self.drops = DropsController(self.context, panel, self._canvas_drops, panel.project, self.tiles, self.making)
         self.slide = SlideController(self.context, panel.slide, self.tiles.show)
+        self.new_tile = NewTileController(self.context, panel.slide, self.slide, self.tiles)
         self.gallery = GalleryController(self.context, panel.tiles)
         self.overlays = OverlaysController(self.context, panel.overlays)
         self.parts = PartsController(self.context, panel.overlays, self.overlays)
@@ -162,6 +164,7 @@ class Controller:
             self.overlays.flicker,
             lambda: self.correction.is_going_on,
         )
+        self._one_mode_at_a_time()
         self.foreign_layers = ForeignLayersController(self.context, panel.notice, self.labels.doubt)
         self.keys = KeysController(
             self.context, WindowKeys(panel, perform), lambda: KeysDialog(panel), self.classes.set_keys
@@ -196,13 +199,25 @@ class Controller:
         """Open the sample project, made in the background the first time."""
         self.making.open_sample(folder)
 
-    def _put_away(self) -> None:
-        """The panel goes and the window stays: no layer, text or key of ours, and nothing that listens."""
-        context = self.context
+    def _one_mode_at_a_time(self) -> None:
+        """The mouse adds tiles, or does one of the things that a review knows."""
+        new_tile, selection, split = self.new_tile, self.selection, self.object_split
+        new_tile.began.connect(self._leave_review_modes)
+        self.correction.areas.began.connect(new_tile.leave)
+        selection.changed.connect(lambda: new_tile.leave() if selection.pointing else None)
+        split.changed.connect(lambda: new_tile.leave() if split.drawing else None)
+
+    def _leave_review_modes(self) -> None:
         while self.correction.areas.leave():
             pass
         self.object_split.draw(False)
         self.selection.point(False)
+
+    def _put_away(self) -> None:
+        """The panel goes and the window stays: no layer, text or key of ours, and nothing that listens."""
+        context = self.context
+        self.new_tile.leave()
+        self._leave_review_modes()
         self.modes.leave()  # napari draws the brush of a layer that is gone
         self.keys.close()
         self.brush.close()

@@ -79,6 +79,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("redo", tr("Redo"), "Control-Shift-Z", Menu.PAINT),
     Action("label-history", tr("Show the tile's history and restore a version…"), "", Menu.PAINT),
     Action("show-slide", tr("Show or hide the slide around the tile"), "Alt-U", Menu.PAINT),
+    Action("add-tile", tr("Add a tile of the slide by a click or a rectangle"), "Alt-I", Menu.PAINT),
+    Action("add-tile-here", tr("Add a tile of the slide in the middle of the view"), "Alt-Shift-I", Menu.PAINT),
     Action("fill-outline", tr("Fill what the last stroke closes around"), "Alt-O", Menu.PAINT),
     Action("grow-stroke", tr("Expand the last stroke to the predicted region"), "Alt-G", Menu.PAINT),
     Action("snap-stroke", tr("Snap the last stroke to the predicted edge"), "Alt-B", Menu.PAINT),

@@ -27,7 +27,7 @@ SAMPLE_KEY = "unisemalign_sample"
 """Marks the layers that napari itself adds for a sample, to be replaced by ours."""
 PLACE_KEY = "unisemalign_place"
 """Of layers that do not have the tile's own pixels: a `Placed`."""
-SLIDE, TILE, CONFIDENCE, PREDICTION, PSEUDO_LABEL, PART, COMPARISON, LABELS, OUTLINES, AREA, CUT = (
+SLIDE, TILE, CONFIDENCE, PREDICTION, PSEUDO_LABEL, PART, COMPARISON, LABELS, OUTLINES, NEW_TILE, AREA, CUT = (
     "slide",
     "tile",
     "confidence",
@@ -37,6 +37,7 @@ SLIDE, TILE, CONFIDENCE, PREDICTION, PSEUDO_LABEL, PART, COMPARISON, LABELS, OUT
     "comparison",
     "labels",
     "outlines",
+    "new tile",
     "area",
     "cut",
 )
@@ -50,12 +51,14 @@ NAMES = {
     COMPARISON: tr("Differences"),
     LABELS: tr("Annotations"),
     OUTLINES: tr("Tiles of the slide"),
+    NEW_TILE: tr("Tile to be added"),
     AREA: tr("Region to accept or reject"),
     CUT: tr("Line that splits objects"),
 }
 """What napari's list of layers and its status bar call them."""
 ORDER = (
-    SLIDE, TILE, CONFIDENCE, PREDICTION, PSEUDO_LABEL, PART, COMPARISON, LABELS, OUTLINES, AREA, CUT,
+    SLIDE, TILE, CONFIDENCE, PREDICTION, PSEUDO_LABEL, PART, COMPARISON, LABELS, OUTLINES, NEW_TILE,
+    AREA, CUT,
 )  # fmt: skip  # from the bottom to the top
 MAP_ROLES = (PREDICTION, PSEUDO_LABEL, CONFIDENCE, COMPARISON)
 """What a run, or what came of it, says about every tile."""

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Image, Layer, Vectors
 
-from napari_unisemalign.app.layer_values import NAMES, OUTLINES, ROLE_KEY, SLIDE, U8, Placed
+from napari_unisemalign.app.layer_values import NAMES, NEW_TILE, OUTLINES, ROLE_KEY, SLIDE, U8, Placed
 from napari_unisemalign.app.layers import TileLayers
-from napari_unisemalign.widgets.colors import ANNOTATED_OUTLINE, OTHER_OUTLINE, TILE_OUTLINE
+from napari_unisemalign.widgets.colors import ACCEPTING, ANNOTATED_OUTLINE, OTHER_OUTLINE, TILE_OUTLINE
 from training_core.io.block_reader import BlockReader
 
 if TYPE_CHECKING:
@@ -122,11 +122,26 @@ class SlideLayers:
 
     def fit_outlines(self) -> None:
         """Keep the lines as thin as they are on the screen, whatever the zoom."""
-        layer = self._layers.get(OUTLINES)
-        if layer is not None:
+        for layer in filter(None, (self._layers.get(OUTLINES), self._layers.get(NEW_TILE))):
             ratio = self._line() / layer.edge_width
             if not 1 / _SAME_WIDTH < ratio < _SAME_WIDTH:
                 layer.edge_width = self._line()
+
+    def show_new(self, region: Region | None) -> None:
+        """Outline a place where a tile may be added; None: none."""
+        layer = self._layers.get(NEW_TILE)
+        if region is None:
+            if layer is not None:
+                self._viewer.layers.remove(layer)
+        elif layer is not None:
+            layer.data = _edges(region)
+        else:
+            layer = Vectors(
+                data=_edges(region), ndim=2, edge_color=ACCEPTING, edge_width=self._line(), vector_style="line",
+                opacity=1.0, name=NAMES[NEW_TILE],
+            )  # fmt: skip
+            layer.metadata[ROLE_KEY] = NEW_TILE
+            self._layers.add(layer)
 
     def _line(self) -> float:
         """Width of a line in pixels of the tile."""
@@ -141,7 +156,7 @@ class SlideLayers:
     def clear(self) -> None:
         """Take all of it away."""
         self._reader, self.regions = None, ()
-        for layer in (self.slide, self._layers.get(OUTLINES)):
+        for layer in (self.slide, self._layers.get(OUTLINES), self._layers.get(NEW_TILE)):
             if layer is not None:
                 self._viewer.layers.remove(layer)
 

@@ -114,6 +114,20 @@ class SlideSurface(Protocol):
         """Whether it is shown, without telling anybody."""
 
 
+class NewTileSurface(Protocol):
+    """The button that adds tiles of the slide."""
+
+    @property
+    def add_toggled(self) -> Told:
+        """With whether a click on the slide is to add a tile."""
+
+    def set_addable(self, reason: str) -> None:
+        """Allow to add a tile, or say why not."""
+
+    def set_adding(self, on: bool) -> None:
+        """Whether a click adds a tile, without telling anybody."""
+
+
 class ProjectSurface(Protocol):
     """The open project, and the ways to another."""
 

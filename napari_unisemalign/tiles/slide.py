@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from psygnal import Signal
 from qtpy.QtCore import QTimer
 
 from napari_unisemalign.app import availability, preferences
@@ -28,6 +29,9 @@ NOT_ON_A_SLIDE = tr("This tile was not cut from a slide, or nobody knows where."
 
 class SlideController:
     """Shows the slide behind the tile and outlines its tiles; a double-click on an outline opens that tile."""
+
+    changed = Signal()
+    """A slide is shown, or no longer, or something of it cannot be read."""
 
     def __init__(self, context: Context, view: SlideSurface, show_tile: Callable[[str], object]) -> None:
         self._context, self._session, self._view, self._show_tile = context, context.session, view, show_tile
@@ -155,6 +159,7 @@ class SlideController:
         layer = self.layers.show_slide(self._reader, Placed(scale, -place.y_px * scale, -place.x_px * scale))
         layer.visible = self.is_on
         self._outline()
+        self.changed.emit()
 
     def _outline(self) -> None:
         project, tile = self._session.project, self._session.tile
@@ -167,8 +172,9 @@ class SlideController:
         reason = self.why_not()
         self._view.set_slide(reason, _in_words(source) if source is not None else "")
         self._view.set_shown(self.is_on and not reason)
+        self.changed.emit()
 
-    def _on_double_click(self, viewer: Any, event: Any) -> None:
+    def _on_double_click(self, _viewer: Any, event: Any) -> None:
         """Open the tile whose outline was meant, where it lies: nothing on the screen moves."""
         slide = self.layers.slide
         if slide is None or not slide.visible:
@@ -178,16 +184,21 @@ class SlideController:
         meant = next((each for each in others if each.holds(row, column)), None)
         if here is None or meant is None or here.holds(row, column):
             return
-        camera, size = viewer.scene.camera, self._context.layers.pixel_size
+        QTimer.singleShot(0, self.opening(meant.name))  # napari zooms in on every double-click, after this
+
+    def opening(self, name: str) -> Callable[[], None]:
+        """What opens a tile of the slide where it lies: the slide stays where it is seen at this moment."""
+        camera, size = self._context.viewer.scene.camera, self._context.layers.pixel_size
         center, zoom = (float(camera.center[-2]), float(camera.center[-1])), float(camera.zoom)
+        meant = next((each for each in self.layers.regions if each.name == name), None)
 
         def open_it() -> None:
-            self._show_tile(meant.name)
-            if self._session.tile == meant.name:
+            self._show_tile(name)
+            if meant is not None and self._session.tile == name:
                 camera.zoom = zoom
                 camera.center = (center[0] - meant.top * size, center[1] - meant.left * size)
 
-        QTimer.singleShot(0, open_it)  # napari zooms in on every double-click, after this
+        return open_it
 
 
 class _FirstInList:

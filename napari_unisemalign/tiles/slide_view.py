@@ -1,9 +1,9 @@
-"""The switch that shows the slide around the tile, and what slide that is."""
+"""The switch that shows the slide around the tile, what slide that is, and the button that adds a tile of it."""
 
 from __future__ import annotations
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QCheckBox, QWidget
+from qtpy.QtWidgets import QCheckBox, QPushButton, QWidget
 
 from napari_unisemalign.widgets.common import Hint, body_layout, set_available
 from training_core.base.i18n import tr
@@ -13,21 +13,30 @@ TIP = tr(
     "the slide's other tiles, blue where annotated: a double-click opens one. There is a key for it (F1 lists all "
     "keys)."
 )
+ADD_TIP = tr(
+    "Then click on the slide: a tile of the usual size is added there; or drag a rectangle of your own. Esc leaves. "
+    "There are keys for it, and for a tile in the middle of what you see (F1 lists all keys)."
+)
 
 
 class SlideView(QWidget):
     """Shown in projects with slides only."""
 
     toggled = Signal(bool)
+    add_toggled = Signal(bool)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.switch = QCheckBox(tr("Slide around the tile"), self)
         self.hint = Hint("", self)
+        self.add_button = QPushButton(tr("Add a tile of the slide"), self)
+        self.add_button.setCheckable(True)
         layout = body_layout(self)
         layout.addWidget(self.switch)
         layout.addWidget(self.hint)
+        layout.addWidget(self.add_button)
         self.switch.clicked.connect(lambda on: self.toggled.emit(on))
+        self.add_button.clicked.connect(lambda on: self.add_toggled.emit(on))
         self.set_offered(False)
 
     def set_offered(self, on: bool) -> None:
@@ -42,3 +51,11 @@ class SlideView(QWidget):
     def set_shown(self, on: bool) -> None:
         """Whether it is shown, without telling anybody."""
         self.switch.setChecked(on)
+
+    def set_addable(self, reason: str) -> None:
+        """Allow to add a tile, or say why not."""
+        set_available(self.add_button, reason, ADD_TIP)
+
+    def set_adding(self, on: bool) -> None:
+        """Whether a click adds a tile, without telling anybody."""
+        self.add_button.setChecked(on)

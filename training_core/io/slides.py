@@ -23,6 +23,7 @@ from training_core.io.inspection.loading import header_facts
 from training_core.io.levels import Levels, open_levels
 from training_core.io.pixel_size import CREDIBLE_MPP_UM
 from training_core.io.resolution import usable_mpp_um
+from training_core.io.surroundings import cut_tile
 
 SLIDE_SUFFIXES = frozenset({".svs", ".ndpi", ".mrxs", ".scn", ".bif"})
 _OVERVIEW_PX = 1024
@@ -201,20 +202,8 @@ class Slide:
         ImageError
             The slide is damaged there.
         """
-        level = self._levels.best_level(max(1.0, self.side_px / self.options.tile_px))
-        downsample = self._levels.downsamples[level]
-        width, height = self._levels.sizes[level]
-        side_px = min(width, height, max(1, round(self.side_px / downsample)))
-        # Rounding must not lead over the edge, beyond which there are no pixels.
-        left, top = (
-            min(round(tile.x_px / downsample), width - side_px),
-            min(round(tile.y_px / downsample), height - side_px),
-        )
-        pixels = self._levels.read(level, left, top, side_px, side_px)
-        if side_px == self.options.tile_px:
-            return pixels
-        size = (self.options.tile_px, self.options.tile_px)
-        return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS))
+        side_px = self.options.tile_px
+        return cut_tile(self._levels, tile.x_px, tile.y_px, (side_px, side_px), self.side_px / side_px)
 
     def _share(self, mask: BoolMask, x_px: float, y_px: float) -> float:
         scale_x, scale_y = mask.shape[1] / self.width_px, mask.shape[0] / self.height_px

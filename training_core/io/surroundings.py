@@ -1,4 +1,4 @@
-"""A tile with what lies around it on its slide, at the tile's resolution."""
+"""A tile as it is cut from its slide, alone and with what lies around it, at the tile's resolution."""
 
 from __future__ import annotations
 
@@ -49,6 +49,32 @@ class Surrounded:
         return self.pixels.nbytes
 
 
+def cut_tile(levels: Levels, x_px: int, y_px: int, size_px: tuple[int, int], scale: float) -> Rgb8:
+    """The pixels (height, width, 3) of a tile, resampled from the best level.
+
+    Parameters
+    ----------
+    x_px, y_px
+        Its upper left corner in pixels of the finest level.
+    size_px
+        Width and height of the tile, in its own pixels.
+    scale
+        How many pixels of the finest level are one of the tile.
+
+    Raises
+    ------
+    ImageError
+        The slide is damaged there.
+    """
+    level = levels.best_level(max(1.0, scale))
+    across, down = _spans(levels, level, x_px, y_px, size_px, scale, 0)
+    left, top, right, bottom = (int(each) for each in (across.first, down.first, across.last, down.last))
+    pixels = levels.read(level, left, top, right - left, bottom - top)
+    if pixels.shape[:2] == size_px[::-1]:
+        return pixels
+    return np.asarray(Image.fromarray(pixels).resize(size_px, Image.Resampling.LANCZOS))
+
+
 def read_surrounded(levels: Levels, tile: Rgb8, x_px: int, y_px: int, scale: float, margin_px: int) -> Surrounded:
     """The tile, exactly as it is, and up to `margin_px` of the slide on each side, resampled as the tile was.
 
@@ -69,13 +95,8 @@ def read_surrounded(levels: Levels, tile: Rgb8, x_px: int, y_px: int, scale: flo
         The slide is damaged there.
     """
     level = levels.best_level(max(1.0, scale))
-    full, downsample = levels.sizes[level], levels.downsamples[level]
-    # Along x and y: where the tile begins on the level, its side there, and what there is before and behind it.
-    spans = [
-        _Span.of(corner / downsample, length * scale / downsample, length, limit, margin_px)
-        for corner, length, limit in ((x_px, tile.shape[1], full[0]), (y_px, tile.shape[0], full[1]))
-    ]
-    across, down = spans
+    full = levels.sizes[level]
+    across, down = _spans(levels, level, x_px, y_px, (tile.shape[1], tile.shape[0]), scale, margin_px)
     left, top = int(across.first), int(down.first)
     right, bottom = min(full[0], int(np.ceil(across.last))), min(full[1], int(np.ceil(down.last)))
     pixels = levels.read(level, left, top, right - left, bottom - top)
@@ -98,10 +119,23 @@ class _Span:
 
     @classmethod
     def of(cls, corner: float, side: float, length_px: int, limit: int, margin_px: int) -> _Span:
-        """Rounded as `Slide.read` rounds, so that the tile lies where it was cut."""
+        """Rounding must not lead over the edge, beyond which there are no pixels."""
         whole = min(limit, max(1, round(side)))
         start = min(round(corner), limit - whole)
         step = whole / length_px
         before = min(margin_px, int(start / step + 1e-6))
         behind = min(margin_px, int((limit - start - whole) / step + 1e-6))
         return cls(max(0.0, start - before * step), min(float(limit), start + whole + behind * step), before, behind)
+
+
+def _spans(
+    levels: Levels, level: int, x_px: int, y_px: int, size_px: tuple[int, int], scale: float, margin_px: int
+) -> tuple[_Span, _Span]:
+    """Along x and y: where a tile begins on a level, its side there, and what there is before and behind it."""
+    downsample = levels.downsamples[level]
+    along = zip((x_px, y_px), size_px, levels.sizes[level], strict=True)
+    across, down = (
+        _Span.of(corner / downsample, length * scale / downsample, length, limit, margin_px)
+        for corner, length, limit in along
+    )
+    return across, down

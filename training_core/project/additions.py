@@ -72,7 +72,7 @@ def add_files(
     with planned(images, index.classes, attempts, options) as (sources, plan):
         files = _files(project, sources, attempts)
         new, there = _parted(project, sources, attempts)
-        return _add(project, new, there, plan, files, attempts, progress)
+        return add_sources(project, new, there, plan, files, attempts, progress)
 
 
 def _parted(
@@ -109,16 +109,31 @@ def _is_other(known: SourceFile, given: SourceFile) -> bool:
     return known.path is not None and known.path != given.path
 
 
-def _add(
+def add_sources(
     project: Project,
     new: Sequence[TileSource],
     there: Sequence[TileSource],
     plan: LabelPlan,
     files: Mapping[str, SourceFile],
     attempts: Attempts,
-    progress: ReportProgress | None,
+    progress: ReportProgress | None = None,
 ) -> Added:
-    """Make all files in a folder that nobody sees yet; then they take their places and their lines in the index."""
+    """Make all files in a folder that nobody sees yet; then they take their places and their lines in the index.
+
+    Parameters
+    ----------
+    new
+        What becomes a tile.
+    there
+        Sources of tiles that are there, which get a label where there is a mask and they have none.
+    files
+        The slides of the new tiles that the project does not know yet.
+
+    Raises
+    ------
+    ProjectError, ImageError, MaskError, StorageError
+        Nothing was added; with `attempts` that are not strict, what is wrong with one file is kept there.
+    """
     with scratch_folder(project.path, ADDING) as folder:
         with writing(folder):
             for inner in (IMAGES_FOLDER, LABELS_FOLDER):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import fields
 from difflib import get_close_matches
 from pathlib import Path
@@ -11,6 +12,7 @@ from training_core.base.arrays import Rgb8
 from training_core.base.errors import ProjectError
 from training_core.io import read_image
 from training_core.io.inspection import UNASKED
+from training_core.io.levels import Levels
 from training_core.io.slides import open_slide
 from training_core.io.surroundings import Surrounded, read_surrounded
 from training_core.project.file_records import FileAnswers, Place, SourceFile
@@ -180,19 +182,33 @@ class ProjectTiles:
         place, source, image = self.place(name), self.source_file(name), self.image(name)
         if place is None or place.scale is None or source is None or source.path is None:
             return Surrounded(image)
-        path = self.source_path(name)
+        with self.open_source(name) as levels:
+            return read_surrounded(levels, image, place.x_px, place.y_px, place.scale, margin_px)
+
+    @contextmanager
+    def open_source(self, name: str) -> Iterator[Levels]:
+        """The slide that the tile is a place on, open.
+
+        Raises
+        ------
+        ProjectError
+            The tile is no place on a slide; the slide is not where it was, or has another size now.
+        ImageError
+            It is damaged.
+        """
+        source, path = self.source_file(name), self.source_path(name)
+        if source is None:
+            raise ProjectError(f"the tile {name} is a whole file", "a tile that was cut from a slide", "choose another")
         if path is None:
             hint = "restore the file, or move the project together with its slides"
             raise ProjectError(f"the slide of tile {name} is not at {source.path}", "the slide", hint)
+        known = source.width_px, source.height_px
         with open_slide(path, self.answers(name).image) as levels:
-            if source.width_px is not None and (levels.width_px, levels.height_px) != (
-                source.width_px,
-                source.height_px,
-            ):
+            if source.width_px is not None and (levels.width_px, levels.height_px) != known:
                 given = f"{path} is now {levels.width_px} x {levels.height_px} px"
-                needed = f"the {source.width_px} x {source.height_px} px it had when its tiles were cut"
+                needed = f"the {known[0]} x {known[1]} px it had when its tiles were cut"
                 raise ProjectError(given, needed, "restore the original file")
-            return read_surrounded(levels, image, place.x_px, place.y_px, place.scale, margin_px)
+            yield levels
 
     def answers(self, name: str) -> FileAnswers:
         """How the tile's files are read: its own answers, else those of its source file, else the project's."""
