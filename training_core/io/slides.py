@@ -1,7 +1,6 @@
 """Whole slides, cut into tiles of tissue.
 
-A slide is read at a fixed resolution, on a regular grid from its upper left corner. Empty glass has no color, so tissue
-is where the saturation of a small overview exceeds Otsu's threshold.
+A slide is read at a fixed resolution, on a regular grid from its upper left corner, where `tissue.py` sees tissue.
 """
 
 from __future__ import annotations
@@ -12,8 +11,6 @@ from pathlib import Path
 from types import TracebackType
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
 
 from training_core.base.arrays import MIN_SIDE_PX, BoolMask, Rgb8
 from training_core.base.errors import ConfigError, ImageError
@@ -24,12 +21,9 @@ from training_core.io.levels import Levels, open_levels
 from training_core.io.pixel_size import CREDIBLE_MPP_UM
 from training_core.io.resolution import usable_mpp_um
 from training_core.io.surroundings import cut_tile
+from training_core.io.tissue import overview, tissue_mask
 
 SLIDE_SUFFIXES = frozenset({".svs", ".ndpi", ".mrxs", ".scn", ".bif"})
-_OVERVIEW_PX = 1024
-# Otsu always finds two groups. On a slide that is nearly all tissue it splits the tissue, so its threshold is kept
-# within what separates glass (saturation below 0.04 on the scanners seen) from the palest stroma (above 0.1).
-_SATURATION_RANGE = (0.04, 0.1)
 
 
 @dataclass(frozen=True)
@@ -84,6 +78,34 @@ class SlideTile:
     x_px: int
     y_px: int
     tissue: float
+
+
+@dataclass(frozen=True)
+class SlidePlan:
+    """What a slide would be cut into.
+
+    Attributes
+    ----------
+    overview
+        The slide (h, w, 3), small.
+    tissue
+        Where it shows tissue, (h, w).
+    tiles
+        What is cut.
+    too_little
+        How many places of the grid have some tissue, but less than `min_tissue`.
+    too_many
+        How many have enough and are left out because of `max_tiles`.
+    most_tissue
+        The largest share of tissue in a place of the grid, 0 to 1.
+    """
+
+    overview: Rgb8
+    tissue: BoolMask
+    tiles: tuple[SlideTile, ...]
+    too_little: int
+    too_many: int
+    most_tissue: float
 
 
 def is_slide(path: Path) -> bool:
@@ -146,13 +168,13 @@ class Slide:
         """Close the file."""
         self._stack.close()
 
-    def tiles(self) -> list[SlideTile]:
-        """The tiles with enough tissue, row by row, at most `max_tiles`, evenly spread over the slide.
+    def plan(self) -> SlidePlan:
+        """What the slide would be cut into, row by row, at most `max_tiles`, evenly spread over it.
 
         Raises
         ------
         ImageError
-            The slide is smaller than one tile, has no tissue, or is damaged.
+            The slide is smaller than one tile, or damaged.
         """
         columns, rows = int(self.width_px / self.side_px + 1e-6), int(self.height_px / self.side_px + 1e-6)
         if not (columns and rows):
@@ -162,37 +184,40 @@ class Slide:
             hint = "choose smaller tiles, or a smaller pixel size of the tiles"
             terminal = "choose a smaller tile size (--tile-px) or a smaller pixel size (--tile-mpp)"
             raise ImageError(given, needed, hint, terminal=terminal)
-        mask = self.tissue()
+        small = overview(self._levels)
+        mask = tissue_mask(small)
         corners = [(column * self.side_px, row * self.side_px) for row in range(rows) for column in range(columns)]
         found = [SlideTile(int(x), int(y), self._share(mask, x, y)) for x, y in corners]
-        kept = [tile for tile in found if tile.tissue >= self.options.min_tissue]
-        if not kept:
-            most = max(tile.tissue for tile in found)
+        enough = [tile for tile in found if tile.tissue >= self.options.min_tissue]
+        kept = enough
+        if len(enough) > self.options.max_tiles:
+            chosen = np.linspace(0, len(enough) - 1, self.options.max_tiles).round().astype(int)
+            kept = [enough[position] for position in chosen]
+        return SlidePlan(
+            small,
+            mask,
+            tuple(kept),
+            too_little=sum(0 < tile.tissue < self.options.min_tissue for tile in found),
+            too_many=len(enough) - len(kept),
+            most_tissue=max(tile.tissue for tile in found),
+        )
+
+    def tiles(self) -> list[SlideTile]:
+        """The tiles of `plan`.
+
+        Raises
+        ------
+        ImageError
+            The slide is smaller than one tile, has no tissue, or is damaged.
+        """
+        plan = self.plan()
+        if not plan.tiles:
             given = f"no tile of {self.path} has {100 * self.options.min_tissue:.3g} % tissue; most has one of "
-            given += f"{100 * most:.1f} %"
+            given += f"{100 * plan.most_tissue:.1f} %"
             hint = "lower the share that a tile needs, choose smaller tiles, or leave the slide out"
             terminal = "lower the share that a tile needs (--min-tissue), choose a smaller tile size (--tile-px), or "
             raise ImageError(given, "a slide with stained tissue", hint, terminal=terminal + "leave the slide out")
-        if len(kept) > self.options.max_tiles:
-            chosen = np.linspace(0, len(kept) - 1, self.options.max_tiles).round().astype(int)
-            kept = [kept[position] for position in chosen]
-        return kept
-
-    def tissue(self) -> BoolMask:
-        """A small overview (h, w) of the slide: True where there is tissue."""
-        from skimage.color import rgb2hsv  # a third of a second that is only spent where there is a slide
-        from skimage.filters import threshold_otsu
-
-        scale = max(1.0, max(self.width_px, self.height_px) / _OVERVIEW_PX)
-        size = max(1, round(self.width_px / scale)), max(1, round(self.height_px / scale))
-        level = self._levels.best_level(scale)
-        overview = self._levels.read(level, 0, 0, *self._levels.sizes[level])
-        small = np.asarray(Image.fromarray(overview).resize(size, Image.Resampling.BOX))
-        saturation: NDArray[np.float64] = rgb2hsv(small)[:, :, 1]
-        saturation[small.max(axis=2) < 25] = 0  # black: pen, or where the scanner saw nothing
-        otsu: float = threshold_otsu(saturation) if np.ptp(saturation) else 1.0  # type: ignore[no-untyped-call]
-        mask: BoolMask = saturation > float(np.clip(otsu, *_SATURATION_RANGE))
-        return mask
+        return list(plan.tiles)
 
     def read(self, tile: SlideTile) -> Rgb8:
         """The pixels of a tile (tile_px, tile_px, 3), resampled from the best level.

@@ -13,6 +13,7 @@ from napari_unisemalign.app.contracts import Told
 from napari_unisemalign.tiles.contracts import PixelSizesSurface
 from napari_unisemalign.tiles.new_project.import_overview_view import OverviewLine
 from napari_unisemalign.tiles.new_project.import_questions_view import QuestionRow
+from training_core.base.arrays import Rgb8
 from training_core.io.slides import SlideOptions
 from training_core.project.classes import MaskValue
 
@@ -27,6 +28,20 @@ class Field(StrEnum):
     CASES = "cases"
     VALIDATION = "validation"
     FOLDER = "folder"
+
+
+class TissueSurface(Protocol):
+    """What would be cut from slides."""
+
+    @property
+    def chosen(self) -> Told:
+        """With the number of the slide to look at."""
+
+    def set_slides(self, names: Sequence[str]) -> None:
+        """Which slides there are; none hides all of it."""
+
+    def show_cut(self, picture: Rgb8 | None, words: str) -> None:
+        """Show a picture (h, w, 3) and a sentence; None for no picture."""
 
 
 class NewProjectSurface(Protocol):
@@ -55,6 +70,10 @@ class NewProjectSurface(Protocol):
     @property
     def pattern_taken(self) -> Told:
         """The pattern that is offered is to match images and masks."""
+
+    @property
+    def tissue(self) -> TissueSurface:
+        """What would be cut from slides."""
 
     @property
     def finished(self) -> Told:

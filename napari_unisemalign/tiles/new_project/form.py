@@ -26,6 +26,7 @@ from napari_unisemalign.tiles.new_project.import_words import (
     there_line,
 )
 from napari_unisemalign.tiles.new_project.looking import Looking
+from napari_unisemalign.tiles.new_project.tissue import TissueLook, slides_to_cut
 from napari_unisemalign.tiles.pixel_sizes import PixelSizes, SizesOfFiles, typed_pixel_size
 from training_core.base.errors import UserError
 from training_core.base.i18n import tr
@@ -56,13 +57,14 @@ class NewProjectForm:
             dialog.offer_classes([each.name for each in project.classes])
         self._own_sizes: dict[str, float] = {}
         self._looking = Looking(dialog.owner, self)
+        self.tissue = TissueLook(dialog.tissue, dialog.owner)
         dialog.images_changed.connect(self._on_images)
         dialog.masks_changed.connect(self._on_masks)
         dialog.changed.connect(self.refresh)
         dialog.sizes_clicked.connect(self._correct_sizes)
         dialog.answered.connect(self._looking.answer)
         dialog.pattern_taken.connect(self._looking.take_pattern)
-        dialog.finished.connect(lambda _result: self._looking.close())
+        dialog.finished.connect(lambda _result: self._close())
         if images:
             dialog.set_images(images)
         self.refresh()
@@ -133,7 +135,12 @@ class NewProjectForm:
         if not self.is_settled:
             reasons.insert(0, tr("The files are still being looked at."))
         self._show_lines()
+        self._show_tissue()
         dialog.set_ready(next(filter(None, reasons), ""))
+
+    def _close(self) -> None:
+        self._looking.close()
+        self.tissue.close()
 
     def _check(self, field: Field, ask: Callable[[], object], words: Callable[[], str] = lambda: "") -> str:
         """Ask a field for its value; what is wrong with it stands below it, and is returned."""
@@ -287,6 +294,19 @@ class NewProjectForm:
             if [each.range for each in proposed] != [each.range for each in self.dialog.mask_values()]:
                 self.dialog.set_mask_values(proposed)  # else the names that were typed stay
         self.dialog.show_masks(bool(overview.mask_values))
+
+    def _show_tissue(self) -> None:
+        """How slides would be cut, as far as the fields are right."""
+        looked = self._looked
+        try:
+            options = self.dialog.slide_options(self._mpp_um())
+        except UserError:
+            looked = None
+        if looked is None:
+            self.tissue.show(())
+        else:
+            answers = looked.given.answers.image
+            self.tissue.show(slides_to_cut(looked.overview, options, answers, self._own_sizes))
 
     def _show_lines(self) -> None:
         overview = self._looked.overview if self._looked is not None else None

@@ -9,6 +9,7 @@ from napari_unisemalign.tiles.new_project.import_overview_view import ImportOver
 from napari_unisemalign.tiles.new_project.import_questions_view import ImportQuestions
 from napari_unisemalign.tiles.new_project.mask_values_view import MaskValuesTable
 from napari_unisemalign.tiles.new_project.slide_fields_view import SlideFields
+from napari_unisemalign.tiles.new_project.tissue_view import TissueView
 from napari_unisemalign.tiles.new_project.validation_fields_view import CasesField, ValidationField
 from napari_unisemalign.widgets.common import Hint, caption
 from napari_unisemalign.widgets.deliberate import DeliberateDialog
@@ -75,6 +76,7 @@ class FormFields(DeliberateDialog):
         self.folder_button = _named(QPushButton(tr("Choose …"), self), tr("Choose the folder of the project"))
         self.folder_words.setBuddy(self.folder_edit)
         self.questions, self.overview = ImportQuestions(self), ImportOverview(self)
+        self.tissue = TissueView(self)
         self.reason = Hint(parent=self)
         self._notes = {
             Field.IMAGES: self.images_note,
@@ -97,6 +99,7 @@ class FormFields(DeliberateDialog):
         found.setSpacing(10)
         found.addWidget(self.questions)
         found.addWidget(self.overview, 1)
+        found.addWidget(self.tissue)
         self.beside.hide()
         columns = QHBoxLayout()
         columns.setSpacing(16)

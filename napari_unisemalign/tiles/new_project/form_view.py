@@ -66,7 +66,7 @@ class NewProjectDialog(FormFields):
         self.folder_edit.textEdited.connect(self._on_folder_typed)
         for edit in (self.mpp_edit, self.classes_edit, self.folder_edit):
             edit.textChanged.connect(lambda _text: self.changed.emit())
-        for each in (self.values_table, self.cases, self.validation):
+        for each in (self.values_table, self.cases, self.validation, self.slides):
             each.changed.connect(self.changed)
         self.sizes_button.clicked.connect(lambda: self.sizes_clicked.emit())
         self.questions.answered.connect(self.answered)

@@ -1,8 +1,9 @@
-"""How slides are cut into tiles: their side, their pixel size, and how many at most."""
+"""How slides are cut into tiles: their side, their pixel size, how much tissue they need, and how many at most."""
 
 from __future__ import annotations
 
-from qtpy.QtWidgets import QDoubleSpinBox, QSpinBox, QWidget
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QDoubleSpinBox, QSpinBox, QVBoxLayout, QWidget
 
 from napari_unisemalign.widgets.common import caption, row
 from training_core.base.i18n import tr
@@ -10,7 +11,9 @@ from training_core.io.slides import SlideOptions
 
 
 class SlideFields(QWidget):
-    """One line of fields."""
+    """Two lines of fields."""
+
+    changed = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -28,13 +31,28 @@ class SlideFields(QWidget):
         self.max_tiles_spin.setRange(1, 1_000_000)
         self.max_tiles_spin.setValue(options.max_tiles)
         self.max_tiles_spin.setAccessibleName(tr("Most tiles of one slide"))
+        self.tissue_spin = QSpinBox(self)
+        self.tissue_spin.setRange(0, 100)
+        self.tissue_spin.setValue(round(100 * options.min_tissue))
+        self.tissue_spin.setSuffix(" %")
+        self.tissue_spin.setAccessibleName(tr("Least share of tissue in a tile"))
         most = caption(tr("µm/px, at most"), self, self.max_tiles_spin)
         fields = row(self.tile_px_spin, self.tile_mpp_spin, most, self.max_tiles_spin, stretch=False)
-        fields.addStretch(1)
-        self.setLayout(fields)
+        least = row(caption(tr("with tissue on at least"), self, self.tissue_spin), self.tissue_spin, stretch=False)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        for line in (fields, least):
+            line.addStretch(1)
+            layout.addLayout(line)
+        for spin in (self.tile_px_spin, self.tile_mpp_spin, self.tissue_spin, self.max_tiles_spin):
+            spin.valueChanged.connect(lambda _value: self.changed.emit())
 
     def options(self, mpp_um: float | None) -> SlideOptions:
         """How slides are cut; mpp_um: their own pixel size, where they state none."""
         return SlideOptions(
-            self.tile_px_spin.value(), self.tile_mpp_spin.value(), mpp_um, max_tiles=self.max_tiles_spin.value()
+            self.tile_px_spin.value(),
+            self.tile_mpp_spin.value(),
+            mpp_um,
+            self.tissue_spin.value() / 100,
+            self.max_tiles_spin.value(),
         )

@@ -123,7 +123,7 @@ def test_blank_glass_has_no_tissue(tmp_path: Path) -> None:
     glass = np.random.default_rng(0).integers(238, 244, (512, 512, 1), dtype=np.uint8).repeat(3, 2)
     tifffile.imwrite(tmp_path / "glass.svs", glass, photometric="rgb", tile=(256, 256))
     with Slide(tmp_path / "glass.svs", SlideOptions(tile_px=256, mpp_um=0.5)) as slide:
-        assert slide.tissue().mean() < 0.01
+        assert slide.plan().tissue.mean() < 0.01
         with pytest.raises(ImageError, match="no tile"):
             slide.tiles()
 
