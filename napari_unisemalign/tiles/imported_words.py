@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from training_core.base.i18n import ntr
-from training_core.project.drawings import Drawings, ImportedDrawings
+from training_core.project.drawing_labels import ImportedDrawings
+from training_core.project.drawings import Drawings
 
 
 def imported_words(drawings: Drawings, imported: ImportedDrawings) -> list[str]:

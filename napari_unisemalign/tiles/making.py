@@ -23,13 +23,8 @@ from training_core.demo import make_demo
 from training_core.io.drawings import DrawnImage
 from training_core.project import Project
 from training_core.project.additions import Added, add_files
-from training_core.project.drawings import (
-    Drawings,
-    ImportedDrawings,
-    import_drawings,
-    look_at_drawn,
-    read_files,
-)
+from training_core.project.drawing_labels import ImportedDrawings, import_drawings
+from training_core.project.drawings import Drawings, look_at_drawn, read_files
 from training_core.project.drawn_classes import Meaning, class_of_rest
 
 

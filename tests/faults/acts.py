@@ -13,7 +13,8 @@ from PIL import Image
 
 from training_core.project import LabelSource, Project, make_classes
 from training_core.project.additions import add_files
-from training_core.project.drawings import import_drawings, look_at
+from training_core.project.drawing_labels import import_drawings
+from training_core.project.drawings import look_at
 from training_core.project.drawn_classes import Meaning
 from training_core.project.pixel_sizes import set_pixel_size
 from training_core.project.repair import repair_project

@@ -28,7 +28,7 @@ from tests.faults.acts import ACTS, Act, make
 from tests.faults.dying import count_points, dies, in_child, pauses
 from training_core.base.errors import ProjectError
 from training_core.project import Project
-from training_core.project.repair import check_project
+from training_core.project.check import check_project
 
 _QUICK = Path("/dev/shm")
 """In memory: processes die here, and no disk has to take part."""

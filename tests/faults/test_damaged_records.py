@@ -31,13 +31,13 @@ from training_core.class_maps.confusion_file import read_confusion
 from training_core.io.drawings import read_drawings
 from training_core.messages.events import parse_command, parse_event
 from training_core.project import Project
+from training_core.project.check import check_project
 from training_core.project.drawings import look_at
 from training_core.project.drawn_classes import Meaning
 from training_core.project.inputs.lists import read_names, read_table
 from training_core.project.interrupted_runs import unfinished_run
 from training_core.project.prediction_source import read_prediction_source
 from training_core.project.presence import Presence
-from training_core.project.repair import check_project
 from training_core.project.settings import read_settings, write_settings
 from training_core.runs.checkpoint import open_checkpoint
 from training_core.runs.run_folder import read_run

@@ -32,7 +32,7 @@ from tests.training_core.conftest import SMALL_RUN, build_project
 from training_core.messages.events import Event, Status
 from training_core.messages.messenger import Messenger
 from training_core.project import Project
-from training_core.project.repair import check_project
+from training_core.project.check import check_project
 from training_core.runs.checkpoint import open_checkpoint
 from training_core.settings.schema import Config, resolve
 from training_core.training.run import Request, train

@@ -18,7 +18,7 @@ import numpy as np
 
 from training_core.io import write_png
 from training_core.project import LabelSource, Project, make_classes
-from training_core.project.repair import check_project
+from training_core.project.check import check_project
 
 ROOT = Path(__file__).parents[2]
 WRITERS = 4

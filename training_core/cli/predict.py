@@ -5,10 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from training_core import __version__
 from training_core.base.attempts import Attempts
@@ -16,9 +15,8 @@ from training_core.base.errors import ImageError
 from training_core.base.niceness import yield_to_others
 from training_core.base.printable import printable
 from training_core.base.torchrun import rank_and_size
-from training_core.class_maps.clean_up import CleanUp, clean_up
+from training_core.class_maps.clean_up import CleanUp
 from training_core.class_maps.predicted import (
-    PredictedImage,
     add_predicted,
     checkpoint_as_noted,
     predicted_image,
@@ -28,24 +26,17 @@ from training_core.class_maps.predicted import (
 from training_core.cli._answer_options import add_answer_options, answers_of
 from training_core.cli._clean_up_options import add_clean_up, clean_up_of
 from training_core.cli._failures import exit_code
+from training_core.cli._predict_image import STREAM_ABOVE_MPX, PredictJob, predict_image_file
 from training_core.cli._predict_queue import PredictQueue, predict_queue
 from training_core.cli._prediction_note import note_on_predictions
 from training_core.cli._questions import RUN_MPP, pixel_size, refuse_open_questions, tell_left_out, without_scale
 from training_core.export.legend import LEGEND_NAME, legend_bytes
-from training_core.io import atomic_write, read_image
+from training_core.io import atomic_write
 from training_core.io.files import file_kind
 from training_core.io.inspection import Answers, Use
-from training_core.io.regions import Regions, open_regions
-from training_core.project.classes import background_ids
 from training_core.project.inputs.names import check_length, shared_names, tile_name
 from training_core.project.inputs.recognition import mask_names, without_own_outputs
 from training_core.project.sources import scan
-
-if TYPE_CHECKING:
-    from training_core.prediction.predictor import Predictor
-
-STREAM_ABOVE_MPX = 16
-"""Images of more megapixels are predicted in windows that are written at once, as slides are."""
 
 
 def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -119,24 +110,6 @@ examples:
     parser.set_defaults(run=run)
 
 
-@dataclass(frozen=True)
-class _Job:
-    """What every image is predicted with."""
-
-    args: argparse.Namespace
-    predictor: Predictor
-    cleaning: CleanUp
-    answers: Answers
-    run: str
-    checkpoint: str
-    options: str
-    bad: Mapping[Path, ImageError]
-    """What cannot be predicted, whatever its pixels are."""
-    unstated: frozenset[Path]
-    """What states no pixel size, or an impossible one."""
-    queue: PredictQueue
-
-
 def run(args: argparse.Namespace) -> int:
     """Predict; returns the exit code."""
     if args.background:
@@ -173,7 +146,8 @@ def _run(args: argparse.Namespace, queue: PredictQueue) -> int:
               f"{args.missing_mpp:g} µm/px.", file=sys.stderr)  # fmt: skip
     checkpoint = checkpoint_as_noted(open_trained_model(args.run_folder).weights)
     options = _options(args, cleaning, answers)
-    job = _Job(args, predictor, cleaning, answers, args.run_folder.name, checkpoint, options, bad, unstated, queue)
+    run_name = args.run_folder.name
+    job = PredictJob(args, predictor, cleaning, answers, run_name, checkpoint, options, bad, unstated, queue)
     queue.begin({path: each.height_px * each.width_px for path, each in facts.items()})
     attempts = Attempts()
     with together(predictor.compute) as joined:
@@ -184,7 +158,7 @@ def _run(args: argparse.Namespace, queue: PredictQueue) -> int:
     attempts.failed = failed
     if not done:
         attempts.raise_if_none()
-    atomic_write(args.out / LEGEND_NAME, legend_bytes(predictor.classes, run=args.run_folder.name))
+    atomic_write(args.out / LEGEND_NAME, legend_bytes(predictor.classes, run=run_name))
     said = sys.stderr if args.events else sys.stdout
     print(
         f"Wrote the predictions of {_images_in_words(done - there)} to {args.out}"
@@ -195,7 +169,7 @@ def _run(args: argparse.Namespace, queue: PredictQueue) -> int:
     return exit_code(failed, "Once they are mended, the same command predicts them; what is there stays.")
 
 
-def _predict_all(job: _Job, paths: Sequence[Path], attempts: Attempts) -> int:
+def _predict_all(job: PredictJob, paths: Sequence[Path], attempts: Attempts) -> int:
     """Predict what is missing; returns how many were there already."""
     earlier, there = {} if job.args.redo else read_predicted(job.args.out), 0
     for path in paths:
@@ -213,7 +187,7 @@ def _predict_all(job: _Job, paths: Sequence[Path], attempts: Attempts) -> int:
                 there += 1
                 result = result_of(job.args.out, name)
             else:
-                result = _predict(job, path, image)
+                result = predict_image_file(job, path, image)
                 add_predicted(job.args.out, image)
             job.queue.finished(result, was_there=is_there)
         if len(attempts.failed) > failed:
@@ -246,61 +220,3 @@ def _options(args: argparse.Namespace, cleaning: CleanUp, answers: Answers) -> s
     sizes = {"mpp": args.mpp, "missing_mpp": args.missing_mpp}
     chosen = {"version": __version__, **sizes, "views": args.views, "branches": args.branches}
     return json.dumps({**chosen, "clean_up": asdict(cleaning), "answers": asdict(answers)})
-
-
-def _is_large(image: Regions) -> bool:
-    return image.is_slide or image.height_px * image.width_px > STREAM_ABOVE_MPX * 1_000_000
-
-
-def _check_whole(image: Regions, what: Sequence[str]) -> None:
-    """Refuse what needs the whole image in memory, such as cleaning objects, where it is predicted in windows."""
-    if what:
-        raise ImageError(
-            f"{image.path} is {image.width_px} x {image.height_px} px and is predicted window by window",
-            f"images of at most {STREAM_ABOVE_MPX} megapixels for {' and '.join(what)}",
-            f"leave out {' and '.join(what)}, or cut the image into tiles",
-        )
-
-
-def _predict(job: _Job, path: Path, wanted: PredictedImage) -> Path:
-    """Predict an image or slide; returns what holds its class ids."""
-    from training_core.class_maps.overlay_files import overlay_arrays, write_branches, write_overlays
-    from training_core.prediction.regions import stream_image
-
-    args, predictor, name = job.args, job.predictor, wanted.name
-    folder: Path = args.out
-    with open_regions(path, job.answers) as image:
-        is_large = _is_large(image)
-        stated_um = args.missing_mpp if path in job.unstated else image.mpp_um
-        mpp_um = args.mpp if args.mpp is not None else stated_um
-        if is_large:
-            whole = {"post-processing": not job.cleaning.is_nothing, "--branches": args.branches}
-            _check_whole(image, [what for what, is_wanted in whole.items() if is_wanted])
-    if is_large:
-        out, height = folder / f"{name}.ome.zarr", image.height_px
-
-        def goes_on(rows: int) -> None:
-            print(f"{printable(path.name)}: {rows / height:.0%} of it were there already", file=sys.stderr)
-
-        stream_image(
-            predictor,
-            path,
-            out,
-            mpp_um=mpp_um,
-            views=args.views or 1,
-            answers=job.answers,
-            progress=job.queue.progress,
-            made_from=None if args.redo else json.dumps(asdict(wanted)),
-            goes_on=goes_on,
-        )
-        return out
-    pixels = read_image(path, job.answers)
-    if args.branches:
-        write_branches(folder, name, predictor.branches(pixels, mpp_um, args.views), predictor.class_ids)
-    result = predictor.predict(pixels, mpp_um, args.views)
-    background = background_ids(predictor.classes)
-    arrays = overlay_arrays(
-        result, predictor.class_ids, predictor.threshold, clean=lambda ids: clean_up(ids, job.cleaning, background)
-    )
-    write_overlays(folder, name, arrays)
-    return folder / f"{name}.prediction.png"

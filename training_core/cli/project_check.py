@@ -7,9 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from training_core.cli._arguments import write_json
+from training_core.project.check import check_project
 from training_core.project.findings import Findings
 from training_core.project.index import INDEX_NAME
-from training_core.project.repair import check_project, repair_project
+from training_core.project.repair import repair_project
 
 
 def add_arguments(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

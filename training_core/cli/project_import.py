@@ -13,7 +13,8 @@ from training_core.cli._arguments import open_project
 from training_core.cli._failures import exit_code
 from training_core.io.drawings import DRAWING_SUFFIXES, is_drawing
 from training_core.project import Project
-from training_core.project.drawings import Drawings, ImportedDrawings, import_drawings, look_at
+from training_core.project.drawing_labels import ImportedDrawings, import_drawings
+from training_core.project.drawings import Drawings, look_at
 from training_core.project.drawn_classes import LEAVE_OUT, NOT_LABELLED, Meaning, class_of_rest
 from training_core.project.runs import natural_key
 

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import os
 import shlex
-import signal
 import sys
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from training_core.base.bounded import read_json
-from training_core.base.busy import checkpoint_writing
-from training_core.base.errors import EXIT_INTERRUPTED, CheckpointError, ConfigError, UserError
+from training_core.base.errors import CheckpointError, ConfigError, UserError
 from training_core.base.niceness import yield_to_others
 from training_core.base.torchrun import rank_and_size
 from training_core.cli._arguments import open_project, print_result, write_json
+from training_core.cli._leaving import leaving_on_signals
 from training_core.messages.events import RunFailed
 from training_core.messages.messenger import Leaving, Messenger, line_writer
 from training_core.project import Project
@@ -32,11 +28,6 @@ from training_core.settings.variants import PRESET_MINUTES, merged
 if TYPE_CHECKING:
     from training_core.pixel_classifier.pretrained import Warm
     from training_core.runs.trained_model import TrainedModel
-
-
-_SECONDS_TO_LEAVE = 7.0
-_SECONDS_TO_SAVE = 120.0
-"""A large checkpoint on a slow disk."""
 
 
 def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -196,7 +187,7 @@ def train_in(
     if start_from is not None:
         base = merged(base, _network_settings(project, start_from))
     config = settings.load(args.config, _settings(args), base=base)
-    with _signals(messenger):
+    with leaving_on_signals(messenger):
         command = [sys.executable, *(["-m", "training_core", *given] if given else sys.argv)]
         used = in_force(own, config)
         try:
@@ -206,43 +197,6 @@ def train_in(
         except Leaving:
             again = f"python -m training_core train {shlex.quote(str(args.project))} --resume {messenger.run_id}"
             raise Leaving(f"resume with: {again}" if messenger.run_id else "") from None
-
-
-@contextmanager
-def _signals(messenger: Messenger) -> Iterator[None]:
-    """Ctrl-C, SIGTERM and a closed terminal save and end within seconds; a second Ctrl-C ends at once."""
-
-    def on_signal(number: int, _frame: FrameType | None) -> None:
-        if number == signal.SIGINT:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-        messenger.request_leave()
-
-    ended = threading.Event()
-    watch = threading.Thread(target=_end_in_time, args=(messenger, ended), daemon=True, name="end in time")
-    watch.start()
-    hang_up = [signal.SIGHUP] if hasattr(signal, "SIGHUP") else []
-    handlers = dict.fromkeys((signal.SIGTERM, signal.SIGINT, *hang_up), on_signal)
-    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
-    try:
-        yield
-    finally:
-        ended.set()
-        messenger.left.put(None)  # wakes it
-        watch.join()
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _end_in_time(messenger: Messenger, ended: threading.Event) -> None:
-    """End the process a few seconds after leaving was asked for, whatever it is in the middle of, but a training only.
-
-    By then the step is saved, unless the process is stuck; a checkpoint that is being written is waited for.
-    """
-    messenger.left.get()
-    if ended.wait(_SECONDS_TO_LEAVE):  # the process may be that of somebody who has called main()
-        return
-    with checkpoint_writing(timeout_s=_SECONDS_TO_SAVE):
-        os._exit(EXIT_INTERRUPTED)
 
 
 def _settings(args: argparse.Namespace) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Finding out what is wrong with a project folder, and making an index for one that has lost its own.
+"""Mending a project folder, and making an index for one that has lost its own; `check` finds out what is wrong.
 
 The images and labels are the project; project.json only says what lies there. So it can be rebuilt from them, with
 what only it knew (classes, colours, validation tiles, places on slides) taken from the newest backup that is sound.
@@ -10,21 +10,20 @@ import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
-from training_core.base.arrays import value_counts
-from training_core.base.bounded import read_file, read_json
+from training_core.base.bounded import read_json
 from training_core.base.errors import ProjectError, UserError
 from training_core.base.i18n import tr
 from training_core.base.safe_paths import within
 from training_core.io import read_mask
 from training_core.io.files import IMAGE_SUFFIXES
-from training_core.project.accepted import ACCEPTED_FOLDER, read_accepted
+from training_core.project.accepted import ACCEPTED_FOLDER
+from training_core.project.check import index_as_it_is, readable_index
 from training_core.project.classes import default_classes, default_color
-from training_core.project.cloud_copies import cloud_copies
 from training_core.project.creation import FileSource, file_sha256
 from training_core.project.findings import Findings
-from training_core.project.index import INDEX_NAME, Index, parse_index
+from training_core.project.index import INDEX_NAME, Index
 from training_core.project.index_backups import index_backups
-from training_core.project.journal import JournaledFiles, has_journal, temporaries
+from training_core.project.journal import JournaledFiles
 from training_core.project.labels import (
     LABELS_FOLDER,
     REMOVED_FOLDER,
@@ -38,33 +37,11 @@ from training_core.project.labels import (
 )
 from training_core.project.migration import BACKUPS_FOLDER, backups
 from training_core.project.own_folders import IMAGES_FOLDER
-from training_core.project.records import MAX_CLASS_ID, LabelStatus, Tile, TissueClass
-from training_core.project.rejections import REJECTED_FOLDER, index_again, read_rejection
+from training_core.project.records import LabelStatus, Tile, TissueClass
+from training_core.project.rejections import REJECTED_FOLDER, index_again
 from training_core.project.repair_copies import copies_of_index, keep_copies, with_copies
 from training_core.project.runs import CLOUD_MARK, RUNS_FOLDER, run_ids
-from training_core.project.store import MAX_INDEX_BYTES, IndexStore
-
-
-def check_project(folder: Path) -> Findings:
-    """Look at the index and at every label, history and rejection; nothing is changed.
-
-    Raises
-    ------
-    ProjectError
-        It is no project folder.
-    """
-    found = Findings()
-    index = _current(folder, found)
-    if index is None:
-        found.problems.extend(copy.in_words for copy in copies_of_index(folder))
-        kept = [path for path in reversed(index_backups(folder)) if _readable(path) is not None]
-        if kept:
-            found.notes.append(tr("The newest sound backup is {name}.").format(name=f"{BACKUPS_FOLDER}/{kept[0].name}"))
-        return found
-    for tile in index.tiles:
-        _check_tile(folder, index, tile, found)
-    _check_strays(folder, index, found)
-    return found
+from training_core.project.store import IndexStore
 
 
 def repair_project(folder: Path) -> Findings:
@@ -85,7 +62,7 @@ def repair_project(folder: Path) -> Findings:
         )
     found, store = Findings(), IndexStore(folder)
     with store.replacing() as files:
-        index = _current(folder, found)
+        index = index_as_it_is(folder, found)
         if index is None:
             index = _from_backup(folder, found)
             _put_aside(files, folder, INDEX_NAME, BACKUPS_FOLDER, found)
@@ -96,31 +73,10 @@ def repair_project(folder: Path) -> Findings:
     return found
 
 
-def _current(folder: Path, found: Findings) -> Index | None:
-    """The index as it is; None, and said why: it cannot be read."""
-    path = folder / INDEX_NAME
-    try:
-        return parse_index(read_file(path, MAX_INDEX_BYTES), path)[0]
-    except OSError as cause:
-        found.problems.append(tr("{name} cannot be read: {reason}.").format(name=INDEX_NAME, reason=cause.strerror))
-    except ProjectError as cause:
-        if "newer version" in cause.given:
-            raise
-        found.problems.append(f"{cause.given}.")
-    return None
-
-
-def _readable(path: Path) -> Index | None:
-    try:
-        return parse_index(read_file(path, MAX_INDEX_BYTES), path)[0]
-    except (OSError, UserError):
-        return None
-
-
 def _from_backup(folder: Path, found: Findings) -> Index | None:
     copies = (copy.path for copy in copies_of_index(folder))
     for path in (*copies, *reversed(index_backups(folder)), *reversed(backups(folder))):
-        index = _readable(path)
+        index = readable_index(path)
         if index is not None:
             words = tr("Classes, tiles and validation tiles are taken from {name}.")
             found.notes.append(words.format(name=path.relative_to(folder).as_posix()))
@@ -274,45 +230,3 @@ def _put_aside(files: JournaledFiles, folder: Path, name: str, into: str, found:
     files.put_aside(path, target)
     words = tr("{name} is moved to {target}.")
     found.notes.append(words.format(name=name, target=f"{into}/{target.name}"))
-
-
-def _check_tile(folder: Path, index: Index, tile: Tile, found: Findings) -> None:
-    if not (folder / tile.path).exists() and not (
-        tile.path_from_project is not None and (folder / tile.path_from_project).exists()
-    ):
-        found.problems.append(tr("The image of tile {name} is missing: {path}.").format(name=tile.name, path=tile.path))
-    try:
-        label, edits = read_label(folder, tile), read_history(folder, tile.name)
-        unknown = set(value_counts(label)) - {each.id for each in index.classes} - {MAX_CLASS_ID + 1}
-        if unknown:
-            words = tr("The label of {name} holds the value {value}, which no class has.")
-            found.problems.append(words.format(name=tile.name, value=min(unknown)))
-        status = summarize(label, edits) if label_path(folder, tile.name).exists() else None
-        known = index.labels.get(tile.name)
-        if (status or known) and (known is None or status is None or known.labeled_pixels != status.labeled_pixels):
-            found.problems.append(tr("The index and the label of {name} disagree.").format(name=tile.name))
-    except UserError as cause:
-        found.problems.append(f"{cause.given}.")
-    for read in (read_accepted, lambda project, each: read_rejection(project, index, each)):
-        try:
-            read(folder, tile)
-        except UserError as cause:
-            found.problems.append(f"{cause.given}.")
-
-
-def _check_strays(folder: Path, index: Index, found: Findings) -> None:
-    """Files that belong to no tile, and what a crash or a cloud drive left."""
-    names = {tile.name for tile in index.tiles}
-    copies = cloud_copies(folder, names)
-    for copy in copies:
-        of_run = copy.original.startswith(f"{RUNS_FOLDER}/")  # nothing reads it, and a repair leaves it there
-        (found.notes if of_run else found.problems).append(copy.in_words)
-    for path in sorted((folder / LABELS_FOLDER).glob("*.png")):
-        is_known = path.stem in names or path in {copy.path for copy in copies}
-        if not is_known and not path.name.startswith("."):
-            found.notes.append(tr("{name} belongs to no tile.").format(name=f"{LABELS_FOLDER}/{path.name}"))
-    if has_journal(folder):
-        found.notes.append(tr("A change is being made, or was cut off: opening the project finishes it."))
-    left = temporaries(folder)
-    if left:
-        found.notes.append(tr("A crash left {count} temporary files.").format(count=len(left)))

@@ -236,7 +236,7 @@ def _start(plan: Plan, trainer: Trainer) -> None:
 
 def _restore(plan: Plan, trainer: Trainer) -> None:
     """Go on where the resumed run was left, with the settings that are asked for now."""
-    trainer.restore()
+    trainer.checkpoints.restore()
     if trainer.is_used_up and not plan.request.keep and _is_finished(trainer):
         raise _no_budget_left(trainer)
     if distributed.is_first():

@@ -8,27 +8,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Literal
 
-from training_core.class_maps.pixel_scores import Scores
 from training_core.compute import processes as distributed
 from training_core.compute.device import Compute, peak_gpu_bytes
 from training_core.data.batches import BatchMaker, prefetched
 from training_core.data.held_out import NOTHING, HeldOut
 from training_core.data.object_classes import object_classes
 from training_core.data.tile_pool import TilePool
-from training_core.messages.events import Saved, StepDone, Warned
+from training_core.messages.events import StepDone, Warned
 from training_core.messages.messenger import Leaving, Messenger
 from training_core.method.batch import Batch
 from training_core.method.step import StepResult
 from training_core.network.model import UniSemAlign
 from training_core.pixel_classifier.first_overlay import QuickStart
 from training_core.prediction import out_of_memory
-from training_core.prediction.calibration import read_readout
 from training_core.project import Project
-from training_core.runs import checkpoint as checkpoints
 from training_core.runs.run_folder import Split, peak_rss_bytes
 from training_core.settings.schema import Config
 from training_core.training import smaller_step as smaller
@@ -38,8 +34,8 @@ from training_core.training.learner import Learner
 from training_core.training.overlays import Overlays
 from training_core.training.pause import wait_while_paused
 from training_core.training.reliability import in_words, unreliable
+from training_core.training.run_checkpoints import RunCheckpoints
 from training_core.training.run_settings import RunSettings
-from training_core.training.saving import SavePace
 from training_core.training.schedule import Budget, RunProgress
 from training_core.training.slide_context import lost_slides
 from training_core.training.tile_predictor import TilePredictor
@@ -72,9 +68,6 @@ class Trainer:
         self.compute, self.messenger = compute, messenger
         self.project, self.pool, self.split, self.run_dir = project, pool, split, run_dir
         self.progress = RunProgress()
-        self.pace = SavePace()
-        self._saved_step, self._validated_step = -1, -1
-        """The latest of which there is a checkpoint, and a point of the curve."""
         self.settings = RunSettings(config, run_dir, self.progress)
         self.learner = Learner(model, self.settings, len(pool.class_ids), compute)
         # as they are now: the user may remove or rename a class meanwhile
@@ -93,6 +86,7 @@ class Trainer:
         self.predictor = TilePredictor(
             self.learner, pool, self.settings, self.forecast, self._warn, objects, messenger.check
         )
+        self.checkpoints = RunCheckpoints(self.learner, self.predictor, self.progress, run_dir, messenger)
         self.validation = Validation(
             self.predictor, truth, run_dir, self.settings, self.progress, self.forecast, messenger
         )
@@ -123,8 +117,8 @@ class Trainer:
             return self._fit()
         except Leaving:
             self.close()
-            if self._saved_step != self.progress.step and distributed.is_first():
-                self.save(is_best=False)
+            if not self.checkpoints.is_saved and distributed.is_first():
+                self.checkpoints.save(is_best=False)
             raise
 
     def _fit(self) -> Literal["budget", "stopped"]:
@@ -135,7 +129,7 @@ class Trainer:
         if self.learner.is_warm and not state.step and self.split.val:
             self._keep()  # what the round starts with is the mark that it has to better
             self.overlays.begin_with(state.scores)
-        if state.step and self._is_time_to_validate and self._validated_step != state.step:
+        if state.step and self._is_time_to_validate and not self.checkpoints.is_validated:
             self._keep()  # the run was left before it had validated this step
         while not self.is_used_up:
             if distributed.largest(self.messenger.leaving):
@@ -147,7 +141,7 @@ class Trainer:
             if show is not None:
                 self.overlays.show(show)
             if self.messenger.paused:
-                started += self.pause(save=self._saved_step != state.step)
+                started += self.pause(save=not self.checkpoints.is_saved)
                 continue
             step_started = time.monotonic()
             result = self.take_step()
@@ -158,13 +152,13 @@ class Trainer:
             self._report(result)
             if self._is_time_to_validate:
                 self._keep()
-            elif self.pace.is_due and distributed.is_first():
-                self.save(is_best=False)
-            is_validated = self._validated_step == state.step
+            elif self.checkpoints.is_due and distributed.is_first():
+                self.checkpoints.save(is_best=False)
+            is_validated = self.checkpoints.is_validated
             if state.step in _FIRST_OVERLAYS or is_validated:
                 self.overlays.update(is_validated=is_validated)
         self.close()
-        if state.step and self._validated_step != state.step:
+        if state.step and not self.checkpoints.is_validated:
             self._keep()
             self.overlays.update(is_validated=True)
         state.elapsed_s = time.monotonic() - started
@@ -185,7 +179,7 @@ class Trainer:
 
         def keep() -> None:
             if save:
-                self.save(is_best=False)
+                self.checkpoints.save(is_best=False)
 
         return wait_while_paused(self.messenger, self.progress.step, keep, self.overlays.show)
 
@@ -200,9 +194,9 @@ class Trainer:
         self._leave_out_unreliable()
         if words := lost_slides(self.pool.newly_lost()):
             self._warn(words)
-        self._validated_step = self.progress.step
+        self.checkpoints.validated_step = self.progress.step
         if distributed.is_first():
-            self.save(is_best=is_best)
+            self.checkpoints.save(is_best=is_best)
 
     def _leave_out_unreliable(self) -> None:
         """Learn no further from pseudo-labels of classes that are more often wrong than right, and say so."""
@@ -269,39 +263,6 @@ class Trainer:
             memory_bytes=peak_rss_bytes(),
             gpu_memory_bytes=peak_gpu_bytes(),
         )
-
-    def save(self, *, is_best: bool) -> None:
-        """Write a checkpoint of this moment."""
-        state, started = self.progress, time.monotonic()
-        scalars = {
-            "spec_version": checkpoints.STATE_FORMAT.version,
-            "step": state.step,
-            "elapsed_s": state.elapsed_s,
-            "validated_step": self._validated_step,
-            **self.learner.scalars(),
-            "readout": asdict(self.predictor.readout),
-            "best": asdict(state.best) if state.best else None,
-            "mdice": state.scores.mdice if state.scores else None,
-            "mjaccard": state.scores.mjaccard if state.scores else None,
-        }
-        model = checkpoints.saved_tensors(self.learner.predictor)
-        checkpoints.save(self.run_dir, model, self.learner.tensors(), scalars, is_best=is_best)
-        self._saved_step = state.step
-        self.pace.saved(time.monotonic() - started)
-        self.messenger.send(Saved, step=state.step, seconds=self.pace.took_s, every_s=self.pace.every_s)
-
-    def restore(self) -> None:
-        """Go on from the run's last checkpoint: weights, optimiser, threshold, random states, step."""
-        checkpoint = checkpoints.open_checkpoint(self.run_dir, "last")
-        self.learner.restore(checkpoint)
-        state = checkpoint.state
-        # a finished run may have found another scale and weight; the curve goes on with those it was drawn with
-        usual, found = self.predictor.readout, read_readout(state)
-        self.predictor.readout = replace(found, scale=usual.scale, foreground_weight=usual.foreground_weight)
-        self.progress.step, self.progress.elapsed_s = state["step"], state["elapsed_s"]
-        self.progress.best = Scores.from_json(state["best"]) if state["best"] else None
-        self._saved_step = state["step"]
-        self._validated_step = state.get("validated_step", state["step"])  # earlier versions saved only validated steps
 
     @property
     def is_used_up(self) -> bool:

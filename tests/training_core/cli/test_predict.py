@@ -27,7 +27,7 @@ from training_core.base.torchrun import rank_and_size
 from training_core.class_maps.clean_up import CleanUp, clean_up
 from training_core.class_maps.object_readout import ObjectReadout
 from training_core.class_maps.tile_result import Branch
-from training_core.cli import predict
+from training_core.cli import _predict_image, predict
 from training_core.cli._predict_queue import PredictQueue
 from training_core.cli.main import main
 from training_core.compute.device import Compute
@@ -69,7 +69,7 @@ def picture(path: Path, height: int, width: int) -> Path:
 def test_large_images_are_streamed_and_small_ones_are_not(
     run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(predict, "STREAM_ABOVE_MPX", 0.04)
+    monkeypatch.setattr(_predict_image, "STREAM_ABOVE_MPX", 0.04)
     large, small = picture(tmp_path / "large.png", 201, 300), picture(tmp_path / "small.png", 190, 200)
     out = tmp_path / "out"
     assert main(["predict", str(run_folder), str(large), str(small), "-o", str(out)]) == 0
@@ -89,7 +89,7 @@ def test_large_images_are_streamed_and_small_ones_are_not(
 def test_specks_go_from_large_images_too(
     run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(predict, "STREAM_ABOVE_MPX", 0.04)
+    monkeypatch.setattr(_predict_image, "STREAM_ABOVE_MPX", 0.04)
     large = picture(tmp_path / "large.png", 201, 300)
 
     def smallest(out: Path) -> int:
@@ -124,7 +124,7 @@ def test_a_prediction_is_cleaned_when_asked_and_a_large_image_refused(
     for kind in ("pseudo_label", "confidence"):
         names = [tmp_path / each / f"small.{kind}.png" for each in ("usual", "clean")]
         np.testing.assert_array_equal(*(read_mask(name) for name in names))
-    monkeypatch.setattr(predict, "STREAM_ABOVE_MPX", 0.03)
+    monkeypatch.setattr(_predict_image, "STREAM_ABOVE_MPX", 0.03)
     assert main([*command, str(tmp_path / "large"), "--fill-holes", "20"]) == 2
     assert "window by window" in capsys.readouterr().err
     assert not (tmp_path / "large").exists()
@@ -219,7 +219,7 @@ def test_the_parts_say_what_their_own_logits_say(
         expected = predictor.class_ids[whole[0].argmax(0).numpy()]
         assert (found[part] == expected).mean() > 0.999, part  # near ties may fall otherwise
     assert (found[Branch.TEXT] != found[Branch.PROTOTYPES]).any()
-    monkeypatch.setattr(predict, "STREAM_ABOVE_MPX", 0.005)
+    monkeypatch.setattr(_predict_image, "STREAM_ABOVE_MPX", 0.005)
     assert main([*command[:4], str(tmp_path / "large"), "--branches"]) == 2
     assert "leave out --branches" in capsys.readouterr().err
 
@@ -521,7 +521,7 @@ def test_a_stopped_queue_keeps_what_is_finished_and_goes_on_with_the_rest(
 def test_a_slide_that_is_stopped_in_the_middle_leaves_nothing_half(
     run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(predict, "STREAM_ABOVE_MPX", 0.04)
+    monkeypatch.setattr(_predict_image, "STREAM_ABOVE_MPX", 0.04)
     monkeypatch.setattr("training_core.cli._predict_queue._EVERY_S", 0.0)
     large, out = picture(tmp_path / "large.png", 300, 300), tmp_path / "out"
 
@@ -538,7 +538,7 @@ def test_a_slide_that_is_stopped_in_the_middle_leaves_nothing_half(
 def test_a_slide_that_is_stopped_goes_on_where_it_was(
     run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(predict, "STREAM_ABOVE_MPX", 0.04)
+    monkeypatch.setattr(_predict_image, "STREAM_ABOVE_MPX", 0.04)
     monkeypatch.setattr("training_core.cli._predict_queue._EVERY_S", 0.0)
     tall = picture(tmp_path / "tall.png", 2600, 64)
 

@@ -14,10 +14,11 @@ from PIL import Image
 
 from training_core.cli.main import main
 from training_core.project import LabelSource, Project, make_classes
+from training_core.project.check import check_project
 from training_core.project.cloud_copies import cloud_copies
 from training_core.project.index_backups import index_backups
 from training_core.project.journal import settle
-from training_core.project.repair import check_project, repair_project
+from training_core.project.repair import repair_project
 
 MakeProject = Callable[..., Project]
 SIDE = 96

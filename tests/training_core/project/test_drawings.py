@@ -20,7 +20,8 @@ from training_core.cli.main import main
 from training_core.export import export_masks
 from training_core.io import write_png
 from training_core.project import UNLABELED, LabelSource, Project, make_classes
-from training_core.project.drawings import import_drawings, look_at
+from training_core.project.drawing_labels import import_drawings
+from training_core.project.drawings import look_at
 from training_core.project.drawn_classes import Meaning
 
 HEIGHT, WIDTH = 60, 80

@@ -14,7 +14,7 @@ from PIL import Image
 from training_core.base.errors import MaskError, ProjectError
 from training_core.cli.main import main
 from training_core.project import LabelSource, Project, make_classes
-from training_core.project.repair import check_project
+from training_core.project.check import check_project
 
 ROOT = Path(__file__).parents[3]
 SIDE = 40

@@ -13,8 +13,9 @@ from training_core.base.errors import ProjectError
 from training_core.cli.main import main
 from training_core.project import LabelSource, Project
 from training_core.project import index_backups as backups
+from training_core.project.check import check_project
 from training_core.project.index_backups import index_backups
-from training_core.project.repair import check_project, repair_project
+from training_core.project.repair import repair_project
 
 MakeProject = Callable[..., Project]
 SIDE = 96
