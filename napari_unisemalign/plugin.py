@@ -11,6 +11,7 @@ from napari.viewer import Viewer, current_viewer
 from qtpy.QtCore import QTimer
 
 from napari_unisemalign.app.layer_values import CLASS_ROLES, ROLE_KEY, SAMPLE_KEY, class_colormap, to_layer
+from napari_unisemalign.app.layers import TileLayers
 from napari_unisemalign.app.user_folders import sample_folder
 from napari_unisemalign.handlers import perform
 from napari_unisemalign.results.layer_files import class_mask_bytes, plain_bytes
@@ -65,21 +66,22 @@ def get_reader(path: str | list[str]) -> Callable[[str | list[str]], list[Any]] 
 def write_labels(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     """Save a layer of labels; what shows classes of the open project becomes a mask of class ids in their colours."""
     out, values = Path(path), np.asarray(data)
-    role, shown = attributes.get("metadata", {}).get(ROLE_KEY), _tile_on_screen()
+    role, shown = attributes.get("metadata", {}).get(ROLE_KEY), _on_screen()
     if role in CLASS_ROLES and shown is not None and values.shape == (shown[1].height_px, shown[1].width_px):
-        atomic_write(out, class_mask_bytes(out, values, role, *shown))
+        project, tile, layers = shown
+        atomic_write(out, class_mask_bytes(out, layers.ids_of(role, values), role, project, tile))
     else:
         atomic_write(out, plain_bytes(out, values))
     return [path]
 
 
-def _tile_on_screen() -> tuple[Project, Tile] | None:
+def _on_screen() -> tuple[Project, Tile, TileLayers] | None:
     viewer = current_viewer()
     docked = viewer.window.dock_widgets.values() if viewer is not None else ()
     for panel in (each for each in docked if isinstance(each, UniSemAlignPanel)):
-        session = panel.controller.context.session
+        session = panel.controller.session
         if session.project is not None and session.tile is not None:
-            return session.project, session.project.tile(session.tile)
+            return session.project, session.project.tile(session.tile), panel.controller.layers
     return None
 
 

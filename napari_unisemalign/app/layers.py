@@ -225,6 +225,13 @@ class TileLayers:
         layer, values = self.get(role), self._ids.get(role)
         return None if layer is None or values is None else to_label(values)
 
+    def ids_of(self, role: str, values: U8) -> U8:
+        """The class ids, (H, W), that a layer of these values stands for: of ours with what its outlines leave out."""
+        layer, whole = self.get(role), self._ids.get(role)
+        if layer is None or whole is None or not np.array_equal(layer.data, values):
+            return to_label(values)
+        return to_label(whole)
+
     def show_label(self, label: U8) -> None:
         """Show the label (H, W) of the tile as the project has it now, class ids with 255."""
         self._painted.show(label)

@@ -11,7 +11,7 @@ import tifffile
 from numpy.typing import NDArray
 from PIL import Image
 
-from napari_unisemalign.app.layer_values import LABELS, to_label
+from napari_unisemalign.app.layer_values import LABELS
 from training_core.base.errors import MaskError
 from training_core.export import FORMATS
 from training_core.export.tile_mask import TileMask
@@ -21,16 +21,16 @@ ENDINGS = (".png", ".tiff", ".tif", ".ome.tiff", ".ome.tif")
 _MOST_IN_PNG = 2**16
 
 
-def class_mask_bytes(path: Path, values: NDArray[np.uint8], role: str, project: Project, tile: Tile) -> bytes:
+def class_mask_bytes(path: Path, ids: NDArray[np.uint8], role: str, project: Project, tile: Tile) -> bytes:
     """A mask as the export writes it: PNG or TIFF in the colours of the classes, or OME-TIFF, by the path's ending.
 
     Parameters
     ----------
-    values
-        Of the layer (H, W), as `app/layer_values` describes them.
+    ids
+        What the layer of this role shows, (H, W) class ids, 255 where nothing is.
     """
     content: Any = "labels" if role == LABELS else "predictions"
-    data: bytes = FORMATS[_format_of(path)].encode(TileMask(project, tile, to_label(values), content))
+    data: bytes = FORMATS[_format_of(path)].encode(TileMask(project, tile, ids, content))
     return data
 
 

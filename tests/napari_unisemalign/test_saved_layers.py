@@ -11,7 +11,7 @@ import tifffile
 from npe2 import PluginManager
 from PIL import Image
 
-from napari_unisemalign.app.layer_values import LABELS, NAMES, PREDICTION, TILE
+from napari_unisemalign.app.layer_values import LABELS, NAMES, PREDICTION, TILE, layer_value
 from tests.napari_unisemalign.conftest import SIDE_PX
 from training_core.base.errors import MaskError
 from training_core.project import UNLABELED, LabelSource, Project
@@ -36,7 +36,7 @@ def save(window: Any, tmp_path: Path) -> Any:
 def test_annotations_and_predictions_are_saved_as_masks_of_class_ids(
     window: Any, save: Any, predicted_project: Project
 ) -> None:
-    viewer, driver, _answers = window
+    _viewer, driver, _answers = window
     project = predicted_project
     background, tissue = (each.id for each in project.classes[:2])
     label = np.full((SIDE_PX, SIDE_PX), UNLABELED, np.uint8)
@@ -55,11 +55,26 @@ def test_annotations_and_predictions_are_saved_as_masks_of_class_ids(
     with tifffile.TiffFile(path) as tiff:
         assert tiff.is_ome
         assert project.classes[1].name in (tiff.ome_metadata or "")
-    if NAMES[PREDICTION] in viewer.layers:
-        prediction = project.prediction("tile_01")
-        assert prediction is not None
-        with Image.open(prediction.prediction) as expected, Image.open(save(NAMES[PREDICTION], "p.png")) as image:
-            np.testing.assert_array_equal(np.asarray(image), np.asarray(expected))
+
+
+def test_a_prediction_that_is_drawn_as_outlines_is_saved_with_what_lies_in_them(
+    window: Any, save: Any, predicted_project: Project, truths: dict[str, np.ndarray]
+) -> None:
+    """A copy that somebody has changed is saved as it is."""
+    viewer, driver, _answers = window
+    driver.panel.controller.open_project(predicted_project.path)
+    driver.show_tile("tile_01")
+    driver.wait(lambda: NAMES[PREDICTION] in viewer.layers, "the prediction")
+    driver.session.set_outlined(frozenset(each.id for each in predicted_project.classes))
+    layer = viewer.layers[NAMES[PREDICTION]]
+    assert (layer.data == 0).any()  # the inside is not drawn
+    with Image.open(save(NAMES[PREDICTION], "p.png")) as image:
+        np.testing.assert_array_equal(np.asarray(image), truths["tile_01"])
+    changed = layer.data.copy()
+    changed[:4] = layer_value(1)
+    viewer.add_labels(changed, name="copy", metadata=dict(layer.metadata))
+    with Image.open(save("copy", "copy.png")) as image:
+        assert (np.asarray(image)[:4] == 1).all()
 
 
 def test_the_image_of_a_tile_is_saved_by_napari_itself(window: Any, project: Project, tmp_path: Path) -> None:
