@@ -119,7 +119,7 @@ class Controller:
             self.context, panel.correct, panel.cleanup, self.labels, self.tiles, self.overlays, self.undo
         )
         self.painting = PaintingController(
-            self.context, panel.painting, self.labels, self.undo, self.correction.show_change
+            self.context, panel.painting, self.labels, self.undo, self.overlays, self.correction.show_change
         )
         self.selection = ObjectSelection(self.context, panel.objects, self.correction)
         self.object_edits = ObjectEdits(

@@ -65,6 +65,12 @@ class Picture:
     words: str
 
 
+def blank(shape: tuple[int, ...]) -> Picture:
+    """Nothing is to be seen on a tile of this (H, W)."""
+    nothing, zeros = np.full(shape, UNLABELED, np.uint8), np.zeros(shape, np.uint8)
+    return Picture(nothing, nothing, zeros, zeros, "")
+
+
 def read_maps(project: Project, tile: str, overlays: Overlays) -> Maps:
     """Read the maps of a tile, and the prediction that they are compared with.
 

@@ -13,7 +13,7 @@ from qtpy.QtCore import QTimer
 
 from napari_unisemalign.actions.shortcuts import Shortcuts, shown
 from napari_unisemalign.annotate.flicker import Flicker
-from napari_unisemalign.annotate.overlay_maps import Comparison, Confused, Maps, Picture, compose, read_maps
+from napari_unisemalign.annotate.overlay_maps import Comparison, Confused, Maps, Picture, blank, compose, read_maps
 from napari_unisemalign.annotate.overlay_switches import OverlaySwitches
 from napari_unisemalign.annotate.review_contracts import OverlaysSurface
 from napari_unisemalign.app import availability
@@ -56,6 +56,8 @@ class OverlaysController:
         self._work: Callable[[], tuple[Maps, Picture]] | None = None
         """What the thread does now, and what `settle` would do itself."""
         self._maps: Maps | None = None
+        self._picture: Picture | None = None
+        """What the layers show, or are about to: whoever accepts goes by this, and no layer is asked."""
         self._confused: Confused | None = None
         """What is marked of the confusion matrix; None: nothing."""
         self._marked_words = ""
@@ -92,13 +94,20 @@ class OverlaysController:
     def shown_prediction(self, tile: str) -> U8 | None:
         """The prediction of the tile on screen exactly as it is to be seen: (H, W) class ids, 255 where left open.
 
-        None where another tile is on screen, or nothing is predicted.
+        It is not to be written into. None where another tile is on screen, or nothing is predicted.
         """
-        return self._shown(tile, PREDICTION)
+        picture = self._shown(tile)
+        return None if picture is None else picture.prediction
+
+    @property
+    def prediction_so_far(self) -> U8 | None:
+        """The same without waiting for what is to come, which would be read at once, in the window's thread."""
+        return None if self._picture is None else self._picture.prediction
 
     def shown_pseudo_label(self, tile: str) -> U8 | None:
         """The same of the fused pseudo-label."""
-        return self._shown(tile, PSEUDO_LABEL)
+        picture = self._shown(tile)
+        return None if picture is None else picture.pseudo_label
 
     @property
     def below(self) -> float:
@@ -157,11 +166,11 @@ class OverlaysController:
             self._turns.pop(0)()
         self.shown.emit()
 
-    def _shown(self, tile: str, role: str) -> U8 | None:
+    def _shown(self, tile: str) -> Picture | None:
         if tile != self._session.tile or self._session.overlays(tile) is None:
             return None
         self.settle()
-        return self._layers.overlay_ids(role)
+        return self._picture
 
     # --- from the files to the layers ---------------------------------------------------------------------------------
 
@@ -172,7 +181,7 @@ class OverlaysController:
         overlays = self._session.overlays(name) if name is not None else None
         self._refresh_available()
         self._tell_source()
-        self._maps = None
+        self._maps = self._picture = None
         if project is None or name is None or overlays is None:
             self._number += 1
             self._work, self._turns = None, []
@@ -223,14 +232,16 @@ class OverlaysController:
         self._background.run(work, done, failed)
 
     def _give_up(self, error: UserError) -> None:
-        """A map cannot be read: nothing is shown, and the user hears why."""
+        """A map cannot be read: nothing is shown or can be accepted, and the user hears why."""
+        label = self._session.label.ids()
+        self._picture = None if label is None else blank(label.shape)
         self._layers.clear_overlays()
         self.reporter.error(error)
         self.shown.emit()
 
     def _show(self, maps: Maps, picture: Picture) -> None:
         self._clear_timer.stop()
-        self._maps = maps
+        self._maps, self._picture = maps, picture
         self._marked_words = picture.words
         self._view.set_words(picture.words)
         values = (
@@ -267,7 +278,7 @@ class OverlaysController:
 
     def _on_tile(self, _change: object = None) -> None:
         self._number += 1
-        self._work, self._maps, self._turns = None, None, []
+        self._work, self._maps, self._picture, self._turns = None, None, None, []
         self._clear_timer.start(CLEAR_MS)
         self._load_timer.start(0)  # in a turn of its own, after the tile itself
 

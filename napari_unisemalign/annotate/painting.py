@@ -7,13 +7,14 @@ from collections.abc import Callable
 import numpy as np
 
 from napari_unisemalign.annotate.contracts import PaintingSurface
+from napari_unisemalign.annotate.overlays import OverlaysController
 from napari_unisemalign.annotate.painting_view import FILL, GROW, SNAP
 from napari_unisemalign.annotate.stroke_tools import filled, grown, snapped
 from napari_unisemalign.annotate.undo import UndoController
 from napari_unisemalign.app.context import Context
 from napari_unisemalign.app.labels import LabelsController
 from napari_unisemalign.app.latest import Latest
-from napari_unisemalign.app.layer_values import PREDICTION, U8, Mask
+from napari_unisemalign.app.layer_values import U8, Mask
 from napari_unisemalign.app.notify import guarded
 from napari_unisemalign.app.undo_stack import LabelStep
 from training_core.base.i18n import ntr, tr
@@ -28,11 +29,12 @@ class PaintingController:
         view: PaintingSurface,
         labels: LabelsController,
         undo: UndoController,
+        overlays: OverlaysController,
         show: Callable[[Mask | None, str], None],
     ) -> None:
         """show: draws pixels that would change over the tile, and says how many; None: as it was."""
         self._session, self._layers, self.reporter = context.session, context.layers, context.reporter
-        self._labels, self._undo, self._view = labels, undo, view
+        self._labels, self._undo, self._overlays, self._view = labels, undo, overlays, view
         self._show, self._latest = show, Latest(context.owner, context.reporter.error)
         self._view.pointed.connect(self._on_pointed)
         self._view.fill_clicked.connect(self.fill)
@@ -62,7 +64,8 @@ class PaintingController:
 
     def _on_pointed(self, tool: str) -> None:
         """Show what a button would change; an empty name: nothing is pointed at."""
-        change, step, label = self._tool(tool), self._session.undo.next_undo, self._session.label.ids()
+        change = self._tool(tool, self._overlays.prediction_so_far)
+        step, label = self._session.undo.next_undo, self._session.label.ids()
         if change is None or label is None or self.why_no_stroke() or not isinstance(step, LabelStep):
             self._latest.drop()
             self._show(None, "")
@@ -76,9 +79,9 @@ class PaintingController:
 
         self._latest.ask(lambda: change(label, stroke) != label, done)
 
-    def _tool(self, tool: str) -> Callable[[U8, Mask], U8] | None:
+    def _tool(self, tool: str, prediction: U8 | None) -> Callable[[U8, Mask], U8] | None:
         """What a tool makes of a label and its last stroke; None where it has nothing to go by."""
-        prediction, layer = self._prediction(), self._layers.labels
+        layer = self._layers.labels
         if tool == FILL:
             return filled
         if prediction is None or layer is None:
@@ -102,11 +105,9 @@ class PaintingController:
             return tr("There is no prediction for this tile yet: train first, or turn on the live preview.")
         return ""
 
-    def _prediction(self) -> U8 | None:
-        return None if self.why_no_prediction() else self._layers.overlay_ids(PREDICTION)
-
     def _change(self, tool: str, what: str, nothing: str) -> None:
-        change = self._tool(tool)
+        tile = self._session.tile
+        change = self._tool(tool, None if tile is None else self._overlays.shown_prediction(tile))
         self._undo.catch_up()
         step, label = self._session.undo.next_undo, self._session.label.ids()
         if change is None or self.why_no_stroke() or label is None or not isinstance(step, LabelStep):

@@ -172,7 +172,7 @@ def test_an_outline_is_filled_as_one_step_of_undo(context: Any, desk: Any) -> No
     shown: list[tuple[int, str]] = []
     view = create_autospec(PaintingSurface, instance=True)
     PaintingController(
-        context, view, desk.labels, desk.undo,
+        context, view, desk.labels, desk.undo, desk.overlays,
         lambda where, words: shown.append((0 if where is None else int(where.sum()), words)),
     )  # fmt: skip
     assert view.set_help.call_args.args[0] == "Paint something on this tile first: this helps with the last stroke."
@@ -246,6 +246,33 @@ def test_accepting_keeps_strokes_and_replaces_them_only_when_it_is_wanted(
     slot(desk.painting_view.undo_clicked)()
     assert (context.session.label.ids()[wrong] == 1).all()
     assert desk.view.set_hint.call_args == call("")  # what was said of the accept may be untrue
+
+
+def test_a_prediction_whose_layer_is_gone_is_accepted_all_the_same(
+    context: Any, desk: Any, truths: dict[str, np.ndarray]
+) -> None:
+    """A script may take a layer away; what the model says is known without it."""
+    desk.overlays.settle()
+    context.viewer.layers.remove(context.layers.get(PREDICTION))
+    slot(desk.view.accept_tile_clicked)()
+    np.testing.assert_array_equal(context.session.label.ids(), truths["tile_01"])
+
+
+def test_a_stroke_grows_by_the_prediction_of_its_own_tile_however_soon(
+    context: Any, desk: Any, truths: dict[str, np.ndarray]
+) -> None:
+    """Back on the tile of the last stroke, the overlays of the other one are still seen for a moment."""
+    view = create_autospec(PaintingSurface, instance=True)
+    PaintingController(context, view, desk.labels, desk.undo, desk.overlays, lambda _where, _words: None)
+    regions, _count = ndimage.label(truths["tile_01"])
+    region = regions == 1
+    desk.layer.data_setitem(tuple(each[:60] for each in np.nonzero(region)), layer_value(1))
+    assert desk.labels.flush()
+    show(context, desk.project, "tile_02", desk.labels)
+    desk.overlays.settle()
+    show(context, desk.project, "tile_01", desk.labels)
+    slot(view.grow_clicked)()
+    np.testing.assert_array_equal(context.session.label.ids() == 1, region)
 
 
 def test_a_rejected_prediction_is_gone_until_rejections_are_cleared(context: Any, desk: Any) -> None:
