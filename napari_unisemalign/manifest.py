@@ -60,7 +60,7 @@ def text() -> str:
 def _entry_points() -> list[dict[str, str]]:
     named = (
         ("panel", "Train a tissue segmenter", "UniSemAlignPanel"),
-        ("read_project", "Open a UniSemAlign project folder", "get_reader"),
+        ("read_project", "Open a UniSemAlign project folder or a slide", "get_reader"),
         ("write_labels", "Save labels as a mask", "write_labels"),
         ("sample", "Open the UniSemAlign sample project", "sample"),
     )

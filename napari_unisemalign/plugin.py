@@ -15,8 +15,7 @@ from napari_unisemalign.app.layers import TileLayers
 from napari_unisemalign.app.user_folders import sample_folder
 from napari_unisemalign.handlers import perform
 from napari_unisemalign.results.layer_files import class_mask_bytes, plain_bytes
-from napari_unisemalign.shell.drops import may_become_project
-from napari_unisemalign.shell.drops_view import project_folder
+from napari_unisemalign.shell.drops_view import may_become_project, project_folder
 from napari_unisemalign.shell.panel import Panel
 from napari_unisemalign.window import Controller
 from training_core.demo import make_demo
@@ -52,7 +51,7 @@ def panel_in(viewer: Viewer) -> UniSemAlignPanel:
 
 
 def get_reader(path: str | list[str]) -> Callable[[str | list[str]], list[Any]] | None:
-    """A reader for a project folder (or its project.json), and for what may become one: slides, folders of images.
+    """A reader for a project folder (or its project.json), for slides, and for folders of images, which may become one.
 
     None for anything else, and for the latter where no window could ask. napari asks which reader to use where
     it has one of its own, so nothing is taken from it.
@@ -60,7 +59,7 @@ def get_reader(path: str | list[str]) -> Callable[[str | list[str]], list[Any]] 
     if _project_folder(path) is not None:
         return _read
     paths = [Path(each) for each in (path if isinstance(path, list) else [path])]
-    return _offer if current_viewer() is not None and all(may_become_project(each) for each in paths) else None
+    return _open if current_viewer() is not None and all(may_become_project(each) for each in paths) else None
 
 
 def write_labels(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
@@ -111,12 +110,19 @@ def _read(path: str | list[str]) -> list[Any]:
     return NO_LAYERS
 
 
-def _offer(path: str | list[str]) -> list[Any]:
-    """Open the form for a new project, when napari is done with reading."""
+def _open(path: str | list[str]) -> list[Any]:
+    """Layers of slides; of folders the form for a new project, when napari is done with reading."""
     viewer = current_viewer()
-    if viewer is not None:
-        panel_in(viewer).controller.drops.offer([Path(each) for each in (path if isinstance(path, list) else [path])])
-    return NO_LAYERS
+    if viewer is None:
+        return NO_LAYERS
+    paths, controller = (
+        [Path(each) for each in (path if isinstance(path, list) else [path])],
+        panel_in(viewer).controller,
+    )
+    folders = [each for each in paths if each.is_dir()]
+    if folders:
+        controller.drops.offer(folders)
+    return [controller.opened_slides.layer_data(each) for each in paths if not each.is_dir()] or NO_LAYERS
 
 
 def _first_tile(folder: Path) -> list[Any]:

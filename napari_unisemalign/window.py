@@ -59,6 +59,7 @@ from napari_unisemalign.shell.tour import TourController
 from napari_unisemalign.tiles.elsewhere import ElsewhereController
 from napari_unisemalign.tiles.making import MakingController
 from napari_unisemalign.tiles.new_tile import NewTileController
+from napari_unisemalign.tiles.opened_slides import OpenedSlides
 from napari_unisemalign.tiles.slide import SlideController
 from napari_unisemalign.tiles.tile_list import GalleryController
 from napari_unisemalign.tiles.tiles import TilesController
@@ -108,6 +109,7 @@ class Controller:
         self.drops = DropsController(self.context, panel, self._canvas_drops, panel.project, self.tiles, self.making)
         self.slide = SlideController(self.context, panel.slide, self.tiles.show)
         self.new_tile = NewTileController(self.context, panel.slide, self.slide, self.tiles)
+        self.opened_slides = OpenedSlides(self.context)
         self.gallery = GalleryController(self.context, panel.tiles)
         self.overlays = OverlaysController(self.context, panel.overlays)
         self.parts = PartsController(self.context, panel.overlays, self.overlays)

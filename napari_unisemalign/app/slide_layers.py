@@ -61,6 +61,15 @@ class SlideLevel:
         return pixels[(*inner, keys[2])]
 
 
+def levels_of(reader: BlockReader) -> list[Any]:
+    """An open slide as napari takes a multiscale image, finest level first.
+
+    napari keeps the last level for good; this one is filled in where it is.
+    """
+    assert reader.pyramid is not None
+    return [*(SlideLevel(reader, level) for level in range(len(reader.pyramid.shapes))), reader.thumbnail]
+
+
 def _span(key: Any, length: int) -> slice:
     first, last, _step = (key if isinstance(key, slice) else slice(key, key + 1)).indices(length)
     return slice(first, max(first, last))
@@ -87,11 +96,8 @@ class SlideLayers:
             self._layers.place(layer, placed)
             return layer
         self.clear()
-        assert reader.pyramid is not None
         self._reader = reader
-        levels = [SlideLevel(reader, level) for level in range(len(reader.pyramid.shapes))]
-        # napari keeps the last level for good; this one is filled in where it is
-        layer = Image([*levels, reader.thumbnail], rgb=True, multiscale=True, name=NAMES[SLIDE], cache=False)
+        layer = Image(levels_of(reader), rgb=True, multiscale=True, name=NAMES[SLIDE], cache=False)
         layer.metadata[ROLE_KEY] = SLIDE
         self._layers.place(layer, placed)
         self._layers.add(layer)

@@ -202,7 +202,11 @@ class CanvasSurface(Protocol):
 
     @property
     def project_dropped(self) -> Told:
-        """With the folder of a project; of everything else napari hears."""
+        """With the folder of a project."""
+
+    @property
+    def slides_dropped(self) -> Told:
+        """With the paths of slides; of everything else napari hears."""
 
     def watch(self) -> None:
         """Look out for what is dropped, from when the panel is in its window."""

@@ -2,9 +2,9 @@
 
 Where a project is open, they are offered to be added to it.
 
-Nothing is taken from napari: only a project folder on the canvas is kept from its reader, for which it would ask. What
-is dropped on the panel goes to the form; images that napari has opened stay, and a button offers
-to make a project of their files.
+Of what is dropped on the canvas only project folders and slides are kept from napari's readers; slides, and what is
+dropped on the panel, go to the form. Images and slides that napari has opened stay, and a button offers to make a
+project of their files.
 """
 
 from __future__ import annotations
@@ -18,24 +18,16 @@ from qtpy.QtCore import QTimer
 from napari_unisemalign.app.context import Context
 from napari_unisemalign.app.layer_values import ROLE_KEY, SAMPLE_KEY
 from napari_unisemalign.shell.contracts import CanvasSurface, DropsSurface, OpenedSurface
-from napari_unisemalign.shell.drops_view import project_folder
+from napari_unisemalign.shell.drops_view import may_become_project, project_folder
 from napari_unisemalign.tiles.making import MakingController
 from napari_unisemalign.tiles.tiles import TilesController
 from napari_unisemalign.widgets.common import verbatim
 from training_core.base.i18n import ntr, tr
 from training_core.io.drawings import is_drawing
 from training_core.io.files import IMAGE_SUFFIXES
-from training_core.io.slides import SLIDE_SUFFIXES
 
 GATHER_MS = 200
 """napari hands several files over one by one and may paint in between; so long after the last the question comes."""
-
-
-def may_become_project(path: Path) -> bool:
-    """Whether a path is a slide, or a folder with images or slides in it. Looks at names only."""
-    if path.is_dir():
-        return any(each.suffix.lower() in IMAGE_SUFFIXES | SLIDE_SUFFIXES for each in path.iterdir())
-    return path.suffix.lower() in SLIDE_SUFFIXES
 
 
 class DropsController:
@@ -59,6 +51,7 @@ class DropsController:
         panel.dropped.connect(self.receive)
         panel.docked.connect(canvas.watch)
         canvas.project_dropped.connect(self._open)
+        canvas.slides_dropped.connect(self.offer)
         opened.opened_clicked.connect(lambda: self.offer(self._opened()))
         context.connections.listen(context.viewer.layers.events.inserted, self._refresh)
         context.connections.listen(context.viewer.layers.events.removed, self._refresh)

@@ -1,4 +1,4 @@
-"""What is dropped on napari's canvas: a project folder is kept from napari's readers, which would ask what to do."""
+"""What is dropped on napari's canvas: projects and slides are kept from napari's readers, which would ask or open."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from qtpy.QtWidgets import QWidget
 
 from napari_unisemalign.widgets.drops import local_paths
 from napari_unisemalign.widgets.events import read_as
+from training_core.io.files import IMAGE_SUFFIXES
+from training_core.io.slides import SLIDE_SUFFIXES
 from training_core.project.index import INDEX_NAME
 
 
@@ -20,11 +22,20 @@ def project_folder(path: Path) -> Path | None:
     return folder if (folder / INDEX_NAME).is_file() else None
 
 
+def may_become_project(path: Path) -> bool:
+    """Whether a path is a slide, or a folder with images or slides in it. Looks at names only."""
+    if path.is_dir():
+        return any(each.suffix.lower() in IMAGE_SUFFIXES | SLIDE_SUFFIXES for each in path.iterdir())
+    return path.suffix.lower() in SLIDE_SUFFIXES
+
+
 class CanvasDrops(QObject):
     """Watches the canvas of the window that a widget is in."""
 
     project_dropped = Signal(object)
     """Path of the folder."""
+    slides_dropped = Signal(object)
+    """Their paths."""
 
     def __init__(self, panel: QWidget) -> None:
         super().__init__(panel)
@@ -58,8 +69,12 @@ class CanvasDrops(QObject):
         drop = read_as(event, QDropEvent)
         paths = local_paths(drop.mimeData())
         project = project_folder(paths[0]) if len(paths) == 1 else None
-        if project is None:
+        slides = [path for path in paths if path.suffix.lower() in SLIDE_SUFFIXES]
+        if project is None and (not slides or slides != paths):
             return False
         drop.acceptProposedAction()
-        self.project_dropped.emit(project)
+        if project is not None:
+            self.project_dropped.emit(project)
+        else:
+            self.slides_dropped.emit(slides)
         return True

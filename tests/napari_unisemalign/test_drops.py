@@ -74,15 +74,16 @@ def test_dropped_images_are_naparis_and_a_button_offers_to_make_a_project(window
     assert not button.isVisible()
 
 
-def test_a_folder_or_slides_opened_with_the_plugin_become_one_offer(
+def test_a_folder_opened_with_the_plugin_or_slides_on_the_canvas_become_one_offer(
     window: Any, project: Project, tmp_path: Path
 ) -> None:
     viewer, driver, answers = window
     slides = [tmp_path / "a.svs", tmp_path / "b.svs"]
     for slide in slides:
         shutil.copy(project.path / "images" / "tile_01.png", slide)
+    QTest.qWait(50)  # the dock gets into the window
     with driver.watching():
-        viewer.open(slides, plugin="napari-unisemalign")
+        drop(canvas_of(viewer), *slides)
         driver.wait(lambda: bool(answers.asked), "the form")
         viewer.open(project.path / "images", plugin="napari-unisemalign")
         driver.wait(lambda: len(answers.asked) == 2, "the form")

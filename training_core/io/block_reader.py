@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from training_core.base.arrays import Rgb8
-from training_core.base.errors import UserError
+from training_core.base.errors import ImageError, UserError
 from training_core.base.memory_cache import MemoryCache
 from training_core.io.inspection.answers import UNASKED, Answers
 from training_core.io.levels import open_levels
@@ -58,6 +58,7 @@ class BlockReader:
         self._changed = threading.Condition()
         self._wanted: list[Block] = []
         self._is_closed = False
+        self._tried = threading.Event()
         self._thread = threading.Thread(target=self._run, args=(path, answers), name="slide", daemon=True)
         self._thread.start()
 
@@ -65,6 +66,19 @@ class BlockReader:
     def is_busy(self) -> bool:
         """Whether the slide is being opened, or blocks are missing that were looked at."""
         return self._thread.is_alive() and (self.pyramid is None or bool(self._wanted))
+
+    def wait(self) -> Pyramid:
+        """Wait until the slide is open: headers are read, and no block.
+
+        Raises
+        ------
+        UserError
+            It cannot be read.
+        """
+        self._tried.wait()
+        if self.pyramid is None:
+            raise self.error or ImageError(f"{self.path} could not be opened", "a slide", "try another file")
+        return self.pyramid
 
     def close(self) -> None:
         """Read nothing more; the thread closes the file when the block is done that it reads."""
@@ -126,12 +140,15 @@ class BlockReader:
                 if pyramid.has_overview:
                     self._want(_all_of(pyramid, len(pyramid.shapes) - 1))
                 self.pyramid = pyramid
+                self._tried.set()
                 self._told()
                 while (block := self._next()) is not None:
                     self._make(pyramid, block)
         except UserError as error:
             self.error = error
             self._told()
+        finally:
+            self._tried.set()
 
     def _next(self) -> Block | None:
         """The block to read now, when there is one; None: closed."""

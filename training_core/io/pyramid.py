@@ -15,6 +15,7 @@ from training_core.base.arrays import Rgb8
 from training_core.base.errors import ImageError
 from training_core.io.files import check_size
 from training_core.io.levels import Levels
+from training_core.io.resolution import usable_mpp_um
 
 _BLOCK_PX = 512
 """About the side of a block: a whole number of the file's own tiles, so that none is decoded for its edge alone."""
@@ -47,6 +48,8 @@ class Pyramid:
         Height and width of each level in px, finest first.
     block_px
         Side of a block of any level; those at the right and lower edge may be smaller.
+    mpp_um
+        µm/px of the finest level as the file states them, where that can be believed.
 
     Raises
     ------
@@ -56,6 +59,7 @@ class Pyramid:
 
     def __init__(self, levels: Levels) -> None:
         self._levels = levels
+        self.mpp_um = usable_mpp_um(levels.facts)
         _check_parts(levels)
         self._in_rows = levels.facts.tile_px is None
         side = 1 if self._in_rows else max(levels.facts.tile_px or (1,))

@@ -1,0 +1,65 @@
+"""Slides that napari opens as images of their own: read in the background as far as they are looked at."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from qtpy.QtCore import QTimer
+
+from napari_unisemalign.app.context import Context
+from napari_unisemalign.app.layer_values import ROLE_KEY
+from napari_unisemalign.app.slide_layers import SlideLevel, levels_of
+from napari_unisemalign.tiles.slide import REFRESH_MS
+from training_core.io.block_reader import BlockReader
+
+
+class OpenedSlides:
+    """Makes the layers, and draws them again when more was read."""
+
+    def __init__(self, context: Context) -> None:
+        self._viewer, self._post = context.viewer, context.background.post
+        self._timer = QTimer(context.owner)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(REFRESH_MS)
+        self._timer.timeout.connect(self._refresh)
+
+    def layer_data(self, path: Path) -> tuple[Any, dict[str, Any], str]:
+        """What napari makes a layer of: the levels of a slide, at its pixel size where the file states it.
+
+        Raises
+        ------
+        UserError: it cannot be read.
+        """
+        reader = BlockReader(path, told=_telling(self._post, weakref.WeakMethod(self._later)))
+        mpp_um = reader.wait().mpp_um
+        levels = levels_of(reader)
+        weakref.finalize(levels[0], reader.close)  # the layer is gone, and the file is closed
+        scale, unit = (1.0, "pixel") if mpp_um is None else (mpp_um, "um")
+        options = {"name": path.stem, "rgb": True, "multiscale": True, "cache": False}
+        return levels, {**options, "scale": (scale, scale), "units": (unit, unit)}, "image"
+
+    def _later(self) -> None:
+        if not self._timer.isActive():
+            self._timer.start()
+
+    def _refresh(self) -> None:
+        for layer in self._viewer.layers:
+            is_own = ROLE_KEY not in layer.metadata and getattr(layer, "multiscale", False)
+            if is_own and isinstance(layer.data[0], SlideLevel):
+                layer.refresh(extent=False, highlight=False)
+
+
+def _telling(
+    post: Callable[[Callable[[], None]], None], later: weakref.WeakMethod[Callable[[], None]]
+) -> Callable[[], None]:
+    """What a reader's thread calls; it keeps no window alive, and so no layer whose end would end it."""
+
+    def tell() -> None:
+        method = later()
+        if method is not None:
+            post(method)
+
+    return tell

@@ -1,0 +1,62 @@
+"""File > Open of a slide: an image at its pixel size, read as it is looked at."""
+
+from __future__ import annotations
+
+import gc
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+
+from napari_unisemalign.app.slide_layers import SlideLevel
+from training_core.base.errors import ImageError
+
+SIDE = 2048
+
+
+def draw(path: Path) -> np.ndarray:
+    """Fields of 64 px in random stains, 0.25 µm/px."""
+    colors = np.random.default_rng(5).integers(40, 200, (SIDE // 64, SIDE // 64, 3)).astype(np.uint8)
+    pixels = np.kron(colors, np.ones((64, 64, 1), np.uint8))
+    size: dict[str, Any] = {"resolution": (40_000, 40_000), "resolutionunit": "CENTIMETER"}
+    tifffile.imwrite(path, pixels, photometric="rgb", tile=(256, 256), metadata=None, **size)
+    return pixels
+
+
+def test_a_slide_opens_as_a_multiscale_image_and_may_become_a_project(window: Any, tmp_path: Path, qtbot: Any) -> None:
+    viewer, driver, answers = window
+    pixels = draw(tmp_path / "scan.svs")
+    viewer.open(tmp_path / "scan.svs", plugin="napari-unisemalign")
+    layer = viewer.layers["scan"]
+    assert layer.multiscale
+    assert [level.shape for level in layer.data[:2]] == [(2048, 2048, 3), (1024, 1024, 3)]
+    assert tuple(layer.scale) == (0.25, 0.25)
+    assert str(layer.units[0]) == "micrometer"
+    assert answers.asked == []
+    assert driver.panel.project.opened_button.text() == "Make a project of scan.svs …"
+    region = slice(640, 700), slice(1000, 1100), slice(None)
+    level = layer.data[0]
+    assert isinstance(level, SlideLevel)
+    qtbot.waitUntil(lambda level=level: np.array_equal(level[region], pixels[region]), timeout=300_000)
+    seen = viewer.screenshot(flash=False)[..., :3].astype(int)
+    middle = seen[seen.shape[0] // 3 : -seen.shape[0] // 3, seen.shape[1] // 3 : -seen.shape[1] // 3]
+    assert middle.std() > 20, "blocks that came are not drawn"
+    thread = level._reader._thread
+    viewer.layers.remove(layer)
+    del layer, level
+
+    def is_over() -> bool:
+        gc.collect()
+        return not thread.is_alive()
+
+    qtbot.waitUntil(is_over, timeout=300_000)
+
+
+def test_what_is_no_slide_is_refused(window: Any, tmp_path: Path) -> None:
+    viewer, _driver, _answers = window
+    (tmp_path / "bad.svs").write_bytes(b"II*\x00" + b"\x01" * 100)
+    with pytest.raises(ImageError, match=r"bad\.svs"):
+        viewer.open(tmp_path / "bad.svs", plugin="napari-unisemalign")
+    assert len(viewer.layers) == 0
