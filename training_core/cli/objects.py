@@ -12,7 +12,7 @@ from training_core.cli._clean_up_options import add_clean_up, clean_up_of
 from training_core.cli._counter import counted
 from training_core.cli._failures import exit_code
 from training_core.export import CONTENTS
-from training_core.export.objects import OBJECTS_NAME, PLOT_FORMATS, PLOT_STEM, TILES_NAME, export_objects
+from training_core.export.objects import OBJECTS_NAME, PLOT_FORMATS, PLOT_STEM, SLIDES_NAME, TILES_NAME, export_objects
 
 
 def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -22,7 +22,8 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
         help="number and measure the objects of a project, such as glands",
         description="Writes OUT/NAME.objects.tif per tile, in which each object has a number (16 bits, or 32 where "
         f"needed; 0: no object), OUT/{OBJECTS_NAME} with area, perimeter, roundness, centroid and confidence of "
-        f"each object, OUT/{TILES_NAME} with numbers and areas per class and tile, and a plot of both. An object is a "
+        f"each object, OUT/{TILES_NAME} with numbers and areas per class and tile, OUT/{SLIDES_NAME} with those per "
+        "class and slide, where tiles were cut from slides, and a plot. An object is a "
         "connected area of one class; every class but the background has objects, unless the project says otherwise.",
     )
     parser.add_argument("project", type=Path, metavar="PROJECT", help="the project folder")
@@ -56,7 +57,8 @@ def run(args: argparse.Namespace) -> int:
         )
     counts = Counter(each.class_name for each in objects)
     found = ", ".join(f"{name} {count}" for name, count in counts.items()) or "none"
-    written = f"{OBJECTS_NAME}, {TILES_NAME} and {PLOT_STEM}.{args.plot}"
+    of_slides = f", {SLIDES_NAME}" if any(project.tile(name).place for name in attempts.done) else ""
+    written = f"{OBJECTS_NAME}, {TILES_NAME}{of_slides} and {PLOT_STEM}.{args.plot}"
     print(f"Objects on {len(attempts.done)} tiles: {found}. Wrote {written} to {args.out}")
     without = len(project.tiles) - len(attempts.done) - len(attempts.failed)
     if without:

@@ -27,11 +27,12 @@ from training_core.class_maps.clean_up import CleanUp
 from training_core.export.content import Content, check_export_folder, tile_mask
 from training_core.export.crossing import Part, same_objects
 from training_core.export.object_plot import plot_objects
+from training_core.export.object_tables import SLIDE_COLUMNS, TILE_COLUMNS, slide_rows, tile_rows
 from training_core.io import atomic_write, encode_numbers, read_mask
 from training_core.project import Project, Tile
 from training_core.project.classes import object_class_ids
 
-OBJECTS_NAME, TILES_NAME, PLOT_STEM = "objects.csv", "tiles.csv", "objects"
+OBJECTS_NAME, TILES_NAME, SLIDES_NAME, PLOT_STEM = "objects.csv", "tiles.csv", "slides.csv", "objects"
 PlotFormat = Literal["png", "svg", "pdf"]
 PLOT_FORMATS: tuple[PlotFormat, ...] = get_args(PlotFormat)
 _ENDING = "objects.tif"
@@ -162,7 +163,8 @@ def export_objects(
     """Write OUT/NAME.objects.tif per tile, and OUT/objects.csv, OUT/tiles.csv and a plot of all; returns the objects.
 
     The images hold 0 for no object, else its number in the table, in 16 bits where they suffice, else in 32. tiles.csv
-    has a row per tile and class, with the number of objects and their areas.
+    has a row per tile and class, with the number of objects and their areas; OUT/slides.csv, where tiles were cut from
+    slides, a row per slide and class.
 
     Parameters
     ----------
@@ -193,7 +195,7 @@ def export_objects(
     names = {each.id: each.name for each in project.classes}
     objects: list[MeasuredObject] = []
     parts: list[Part] = []
-    tiles: list[str] = []
+    tiles: list[Tile] = []
     for done, tile in enumerate(project.tiles, start=1):
         with attempts.each(tile.name, counts=False):
             ids = tile_mask(project, tile.name, content, cleaning or CleanUp())
@@ -206,7 +208,7 @@ def export_objects(
             atomic_write(within(out, f"{tile.name}.{_ENDING}"), encode_numbers(numbers, tile.mpp_um))
             objects += found
             parts += _parts(tile, numbers, found)
-            tiles.append(tile.name)
+            tiles.append(tile)
             attempts.done.append(tile.name)
         if progress is not None:
             progress(done, len(project.tiles), tile.name)
@@ -216,10 +218,12 @@ def export_objects(
         raise ProjectError(f"no tile has {content}", "annotations or predictions", "annotate a tile, or train first")
     classes = [(each, names[each]) for each in object_classes]
     atomic_write(out / OBJECTS_NAME, csv_bytes([f.name for f in fields(MeasuredObject)], map(astuple, objects)))
-    atomic_write(out / TILES_NAME, csv_bytes(_TILE_COLUMNS, _tile_rows(tiles, classes, objects)))
+    atomic_write(out / TILES_NAME, csv_bytes(TILE_COLUMNS, tile_rows(tiles, classes, objects)))
+    if of_slides := slide_rows(tiles, classes, objects):
+        atomic_write(out / SLIDES_NAME, csv_bytes(SLIDE_COLUMNS, of_slides))
     title = f"{project.name}: objects of {_CONTENT_WORDS[content]}, {len(tiles)} tile{'s' * (len(tiles) != 1)}"
     styles = {each.id: (each.name, each.color) for each in project.classes if each.id in object_classes}
-    picture = plot_objects(objects, tiles, styles, title=title, file_format=plot)
+    picture = plot_objects(objects, [each.name for each in tiles], styles, title=title, file_format=plot)
     atomic_write(out / f"{PLOT_STEM}.{plot}", picture)
     return objects
 
@@ -248,27 +252,6 @@ _CONTENT_WORDS = {
     "predictions": "predictions",
     "merged": "annotations, and predictions where there are none",
 }
-
-
-_TILE_COLUMNS = ["tile", "class_id", "class_name", "objects", "area_px", "area_um2", "mean_area_px", "mean_area_um2"]
-
-
-def _tile_rows(
-    tiles: Sequence[str], classes: Sequence[tuple[int, str]], objects: Sequence[MeasuredObject]
-) -> list[tuple[object, ...]]:
-    """Also of tiles without an object: a count of 0 is a finding."""
-    found: dict[tuple[str, int], list[MeasuredObject]] = {}
-    for each in objects:
-        found.setdefault((each.tile, each.class_id), []).append(each)
-    rows: list[tuple[object, ...]] = []
-    for tile in tiles:
-        for class_id, name in classes:
-            own = found.get((tile, class_id), [])
-            pixels, sizes = sum(each.area_px for each in own), [each.area_um2 for each in own]
-            um2 = sum(size for size in sizes if size is not None) if own and None not in sizes else None
-            means = (pixels / len(own), None if um2 is None else um2 / len(own)) if own else (None, None)
-            rows.append((tile, class_id, name, len(own), pixels, um2, *means))
-    return rows
 
 
 def known_numbers(project: Project, name: str) -> NDArray[np.int32] | None:

@@ -21,6 +21,7 @@ from training_core.cli.main import main
 from training_core.export import export_masks
 from training_core.export.crossing import Part, same_objects
 from training_core.project import LabelSource, Project
+from training_core.project.slide_places import Spot, add_tile
 
 SIDE_PX, TILE_PX = 256, 100
 """The slide of `slide_project` in pixels of its tiles, of which four touch."""
@@ -87,6 +88,35 @@ def test_the_table_says_which_rows_are_parts_of_one_object(tmp_path: Path, capsy
     alone = areas.pop("")
     assert sorted(alone) == sorted([int(truth[20:60, 140:180].sum()), 400])
     assert {(len(each), sum(each)) for each in areas.values()} == {(4, int(truth[60:140, 60:140].sum())), (2, 200)}
+
+
+def test_the_table_of_slides_counts_an_object_that_edges_cut_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    truth = np.zeros((SIDE_PX, SIDE_PX), np.bool_)
+    truth[disk((100, 100), 30)] = True  # on four tiles
+    truth[20:30, 90:110] = True  # on two
+    truth[150:170, 80:100] = True  # ends at an edge
+    project, _glands, _path = drawn(tmp_path, truth)
+
+    def of_slides() -> list[dict[str, str]]:
+        capsys.readouterr()
+        assert main(["objects", str(project.path), "-o", str(tmp_path / "objects")]) == 0
+        assert "Wrote objects.csv, tiles.csv, slides.csv and objects.png to" in capsys.readouterr().out
+        with (tmp_path / "objects" / "slides.csv").open(encoding="utf-8-sig", newline="") as file:
+            return list(csv.DictReader(file))
+
+    (row,) = of_slides()
+    assert (row["tiles"], row["overlapping_tiles"], row["class_name"], row["objects"]) == ("4", "0", "gland", "3")
+    assert int(row["area_px"]) == truth.sum()
+    assert float(row["area_um2"]) == pytest.approx(truth.sum() * 0.25)
+    assert float(row["mean_area_px"]) == pytest.approx(truth.sum() / 3, rel=1e-5)
+    first = project.tiles[0]
+    corner = Spot.of(first)
+    name = add_tile(project, first.name, dataclasses.replace(corner, x_px=corner.x_px + 40, width_px=40, height_px=40))
+    project.write_label(name, np.zeros((40, 40), np.uint8), LabelSource.PAINTED)
+    (row,) = of_slides()
+    assert (row["tiles"], row["overlapping_tiles"], row["objects"]) == ("5", "2", "3")
 
 
 def test_what_only_meets_at_a_corner_or_lies_opposite_stays_apart(tmp_path: Path) -> None:

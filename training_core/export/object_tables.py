@@ -1,0 +1,73 @@
+"""The numbers and areas of objects added up: per tile and class, and per slide and class."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import shapely
+
+from training_core.project import Tile
+from training_core.project.slide_places import Spot
+
+if TYPE_CHECKING:
+    from training_core.export.objects import MeasuredObject
+
+Row = tuple[object, ...]
+Classes = Sequence[tuple[int, str]]
+"""Ids and names of those made of objects."""
+
+_SUMS = ("class_id", "class_name", "objects", "area_px", "area_um2", "mean_area_px", "mean_area_um2")
+TILE_COLUMNS = ("tile", *_SUMS)
+SLIDE_COLUMNS = ("slide", "tiles", "overlapping_tiles", *_SUMS)
+
+
+def tile_rows(tiles: Sequence[Tile], classes: Classes, objects: Sequence[MeasuredObject]) -> list[Row]:
+    """Also of tiles without an object: a count of 0 is a finding."""
+    found = _by_class(objects)
+    return [
+        (tile.name, class_id, name, *_sums(found[tile.name, class_id])) for tile in tiles for class_id, name in classes
+    ]
+
+
+def slide_rows(tiles: Sequence[Tile], classes: Classes, objects: Sequence[MeasuredObject]) -> list[Row]:
+    """Of all slides that tiles were cut from; an object that the edges of its tiles cut counts once.
+
+    What lies on two tiles that overlap counts twice: the third column says how many tiles overlap another.
+    """
+    slides: dict[str, list[Tile]] = defaultdict(list)
+    for tile in tiles:
+        if tile.place is not None:
+            slides[tile.place.file].append(tile)
+    found, rows = _by_class(objects), list[Row]()
+    for slide, own in slides.items():
+        for class_id, name in classes:
+            there = [each for tile in own for each in found[tile.name, class_id]]
+            rows.append((slide, len(own), _overlapping(own), class_id, name, *_sums(there)))
+    return rows
+
+
+def _by_class(objects: Sequence[MeasuredObject]) -> dict[tuple[str, int], list[MeasuredObject]]:
+    found: dict[tuple[str, int], list[MeasuredObject]] = defaultdict(list)
+    for each in objects:
+        found[each.tile, each.class_id].append(each)
+    return found
+
+
+def _sums(objects: Sequence[MeasuredObject]) -> Row:
+    """How many there are, their area and their mean area, each in pixels and, where all are known, in µm²."""
+    whole = {each.slide_object for each in objects if each.slide_object is not None}
+    count = len(whole) + sum(each.slide_object is None for each in objects)
+    pixels, sizes = sum(each.area_px for each in objects), [each.area_um2 for each in objects]
+    um2 = sum(size for size in sizes if size is not None) if objects and None not in sizes else None
+    means = (pixels / count, None if um2 is None else um2 / count) if count else (None, None)
+    return count, pixels, um2, *means
+
+
+def _overlapping(tiles: Sequence[Tile]) -> int:
+    spots = [Spot.of(tile) for tile in tiles if tile.place is not None and tile.place.scale is not None]
+    # neighbours may share up to a pixel of the slide, since corners are whole pixels and sides need not be
+    boxes = [shapely.box(each.x_px + 0.5, each.y_px + 0.5, each.right_px - 0.5, each.bottom_px - 0.5) for each in spots]
+    one, other = shapely.STRtree(boxes).query(boxes, predicate="intersects")
+    return len(set(one[one != other].tolist()))
