@@ -106,7 +106,9 @@ class Controller:
         self.making = MakingController(self.context, panel.project, self.tiles, self.labels)
         panel.tiles.sizes_wanted.connect(self.making.correct_pixel_sizes)
         self._canvas_drops = CanvasDrops(panel)
-        self.drops = DropsController(self.context, panel, self._canvas_drops, panel.project, self.tiles, self.making)
+        self.drops = DropsController(
+            self.context, panel.drops, panel.docking, self._canvas_drops, panel.project, self.tiles, self.making
+        )
         self.slide = SlideController(self.context, panel.slide, self.tiles.show)
         self.new_tile = NewTileController(self.context, panel.slide, self.slide, self.tiles)
         self.opened_slides = OpenedSlides(self.context)
@@ -152,12 +154,12 @@ class Controller:
         self.export = ExportController(self.context, panel.export, panel.cleanup, self.labels)
         self.share = ShareController(self.context, panel.share)
         self.predict = PredictController(self.context, panel.predict)
-        self.docks = DocksController(self.context, DocksView(panel))
+        self.docks = DocksController(self.context, DocksView(panel, panel.docking, panel.tiles))
         self.left_off = LeftOffController(self.context, panel.pages)
-        self.guide = GuideController(self.context, panel, self.tiles)
-        self.tour = TourController(self.context, panel.tour, panel, self.making)
+        self.guide = GuideController(self.context, panel.head, panel.head.tile_bar, panel.status, self.tiles)
+        self.tour = TourController(self.context, panel.tour, panel.pointer, self.making)
         panel.project.tour_clicked.connect(self.tour.start)
-        self.report = ReportController(self.context, panel)
+        self.report = ReportController(self.context, panel.report)
         self.modes = ModesController(
             self.context,
             self.correction.areas,
@@ -173,10 +175,14 @@ class Controller:
         )
         panel.program.keys_clicked.connect(lambda: perform("show-keys"))
         panel.program.report_clicked.connect(lambda: perform("report-problem"))
-        panel.docked.connect(lambda: QTimer.singleShot(0, self.keys.on_docked))
+        panel.docking.docked.connect(lambda: QTimer.singleShot(0, self.keys.on_docked))
         self.closing = ClosingController(
             self.context,
-            ClosingView(panel, lambda widget, name: viewer.window.add_dock_widget(widget, name=name, area="right")),
+            ClosingView(
+                panel,
+                panel.docking,
+                lambda widget, name: viewer.window.add_dock_widget(widget, name=name, area="right"),
+            ),
             self.labels,
             self.training,
             (self.live, self.parts, self.tiles.sharing, self.share, self.predict),

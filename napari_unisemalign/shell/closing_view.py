@@ -8,7 +8,7 @@ from collections.abc import Callable
 from qtpy.QtCore import QEvent, QObject, Qt, QTimer, Signal
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
-from napari_unisemalign.shell.panel import Panel
+from napari_unisemalign.shell.docking_view import Docking
 
 
 class ClosingView(QObject):
@@ -17,15 +17,15 @@ class ClosingView(QObject):
     left = Signal()
     """The dock was closed, and the window stays."""
 
-    def __init__(self, panel: Panel, dock: Callable[[QWidget, str], object]) -> None:
+    def __init__(self, panel: QWidget, docking: Docking, dock: Callable[[QWidget, str], object]) -> None:
         """dock: puts a widget into a dock at the right, under this name."""
         super().__init__(panel)
-        self._panel, self._dock = panel, dock
+        self._panel, self._docking, self._dock = panel, docking, dock
         self._may_close: Callable[[], bool] = lambda: True
         self._closed: Callable[[], None] = lambda: None
         self._window_ref: weakref.ref[QWidget] | None = None
-        panel.docked.connect(lambda: QTimer.singleShot(0, self._watch))
-        panel.undocked.connect(lambda: QTimer.singleShot(0, self._on_undocked))
+        docking.docked.connect(lambda: QTimer.singleShot(0, self._watch))
+        docking.undocked.connect(lambda: QTimer.singleShot(0, self._on_undocked))
 
     def ask_first(self, may_close: Callable[[], bool], closed: Callable[[], None]) -> None:
         """Let the window close only where `may_close` says so; closed: called where nothing can keep it."""
@@ -55,7 +55,7 @@ class ClosingView(QObject):
     def dock_again(self) -> None:
         """Put the panel back as it was: a dock that is new would be as narrow as it can be."""
         panel, width_px = self._panel, self._panel.width()
-        self._dock(panel, panel.dock_name)
+        self._dock(panel, self._docking.name)
         panel.show()
         window, dock = self._window(), panel.parentWidget()
         if isinstance(window, QMainWindow) and isinstance(dock, QDockWidget):

@@ -35,16 +35,8 @@ class StatusSurface(Protocol):
         """text: what goes on, or what to do. details: device and time left. progress: 0 to 1, None for none."""
 
 
-class GuideSurface(Protocol):
-    """What is in sight whichever page is open."""
-
-    @property
-    def tile_bar(self) -> TileBarSurface:
-        """The tile on screen."""
-
-    @property
-    def status(self) -> StatusSurface:
-        """What goes on."""
+class HeadSurface(Protocol):
+    """The head of the panel, in sight whichever page is open."""
 
     def set_project(self, name: str) -> None:
         """Name the open project; an empty text for none."""
@@ -191,6 +183,10 @@ class DropsSurface(Protocol):
     @property
     def dropped(self) -> Told:
         """With the paths."""
+
+
+class DockingSurface(Protocol):
+    """The dock that the panel is in."""
 
     @property
     def docked(self) -> Told:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from qtpy.QtCore import QEvent, QObject, Qt, QTimer, Signal
 from qtpy.QtWidgets import QDockWidget, QLabel, QMainWindow, QPushButton, QWidget
 
-from napari_unisemalign.shell.panel import LEAST_WIDTH_PX, Panel
+from napari_unisemalign.shell.docking_view import LEAST_WIDTH_PX, Docking
 from training_core.base.i18n import tr
 
 NAPARI_DOCKS = ("layer list", "layer controls")
@@ -28,16 +28,16 @@ class DocksView(QObject):
     undocked = Signal()
     """The panel has left the main window for good."""
 
-    def __init__(self, panel: Panel) -> None:
+    def __init__(self, panel: QWidget, docking: Docking, tiles: QWidget) -> None:
         super().__init__(panel)
-        self._panel = panel
+        self._panel, self._docking, self._tiles = panel, docking, tiles
         self.dock: QDockWidget | None = None
         """What holds the tiles; None while the panel is in no window."""
         self._folded: tuple[QDockWidget, ...] = ()
         self._given_px: int | None = None
         """The width that the panel was given last; another one is the user's own choice."""
-        panel.docked.connect(lambda: QTimer.singleShot(0, self._on_docked))
-        panel.undocked.connect(self.undocked)
+        docking.docked.connect(lambda: QTimer.singleShot(0, self._on_docked))
+        docking.undocked.connect(self.undocked)
 
     @property
     def has_tiles(self) -> bool:
@@ -67,7 +67,7 @@ class DocksView(QObject):
         self.dock.setObjectName("unisemalign_tiles")
         self.dock.setFeatures(QDockWidget.DockWidgetFeature.NoDockWidgetFeatures)
         self.dock.setTitleBarWidget(QWidget(self.dock))
-        self.dock.setWidget(self._panel.tiles)
+        self.dock.setWidget(self._tiles)
         self.dock.hide()  # three docks below each other would make the window higher than a low screen
         window.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, self.dock)
         window.installEventFilter(self)
@@ -88,14 +88,14 @@ class DocksView(QObject):
         for button in bar.findChildren(QPushButton):
             button.setAccessibleName(names.get(button.objectName(), button.toolTip()))
         for label in bar.findChildren(QLabel):
-            if label.text() == dock.windowTitle() or label.text() == self._panel.dock_name:
+            if label.text() == dock.windowTitle() or label.text() == self._docking.name:
                 label.setToolTip(label.text())
                 label.setText(TITLE)
 
     def release_tiles(self) -> None:
         """Take the dock of the tiles away."""
-        self._panel.tiles.hide()
-        self._panel.tiles.setParent(self._panel)
+        self._tiles.hide()
+        self._tiles.setParent(self._panel)
         if self.dock is not None:
             self.dock.setParent(None)
             self.dock.deleteLater()
@@ -104,7 +104,7 @@ class DocksView(QObject):
     def show_tiles(self) -> None:
         """Bring the tiles into sight, and share the width with the image."""
         if self.dock is not None:
-            self._panel.tiles.show()
+            self._tiles.show()
             self.dock.show()
             QTimer.singleShot(0, self._share_width)
 

@@ -17,7 +17,7 @@ from qtpy.QtCore import QTimer
 
 from napari_unisemalign.app.context import Context
 from napari_unisemalign.app.layer_values import ROLE_KEY, SAMPLE_KEY
-from napari_unisemalign.shell.contracts import CanvasSurface, DropsSurface, OpenedSurface
+from napari_unisemalign.shell.contracts import CanvasSurface, DockingSurface, DropsSurface, OpenedSurface
 from napari_unisemalign.shell.drops_view import may_become_project, project_folder
 from napari_unisemalign.tiles.making import MakingController
 from napari_unisemalign.tiles.tiles import TilesController
@@ -36,7 +36,8 @@ class DropsController:
     def __init__(
         self,
         context: Context,
-        panel: DropsSurface,
+        drops: DropsSurface,
+        docking: DockingSurface,
         canvas: CanvasSurface,
         opened: OpenedSurface,
         tiles: TilesController,
@@ -48,8 +49,8 @@ class DropsController:
         self._later = QTimer(context.owner)
         self._later.setSingleShot(True)
         self._later.timeout.connect(self._ask)
-        panel.dropped.connect(self.receive)
-        panel.docked.connect(canvas.watch)
+        drops.dropped.connect(self.receive)
+        docking.docked.connect(canvas.watch)
         canvas.project_dropped.connect(self._open)
         canvas.slides_dropped.connect(self.offer)
         opened.opened_clicked.connect(lambda: self.offer(self._opened()))

@@ -1,4 +1,4 @@
-"""What is dropped on napari's canvas: projects and slides are kept from napari's readers, which would ask or open."""
+"""What is dropped on the panel, and on napari's canvas: of that projects and slides are kept from napari's readers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import weakref
 from pathlib import Path
 
 from qtpy.QtCore import QEvent, QObject, QTimer, Signal
-from qtpy.QtGui import QDropEvent
+from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import QWidget
 
 from napari_unisemalign.widgets.drops import local_paths
@@ -27,6 +27,24 @@ def may_become_project(path: Path) -> bool:
     if path.is_dir():
         return any(each.suffix.lower() in IMAGE_SUFFIXES | SLIDE_SUFFIXES for each in path.iterdir())
     return path.suffix.lower() in SLIDE_SUFFIXES
+
+
+class PanelDrops(QObject):
+    """The panel as a place where files are dropped; it hands its drops on to this."""
+
+    dropped = Signal(list)
+    """Files or folders: their paths."""
+
+    def welcome(self, event: QDragEnterEvent | None) -> None:
+        """Something is dragged over the panel."""
+        if event is not None and local_paths(event.mimeData()):
+            event.acceptProposedAction()
+
+    def take(self, event: QDropEvent | None) -> None:
+        """It is dropped."""
+        if event is not None and (paths := local_paths(event.mimeData())):
+            event.acceptProposedAction()
+            self.dropped.emit(paths)
 
 
 class CanvasDrops(QObject):

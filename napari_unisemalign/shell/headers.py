@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from napari_unisemalign.app import availability
 from napari_unisemalign.app.context import Context
 from napari_unisemalign.app.open_tiles import open_tiles_in_words
-from napari_unisemalign.shell.contracts import GuideSurface
+from napari_unisemalign.shell.contracts import HeadSurface, StatusSurface, TileBarSurface
 from napari_unisemalign.tiles.tile_list_view import STATE_WORDS
 from napari_unisemalign.widgets.chart import duration
 from training_core.base.i18n import tr
@@ -20,13 +20,20 @@ if TYPE_CHECKING:
 class GuideController:
     """Listens to everything and commands nothing, but for the two arrows of the tile bar."""
 
-    def __init__(self, context: Context, view: GuideSurface, tiles: TilesController) -> None:
-        self._session, self._view = context.session, view
+    def __init__(
+        self,
+        context: Context,
+        head: HeadSurface,
+        tile_bar: TileBarSurface,
+        status: StatusSurface,
+        tiles: TilesController,
+    ) -> None:
+        self._session, self._head, self._tile_bar, self._status = context.session, head, tile_bar, status
         self._open = ""
         """What is left to do, in words."""
-        bar, session = self._view.tile_bar, self._session
-        bar.previous_clicked.connect(tiles.previous)
-        bar.next_clicked.connect(tiles.next)
+        session = self._session
+        tile_bar.previous_clicked.connect(tiles.previous)
+        tile_bar.next_clicked.connect(tiles.next)
         session.project_changed.connect(self._on_project)
         session.states_changed.connect(self._count)
         session.listed_changed.connect(self._refresh_tile)
@@ -35,7 +42,7 @@ class GuideController:
         self._count()
 
     def _on_project(self, project: Project | None) -> None:
-        self._view.set_project(project.name if project is not None else "")
+        self._head.set_project(project.name if project is not None else "")
         self._count()
 
     def _count(self, _change: object = None) -> None:
@@ -44,7 +51,7 @@ class GuideController:
         self._refresh_words()
 
     def _refresh_tile(self, _name: object = None) -> None:
-        session, bar = self._session, self._view.tile_bar
+        session, bar = self._session, self._tile_bar
         if session.project is None or session.tile is None:
             bar.set_tile("")
             return
@@ -60,11 +67,11 @@ class GuideController:
     def _refresh_words(self, _change: object = None) -> None:
         training = self._session.training
         if training.active:
-            self._view.status.set_status(training.message, self._details(), training.progress)
+            self._status.set_status(training.message, self._details(), training.progress)
         else:
             # the counts are those of now: reviewing goes on after a training has ended
             said = f"{training.message} {self._open}".strip() if training.message else self._advice()
-            self._view.status.set_status(said, "", None)
+            self._status.set_status(said, "", None)
 
     def _details(self) -> str:
         training = self._session.training

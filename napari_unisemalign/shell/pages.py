@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtWidgets import QAbstractButton, QFrame, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
 
 from napari_unisemalign.widgets.common import SPACING
@@ -65,6 +65,10 @@ class Pages(QStackedWidget):
         super().__init__(parent)
         self._pages: dict[Place, Page] = {}
         self._buttons: dict[Place, QAbstractButton] = {}
+        self._revealed: QWidget | None = None
+        self._reveal_timer = QTimer(self)
+        self._reveal_timer.setSingleShot(True)
+        self._reveal_timer.timeout.connect(self._scroll)
 
     def add(self, page: Page) -> None:
         """One more page; the first is in sight."""
@@ -108,3 +112,20 @@ class Pages(QStackedWidget):
             button.setChecked(each is place)
         if changed:
             self.shown.emit(place)
+
+    def reveal(self, part: QWidget) -> None:
+        """Show the page that holds this widget, unfold what it is in, and scroll to it."""
+        page = self.page_of(part)
+        if page is None:
+            return
+        self.show_place(page.place)
+        for fold in page.folds:
+            if fold.body.isAncestorOf(part) or fold.body is part:
+                fold.set_open(True)
+        self._revealed = part
+        self._reveal_timer.start(0)  # the layout must know the places of what came to light
+
+    def _scroll(self) -> None:
+        page = None if self._revealed is None else self.page_of(self._revealed)
+        if page is not None and self._revealed is not None and page.body.isAncestorOf(self._revealed):
+            page.scroll_area.ensureWidgetVisible(self._revealed, 0, 8)

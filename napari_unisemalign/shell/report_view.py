@@ -9,10 +9,26 @@ from qtpy.QtGui import QColor, QPainter, QPixmap
 from qtpy.QtWidgets import QAbstractButton, QAbstractItemView, QComboBox, QLabel, QLineEdit, QPlainTextEdit, QWidget
 
 from napari_unisemalign.widgets.colors import NEUTRAL
+from napari_unisemalign.widgets.common import MessageBar
 
 
-def picture(panel: QWidget, tells: Callable[[str], bool]) -> bytes:
-    """The panel as PNG, with whatever tells what must not be told painted over."""
+class ReportView:
+    """What of the panel goes into a report."""
+
+    def __init__(self, panel: QWidget, messages: MessageBar) -> None:
+        self._panel, self._messages = panel, messages
+
+    @property
+    def said(self) -> tuple[str, str]:
+        """The message that is shown, and its details."""
+        return self._messages.text, self._messages.details
+
+    def picture(self, tells: Callable[[str], bool]) -> bytes:
+        """The panel as PNG. tells: whether a text must not be seen, so that it is painted over."""
+        return _picture(self._panel, tells)
+
+
+def _picture(panel: QWidget, tells: Callable[[str], bool]) -> bytes:
     pixmap: QPixmap = panel.grab()
     painter = QPainter(pixmap)
     for widget in panel.findChildren(QWidget):

@@ -84,8 +84,8 @@ STOPS = (
 class TourController:
     """Shows one stop after the other. It opens steps and points at things, and does nothing else."""
 
-    def __init__(self, context: Context, card: TourSurface, panel: PointingSurface, making: MakingController) -> None:
-        self._card, self._panel, self._session, self._making = card, panel, context.session, making
+    def __init__(self, context: Context, card: TourSurface, pointer: PointingSurface, making: MakingController) -> None:
+        self._card, self._pointer, self._session, self._making = card, pointer, context.session, making
         self._index: int | None = None
         self._waits = False
         card.next_clicked.connect(lambda: self._go(1))
@@ -105,7 +105,7 @@ class TourController:
         """End the tour; everything stays as it is."""
         self._index = None
         self._card.hide()
-        self._panel.point_at(None)
+        self._pointer.point_at(None)
 
     @property
     def stop(self) -> TourStop | None:
@@ -131,6 +131,6 @@ class TourController:
         self._index = index
         stop = STOPS[index]
         self._card.show_stop(index + 1, len(STOPS), stop.title, stop.text)
-        self._panel.point_at(stop.target)
+        self._pointer.point_at(stop.target)
         if starts:
             self._card.take_focus()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 from qtpy.QtCore import QPoint, QRect, Qt, QTimer, Signal
 from qtpy.QtGui import QColor, QKeyEvent, QPainter, QPaintEvent, QPen
 from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 
+from napari_unisemalign.shell.contracts import TourTarget
 from napari_unisemalign.widgets.colors import ACCENT
 from napari_unisemalign.widgets.common import FLUSH_STYLE, SPACING, Hint, primary, row
 from training_core.base.i18n import tr
@@ -119,3 +122,21 @@ class Spotlight(QWidget):
         self.setGeometry(place.adjusted(-EDGE_PX, -EDGE_PX, EDGE_PX, EDGE_PX).intersected(parent.rect()))
         self.show()
         self.raise_()
+
+
+class TourPointer:
+    """What the tour speaks of, brought into sight and framed."""
+
+    def __init__(
+        self, parent: QWidget, targets: Mapping[TourTarget, QWidget], reveal: Callable[[QWidget], None]
+    ) -> None:
+        """reveal: brings a widget into sight."""
+        self.targets, self._reveal = targets, reveal
+        self.spotlight = Spotlight(parent)
+
+    def point_at(self, target: TourTarget | None) -> None:
+        """Bring this into sight and put a frame around it; None takes the frame away."""
+        part = None if target is None else self.targets[target]
+        if part is not None:
+            self._reveal(part)
+        self.spotlight.point_at(part)

@@ -73,7 +73,7 @@ def off_screen(panel: Panel, screen: Screen) -> tuple[str, ...]:
 
 def _never_scrolled(panel: Panel) -> Iterator[QWidget]:
     """What has to be in sight whatever is unfolded: the tabs, the head of the page, the foot, the list of tiles."""
-    yield from (panel.project_button, panel.tile_bar, *panel.tabs.values())
+    yield from (panel.head.project_button, panel.head.tile_bar, *panel.head.tabs.values())
     head = panel.pages.page(panel.pages.place).head
     if head is not None:
         yield from (each for each in head.findChildren(QWidget) if each.isVisibleTo(head))

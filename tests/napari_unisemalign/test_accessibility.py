@@ -149,7 +149,7 @@ def test_tab_comes_to_every_control_and_back(busy: Any) -> None:
     for place in Place:
         unfolded(busy, place)
         wanted = {each.widget: each.name for each in controls(panel) if each.widget.isEnabled()}
-        panel.project_button.setFocus(Qt.FocusReason.TabFocusReason)
+        panel.head.project_button.setFocus(Qt.FocusReason.TabFocusReason)
         reached = set()
         for _press in range(3 * len(wanted) + 60):
             focused = QApplication.focusWidget()

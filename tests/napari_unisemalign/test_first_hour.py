@@ -47,7 +47,7 @@ def test_a_hand_presses_what_is_in_sight_and_nothing_else(window: Any, project: 
     with pytest.raises(DriveError, match="Start training is disabled"):
         hand.click(panel.train.start_button)  # nothing is painted
     assert hand.acts.done == []
-    hand.click(panel.tabs[panel.pages.place])
+    hand.click(panel.head.tabs[panel.pages.place])
     assert hand.acts.done == [Act("click", "*Annotate & review*")]
 
 

@@ -27,6 +27,7 @@ from napari_unisemalign.shell.closing import LAST_WAIT_MS, ClosingController, He
 from napari_unisemalign.shell.contracts import (
     CanvasSurface,
     ClosingSurface,
+    DockingSurface,
     DocksSurface,
     DropsSurface,
     OpenedSurface,
@@ -68,28 +69,28 @@ def surface(contract: type) -> Any:
 def test_the_tour_opens_the_sample_first_and_points_at_one_thing_after_the_other(
     context: Any, project: Project, qtbot: Any
 ) -> None:
-    card, panel, making = surface(TourSurface), surface(PointingSurface), surface(MakingController)
-    tour = TourController(context, card, panel, making)
+    card, pointer, making = surface(TourSurface), surface(PointingSurface), surface(MakingController)
+    tour = TourController(context, card, pointer, making)
     tour.start()
     making.open_sample.assert_called_once_with()
-    assert not panel.point_at.called  # there is nothing to point at yet
+    assert not pointer.point_at.called  # there is nothing to point at yet
     context.session.set_project(project)
-    qtbot.waitUntil(lambda: panel.point_at.called)
+    qtbot.waitUntil(lambda: pointer.point_at.called)
     card.take_focus.assert_called_once_with()
     order = [TourTarget.TILES, TourTarget.CLASSES, TourTarget.START, TourTarget.STATUS, TourTarget.PREDICTION,
              TourTarget.ACCEPT, TourTarget.EXPORT]  # fmt: skip
     for _each in order[1:]:
         slot(card.next_clicked)()
-    assert [each.args[0] for each in panel.point_at.call_args_list] == order
+    assert [each.args[0] for each in pointer.point_at.call_args_list] == order
     assert card.show_stop.call_args.args[:3] == (7, 7, "Export")
     slot(card.back_clicked)()
-    assert panel.point_at.call_args == call(TourTarget.ACCEPT)
+    assert pointer.point_at.call_args == call(TourTarget.ACCEPT)
     card.take_focus.assert_called_once_with()  # the focus stays where the user has it
     slot(card.left)()
-    assert panel.point_at.call_args == call(None)
+    assert pointer.point_at.call_args == call(None)
     card.hide.assert_called_once_with()
     slot(card.next_clicked)()  # of a card that is going
-    assert panel.point_at.call_args == call(None)
+    assert pointer.point_at.call_args == call(None)
 
 
 # --- docks ----------------------------------------------------------------------------------------------------------
@@ -276,13 +277,12 @@ class Drops:
     """A controller of what is dropped, with all that it speaks to."""
 
     def __init__(self, context: Any) -> None:
-        self.context, self.panel, self.canvas = context, surface(DropsSurface), surface(CanvasSurface)
-        self.opened, self.tiles, self.making = (
-            surface(OpenedSurface),
-            surface(TilesController),
-            surface(MakingController),
+        self.context, self.view, self.docking = context, surface(DropsSurface), surface(DockingSurface)
+        self.canvas, self.opened = surface(CanvasSurface), surface(OpenedSurface)
+        self.tiles, self.making = surface(TilesController), surface(MakingController)
+        self.controller = DropsController(
+            context, self.view, self.docking, self.canvas, self.opened, self.tiles, self.making
         )
-        self.controller = DropsController(context, self.panel, self.canvas, self.opened, self.tiles, self.making)
 
 
 @pytest.fixture
@@ -293,13 +293,13 @@ def drops(context: Any) -> Drops:
 def test_a_project_that_is_dropped_is_opened_and_files_are_offered_together(
     drops: Drops, project: Project, tmp_path: Path, qtbot: Any
 ) -> None:
-    slot(drops.panel.dropped)([project.path])
+    slot(drops.view.dropped)([project.path])
     slot(drops.canvas.project_dropped)(project.path)
     qtbot.waitUntil(lambda: drops.tiles.open_project.call_count == 2)
     assert drops.tiles.open_project.call_args == call(project.path)
     first, second = tmp_path / "a.svs", tmp_path / "b.svs"
-    slot(drops.panel.dropped)([first])
-    slot(drops.panel.dropped)([first, second])  # one by one, and one of them twice
+    slot(drops.view.dropped)([first])
+    slot(drops.view.dropped)([first, second])  # one by one, and one of them twice
     qtbot.waitUntil(lambda: drops.making.make_project.called)
     drops.making.make_project.assert_called_once_with([first, second])
     drops.context.session.set_project(project)
@@ -320,7 +320,7 @@ def test_drawings_are_imported_into_the_open_project_only(drops: Drops, project:
 
 
 def test_the_canvas_is_watched_from_when_the_panel_is_docked(drops: Drops) -> None:
-    assert slot(drops.panel.docked) is drops.canvas.watch
+    assert slot(drops.docking.docked) is drops.canvas.watch
 
 
 # --- keys -----------------------------------------------------------------------------------------------------------

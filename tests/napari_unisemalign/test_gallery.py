@@ -76,10 +76,10 @@ def test_next_and_previous_follow_the_order_of_the_list(window: Any, measured: P
     choose(tiles.order.sort_combo, Sort.CONFIDENCE)
     assert names(driver) == ["tile_02", "tile_03", "tile_01", "tile_04"]
     assert driver.session.tile == "tile_01"
-    driver.click(driver.panel.tile_bar.previous_button)
+    driver.click(driver.panel.head.tile_bar.previous_button)
     assert driver.session.tile == "tile_03"
     choose(tiles.order.sort_combo, Sort.CHANGE)
-    driver.click(driver.panel.tile_bar.next_button)
+    driver.click(driver.panel.head.tile_bar.next_button)
     assert driver.session.tile == "tile_01"
 
 
@@ -93,7 +93,7 @@ def test_a_tile_that_no_longer_belongs_stays_until_another_is_shown(window: Any,
     driver.wait_saved()
     gathered(driver)
     assert names(driver) == ["tile_01", "tile_02", "tile_03", "tile_04"]
-    driver.click(driver.panel.tile_bar.next_button)
+    driver.click(driver.panel.head.tile_bar.next_button)
     assert driver.session.tile == "tile_03"
     assert names(driver) == ["tile_01", "tile_03", "tile_04"]
 

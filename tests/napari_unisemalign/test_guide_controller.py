@@ -9,7 +9,7 @@ from unittest.mock import call, create_autospec
 import numpy as np
 import pytest
 
-from napari_unisemalign.shell.contracts import GuideSurface, StatusSurface, TileBarSurface
+from napari_unisemalign.shell.contracts import HeadSurface, StatusSurface, TileBarSurface
 from napari_unisemalign.shell.headers import GuideController
 from napari_unisemalign.tiles.tiles import TilesController
 from tests.napari_unisemalign.without_window import bare_context, slot
@@ -25,11 +25,18 @@ def context(qapp: Any) -> Any:
 
 
 @pytest.fixture
-def view() -> Any:
-    view = create_autospec(GuideSurface, instance=True)
-    view.tile_bar = create_autospec(TileBarSurface, instance=True)
-    view.status = create_autospec(StatusSurface, instance=True)
-    return view
+def head() -> Any:
+    return create_autospec(HeadSurface, instance=True)
+
+
+@pytest.fixture
+def tile_bar() -> Any:
+    return create_autospec(TileBarSurface, instance=True)
+
+
+@pytest.fixture
+def status() -> Any:
+    return create_autospec(StatusSurface, instance=True)
 
 
 @pytest.fixture
@@ -38,17 +45,17 @@ def tiles() -> Any:
 
 
 @pytest.fixture(autouse=True)
-def guide(context: Any, view: Any, tiles: Any) -> GuideController:
-    return GuideController(context, view, tiles)
+def guide(context: Any, head: Any, tile_bar: Any, status: Any, tiles: Any) -> GuideController:
+    return GuideController(context, head, tile_bar, status, tiles)
 
 
 def test_the_foot_says_what_to_do_and_counts_what_waits_now(
-    context: Any, view: Any, project: Project, truths: dict[str, np.ndarray], add_run: Callable[..., None]
+    context: Any, head: Any, status: Any, project: Project, truths: dict[str, np.ndarray], add_run: Callable[..., None]
 ) -> None:
-    session, status = context.session, view.status.set_status
+    session, status = context.session, status.set_status
     assert status.call_args == call("Open a project, create one from your images, or try the sample.", "", None)
     session.set_project(project)
-    assert view.set_project.call_args == call("project")
+    assert head.set_project.call_args == call("project")
     assert "at least 2 tiles first (0 done)" in status.call_args.args[0]
     for name in ("tile_01", "tile_02"):
         project.write_label(name, truths[name], LabelSource.PAINTED)
@@ -78,12 +85,12 @@ def test_the_foot_says_what_to_do_and_counts_what_waits_now(
 
 
 def test_the_tile_bar_names_the_tile_and_leads_to_its_neighbours(
-    context: Any, view: Any, tiles: Any, project: Project
+    context: Any, tile_bar: Any, tiles: Any, project: Project
 ) -> None:
-    assert view.tile_bar.set_tile.call_args == call("")
+    assert tile_bar.set_tile.call_args == call("")
     context.session.set_project(project)
     context.session.set_tile("tile_04")
-    assert view.tile_bar.set_tile.call_args == call("tile_04  4/4", "tile_04 (4 of 4) – unannotated")
-    assert view.tile_bar.set_neighbors.call_args == call(True, False)
-    slot(view.tile_bar.previous_clicked)()
+    assert tile_bar.set_tile.call_args == call("tile_04  4/4", "tile_04 (4 of 4) – unannotated")
+    assert tile_bar.set_neighbors.call_args == call(True, False)
+    slot(tile_bar.previous_clicked)()
     tiles.previous.assert_called_once_with()

@@ -61,10 +61,10 @@ for path in (None, Path(sys.argv[1])):
         for fold in panel.pages.page(panel.pages.place).folds:
             fold.set_open(True)
             found.add(fold.title)
-        head = (panel.messages, panel.tour, panel.tile_bar, panel.correct.head, panel.tiles.order)
+        head = (panel.messages, panel.tour, panel.head.tile_bar, panel.correct.head, panel.tiles.order)
         for part in (*head, panel.classes, panel.cleanup, panel.correct.regions, panel.export):
             found.update(texts(part))
-        found.update(button.text() for button in panel.tabs.values())
+        found.update(button.text() for button in panel.head.tabs.values())
 driver.panel.controller.tour.start()
 found.update(texts(driver.panel.tour))
 for dialog in (KeysDialog(), NewProjectDialog(), DetailsDialog("…")):

@@ -209,11 +209,11 @@ def test_tab_goes_from_top_to_bottom_through_the_panel(window: Any, predicted_pr
     viewer.window._qt_window.activateWindow()
     panel.controller.open_project(predicted_project.path)
     driver.pause(0.2)
-    visited = walk(panel.project_button, panel, lambda widget: QTest.keyClick(widget, Qt.Key.Key_Tab))
+    visited = walk(panel.head.project_button, panel, lambda widget: QTest.keyClick(widget, Qt.Key.Key_Tab))
     headers = [fold.header for fold in panel.pages.page(Place.ANNOTATE).folds]
     expected = [
-        panel.project_button,
-        panel.tabs[Place.ANNOTATE],
+        panel.head.project_button,
+        panel.head.tabs[Place.ANNOTATE],
         panel.chips.chips[1].button,
         panel.correct.accept_next_button,
         headers[0],

@@ -167,11 +167,11 @@ def test_enter_presses_a_button_once_and_only_where_tab_came_to_it(window: Any, 
     panel.controller.open_project(predicted_project.path)
     fold = next(each for each in panel.pages.page(Place.ANNOTATE).folds if not each.is_open)
     pressed: list[str] = []
-    for button in (panel.overlays.flicker_button, fold.header, panel.tile_bar.next_button):
+    for button in (panel.overlays.flicker_button, fold.header, panel.head.tile_bar.next_button):
         driver.reveal(button)
         button.clicked.connect(lambda: pressed.append("once"))
         for reason, presses in ((Qt.FocusReason.TabFocusReason, 1), (Qt.FocusReason.MouseFocusReason, 0)):
-            panel.project_button.setFocus(Qt.FocusReason.OtherFocusReason)
+            panel.head.project_button.setFocus(Qt.FocusReason.OtherFocusReason)
             button.setFocus(reason)
             QTest.keyClick(button, Qt.Key.Key_Return)
             assert len(pressed) == presses, (button.text(), reason)
@@ -225,7 +225,7 @@ def test_after_a_training_review_is_next_and_then_export(window: Any, predicted_
 
 def test_the_tile_bar_goes_to_the_neighbours(window: Any, project: Project) -> None:
     _viewer, driver, _answers = window
-    bar = driver.panel.tile_bar
+    bar = driver.panel.head.tile_bar
     assert not bar.isVisible()
     driver.panel.controller.open_project(project.path)
     assert bar.isVisible()

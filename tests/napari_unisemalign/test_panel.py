@@ -34,7 +34,7 @@ def test_an_empty_panel_says_what_to_do(window: Any) -> None:
     for button in (panel.train.start_button, panel.correct.accept_tile_button, panel.export.export_button):
         assert not button.isEnabled()
         assert "Open a project" in button.toolTip()
-    assert not any(button.isEnabled() for button in panel.tabs.values())
+    assert not any(button.isEnabled() for button in panel.head.tabs.values())
 
 
 def test_opening_by_the_button_shows_tiles_thumbnails_and_states(window: Any, project: Project) -> None:
@@ -56,7 +56,7 @@ def test_opening_by_the_button_shows_tiles_thumbnails_and_states(window: Any, pr
 def test_next_previous_and_a_click_change_the_tile(window: Any, project: Project) -> None:
     viewer, driver, _answers = window
     driver.panel.controller.open_project(project.path)
-    bar = driver.panel.tile_bar
+    bar = driver.panel.head.tile_bar
     assert not bar.previous_button.isEnabled()
     layers = [viewer.layers[NAMES[TILE]], viewer.layers[NAMES[LABELS]]]
     driver.click(bar.next_button)

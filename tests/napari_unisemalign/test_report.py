@@ -41,7 +41,7 @@ def test_a_report_has_versions_settings_events_and_a_picture_without_names(
     for secret in ("tile_0", "gland", str(tmp_path), tmp_path.name):
         assert secret not in report + events
     image = np.asarray(Image.open(io.BytesIO(parts["panel.png"])).convert("RGB"))
-    place = driver.panel.tile_bar.name
+    place = driver.panel.head.tile_bar.name
     corner = place.mapTo(driver.panel, place.rect().center())
     scale = image.shape[1] / driver.panel.width()
     around = image[round(corner.y() * scale) - 3 : round(corner.y() * scale) + 3, round(corner.x() * scale)]

@@ -102,11 +102,11 @@ def test_tab_goes_through_panel_and_tiles_as_they_are_read(opened: Any) -> None:
                 return 1, page.body
             return (2 if panel.train.footer.isAncestorOf(widget) else 0), panel
 
-        all_stops = stops(panel.project_button)
+        all_stops = stops(panel.head.project_button)
         found = [each for each in all_stops if panel.isAncestorOf(each)]
         assert len(found) > 8
         assert backward(found, region) == [], place
-        back = stops(panel.project_button, Qt.KeyboardModifier.ShiftModifier)
+        back = stops(panel.head.project_button, Qt.KeyboardModifier.ShiftModifier)
         assert [each for each in back if panel.isAncestorOf(each)][1:] == found[:0:-1]
     order = tiles.order
     wanted = [order.show_combo, order.sort_combo, order.search_edit, order.suggest_button, tiles.list]

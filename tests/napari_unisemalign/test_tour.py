@@ -24,7 +24,7 @@ def click(button: Any) -> None:
 
 def points_at(panel: Any, target: Any) -> bool:
     """The frame is around what is in sight of this part."""
-    frame = panel.spotlight
+    frame = panel.pointer.spotlight
     if frame.target is not target:
         return False
     seen = QRect(target.mapTo(frame.parentWidget(), QPoint(0, 0)), target.size())
@@ -41,7 +41,7 @@ def test_the_tour_points_at_the_real_parts_one_after_the_other(window: Any, proj
     panel.controller.open_project(project.path)
     assert panel.perform("tour")
     for number, stop in enumerate(STOPS, start=1):
-        target = panel.tour_target(stop.target)
+        target = panel.pointer.targets[stop.target]
         driver.wait(lambda target=target: points_at(panel, target), f"the frame at stop {number}")
         assert panel.tour.isVisible()
         assert panel.tour.title.text().startswith(f"{number} of {len(STOPS)}")
@@ -49,7 +49,7 @@ def test_the_tour_points_at_the_real_parts_one_after_the_other(window: Any, proj
         driver.wait(lambda: not_cut_off(panel.tour.text), f"room for the text of stop {number}")
         click(panel.tour.next_button)
     assert not panel.tour.isVisible()
-    assert not panel.spotlight.isVisible()
+    assert not panel.pointer.spotlight.isVisible()
     assert panel.controller.tour.stop is None
 
 
@@ -81,7 +81,7 @@ def test_the_frame_goes_when_its_part_is_folded_away_and_comes_back(window: Any,
     click(panel.tour.next_button)
     driver.wait(lambda: points_at(panel, panel.chips), "the frame around the classes")
     driver.open_place(Place.TRAINING)
-    driver.wait(lambda: not panel.spotlight.isVisible(), "the frame to go")
+    driver.wait(lambda: not panel.pointer.spotlight.isVisible(), "the frame to go")
     driver.open_place(Place.ANNOTATE)
     driver.wait(lambda: points_at(panel, panel.chips), "the frame to come back")
 

@@ -243,7 +243,7 @@ def test_cancel_leaves_the_panel_as_it_was(window: Any, labeled_project: Project
     driver.wait(lambda: answers.asked == ["close_while_training"], "the question")
     driver.wait(lambda: driver.panel.isVisible(), "the panel to come back")
     driver.wait(lambda: driver.panel.width() == width, "its width")
-    assert viewer.window.dock_widgets[driver.panel.dock_name] is driver.panel
+    assert viewer.window.dock_widgets[driver.panel.docking.name] is driver.panel
     assert (driver.session.tile, driver.session.training.phase) == (tile, Phase.RUNNING)
     driver.press(Qt.Key.Key_PageDown)
     assert driver.session.tile == "tile_02"
