@@ -30,6 +30,7 @@ from napari_unisemalign.annotate.selection import ObjectSelection
 from napari_unisemalign.annotate.undo import UndoController
 from napari_unisemalign.app.background import Background
 from napari_unisemalign.app.context import Context
+from napari_unisemalign.app.drawn_shapes import DrawnShapes
 from napari_unisemalign.app.image_notes import ImageNotes
 from napari_unisemalign.app.labels import LabelsController
 from napari_unisemalign.app.layers import TileLayers
@@ -83,13 +84,14 @@ class Controller:
     def __init__(self, viewer: Viewer, panel: Panel, perform: Callable[[str], object]) -> None:
         """perform: does the action of this id in this window."""
         self._title = viewer.title
-        session = Session()
-        thumbnails = Background(panel)
+        session, thumbnails = Session(), Background(panel)
+        layers = TileLayers(viewer, session.label)
         self.context = Context(
             viewer=viewer,
             owner=panel,
             session=session,
-            layers=TileLayers(viewer, session.label),
+            layers=layers,
+            drawn=DrawnShapes(viewer, layers),
             reporter=Reporter(panel.messages),
             dialogs=WindowDialogs(panel),
             background=Background(panel),

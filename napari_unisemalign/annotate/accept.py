@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_unisemalign.annotate.accept_options import AcceptOptions
 from napari_unisemalign.annotate.accept_plan import (
     Deed,
     Plan,
@@ -14,11 +15,9 @@ from napari_unisemalign.annotate.accept_plan import (
     Where,
     done_in_words,
     in_words,
-    options_in_words,
     plan,
 )
-from napari_unisemalign.annotate.accept_preview import PreviewController, Wish
-from napari_unisemalign.annotate.accept_view import PointedAt
+from napari_unisemalign.annotate.accept_preview import PreviewController
 from napari_unisemalign.annotate.areas import AreaTools
 from napari_unisemalign.annotate.overlays import OverlaysController
 from napari_unisemalign.annotate.review_contracts import CleanUpSurface, CorrectSurface
@@ -55,11 +54,13 @@ class CorrectionController:
         undo: UndoController,
     ) -> None:
         self._context, self._labels, self._tiles, self._undo = context, labels, tiles, undo
-        self._overlays, self._clean_up = overlays, cleanup
-        self._session, self._layers, self.reporter = context.session, context.layers, context.reporter
+        self._overlays = overlays
+        self._session, self._layers, self._drawn = context.session, context.layers, context.drawn
+        self.reporter = context.reporter
         self._view = view
         self._preview = PreviewController(context, view, cleanup, overlays, self._ids)
-        self.areas = AreaTools(context, view, self._do, self._show_area, self.say)
+        self._options = AcceptOptions(view, cleanup, overlays)
+        self.areas = AreaTools(context, view, self._do, self._preview.show_area, self.say)
         self._said = ""
         self.is_going_on = False
         """The review goes on to the next tile at this moment."""
@@ -70,11 +71,7 @@ class CorrectionController:
         view.accept_area_clicked.connect(self.accept_area)
         view.reject_area_clicked.connect(self.reject_area)
         view.take_back_clicked.connect(self.take_back)
-        view.pointed.connect(self._on_pointed)
-        view.options_changed.connect(self._show_options)
-        view.reset_options_clicked.connect(self.reset_options)
-        cleanup.changed.connect(self._show_options)
-        overlays.below_changed.connect(self._show_options)
+        view.pointed.connect(self._preview.show_pointed)
         undo.undone.connect(self._on_undone)
         view.reject_clicked.connect(self.reject)
         view.next_clicked.connect(self.show_next)
@@ -149,24 +146,6 @@ class CorrectionController:
             finally:
                 self.is_going_on = False
 
-    def reset_options(self) -> None:
-        """Accept takes what it takes by default."""
-        self._view.reset_options()
-        self._overlays.leave_nothing_open()
-        self._clean_up.reset()
-
-    def _show_options(self, _change: object = None) -> None:
-        view = self._view
-        view.set_options(
-            options_in_words(
-                pseudo_label=view.source is OverlaySource.PSEUDO_LABEL,
-                below=self._overlays.below,
-                replaces=view.overwrite,
-                is_cleaned=not self._clean_up.value.is_nothing,
-                sure_from=None if view.is_usual_confidence else view.confidence,
-            )
-        )
-
     def scene(self) -> Scene | None:
         """The tile on screen as an accept finds it; without a prediction its annotations alone; None: there is none.
 
@@ -191,9 +170,9 @@ class CorrectionController:
     # --- the one way to labels and rejections ------------------------------------------------------------------------
 
     def _do_area(self, deed: Deed) -> None:
-        mask = self._layers.area_mask()
+        mask = self._drawn.area_mask()
         if mask is not None and self._do(deed, mask, "region"):
-            self._layers.end_area()
+            self._drawn.end_area()
             self._refresh()
 
     def _do(self, deed: Deed, where: Where, region: Region) -> bool:
@@ -272,24 +251,6 @@ class CorrectionController:
             ids = kept[ids]
         return ids
 
-    def _show_area(self, wish: Wish | None) -> None:
-        """What the mouse on the image means, or what is drawn there."""
-        if wish is None:
-            self._on_pointed(None)
-        else:
-            self._preview.show(wish)
-
-    def _on_pointed(self, at: PointedAt | None) -> None:
-        """Over a button: show what it would do; elsewhere what is drawn, if anything is."""
-        wish: Wish | None = None
-        if at in (PointedAt.ACCEPT_TILE, PointedAt.REJECT_TILE):
-            wish = (Deed.REJECT if at is PointedAt.REJECT_TILE else Deed.ACCEPT, None)
-        elif at is PointedAt.ACCEPT_SURE:
-            wish = (Deed.ACCEPT, self._view.confidence)
-        elif self._layers.has_area():
-            wish = (Deed.REJECT if at is PointedAt.REJECT_AREA else Deed.ACCEPT, self._layers.area_mask())
-        self._preview.show(wish if self._ids() is not None else None)
-
     def _on_undo(self, _event: Any = None) -> None:
         """The whole label is drawn anew, as after Ctrl+Z: what was said about the last accept may be untrue."""
         if self._said and self.areas.pointing is None and self._layers.get(AREA) is None:
@@ -302,7 +263,7 @@ class CorrectionController:
 
     def _on_tile(self, _name: object = None) -> None:
         if self._layers.get(AREA) is not None:
-            self._layers.end_area()
+            self._drawn.end_area()
         self.say("")
         self._refresh()
 
@@ -313,7 +274,7 @@ class CorrectionController:
     def _refresh(self, _change: object = None) -> None:
         session, drawing = self._session, self._layers.get(AREA) is not None
         accept = availability.why_not_accept(session)
-        drawn = drawing and self._layers.has_area()
+        drawn = drawing and self._drawn.has_area()
         self._view.set_available(
             accept,
             availability.why_not_accept_area(session, drawn),

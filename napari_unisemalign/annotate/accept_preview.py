@@ -18,6 +18,7 @@ from napari_unisemalign.annotate.accept_plan import (
     plan,
     scene,
 )
+from napari_unisemalign.annotate.accept_view import PointedAt
 from napari_unisemalign.annotate.marks import ACCEPT, REJECT, MarksLayer, draw_marks
 from napari_unisemalign.annotate.overlays import OverlaysController
 from napari_unisemalign.annotate.review_contracts import CleanUpSurface, CorrectSurface
@@ -54,7 +55,8 @@ class PreviewController:
         ids: Callable[[], U8 | None],
     ) -> None:
         """ids: the class ids (H, W) of the tile on screen that could be accepted now, None where there are none."""
-        self._session, self._layers, self._overlays, self._ids = context.session, context.layers, overlays, ids
+        self._session, self._layers, self._drawn = context.session, context.layers, context.drawn
+        self._overlays, self._ids = overlays, ids
         self._view, self._cleanup = view, cleanup
         self._cleaner = Cleaner()
         self.marks = MarksLayer(context.viewer)
@@ -85,6 +87,25 @@ class PreviewController:
             return
         self._wish = wish
         self._ask()
+
+    def show_pointed(self, at: PointedAt | None) -> None:
+        """Over a button: show what it would do; elsewhere what is drawn, if anything is."""
+        drawn = self._drawn
+        wish: Wish | None = None
+        if at in (PointedAt.ACCEPT_TILE, PointedAt.REJECT_TILE):
+            wish = (Deed.REJECT if at is PointedAt.REJECT_TILE else Deed.ACCEPT, None)
+        elif at is PointedAt.ACCEPT_SURE:
+            wish = (Deed.ACCEPT, self._view.confidence)
+        elif drawn.has_area():
+            wish = (Deed.REJECT if at is PointedAt.REJECT_AREA else Deed.ACCEPT, drawn.area_mask())
+        self.show(wish if self._ids() is not None else None)
+
+    def show_area(self, wish: Wish | None) -> None:
+        """What the mouse on the image means; None: what is drawn there, if anything is."""
+        if wish is None:
+            self.show_pointed(None)
+        else:
+            self.show(wish)
 
     def show_change(self, where: Mask | None, words: str) -> None:
         """Draw pixels that something else would change, with what is said of it; None: as it was."""

@@ -40,7 +40,8 @@ class AreaTools:
         say: Callable[[str], None],
     ) -> None:
         """do: accept or reject. show: preview a wish; None: what is drawn, if anything is. say: put it into words."""
-        self._layers, self.reporter, self._view = context.layers, context.reporter, view
+        self._layers, self._drawn, self.reporter = context.layers, context.drawn, context.reporter
+        self._view = view
         self._do, self._show, self._say = do, show, say
         self._pointer = Pointer(context.viewer, context.layers.pixel_at, self._on_click, self._on_hover)
         self._outlining = False
@@ -58,13 +59,13 @@ class AreaTools:
         self._stop_pointing()
         if on:
             self.began.emit()
-            layer = self._layers.start_area()
+            layer = self._drawn.start_area()
             layer.events.data.connect(self._on_drawn)
             self._say(
                 tr("Click around the region, double-click to close it (or use napari's lasso); then accept or reject.")
             )
         else:
-            self._layers.end_area()
+            self._drawn.end_area()
             self._say("")
             self._show(None)
 
@@ -76,7 +77,7 @@ class AreaTools:
         if deed is None:
             return
         self.began.emit()
-        self._layers.end_area()
+        self._drawn.end_area()
         self._layers.activate_labels("pan_zoom")
         self.pointing = deed
         self._pointer.start()

@@ -42,7 +42,8 @@ class ObjectSplit:
         edits: ObjectEdits,
         correction: CorrectionController,
     ) -> None:
-        self._session, self._layers, self.reporter = context.session, context.layers, context.reporter
+        self._session, self._layers, self._drawn = context.session, context.layers, context.drawn
+        self.reporter = context.reporter
         self._selection, self._edits, self._correction = selection, edits, correction
         view.split_toggled.connect(self.draw)
         context.session.tile_changed.connect(lambda _name: self.draw(False))
@@ -70,13 +71,13 @@ class ObjectSplit:
         if on and not self.drawing:
             while self._correction.areas.leave():
                 pass
-            layer = self._layers.start_cut()
+            layer = self._drawn.start_cut()
             layer.events.data.connect(self._on_drawn)
             self._correction.say(
                 tr("Click on both sides of the object, and double-click to end the line. Enter splits at the waist.")
             )
         elif not on and self.drawing:
-            self._layers.end_cut()
+            self._drawn.end_cut()
             self._correction.say("")
         self.changed.emit()
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_unisemalign.app.background import Background
 from napari_unisemalign.app.dialogs import Dialogs
+from napari_unisemalign.app.drawn_shapes import DrawnShapes
 from napari_unisemalign.app.image_notes import ImageNotes
 from napari_unisemalign.app.layers import TileLayers
 from napari_unisemalign.app.notify import Reporter
@@ -46,6 +47,7 @@ class Context:
     """The panel: what its timers and processes belong to. Views come to a controller one by one."""
     session: Session
     layers: TileLayers
+    drawn: DrawnShapes
     reporter: Reporter
     dialogs: Dialogs
     background: Background

@@ -7,7 +7,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.layers import Image, Labels, Layer, Shapes
+from napari.layers import Image, Labels, Layer
 
 from napari_unisemalign.app.label_layer import LabelLayer
 from napari_unisemalign.app.label_model import Box, LabelModel
@@ -30,14 +30,12 @@ from napari_unisemalign.app.layer_values import (
     SAMPLE_KEY,
     TILE,
     U8,
-    Mask,
     Placed,
     fill,
     layer_value,
     to_label,
     to_layer,
 )
-from napari_unisemalign.widgets.colors import ACCEPTING, ACCEPTING_FACE
 from training_core.project import TissueClass
 
 if TYPE_CHECKING:
@@ -251,54 +249,6 @@ class TileLayers:
         camera.zoom = min(camera.zoom, float((_VIEW_SHARE * size / sides).min()))
         middle = [(each.start + each.stop - 1) / 2 * self.pixel_size for each in box]
         camera.center = (*camera.center[:-2], *middle)
-
-    # --- what is drawn: the area to accept, a line that splits objects -----------------------------------------------
-
-    def start_area(self) -> Shapes:
-        """An empty shapes layer on top, active and ready to draw a polygon."""
-        return self._start_shapes(AREA, "add_polygon")
-
-    def start_cut(self) -> Shapes:
-        """The same, ready to draw a line."""
-        return self._start_shapes(CUT, "add_polyline")
-
-    def _start_shapes(self, role: str, mode: str) -> Shapes:
-        layer = self.get(role)
-        if not isinstance(layer, Shapes):
-            layer = Shapes(
-                ndim=2, name=NAMES[role], edge_color=ACCEPTING, face_color=ACCEPTING_FACE, edge_width=2,
-                metadata={ROLE_KEY: role},
-            )  # fmt: skip
-            self.add(layer)
-        self._viewer.layers.selection.active = layer
-        layer.mode = mode
-        return layer
-
-    def has_area(self) -> bool:
-        """Whether something is drawn."""
-        layer = self.get(AREA)
-        return isinstance(layer, Shapes) and bool(layer.nshapes)
-
-    def area_mask(self) -> Mask | None:
-        """The pixels inside the drawn shapes, (H, W); None when nothing is drawn."""
-        layer, tile = self.get(AREA), self.get(TILE)
-        if not isinstance(layer, Shapes) or tile is None or not len(layer.data):
-            return None
-        return np.asarray(layer.to_labels(labels_shape=tile.data.shape[:2])) > 0
-
-    def end_area(self) -> None:
-        """Take the shapes layer away and go back to the labels."""
-        self._end_shapes(AREA)
-
-    def end_cut(self) -> None:
-        """Take the line away and go back to the labels."""
-        self._end_shapes(CUT)
-
-    def _end_shapes(self, role: str) -> None:
-        layer = self.get(role)
-        if layer is not None:
-            self._viewer.layers.remove(layer)
-            self.activate_labels()
 
     def clear(self) -> None:
         """Take all our layers away."""

@@ -8,7 +8,7 @@ from napari_unisemalign.app import availability
 from napari_unisemalign.app.context import Context
 from napari_unisemalign.app.open_tiles import open_tiles_in_words
 from napari_unisemalign.shell.contracts import HeadSurface, StatusSurface, TileBarSurface
-from napari_unisemalign.tiles.tile_list_view import STATE_WORDS
+from napari_unisemalign.tiles.standing import STATE_WORDS
 from napari_unisemalign.widgets.chart import duration
 from training_core.base.i18n import tr
 from training_core.project import Project

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from napari_unisemalign.app.contracts import Told
 from napari_unisemalign.tiles.pixel_sizes_view import SizeRow
-from napari_unisemalign.tiles.tile_list_view import Standing, TileDetails
+from napari_unisemalign.tiles.standing import Standing, TileDetails
 from napari_unisemalign.tiles.tile_order import Sort, TileFilter
 
 

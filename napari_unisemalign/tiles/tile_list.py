@@ -9,7 +9,7 @@ from qtpy.QtCore import QTimer
 from napari_unisemalign.app.background import Background
 from napari_unisemalign.app.context import Context
 from napari_unisemalign.tiles.contracts import GallerySurface
-from napari_unisemalign.tiles.tile_list_view import TileDetails
+from napari_unisemalign.tiles.standing import TileDetails
 from napari_unisemalign.tiles.tile_order import TileFacts, TileFilter, arrange, gather
 from training_core.base.i18n import tr
 from training_core.project import Project

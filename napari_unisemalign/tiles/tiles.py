@@ -20,8 +20,8 @@ from napari_unisemalign.tiles.contracts import ProjectSurface, TilesSurface
 from napari_unisemalign.tiles.project_view import EMPTY
 from napari_unisemalign.tiles.recent import recent_projects, remember
 from napari_unisemalign.tiles.sharing import Sharing
+from napari_unisemalign.tiles.standing import STATE_WORDS, Standing
 from napari_unisemalign.tiles.thumbnails import small_image
-from napari_unisemalign.tiles.tile_list_view import STATE_WORDS, Standing
 from training_core.base.errors import UserError
 from training_core.base.i18n import ntr, tr
 from training_core.project import Project, TileState

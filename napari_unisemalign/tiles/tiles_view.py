@@ -10,9 +10,11 @@ from qtpy.QtCore import QItemSelectionModel, QModelIndex, QPoint, Qt, Signal
 from qtpy.QtGui import QAction, QKeyEvent
 from qtpy.QtWidgets import QAbstractItemView, QListView, QMenu, QWidget
 
-from napari_unisemalign.tiles.tile_list_view import ROW_PX, Standing, TileDelegate, TileDetails, TileModel
+from napari_unisemalign.tiles.standing import Standing, TileDetails
+from napari_unisemalign.tiles.tile_list_view import TileModel
 from napari_unisemalign.tiles.tile_order import TileFilter
 from napari_unisemalign.tiles.tile_order_view import OrderView
+from napari_unisemalign.tiles.tile_row_view import ROW_PX, TileDelegate
 from napari_unisemalign.widgets.common import body_layout, keep_enter
 from training_core.base.i18n import ntr, tr
 

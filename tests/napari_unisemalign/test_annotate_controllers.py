@@ -22,6 +22,7 @@ from napari_unisemalign.annotate.painting import PaintingController
 from napari_unisemalign.annotate.review_contracts import CleanUpSurface, CorrectSurface, OverlaysSurface
 from napari_unisemalign.annotate.undo import UndoController
 from napari_unisemalign.app.context import Connections
+from napari_unisemalign.app.drawn_shapes import DrawnShapes
 from napari_unisemalign.app.image_notes import ImageNotes
 from napari_unisemalign.app.labels import LabelsController
 from napari_unisemalign.app.layer_values import PREDICTION, layer_value
@@ -38,6 +39,7 @@ def context(qapp: Any) -> Any:
     context = bare_context()
     context.viewer = ViewerModel()
     context.layers, context.connections = TileLayers(context.viewer, context.session.label), Connections()
+    context.drawn = DrawnShapes(context.viewer, context.layers)
     context.notes = create_autospec(ImageNotes, instance=True)
     return context
 

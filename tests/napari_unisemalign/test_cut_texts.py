@@ -23,7 +23,9 @@ from qtpy.QtWidgets import (
 )
 
 from napari_unisemalign.shell.pages import Place
-from napari_unisemalign.tiles.tile_list_view import SMALLER, THUMBNAIL_PX, Standing, narrowed
+from napari_unisemalign.tiles.standing import Standing
+from napari_unisemalign.tiles.tile_list_view import THUMBNAIL_PX
+from napari_unisemalign.tiles.tile_row_view import SMALLER, narrowed
 from training_core.project import Project, TileState
 
 LONG = "invasive mucinous adenocarcinoma with signet-ring cells"

@@ -10,7 +10,8 @@ from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
-from napari_unisemalign.tiles.tile_list_view import LINE_ROLE, MIX_ROLE, Standing
+from napari_unisemalign.tiles.standing import Standing
+from napari_unisemalign.tiles.tile_list_view import LINE_ROLE, MIX_ROLE
 from napari_unisemalign.tiles.tile_order import Sort, TileFilter
 from napari_unisemalign.tiles.tiles_view import TilesView
 from training_core.project import Project

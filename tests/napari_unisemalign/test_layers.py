@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 
+from napari_unisemalign.app.drawn_shapes import DrawnShapes
 from napari_unisemalign.app.label_model import LabelModel
 from napari_unisemalign.app.layer_values import (
     AREA,
@@ -43,6 +44,11 @@ def layers(viewer: ViewerModel, label: LabelModel) -> TileLayers:
     layers = TileLayers(viewer, label)
     layers.show_tile(np.zeros((20, 30, 3), np.uint8), np.full((20, 30), UNLABELED, np.uint8), CLASSES)
     return layers
+
+
+@pytest.fixture
+def drawn(viewer: ViewerModel, layers: TileLayers) -> DrawnShapes:
+    return DrawnShapes(viewer, layers)
 
 
 def overlay(value: int) -> np.ndarray:
@@ -146,19 +152,19 @@ def test_what_is_accepted_is_drawn_and_napari_s_own_undo_does_not_know_of_it(
 
 
 @pytest.mark.binding
-def test_a_drawn_area_becomes_a_mask(viewer: ViewerModel, layers: TileLayers) -> None:
-    assert layers.area_mask() is None
-    shapes = layers.start_area()
+def test_a_drawn_area_becomes_a_mask(viewer: ViewerModel, layers: TileLayers, drawn: DrawnShapes) -> None:
+    assert drawn.area_mask() is None
+    shapes = drawn.start_area()
     assert viewer.layers.selection.active is shapes
-    assert not layers.has_area()
-    assert layers.area_mask() is None
+    assert not drawn.has_area()
+    assert drawn.area_mask() is None
     shapes.add([np.array([[2, 2], [2, 8], [9, 8], [9, 2]])], shape_type="rectangle")
-    mask = layers.area_mask()
-    assert layers.has_area()
+    mask = drawn.area_mask()
+    assert drawn.has_area()
     assert mask.shape == (20, 30)
     assert mask[5, 5]
     assert not mask[12, 12]
-    layers.end_area()
+    drawn.end_area()
     assert layers.get(AREA) is None
     assert viewer.layers.selection.active is layers.get(LABELS)
 
@@ -182,16 +188,18 @@ def test_clearing_leaves_foreign_layers(viewer: ViewerModel, layers: TileLayers)
     assert [layer.name for layer in viewer.layers] == ["mine"]
 
 
-def test_where_the_pixel_size_is_known_the_layers_lie_in_micrometres(viewer: ViewerModel, layers: TileLayers) -> None:
+def test_where_the_pixel_size_is_known_the_layers_lie_in_micrometres(
+    viewer: ViewerModel, layers: TileLayers, drawn: DrawnShapes
+) -> None:
     image, label = np.zeros((40, 60, 3), np.uint8), np.full((40, 60), UNLABELED, np.uint8)
     layers.show_overlay(PREDICTION, label, CLASSES)
     layers.show_tile(image, label, CLASSES, 0.25)
-    area = layers.start_area()
+    area = drawn.start_area()
     assert {tuple(layer.scale) for layer in viewer.layers} == {(0.25, 0.25)}
     assert {str(unit) for layer in viewer.layers for unit in layer.units} == {"micrometer"}
     assert layers.pixel_at((5.0, 10.0)) == (20, 40)
     area.add([[1, 1], [1, 9], [9, 9], [9, 1]], shape_type="polygon")
-    mask = layers.area_mask()
+    mask = drawn.area_mask()
     assert mask.shape == (40, 60)
     assert 64 <= mask.sum() <= 81  # in pixels, whatever their size
     layers.show_tile(image, label, CLASSES)

@@ -33,6 +33,7 @@ from napari_unisemalign.annotate.review_contracts import CleanUpSurface, Correct
 from napari_unisemalign.annotate.selection import SELECTION, ObjectSelection
 from napari_unisemalign.annotate.undo import UndoController
 from napari_unisemalign.app.context import Connections
+from napari_unisemalign.app.drawn_shapes import DrawnShapes
 from napari_unisemalign.app.image_notes import ImageNotes
 from napari_unisemalign.app.labels import LabelsController
 from napari_unisemalign.app.layer_values import ROLE_KEY, layer_value
@@ -128,6 +129,7 @@ def desk(qapp: Any, gland_project: Project) -> Any:
     context = bare_context()
     context.viewer = ViewerModel()
     context.layers, context.connections = TileLayers(context.viewer, context.session.label), Connections()
+    context.drawn = DrawnShapes(context.viewer, context.layers)
     context.notes = create_autospec(ImageNotes, instance=True)
     overlays_view = create_autospec(OverlaysSurface, instance=True)
     overlays_view.below, overlays_view.comparison = 0.0, Comparison.DISAGREEMENT
