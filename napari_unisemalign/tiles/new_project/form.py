@@ -9,14 +9,8 @@ from napari_unisemalign.app.dialogs import FilesToAdd, NewProject
 from napari_unisemalign.app.notify import in_a_sentence
 from napari_unisemalign.tiles.new_project.contracts import Field, NewProjectSurface
 from napari_unisemalign.tiles.new_project.disk import disk_line
-from napari_unisemalign.tiles.new_project.fields import (
-    Validation,
-    chosen_cases,
-    chosen_validation,
-    new_folder,
-    proposed_in,
-    values_in,
-)
+from napari_unisemalign.tiles.new_project.fields import new_folder
+from napari_unisemalign.tiles.new_project.form_values import FormValues
 from napari_unisemalign.tiles.new_project.import_look import Looked
 from napari_unisemalign.tiles.new_project.import_words import (
     images_sentence,
@@ -27,14 +21,13 @@ from napari_unisemalign.tiles.new_project.import_words import (
 )
 from napari_unisemalign.tiles.new_project.looking import Looking
 from napari_unisemalign.tiles.new_project.tissue import TissueLook, slides_to_cut
-from napari_unisemalign.tiles.pixel_sizes import PixelSizes, SizesOfFiles, typed_pixel_size
+from napari_unisemalign.tiles.pixel_sizes import PixelSizes, SizesOfFiles
 from training_core.base.errors import UserError
 from training_core.base.i18n import tr
-from training_core.project import Project, TissueClass, make_classes
-from training_core.project.classes import MaskValue, classes_of_values, propose_mask_values
-from training_core.project.file_records import NO_ANSWERS, FileAnswers
+from training_core.project import Project
+from training_core.project.file_records import FileAnswers
 from training_core.project.inputs.look_over import Given
-from training_core.project.inputs.overview import Becomes, InputFile
+from training_core.project.inputs.overview import Becomes
 
 _TAKEN = (Becomes.TILE, Becomes.SLIDE, Becomes.NOTHING)
 """Bad files are tried and named with the others."""
@@ -49,7 +42,7 @@ class NewProjectForm:
     def __init__(self, dialog: NewProjectSurface, images: Sequence[Path] = (), project: Project | None = None) -> None:
         self.dialog = dialog
         self._project = project
-        self._there = _names_in(project)
+        self._values = FormValues(dialog, project, lambda: self._looked)
         self.tiles_there: Mapping[str, str] = (
             {} if project is None else {tile.sha256: tile.name for tile in project.tiles}
         )
@@ -92,11 +85,11 @@ class NewProjectForm:
         """
         looked = self._looked
         assert looked is not None
-        mpp_um, validation = self._mpp_um(), self._validation()
+        mpp_um, validation = self._values.mpp_um(), self._values.validation()
         return FilesToAdd(
             images=tuple(file.path for file in looked.overview.files if file.becomes in _TAKEN),
-            masks=looked.overview.matches if self._with_masks else None,
-            mask_values=self._classes()[1] if self._with_masks else None,
+            masks=looked.overview.matches if self._values.with_masks else None,
+            mask_values=self._values.classes()[1] if self._values.with_masks else None,
             mpp_um=mpp_um,
             slides=self.dialog.slide_options(mpp_um),
             answers=self._looking.answers,
@@ -114,7 +107,10 @@ class NewProjectForm:
         """
         files = self.files()
         return NewProject(
-            images=files.images, **files.options(), folder=new_folder(self.dialog.folder()), classes=self._classes()[0]
+            images=files.images,
+            **files.options(),
+            folder=new_folder(self.dialog.folder()),
+            classes=self._values.classes()[0],
         )
 
     def refresh(self) -> None:
@@ -123,14 +119,14 @@ class NewProjectForm:
         is_bad_masks = looked is not None and bool(looked.masks_problem)
         reasons = [
             "" if looked is not None and looked.overview.images else tr("Choose images that can be read."),
-            self._nothing_new(),
+            self._values.nothing_new(),
             self._looking.open_question,
             tr("Choose other masks, or none.") if is_bad_masks else "",
-            self._check(Field.CLASSES, self._classes),
-            self._check(Field.PIXEL_SIZE, self._mpp_um),
-            self._check(Field.CASES, self._cases, lambda: self._validation_words()[0]),
-            self._check(Field.VALIDATION, self._validation, lambda: self._validation_words()[1]),
-            self._check(Field.FOLDER, self._folder),
+            self._check(Field.CLASSES, self._values.classes),
+            self._check(Field.PIXEL_SIZE, self._values.mpp_um),
+            self._check(Field.CASES, self._values.cases, lambda: self._values.validation_words()[0]),
+            self._check(Field.VALIDATION, self._values.validation, lambda: self._values.validation_words()[1]),
+            self._check(Field.FOLDER, self._values.folder),
         ]
         if not self.is_settled:
             reasons.insert(0, tr("The files are still being looked at."))
@@ -152,76 +148,6 @@ class NewProjectForm:
             return said
         self.dialog.say(field, words())
         return ""
-
-    # --- the fields --------------------------------------------------------------------------------------------------
-
-    @property
-    def _with_masks(self) -> bool:
-        """Whether values of masks name the classes."""
-        return self._looked is not None and bool(self._looked.overview.mask_values)
-
-    @property
-    def _kept(self) -> FileAnswers:
-        """How the project reads files."""
-        return NO_ANSWERS if self._project is None else self._project.index.answers
-
-    def _classes(self) -> tuple[tuple[TissueClass, ...], dict[str, int]]:
-        rows = self.dialog.mask_values() if self._with_masks else ()
-        if self._project is not None:
-            classes = self._project.classes
-            return classes, values_in(rows, classes, self._kept.mask.mask_values or {}) if rows else {}
-        return classes_of_values(rows) if rows else (make_classes(self.dialog.class_names()), {})
-
-    def _proposed(self, counts: dict[str, int]) -> tuple[MaskValue, ...]:
-        if self._project is not None:
-            return proposed_in(counts, self._project.classes, self._kept.mask.mask_values or {})
-        return propose_mask_values(counts, self.dialog.class_names())
-
-    def _mpp_um(self) -> float | None:
-        mpp_um = typed_pixel_size(self.dialog.typed_pixel_size())
-        unsized = self._looked.unsized if self._looked is not None else ()
-        if mpp_um is None and unsized:
-            raise UserError(
-                tr("The slide {slide} has no pixel size (MPP) in its metadata").format(slide=unsized[0].name),
-                tr("its pixel size (µm/px)"),
-                tr("type it here: usually 0.25 for a 40x scan and 0.5 for 20x"),
-            )
-        return mpp_um
-
-    def _folder(self) -> Path | None:
-        return new_folder(self.dialog.folder()) if self._project is None else None
-
-    def _names(self) -> list[str]:
-        files: tuple[InputFile, ...] = () if self._looked is None else self._looked.overview.files
-        return [each.name for each in files if each.becomes in (Becomes.TILE, Becomes.SLIDE)]
-
-    def _cases(self) -> dict[str, str]:
-        return chosen_cases(self.dialog.typed_cases(), self._names())
-
-    def _validation(self) -> Validation:
-        """The images for validation; none before the files are known, or while the cases are wrong."""
-        looked, dialog = self._looked, self.dialog
-        if looked is None:
-            return Validation()
-        try:
-            cases = self._cases()
-        except UserError:
-            return Validation()
-        return chosen_validation(dialog.validation_percent(), dialog.validation_list(), looked.overview, cases)
-
-    def _validation_words(self) -> tuple[str, str]:
-        """Below the cases, and below the validation field."""
-        try:
-            validation = self._validation()
-        except UserError:
-            return "", ""
-        return validation.on_cases(self._names()), validation.on_names()
-
-    def _nothing_new(self) -> str:
-        """Whether the project has all of it: new tiles or new masks are needed."""
-        names = self._names()
-        is_known = self._project is not None and bool(names) and set(names) <= self._there and not self._with_masks
-        return tr("The project has all of these images already.") if is_known else ""
 
     # --- files -------------------------------------------------------------------------------------------------------
 
@@ -256,7 +182,7 @@ class NewProjectForm:
             return None
         if masks is not None:
             self.dialog.say(Field.MASKS, tr("Looking at the masks …"))
-        return Given(images, masks, answers=answers.over(self._kept), pixel_sizes=dict(self._own_sizes))
+        return Given(images, masks, answers=answers.over(self._values.kept), pixel_sizes=dict(self._own_sizes))
 
     def on_looked(self) -> None:
         """Show what was found."""
@@ -290,7 +216,7 @@ class NewProjectForm:
             Field.MASKS, looked.masks_problem or masks_sentence(overview), is_error=bool(looked.masks_problem)
         )
         if overview.mask_values:
-            proposed = self._proposed(dict(overview.mask_values))
+            proposed = self._values.proposed(dict(overview.mask_values))
             if [each.range for each in proposed] != [each.range for each in self.dialog.mask_values()]:
                 self.dialog.set_mask_values(proposed)  # else the names that were typed stay
         self.dialog.show_masks(bool(overview.mask_values))
@@ -299,7 +225,7 @@ class NewProjectForm:
         """How slides would be cut, as far as the fields are right."""
         looked = self._looked
         try:
-            options = self.dialog.slide_options(self._mpp_um())
+            options = self.dialog.slide_options(self._values.mpp_um())
         except UserError:
             looked = None
         if looked is None:
@@ -316,16 +242,11 @@ class NewProjectForm:
             self.dialog.show_overview(())
             return
         try:
-            on_sides = self._validation().on_both_sides(overview, self._project)
+            on_sides = self._values.validation().on_both_sides(overview, self._project)
         except UserError:
             on_sides = ()
-        there = [name for name in self._names() if name in self._there]
+        there = [name for name in self._values.names() if name in self._values.names_there]
         folder = self._project.path if self._project is not None else self.dialog.folder() or Path.home()
         disk = disk_line(overview, self.dialog.slide_options(None), folder)
         lines = (*sides_line(on_sides), *overview_lines(overview), *there_line(there), *disk)
         self.dialog.show_overview(sorted(lines, key=lambda line: not line.is_warning))
-
-
-def _names_in(project: Project | None) -> set[str]:
-    """What a project has: tiles, and slides that tiles were cut from."""
-    return set() if project is None else {*(tile.name for tile in project.tiles), *project.index.files}
