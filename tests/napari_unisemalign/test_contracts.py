@@ -78,6 +78,11 @@ def test_no_controller_names_a_widget():
     assert set(named) == set(NOT_CONTROLLERS), named
 
 
+def test_nobody_takes_the_whole_panel():
+    """Views neither: the panel puts them together, and `window` gives each to its controller."""
+    assert [path for path, _module, tree in modules() if "Panel" in widgets_named(tree)] == []
+
+
 def test_the_guard_sees_a_widget_wherever_it_is_imported():
     source = """
 if TYPE_CHECKING:
