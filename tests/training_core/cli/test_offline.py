@@ -57,6 +57,7 @@ def test_a_training_with_the_bundled_encoder_asks_no_network(
     assert project.latest_run_id() is not None
 
 
+@pytest.mark.nightly
 def test_weights_that_are_asked_for_are_looked_for_in_the_network_but_not_offline(
     make_project: Callable[..., Project], small_settings: Path, run: Callable[..., subprocess.CompletedProcess[str]]
 ) -> None:

@@ -170,6 +170,7 @@ def test_each_image_is_predicted_by_one_of_two_processes(run_folder: Path, tmp_p
     assert [(tmp_path / f"out_{rank}" / "classes.json").exists() for rank in range(2)] == [True, False]
 
 
+@pytest.mark.nightly
 def test_torchrun_shares_out_the_images(run_folder: Path, tmp_path: Path) -> None:
     images = [picture(tmp_path / f"image_{i}.png", 64 + i, 80) for i in range(3)]
     launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "training_core"]

@@ -171,6 +171,7 @@ def test_a_preset_is_a_time(
     assert "quick" in fails(capsys, "train", str(project.path), "--preset", "fast")
 
 
+@pytest.mark.nightly
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 def test_in_the_background_all_that_computes_gives_way(make_project: MakeProject, small_settings: Path) -> None:
     project = make_project()

@@ -170,6 +170,7 @@ def test_the_command_line(runs: Runs, small_settings: Path) -> None:
     assert len(list((runs.folder / "out").glob("*.prediction.png"))) == 9
 
 
+@pytest.mark.nightly
 def test_a_batch_that_cannot_be_shared_is_refused(runs: Runs, small_settings: Path) -> None:
     before = set(runs.project.runs_dir.iterdir())
     arguments = ("train", runs.project.path, "--config", small_settings, "--set", "data.labeled_batch=3")

@@ -73,6 +73,7 @@ def test_the_same_seed_is_the_same_tissue(sample: Project, tmp_path: Path) -> No
     assert all(third[f"tile_{n:02d}"] != first[f"tile_{n:02d}"] for n in range(1, 9))
 
 
+@pytest.mark.nightly
 def test_the_command_makes_forty_tiles_by_default(tmp_path: Path) -> None:
     assert main(["demo", str(tmp_path / "d"), "--json", str(tmp_path / "d.json")]) == 0
     assert json.loads((tmp_path / "d.json").read_text())["tiles"] >= 40

@@ -258,6 +258,7 @@ def test_a_folder_with_other_things_is_refused(command: list[str], tmp_path: Pat
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
+@pytest.mark.nightly
 def test_failed_seeds_are_recorded_and_overwritten_when_asked(
     command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -19,7 +19,9 @@ SMALL = ["--set", "encoder.pretrained=false", "--set", "data.crop_px=64", "--war
     ("options", "way", "variant"),
     [
         (["--encoder", "resnet18"], "ours", "best"),
-        (["--encoder", "vit_tiny_patch16_224", "--as-released"], "as released", "released"),
+        pytest.param(
+            ["--encoder", "vit_tiny_patch16_224", "--as-released"], "as released", "released", marks=pytest.mark.nightly
+        ),
     ],
 )
 def test_a_step_is_measured_both_ways(tmp_path: Path, options: list[str], way: str, variant: str) -> None:
@@ -52,6 +54,7 @@ def test_a_project_of_many_tiles_is_measured(tmp_path: Path) -> None:
             assert result[f"seconds_to_{what}_{when}_a_run"] > 0
 
 
+@pytest.mark.nightly
 def test_the_first_overlay_of_both_rounds_is_timed_and_scored(tmp_path: Path) -> None:
     file = tmp_path / "overlay.json"
     assert main(["bench", "first-overlay", "--repeats", "1", "--json", str(file)]) == 0
@@ -62,6 +65,7 @@ def test_the_first_overlay_of_both_rounds_is_timed_and_scored(tmp_path: Path) ->
     assert result["mdice"] >= 75
 
 
+@pytest.mark.nightly
 def test_a_stroke_with_live_is_timed(tmp_path: Path) -> None:
     file = tmp_path / "live.json"
     assert main(["bench", "live", "--repeats", "2", "--json", str(file)]) == 0
@@ -71,11 +75,13 @@ def test_a_stroke_with_live_is_timed(tmp_path: Path) -> None:
     assert result["peak_rss_bytes"] > 300e6  # of the process with torch, not of the one that waits
 
 
+@pytest.mark.nightly
 def test_live_without_an_answer_is_an_error_with_its_reason(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", "live", "--repeats", "1", "--set", "encoder.name=nonesuch"]) == 2
     assert "nonesuch" in capsys.readouterr().err
 
 
+@pytest.mark.nightly
 def test_a_training_without_overlay_is_an_error_with_its_reason(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", "first-overlay", "--repeats", "1", "--set", "encoder.name=nonesuch"]) == 2
     assert "nonesuch" in capsys.readouterr().err

@@ -329,7 +329,7 @@ def test_missing_weights_are_the_users_to_mend(make_project: MakeProject) -> Non
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [0, 7])
+@pytest.mark.parametrize("seed", [0, pytest.param(7, marks=pytest.mark.nightly)])
 def test_strokes_on_two_tiles_of_the_sample_are_enough(tmp_path: Path, seed: int) -> None:
     """The bar that the first overlay has to pass: pooled mDice of all tiles nobody painted on."""
     project = make_demo(tmp_path / "demo", tiles=18, painted=2, seed=seed)

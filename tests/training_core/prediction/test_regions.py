@@ -296,6 +296,7 @@ print(json.dumps([pixels, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss]))
 """
 
 
+@pytest.mark.nightly
 @pytest.mark.skipif(sys.platform != "linux", reason="peak memory is counted in other units elsewhere")
 def test_sixteen_times_the_pixels_need_no_more_memory(tmp_path: Path) -> None:
     """4096 px squared in memory would be 200 MB of probabilities alone, and twice that with the fused ones."""

@@ -280,6 +280,7 @@ def test_left_before_the_first_validation_the_last_step_is_kept(start: Any, limi
         assert re.search(rf"interrupted; resume with: .* --resume {folder.name}", process.stderr.read())
 
 
+@pytest.mark.nightly
 @pytest.mark.skipif(os.name == "nt", reason="signals of Unix")
 def test_left_while_it_predicts_many_tiles_the_next_start_predicts_them(start: Any, limit_s: float) -> None:
     process = start("--set", "schedule.steps=2")

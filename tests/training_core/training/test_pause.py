@@ -148,6 +148,7 @@ def test_who_paused_and_goes_away_finds_the_run_saved(start: Callable[..., Train
     assert open_checkpoint(run_dir, "last").state["step"] >= 1
 
 
+@pytest.mark.nightly
 def test_a_killed_run_is_offered_resumed_kept_or_discarded(start: Callable[..., Trained]) -> None:
     run = start(*LONG)
     run_dir = Path(run.until(RunStarted).run_dir)

@@ -146,6 +146,7 @@ def test_where_nothing_fits_the_last_checkpoint_stays(squeezed: Squeezed) -> Non
 
 
 @linux
+@pytest.mark.nightly
 def test_prediction_takes_smaller_windows(squeezed: Squeezed, tmp_path: Path) -> None:
     pixels = np.tile(squeezed.project.image("u_1"), (12, 12, 1))[:1024, :1024]
     np.save(tmp_path / "image.npy", pixels)
