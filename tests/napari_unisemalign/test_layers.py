@@ -13,6 +13,7 @@ from napari_unisemalign.app.layer_values import (
     LABELS,
     NAMES,
     NEUTRAL_ALPHA,
+    NEW_TILE,
     ORDER,
     OUTLINES,
     PART,
@@ -84,7 +85,7 @@ def test_colors_are_the_classes_own_grey_recedes_and_nothing_else_shows() -> Non
 def test_layers_are_stacked_in_order_and_protected(viewer: ViewerModel, layers: TileLayers) -> None:
     show(layers, overlay(1))
     assert [layer.name for layer in viewer.layers] == [
-        NAMES[role] for role in ORDER if role not in (AREA, COMPARISON, CUT, OUTLINES, PART, SLIDE)
+        NAMES[role] for role in ORDER if role not in (AREA, COMPARISON, CUT, NEW_TILE, OUTLINES, PART, SLIDE)
     ]
     assert all(layer.locked for layer in viewer.layers)
     assert not layers.get(PREDICTION).editable
