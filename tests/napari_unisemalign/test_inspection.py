@@ -179,7 +179,9 @@ def test_no_text_is_cut_off_in_any_step(window: Any, predicted_project: Project,
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize("factor", [pytest.param("1.25", marks=pytest.mark.nightly), "1.5", "2"])
+@pytest.mark.parametrize(
+    "factor", [pytest.param("1.25", marks=pytest.mark.nightly), "1.5", pytest.param("2", marks=pytest.mark.nightly)]
+)
 def test_no_text_is_cut_off_when_the_desktop_is_scaled(factor: str) -> None:
     this = f"{__file__}::test_no_text_is_cut_off_in_any_step"
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", this]

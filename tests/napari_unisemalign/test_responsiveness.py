@@ -42,6 +42,7 @@ def test_a_call_that_holds_the_loop_is_measured_and_named(qtbot: Any, with_cause
     assert watch.ticks == ticks
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_the_command_uses_the_window_while_it_trains_and_writes_the_figures(tmp_path: Path) -> None:

@@ -265,6 +265,7 @@ def test_encoders_come_with_licence_access_and_weights(window: Any, form: Any) -
     assert "torch" not in sys.modules
 
 
+@pytest.mark.nightly
 def test_a_really_started_training_has_the_value(window: Any, project: Project, truths: dict[str, np.ndarray]) -> None:
     driver = window[1]
     for name in ("tile_01", "tile_02"):

@@ -114,6 +114,7 @@ def test_a_network_is_shared_predicts_a_queue_and_the_result_is_opened(
     viewer.close()
 
 
+@pytest.mark.nightly
 def test_a_run_without_weights_is_said_and_nothing_hangs(
     window: Any, predicted_project: Project, tmp_path: Path
 ) -> None:

@@ -80,6 +80,7 @@ def wait_closed(viewer: Any, driver: Any) -> None:
     del viewer.window._qt_window
 
 
+@pytest.mark.nightly
 def test_what_the_trainer_refuses_is_a_notification(window: Any, project: Project) -> None:
     """The real trainer: two tiles, but only one class painted."""
     _viewer, driver, _answers = window

@@ -14,7 +14,6 @@ from training_core.project.slide_places import Spot
 if TYPE_CHECKING:
     from training_core.export.objects import MeasuredObject
 
-Row = tuple[object, ...]
 Classes = Sequence[tuple[int, str]]
 """Ids and names of those made of objects."""
 
@@ -23,7 +22,7 @@ TILE_COLUMNS = ("tile", *_SUMS)
 SLIDE_COLUMNS = ("slide", "tiles", "overlapping_tiles", *_SUMS)
 
 
-def tile_rows(tiles: Sequence[Tile], classes: Classes, objects: Sequence[MeasuredObject]) -> list[Row]:
+def tile_rows(tiles: Sequence[Tile], classes: Classes, objects: Sequence[MeasuredObject]) -> list[tuple[object, ...]]:
     """Also of tiles without an object: a count of 0 is a finding."""
     found = _by_class(objects)
     return [
@@ -31,7 +30,7 @@ def tile_rows(tiles: Sequence[Tile], classes: Classes, objects: Sequence[Measure
     ]
 
 
-def slide_rows(tiles: Sequence[Tile], classes: Classes, objects: Sequence[MeasuredObject]) -> list[Row]:
+def slide_rows(tiles: Sequence[Tile], classes: Classes, objects: Sequence[MeasuredObject]) -> list[tuple[object, ...]]:
     """Of all slides that tiles were cut from; an object that the edges of its tiles cut counts once.
 
     What lies on two tiles that overlap counts twice: the third column says how many tiles overlap another.
@@ -40,7 +39,7 @@ def slide_rows(tiles: Sequence[Tile], classes: Classes, objects: Sequence[Measur
     for tile in tiles:
         if tile.place is not None:
             slides[tile.place.file].append(tile)
-    found, rows = _by_class(objects), list[Row]()
+    found, rows = _by_class(objects), list[tuple[object, ...]]()
     for slide, own in slides.items():
         for class_id, name in classes:
             there = [each for tile in own for each in found[tile.name, class_id]]
@@ -55,7 +54,7 @@ def _by_class(objects: Sequence[MeasuredObject]) -> dict[tuple[str, int], list[M
     return found
 
 
-def _sums(objects: Sequence[MeasuredObject]) -> Row:
+def _sums(objects: Sequence[MeasuredObject]) -> tuple[object, ...]:
     """How many there are, their area and their mean area, each in pixels and, where all are known, in µm²."""
     whole = {each.slide_object for each in objects if each.slide_object is not None}
     count = len(whole) + sum(each.slide_object is None for each in objects)

@@ -36,10 +36,14 @@ class Spot:
 
     Attributes
     ----------
-    x_px, y_px
-        Its upper left corner in pixels of the finest level.
-    width_px, height_px
-        Its size in pixels of the tile.
+    x_px
+        Of its upper left corner, in pixels of the finest level.
+    y_px
+        The same downwards.
+    width_px
+        In pixels of the tile.
+    height_px
+        In pixels of the tile.
     scale
         How many pixels of the finest level are one of the tile.
     """
@@ -136,8 +140,10 @@ class SlidePlaces:
 
         Parameters
         ----------
-        x_px, y_px
+        x_px
             From where to where, in either order.
+        y_px
+            The same downwards.
 
         Raises
         ------
