@@ -81,7 +81,7 @@ def run(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def tests(session: nox.Session) -> None:
-    """All tests on PyQt5; of the window's, those marked `binding` also on PySide6 and, but for the slow ones, on PyQt6.
+    """All but the nightly tests on PyQt5; of the window's, the quick ones marked `binding` on PyQt6 and PySide6, too.
 
     Arguments go to pytest: nox -s tests -- -k export.
     """
@@ -92,9 +92,9 @@ def tests(session: nox.Session) -> None:
     whole_files = ("--dist", "loadfile", "--no-loadscope-reorder")
     run_pytest(session, "pyqt5", "tests", f"--ignore={WINDOW_TESTS}", "-m", "not nightly", *whole_files)
     run_pytest(session, "pyqt5", WINDOW_TESTS, "-m", "not nightly", "--dist", "worksteal")
-    for binding, chosen in (("pyqt6", "binding and not slow"), ("pyside6", "binding")):
+    for binding in OTHER_BINDINGS:
         install(session, binding)
-        run_pytest(session, binding, WINDOW_TESTS, "-m", f"{chosen} and not nightly", "--dist", "worksteal")
+        run_pytest(session, binding, WINDOW_TESTS, "-m", "binding and not slow and not nightly", "--dist", "worksteal")
 
 
 @nox.session(venv_backend="none")

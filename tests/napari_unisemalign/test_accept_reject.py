@@ -77,7 +77,6 @@ def gland_of(truth: np.ndarray) -> tuple[int, int, np.ndarray]:
 # --- before: preview and count ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.binding
 def test_pointing_at_a_button_shows_and_counts_what_it_would_do(
     window: Any, predicted_project: Project, truths: Any
 ) -> None:
@@ -117,7 +116,7 @@ def test_a_tile_without_a_prediction_has_a_preview_of_its_own(
     assert "9,216 pixels" not in driver.panel.correct.preview.text()
 
 
-@pytest.mark.binding
+@pytest.mark.nightly
 def test_the_tab_key_previews_too(window: Any, predicted_project: Project) -> None:
     _viewer, driver, _answers = window
     driver.panel.controller.open_project(predicted_project.path)
@@ -130,7 +129,6 @@ def test_the_tab_key_previews_too(window: Any, predicted_project: Project) -> No
     assert not (driver.label() == 255).any()
 
 
-@pytest.mark.binding
 def test_the_area_under_the_mouse_is_shown_before_the_click(
     window: Any, predicted_project: Project, truths: Any
 ) -> None:
@@ -152,7 +150,7 @@ def test_the_area_under_the_mouse_is_shown_before_the_click(
     assert not (marks(driver) == ACCEPT).any()
 
 
-@pytest.mark.binding
+@pytest.mark.nightly
 def test_a_drawn_area_is_counted_as_soon_as_it_is_closed(window: Any, predicted_project: Project) -> None:
     viewer, driver, _answers = window
     driver.panel.controller.open_project(predicted_project.path)
@@ -170,7 +168,6 @@ def test_a_drawn_area_is_counted_as_soon_as_it_is_closed(window: Any, predicted_
     assert not marks(driver).any()
 
 
-@pytest.mark.binding
 def test_all_from_a_confidence_on_is_counted_and_accepted(window: Any, predicted_project: Project, truths: Any) -> None:
     confidence = np.full((96, 96), 100, np.uint8)
     confidence[:30], confidence[30:40] = 255, 204  # 100 % and 80 %
@@ -328,6 +325,7 @@ def test_keys_go_into_and_out_of_the_ways_to_point_at_areas(window: Any, predict
     assert not view.draw_area_button.isChecked()
 
 
+@pytest.mark.nightly
 def test_a_rejected_tile_can_be_brought_back(window: Any, predicted_project: Project) -> None:
     _viewer, driver, _answers = window
     driver.panel.controller.open_project(predicted_project.path)
@@ -363,6 +361,7 @@ def test_a_live_prediction_cannot_be_rejected_by_area(window: Any, project: Proj
         assert "No predictions yet" in button.toolTip()
 
 
+@pytest.mark.nightly
 def test_a_click_rejects_nothing_once_a_training_has_started(
     window: Any, predicted_project: Project, truths: Any
 ) -> None:

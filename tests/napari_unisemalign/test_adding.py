@@ -66,7 +66,6 @@ def halves(path: Path, low: int = 0, high: int = 255) -> Path:
     return path
 
 
-@pytest.mark.binding
 def test_images_and_masks_are_added_by_the_button_and_bad_files_are_listed(
     real_form: Any, project: Project, more: Path, tmp_path: Path
 ) -> None:
@@ -118,7 +117,6 @@ def test_a_mask_for_the_tile_on_screen_is_seen_at_once(window: Any, project: Pro
     notification_manager.records.clear()
 
 
-@pytest.mark.binding
 def test_what_is_dropped_where_a_project_is_open_is_added_to_it(window: Any, project: Project, more: Path) -> None:
     _viewer, driver, answers = window
     driver.panel.controller.open_project(project.path)
@@ -140,7 +138,6 @@ def test_images_opened_in_napari_can_be_added(window: Any, project: Project, mor
     del viewer.layers["new_0"]
 
 
-@pytest.mark.binding
 def test_adding_can_be_cancelled_and_leaves_nothing(window: Any, project: Project, more: Path) -> None:
     _viewer, driver, answers = window
     driver.panel.controller.open_project(project.path)
@@ -335,7 +332,6 @@ def test_what_is_wrong_with_validation_stands_below_its_field_in_the_words_of_th
     assert form.dialog.ok_button.isEnabled()
 
 
-@pytest.mark.binding
 def test_the_form_is_filled_in_with_the_keyboard_alone(
     form: NewProjectForm, settle: Settle, patients: Path, tmp_path: Path, qtbot: Any
 ) -> None:

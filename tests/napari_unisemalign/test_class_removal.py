@@ -152,6 +152,7 @@ def test_what_was_predicted_as_the_class_is_not_shown_any_longer(
     np.testing.assert_array_equal(project.label("tile_01"), expected)
 
 
+@pytest.mark.nightly
 def test_a_name_that_is_taken_meanwhile_keeps_the_removal_to_be_taken_back_later(
     window: Any, project: Project, stroma: int
 ) -> None:

@@ -99,7 +99,6 @@ def marked_pixels(driver: Any) -> int:
     return int((layer.data != 0).sum()) if layer is not None and layer.visible else 0
 
 
-@pytest.mark.binding
 def test_the_matrix_is_in_percent_of_the_annotated_class(window: Any, validated: Project) -> None:
     """Gland: 3 x 48 rows of 96 px, 40 rows of them predicted as stroma: 27.8 %."""
     _viewer, driver, _answers = window
@@ -115,7 +114,6 @@ def test_the_matrix_is_in_percent_of_the_annotated_class(window: Any, validated:
     assert view.table.horizontalHeaderItem(2).toolTip() == "Predicted as stroma"
 
 
-@pytest.mark.binding
 def test_a_click_opens_the_tile_with_most_of_it_and_lists_the_others(window: Any, validated: Project) -> None:
     _viewer, driver, _answers = window
     view = opened(driver, validated)
@@ -162,7 +160,6 @@ def test_a_cell_without_pixels_and_the_diagonal_open_nothing(window: Any, valida
         assert driver.panel.overlays.comparison is not Comparison.CONFUSION
 
 
-@pytest.mark.binding
 def test_the_keyboard_reaches_every_cell_and_tab_leaves(window: Any, validated: Project) -> None:
     viewer, driver, _answers = window
     view = opened(driver, validated)
@@ -187,7 +184,6 @@ def test_the_keyboard_reaches_every_cell_and_tab_leaves(window: Any, validated: 
     assert driver.session.tile == "tile_01"
 
 
-@pytest.mark.binding
 def test_a_screen_reader_hears_the_sentence_of_each_cell(window: Any, validated: Project) -> None:
     _viewer, driver, _answers = window
     view = opened(driver, validated)
@@ -202,7 +198,6 @@ def test_a_screen_reader_hears_the_sentence_of_each_cell(window: Any, validated:
     assert said == ["Annotated as gland", "Predicted as gland"]
 
 
-@pytest.mark.binding
 def test_the_wheel_over_the_matrix_changes_nothing(window: Any, validated: Project) -> None:
     _viewer, driver, _answers = window
     view = opened(driver, validated)
@@ -210,6 +205,7 @@ def test_the_wheel_over_the_matrix_changes_nothing(window: Any, validated: Proje
     assert view.table.horizontalScrollBar().maximum() == 0
 
 
+@pytest.mark.nightly
 def test_another_mark_or_a_switch_ends_it(window: Any, validated: Project) -> None:
     _viewer, driver, _answers = window
     view = opened(driver, validated)
@@ -239,6 +235,7 @@ def test_an_annotation_that_changed_since_is_said_and_undo_refreshes_it(window: 
     assert marked_pixels(driver) == 2880
 
 
+@pytest.mark.nightly
 def test_a_new_run_replaces_the_matrix(window: Any, validated: Project, add_run: Callable[..., None]) -> None:
     _viewer, driver, _answers = window
     view = opened(driver, validated)
@@ -274,6 +271,7 @@ def test_a_class_that_was_renamed_or_removed_since(window: Any, validated: Proje
     assert [each.name for each in shown.classes] == ["background", "crypt", "stroma (removed)"]
 
 
+@pytest.mark.nightly
 def test_a_rejected_tile_says_why_nothing_is_marked(window: Any, validated: Project) -> None:
     _viewer, driver, _answers = window
     validated.reject("tile_02", RUN)

@@ -137,6 +137,7 @@ def test_accepting_a_drawn_area(window: Any, predicted_project: Project, truths:
     assert not view.draw_area_button.isChecked()
 
 
+@pytest.mark.nightly
 def test_giving_up_an_area(window: Any, predicted_project: Project) -> None:
     viewer, driver, _answers = window
     driver.panel.controller.open_project(predicted_project.path)
@@ -177,6 +178,7 @@ def test_a_click_accepts_one_connected_area(window: Any, predicted_project: Proj
     np.testing.assert_array_equal(driver.label(), label)
 
 
+@pytest.mark.nightly
 def test_a_drag_in_click_mode_moves_the_camera_and_accepts_nothing(window: Any, predicted_project: Project) -> None:
     viewer, driver, _answers = window
     driver.panel.controller.open_project(predicted_project.path)
@@ -191,6 +193,7 @@ def test_a_drag_in_click_mode_moves_the_camera_and_accepts_nothing(window: Any, 
     assert (driver.label() == 255).all()
 
 
+@pytest.mark.nightly
 def test_taking_up_the_brush_ends_click_mode(window: Any, predicted_project: Project) -> None:
     viewer, driver, _answers = window
     driver.panel.controller.open_project(predicted_project.path)
@@ -204,6 +207,7 @@ def test_taking_up_the_brush_ends_click_mode(window: Any, predicted_project: Pro
     assert len(viewer.mouse_drag_callbacks) == callbacks
 
 
+@pytest.mark.nightly
 def test_where_the_pseudo_label_is_unsure_a_click_says_so(window: Any, predicted_project: Project) -> None:
     viewer, driver, _answers = window
     driver.panel.controller.open_project(predicted_project.path)
@@ -233,6 +237,7 @@ def test_rejecting_puts_a_prediction_aside_and_next_goes_on(window: Any, predict
     assert view.accept_tile_button.isEnabled()
 
 
+@pytest.mark.nightly
 def test_a_class_that_was_removed_since_the_run_is_not_accepted(
     window: Any, project: Project, truths: Any, add_run: Callable[..., None]
 ) -> None:
@@ -417,6 +422,7 @@ def test_where_another_window_painted_the_same_pixels_both_versions_are_kept(
     np.testing.assert_array_equal(read_mask(kept), theirs)
 
 
+@pytest.mark.nightly
 def test_who_hears_of_a_saved_tile_and_fails_does_not_end_the_saving(
     window: Any, project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -103,7 +103,7 @@ def test_a_cut_text_is_found(qtbot: Any) -> None:
     assert len(list(cut(root))) == 6
 
 
-@pytest.mark.parametrize("size", [(1366, 768), (1280, 720)])
+@pytest.mark.parametrize("size", [(1366, 768), pytest.param((1280, 720), marks=pytest.mark.nightly)])
 def test_nothing_is_cut_on_any_page(window: Any, predicted_project: Project, size: tuple[int, int]) -> None:
     viewer, driver, _answers = window
     predicted_project.update_class(1, name=LONG)

@@ -101,6 +101,7 @@ def test_the_reader_leaves_everything_else_alone(window: Any, project: Project, 
 # --- recent projects -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.nightly
 def test_recent_projects_are_listed_where_none_is_open_and_opened_by_a_click(
     window: Any, project: Project, tmp_path: Path
 ) -> None:

@@ -66,6 +66,7 @@ def test_a_mask_of_two_values_says_where_to_paint_and_others_are_left_out(tmp_pa
     assert set(np.unique(tiles.truths["a3"])) == {0, 1}
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 @pytest.mark.timeout(3000)
 def test_the_script_goes_from_an_empty_window_to_masks_in_few_clicks(tmp_path: Path) -> None:

@@ -157,7 +157,7 @@ def assert_fits(driver: Any, root: QWidget, where: str) -> None:
     assert cut_off(root) == [], where
 
 
-@pytest.mark.parametrize("theme", ["dark", "light"])
+@pytest.mark.parametrize("theme", ["dark", pytest.param("light", marks=pytest.mark.nightly)])
 def test_no_text_is_cut_off_in_any_step(window: Any, predicted_project: Project, theme: str) -> None:
     viewer, driver, _answers = window
     viewer.theme = theme

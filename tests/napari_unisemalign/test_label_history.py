@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 from PIL import Image
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication, QWidget
@@ -73,6 +74,7 @@ def test_a_copy_of_a_cloud_drive_is_told_of_on_opening_and_restored(window: Any,
     np.testing.assert_array_equal(np.asarray(Image.open(copy)), label(30))
 
 
+@pytest.mark.nightly
 def test_a_tile_without_versions_says_so_and_a_cancelled_question_changes_nothing(
     window: Any, project: Project
 ) -> None:

@@ -222,6 +222,7 @@ def test_accepting_takes_the_selected_object_alone_and_undo_brings_it_back(desk:
     assert "confidence" in desk.words
 
 
+@pytest.mark.nightly
 def test_accepting_replaces_nothing_that_is_annotated_in_the_object(desk: Any) -> None:
     """An earlier accept said gland where the new run says background: the object is both."""
     label = np.full((96, 96), UNLABELED, np.uint8)
@@ -266,6 +267,7 @@ def test_deleting_leaves_unannotated_what_was_annotated_and_nothing_else(desk: A
     np.testing.assert_array_equal(desk.label, label)
 
 
+@pytest.mark.nightly
 def test_deleting_says_that_the_prediction_still_shows_the_object(desk: Any) -> None:
     desk.selection.select([LEFT])
     slot(desk.view.accept_clicked)()
@@ -304,6 +306,7 @@ def test_one_object_is_merged_with_the_nearest_by_keys_alone(desk: Any) -> None:
     assert desk.said.startswith("Merged 2 objects (gland)")
 
 
+@pytest.mark.nightly
 def test_a_merge_that_replaces_annotations_says_how_many(desk: Any) -> None:
     label = np.full((96, 96), UNLABELED, np.uint8)
     label[:, 40:44] = 0
@@ -316,6 +319,7 @@ def test_a_merge_that_replaces_annotations_says_how_many(desk: Any) -> None:
     assert desk.said.endswith(f"{replaced} annotated pixels of another class were replaced.")
 
 
+@pytest.mark.nightly
 def test_objects_of_two_classes_are_not_merged(desk: Any) -> None:
     stroma = desk.project.add_class("stroma")
     label = np.full((96, 96), UNLABELED, np.uint8)
@@ -345,6 +349,7 @@ def test_a_line_splits_the_object_that_it_crosses_with_background(desk: Any) -> 
     assert (desk.label == UNLABELED).all()
 
 
+@pytest.mark.nightly
 def test_a_line_that_parts_nothing_changes_nothing(desk: Any) -> None:
     desk.split.split(np.array([[10.0, 10.0], LEFT]))
     assert (desk.label == UNLABELED).all()
@@ -366,6 +371,7 @@ def test_an_object_is_split_at_its_waist_without_a_line(desk: Any) -> None:
     assert desk.said.startswith("Split 1 object into 2: ")
 
 
+@pytest.mark.nightly
 def test_without_a_waist_or_a_selection_nothing_is_split(desk: Any) -> None:
     desk.split.split_at_waist()
     assert desk.said == desk.selection.why_none() != ""
@@ -400,6 +406,7 @@ def test_the_review_goes_from_the_least_certain_object_to_the_next_tile(desk: An
     assert labels["tile_03"][RIGHT] == UNLABELED
 
 
+@pytest.mark.nightly
 def test_the_view_goes_to_the_object_and_keeps_its_zoom_where_it_fits(desk: Any) -> None:
     camera = desk.context.viewer.scene.camera
     camera.zoom = 6.0
@@ -481,6 +488,7 @@ def test_a_stroke_that_joins_objects_is_told_and_another_is_not(desk: Any, watch
     assert watch(slice(22, 70), slice(44, 46), 1).startswith("This joins 2 objects")
 
 
+@pytest.mark.nightly
 def test_neither_a_merge_nor_an_undo_is_told_as_a_join(desk: Any, watch: Any, qtbot: Any) -> None:
     info = desk.context.reporter.info
     desk.selection.select([LEFT, RIGHT])

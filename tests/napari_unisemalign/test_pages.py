@@ -161,6 +161,7 @@ def test_enter_in_a_field_accepts_nothing_and_presses_a_focused_button(window: A
     assert driver.session.tile == "tile_02"
 
 
+@pytest.mark.nightly
 def test_enter_presses_a_button_once_and_only_where_tab_came_to_it(window: Any, predicted_project: Project) -> None:
     _viewer, driver, _answers = window
     panel = driver.panel
@@ -269,6 +270,7 @@ def test_the_foot_says_what_on_which_device_and_how_long_and_nothing_jumps(windo
     assert not panel.status.progress.isVisible()
 
 
+@pytest.mark.nightly
 def test_the_image_gets_its_share_again_in_a_window_made_smaller_until_the_user_chooses(
     window: Any, project: Project
 ) -> None:

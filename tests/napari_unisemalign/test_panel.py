@@ -300,7 +300,7 @@ def test_a_damaged_overlay_is_a_notification(window: Any, predicted_project: Pro
 
 
 @pytest.mark.binding
-@pytest.mark.parametrize("theme", ["dark", "light"])
+@pytest.mark.parametrize("theme", ["dark", pytest.param("light", marks=pytest.mark.nightly)])
 def test_nothing_is_cut_off(window: Any, predicted_project: Project, theme: str) -> None:
     viewer, driver, _answers = window
     viewer.theme = theme

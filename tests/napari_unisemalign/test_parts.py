@@ -129,6 +129,7 @@ def test_each_part_is_shown_when_it_is_asked_for(window: Any, labeled: Project) 
     assert (driver.layers.get(PREDICTION).visible, driver.layers.get(PSEUDO_LABEL).visible) == (True, False)
 
 
+@pytest.mark.nightly
 def test_a_branch_that_was_off_says_nothing_and_a_lost_checkpoint_is_told_once(window: Any, labeled: Project) -> None:
     _viewer, driver, _answers = window
     train(labeled, "alignment.use_text=false")
@@ -148,6 +149,7 @@ def test_a_branch_that_was_off_says_nothing_and_a_lost_checkpoint_is_told_once(w
         assert driver.panel.messages.text == ""
 
 
+@pytest.mark.nightly
 def test_while_training_runs_the_words_say_when_the_parts_come(window: Any, labeled: Project) -> None:
     _viewer, driver, _answers = window
     driver.panel.controller.open_project(labeled.path)

@@ -66,7 +66,6 @@ def click(dialog: PixelSizesDialog, button: Any) -> None:
     QTest.mouseClick(button, Qt.MouseButton.LeftButton)
 
 
-@pytest.mark.binding
 def test_it_shows_what_is_used_who_set_it_and_what_the_file_states(dialog: PixelSizesDialog) -> None:
     assert rows(dialog) == {
         "slide.ome": ["0.25 µm/px", "the file", "0.25 µm/px"],
@@ -81,7 +80,6 @@ def test_it_shows_what_is_used_who_set_it_and_what_the_file_states(dialog: Pixel
     assert "Choose files" in dialog.set_button.toolTip()
 
 
-@pytest.mark.binding
 def test_one_several_and_all_without_are_corrected_and_the_files_own_come_back(
     dialog: PixelSizesDialog, sized: Project
 ) -> None:
@@ -131,7 +129,6 @@ def test_what_no_microscope_gives_is_refused_below_the_field(
     assert sized.tile("plain").mpp_um is None
 
 
-@pytest.mark.binding
 def test_the_keyboard_alone_corrects_a_tile(dialog: PixelSizesDialog, sized: Project, qtbot: Any) -> None:
     dialog.activateWindow()
     dialog.table.setFocus()
@@ -205,7 +202,6 @@ def test_a_tile_of_a_slide_leads_to_its_slide(qtbot: Any, sized: Project) -> Non
     assert chosen == [["slide.ome", "a_1"]]
 
 
-@pytest.mark.binding
 def test_button_and_menu_of_the_list_ask_for_it(window: Any, sized: Project) -> None:
     _viewer, driver, answers = window
     driver.panel.controller.open_project(sized.path)

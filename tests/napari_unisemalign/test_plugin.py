@@ -187,6 +187,7 @@ def notices(start: str, home: Path) -> str:
     return done.stdout + done.stderr
 
 
+@pytest.mark.nightly
 @pytest.mark.skipif(not QT5, reason="napari has nothing to say about the other bindings")
 def test_our_own_start_is_silent_about_pyqt5_and_napari_s_is_not(tmp_path: Path) -> None:
     told = notices("napari.Viewer(); run()", tmp_path / "home_1")

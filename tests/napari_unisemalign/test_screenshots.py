@@ -43,6 +43,7 @@ NO_PROJECT = (State.EMPTY, State.ERROR)
 """napari's own docks are in sight."""
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     "screens",
     [(Screen(1920, 1080, 150), Screen(1366, 768, 150)), (Screen(3840, 2160, 200), Screen(1920, 1080, 200))],
@@ -72,6 +73,7 @@ def test_on_a_scaled_screen_nothing_lies_off_it_and_the_image_is_large(
     assert min(float(lines[state, str(screens[0])]["image_share"]) for state in states) >= 0.6
 
 
+@pytest.mark.nightly
 def test_a_state_is_taken_in_both_themes_and_sizes(window: Any, project: Project, tmp_path: Path) -> None:
     viewer, driver, _answers = window
     driver.panel.controller.open_project(project.path)

@@ -160,6 +160,7 @@ def turn_wheel(target: QWidget, turn: int) -> None:
         target = target.parentWidget()
 
 
+@pytest.mark.nightly
 @pytest.mark.binding
 def test_arrows_stop_at_the_bounds_and_start_from_automatic(window: Any, form: Any, project: Project) -> None:
     driver = window[1]
@@ -196,6 +197,7 @@ def test_what_is_refused_stays_as_it_was_typed(window: Any, form: Any, project: 
     assert row.line.text() == "0.5"
 
 
+@pytest.mark.nightly
 @pytest.mark.binding
 def test_lists_and_ticks(window: Any, form: Any, project: Project) -> None:
     driver = window[1]
@@ -249,6 +251,7 @@ def test_search_shows_what_has_the_words(form: Any) -> None:
     assert form.rows["encoder.name"].isVisible()
 
 
+@pytest.mark.nightly
 def test_encoders_come_with_licence_access_and_weights(window: Any, form: Any) -> None:
     row, driver = form.rows["encoder.name"], window[1]
     driver.wait(lambda: row.field.findData("uni") >= 0, "the list of encoders", 300.0)

@@ -89,6 +89,7 @@ def test_a_second_window_says_who_has_the_project_and_opens_beside(window: Any, 
         assert other.told() == "0"
 
 
+@pytest.mark.nightly
 def test_a_question_that_is_cancelled_opens_nothing(window: Any, project: Project) -> None:
     _viewer, driver, answers = window
     answers.access = None

@@ -143,6 +143,7 @@ def test_a_slide_that_is_gone_is_said_and_one_that_moved_with_the_project_is_fou
     assert "scan.svs. Put it back" in switch.toolTip()
 
 
+@pytest.mark.nightly
 def test_another_slide_under_that_name_is_not_shown(
     window: Any, slide_project: Project, tmp_path: Path, qtbot: Any
 ) -> None:

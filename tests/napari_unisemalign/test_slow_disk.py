@@ -133,6 +133,7 @@ def test_a_rejection_does_not_wait_for_a_disk_that_hangs(
     assert threading.main_thread() not in disk.threads
 
 
+@pytest.mark.nightly
 def test_regions_rejected_and_cleared_before_they_were_written_add_up(
     window: Any, disk: HangingDisk, predicted_project: Project
 ) -> None:
@@ -179,6 +180,7 @@ def test_a_rejection_that_cannot_be_written_is_kept_and_tried_again(
     assert predicted_project.is_rejected("tile_01", RUN)
 
 
+@pytest.mark.nightly
 def test_rejections_of_many_tiles_are_told_together(window: Any, predicted_project: Project) -> None:
     """Each telling has the list read the states of all tiles."""
     _viewer, driver, _answers = window

@@ -7,7 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 
+
+@pytest.mark.nightly
 def test_the_command_starts_napari_and_writes_the_figures(tmp_path: Path) -> None:
     path = tmp_path / "startup.json"
     command = [sys.executable, "-m", "napari_unisemalign", "startup", "--repeats", "1", "--json", str(path)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 from qtpy.QtCore import QItemSelectionModel, QPoint
 
 from napari_unisemalign.tiles.thumbnails import painted
@@ -75,6 +76,7 @@ def test_removed_tiles_leave_the_list_and_keep_their_images(window: Any, project
     assert image.exists()
 
 
+@pytest.mark.nightly
 def test_beside_the_tiles_there_is_no_menu(window: Any, project: Project) -> None:
     _viewer, driver, _answers = window
     driver.panel.controller.open_project(project.path)
@@ -92,6 +94,7 @@ def test_a_thumbnail_shows_annotations_over_predictions_and_no_predicted_backgro
     np.testing.assert_allclose(shown[1, 1], shown[0, 1])
 
 
+@pytest.mark.nightly
 def test_a_thumbnail_is_drawn_again_when_something_is_painted(window: Any, project: Project) -> None:
     _viewer, driver, _answers = window
     driver.panel.controller.open_project(project.path)

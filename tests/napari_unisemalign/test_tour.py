@@ -53,6 +53,7 @@ def test_the_tour_points_at_the_real_parts_one_after_the_other(window: Any, proj
     assert panel.controller.tour.stop is None
 
 
+@pytest.mark.nightly
 def test_the_tour_is_not_modal_and_goes_back_and_can_be_left(window: Any, project: Project) -> None:
     _viewer, driver, _answers = window
     panel = driver.panel
@@ -72,6 +73,7 @@ def test_the_tour_is_not_modal_and_goes_back_and_can_be_left(window: Any, projec
     assert panel.controller.tour.stop is None
 
 
+@pytest.mark.nightly
 def test_the_frame_goes_when_its_part_is_folded_away_and_comes_back(window: Any, project: Project) -> None:
     _viewer, driver, _answers = window
     panel = driver.panel

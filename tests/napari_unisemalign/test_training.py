@@ -128,6 +128,7 @@ def test_stopping_keeps_the_run_and_records_the_round(
     assert "2 tiles wait for review" in driver.panel.train.status.text()
 
 
+@pytest.mark.nightly
 def test_a_stop_before_the_first_step_is_no_round(
     window: Any, labeled_project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -230,6 +231,7 @@ def test_closing_to_resume_later_waits_until_the_training_is_saved(
     assert not labeled_project.rounds()
 
 
+@pytest.mark.nightly
 @pytest.mark.usefixtures("stand_in")
 def test_cancel_leaves_the_panel_as_it_was(window: Any, labeled_project: Project) -> None:
     viewer, driver, answers = window

@@ -139,6 +139,7 @@ def test_a_rejection_is_taken_back_by_undo(window: Any, predicted_project: Proje
     assert predicted_project.rejection("tile_01").where.all()
 
 
+@pytest.mark.nightly
 def test_another_project_forgets_the_steps(window: Any, project: Project, predicted_project: Project) -> None:
     _viewer, driver, _answers = window
     driver.panel.controller.open_project(project.path)
@@ -150,6 +151,7 @@ def test_another_project_forgets_the_steps(window: Any, project: Project, predic
     assert project.has_label("tile_01")
 
 
+@pytest.mark.nightly
 def test_no_sentence_outlives_the_act_that_it_speaks_of(window: Any, predicted_project: Project) -> None:
     _viewer, driver, _answers = window
     driver.panel.controller.open_project(predicted_project.path)

@@ -154,6 +154,7 @@ def test_stop_and_show_from_the_window(make_project: MakeProject, small_settings
     assert len(list((run / "predictions").glob("*.prediction.png"))) == 5
 
 
+@pytest.mark.nightly
 def test_a_preset_is_a_time(
     make_project: MakeProject, small_settings: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

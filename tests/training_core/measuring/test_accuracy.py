@@ -294,6 +294,7 @@ def test_no_test_images_and_every_image_labelled(small: Path, tmp_path: Path) ->
     assert "92.68" in text
 
 
+@pytest.mark.nightly
 def test_demo_tissue_by_the_same_protocol(small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, count in {"N_TRAIN": 10, "N_VAL": 1, "N_TEST": 2}.items():
         monkeypatch.setattr(tissue, name, count)

@@ -95,6 +95,7 @@ def test_the_others_go_on_and_the_record_says_how_many_were_expected(
     assert (data / "out" / "comparison.md").read_text().count("1 of 3 test images could not be used") == 3
 
 
+@pytest.mark.nightly
 def test_the_same_command_goes_on_and_mended_files_are_said_to_make_another_benchmark(
     data: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -141,8 +142,8 @@ def test_two_files_of_one_name_are_left_out_and_the_others_go_on(
     ("values", "options"),
     [
         pytest.param(("#e6c8c8", "#ff0000", "#0000ff", "#ffffff"), [], id="colours"),
-        pytest.param(("0", "1-300", "301-60000", "65535"), [], id="ranges_of_16_bits"),
-        pytest.param((0, 1000, 2000, 3000), [], id="numbers_of_16_bits"),
+        pytest.param(("0", "1-300", "301-60000", "65535"), [], id="ranges_of_16_bits", marks=pytest.mark.nightly),
+        pytest.param((0, 1000, 2000, 3000), [], id="numbers_of_16_bits", marks=pytest.mark.nightly),
         pytest.param((0, 80, 160, 240), ["--soft-edges", "half"], id="soft_edges"),
     ],
 )

@@ -167,6 +167,7 @@ def test_a_missing_picture_costs_the_quick_start_not_the_run(
     assert not of(OverlayReady, events)
 
 
+@pytest.mark.nightly
 def test_the_command_line_tells_it_before_the_run(make_project: MakeProject, small_settings: Path) -> None:
     """As the window and `bench first-overlay` start it."""
     project = make_project()

@@ -195,6 +195,7 @@ def test_what_may_be_painted_on_is_ready_before_the_first_stroke(
     assert process.end()[0] == 0
 
 
+@pytest.mark.nightly
 def test_settings_that_change_meanwhile_are_followed(live: Callable[..., Live], make_project: MakeProject) -> None:
     project = make_project()
     process = live(project.path)
@@ -296,6 +297,7 @@ def test_the_process_becomes_the_trainer_with_the_same_losses_as_a_cold_start(
     assert events[-1].elapsed_s <= time.monotonic() - asked  # counted from the start of the training
 
 
+@pytest.mark.nightly
 def test_what_cannot_be_trained_is_said_and_ends_the_process(
     live: Callable[..., Live], make_project: MakeProject, tmp_path: Path
 ) -> None:

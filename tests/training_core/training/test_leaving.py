@@ -102,11 +102,13 @@ MOMENTS = {
     "while it compares": at_words("Comparing"),
     "while it predicts": at_words("Predicting tile 3"),
 }
+AT_NIGHT = pytest.mark.nightly
+SELDOM = ("while it validates", "while it looks for the best way to predict", "while it compares")
 
 
 @pytest.mark.parametrize(
     ("moment", "kill"),
-    [(moment, False) for moment in MOMENTS]
+    [pytest.param(moment, False, marks=AT_NIGHT if moment in SELDOM else ()) for moment in MOMENTS]
     + [(moment, True) for moment in ("after a step", "while it validates the last step", "while it predicts")],
     ids=lambda value: value if isinstance(value, str) else "killed" if value else "left",
 )
@@ -263,7 +265,9 @@ LONG = ("--set", "schedule.steps=5000", "--set", "schedule.validate_every_steps=
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of Unix")
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    "way", [pytest.param(way, marks=AT_NIGHT if way in ("ctrl-c", "command") else ()) for way in WAYS]
+)
 def test_left_before_the_first_validation_the_last_step_is_kept(start: Any, limit_s: float, way: str) -> None:
     process = start(*LONG)
     folder = Path(until(process, lambda event: isinstance(event, RunStarted)).run_dir)

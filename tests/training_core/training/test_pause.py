@@ -92,6 +92,7 @@ def start(make_project: Callable[..., Project], small_settings: Path) -> Iterato
 LONG = ("--set", "schedule.steps=5000", "--set", "schedule.validate_every_steps=4")
 
 
+@pytest.mark.nightly
 def test_a_paused_training_uses_no_cpu_shows_tiles_goes_on_and_is_kept(start: Callable[..., Trained]) -> None:
     run = start(*LONG)
     run_dir = Path(run.until(RunStarted).run_dir)

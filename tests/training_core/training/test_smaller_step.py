@@ -129,6 +129,7 @@ def sizes_of(change: str) -> dict[str, int]:
     return {name: int(size) for name, size in zip(names, found.groups(), strict=True) if size is not None}
 
 
+@pytest.mark.nightly
 @linux
 def test_where_nothing_fits_the_last_checkpoint_stays(squeezed: Squeezed) -> None:
     run = squeezed.run
@@ -164,6 +165,7 @@ def test_prediction_takes_smaller_windows(squeezed: Squeezed, tmp_path: Path) ->
     assert not (tmp_path / "none.npy").exists()
 
 
+@pytest.mark.nightly
 @linux
 def test_a_slide_is_begun_anew_with_smaller_windows(squeezed: Squeezed, tmp_path: Path) -> None:
     pixels = np.tile(squeezed.project.image("u_1"), (12, 12, 1))[:1024, :1024]
