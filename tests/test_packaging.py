@@ -129,8 +129,8 @@ def test_base_dependencies_have_lower_bounds_and_no_caps():
 
 
 def test_extras():
-    assert set(EXTRAS) == {"pyqt5", "pyqt6", "pyside6", "slides", "text", "onnx", "test", "docs", "dev", "all"}
-    assert EXTRAS["all"] == ["napari-unisemalign[onnx,pyqt5,slides,text]"]
+    assert set(EXTRAS) == {"pyqt5", "pyqt6", "pyside6", "slides", "text", "onnx", "cluster", "test", "docs", "dev", "all"}
+    assert EXTRAS["all"] == ["napari-unisemalign[cluster,onnx,pyqt5,slides,text]"]
 
 
 def test_hub_finds_the_plugin():

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from training_core.base.printable import printable
 
@@ -43,6 +44,10 @@ class UserError(Exception):
         self.given, self.needed, self.hint = (_clean(part) for part in (given, needed, hint))
         self.terminal = _clean(terminal)
         super().__init__(_in_one_line(self.given, self.needed, self.hint))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Other processes are told of it: exceptions are made again from their message, of which these have parts."""
+        return _made_again, (type(self), self.args), self.__dict__
 
     @property
     def in_terminal(self) -> str:
@@ -95,6 +100,12 @@ class StorageError(UserError):
 
 class UnwritableFileError(StorageError):
     """This file cannot be written; others beside it may be."""
+
+
+def _made_again(kind: type[UserError], args: tuple[Any, ...]) -> UserError:
+    error = kind.__new__(kind)
+    error.args = args
+    return error
 
 
 def _in_one_line(given: str, needed: str, hint: str) -> str:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from training_core import __version__
 from training_core.base.attempts import Attempts
-from training_core.base.errors import ImageError
+from training_core.base.errors import ConfigError, ImageError
 from training_core.base.niceness import yield_to_others
 from training_core.base.printable import printable
 from training_core.base.torchrun import rank_and_size
@@ -28,15 +30,19 @@ from training_core.cli._clean_up_options import add_clean_up, clean_up_of
 from training_core.cli._failures import exit_code
 from training_core.cli._predict_image import STREAM_ABOVE_MPX, PredictJob, predict_image_file
 from training_core.cli._predict_queue import PredictQueue, predict_queue
+from training_core.cli._predict_workers import predict_on_workers
 from training_core.cli._prediction_note import note_on_predictions
 from training_core.cli._questions import RUN_MPP, pixel_size, refuse_open_questions, tell_left_out, without_scale
 from training_core.export.legend import LEGEND_NAME, legend_bytes
 from training_core.io import atomic_write
 from training_core.io.files import file_kind
-from training_core.io.inspection import Answers, Use
+from training_core.io.inspection import Answers, FileFacts, Use
 from training_core.project.inputs.names import check_length, shared_names, tile_name
 from training_core.project.inputs.recognition import mask_names, without_own_outputs
 from training_core.project.sources import scan
+
+if TYPE_CHECKING:
+    from training_core.prediction.predictor import Predictor
 
 
 def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -100,7 +106,20 @@ examples:
     parser.add_argument(
         "--background", action="store_true", help="run at low priority, so that other programs stay responsive"
     )
-    parser.add_argument(
+    sharing = parser.add_mutually_exclusive_group()
+    sharing.add_argument(
+        "--workers",
+        type=int,
+        metavar="N",
+        help="share the images out to N processes of this machine (needs distributed)",
+    )
+    sharing.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="share the images out to the workers of the dask scheduler at ADDRESS, such as tcp://10.0.0.1:8786; "
+        "they must see RUN, IMAGE and OUT under the same names",
+    )
+    sharing.add_argument(
         "--events",
         choices=("-",),
         help="write events as JSON lines to standard output, read commands from standard input: stop, pause, resume",
@@ -119,17 +138,60 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _run(args: argparse.Namespace, queue: PredictQueue) -> int:
-    paths = _images(args)
-    cleaning, answers = clean_up_of(args), answers_of(args)
-    facts = refuse_open_questions(paths, Use.IMAGE, answers)
     from training_core.compute.processes import gathered, together
     from training_core.prediction.predictor import load_predictor
-    from training_core.runs.trained_model import open_trained_model
 
     rank, size = rank_and_size()
+    on_workers = args.workers is not None or args.scheduler is not None
+    if on_workers and size > 1:
+        raise ConfigError(
+            "torchrun and workers of dask", "one of the two", "leave out one", terminal="leave out torchrun"
+        )
+    paths, attempts = _images(args), Attempts()
+    facts = refuse_open_questions(paths, Use.IMAGE, answers_of(args))
     predictor = load_predictor(args.run_folder, args.device, args.encoder_weights)
+    job = _job(args, paths, facts, predictor, queue)
     if rank == 0:
         note_on_predictions(args.run_folder)
+        if job.unstated and args.mpp is None and args.missing_mpp is not None and predictor.config.data.mpp is not None:
+            print(f"Note: {len(job.unstated)} of {len(facts)} images state no usable pixel size, and are taken to have "
+                  f"{args.missing_mpp:g} µm/px.", file=sys.stderr)  # fmt: skip
+    if on_workers:
+        possible = [path for path in paths if path not in job.bad]
+        _predict_all(job, [path for path in paths if path in job.bad], attempts)
+        there = predict_on_workers(args, possible, attempts, _predict_in_worker)
+        done, failed, joined = len(attempts.done), attempts.failed, True
+    else:
+        with together(job.predictor.compute) as joined:
+            there = sum(gathered([_predict_all(job, paths[rank::size], attempts)]))
+            done, failed = len(gathered(attempts.done)), gathered(attempts.failed)
+    if rank:
+        return exit_code([] if joined else attempts.failed)  # the first process lists those of all
+    attempts.failed = failed
+    if not done:
+        attempts.raise_if_none()
+    atomic_write(args.out / LEGEND_NAME, legend_bytes(job.predictor.classes, run=job.run))
+    said = sys.stderr if args.events else sys.stdout
+    print(
+        f"Wrote the predictions of {_images_in_words(done - there)} to {args.out}"
+        + (f", with {size} processes" if size > 1 else "")
+        + (f"; those of {there} were there already (--redo predicts them again)" if there else ""),
+        file=said,
+    )
+    return exit_code(failed, "Once they are mended, the same command predicts them; what is there stays.")
+
+
+def _job(
+    args: argparse.Namespace,
+    paths: Sequence[Path],
+    facts: Mapping[Path, FileFacts],
+    predictor: Predictor,
+    queue: PredictQueue,
+) -> PredictJob:
+    """What the images are predicted with; the run's own pixel size takes the place of its name in the arguments."""
+    from training_core.runs.trained_model import open_trained_model
+
+    cleaning, answers = clean_up_of(args), answers_of(args)
     bad = shared_names((tile_name(path), path) for path in paths)  # the results are named after the images
     run_mpp = predictor.config.data.mpp
     if args.missing_mpp == RUN_MPP:
@@ -141,32 +203,29 @@ def _run(args: argparse.Namespace, queue: PredictQueue) -> int:
         args.mpp = run_mpp
     elif args.missing_mpp is None or run_mpp is None:
         bad |= without_scale(facts, run_mpp, args.mpp)
-    elif unstated:
-        print(f"Note: {len(unstated)} of {len(facts)} images state no usable pixel size, and are taken to have "
-              f"{args.missing_mpp:g} µm/px.", file=sys.stderr)  # fmt: skip
     checkpoint = checkpoint_as_noted(open_trained_model(args.run_folder).weights)
     options = _options(args, cleaning, answers)
-    run_name = args.run_folder.name
-    job = PredictJob(args, predictor, cleaning, answers, run_name, checkpoint, options, bad, unstated, queue)
     queue.begin({path: each.height_px * each.width_px for path, each in facts.items()})
-    attempts = Attempts()
-    with together(predictor.compute) as joined:
-        there = sum(gathered([_predict_all(job, paths[rank::size], attempts)]))
-        done, failed = len(gathered(attempts.done)), gathered(attempts.failed)
-    if rank:
-        return exit_code([] if joined else attempts.failed)  # the first process lists those of all
-    attempts.failed = failed
-    if not done:
-        attempts.raise_if_none()
-    atomic_write(args.out / LEGEND_NAME, legend_bytes(predictor.classes, run=run_name))
-    said = sys.stderr if args.events else sys.stdout
-    print(
-        f"Wrote the predictions of {_images_in_words(done - there)} to {args.out}"
-        + (f", with {size} processes" if size > 1 else "")
-        + (f"; those of {there} were there already (--redo predicts them again)" if there else ""),
-        file=said,
+    return PredictJob(
+        args, predictor, cleaning, answers, args.run_folder.name, checkpoint, options, bad, unstated, queue
     )
-    return exit_code(failed, "Once they are mended, the same command predicts them; what is there stays.")
+
+
+def _predict_in_worker(args: argparse.Namespace, path: Path, attempts: Attempts) -> int:
+    from training_core.runs.trained_model import open_trained_model
+
+    facts = refuse_open_questions([path], Use.IMAGE, answers_of(args))
+    checkpoint = checkpoint_as_noted(open_trained_model(args.run_folder).weights)
+    predictor = _kept_predictor(args.run_folder, args.device, args.encoder_weights, checkpoint)
+    return _predict_all(_job(args, [path], facts, predictor, PredictQueue()), [path], attempts)
+
+
+@lru_cache(maxsize=1)
+def _kept_predictor(run_folder: Path, device: str | None, encoder_weights: Path | None, _checkpoint: str) -> Predictor:
+    """A worker loads the network once for all its images, and again when somebody has trained on."""
+    from training_core.prediction.predictor import load_predictor
+
+    return load_predictor(run_folder, device, encoder_weights)
 
 
 def _predict_all(job: PredictJob, paths: Sequence[Path], attempts: Attempts) -> int:

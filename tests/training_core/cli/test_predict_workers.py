@@ -1,0 +1,170 @@
+"""`predict --workers`: images shared out to processes by dask, of which one is killed in the middle of its work."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+import tifffile
+from PIL import Image
+
+from training_core.cli.main import main
+from training_core.project import Project
+from training_core.settings.schema import Config
+
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
+WAIT_S = 240
+
+
+@pytest.fixture(scope="module")
+def run_folder(
+    tmp_path_factory: pytest.TempPathFactory,
+    make_project_in: Callable[..., Project],
+    small_config: Callable[..., Config],
+) -> Path:
+    folder = tmp_path_factory.mktemp("run")
+    project = make_project_in(folder)
+    (folder / "config.json").write_text(small_config(inference={"window_px": 128}).model_dump_json())
+    result = folder / "result.json"
+    assert main(["train", str(project.path), "--config", str(folder / "config.json"), "--json", str(result)]) == 0
+    return Path(json.loads(result.read_text())["run"])
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two pictures, a slide that takes some seconds, and a file that is no image."""
+    folder = tmp_path_factory.mktemp("images")
+    random = np.random.default_rng(0)
+    for name, height in (("a", 96), ("b", 130)):
+        Image.fromarray(random.integers(0, 256, (height, 80, 3), np.uint8)).save(folder / f"{name}.png")
+    pixels = random.integers(0, 256, (4096, 512, 3), np.uint8)
+    with tifffile.TiffWriter(folder / "slide.tif") as writer:
+        writer.write(pixels, subifds=1, tile=(256, 256), photometric="rgb", metadata=None)
+        writer.write(pixels[::2, ::2], subfiletype=1, tile=(256, 256), photometric="rgb", metadata=None)
+    (folder / "broken.png").write_bytes(b"no image")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def alone(run_folder: Path, images: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """What one process writes."""
+    out = tmp_path_factory.mktemp("alone")
+    done = subprocess.run(
+        command(run_folder, images, out), env=ENVIRONMENT, capture_output=True, text=True, timeout=WAIT_S, check=False
+    )
+    assert done.returncode == 3, done.stderr
+    return written(out)
+
+
+def command(run_folder: Path, images: Path, out: Path, *more: str) -> list[str]:
+    return [sys.executable, "-m", "training_core", "predict", str(run_folder), str(images), "-o", str(out), *more]
+
+
+def written(out: Path) -> dict[str, bytes]:
+    """Every file by its name, but the list of what is there, whose order is that in which it was finished."""
+    files = (path for path in out.rglob("*") if path.is_file() and path.name != "predicted.jsonl")
+    return {str(path.relative_to(out)): path.read_bytes() for path in files}
+
+
+def start(*arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(arguments, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def workers_of(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    """The processes that were started for work."""
+    children = psutil.Process(process.pid).children(recursive=True)
+    return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+
+
+def listening(*processes: subprocess.Popen[str] | psutil.Process) -> set[str]:
+    """The addresses of this machine at which they are reached."""
+    found = [each for one in processes for each in psutil.Process(one.pid).net_connections("inet")]
+    return {each.laddr.ip for each in found if each.status == psutil.CONN_LISTEN}
+
+
+def wait_for(what: Callable[[], object], process: subprocess.Popen[str]) -> None:
+    until = time.monotonic() + WAIT_S
+    while not what():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+def rows_done(out: Path) -> int:
+    """Rows of the slide that are on the disk, while it is being predicted."""
+    return max((json.loads(note.read_text())["rows"] for note in out.glob(".unfinished-*/note.json")), default=0)
+
+
+def test_a_worker_that_is_killed_loses_only_its_image_which_another_goes_on_with(
+    run_folder: Path, images: Path, alone: dict[str, bytes], tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    process = start(*command(run_folder, images, out, "--workers", "2"))
+    wait_for(lambda: rows_done(out), process)
+    workers = workers_of(process)
+    assert len(workers) == 2
+    assert listening(process, *workers) == {"127.0.0.1"}
+    max(workers, key=lambda each: sum(each.cpu_times()[:2])).kill()
+    output, errors = process.communicate(timeout=WAIT_S)
+    assert process.returncode == 3, errors
+    assert "Wrote the predictions of 3 images" in output
+    assert "of it were there already" in errors  # of the slide, by the worker that was killed
+    assert [line for line in errors.splitlines() if line.startswith("  broken.png: ")]
+    assert "(4 of 4)" in errors
+    assert written(out) == alone
+
+
+@pytest.mark.nightly
+def test_a_scheduler_of_somebody_else_is_joined(
+    run_folder: Path, images: Path, alone: dict[str, bytes], tmp_path: Path
+) -> None:
+    file = tmp_path / "scheduler.json"
+    local = ("--host", "127.0.0.1", "--no-dashboard", "--scheduler-file", str(file))
+    scheduler = start(sys.executable, "-m", "distributed.cli.dask_scheduler", *local, "--port", "0")
+    worker = None
+    try:
+        wait_for(file.exists, scheduler)
+        address = json.loads(file.read_text())["address"]
+        process = start(*command(run_folder, images, tmp_path / "out", "--scheduler", address))
+        assert process.stderr is not None
+        assert any("Waiting for the first worker" in line for line in process.stderr)
+        options = ("--host", "127.0.0.1", "--no-dashboard", "--nthreads", "2", "--local-directory", str(tmp_path))
+        worker = start(sys.executable, "-m", "distributed.cli.dask_worker", address, *options)
+        output, errors = process.communicate(timeout=WAIT_S)
+    finally:
+        for each in (worker, scheduler):
+            if each is not None:
+                each.terminate()
+                each.communicate(timeout=60)
+    assert process.returncode == 3, errors
+    assert "Wrote the predictions of 3 images" in output
+    assert written(tmp_path / "out") == alone
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (("--workers", "0"), "at least one"),
+        (("--scheduler", "tcp://127.0.0.1:9"), "no scheduler answers at tcp://127.0.0.1:9"),
+        (("--scheduler", "nowhere"), "no scheduler answers at nowhere"),
+    ],
+)
+def test_what_cannot_be_shared_out_is_said(
+    run_folder: Path,
+    images: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    more: tuple[str, ...],
+    words: str,
+) -> None:
+    assert main(command(run_folder, images, tmp_path / "out", *more)[3:]) == 2
+    assert words in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,128 @@
+"""Work shared out by dask.distributed: pieces go to processes of this or other machines, one at a time to each.
+
+A piece whose process dies goes to another one. Nothing but paths and plain values travels: results are written by the
+processes themselves, so all of them must see the same folders under the same names.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from training_core.base.errors import ConfigError, DeviceError, MemoryLimitError
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+Piece = TypeVar("Piece")
+Result = TypeVar("Result")
+
+HERE = "127.0.0.1"
+_CONNECT_S = 15
+_LAST_TRIES = 3
+"""So many processes may die of one piece before it is given up."""
+
+
+def shared_out(client: Client, work: Callable[[Piece], Result], pieces: Sequence[Piece]) -> Iterator[tuple[Piece, Any]]:
+    """Each piece with its result, as they are finished; a `MemoryLimitError` where every process died of it.
+
+    Parameters
+    ----------
+    client
+        As `cluster` yields it.
+    work
+        A function of a module, or a partial of one with plain values.
+
+    Raises
+    ------
+    Exception
+        What the work raised, unless it returns its errors.
+    """
+    from distributed import KilledWorker, as_completed
+
+    futures = {client.submit(work, piece, pure=False, retries=0): piece for piece in pieces}
+    for future in as_completed(list(futures)):
+        error = future.exception()
+        if isinstance(error, KilledWorker):
+            tries = _LAST_TRIES + 1
+            yield (
+                futures[future],
+                MemoryLimitError(
+                    f"the process that worked on it ended {tries} times",
+                    "processes that last, with memory enough for it",
+                    "start fewer of them on a machine, and look there for the reason",
+                ),
+            )
+        elif error is not None:
+            raise error
+        else:
+            yield futures[future], future.result()
+
+
+@contextmanager
+def cluster(workers: int | None = None, scheduler: str | None = None) -> Iterator[Client]:
+    """Start processes on this machine, reached from it alone, or join a scheduler that runs.
+
+    Parameters
+    ----------
+    workers
+        How many processes to start; they share the machine's cores.
+    scheduler
+        Address of a scheduler, such as tcp://10.0.0.1:8786; tls:// with the certificates that dask's own configuration
+        names. Its workers must have this program in the same version.
+
+    Raises
+    ------
+    ConfigError
+        The package distributed is not installed, or the number of processes is below 1.
+    DeviceError
+        No scheduler answers at that address.
+    """
+    try:
+        from distributed import Client, LocalCluster
+    except ImportError:
+        raise ConfigError(
+            "the package distributed is not installed",
+            "the package distributed, in the version of dask",
+            "install it",
+            terminal='pip install "napari-unisemalign[cluster]"',
+        ) from None
+    import dask
+
+    if scheduler is not None:
+        try:
+            with Client(scheduler, timeout=_CONNECT_S) as client:
+                yield client
+        except (OSError, ValueError) as error:
+            raise DeviceError(
+                f"no scheduler answers at {scheduler} ({error})",
+                "the address of a dask scheduler that runs, such as tcp://10.0.0.1:8786",
+                "look at what the scheduler printed when it started, and whether a firewall is between",
+            ) from None
+        return
+    if workers is None or workers < 1:
+        raise ConfigError(f"{workers} processes", "at least one", "choose how many processes share the work")
+    settings = {
+        "distributed.nanny.pre-spawn-environ.OMP_NUM_THREADS": max(1, (os.cpu_count() or 1) // workers),
+        "distributed.scheduler.allowed-failures": _LAST_TRIES,
+    }
+    with (
+        tempfile.TemporaryDirectory(prefix="unisemalign-", ignore_cleanup_errors=True) as scratch,
+        dask.config.set(settings),
+        LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,
+            host=HERE,
+            dashboard_address=f"{HERE}:0",
+            worker_dashboard_address=f"{HERE}:0",
+            memory_limit=0,  # a slide needs what it needs; dask would end the process at its share
+            local_directory=scratch,
+            silence_logs=logging.CRITICAL,
+        ) as local,
+        Client(local) as client,
+    ):
+        yield client
