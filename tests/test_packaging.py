@@ -129,7 +129,19 @@ def test_base_dependencies_have_lower_bounds_and_no_caps():
 
 
 def test_extras():
-    assert set(EXTRAS) == {"pyqt5", "pyqt6", "pyside6", "slides", "text", "onnx", "cluster", "test", "docs", "dev", "all"}
+    assert set(EXTRAS) == {
+        "pyqt5",
+        "pyqt6",
+        "pyside6",
+        "slides",
+        "text",
+        "onnx",
+        "cluster",
+        "test",
+        "docs",
+        "dev",
+        "all",
+    }
     assert EXTRAS["all"] == ["napari-unisemalign[cluster,onnx,pyqt5,slides,text]"]
 
 

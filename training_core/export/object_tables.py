@@ -33,7 +33,8 @@ def tile_rows(tiles: Sequence[Tile], classes: Classes, objects: Sequence[Measure
 def slide_rows(tiles: Sequence[Tile], classes: Classes, objects: Sequence[MeasuredObject]) -> list[tuple[object, ...]]:
     """Of all slides that tiles were cut from; an object that the edges of its tiles cut counts once.
 
-    What lies on two tiles that overlap counts twice: the third column says how many tiles overlap another.
+    What lies on two tiles that overlap counts twice: the third column says how many tiles overlap another, and is None
+    where a tile's resolution is not known. Pixels of different sizes are not added up: their areas are None.
     """
     slides: dict[str, list[Tile]] = defaultdict(list)
     for tile in tiles:
@@ -41,9 +42,12 @@ def slide_rows(tiles: Sequence[Tile], classes: Classes, objects: Sequence[Measur
             slides[tile.place.file].append(tile)
     found, rows = _by_class(objects), list[tuple[object, ...]]()
     for slide, own in slides.items():
+        scales = {tile.place.scale for tile in own if tile.place is not None}
+        overlapping = None if None in scales else _overlapping(own)
         for class_id, name in classes:
             there = [each for tile in own for each in found[tile.name, class_id]]
-            rows.append((slide, len(own), _overlapping(own), class_id, name, *_sums(there)))
+            sums = _sums(there, of_one_scale=len(scales) == 1)
+            rows.append((slide, len(own), overlapping, class_id, name, *sums))
     return rows
 
 
@@ -54,18 +58,18 @@ def _by_class(objects: Sequence[MeasuredObject]) -> dict[tuple[str, int], list[M
     return found
 
 
-def _sums(objects: Sequence[MeasuredObject]) -> tuple[object, ...]:
-    """How many there are, their area and their mean area, each in pixels and, where all are known, in µm²."""
+def _sums(objects: Sequence[MeasuredObject], *, of_one_scale: bool = True) -> tuple[object, ...]:
+    """How many there are, their area and their mean area, each in pixels and µm², where that is known of all."""
     whole = {each.slide_object for each in objects if each.slide_object is not None}
     count = len(whole) + sum(each.slide_object is None for each in objects)
-    pixels, sizes = sum(each.area_px for each in objects), [each.area_um2 for each in objects]
+    pixels = sum(each.area_px for each in objects) if of_one_scale else None
+    sizes = [each.area_um2 for each in objects]
     um2 = sum(size for size in sizes if size is not None) if objects and None not in sizes else None
-    means = (pixels / count, None if um2 is None else um2 / count) if count else (None, None)
-    return count, pixels, um2, *means
+    return count, pixels, um2, *(None if area is None or not count else area / count for area in (pixels, um2))
 
 
 def _overlapping(tiles: Sequence[Tile]) -> int:
-    spots = [Spot.of(tile) for tile in tiles if tile.place is not None and tile.place.scale is not None]
+    spots = [Spot.of(tile) for tile in tiles]
     # neighbours may share up to a pixel of the slide, since corners are whole pixels and sides need not be
     boxes = [shapely.box(each.x_px + 0.5, each.y_px + 0.5, each.right_px - 0.5, each.bottom_px - 0.5) for each in spots]
     one, other = shapely.STRtree(boxes).query(boxes, predicate="intersects")

@@ -17,6 +17,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+from skimage.measure import label
 
 from training_core.base.arrays import ClassIds
 from training_core.base.attempts import Attempts
@@ -92,11 +93,14 @@ def number_objects(
     numbers, highest = np.zeros(ids.shape, np.int32), 0
     for class_id in object_classes:
         own = ids == class_id
-        known = np.where(own, numbered, 0) if numbered is not None else np.zeros(ids.shape, np.int32)
-        for group in (own & (known == 0), *(known == value for value in np.unique(known[known > 0]))):
-            areas, count = ndimage.label(group)
-            numbers[areas > 0] = areas[areas > 0] + highest
-            highest += count
+        known = np.where(own, 0 if numbered is None else numbered, -1)
+        areas = label(known, background=-1, connectivity=1)  # of equal values
+        of_area, first = np.unique(areas[own], return_index=True)
+        order = np.argsort(known[own][first], kind="stable")
+        number_of = np.zeros(len(of_area) + 1, np.int32)
+        number_of[of_area[order]] = np.arange(1, len(of_area) + 1) + highest
+        numbers[own] = number_of[areas[own]]
+        highest += len(of_area)
     return numbers
 
 

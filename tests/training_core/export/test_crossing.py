@@ -20,6 +20,8 @@ from tests.training_core.export.test_geojson import slide_project
 from training_core.cli.main import main
 from training_core.export import export_masks
 from training_core.export.crossing import Part, same_objects
+from training_core.export.object_tables import slide_rows
+from training_core.export.objects import MeasuredObject
 from training_core.project import LabelSource, Project
 from training_core.project.slide_places import Spot, add_tile
 
@@ -117,6 +119,32 @@ def test_the_table_of_slides_counts_an_object_that_edges_cut_once(
     project.write_label(name, np.zeros((40, 40), np.uint8), LabelSource.PAINTED)
     (row,) = of_slides()
     assert (row["tiles"], row["overlapping_tiles"], row["objects"]) == ("5", "2", "3")
+
+
+@pytest.mark.parametrize("other", [1.0, None])
+def test_pixels_of_different_sizes_are_not_added_up(tmp_path: Path, other: float | None) -> None:
+    """By hand: 100 px of 1 µm and 50 px of half a µm are 112.5 µm²."""
+    project = slide_project(tmp_path)
+    first, second = project.tiles[:2]
+    assert first.place is not None
+    assert second.place is not None
+    tiles = (
+        dataclasses.replace(first, place=dataclasses.replace(first.place, scale=2.0)),
+        dataclasses.replace(second, place=dataclasses.replace(second.place, scale=other)),
+    )
+    objects = [measured(first.name, 100, 100.0), measured(second.name, 50, 12.5)]
+    ((_slide, _tiles, overlapping, *_class, count, area_px, area_um2, mean_px, mean_um2),) = slide_rows(
+        tiles, [(1, "gland")], objects
+    )
+    assert overlapping == (None if other is None else 0)
+    assert (count, area_px, area_um2, mean_px, mean_um2) == (2, None, 112.5, None, 56.25)
+    ((*_before, area_px, _um2, mean_px, _mean),) = slide_rows(tiles[:1], [(1, "gland")], objects[:1])
+    assert (area_px, mean_px) == (100, 100)
+
+
+def measured(tile: str, area_px: int, area_um2: float) -> MeasuredObject:
+    known = {"tile": tile, "class_id": 1, "area_px": area_px, "area_um2": area_um2, "slide_object": None}
+    return MeasuredObject(**{each.name: known.get(each.name, 0) for each in dataclasses.fields(MeasuredObject)})
 
 
 def test_what_only_meets_at_a_corner_or_lies_opposite_stays_apart(tmp_path: Path) -> None:
