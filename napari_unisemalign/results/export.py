@@ -15,7 +15,7 @@ from napari_unisemalign.results.contracts import CleaningChoice, ExportSurface
 from training_core.base.attempts import Attempts
 from training_core.base.i18n import ntr, tr
 from training_core.class_maps.clean_up import CleanUp
-from training_core.export import FORMATS, export_masks, without_mask
+from training_core.export import FORMATS, export_masks, exported_twice, without_mask
 from training_core.export.values import Values
 from training_core.project import Project
 
@@ -91,8 +91,8 @@ class ExportController:
         cleaning_um = self._cleanup.on_tissue if is_cleaned else None
         self._set_busy(True)
 
-        def write() -> list[Path]:
-            return export_masks(
+        def write() -> int:
+            export_masks(
                 project,
                 folder,
                 format=file_format,
@@ -103,16 +103,24 @@ class ExportController:
                 attempts=attempts,
                 removed=removed,
             )
+            return len(exported_twice(project, file_format, content))
 
         self._context.background.run(
             write,
-            lambda _paths: self._on_written(folder, file_format, attempts, removed, is_cleaned=is_cleaned),
+            lambda twice: self._on_written(folder, file_format, attempts, removed, twice, is_cleaned=is_cleaned),
             lambda error: self.reporter.error(error, details="\n".join(failure_lines(attempts.failed))),
             always=lambda: self._set_busy(False),
         )
 
     def _on_written(
-        self, folder: Path, file_format: str, attempts: Attempts, removed: Counter[str], *, is_cleaned: bool
+        self,
+        folder: Path,
+        file_format: str,
+        attempts: Attempts,
+        removed: Counter[str],
+        twice: int,
+        *,
+        is_cleaned: bool,
     ) -> None:
         there = len(attempts.kept)
         count = len(attempts.done) - there
@@ -147,6 +155,9 @@ class ExportController:
             )
             sentences.append(lost.format(pixels=f"{removed.total():,}", count=len(removed)))
         self._written = self._view.content
+        if twice:
+            words = tr("{count} tiles overlap another of their slide; objects there are written once for each.")
+            sentences.append(words.format(count=f"{twice:,}"))
         self._outcome = " ".join(filter(None, (*sentences, self._left_out())))
         self._refresh()
         words = ntr(

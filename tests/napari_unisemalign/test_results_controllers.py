@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 from pathlib import Path
 from typing import Any
 from unittest.mock import call, create_autospec
@@ -16,9 +17,11 @@ from napari_unisemalign.results.contracts import AreasSurface, CleaningChoice, E
 from napari_unisemalign.results.export import ExportController
 from napari_unisemalign.tiles.tiles import TilesController
 from tests.napari_unisemalign.without_window import bare_context, bare_labels, slot
+from tests.training_core.export.test_geojson import slide_project
 from training_core.class_maps.clean_up import CleanUp
 from training_core.io import read_mask
 from training_core.project import LabelSource, Project
+from training_core.project.slide_places import Spot, add_tile
 
 
 @pytest.fixture
@@ -68,6 +71,22 @@ def test_an_export_writes_the_masks_and_says_what_it_left_out(
     said = export_view.set_hint.call_args.args[0]
     assert said.startswith(f"Wrote 2 masks and the list of classes to {folder}.")
     assert said.endswith("2 of 4 tiles are left out: they have no annotation.")
+
+
+def test_tiles_that_overlap_on_their_slide_are_told(
+    context: Any, exporting: Any, export_view: Any, tmp_path: Path
+) -> None:
+    project = slide_project(tmp_path)
+    first = project.tiles[0]
+    corner = Spot.of(first)
+    name = add_tile(project, first.name, dataclasses.replace(corner, x_px=corner.x_px + 40, width_px=40, height_px=40))
+    for each, side_px in ((first.name, first.width_px), (name, 40)):
+        project.write_label(each, np.zeros((side_px, side_px), np.uint8), LabelSource.PAINTED)
+    context.session.set_project(project)
+    export_view.format = "geojson"
+    slot(export_view.export_clicked)()
+    said = export_view.set_hint.call_args.args[0]
+    assert "2 tiles overlap another of their slide; objects there are written once for each." in said
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from training_core.cli._arguments import open_project
 from training_core.cli._clean_up_options import add_clean_up, clean_up_of
 from training_core.cli._counter import counted
 from training_core.cli._failures import exit_code
-from training_core.export import CONTENTS, FORMATS, export_masks, without_mask
+from training_core.export import CONTENTS, FORMATS, export_masks, exported_twice, without_mask
 from training_core.export.training_set import (
     IMAGES,
     LABELLED,
@@ -105,6 +105,12 @@ def run(args: argparse.Namespace) -> int:
         lacks = {"labels": "annotation", "predictions": "prediction", "merged": "annotation and no prediction"}
         count = f"{len(missing)} of {len(project.tiles)} tiles"
         print(f"{count} left out, with no {lacks[args.content]}: {', '.join(missing[:5])}{' …' if missing[5:] else ''}")
+    twice = exported_twice(project, args.format, args.content)
+    if twice:
+        names = f"{', '.join(tile.name for tile in twice[:5])}{' …' if twice[5:] else ''}"
+        print(
+            f"{len(twice)} tiles overlap another of their slide, and objects there are written once for each: {names}"
+        )
     return exit_code(attempts.failed, "Once they are mended, the same command exports them; what is there stays.")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from training_core.export.content import CONTENTS, Content, check_export_folder, tile_mask, without_mask
 from training_core.export.formats import FORMATS, ExportFormat
-from training_core.export.masks import export_masks
+from training_core.export.masks import export_masks, exported_twice
 
 __all__ = [
     "CONTENTS",
@@ -13,6 +13,7 @@ __all__ = [
     "ExportFormat",
     "check_export_folder",
     "export_masks",
+    "exported_twice",
     "tile_mask",
     "without_mask",
 ]

@@ -23,9 +23,11 @@ from training_core.export.content import (
     check_export_folder,
     nothing_to_export,
     tile_mask,
+    without_mask,
 )
 from training_core.export.formats import FORMATS, ExportFormat
 from training_core.export.legend import LEGEND_NAME, legend_bytes
+from training_core.export.overlapping import overlapping_tiles
 from training_core.export.tile_mask import TileMask
 from training_core.export.values import VALUES, Values, values_of
 from training_core.io import atomic_write
@@ -132,6 +134,14 @@ def export_masks(
     if not written:
         raise nothing_to_export(project, content)
     return written
+
+
+def exported_twice(project: Project, file_format: str, content: Content) -> list[Tile]:
+    """The tiles that overlap another one in the same file of an export, where each writes its objects."""
+    if FORMATS[file_format].a_file_per != "image":
+        return []
+    left_out = set(without_mask(project, content))
+    return overlapping_tiles([tile for tile in project.tiles if tile.name not in left_out])
 
 
 def _files(project: Project, chosen: ExportFormat) -> dict[str, list[Tile]]:

@@ -6,10 +6,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import shapely
-
+from training_core.export.overlapping import overlapping_tiles
 from training_core.project import Tile
-from training_core.project.slide_places import Spot
 
 if TYPE_CHECKING:
     from training_core.export.objects import MeasuredObject
@@ -43,7 +41,7 @@ def slide_rows(tiles: Sequence[Tile], classes: Classes, objects: Sequence[Measur
     found, rows = _by_class(objects), list[tuple[object, ...]]()
     for slide, own in slides.items():
         scales = {tile.place.scale for tile in own if tile.place is not None}
-        overlapping = None if None in scales else _overlapping(own)
+        overlapping = None if None in scales else len(overlapping_tiles(own))
         for class_id, name in classes:
             there = [each for tile in own for each in found[tile.name, class_id]]
             sums = _sums(there, of_one_scale=len(scales) == 1)
@@ -66,11 +64,3 @@ def _sums(objects: Sequence[MeasuredObject], *, of_one_scale: bool = True) -> tu
     sizes = [each.area_um2 for each in objects]
     um2 = sum(size for size in sizes if size is not None) if objects and None not in sizes else None
     return count, pixels, um2, *(None if area is None or not count else area / count for area in (pixels, um2))
-
-
-def _overlapping(tiles: Sequence[Tile]) -> int:
-    spots = [Spot.of(tile) for tile in tiles]
-    # neighbours may share up to a pixel of the slide, since corners are whole pixels and sides need not be
-    boxes = [shapely.box(each.x_px + 0.5, each.y_px + 0.5, each.right_px - 0.5, each.bottom_px - 0.5) for each in spots]
-    one, other = shapely.STRtree(boxes).query(boxes, predicate="intersects")
-    return len(set(one[one != other].tolist()))

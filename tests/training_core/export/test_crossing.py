@@ -119,6 +119,10 @@ def test_the_table_of_slides_counts_an_object_that_edges_cut_once(
     project.write_label(name, np.zeros((40, 40), np.uint8), LabelSource.PAINTED)
     (row,) = of_slides()
     assert (row["tiles"], row["overlapping_tiles"], row["objects"]) == ("5", "2", "3")
+    said = f"2 tiles overlap another of their slide, and objects there are written once for each: {first.name}, {name}"
+    for file_format, words in (("geojson", [said]), ("png", [])):
+        assert main(["export", str(project.path), "-o", str(tmp_path / file_format), "--format", file_format]) == 0
+        assert [line for line in capsys.readouterr().out.splitlines() if "overlap" in line] == words
 
 
 @pytest.mark.parametrize("other", [1.0, None])
