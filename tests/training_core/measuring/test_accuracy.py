@@ -136,8 +136,10 @@ def test_a_seed_is_scored_on_test_images_their_parts_and_validation_images(first
         assert scores["object_hausdorff_px"] > 0
 
 
-def test_the_figures_are_those_of_evaluate(first: dict[str, Any], data: Path, tmp_path: Path) -> None:
-    run, result = first["seeds"][0]["train"]["run"], tmp_path / "result.json"
+def test_the_figures_are_those_of_evaluate(
+    first: dict[str, Any], command: list[str], data: Path, tmp_path: Path
+) -> None:
+    run, result = str(Path(command[-1]) / first["seeds"][0]["train"]["run"]), tmp_path / "result.json"
     folders = ["--images", str(data / "test/images"), "--masks", str(data / "test/masks")]
     assert (
         main(
@@ -149,6 +151,12 @@ def test_the_figures_are_those_of_evaluate(first: dict[str, Any], data: Path, tm
     scores = first["seeds"][0]["scores"]["test"]
     for key in ("mDice", "mJaccard", "per_class", "confusion", "n_images"):
         assert scores[key] == evaluated[key], key
+
+
+def test_a_record_names_the_run_by_its_place_beside_it(first: dict[str, Any], command: list[str]) -> None:
+    run = first["seeds"][0]["train"]["run"]
+    assert run.startswith("project/runs/")
+    assert (Path(command[-1]) / run / "summary.json").is_file()
 
 
 def test_provenance(first: dict[str, Any], data: Path) -> None:

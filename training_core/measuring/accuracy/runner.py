@@ -83,15 +83,17 @@ def _run_seed(
 ) -> None:
     entry.pop("error", None)
     try:
-        if "train" not in entry or not Path(entry["train"]["run"]).is_dir():
+        if "train" not in entry or not (out / entry["train"]["run"]).is_dir():
             entry["environment"] = environment()
             (out / records.LOGS).mkdir(exist_ok=True)
             log = out / records.LOGS / f"seed_{entry['seed']}.txt"
             with display.training() as listener:
                 entry["train"] = train_seed(project, out / records.CONFIG, entry["seed"], log, listener)
+            # in this folder, or a record that is published would name the user's own
+            entry["train"]["run"] = Path(entry["train"]["run"]).resolve().relative_to(out.resolve()).as_posix()
             entry["status"] = "trained"
             save()
-        predictor = load_predictor(Path(entry["train"]["run"]))
+        predictor = load_predictor(out / entry["train"]["run"])
         with display.counting("Scoring") as progress:
             entry["scores"] = score_sets(predictor, bench.dataset, bench.sets(), bench.min_object_um2, progress)
             if bench.annotator is not None:
