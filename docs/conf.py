@@ -57,6 +57,8 @@ nitpick_ignore_regex = [
     (r"py:class", r"_queue\.SimpleQueue|os\.stat_result"),
     # Fields of named tuples show the names of aliases, which have no entry as classes.
     (r"py:class", r"Feature|Area"),
+    # Of dask, imported for types only; and type variables.
+    (r"py:class", r"Client|Piece|Result"),
     # Private base classes have no entry of their own.
     (r"py:.*", r"training_core\..*\._\w+"),
 ]

@@ -118,7 +118,7 @@ def test_not_even_inside_a_function(package, forbidden):
 def test_every_import_is_a_declared_dependency():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
-    requirements = [*project["dependencies"], *extras["onnx"], *extras["slides"], *extras["text"]]
+    requirements = [*project["dependencies"], *extras["cluster"], *extras["onnx"], *extras["slides"], *extras["text"]]
     declared = {normalized(re.split(r"[^A-Za-z0-9._-]", requirement)[0]) for requirement in requirements}
     providers = importlib.metadata.packages_distributions()
     undeclared = {

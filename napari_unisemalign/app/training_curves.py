@@ -204,7 +204,7 @@ def as_csv(rounds: Iterable[tuple[str, Curves]], classes: Sequence[TissueClass])
 
 def dice_in_words(dice: float, tiles: int | None) -> str:
     """What a Dice in percent is called wherever it is shown, such as "validation Dice 81.0 % (3 tiles)"."""
-    words = tr("validation Dice {dice:.1f} %").format(dice=dice)
+    words = tr("validation Dice {dice:.1f} %").format(dice=dice).replace(" %", "\u00a0%")  # in one line
     return words if tiles is None else f"{words} ({count_of_tiles(tiles)})"
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from qtpy.QtWidgets import QApplication
 
 from napari_unisemalign.plugin import panel_in
 from napari_unisemalign.shell.pages import Place
@@ -75,8 +76,7 @@ def accept_and_correct(driver: Driver, project: Project, name: str) -> None:
     if driver.prediction() is None:
         raise DriveError(f"{name} has no prediction to accept")
     driver.click(driver.panel.correct.accept_tile_button)
-    if project.state(name) is not TileState.ACCEPTED:
-        raise DriveError(f"{name} was not accepted: {driver.panel.correct.hint.text()}")
+    driver.wait(lambda: project.state(name) is TileState.ACCEPTED, f"{name} to be accepted")  # the disk may be slow
     if not driver.correct(read_truth(project, name)):
         raise DriveError(f"the correction of {name} changed nothing")
 
@@ -96,7 +96,8 @@ def window() -> Iterator[Driver]:
     """A shown window with the panel docked; an exception in one of its slots is raised here."""
     viewer = open_viewer()
     try:
-        viewer.window.resize(*WINDOW_PX)
+        screen = QApplication.primaryScreen().availableSize()
+        viewer.window.resize(min(WINDOW_PX[0], screen.width()), min(WINDOW_PX[1], screen.height()))
         driver = Driver(viewer, panel_in(viewer))
         driver.pause(0.5)
         with driver.watching():

@@ -183,7 +183,7 @@ def test_a_round_has_one_figure_wherever_it_is_shown(window: Any, project: Proje
         "mean&nbsp;validation&nbsp;Dice&nbsp;(3&nbsp;tiles)&nbsp;81.0&nbsp;%" in driver.panel.train.chart.legend.text()
     )
     (past,) = driver.session.past
-    assert _outcome(finished, past.curves) == "Finished after 4 steps, validation Dice 81.0 % (3 tiles)."
+    assert _outcome(finished, past.curves) == "Finished after 4 steps, validation Dice 81.0\u00a0% (3 tiles)."
 
 
 @pytest.mark.binding

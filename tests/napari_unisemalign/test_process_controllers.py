@@ -142,11 +142,11 @@ def test_a_training_that_has_ended_is_a_round_with_one_figure(
     assert view.set_active.call_args == call(True, memory="1.5 GB of memory")
     scores = {"mjaccard": None, "dice_by_class": {}, "measured_on": "validation", "n_tiles": 1, "elapsed_s": 5.0}
     say(Validated(run_id=RUN, step=60, mdice=79.0, is_best=True, **scores))
-    assert context.session.training.message == "Validation Dice 79.0 % (1 tile) after 60 steps, the best so far."
+    assert context.session.training.message == "Validation Dice 79.0\u00a0% (1 tile) after 60 steps, the best so far."
     add_run(annotated, RUN, {"tile_03": truths["tile_03"]})
     say(finished(mdice=81.04))
     training.process.end()
-    assert context.session.training.message == "Finished after 68 steps, validation Dice 81.0 % (1 tile)."
+    assert context.session.training.message == "Finished after 68 steps, validation Dice 81.0\u00a0% (1 tile)."
     assert context.session.curves.score == 81.04
     assert [each.run_id for each in annotated.rounds()] == [RUN]
     assert view.set_active.call_args == call(False, memory="")

@@ -191,7 +191,7 @@ def test_counts_add_up_and_a_round_has_one_figure_with_its_measure(session: Sess
     for step_number, mdice in ((4, 75.0), (6, 80.0)):
         validated = Validated(**point, elapsed_s=step_number, step=step_number, mdice=mdice, measured_on="validation")
         session.apply(validated.model_copy(update={"n_tiles": 3}))
-    assert session.training.message == "Validation Dice 80.0 % (3 tiles) after 6 steps, the best so far."
+    assert session.training.message == "Validation Dice 80.0\u00a0% (3 tiles) after 6 steps, the best so far."
     assert session.curves.dice == [(4.0, 75.0), (6.0, 80.0)]
     session.apply(finished())
     assert session.curves.dice[-1] == (6.0, 81.0)  # what the outcome says too

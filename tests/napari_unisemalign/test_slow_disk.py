@@ -14,6 +14,9 @@ import pytest
 
 from napari_unisemalign.annotate import accept_plan
 from napari_unisemalign.app import labels
+from napari_unisemalign.tools.scenarios import accept_and_correct
+from training_core.demo import TRUTH_FOLDER
+from training_core.io import write_png
 from training_core.project import LabelSource, Project, TileState
 
 
@@ -48,6 +51,20 @@ def disk(window: Any, predicted_project: Project, monkeypatch: pytest.MonkeyPatc
     driver.show_tile("tile_01")
     monkeypatch.setattr(labels, "ACCEPT_WAIT_S", 0.1)
     return HangingDisk(monkeypatch)
+
+
+def test_who_drives_the_window_waits_for_a_slow_disk(
+    window: Any, disk: HangingDisk, predicted_project: Project, truths: dict[str, np.ndarray]
+) -> None:
+    """`drive`, the README's first command, used to give up where a tile took more than a tenth of a second to write."""
+    _viewer, driver, _answers = window
+    truth = truths["tile_01"].copy()
+    truth[:20, :20] = 1 - truth[:20, :20]  # something to correct
+    (predicted_project.path / TRUTH_FOLDER).mkdir()
+    write_png(predicted_project.path / TRUTH_FOLDER / "tile_01.png", truth)
+    threading.Timer(1.0, disk.go_on.set).start()
+    accept_and_correct(driver, driver.session.project, "tile_01")
+    assert driver.session.project.state("tile_01") is TileState.ACCEPTED
 
 
 def test_an_accept_does_not_wait_for_a_disk_that_hangs(

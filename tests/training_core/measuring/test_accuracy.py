@@ -197,6 +197,7 @@ def test_the_summary_is_the_mean_and_sample_standard_deviation(second: dict[str,
     assert summary["mean"] == pytest.approx(np.mean(values))
     assert summary["sd"] == pytest.approx(np.std(values, ddof=1))
     assert second["summary"]["n_seeds"] == 2
+    assert second["command"].endswith("--seeds 2")
     seconds = [entry["train"]["seconds"] for entry in second["seeds"]]
     assert second["summary"]["training_s"]["mean"] == pytest.approx(np.mean(seconds))
 

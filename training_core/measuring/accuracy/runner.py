@@ -59,6 +59,8 @@ def run_benchmark(bench: Benchmark, seeds: int, out: Path, display: Display, *, 
     hashes = {"train": file_hashes(bench.items()), "test": file_hashes(bench.dataset.test)}
     plan = make_plan(bench, hashes)
     record = records.open_record(out, plan, overwrite=overwrite) or _new_record(bench, plan, hashes)
+    if seeds >= len(record["seeds"]):
+        record["command"] = bench.command  # repeated for more seeds
     records.write_record(out, record)  # first: it marks the folder as a benchmark's
     project = make_project(bench, out / records.PROJECT)
     if "annotation" not in record:
