@@ -94,7 +94,7 @@ def number_objects(
     for class_id in object_classes:
         own = ids == class_id
         known = np.where(own, 0 if numbered is None else numbered, -1)
-        areas = label(known, background=-1, connectivity=1)  # of equal values
+        areas = label(known, background=-1, connectivity=1)  # type: ignore[no-untyped-call]  # of equal values
         of_area, first = np.unique(areas[own], return_index=True)
         order = np.argsort(known[own][first], kind="stable")
         number_of = np.zeros(len(of_area) + 1, np.int32)
