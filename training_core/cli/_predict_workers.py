@@ -49,7 +49,8 @@ def predict_on_workers(args: argparse.Namespace, paths: Sequence[Path], attempts
         if not client.nthreads():
             print("Waiting for the first worker of the scheduler ...", file=sys.stderr)
         work = partial(_predict_one, predict, plain(args), __version__)
-        for done, (path, told) in enumerate(shared_out(client, work, paths), 1):
+        whole = [path.absolute() for path in paths]  # a worker may have been started in another folder
+        for done, (path, told) in enumerate(shared_out(client, work, whole), 1):
             if isinstance(told, UserError):
                 told = Told(0, [Failure(path.name, told)], "")
             there += told.there
@@ -60,14 +61,15 @@ def predict_on_workers(args: argparse.Namespace, paths: Sequence[Path], attempts
             outcome = "failed" if told.failed else "was there already" if told.there else "predicted"
             print(f"{printable(path.name)} {outcome} ({done} of {len(paths)})", file=sys.stderr)
     order = {path.name: at for at, path in enumerate(paths)}
-    attempts.failed.sort(key=lambda failure: order[failure.name])
+    attempts.failed.sort(key=lambda failure: order.get(failure.name, -1))  # what was refused before comes first
     return there
 
 
 def plain(args: argparse.Namespace) -> dict[str, Any]:
     """The arguments as paths and plain values, without what concerns all images."""
     left_out = ("given", "images", "workers", "scheduler", "events")
-    return {name: value for name, value in vars(args).items() if name not in left_out and not callable(value)}
+    values = {name: value for name, value in vars(args).items() if name not in left_out and not callable(value)}
+    return {name: value.absolute() if isinstance(value, Path) else value for name, value in values.items()}
 
 
 def _predict_one(predict: PredictOne, values: Mapping[str, Any], version: str, path: Path) -> Told:

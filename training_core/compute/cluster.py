@@ -95,14 +95,15 @@ def cluster(workers: int | None = None, scheduler: str | None = None) -> Iterato
 
     if scheduler is not None:
         try:
-            with Client(scheduler, timeout=_CONNECT_S) as client:
-                yield client
+            joined = Client(scheduler, timeout=_CONNECT_S)
         except (OSError, ValueError) as error:
             raise DeviceError(
                 f"no scheduler answers at {scheduler} ({error})",
                 "the address of a dask scheduler that runs, such as tcp://10.0.0.1:8786",
                 "look at what the scheduler printed when it started, and whether a firewall is between",
             ) from None
+        with joined:
+            yield joined
         return
     if workers is None or workers < 1:
         raise ConfigError(f"{workers} processes", "at least one", "choose how many processes share the work")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -121,6 +122,26 @@ def test_a_worker_that_is_killed_loses_only_its_image_which_another_goes_on_with
     assert [line for line in errors.splitlines() if line.startswith("  broken.png: ")]
     assert "(4 of 4)" in errors
     assert written(out) == alone
+
+
+def test_what_is_refused_before_the_work_is_listed_beside_what_fails_in_it(
+    run_folder: Path, images: Path, tmp_path: Path
+) -> None:
+    """Two images of one name are refused by the command itself; its paths are relative to where it is called."""
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        shutil.copy(images / "a.png", tmp_path / folder)
+    shutil.copy(images / "broken.png", tmp_path)
+    shutil.copy(images / "b.png", tmp_path)
+    given = ["one/a.png", "broken.png", "b.png", "two/a.png"]
+    call = [sys.executable, "-m", "training_core", "predict", str(run_folder), *given, "-o", "out", "--workers", "1"]
+    done = subprocess.run(
+        call, env=ENVIRONMENT, cwd=tmp_path, capture_output=True, text=True, timeout=WAIT_S, check=False
+    )
+    assert done.returncode == 3, done.stderr
+    listed = [line.split(":")[0].strip() for line in done.stderr.splitlines() if line.startswith("  ")]
+    assert listed == ["a.png", "a.png", "broken.png"]
+    assert {path.name for path in (tmp_path / "out").glob("*.prediction.png")} == {"b.prediction.png"}
 
 
 @pytest.mark.nightly
