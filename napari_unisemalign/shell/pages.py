@@ -5,10 +5,19 @@ from __future__ import annotations
 from enum import StrEnum
 
 from qtpy.QtCore import Qt, QTimer, Signal
-from qtpy.QtWidgets import QAbstractButton, QFrame, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QAbstractButton,
+    QFrame,
+    QScrollArea,
+    QSizePolicy,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_unisemalign.widgets.common import SPACING
 from napari_unisemalign.widgets.fold import Fold
+from napari_unisemalign.widgets.shrinking import ShrinkingArea
 
 
 class Place(StrEnum):
@@ -21,8 +30,12 @@ class Place(StrEnum):
     TRAINING = "training"
 
 
+LEAST_HEIGHT_PX, LEAST_HEAD_PX = 30, 90
+"""On a screen that is too low for more: a row of what scrolls, and the classes and *Accept* of the head."""
+
+
 class Page(QWidget):
-    """What scrolls, and above it a head that does not."""
+    """What scrolls, and above it a head that does not, unless the screen is too low for all of it."""
 
     def __init__(
         self, place: Place, *parts: QWidget, head: QWidget | None = None, parent: QWidget | None = None
@@ -42,11 +55,13 @@ class Page(QWidget):
         self.scroll_area.setWidgetResizable(True)
         self.scroll_area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.scroll_area.setWidget(self.body)
+        self.scroll_area.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Ignored)
+        self.scroll_area.setMinimumHeight(LEAST_HEIGHT_PX)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 0, 4, 0)
         layout.setSpacing(SPACING)
         if head is not None:
-            layout.addWidget(head)
+            layout.addWidget(ShrinkingArea(head, least_px=LEAST_HEAD_PX, parent=self))
         layout.addWidget(self.scroll_area, 1)
 
     @property

@@ -37,8 +37,11 @@ from napari_unisemalign.widgets.common import MessageBar, keep_enter
 from napari_unisemalign.widgets.deliberate import Deliberate
 from napari_unisemalign.widgets.fold import Fold
 from napari_unisemalign.widgets.notice import Notice
+from napari_unisemalign.widgets.shrinking import ShrinkingArea
 from training_core.base.i18n import tr
 
+LEAST_BARS_PX = 72
+"""Two lines of a message and its buttons."""
 FIT_MS = 50
 """A new theme comes in several steps, and a dock that had to be wide for one of them stays wide."""
 
@@ -128,13 +131,20 @@ class Panel(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 4, 0, 0)
         layout.setSpacing(4)
-        layout.addWidget(self.messages)
-        layout.addWidget(self.notice)
-        layout.addWidget(self.hanging)
-        layout.addWidget(self.tour)
+        layout.addWidget(ShrinkingArea(self._bars(), least_px=LEAST_BARS_PX, parent=self))
         layout.addWidget(self.head)
         layout.addWidget(self.pages, 1)
         layout.addWidget(self.train.footer)
+
+    def _bars(self) -> QWidget:
+        """What has something to say, above everything."""
+        bars = QWidget(self)
+        inside = QVBoxLayout(bars)
+        inside.setContentsMargins(0, 0, 0, 0)
+        inside.setSpacing(4)
+        for bar in (self.messages, self.notice, self.hanging, self.tour):
+            inside.addWidget(bar)
+        return bars
 
     def _tour_targets(self) -> dict[TourTarget, QWidget]:
         return {

@@ -27,6 +27,7 @@ from napari_unisemalign.widgets.colors import (
     WARNING,
     veil,
 )
+from napari_unisemalign.widgets.shrinking import ShrinkingArea
 from training_core.base.i18n import tr
 
 SPACING = 6
@@ -137,6 +138,10 @@ class MessageBar(QWidget):
         self._text.setTextFormat(Qt.TextFormat.PlainText)
         self._text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._text.setMinimumWidth(1)
+        self._text.setStyleSheet(FLUSH_STYLE)
+        line = self._text.fontMetrics().lineSpacing()
+        scrolled = ShrinkingArea(self._text, least_px=2 * line + 3, most_px=5 * line + 3, parent=self)
+        scrolled.setAccessibleName(tr("Message"))
         self.details_button = QPushButton(tr("Details …"), self)
         self.details_button.clicked.connect(lambda: self.details_clicked.emit(self._details))
         self.close_button = QPushButton(tr("Close"), self)
@@ -147,9 +152,9 @@ class MessageBar(QWidget):
         buttons.addWidget(self.details_button)
         buttons.addWidget(self.close_button)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(10, 8, 10, 8)
-        layout.setSpacing(SPACING)
-        layout.addWidget(self._text)
+        layout.setContentsMargins(10, 4, 10, 4)
+        layout.setSpacing(2)
+        layout.addWidget(scrolled)
         layout.addLayout(buttons)
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setObjectName("unisemalign_message")

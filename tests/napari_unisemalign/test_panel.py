@@ -16,7 +16,9 @@ from qtpy.QtWidgets import QAbstractSpinBox, QLabel, QLineEdit, QWidget
 
 from napari_unisemalign.app.dialogs import NewProject
 from napari_unisemalign.app.layer_values import LABELS, NAMES, PREDICTION, TILE
+from napari_unisemalign.shell.pages import Place
 from napari_unisemalign.tiles.tile_list_view import STATE_ROLE
+from napari_unisemalign.widgets.shrinking import ShrinkingArea
 from training_core.export import CONTENTS, FORMATS
 from training_core.io import read_mask
 from training_core.project import LabelSource, Project, make_classes
@@ -324,6 +326,46 @@ def test_nothing_is_cut_off(window: Any, predicted_project: Project, theme: str)
                 assert widget.mapToGlobal(QPoint(widget.width(), 0)).x() <= right
                 # napari's own style sheet sets the width of spin boxes
                 assert widget.width() >= widget.minimumSizeHint().width() or isinstance(widget, QAbstractSpinBox)
+
+
+@pytest.mark.parametrize("lines", [2, 40])
+def test_messages_leave_all_in_sight_on_a_low_screen(window: Any, predicted_project: Project, lines: int) -> None:
+    """1366 x 768 at 150 %; a message used to make the window higher than that, with *Start training* below its edge."""
+    viewer, driver, _answers = window
+    panel = driver.panel
+    panel.controller.open_project(predicted_project.path)
+    qt_window = panel.window()
+    qt_window.setMinimumSize(0, 0)
+    words = "\n".join(f"line {number} of what went wrong" for number in range(lines))
+    bars = [
+        lambda: panel.messages.show_message(words, details="more", is_error=True),
+        lambda: panel.notice.show_notice("Something that needs a decision", [("Do it", lambda: None)]),
+        lambda: panel.hanging.show_notice("Something else", [("Do it", lambda: None)]),
+        panel.tour.show,
+    ]
+    for place in (Place.ANNOTATE, Place.RESULTS):
+        driver.open_place(place)
+        viewer.window.resize(910, 512)
+        for show in bars:
+            show()
+            driver.pause(0.2)
+            driver.wait(lambda: qt_window.height() <= 512, "the window is no higher than the screen")
+            driver.wait(lambda: _bottom(panel.train.start_button) <= 512, "Start training is in sight")
+        for bar in (panel.messages, panel.notice, panel.hanging, panel.tour):
+            assert isinstance(bar.parentWidget().parentWidget().parentWidget(), ShrinkingArea)
+            bar.hide()
+        driver.wait(lambda: _bottom(panel.correct.next_button) <= _bottom(panel.pages), "the head is in sight again")
+    viewer.window.resize(1366, 768)
+    bars[0]()
+    message = panel.messages.findChild(ShrinkingArea)
+    height = pytest.approx(min(lines, 5) * message.fontMetrics().lineSpacing(), abs=6)
+    driver.wait(lambda: message.height() == height, "the message has its lines")
+    driver.wait(lambda: (message.verticalScrollBar().maximum() > 0) == (lines > 5), "what is longer scrolls")
+
+
+def _bottom(part: QWidget) -> int:
+    """Pixels below the window's upper edge."""
+    return int(part.mapTo(part.window(), QPoint(0, part.height())).y())
 
 
 @pytest.mark.binding
