@@ -49,6 +49,17 @@ def _is_large(image: Regions) -> bool:
     return image.is_slide or image.height_px * image.width_px > STREAM_ABOVE_MPX * 1_000_000
 
 
+def _engine(job: PredictJob) -> str:
+    """What computes slides; chosen, and said, when the first one comes."""
+    from training_core.prediction.engine import Engine
+
+    is_new = job.predictor.engine is None
+    engine = job.predictor.use_engine(Engine(job.args.engine))
+    if is_new and engine is Engine.ONNX:
+        print("Slides are predicted with ONNX Runtime (--engine torch: with PyTorch)", file=sys.stderr)
+    return engine
+
+
 def _check_whole(image: Regions, what: Sequence[str]) -> None:
     """Refuse what needs the whole image in memory, such as cleaning objects, where it is predicted in windows."""
     if what:
@@ -74,7 +85,7 @@ def predict_image_file(job: PredictJob, path: Path, wanted: PredictedImage) -> P
             whole = {"post-processing": not job.cleaning.is_nothing, "--branches": args.branches}
             _check_whole(image, [what for what, is_wanted in whole.items() if is_wanted])
     if is_large:
-        out, height = folder / f"{name}.ome.zarr", image.height_px
+        out, height, engine = folder / f"{name}.ome.zarr", image.height_px, _engine(job)
 
         def goes_on(rows: int) -> None:
             print(f"{printable(path.name)}: {rows / height:.0%} of it were there already", file=sys.stderr)
@@ -87,7 +98,7 @@ def predict_image_file(job: PredictJob, path: Path, wanted: PredictedImage) -> P
             views=args.views or 1,
             answers=job.answers,
             progress=job.queue.progress,
-            made_from=None if args.redo else json.dumps(asdict(wanted)),
+            made_from=None if args.redo else json.dumps([asdict(wanted), engine]),
             goes_on=goes_on,
         )
         return out

@@ -50,6 +50,9 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
         "--side-px", type=int, default=8192, metavar="N", help="side of the square image in px (default: 8192)"
     )
     predict.add_argument("--repeats", type=int, default=3, metavar="N", help="number of repeats (default: 3)")
+    predict.add_argument(
+        "--engine", choices=("auto", "torch", "onnx"), default="auto", help="as of the command predict (default: auto)"
+    )
     predict.set_defaults(run=_run_predict)
     project = targets.add_parser(
         "project",
@@ -125,7 +128,7 @@ def _run_predict(args: argparse.Namespace) -> int:
     from training_core.measuring.speed.predict import bench_predict
 
     config = settings.load(None, _user_settings(args))
-    return _give(args, bench_predict(config, side_px=args.side_px, repeats=args.repeats))
+    return _give(args, bench_predict(config, side_px=args.side_px, repeats=args.repeats, engine=args.engine))
 
 
 def _run_project(args: argparse.Namespace) -> int:

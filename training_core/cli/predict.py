@@ -84,6 +84,13 @@ examples:
         "--device", choices=("auto", "cpu", "cuda", "mps"), help="device to compute on (default: auto, the fastest)"
     )
     parser.add_argument(
+        "--engine",
+        choices=("auto", "torch", "onnx"),
+        default="auto",
+        help="what computes slides and large images: torch, PyTorch; onnx, ONNX Runtime, on the processor in float32 "
+        "(default: auto, onnx where it is installed and faster)",
+    )
+    parser.add_argument(
         "--encoder-weights",
         type=Path,
         metavar="FILE",

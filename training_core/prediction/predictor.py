@@ -21,8 +21,10 @@ from training_core.network.encoders import is_external
 from training_core.network.fold_batchnorm import fold
 from training_core.network.model import UniSemAlign, build_model, placed
 from training_core.prediction.calibration import Readout, read_readout
+from training_core.prediction.engine import Engine, choose_decoder
 from training_core.prediction.out_of_memory import with_smaller_windows
 from training_core.prediction.sliding_window import predict_branches, predict_image
+from training_core.prediction.views import Logits, decoder_logits
 from training_core.project import TissueClass
 from training_core.runs.trained_model import open_trained_model
 from training_core.settings.schema import Config, InferenceConfig
@@ -43,6 +45,24 @@ class Predictor:
     compute: Compute
     threshold: float
     readout: Readout
+    decoder: Logits = decoder_logits
+    """What gives the decoder's logits of a slide's windows."""
+    engine: Engine | None = None
+    """What computes them; None: PyTorch, and nothing else was asked for yet."""
+
+    def use_engine(self, wanted: Engine) -> Engine:
+        """Choose what computes the network of slides, once; returns which it is.
+
+        Raises
+        ------
+        ConfigError
+            ONNX Runtime is asked for and cannot be used.
+        """
+        if self.engine is None:
+            name, side_px = self.config.encoder.name, self.config.inference.side_px
+            self.decoder = choose_decoder(wanted, self.model, name, self.compute, side_px)
+            self.engine = Engine.TORCH if self.decoder is decoder_logits else Engine.ONNX
+        return self.engine
 
     def predict(self, image: Rgb8, mpp_um: float | None = None, views: int | None = None) -> TileResult:
         """Result of an RGB image (H, W, 3) uint8, in class indices; `class_ids` turns them into ids.

@@ -87,8 +87,8 @@ def stream_image(
                     goes_on(masks.rows_done)
                 if masks.rows_done < height:
                     regions = predict_regions(
-                        predictor.model, image, inference, predictor.compute, readout.scale, progress=progress,
-                        done_px=masks.rows_done,
+                        predictor.model, image, inference, predictor.compute, readout.scale, predictor.decoder,
+                        progress, masks.rows_done,
                     )  # fmt: skip
                     maps = _maps(regions, readout, torch.from_numpy(predictor.class_ids))
                     for _ in in_a_thread(lambda region: masks.write(*region), maps, _REGIONS_BEHIND):

@@ -21,6 +21,7 @@ from training_core.network.encoders import completed
 from training_core.network.fold_batchnorm import fold
 from training_core.network.model import build_model, placed
 from training_core.prediction.calibration import Readout
+from training_core.prediction.engine import Engine
 from training_core.prediction.predictor import Predictor
 from training_core.prediction.regions import STREAM_STRIDE_FRACTION, stream_image
 from training_core.prediction.sliding_window import make_grid
@@ -33,16 +34,16 @@ _CLASSES = ("background", "gland")
 
 
 @settings_kept()
-def bench_predict(config: Config, *, side_px: int, repeats: int) -> dict[str, Any]:
+def bench_predict(config: Config, *, side_px: int, repeats: int, engine: str = "auto") -> dict[str, Any]:
     """Megapixels of image per second, reading and writing included, at the image's own scale, in one view.
 
     network: the same time, but pixels counted as often as windows overlap them. bare: the network as it is trained, on
     windows that lie ready, nothing read, blended or written; folded: the same with its normalisations folded away, as
-    it predicts. share_of_bare: network over bare. The encoder has its weights, the decoder random ones, which takes as
-    long. All are measured in turns.
+    it predicts; both with PyTorch. share_of_bare: network over bare. The encoder has its weights, the decoder random
+    ones, which takes as long. All are measured in turns.
     """
     trained, predictor = _predictor(config, fold_it=False), _predictor(config, fold_it=True)
-    side = predictor.config.inference.side_px
+    side, used = predictor.config.inference.side_px, predictor.use_engine(Engine(engine))
     grid_config = predictor.config.inference.model_copy(update={"stride_fraction": STREAM_STRIDE_FRACTION})
     windows = list(make_grid((side_px, side_px), 1.0, grid_config).windows())
     network_px = sum((bottom - top) * (right - left) for top, left, bottom, right in windows)
@@ -64,6 +65,7 @@ def bench_predict(config: Config, *, side_px: int, repeats: int) -> dict[str, An
         **spread("bare_mpx_per_s", bare),
         **spread("folded_mpx_per_s", folded),
         **spread("share_of_bare", [network_px / 1e6 / s / b for s, b in zip(whole, bare, strict=True)]),
+        "engine": used.value,
         "precision": predictor.compute.precision,
         "encoder": predictor.config.encoder.name,
     }
