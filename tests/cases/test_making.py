@@ -736,6 +736,21 @@ def test_a_slide_of_thin_tissue_leaves_the_others_and_the_share_is_a_setting(
         assert "--min-tissue" in err
 
 
+def test_what_counts_as_tissue_is_a_setting(
+    new: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    slide(tmp_path / "in" / "slide.tif", 0.5, 0.0)  # its stain has a saturation of 110 / 200
+    assert new("--tile-px", 128, "--tissue-saturation", 60) != 0
+    err = " ".join(capsys.readouterr().err.split())
+    assert "where tissue is what has a saturation above 60 %" in err
+    assert "--tissue-saturation" in err.partition("above 60 %")[2]
+    assert not (tmp_path / "p").exists()
+    assert new("--tile-px", 128, "--tissue-saturation", 130) == 2
+    assert "--tissue-saturation is 130" in capsys.readouterr().err
+    assert new("--tile-px", 128, "--tissue-saturation", 50) == 0
+    assert len(Project.open(tmp_path / "p").tiles) == 16
+
+
 # --- patients and slides ----------------------------------------------------------------------------------------------
 
 

@@ -51,6 +51,12 @@ def test_tissue_is_outlined_and_tiles_are_counted_as_the_fields_say(filled: Any)
     wait()
     assert dialog.tissue.words.text().startswith("12 tiles")
     assert dialog.slide_options(None).min_tissue == 0.12
+    assert dialog.slides.saturation_spin.text() == "automatic"
+    dialog.slides.saturation_spin.setValue(60)  # more than the stain has
+    wait()
+    assert "covers 0 % of the slide (saturation above 60 %)" in dialog.tissue.words.text()
+    assert dialog.slide_options(None).min_saturation == 0.6
+    dialog.slides.saturation_spin.setValue(dialog.slides.saturation_spin.minimum())
     dialog.slides.max_tiles_spin.setValue(5)
     wait()
     assert "7 more are left out" in dialog.tissue.words.text()

@@ -126,6 +126,12 @@ def _add_slide_options(parser: argparse.ArgumentParser) -> None:
         metavar="PERCENT",
         help="share of tissue that a tile needs (default: 25)",
     )
+    slides.add_argument(
+        "--tissue-saturation",
+        type=float,
+        metavar="PERCENT",
+        help="saturation above which a slide shows tissue and not glass (default: found for each slide, 4 to 10)",
+    )
 
 
 def slide_options(args: argparse.Namespace) -> SlideOptions:
@@ -138,9 +144,15 @@ def slide_options(args: argparse.Namespace) -> SlideOptions:
     """
     if not 0 <= args.min_tissue <= 100:
         raise ConfigError(f"--min-tissue is {args.min_tissue:g}", "0 to 100 percent", "--min-tissue 10 for thin tissue")
+    least = args.tissue_saturation
+    if least is not None and not 0 <= least <= 100:
+        raise ConfigError(
+            f"--tissue-saturation is {least:g}", "0 to 100 percent", "--tissue-saturation 4 for pale tissue"
+        )
     return SlideOptions(
         tile_px=args.tile_px,
         tile_mpp_um=args.tile_mpp,
         max_tiles=args.max_tiles,
         min_tissue=args.min_tissue / 100,
+        min_saturation=None if least is None else least / 100,
     )

@@ -42,6 +42,8 @@ class SlideOptions:
         Least share of tissue in a tile, 0 to 1.
     max_tiles
         Most tiles of a slide; if it has more, they are spread evenly over it.
+    min_saturation
+        The saturation above which a pixel is tissue, 0 to 1; None: found for each slide (`tissue.tissue_mask`).
     """
 
     tile_px: int = 512
@@ -49,6 +51,7 @@ class SlideOptions:
     mpp_um: float | None = None
     min_tissue: float = 0.25
     max_tiles: int = 500
+    min_saturation: float | None = None
 
     def __post_init__(self) -> None:
         """Refuse what no slide could be cut by.
@@ -65,6 +68,7 @@ class SlideOptions:
             ("the pixel size", self.mpp_um, low, high),
             ("the minimum share of tissue", self.min_tissue, 0, 1),
             ("the most tiles of a slide", self.max_tiles, 1, 1_000_000),
+            ("the least saturation of tissue", self.min_saturation, 0, 1),
         )
         for name, value, least, most in checks:
             if value is not None and not least <= value <= most:
@@ -90,6 +94,8 @@ class SlidePlan:
         The slide (h, w, 3), small.
     tissue
         Where it shows tissue, (h, w).
+    saturation
+        The saturation above which it does, 0 to 1.
     tiles
         What is cut.
     too_little
@@ -102,6 +108,7 @@ class SlidePlan:
 
     overview: Rgb8
     tissue: BoolMask
+    saturation: float
     tiles: tuple[SlideTile, ...]
     too_little: int
     too_many: int
@@ -185,7 +192,7 @@ class Slide:
             terminal = "choose a smaller tile size (--tile-px) or a smaller pixel size (--tile-mpp)"
             raise ImageError(given, needed, hint, terminal=terminal)
         small = overview(self._levels)
-        mask = tissue_mask(small)
+        mask, saturation = tissue_mask(small, self.options.min_saturation)
         corners = [(column * self.side_px, row * self.side_px) for row in range(rows) for column in range(columns)]
         found = [SlideTile(int(x), int(y), self._share(mask, x, y)) for x, y in corners]
         enough = [tile for tile in found if tile.tissue >= self.options.min_tissue]
@@ -196,6 +203,7 @@ class Slide:
         return SlidePlan(
             small,
             mask,
+            saturation,
             tuple(kept),
             too_little=sum(0 < tile.tissue < self.options.min_tissue for tile in found),
             too_many=len(enough) - len(kept),
@@ -214,9 +222,13 @@ class Slide:
         if not plan.tiles:
             given = f"no tile of {self.path} has {100 * self.options.min_tissue:.3g} % tissue; most has one of "
             given += f"{100 * plan.most_tissue:.1f} %"
-            hint = "lower the share that a tile needs, choose smaller tiles, or leave the slide out"
-            terminal = "lower the share that a tile needs (--min-tissue), choose a smaller tile size (--tile-px), or "
-            raise ImageError(given, "a slide with stained tissue", hint, terminal=terminal + "leave the slide out")
+            given += f", where tissue is what has a saturation above {100 * plan.saturation:.3g} %"
+            hint = "lower that saturation or the share that a tile needs, choose smaller tiles, or leave the slide out"
+            terminal = (
+                "lower the share that a tile needs (--min-tissue) or the saturation of tissue (--tissue-saturation), "
+                "choose a smaller tile size (--tile-px), or leave the slide out"
+            )
+            raise ImageError(given, "a slide with stained tissue", hint, terminal=terminal)
         return list(plan.tiles)
 
     def read(self, tile: SlideTile) -> Rgb8:

@@ -201,7 +201,9 @@ def _in_words(plan: SlidePlan, options: SlideOptions) -> list[str]:
     tiles = ntr(
         "{count} tile of {side} px at {mpp:g} µm/px.", "{count} tiles of {side} px at {mpp:g} µm/px.", count
     ).format(count=f"{count:,}", side=options.tile_px, mpp=options.tile_mpp_um)
-    share = tr("Tissue, outlined, covers {share:.0f} % of the slide.").format(share=100 * plan.tissue.mean())
+    share = tr("Tissue, outlined, covers {share:.0f} % of the slide (saturation above {least:.3g} %).").format(
+        share=100 * plan.tissue.mean(), least=100 * plan.saturation
+    )
     words = [tiles, share]
     if not count:
         most = tr(

@@ -40,6 +40,21 @@ def test_a_plan_counts_what_is_cut_and_what_is_left_out(slide: Path) -> None:
     assert (len(plan.tiles), plan.too_little, plan.too_many) == (3, 0, 2)
 
 
+def test_pale_tissue_is_found_with_a_lower_saturation(slide: Path) -> None:
+    pixels = np.full((SIDE, SIDE, 3), 240, np.uint8)
+    pixels[:, :512] = (200, 194, 200)  # saturation 0.03, below what is taken for tissue unasked
+    pixels[:, 960:] = (180, 90, 160)  # saturation 0.5
+    size: dict[str, Any] = {"resolution": (40_000, 40_000), "resolutionunit": "CENTIMETER"}
+    tifffile.imwrite(slide, pixels, photometric="rgb", tile=(128, 128), metadata=None, **size)
+    shares = {}
+    for least in (None, 0.025, 0.6):
+        with Slide(slide, SlideOptions(tile_px=128, tile_mpp_um=0.5, min_tissue=0, min_saturation=least)) as opened:
+            plan = opened.plan()
+        shares[least] = plan.tissue.mean()
+        assert 0.04 <= plan.saturation <= 0.1 if least is None else plan.saturation == least
+    assert shares == {None: 1 / 16, 0.025: 9 / 16, 0.6: 0}
+
+
 def test_an_overview_read_in_bands_is_that_of_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fields = np.random.default_rng(3).integers(0, 256, (47, 71, 3)).astype(np.uint8)
     pixels = np.kron(fields, np.ones((32, 32, 1), np.uint8))  # 1504 x 2272 px
