@@ -7,10 +7,13 @@ import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import tifffile
 from PIL import Image
 
+from training_core.io.slides import SlideOptions
 from training_core.project import LabelSource, Project, make_classes
 from training_core.project.additions import add_files
 from training_core.project.drawing_labels import import_drawings
@@ -19,6 +22,7 @@ from training_core.project.drawn_classes import Meaning
 from training_core.project.pixel_sizes import set_pixel_size
 from training_core.project.repair import repair_project
 from training_core.project.settings import write_settings
+from training_core.project.slide_places import SlidePlaces, add_tile
 
 HEIGHT, WIDTH = 32, 36
 RUN = "20260101-120000"
@@ -141,6 +145,23 @@ def _add(work: Path) -> None:
     add_files(_project(work), images, masks=work / "masks", val=("t_6",))
 
 
+def _cut_slide(work: Path) -> None:
+    """Two tiles of 64 px of a slide that has room for four and tissue in its left half."""
+    pixels = np.full((256, 256, 3), 240, np.uint8)
+    pixels[:, :128] = (180, 90, 160)
+    options: dict[str, Any] = {"resolution": (40_000, 40_000), "resolutionunit": "CENTIMETER", "metadata": None}
+    tifffile.imwrite(work / "scan.svs", pixels, photometric="rgb", tile=(64, 64), compression="deflate", **options)
+    add_files(_project(work), [work / "scan.svs"], slides=SlideOptions(tile_px=64, tile_mpp_um=0.5, min_tissue=0.9))
+
+
+def _add_tile_of_slide(work: Path) -> None:
+    project = _project(work)
+    beside = next(tile.name for tile in project.tiles if tile.place is not None)
+    places = SlidePlaces(project, beside)
+    if places.tile_at(192, 192) is None:
+        add_tile(project, beside, places.around(192, 192))
+
+
 def _import(work: Path) -> None:
     add_files(_project(work), [work / "images" / f"{name}.png" for name in NAMES], masks=work / "masks")
 
@@ -218,6 +239,7 @@ ACTS = {
     "import masks": Act(_import),
     "import annotations": Act(_import_drawings, _draw),
     "add tiles": Act(_add),
+    "add a tile of a slide": Act(_add_tile_of_slide, _cut_slide),
     "remove tiles": Act(_remove_tiles),
     "create a project": Act(create, _remove_project, is_repeated=True),
     "create a project in an empty folder": Act(create, _empty_project, is_repeated=True),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from training_core.base.errors import ProjectError
 from training_core.cli import (
+    project_add_tile,
     project_check,
     project_classes,
     project_history,
@@ -31,6 +32,7 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     project_new.add_arguments(commands)
+    project_add_tile.add_arguments(commands)
     info = commands.add_parser(
         "info", help="show what a project contains", description="Shows the number of tiles, the classes and the runs."
     )
