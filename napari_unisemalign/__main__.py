@@ -11,7 +11,7 @@ from pathlib import Path
 
 from training_core.base.errors import UserError
 
-COMMANDS = ("sample", "drive", "screenshots", "responsiveness", "live-latency", "first-hour", "startup")
+COMMANDS = ("sample", "drive", "screenshots", "responsiveness", "live-latency", "panning", "first-hour", "startup")
 DRIVE_MINUTES = 1.0
 USE_SECONDS = 120.0
 STARTS = 5
@@ -26,6 +26,8 @@ python -m napari_unisemalign drive DIR      works through label, train, accept, 
 python -m napari_unisemalign screenshots DIR  takes screenshots of every state, in both themes, on several screens
 python -m napari_unisemalign responsiveness   measures how late the window is while it is used and a model trains
 python -m napari_unisemalign live-latency     measures how soon the live preview answers, and a training shows
+python -m napari_unisemalign panning          measures how soon a large slide shows, and how late the window is while it
+                                            is dragged
 python -m napari_unisemalign first-hour DIR   goes from an empty window to exported masks by mouse and keyboard, and
                                             counts clicks, keys and seconds
 python -m napari_unisemalign startup          measures what the plugin adds to napari's start
@@ -49,6 +51,8 @@ def main(arguments: list[str] | None = None) -> int:
             return _responsiveness(args)
         if args.command == "live-latency":
             return _live_latency(args)
+        if args.command == "panning":
+            return _panning(args)
         if args.command == "first-hour":
             return _first_hour(args)
         if args.command == "startup":
@@ -89,6 +93,10 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     live.add_argument("--json", type=Path, metavar="FILE", help="write the figures here")
     live.add_argument("--strokes", type=int, default=STROKES, help="strokes to measure (default: %(default)s)")
     live.add_argument("--starts", type=int, default=STARTS, help="trainings to start (default: %(default)s)")
+    pan = commands.add_parser("panning", help="measure how late the window is while a large slide is dragged")
+    pan.add_argument("--json", type=Path, metavar="FILE", help="write the figures here")
+    pan.add_argument("--side-px", type=int, default=20_000, metavar="N", help="of the slide (default: %(default)s)")
+    pan.add_argument("--seconds", type=float, default=USE_SECONDS, help="of dragging (default: %(default)g)")
     hour = commands.add_parser("first-hour", help="count what it takes from a folder of tiles to masks")
     hour.add_argument("folder", type=Path, metavar="DIR", help="a new folder, for the tiles, the project and the masks")
     hour.add_argument("--images", type=Path, metavar="DIR", help="copy tiles from here (default: synthetic tissue)")
@@ -185,6 +193,22 @@ def _live_latency(args: argparse.Namespace) -> int:
             say = functools.partial(print, flush=True)
             strokes, starts = max(1, args.strokes), max(1, args.starts)
             figures = live_latency(Path(folder) / "sample", strokes, starts, say)
+        except DriveError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 1
+    print(in_words(figures))
+    if args.json is not None:
+        write(figures, args.json)
+    return 0
+
+
+def _panning(args: argparse.Namespace) -> int:
+    from napari_unisemalign.tools.driver import DriveError
+    from napari_unisemalign.tools.panning import in_words, panning, write
+
+    with tempfile.TemporaryDirectory(prefix="unisemalign-panning-") as folder:
+        try:
+            figures = panning(Path(folder), args.side_px, args.seconds, functools.partial(print, flush=True))
         except DriveError as error:
             print(f"error: {error}", file=sys.stderr)
             return 1

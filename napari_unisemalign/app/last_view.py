@@ -10,7 +10,7 @@ from typing import Any
 from napari_unisemalign.app.user_folders import views_file
 from training_core.base.bounded import read_json
 from training_core.base.errors import UserError
-from training_core.io import atomic_write
+from training_core.io import passing_write
 
 MOST = 30
 
@@ -40,13 +40,16 @@ def last_view(project: Path) -> LastView:
 
 
 def keep_view(project: Path, view: LastView) -> None:
-    """Keep how a project is left. Where that cannot be written, it opens at its first tile: nothing is lost."""
+    """Keep how a project is left. Where that is not written, it opens at its first tile: nothing is lost.
+
+    So nothing waits for the disk: this is called in the window's thread while the user pans.
+    """
     key, views = str(project.absolute()), _read()
     views.pop(key, None)
     latest = dict(list(views.items())[-(MOST - 1) :])
     try:
         views_file().parent.mkdir(parents=True, exist_ok=True)
-        atomic_write(views_file(), json.dumps({**latest, key: asdict(view)}, indent=1).encode())
+        passing_write(views_file(), json.dumps({**latest, key: asdict(view)}, indent=1).encode())
     except (OSError, UserError):
         pass
 

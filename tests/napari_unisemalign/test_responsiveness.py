@@ -95,3 +95,19 @@ def test_the_live_preview_is_timed_in_the_window(tmp_path: Path, monkeypatch: py
     assert 100e6 < written["memory_bytes"] < 1.2e9
     assert 0 <= written["idle_share"] < 1  # the aim is 0.02, which the command measures on a quiet machine
     assert "stroke to overlay" in done.stdout
+
+
+@pytest.mark.nightly
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_the_command_drags_a_large_slide_and_writes_the_figures(tmp_path: Path) -> None:
+    figures = tmp_path / "figures.json"
+    command = [sys.executable, "-m", "napari_unisemalign", "panning", "--side-px", "20000", "--seconds", "6"]
+    done = subprocess.run([*command, "--json", str(figures)], capture_output=True, text=True, timeout=580, check=False)
+    assert done.returncode == 0, done.stderr
+    written = json.loads(figures.read_text())
+    assert written["moves"] > 20
+    assert written["opening_s"] > 0
+    assert 0 < written["p50_ms"] <= written["p99_ms"] <= written["max_ms"]
+    assert 2e8 < written["memory_bytes"] < 4e9
+    assert "at the 99th percentile" in done.stdout
