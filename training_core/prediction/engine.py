@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -21,10 +22,14 @@ from training_core.network.encoders.registry import find_spec
 from training_core.network.model import UniSemAlign
 from training_core.prediction.views import Logits, decoder_logits
 
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+
 BOUND = 1e-3
 """The largest difference of a logit from PyTorch's with which ONNX Runtime is used."""
 _OPSET = 17
 _INPUT = "windows"
+_NO_MEMORY = "Failed to allocate memory"
 
 
 class Engine(StrEnum):
@@ -79,21 +84,34 @@ class OnnxDecoder:
         with torch.no_grad():
             try:
                 graph = _graph(model, windows)
-                self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-                difference = float((self._logits(windows) - model.decode(windows)).abs().max())
+                session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+                difference = float((self._logits(session, windows) - model.decode(windows)).abs().max())
             except Exception as error:  # of whatever kind the exporter and the runtime have
                 raise _refused(f"ONNX Runtime cannot compute this network: {error}") from error
         if not difference <= BOUND:
             raise _refused(f"ONNX Runtime's logits differ from PyTorch's by {difference:.2g}, more than {BOUND:g}")
+        self._session: InferenceSession | None = session
 
     def __call__(self, model: UniSemAlign, windows: Tensor) -> Sequence[Tensor]:
-        """The decoder's logits of normalised windows."""
-        if windows.shape != self._shape:
-            return decoder_logits(model, windows)
-        return (self._logits(windows),)
+        """The decoder's logits of normalised windows.
 
-    def _logits(self, windows: Tensor) -> Tensor:
-        (logits,) = self._session.run(None, {_INPUT: windows.contiguous().numpy()})
+        Raises
+        ------
+        MemoryError
+            There is not enough memory; from now on PyTorch computes.
+        """
+        if self._session is None or windows.shape != self._shape:
+            return decoder_logits(model, windows)
+        return (self._logits(self._session, windows),)
+
+    def _logits(self, session: InferenceSession, windows: Tensor) -> Tensor:
+        try:
+            (logits,) = session.run(None, {_INPUT: windows.contiguous().numpy()})
+        except Exception as error:  # onnxruntime's errors have no class in common
+            if _NO_MEMORY not in str(error):
+                raise
+            self._session = None  # what it holds is needed for smaller windows
+            raise MemoryError("ONNX Runtime has not enough memory") from None
         return torch.from_numpy(logits)
 
 

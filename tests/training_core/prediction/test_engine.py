@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -89,6 +91,41 @@ def test_what_differs_is_not_used(tiny_model: TinyModel, monkeypatch: pytest.Mon
     assert choose_decoder(Engine.AUTO, model, BUNDLED, CPU, 96) is decoder_logits
     with pytest.raises(ConfigError, match="differ from PyTorch's by"):
         choose_decoder(Engine.ONNX, model, BUNDLED, CPU, 96)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits the memory of the process")
+def test_without_memory_smaller_windows_are_asked_for_and_torch_takes_over(tmp_path: Path) -> None:
+    (tmp_path / "limited.py").write_text(LIMITED)
+    done = subprocess.run([sys.executable, tmp_path / "limited.py"], capture_output=True, text=True, timeout=280)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["True", "True"]
+
+
+LIMITED = """
+import resource
+import onnxruntime, torch
+from training_core.prediction.engine import OnnxDecoder, _graph
+from training_core.prediction.out_of_memory import is_out_of_memory
+from training_core.network.model import build_model
+from training_core.project import make_classes
+from training_core.settings.schema import resolve
+model = build_model(resolve({"encoder": {"pretrained": False}}), make_classes(("a", "b"))).eval()
+with torch.no_grad():
+    decoder, windows = OnnxDecoder(model, 64), torch.zeros(1, 3, 1536, 1536)
+    decoder._shape = windows.shape  # what the graph of larger windows needs is not held yet
+    decoder._session = onnxruntime.InferenceSession(_graph(model, windows), providers=["CPUExecutionProvider"])
+    with open("/proc/self/statm") as sizes:
+        used = int(sizes.read().split()[0]) * resource.getpagesize()
+    free = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (used + 100_000_000, free[1]))
+    try:
+        decoder(model, windows)
+    except Exception as error:
+        print(is_out_of_memory(error))
+    resource.setrlimit(resource.RLIMIT_AS, free)
+    (logits,) = decoder(model, windows[..., :128, :128])
+    print(torch.equal(logits, model.decode(windows[..., :128, :128])) and decoder._session is None)
+"""
 
 
 class _OfOther(torch.nn.Module):
