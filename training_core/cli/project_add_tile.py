@@ -22,8 +22,8 @@ def add_arguments(commands: argparse._SubParsersAction[argparse.ArgumentParser])
         "slide at full resolution, from its upper left corner. Where a tile shows the place already, none is added.",
         epilog="""\
 examples:
-  python -m training_core project add-tile colon scan_1.svs --at 12000 8500
-  python -m training_core project add-tile colon scan_1.svs --rectangle 12000 8500 14400 9700""",
+  python -m training_core project add-tile colon a.svs --at 12000 8500
+  python -m training_core project add-tile colon a.svs --rectangle 0 0 900 700""",
     )
     parser.add_argument("project", type=Path, metavar="PROJECT", help="the project folder")
     parser.add_argument("slide", metavar="SLIDE", help="the slide's file name, or a tile that was cut from it")
