@@ -22,7 +22,8 @@ class ShrinkingArea(QScrollArea):
         self.setWidgetResizable(True)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Maximum)
         self.setWidget(content)
-        content.installEventFilter(self)
+        for part in (content, *content.findChildren(QWidget, options=Qt.FindChildOption.FindDirectChildrenOnly)):
+            part.installEventFilter(self)
         self.verticalScrollBar().rangeChanged.connect(self._let_tab_in)
         self._let_tab_in()
 
@@ -39,7 +40,16 @@ class ShrinkingArea(QScrollArea):
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: D102
         if watched is self.widget() and event.type() == QEvent.Type.LayoutRequest:
             self.updateGeometry()
+        elif watched is not self.widget() and event.type() == QEvent.Type.Show:
+            self._make_room()
         return bool(super().eventFilter(watched, event))
+
+    def _make_room(self) -> None:
+        """At once, as without a scroll area: what appears can be pressed."""
+        self.updateGeometry()
+        layout = self.parentWidget().layout()
+        if layout is not None:
+            layout.activate()
 
     def _at_most(self, height: int) -> QSize:
         frame = 2 * self.frameWidth()  # napari's style sheet gives it one
