@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
 from napari_unisemalign.widgets.common import SPACING
 from napari_unisemalign.widgets.fold import Fold
 from napari_unisemalign.widgets.shrinking import ShrinkingArea
+from training_core.base.i18n import tr
 
 
 class Place(StrEnum):
@@ -61,7 +62,9 @@ class Page(QWidget):
         layout.setContentsMargins(4, 0, 4, 0)
         layout.setSpacing(SPACING)
         if head is not None:
-            layout.addWidget(ShrinkingArea(head, least_px=LEAST_HEAD_PX, parent=self))
+            area = ShrinkingArea(head, least_px=LEAST_HEAD_PX, parent=self)
+            area.setAccessibleName(tr("Classes and review"))
+            layout.addWidget(area)
         layout.addWidget(self.scroll_area, 1)
 
     @property

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import tempfile
+import warnings
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -57,9 +58,10 @@ def choose_decoder(engine: Engine, model: UniSemAlign, encoder: str, compute: Co
         return decoder_logits
     try:
         return OnnxDecoder(model, side_px)
-    except ConfigError:
+    except ConfigError as error:
         if engine is Engine.ONNX:
             raise
+        warnings.warn(f"{error.given}. Slides are predicted with PyTorch.", RuntimeWarning, stacklevel=2)
         return decoder_logits
 
 
