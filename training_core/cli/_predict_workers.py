@@ -8,7 +8,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import redirect_stderr
+from contextlib import nullcontext, redirect_stderr
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from training_core import __version__
 from training_core.base.attempts import Attempts, Failure
 from training_core.base.errors import ConfigError, UserError
 from training_core.base.printable import printable
+from training_core.cli._no_network import no_network
 
 _ONE_AT_A_TIME = threading.Lock()
 """A worker that somebody else has started may have several threads; one image takes all cores and the memory."""
@@ -82,7 +83,8 @@ def _predict_one(predict: PredictOne, values: Mapping[str, Any], version: str, p
         )
     args = argparse.Namespace(**values, images=[path], workers=None, scheduler=None, events=None)
     attempts, said = Attempts(), io.StringIO()
-    with _ONE_AT_A_TIME, redirect_stderr(said), warnings.catch_warnings():
+    offline = no_network() if args.no_network else nullcontext()  # the worker may belong to somebody who is online
+    with _ONE_AT_A_TIME, offline, redirect_stderr(said), warnings.catch_warnings():
         warnings.simplefilter("always", RuntimeWarning)
         there = predict(args, path, attempts)
     return Told(there, attempts.failed, said.getvalue())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import importlib
 import io
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
@@ -13,6 +12,7 @@ from typing import Any, NoReturn
 
 from training_core import __version__
 from training_core.base.errors import EXIT_INTERRUPTED, EXIT_USER_ERROR, ConfigError, UserError
+from training_core.cli._no_network import no_network
 
 _COMMANDS = (
     "demo", "inspect", "project", "encoders", "train", "live", "predict", "evaluate", "export", "objects", "share",
@@ -74,7 +74,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             given = list(sys.argv[1:] if argv is None else argv)
             args = build_parser().parse_args(given)
             args.given = given  # what a record says it was made by
-            with _no_network() if args.no_network else nullcontext():
+            with no_network() if args.no_network else nullcontext():
                 return int(args.run(args))
         except UserError as error:
             print(f"error: {error.in_terminal}", file=sys.stderr)
@@ -83,26 +83,6 @@ def main(argv: Sequence[str] | None = None) -> int:
             with suppress(OSError):  # the terminal may have gone
                 print(f"interrupted{f'; {interrupt}' if str(interrupt) else ''}", file=sys.stderr)
             return EXIT_INTERRUPTED
-
-
-@contextmanager
-def _no_network() -> Iterator[None]:
-    """For this command and the processes it starts; what would be downloaded is an error that says how to get it."""
-    from huggingface_hub import constants  # it looks at the environment once, when it is imported
-
-    names = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
-    before, offline = {name: os.environ.get(name) for name in names}, constants.HF_HUB_OFFLINE
-    os.environ.update(dict.fromkeys(names, "1"))
-    constants.HF_HUB_OFFLINE = True
-    try:
-        yield
-    finally:  # who calls main() in a process of their own goes on with the network that they had
-        constants.HF_HUB_OFFLINE = offline
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
 
 
 @contextmanager

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import numpy as np
 import psutil
 import pytest
 import tifffile
+from huggingface_hub import constants
 from PIL import Image
 
+from training_core.base.attempts import Attempts
+from training_core.cli._predict_workers import predict_on_workers
 from training_core.cli.main import main
 from training_core.project import Project
 from training_core.settings.schema import Config
 
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 WAIT_S = 240
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="module")
@@ -75,8 +81,8 @@ def written(out: Path) -> dict[str, bytes]:
     return {str(path.relative_to(out)): path.read_bytes() for path in files}
 
 
-def start(*arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(arguments, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+def start(*arguments: str, environment: Mapping[str, str] = ENVIRONMENT) -> subprocess.Popen[str]:
+    return subprocess.Popen(arguments, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def workers_of(process: subprocess.Popen[str]) -> list[psutil.Process]:
@@ -144,31 +150,63 @@ def test_what_is_refused_before_the_work_is_listed_beside_what_fails_in_it(
     assert {path.name for path in (tmp_path / "out").glob("*.prediction.png")} == {"b.prediction.png"}
 
 
-@pytest.mark.nightly
-def test_a_scheduler_of_somebody_else_is_joined(
-    run_folder: Path, images: Path, alone: dict[str, bytes], tmp_path: Path
-) -> None:
+@pytest.fixture
+def scheduler(tmp_path: Path) -> Iterator[str]:
+    """The address of a scheduler that somebody else has started."""
     file = tmp_path / "scheduler.json"
     local = ("--host", "127.0.0.1", "--no-dashboard", "--scheduler-file", str(file))
-    scheduler = start(sys.executable, "-m", "distributed.cli.dask_scheduler", *local, "--port", "0")
-    worker = None
+    process = start(sys.executable, "-m", "distributed.cli.dask_scheduler", *local, "--port", "0")
+    with ended(process):
+        wait_for(file.exists, process)
+        yield json.loads(file.read_text())["address"]
+
+
+def worker_of(scheduler: str, folder: Path, **environment: str) -> AbstractContextManager[subprocess.Popen[str]]:
+    """A worker that somebody else has started, in another folder and without this command's environment."""
+    options = ("--host", "127.0.0.1", "--no-dashboard", "--nthreads", "2", "--local-directory", str(folder))
+    arguments = (sys.executable, "-m", "distributed.cli.dask_worker", scheduler, *options)
+    return ended(start(*arguments, environment={**ENVIRONMENT, **environment}))
+
+
+@contextmanager
+def ended(process: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str]]:
     try:
-        wait_for(file.exists, scheduler)
-        address = json.loads(file.read_text())["address"]
-        process = start(*command(run_folder, images, tmp_path / "out", "--scheduler", address))
-        assert process.stderr is not None
-        assert any("Waiting for the first worker" in line for line in process.stderr)
-        options = ("--host", "127.0.0.1", "--no-dashboard", "--nthreads", "2", "--local-directory", str(tmp_path))
-        worker = start(sys.executable, "-m", "distributed.cli.dask_worker", address, *options)
-        output, errors = process.communicate(timeout=WAIT_S)
+        yield process
     finally:
-        for each in (worker, scheduler):
-            if each is not None:
-                each.terminate()
-                each.communicate(timeout=60)
+        process.terminate()
+        process.communicate(timeout=60)
+
+
+@pytest.mark.nightly
+def test_a_scheduler_of_somebody_else_is_joined(
+    run_folder: Path, images: Path, alone: dict[str, bytes], tmp_path: Path, scheduler: str
+) -> None:
+    process = start(*command(run_folder, images, tmp_path / "out", "--scheduler", scheduler))
+    assert process.stderr is not None
+    assert any("Waiting for the first worker" in line for line in process.stderr)
+    with worker_of(scheduler, tmp_path):
+        output, errors = process.communicate(timeout=WAIT_S)
     assert process.returncode == 3, errors
     assert "Wrote the predictions of 3 images" in output
     assert written(tmp_path / "out") == alone
+
+
+def tell_network(args: argparse.Namespace, path: Path, attempts: Attempts) -> int:
+    """In the place of a prediction: whether the worker may download."""
+    words = [os.environ.get("HF_HUB_OFFLINE"), os.environ.get("TRANSFORMERS_OFFLINE"), constants.HF_HUB_OFFLINE]
+    path.write_text(json.dumps(words))
+    return 0
+
+
+def test_offline_reaches_the_workers_of_somebody_else_for_this_work_alone(tmp_path: Path, scheduler: str) -> None:
+    online = {"HF_HUB_OFFLINE": "0", "PYTHONPATH": str(ROOT)}
+    with worker_of(scheduler, tmp_path, **online):
+        for name, offline in (("before", False), ("during", True), ("after", False)):
+            args = argparse.Namespace(workers=None, scheduler=scheduler, no_network=offline)
+            predict_on_workers(args, [tmp_path / name], Attempts(), tell_network)
+    told = {name: json.loads((tmp_path / name).read_text()) for name in ("before", "during", "after")}
+    own = ["0", None, False]
+    assert told == {"before": own, "during": ["1", "1", True], "after": own}
 
 
 @pytest.mark.parametrize(
