@@ -71,14 +71,14 @@ def _paint_with(index: int) -> Handler:
 
 
 def _no_accept_next(window: Controller) -> str | None:
-    if window.modes.is_drawing:
+    if window.new_tile.is_on or window.modes.is_drawing:
         return ""
     return window.selection.why_none() if window.selection.pointing else availability.why_not_accept(window.session)
 
 
 def _accept_next(window: Controller) -> None:
     """Enter closes what is being drawn; only where nothing is, it accepts, and no more than a click means now."""
-    if window.modes.finish_drawing():
+    if window.new_tile.add_framed() or window.modes.finish_drawing():
         return
     if window.selection.pointing:
         window.object_review.accept()

@@ -35,10 +35,10 @@ has had its turn."""
 class WindowKeys(QObject):
     """Qt's shortcuts of the main window: they come before what a list, a drop-down or napari's canvas does."""
 
-    def __init__(self, owner: QWidget, perform: Callable[[str], object]) -> None:
-        """perform: does the action of this id, or says why it is not possible now."""
+    def __init__(self, owner: QWidget, perform: Callable[[str], object], *, repeats: bool = False) -> None:
+        """perform: does the action of this id, or says why it is not possible now; repeats: again while a key is held."""
         super().__init__(owner)
-        self._owner, self._perform = owner, perform
+        self._owner, self._perform, self._repeats = owner, perform, repeats
         self._keys: Mapping[str, str] = {}
         self._shortcuts: list[QShortcut] = []
         QApplication.instance().focusChanged.connect(self._on_focus)
@@ -65,7 +65,7 @@ class WindowKeys(QObject):
         for action_id, key in self._keys.items():
             for each in _sequences(key):
                 shortcut = QShortcut(each, window)
-                shortcut.setAutoRepeat(False)
+                shortcut.setAutoRepeat(self._repeats)
                 shortcut.activated.connect(lambda action_id=action_id: self._perform(action_id))
                 self._shortcuts.append(shortcut)
         self._on_focus(None, QApplication.focusWidget())

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _LINE_PX = 2.0
 """Of an outline, in pixels of the screen."""
+_NEAR_EDGE = 0.3
+"""Of the canvas, from its middle."""
 _SAME_WIDTH = 1.3
 """Lines are drawn again when the zoom has changed by more than that."""
 
@@ -148,6 +150,14 @@ class SlideLayers:
             )  # fmt: skip
             layer.metadata[ROLE_KEY] = NEW_TILE
             self._layers.add(layer)
+
+    def follow(self, region: Region) -> None:
+        """Move the image when a place comes near the edge of the screen, so that it is in the middle."""
+        camera, size = self._viewer.scene.camera, self._layers.pixel_size
+        middle = np.array([region.top + region.height / 2 - 0.5, region.left + region.width / 2 - 0.5]) * size
+        seen = np.asarray(self._viewer.canvas.size, float) / float(camera.zoom)
+        if (np.abs(middle - camera.center[-2:]) > _NEAR_EDGE * seen).any():
+            camera.center = (*camera.center[:-2], *middle)
 
     def _line(self) -> float:
         """Width of a line in pixels of the tile."""

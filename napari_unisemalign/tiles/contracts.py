@@ -121,11 +121,19 @@ class NewTileSurface(Protocol):
     def add_toggled(self) -> Told:
         """With whether a click on the slide is to add a tile."""
 
+    @property
+    def frame_moved(self) -> Told:
+        """By a key: with steps to the right and down."""
+
+    @property
+    def frame_resized(self) -> Told:
+        """By a key: with steps that the frame gets wider and taller."""
+
     def set_addable(self, reason: str) -> None:
         """Allow to add a tile, or say why not."""
 
     def set_adding(self, on: bool) -> None:
-        """Whether a click adds a tile, without telling anybody."""
+        """Whether a click adds a tile, and the arrow keys place it; without telling anybody."""
 
 
 class ProjectSurface(Protocol):

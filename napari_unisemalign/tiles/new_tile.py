@@ -1,4 +1,4 @@
-"""Adds tiles of the slide around the tile on screen: by a click, by a rectangle, or in the middle of the view."""
+"""Adds tiles of the slide around the tile on screen: by a click, a rectangle, the arrow keys, or in mid view."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ from training_core.project.slide_places import SlidePlaces, Spot, add_tile
 NOTE = "new tile"
 CLICK_TOLERANCE_PX = 4
 """On the screen: what moves less is a click, not a rectangle."""
+STEP_PX = 16
+"""On the screen: how far one press of an arrow key goes; finer when zoomed in."""
 _PAN = "pan_zoom"
 
 
@@ -37,7 +39,11 @@ class NewTileController:
         self._view, self._slide, self._tiles = view, slide, tiles
         self._places: SlidePlaces | None = None
         """Of the slide, while the mode is on."""
+        self._frame: Spot | None = None
+        """What the arrow keys have placed; the mouse takes over from them."""
         view.add_toggled.connect(self.switch)
+        view.frame_moved.connect(self.move_frame)
+        view.frame_resized.connect(self.resize_frame)
         session = context.session
         session.tile_changed.connect(lambda _name: self.leave())
         slide.changed.connect(self._refresh)
@@ -80,15 +86,14 @@ class NewTileController:
         viewer.mouse_move_callbacks.append(self._on_move)
         self._places = places
         self._view.set_adding(True)
-        words = tr("A click or a rectangle adds a tile")
-        self._context.notes.set(NOTE, tr("{mode}   (Esc: back)").format(mode=words))
+        self._say(tr("A click or a rectangle adds a tile, or place it with the arrow keys"))
 
     def leave(self) -> bool:
         """A click adds no tile any more; False where it did not before."""
         self._view.set_adding(False)
         if self._places is None:
             return False
-        self._places = None
+        self._places = self._frame = None
         viewer, labels = self._context.viewer, self._context.layers.labels
         viewer.mouse_drag_callbacks.remove(self._on_drag)
         viewer.mouse_move_callbacks.remove(self._on_move)
@@ -106,6 +111,9 @@ class NewTileController:
         if places is not None:
             self._add_around(places, self._on_slide(places, self._context.viewer.scene.camera.center))
 
+    def _say(self, words: str) -> None:
+        self._context.notes.set(NOTE, tr("{mode}   (Esc: back)").format(mode=words))
+
     def _places_now(self) -> SlidePlaces | None:
         """Where tiles of the slide may lie; says why not where none can be added."""
         project, tile, reason = self._session.project, self._session.tile, self.why_not()
@@ -113,6 +121,48 @@ class NewTileController:
             self.reporter.info(reason)
             return None
         return SlidePlaces(project, tile)
+
+    # --- the arrow keys -----------------------------------------------------------------------------------------------
+
+    @guarded
+    def move_frame(self, right: int, down: int) -> None:
+        """Move the frame by steps; the first key puts it into the middle of the view."""
+        places, frame = self._places, self._frame
+        if places is not None:
+            step = self._step_px(places)
+            self._show_frame(places, None if frame is None else places.moved(frame, right * step, down * step))
+
+    @guarded
+    def resize_frame(self, wider: int, taller: int) -> None:
+        """Make the frame wider and taller by steps; the first key puts it into the middle of the view."""
+        places, frame = self._places, self._frame
+        if places is not None:
+            step = max(1, round(self._step_px(places) / places.scale))
+            self._show_frame(places, None if frame is None else places.resized(frame, wider * step, taller * step))
+
+    def add_framed(self) -> bool:
+        """Add what the frame holds, or show the frame where there is none; False where no tile is being added."""
+        if self._places is None:
+            return False
+        if self._frame is None:
+            self.move_frame(0, 0)
+        else:
+            self._add_unless_there(self._places, self._frame)
+        return True
+
+    def _show_frame(self, places: SlidePlaces, frame: Spot | None) -> None:
+        frame = frame or places.around(*self._on_slide(places, self._context.viewer.scene.camera.center))
+        self._frame = frame
+        region = _region(places, frame)
+        self._slide.layers.show_new(region)
+        self._slide.layers.follow(region)
+        words = tr("A tile of {width} x {height} px: arrows move it, Shift and arrows size it, Enter adds it")
+        self._say(words.format(width=frame.width_px, height=frame.height_px))
+
+    def _step_px(self, places: SlidePlaces) -> float:
+        """How many pixels of the slide's finest level one press of an arrow key goes."""
+        world_px = self._context.layers.pixel_size * float(self._context.viewer.scene.camera.zoom)
+        return max(1.0, STEP_PX / world_px * places.scale)
 
     # --- the mouse ----------------------------------------------------------------------------------------------------
 
@@ -151,6 +201,7 @@ class NewTileController:
 
     def _preview(self, places: SlidePlaces, point: tuple[float, float], end: tuple[float, float] | None = None) -> None:
         """Outline what a click, or the end of a drag, would add here; nothing where it would add nothing."""
+        self._frame = None
         try:
             spot = places.around(*point) if end is None else _between(places, point, end)
         except UserError:
@@ -170,7 +221,9 @@ class NewTileController:
 
     @guarded
     def _add_within(self, places: SlidePlaces, start: tuple[float, float], end: tuple[float, float]) -> None:
-        spot = _between(places, start, end)
+        self._add_unless_there(places, _between(places, start, end))
+
+    def _add_unless_there(self, places: SlidePlaces, spot: Spot) -> None:
         there = places.tile_of(spot)
         if there is not None:
             self._open(there)

@@ -120,6 +120,72 @@ def test_a_rectangle_becomes_a_tile_and_what_is_there_is_opened(opened: Any, qtb
     qtbot.waitUntil(lambda: driver.session.tile == tile["name"], timeout=300_000)
 
 
+@pytest.mark.binding
+def test_the_keyboard_alone_places_a_rectangle(opened: Any, qtbot: Any) -> None:
+    viewer, driver = opened
+    new, notes = driver.panel.controller.new_tile, driver.panel.controller.context.notes
+    none, shift = Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ShiftModifier
+    viewer.scene.camera.center = (640 * 0.25, 640 * 0.25)  # µm
+    viewer.scene.camera.zoom = 4  # of the screen's pixels to a µm: 16 of them are 16 px of the slide, 8 of the tile
+    driver.press(Qt.Key.Key_Right)
+    assert driver.layers.get(NEW_TILE) is None, "the arrows are napari's until the mode is on"
+    driver.panel.slide.add_button.setFocus(Qt.FocusReason.TabFocusReason)
+    driver.press(Qt.Key.Key_I, Qt.KeyboardModifier.AltModifier)
+    driver.press(Qt.Key.Key_Return)
+    assert len(driver.session.project.tiles) == 4, "what is not seen is not added"
+    assert "128 x 128 px" in notes.text
+
+    def outlined() -> list[tuple[float, float]]:
+        """(row, column) of the upper left corner and of the lower right one, in px of the slide."""
+        edges = np.asarray(driver.layers.get(NEW_TILE).data)
+        corners = edges[:, 0]
+        return [tuple((each + 0.5) * 2) for each in (corners.min(0), corners.max(0))]
+
+    corner, end = outlined()
+    assert corner == pytest.approx((640 - 128, 640 - 128), abs=2)
+    assert end == pytest.approx((640 + 128, 640 + 128), abs=2)
+    for key, modifiers, times in (
+        (Qt.Key.Key_Right, none, 3), (Qt.Key.Key_Up, none, 2), (Qt.Key.Key_Left, none, 1),
+        (Qt.Key.Key_Right, shift, 4), (Qt.Key.Key_Up, shift, 2), (Qt.Key.Key_Left, shift, 1), (Qt.Key.Key_Down, none, 1),
+    ):  # fmt: skip
+        for _ in range(times):
+            driver.press(key, modifiers)
+    (top, left), (bottom, right) = outlined()
+    assert (top, left) == pytest.approx((corner[0] - 16, corner[1] + 2 * 16), abs=0.1)
+    assert (bottom - top, right - left) == pytest.approx((2 * (128 - 16), 2 * (128 + 24)), abs=0.1)
+    assert "152 x 112 px" in notes.text
+    driver.press(Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: len(driver.session.project.tiles) == 5, timeout=300_000)
+    tile = stored(driver)
+    assert (tile["place"]["x_px"], tile["place"]["y_px"]) == (round(left), round(top))
+    assert (tile["width_px"], tile["height_px"]) == (152, 112)
+    qtbot.waitUntil(lambda: driver.session.tile == tile["name"], timeout=300_000)
+    assert not new.is_on
+    driver.press(Qt.Key.Key_Right)
+    assert driver.layers.get(NEW_TILE) is None, "the arrows are napari's again"
+
+
+def test_a_frame_moved_by_keys_stays_on_the_slide_and_in_sight(opened: Any) -> None:
+    viewer, driver = opened
+    notes = driver.panel.controller.context.notes
+    viewer.scene.camera.center = (640 * 0.25, 640 * 0.25)  # µm
+    viewer.scene.camera.zoom = 4
+    driver.press(Qt.Key.Key_I, Qt.KeyboardModifier.AltModifier)
+    for _ in range(40):  # 640 px
+        driver.press(Qt.Key.Key_Right)
+    corner = np.asarray(driver.layers.get(NEW_TILE).data)[:, 0].max(0)
+    assert (corner[1] + 0.5) * 2 == SIDE, "the frame ends at the edge of the slide"
+    middle = viewer.scene.camera.center[-1] / 0.25
+    seen = viewer.canvas.size[1] / 4 / 0.25
+    assert abs(SIDE - 128 - middle) < seen / 2, "the image followed"
+    for _ in range(40):
+        driver.press(Qt.Key.Key_Left, Qt.KeyboardModifier.ShiftModifier)
+    assert "32 x 128 px" in notes.text, "no smaller than a tile may be"
+    for _ in range(40):
+        driver.press(Qt.Key.Key_Right, Qt.KeyboardModifier.ShiftModifier)
+    assert "128 x 128 px" in notes.text, "no further than the slide"
+
+
 def test_the_keyboard_alone_adds_a_tile_in_the_middle_and_leaves_the_mode(opened: Any, qtbot: Any) -> None:
     viewer, driver = opened
     new, alt = driver.panel.controller.new_tile, Qt.KeyboardModifier.AltModifier

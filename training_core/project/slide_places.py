@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 
@@ -159,6 +159,18 @@ class SlidePlaces:
             raise ImageError(size, f"at most {MAX_SIDE_PX} x {MAX_SIDE_PX} px", "draw several smaller ones")
         return Spot(left, top, width, height, self.scale)
 
+    def moved(self, spot: Spot, right_px: float, down_px: float) -> Spot:
+        """The same rectangle elsewhere on the slide, no further than its edges; pixels of the finest level."""
+        left = _inside(spot.x_px + spot.width_px * spot.scale / 2 + right_px, spot.width_px * spot.scale, self.width_px)
+        top = _inside(spot.y_px + spot.height_px * spot.scale / 2 + down_px, spot.height_px * spot.scale, self.height_px)
+        return replace(spot, x_px=left, y_px=top)
+
+    def resized(self, spot: Spot, wider_px: int, taller_px: int) -> Spot:
+        """The same corner with other sides, in pixels of the tile: as small and large as `within` allows, on the slide."""
+        width = _side(spot.width_px + wider_px, (self.width_px - spot.x_px) / spot.scale)
+        height = _side(spot.height_px + taller_px, (self.height_px - spot.y_px) / spot.scale)
+        return replace(spot, width_px=width, height_px=height)
+
     def tile_at(self, x_px: float, y_px: float) -> str | None:
         """The tile on which a point lies; the one that the places are beside comes first."""
         names = sorted(self._spots, key=lambda name: name != self.own.name)
@@ -263,6 +275,11 @@ def _names(slide: Path, places: SlidePlaces, spot: Spot) -> Iterator[str]:
 def _inside(middle: float, side: float, limit: int) -> int:
     """Where a side of this length around a point begins."""
     return max(0, min(round(middle - side / 2), int(limit - side)))
+
+
+def _side(asked_px: int, room_px: float) -> int:
+    """The length nearest to what is asked that a tile may have where there is that much room."""
+    return max(MIN_SIDE_PX, min(asked_px, MAX_SIDE_PX, int(room_px + 1e-6)))
 
 
 def _is_in(spot: Spot, x_px: float, y_px: float) -> bool:
