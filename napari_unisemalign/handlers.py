@@ -115,6 +115,12 @@ HANDLERS: dict[str, Handler] = {
     "open-project": Handler(_no_switch, lambda window: window.tiles.choose_project()),
     "new-project": Handler(_no_switch, lambda window: window.making.make_project()),
     "add-images": Handler(_in_session(availability.why_not_add), lambda window: window.making.add_images()),
+    "import-annotations": Handler(
+        _in_session(availability.why_not_add), lambda window: window.making.choose_annotations()
+    ),
+    "import-annotation-folder": Handler(
+        _in_session(availability.why_not_add), lambda window: window.making.choose_annotation_folder()
+    ),
     "pixel-sizes": Handler(_no_project, lambda window: window.making.correct_pixel_sizes()),
     "open-sample": Handler(_no_switch, lambda window: window.making.open_sample()),
     "tour": Handler(_always, lambda window: window.tour.start()),

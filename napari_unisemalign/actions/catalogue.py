@@ -64,6 +64,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("open-project", tr("Open project…"), "", Menu.PROJECT),
     Action("new-project", tr("New project…"), "", Menu.PROJECT),
     Action("add-images", tr("Add images to the project…"), "", Menu.PROJECT),
+    Action("import-annotations", tr("Import annotations…"), "", Menu.PROJECT),
+    Action("import-annotation-folder", tr("Import a folder of annotations…"), "", Menu.PROJECT),
     Action("pixel-sizes", tr("Show and correct pixel sizes…"), "", Menu.PROJECT),
     Action("open-sample", tr("Open sample"), "", Menu.PROJECT),
     Action("tour", tr("Show me around"), "", Menu.PROJECT),

@@ -64,13 +64,15 @@ def why_not_switch_project(session: Session) -> str:
 
 
 def why_not_add(session: Session) -> str:
-    """Images are added to an open project that no training is reading."""
+    """Images and annotations are added to an open project that no training is reading."""
     if session.project is None:
         return NO_PROJECT
     if session.project.read_only:
         return READ_ONLY
     if session.training.active:
-        return tr("Images can be added when the training has ended: it knows only the tiles that it started with.")
+        return tr(
+            "Images and annotations can be added when the training has ended: it knows only what it started with."
+        )
     return ""
 
 

@@ -134,6 +134,12 @@ class Dialogs(Protocol):
     def add_images(self, project: Project, images: Sequence[Path] = ()) -> FilesToAdd | None:
         """What is added to a project; `images` are filled in at first."""
 
+    def annotation_files(self, start: str) -> tuple[Path, ...]:
+        """Which files of annotations to import; empty when the user changed their mind."""
+
+    def annotation_folder(self, start: str) -> Path | None:
+        """Which folder of such files to import, or which OME-Zarr folder."""
+
     def pixel_sizes(self, project: Project, names: Sequence[str] = ()) -> bool:
         """Look at the pixel sizes of a project and correct them, `names` chosen at first; whether some changed."""
 

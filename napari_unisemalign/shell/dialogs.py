@@ -26,6 +26,7 @@ from napari_unisemalign.tiles.pixel_sizes import PixelSizes, SizesOfProject
 from napari_unisemalign.tiles.pixel_sizes_view import PixelSizesDialog
 from training_core.base.arrays import Rgb8
 from training_core.base.i18n import tr
+from training_core.io.drawings import DRAWING_SUFFIXES
 from training_core.project import Project, TissueClass
 from training_core.project.drawn_classes import FoundClass
 
@@ -104,6 +105,16 @@ class WindowDialogs:
         files = form.files() if accepted else None
         dialog.deleteLater()
         return files
+
+    def annotation_files(self, start: str) -> tuple[Path, ...]:
+        """Which files of annotations to import; empty when the user changed their mind."""
+        kinds = f"{tr('Annotations')} ({' '.join(f'*{suffix}' for suffix in sorted(DRAWING_SUFFIXES))})"
+        chosen, _ = QFileDialog.getOpenFileNames(self._parent, tr("Annotations to import"), start, kinds)
+        return tuple(Path(each) for each in chosen)
+
+    def annotation_folder(self, start: str) -> Path | None:
+        """Which folder of such files to import, or which OME-Zarr folder."""
+        return self._folder(tr("Folder of annotations to import"), start)
 
     def pixel_sizes(self, project: Project, names: Sequence[str] = ()) -> bool:
         """Look at the pixel sizes of a project and correct them, `names` chosen at first; whether some changed."""

@@ -175,6 +175,14 @@ class MakingSurface(Protocol):
         """Images are to be added to the open project."""
 
     @property
+    def import_clicked(self) -> Told:
+        """Files of annotations are to be imported."""
+
+    @property
+    def import_folder_clicked(self) -> Told:
+        """A folder of annotations is to be imported."""
+
+    @property
     def sizes_clicked(self) -> Told:
         """With names of tiles whose pixel sizes are looked at first."""
 

@@ -39,6 +39,8 @@ class MakingController:
         """What is left when it was cancelled, once it was."""
         view.new_clicked.connect(lambda: self.make_project())
         view.add_clicked.connect(lambda: self.add_images())
+        view.import_clicked.connect(self.choose_annotations)
+        view.import_folder_clicked.connect(self.choose_annotation_folder)
         view.sizes_clicked.connect(lambda names: self.correct_pixel_sizes(names))
         view.cancel_clicked.connect(self.cancel)
         view.sample_clicked.connect(self.open_sample)
@@ -85,6 +87,20 @@ class MakingController:
             attempts,
             tr("Cancelled: nothing was added."),
         )
+
+    @guarded
+    def choose_annotations(self) -> None:
+        """Ask for files of annotations, and import them."""
+        chosen = self._context.dialogs.annotation_files(str(Path.home()))
+        if chosen:
+            self.import_drawings(chosen)
+
+    @guarded
+    def choose_annotation_folder(self) -> None:
+        """Ask for a folder of annotations, and import what lies in it."""
+        chosen = self._context.dialogs.annotation_folder(str(Path.home()))
+        if chosen is not None:
+            self.import_drawings((chosen,))
 
     @guarded
     def import_drawings(self, paths: Sequence[Path]) -> None:

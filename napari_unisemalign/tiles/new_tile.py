@@ -86,7 +86,7 @@ class NewTileController:
         viewer.mouse_move_callbacks.append(self._on_move)
         self._places = places
         self._view.set_adding(True)
-        self._say(tr("A click or a rectangle adds a tile, or place it with the arrow keys"))
+        self._say(tr("A click or a rectangle adds a tile"), tr("Or place it with the arrow keys"))
 
     def leave(self) -> bool:
         """A click adds no tile any more; False where it did not before."""
@@ -111,8 +111,9 @@ class NewTileController:
         if places is not None:
             self._add_around(places, self._on_slide(places, self._context.viewer.scene.camera.center))
 
-    def _say(self, words: str) -> None:
-        self._context.notes.set(NOTE, tr("{mode}   (Esc: back)").format(mode=words))
+    def _say(self, words: str, more: str) -> None:
+        """On the image, in two lines: it is not wide."""
+        self._context.notes.set(NOTE, f"{tr('{mode}   (Esc: back)').format(mode=words)}\n{more}")
 
     def _places_now(self) -> SlidePlaces | None:
         """Where tiles of the slide may lie; says why not where none can be added."""
@@ -156,8 +157,8 @@ class NewTileController:
         region = _region(places, frame)
         self._slide.layers.show_new(region)
         self._slide.layers.follow(region)
-        words = tr("A tile of {width} x {height} px: arrows move it, Shift and arrows size it, Enter adds it")
-        self._say(words.format(width=frame.width_px, height=frame.height_px))
+        size = tr("A tile of {width} x {height} px").format(width=frame.width_px, height=frame.height_px)
+        self._say(size, tr("Arrow keys move it, with Shift resize it; Enter adds it"))
 
     def _step_px(self, places: SlidePlaces) -> float:
         """How many pixels of the slide's finest level one press of an arrow key goes."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QPushButton, QWidget
+from qtpy.QtWidgets import QMenu, QPushButton, QWidget
 
 from napari_unisemalign.tiles.recent_view import RecentList
 from napari_unisemalign.widgets.common import FLUSH_STYLE, ElidedLabel, Hint, body_layout, row, set_available
@@ -25,6 +25,10 @@ class ProjectView(QWidget):
     sample_clicked = Signal()
     add_clicked = Signal()
     """Images are to be added to the open project."""
+    import_clicked = Signal()
+    """Files of annotations are to be imported."""
+    import_folder_clicked = Signal()
+    """A folder of annotations is to be imported."""
     sizes_clicked = Signal(list)
     """Pixel sizes are to be looked at, those of these tiles first."""
     tour_clicked = Signal()
@@ -45,6 +49,11 @@ class ProjectView(QWidget):
         self.add_button = QPushButton(tr("Add images…"), self)
         self.sizes_button = QPushButton(tr("Pixel sizes…"), self)
         self.sizes_button.setToolTip(tr("What each file states, what is used, and correct one that is wrong"))
+        self.import_button = QPushButton(tr("Import annotations"), self)
+        self.import_menu = QMenu(self)
+        self.import_button.setMenu(self.import_menu)
+        self.import_menu.addAction(tr("Files…"), self.import_clicked.emit)
+        self.import_menu.addAction(tr("Folder, or OME-Zarr…"), self.import_folder_clicked.emit)
         self.summary = Hint(EMPTY, self)
         self.cancel_button = QPushButton(tr("Cancel"), self)
         self.cancel_button.setToolTip(tr("Create or add nothing after all"))
@@ -59,6 +68,7 @@ class ProjectView(QWidget):
         layout.addLayout(row(self.open_button, self.recent.menu_button))
         layout.addLayout(row(self.new_button, self.sample_button))
         layout.addLayout(row(self.add_button, self.sizes_button))
+        layout.addWidget(self.import_button)
         layout.addWidget(self.summary)
         layout.addWidget(self.cancel_button)
         layout.addWidget(self.opened_button)
@@ -89,6 +99,7 @@ class ProjectView(QWidget):
         self.tour_button.setVisible(not name)
         self.add_button.setVisible(bool(name))
         self.sizes_button.setVisible(bool(name))
+        self.import_button.setVisible(bool(name))
         self.recent.setVisible(not name)
         self.open_button.setToolTip(tr("Open a project folder"))
         self.new_button.setToolTip(tr("Create a project from a folder of PNG, TIFF or JPEG images"))
@@ -116,6 +127,6 @@ class ProjectView(QWidget):
 
     def set_addable(self, reason: str) -> None:
         """Allow or forbid adding images to the open project."""
-        add = tr("Add images, slides or masks to this project (or drop them here)")
-        drop = tr("Annotations of QuPath, COCO, labelme and ImageJ are imported when their files are dropped here.")
-        set_available(self.add_button, reason, f"{add}. {drop}")
+        set_available(self.add_button, reason, tr("Add images, slides or masks to this project (or drop them here)"))
+        known = tr("Annotations of QuPath, COCO, labelme, ImageJ or OME-Zarr (or drop their files here)")
+        set_available(self.import_button, reason, known)

@@ -138,6 +138,14 @@ class Answers:
         self.asked.append("folder_to_predict")
         return self.folder
 
+    def annotation_files(self, _start: str) -> tuple[Path, ...]:
+        self.asked.append("annotation_files")
+        return self.files
+
+    def annotation_folder(self, _start: str) -> Path | None:
+        self.asked.append("annotation_folder")
+        return self.folder
+
     def folder_for_predictions(self, _start: str) -> Path | None:
         self.asked.append("folder_for_predictions")
         return self.folder

@@ -54,7 +54,7 @@ def test_without_a_project_every_action_but_opening_one_says_why_not(window: Any
     _viewer, driver, _answers = window
     controller = driver.panel.controller
     possible = {each.id for each in ACTIONS if not HANDLERS[each.id].why_not(controller)}
-    in_a_project = {"add-images", "pixel-sizes"}
+    in_a_project = {"add-images", "import-annotations", "import-annotation-folder", "pixel-sizes"}
     assert possible == {each.id for each in ACTIONS if each.menu is Menu.PROJECT} - in_a_project | {"leave-mode"}
     assert not driver.panel.perform("start-training")
     assert notification_manager.records[-1].message.startswith("Open a project")

@@ -1,4 +1,4 @@
-"""Annotations of other programs that are dropped on the panel become annotations of the open project."""
+"""Annotations of other programs become annotations of the open project: dropped on the panel, or by its button."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from napari.utils.notifications import notification_manager
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QLabel
 
 from napari_unisemalign.app.dialogs import ImportChoice
@@ -56,6 +59,55 @@ def test_dropped_annotations_are_imported_and_strokes_stay(window: Any, project:
     shown = np.asarray(viewer.layers[NAMES[LABELS]].data)
     assert shown[12, 10] == shown[15, 23] != shown[30, 30]
     assert answers.asked == [tissue.name]  # it is shown what becomes of the classes, all of them known
+    notification_manager.records.clear()
+
+
+@pytest.mark.binding
+def test_the_keyboard_alone_imports_a_folder(window: Any, project: Project, tmp_path: Path) -> None:
+    _viewer, driver, answers = window
+    tissue = project.classes[1]
+    export = tmp_path / "export"
+    export.mkdir()
+    for tile in ("tile_01", "tile_02"):
+        geojson(export, tile, tissue.name)
+    (export / "classes.json").write_text("[]")  # lies beside what is exported, and is no annotation
+    driver.panel.controller.open_project(project.path)
+    answers.folder = export
+    button, menu = driver.panel.project.import_button, driver.panel.project.import_menu
+    driver.reveal(button)
+    button.setFocus(Qt.FocusReason.TabFocusReason)
+
+    def choose_folder() -> None:
+        QTest.keyClick(menu, Qt.Key.Key_Down)
+        if menu.activeAction() is menu.actions()[0]:
+            QTest.keyClick(menu, Qt.Key.Key_Down)
+        QTest.keyClick(menu, Qt.Key.Key_Return)
+
+    with driver.watching():
+        QTimer.singleShot(300, choose_folder)
+        QTest.keyClick(button, Qt.Key.Key_Space)
+        driver.wait(lambda: "were annotated" in told(), "the import")
+    assert "400 px on 2 tiles were annotated." in told()
+    assert answers.asked == ["annotation_folder", tissue.name]
+    for tile in ("tile_01", "tile_02"):
+        assert int((project.label(tile) == tissue.id).sum()) == 200
+    notification_manager.records.clear()
+
+
+def test_chosen_files_are_imported_and_a_folder_without_any_is_said(
+    window: Any, project: Project, tmp_path: Path
+) -> None:
+    _viewer, driver, answers = window
+    driver.panel.controller.open_project(project.path)
+    answers.files = (geojson(tmp_path, "tile_01", project.classes[1].name),)
+    driver.panel.perform("import-annotations")
+    driver.wait(lambda: "were annotated" in told(), "the import")
+    assert int((project.label("tile_01") == project.classes[1].id).sum()) == 200
+    notification_manager.records.clear()
+    answers.folder = tmp_path / "empty"
+    answers.folder.mkdir()
+    driver.panel.perform("import-annotation-folder")
+    driver.wait(lambda: "has no file of annotations" in driver.panel.messages.text, "the reason")
     notification_manager.records.clear()
 
 

@@ -8,15 +8,12 @@ from pathlib import Path
 
 from training_core.base.arrays import UNLABELED
 from training_core.base.attempts import Attempts
-from training_core.base.errors import MaskError
 from training_core.cli._arguments import open_project
 from training_core.cli._failures import exit_code
-from training_core.io.drawings import DRAWING_SUFFIXES, is_drawing
 from training_core.project import Project
 from training_core.project.drawing_labels import ImportedDrawings, import_drawings
 from training_core.project.drawings import Drawings, look_at
 from training_core.project.drawn_classes import LEAVE_OUT, NOT_LABELLED, Meaning, class_of_rest
-from training_core.project.runs import natural_key
 
 _AGAIN = "Once they are mended, the same command imports them; what is annotated stays."
 
@@ -81,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
     attempts = Attempts()
     drawings = look_at(
         project,
-        _files(args.files),
+        args.files,
         meaning,
         add_classes=args.add_classes,
         image=args.image,
@@ -96,21 +93,6 @@ def run(args: argparse.Namespace) -> int:
         for line in _done(imported):
             print(line)
     return exit_code(attempts.failed, _AGAIN)
-
-
-def _files(paths: Sequence[Path]) -> list[Path]:
-    files: list[Path] = []
-    for path in paths:
-        if not path.is_dir() or is_drawing(path):
-            files.append(path)
-            continue
-        inside = [each for each in path.iterdir() if is_drawing(each)]
-        inside = [each for each in inside if each.name != "classes.json" and not each.name.startswith(".")]
-        if not inside:
-            needed = f"files ending in {', '.join(sorted(DRAWING_SUFFIXES))}, or OME-Zarr folders"
-            raise MaskError(f"the folder {path} has no file of annotations", needed, "check the path")
-        files += sorted(inside, key=lambda each: natural_key(each.name))
-    return list(dict.fromkeys(files))
 
 
 def _found(project: Project, drawings: Drawings, rest: int | None) -> list[str]:

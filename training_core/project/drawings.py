@@ -15,13 +15,14 @@ import shapely
 from training_core.base.arrays import UNLABELED
 from training_core.base.attempts import Attempts
 from training_core.base.errors import MaskError, ProjectError
-from training_core.io.drawings import DrawnArea, DrawnImage, read_drawings
+from training_core.io.drawings import DRAWING_SUFFIXES, DrawnArea, DrawnImage, is_drawing, read_drawings
 from training_core.io.outlines import taken_from
 from training_core.project.drawn_classes import Meaning
 from training_core.project.images import image_names
 from training_core.project.inputs.matching import match_masks
 from training_core.project.project import Project
 from training_core.project.records import Tile, TissueClass
+from training_core.project.runs import natural_key
 
 
 class AreaOfClass(NamedTuple):
@@ -118,7 +119,7 @@ def look_at(
 
 
 def read_files(files: Sequence[Path], attempts: Attempts) -> list[DrawnImage]:
-    """The areas of these files, image by image.
+    """The areas of these files and OME-Zarr folders, and of those inside of other folders, image by image.
 
     Raises
     ------
@@ -126,12 +127,28 @@ def read_files(files: Sequence[Path], attempts: Attempts) -> list[DrawnImage]:
         No file can be used; with strict attempts the first that cannot.
     """
     drawn: list[DrawnImage] = []
-    for path in files:
+    for path in _files_in(files):
         with attempts.each(path.name, counts=False):
             drawn += read_drawings(path)
     if not drawn:
         attempts.raise_if_none()
     return drawn
+
+
+def _files_in(paths: Sequence[Path]) -> list[Path]:
+    """These files and OME-Zarr folders, and those inside of other folders; each once."""
+    files: list[Path] = []
+    for path in paths:
+        if not path.is_dir() or is_drawing(path):
+            files.append(path)
+            continue
+        inside = [each for each in path.iterdir() if is_drawing(each)]
+        inside = [each for each in inside if each.name != "classes.json" and not each.name.startswith(".")]
+        if not inside:
+            needed = f"files ending in {', '.join(sorted(DRAWING_SUFFIXES))}, or OME-Zarr folders"
+            raise MaskError(f"the folder {path} has no file of annotations", needed, "check the path")
+        files += sorted(inside, key=lambda each: natural_key(each.name))
+    return list(dict.fromkeys(files))
 
 
 def look_at_drawn(

@@ -162,7 +162,9 @@ class SlidePlaces:
     def moved(self, spot: Spot, right_px: float, down_px: float) -> Spot:
         """The same rectangle elsewhere on the slide, no further than its edges; pixels of the finest level."""
         left = _inside(spot.x_px + spot.width_px * spot.scale / 2 + right_px, spot.width_px * spot.scale, self.width_px)
-        top = _inside(spot.y_px + spot.height_px * spot.scale / 2 + down_px, spot.height_px * spot.scale, self.height_px)
+        top = _inside(
+            spot.y_px + spot.height_px * spot.scale / 2 + down_px, spot.height_px * spot.scale, self.height_px
+        )
         return replace(spot, x_px=left, y_px=top)
 
     def resized(self, spot: Spot, wider_px: int, taller_px: int) -> Spot:
