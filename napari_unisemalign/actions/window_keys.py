@@ -36,7 +36,7 @@ class WindowKeys(QObject):
     """Qt's shortcuts of the main window: they come before what a list, a drop-down or napari's canvas does."""
 
     def __init__(self, owner: QWidget, perform: Callable[[str], object], *, repeats: bool = False) -> None:
-        """perform: does the action of this id, or says why it is not possible now; repeats: again while a key is held."""
+        """perform: does the action of this id, or says why it is not possible now. repeats: while a key is held."""
         super().__init__(owner)
         self._owner, self._perform, self._repeats = owner, perform, repeats
         self._keys: Mapping[str, str] = {}

@@ -15,9 +15,9 @@ TIP = tr(
     "keys)."
 )
 ADD_TIP = tr(
-    "Then click on the slide: a tile of the usual size is added there; or drag a rectangle of your own. Or place it with "
-    "the arrow keys: Shift changes its size, Enter adds it. Esc leaves. There are keys for it, and for a tile in the "
-    "middle of what you see (F1 lists all keys)."
+    "Then click on the slide: a tile of the usual size is added there; or drag a rectangle of your own. Or place it "
+    "with the arrow keys: Shift changes its size, Enter adds it. Esc leaves. There are keys for it, and for a tile in "
+    "the middle of what you see (F1 lists all keys)."
 )
 _DIRECTIONS = {"Left": (-1, 0), "Right": (1, 0), "Up": (0, -1), "Down": (0, 1)}
 _ARROWS = {key: key for direction in _DIRECTIONS for key in (direction, f"Shift+{direction}")}

@@ -146,7 +146,8 @@ def test_the_keyboard_alone_places_a_rectangle(opened: Any, qtbot: Any) -> None:
     assert end == pytest.approx((640 + 128, 640 + 128), abs=2)
     for key, modifiers, times in (
         (Qt.Key.Key_Right, none, 3), (Qt.Key.Key_Up, none, 2), (Qt.Key.Key_Left, none, 1),
-        (Qt.Key.Key_Right, shift, 4), (Qt.Key.Key_Up, shift, 2), (Qt.Key.Key_Left, shift, 1), (Qt.Key.Key_Down, none, 1),
+        (Qt.Key.Key_Right, shift, 4), (Qt.Key.Key_Up, shift, 2), (Qt.Key.Key_Left, shift, 1),
+        (Qt.Key.Key_Down, none, 1),
     ):  # fmt: skip
         for _ in range(times):
             driver.press(key, modifiers)

@@ -160,15 +160,14 @@ class SlidePlaces:
         return Spot(left, top, width, height, self.scale)
 
     def moved(self, spot: Spot, right_px: float, down_px: float) -> Spot:
-        """The same rectangle elsewhere on the slide, no further than its edges; pixels of the finest level."""
-        left = _inside(spot.x_px + spot.width_px * spot.scale / 2 + right_px, spot.width_px * spot.scale, self.width_px)
-        top = _inside(
-            spot.y_px + spot.height_px * spot.scale / 2 + down_px, spot.height_px * spot.scale, self.height_px
-        )
+        """The same rectangle elsewhere, no further than the edges of the slide; in pixels of its finest level."""
+        width, height = spot.width_px * spot.scale, spot.height_px * spot.scale
+        left = _inside(spot.x_px + right_px + width / 2, width, self.width_px)
+        top = _inside(spot.y_px + down_px + height / 2, height, self.height_px)
         return replace(spot, x_px=left, y_px=top)
 
     def resized(self, spot: Spot, wider_px: int, taller_px: int) -> Spot:
-        """The same corner with other sides, in pixels of the tile: as small and large as `within` allows, on the slide."""
+        """The same corner with other sides, in pixels of the tile: as far as the slide and what a tile may be allow."""
         width = _side(spot.width_px + wider_px, (self.width_px - spot.x_px) / spot.scale)
         height = _side(spot.height_px + taller_px, (self.height_px - spot.y_px) / spot.scale)
         return replace(spot, width_px=width, height_px=height)

@@ -73,6 +73,17 @@ def test_a_rectangle_ends_at_the_edge_of_the_slide_and_is_neither_too_small_nor_
         places.within((600, 900), (600, 900))
 
 
+def test_a_rectangle_is_moved_and_resized_as_far_as_the_slide_and_a_tile_allow(project: Project) -> None:
+    places = SlidePlaces(project, BESIDE)
+    spot = Spot(572, 472, 128, 64, 2.0)  # 256 x 128 px of the slide, which is 1024 px wide and high
+    assert places.moved(spot, 10, -20) == Spot(582, 452, 128, 64, 2.0)
+    assert places.moved(spot, 4000, 4000) == Spot(1024 - 256, 1024 - 128, 128, 64, 2.0)
+    assert places.moved(spot, -4000, -4000) == Spot(0, 0, 128, 64, 2.0)
+    assert places.resized(spot, 8, -8) == Spot(572, 472, 136, 56, 2.0)
+    assert places.resized(spot, 4000, 4000) == Spot(572, 472, (1024 - 572) // 2, (1024 - 472) // 2, 2.0)
+    assert places.resized(spot, -4000, -4000) == Spot(572, 472, 32, 32, 2.0)
+
+
 def test_what_is_there_already_is_known(project: Project) -> None:
     places = SlidePlaces(project, BESIDE)
     assert places.tile_at(300, 10) == BESIDE
