@@ -12,7 +12,7 @@ from napari_unisemalign.app.latest import Latest
 from napari_unisemalign.app.undo_stack import AnyStep, LabelStep
 from training_core.base.i18n import ntr
 from training_core.class_maps.object_edits import joined
-from training_core.export.objects import known_numbers
+from training_core.export.object_numbers import known_objects
 from training_core.project import UNLABELED
 from training_core.project.classes import object_class_ids
 
@@ -51,7 +51,7 @@ class JoinWatch:
 
         def work() -> int:
             """How many objects are one now."""
-            known = known_numbers(project, step.tile)
+            known = known_objects(project, step.tile)
             rejected = (project.rejection(step.tile) if waiting is None else waiting).where
             before, after = (
                 numbered(predicted, rejected, each, classes, known)[1] for each in (step.undone(label), label)

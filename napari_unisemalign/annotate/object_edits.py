@@ -12,6 +12,7 @@ from napari_unisemalign.annotate.object_contracts import ObjectsSurface
 from napari_unisemalign.annotate.object_map import ObjectMap, TileObject, area_in_words, counted
 from napari_unisemalign.annotate.selection import ObjectSelection
 from napari_unisemalign.annotate.undo import UndoController
+from napari_unisemalign.app.background import run_while_painting
 from napari_unisemalign.app.context import Context
 from napari_unisemalign.app.labels import LabelsController
 from napari_unisemalign.app.layer_values import U8, Mask
@@ -19,6 +20,7 @@ from napari_unisemalign.app.notify import guarded
 from training_core.base.i18n import ntr, tr
 from training_core.class_maps.object_edits import gap_between, nearest_object
 from training_core.project import UNLABELED
+from training_core.project.objects import Groups
 
 MERGE = tr("a merge of objects")
 """What undo calls it."""
@@ -88,11 +90,13 @@ class ObjectEdits:
         if gap is None:
             self._correction.say(reason or tr("They cannot be merged: another object lies between them."))
             return
+        merged = self._merge_numbered(now, chosen)
         class_id = chosen[0].class_id
         replaced = int(np.count_nonzero(gap & (label != UNLABELED) & (label != class_id)))
         label[gap] = class_id
-        self.write(label, MERGE)
-        words = tr("Merged {objects}: {area} between them belong to it now.").format(**self._amount(chosen, gap))
+        self.write(label, MERGE, merged)
+        between = tr("Merged {objects}: {area} between them belong to it now.")
+        words = (between if gap.any() else tr("Merged {objects}.")).format(**self._amount(chosen, gap))
         if replaced:
             words += " " + ntr(
                 "{count} annotated pixel of another class was replaced.",
@@ -101,9 +105,9 @@ class ObjectEdits:
             ).format(count=f"{replaced:,}")
         self._correction.say(words)
 
-    def write(self, label: U8, what: str) -> None:
-        """Make this, (H, W), of the annotations, as one step of undo."""
-        with self._undo.named(what):
+    def write(self, label: U8, what: str, merged: tuple[Groups, Groups] | None = None) -> None:
+        """Make this, (H, W), of the annotations, as one step of undo; merged: groups of numbered objects, too."""
+        with self._undo.named(what, merged):
             self._session.label.replace(label)
         self._labels.save_strokes()
         self._selection.refresh()
@@ -140,9 +144,16 @@ class ObjectEdits:
     def _why_not_merge(self, chosen: Sequence[TileObject]) -> str:
         if len({each.class_id for each in chosen}) > 1:
             return tr("Objects of one class can be merged; these are of several.")
-        if self._selection.is_numbered:
-            return tr("The objects of this tile are numbered by its imported mask, and stay apart.")
         return ""
+
+    def _merge_numbered(self, now: ObjectMap, chosen: Sequence[TileObject]) -> tuple[Groups, Groups] | None:
+        """Have those count as one that a mask has numbered: all groups of the tile before and after; None: none has."""
+        project, name = self._session.project, self._session.tile
+        known = None if name is None else self._selection.known_objects(name)
+        numbers = set() if known is None else set(np.unique(known.numbers[now.mask(chosen)]).tolist())
+        if project is None or name is None or not numbers - {0}:
+            return None
+        return run_while_painting(lambda: project.merge_objects(name, numbers))
 
     def _select_nearest(self, now: ObjectMap, one: TileObject) -> None:
         rivals = [each.number for each in now.objects.values() if each.class_id == one.class_id]

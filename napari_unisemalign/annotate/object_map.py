@@ -15,8 +15,9 @@ from scipy import ndimage
 from napari_unisemalign.annotate.accept_plan import Scene
 from napari_unisemalign.app.layer_values import U8, Mask
 from training_core.base.i18n import ntr, tr
-from training_core.export.objects import number_objects
+from training_core.export.object_numbers import number_objects
 from training_core.project import UNLABELED, TissueClass
+from training_core.project.objects import KnownObjects
 
 Numbers = NDArray[np.int32]
 Box = tuple[slice, slice]
@@ -70,18 +71,18 @@ class ObjectMap:
 
 
 def numbered(
-    predicted: U8, rejected: Mask, label: U8, object_classes: Sequence[int], known: Numbers | None
+    predicted: U8, rejected: Mask, label: U8, object_classes: Sequence[int], known: KnownObjects | None
 ) -> tuple[U8, Numbers]:
     """Class ids of what is annotated or else predicted and not rejected, and the numbers of the objects in it.
 
-    known: objects that came numbered with the tile's mask, 0 elsewhere: they stay apart where they touch.
+    known: objects that came numbered with the tile's mask: they stay apart where they touch, unless they were merged.
     """
     left = np.where(rejected, np.uint8(UNLABELED), predicted)
     ids = np.where(label == UNLABELED, left, label)
     return ids, number_objects(ids, object_classes, known)
 
 
-def object_map(tile: Scene, object_classes: Sequence[int], known: Numbers | None = None) -> ObjectMap:
+def object_map(tile: Scene, object_classes: Sequence[int], known: KnownObjects | None = None) -> ObjectMap:
     """The objects of a tile. known: as in `numbered`."""
     ids, numbers = numbered(tile.ids, tile.rejected, tile.label, object_classes, known)
     area = np.bincount(numbers.ravel())

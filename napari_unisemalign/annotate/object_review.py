@@ -10,6 +10,7 @@ from napari_unisemalign.annotate.object_contracts import ObjectsSurface
 from napari_unisemalign.annotate.object_edits import ObjectEdits
 from napari_unisemalign.annotate.object_map import TileObject
 from napari_unisemalign.annotate.object_split import ObjectSplit
+from napari_unisemalign.annotate.objects_elsewhere import ObjectsElsewhere
 from napari_unisemalign.annotate.selection import ObjectSelection
 from napari_unisemalign.app import availability
 from napari_unisemalign.app.background import run_while_painting
@@ -45,6 +46,9 @@ class ObjectReview:
         self._skipped: set[Place] = set()
         self._shown: Place | None = None
         """The object that the review shows."""
+        self._left_here = 0
+        self._elsewhere = ObjectsElsewhere(context, labels)
+        self._elsewhere.changed.connect(self._say_how_many)
         view.next_clicked.connect(self.show_next)
         view.accept_clicked.connect(self.accept)
         view.reject_clicked.connect(self.reject)
@@ -96,10 +100,13 @@ class ObjectReview:
         left = self._left()
         others = self._others()
         while not left:
+            if self._session.tile is not None:
+                self._elsewhere.reviewed(self._session.tile)
             name = next(others, None)
             if name is None:
                 self._say_done()
                 return
+            self._shown = None  # the review leaves the tile, and not the user
             self._tiles.show(name)
             if self._session.tile != name:
                 return  # it cannot be read, which is said
@@ -111,8 +118,20 @@ class ObjectReview:
         self._shown = self._session.tile, one.place
         self._selection.select([one.place])
         self._layers.look_at(one.box)
-        left = ntr("{count} object left on this tile", "{count} objects left on this tile", count)
-        self._say_left(left.format(count=f"{count:,}"))
+        self._left_here = count
+        self._say_how_many()
+        self._elsewhere.begin(self._other_names())
+
+    def _say_how_many(self) -> None:
+        if self._shown is None:
+            return
+        here = ntr("{count} object left on this tile", "{count} objects left on this tile", self._left_here)
+        words, total = here.format(count=f"{self._left_here:,}"), self._elsewhere.total(self._other_names())
+        if total is not None:
+            on_others = ntr("{count} on {tiles} other tile", "{count} on {tiles} other tiles", total[1])
+            others = on_others if total[0] else tr("none on other tiles")
+            words = f"{words}, {others.format(count=f'{total[0]:,}', tiles=f'{total[1]:,}')}"
+        self._say_left(words)
 
     def _left(self) -> list[TileObject]:
         """What of the tile on screen is to be reviewed, in this order."""
@@ -123,11 +142,15 @@ class ObjectReview:
 
     def _others(self) -> Iterator[str]:
         """The tiles after the one on screen, round and round, that have an object to review."""
+        for name in self._other_names():
+            if not self._elsewhere.is_none_left(name) and self._has_open_object(name):
+                yield name
+
+    def _other_names(self) -> list[str]:
+        """All listed tiles but the one on screen, from that one on."""
         names, tile = self._session.listed, self._session.tile
         start = names.index(tile) + 1 if tile in names else 0
-        for name in names[start:] + names[:start]:
-            if name != tile and self._has_open_object(name):
-                yield name
+        return [name for name in (*names[start:], *names[:start]) if name != tile]
 
     def _has_open_object(self, name: str) -> bool:
         """Whether something is predicted as an object where nothing is annotated."""
@@ -144,6 +167,7 @@ class ObjectReview:
         self._selection.select(())
         self._skipped.clear()
         self._shown = None
+        self._elsewhere.end()
         if skipped:
             words = ntr(
                 "All objects are reviewed but {count} skipped one, which the next review begins with.",
@@ -161,6 +185,7 @@ class ObjectReview:
     def _end(self) -> None:
         self._skipped.clear()
         self._shown = None
+        self._elsewhere.end()
         self._say_left("")
 
     def _refresh(self, _change: object = None) -> None:
@@ -168,6 +193,7 @@ class ObjectReview:
         is_elsewhere = self._shown is not None and self._shown[0] != self._session.tile
         if not selection.pointing or is_elsewhere:
             self._shown = None
+            self._elsewhere.end()
             self._say_left("")
         self._view.set_modes(selecting=selection.pointing, splitting=self._split.drawing)
         self._view.set_available(

@@ -11,7 +11,7 @@ from psygnal import Signal
 from napari_unisemalign.annotate.accept import CorrectionController
 from napari_unisemalign.annotate.marks import MarksLayer
 from napari_unisemalign.annotate.object_contracts import ObjectsSurface
-from napari_unisemalign.annotate.object_map import Numbers, ObjectMap, TileObject, in_words, object_map, outline
+from napari_unisemalign.annotate.object_map import ObjectMap, TileObject, in_words, object_map, outline
 from napari_unisemalign.annotate.pointing import Pixel, Pointer
 from napari_unisemalign.app import availability
 from napari_unisemalign.app.background import run_while_painting
@@ -20,8 +20,10 @@ from napari_unisemalign.app.layer_values import CUT, LABELS, ROLE_KEY
 from napari_unisemalign.app.notify import guarded
 from napari_unisemalign.widgets import colors
 from training_core.base.i18n import tr
-from training_core.export.objects import known_numbers
+from training_core.export.object_numbers import known_objects
 from training_core.project.classes import object_class_ids
+from training_core.project.file_records import NumberedObjects
+from training_core.project.objects import KnownObjects
 
 SELECTION = "selection"
 _LINE_PX = 2
@@ -47,8 +49,8 @@ class ObjectSelection:
         self._pointer = Pointer(context.viewer, context.layers.pixel_at, self._on_click, lambda _point: None)
         self._marks = MarksLayer(context.viewer, SELECTION, tr("Selected objects"), _COLORS)
         self._places: tuple[Pixel, ...] = ()
-        self._known: tuple[str, Numbers | None] | None = None
-        """The numbered objects of a tile's mask, which are read once."""
+        self._known: tuple[NumberedObjects | None, KnownObjects | None] = (None, None)
+        """What the project says of the numbered objects of the tile on screen, and these, which are read once."""
         self.map: ObjectMap | None = None
         """The objects of the tile on screen, as they were looked at last."""
         self.chosen: tuple[TileObject, ...] = ()
@@ -106,15 +108,19 @@ class ObjectSelection:
         if tile is None or name is None:
             self.map = None
         else:
-            known = self._known_numbers(name)
+            known = self.known_objects(name)
             self.map = run_while_painting(lambda: object_map(tile, classes, known))
         self._resolve()
         return self.map
 
-    @property
-    def is_numbered(self) -> bool:
-        """Whether objects of the tile on screen came numbered with its mask."""
-        return self._known is not None and self._known[0] == self._session.tile and self._known[1] is not None
+    def known_objects(self, name: str) -> KnownObjects | None:
+        """The objects of a tile that came numbered with its mask; None: they are not numbered."""
+        project = self._session.project
+        assert project is not None
+        record = project.objects(name)
+        if record != self._known[0]:
+            self._known = record, run_while_painting(lambda: known_objects(project, name))
+        return self._known[1]
 
     def why_none(self) -> str:
         """Why nothing can be done to selected objects; empty when it can."""
@@ -146,13 +152,6 @@ class ObjectSelection:
             picture[outline(mask, _LINE_PX)] = _OUTER
         self._marks.show(picture)
 
-    def _known_numbers(self, name: str) -> Numbers | None:
-        project = self._session.project
-        assert project is not None
-        if self._known is None or self._known[0] != name:
-            self._known = name, run_while_painting(lambda: known_numbers(project, name))
-        return self._known[1]
-
     @guarded
     def _on_click(self, point: Pixel) -> None:
         if self._layers.get(CUT) is not None:
@@ -171,7 +170,7 @@ class ObjectSelection:
         self.select(others if is_left_out else [*others, point])
 
     def _on_tile(self, _change: object = None) -> None:
-        self._places, self._known, self.map = (), None, None
+        self._places, self.map = (), None
         self._resolve()
 
     @guarded

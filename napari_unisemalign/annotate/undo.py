@@ -20,6 +20,7 @@ from napari_unisemalign.tiles.tiles import TilesController
 from training_core.base.i18n import tr
 from training_core.project import UNLABELED
 from training_core.project.class_removal import RemovedClass, left_as_they_are
+from training_core.project.objects import Groups
 from training_core.project.rejections import Rejection
 
 Changed = Callable[[Rejection], Rejection]
@@ -47,6 +48,8 @@ class UndoController:
         self._known: U8 | None = None
         """The label on screen with all that is recorded."""
         self._what = ""
+        self._merged: tuple[Groups, Groups] | None = None
+        """Groups of numbered objects before and after the change that is recorded next."""
         view.undo_clicked.connect(self.undo)
         view.redo_clicked.connect(self.redo)
         self._label.shown.connect(self._on_shown)
@@ -56,10 +59,13 @@ class UndoController:
         self._refresh()
 
     @contextmanager
-    def named(self, what: str) -> Iterator[None]:
-        """Changes of the label in here are called `what`, in the user's words, and not a stroke."""
+    def named(self, what: str, merged: tuple[Groups, Groups] | None = None) -> Iterator[None]:
+        """Changes of the label in here are called `what`, in the user's words, and not a stroke.
+
+        merged: which numbered objects counted as one before, and which do now.
+        """
         self.catch_up()
-        self._what = what
+        self._what, self._merged = what, merged
         try:
             yield
         finally:
@@ -75,7 +81,8 @@ class UndoController:
         name, label = self._session.tile, self._label.ids()
         before, self._known = self._known, label
         if name is not None and label is not None and before is not None and before.shape == label.shape:
-            self._stack.record(name, before, label, self._what or tr("a stroke"))
+            merged, self._merged = self._merged, None
+            self._stack.record(name, before, label, self._what or tr("a stroke"), merged=merged)
 
     def change_rejection(self, name: str, change: Changed, what: str) -> None:
         """Reject something else of a tile, or nothing, from now on, until it is undone.
@@ -126,6 +133,7 @@ class UndoController:
         elif step is not None and self._shown(step, tr("Undid {what} on {tile}.")):
             undone = self._stack.undo()
             if isinstance(undone, LabelStep):
+                self._write_merged(undone, 0)
                 self._write_label(undone.undone, undone.was_accepted, undone.was_partly)
             elif isinstance(undone, RejectionStep):
                 self._labels.write_rejections([(undone.tile, undone.after, undone.before)])
@@ -144,6 +152,7 @@ class UndoController:
         elif step is not None and self._shown(step, tr("Redid {what} on {tile}.")):
             self._stack.redo()
             if isinstance(step, LabelStep):
+                self._write_merged(step, 1)
                 self._write_label(step.redone, step.is_accepted, step.is_partly)
             elif isinstance(step, RejectionStep):
                 self._labels.write_rejections([(step.tile, step.before, step.after)])
@@ -165,6 +174,13 @@ class UndoController:
             return False
         self.reporter.info(words.format(tile=step.tile, what=step.what))
         return True
+
+    def _write_merged(self, step: LabelStep, which: int) -> None:
+        """Have the numbered objects count as one that did before the step, 0, or after it, 1."""
+        project = self._session.project
+        if project is not None and step.merged is not None:
+            groups = step.merged[which]
+            run_while_painting(lambda: project.set_merged(step.tile, groups))
 
     def _write_label(self, changed: Callable[[U8], U8], accepted: bool, partly: bool) -> None:
         label = self._label.ids()

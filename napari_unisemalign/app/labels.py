@@ -62,8 +62,12 @@ class LabelsController:
         UserError: the label cannot be read.
         """
         assert self._session.project is not None
-        waiting = self._queue.latest(name)
+        waiting = self.waiting(name)
         return self._session.project.label(name) if waiting is None else waiting
+
+    def waiting(self, name: str) -> U8 | None:
+        """The tile's label, (H, W), with strokes that are not on the disk yet; None: all are."""
+        return self._queue.latest(name)
 
     def watch(self, name: str) -> None:
         """From now on the label is that of the tile `name`, just loaded."""

@@ -17,6 +17,7 @@ from psygnal import Signal
 
 from napari_unisemalign.app.label_model import changed_box
 from training_core.project.class_removal import RemovedClass
+from training_core.project.objects import Groups
 from training_core.project.rejections import Rejection
 
 U8 = npt.NDArray[np.uint8]
@@ -44,6 +45,9 @@ class LabelStep:
     was_partly: bool = False
     """Whether only some of its prediction was accepted before the change."""
     is_partly: bool = False
+    """The same after the change."""
+    merged: tuple[Groups, Groups] | None = None
+    """Which numbered objects of the tile counted as one before and after; None: the change is not about that."""
 
     @property
     def size_bytes(self) -> int:
@@ -128,8 +132,17 @@ class UndoStack:
         self._done: deque[AnyStep] = deque()
         self._undone: list[AnyStep] = []
 
-    def record(self, tile: str, before: U8, after: U8, what: str, *, was_accepted: bool | None = None) -> None:
-        """Remember a change of a tile's label; two equal labels are no change.
+    def record(
+        self,
+        tile: str,
+        before: U8,
+        after: U8,
+        what: str,
+        *,
+        was_accepted: bool | None = None,
+        merged: tuple[Groups, Groups] | None = None,
+    ) -> None:
+        """Remember a change of a tile's label; two equal labels are no change, unless objects were merged.
 
         before, after: (H, W) class ids, 255 = not labelled. was_accepted: whether the label counted as accepted before;
         without it the project is asked, so record before the change is written. What was undone before cannot be redone
@@ -142,12 +155,13 @@ class UndoStack:
         if before.shape != after.shape:
             raise ValueError(f"labels of {before.shape} and {after.shape} px; a change keeps the size of its tile")
         box = changed_box(before != after)
-        if box is None:
+        if box is None and merged is None:
             return
+        box = box or (slice(0, 0), slice(0, 0))
         accepted = self._is_accepted(tile) if was_accepted is None else was_accepted
         old, new = (zlib.compress(label[box].tobytes(), _FAST) for label in (before, after))
-        partly = self._is_partly(tile)
-        self._add(LabelStep(tile, what, before.shape, box, old, new, was_accepted=accepted, was_partly=partly))
+        states = {"was_accepted": accepted, "was_partly": self._is_partly(tile)}
+        self._add(LabelStep(tile, what, before.shape, box, old, new, **states, merged=merged))
 
     def record_rejection(self, tile: str, before: Rejection, after: Rejection, what: str) -> None:
         """Remember that what is rejected of a tile changes, before or after it is written."""

@@ -13,12 +13,14 @@ import numpy as np
 import tifffile
 from PIL import Image
 
+from training_core.io.inspection.answers import Answers
 from training_core.io.slides import SlideOptions
 from training_core.project import LabelSource, Project, make_classes
 from training_core.project.additions import add_files
 from training_core.project.drawing_labels import import_drawings
 from training_core.project.drawings import look_at
 from training_core.project.drawn_classes import Meaning
+from training_core.project.file_records import FileAnswers
 from training_core.project.pixel_sizes import set_pixel_size
 from training_core.project.repair import repair_project
 from training_core.project.settings import write_settings
@@ -162,6 +164,16 @@ def _add_tile_of_slide(work: Path) -> None:
         add_tile(project, beside, places.around(192, 192))
 
 
+def _number_objects(work: Path) -> None:
+    """One more tile, whose mask numbers three objects."""
+    numbers = np.zeros((HEIGHT, WIDTH), np.uint16)
+    numbers[:8, :8], numbers[:8, 8:16], numbers[20:, 20:] = 1, 2, 3
+    (work / "numbered").mkdir()
+    tifffile.imwrite(work / "numbered" / "t_5.tif", numbers)
+    answers = FileAnswers(mask=Answers(mask_holds="numbered_objects"))
+    add_files(_project(work), [work / "images" / "t_5.png"], masks=work / "numbered", answers=answers)
+
+
 def _import(work: Path) -> None:
     add_files(_project(work), [work / "images" / f"{name}.png" for name in NAMES], masks=work / "masks")
 
@@ -238,6 +250,7 @@ ACTS = {
     "change settings": Act(lambda work: write_settings(work / "project", {"data.crop_px": 128})),
     "import masks": Act(_import),
     "import annotations": Act(_import_drawings, _draw),
+    "merge numbered objects": Act(lambda work: _project(work).merge_objects("t_5", (1, 2)), _number_objects),
     "add tiles": Act(_add),
     "add a tile of a slide": Act(_add_tile_of_slide, _cut_slide),
     "remove tiles": Act(_remove_tiles),

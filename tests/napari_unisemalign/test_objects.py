@@ -5,6 +5,7 @@ What an object is, is measured by scikit-image.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,7 @@ from napari_unisemalign.app.tile_overlays import OverlaySource
 from napari_unisemalign.tiles.tiles import TilesController
 from tests.napari_unisemalign.without_window import bare_context, slot
 from training_core.class_maps.clean_up import CleanUp
+from training_core.export.objects import export_objects
 from training_core.io import write_png
 from training_core.io.inspection.answers import Answers
 from training_core.project import UNLABELED, LabelSource, Project, make_classes
@@ -381,16 +383,23 @@ def test_without_a_waist_or_a_selection_nothing_is_split(desk: Any) -> None:
     assert (desk.label == UNLABELED).all()
 
 
-def test_the_review_goes_from_the_least_certain_object_to_the_next_tile(desk: Any) -> None:
+def test_the_review_goes_from_the_least_certain_object_to_the_next_tile(desk: Any, qtbot: Any) -> None:
+    """Three objects on tile 1 and three on tile 3."""
+
+    def is_said(words: str) -> Callable[[], bool]:
+        return lambda: desk.left == words
+
     by_confidence = (RIGHT, LOW, LEFT)
     slot(desk.view.next_clicked)()
     for left, centre in zip((3, 2, 1), by_confidence, strict=True):
         (one,) = desk.selection.chosen
         assert one.number == desk.selection.map.at(centre).number
-        assert desk.left == f"{left} object{'s' * (left > 1)} left on this tile"
+        here = f"{left} object{'s' * (left > 1)} left on this tile"
+        assert desk.left.startswith(here)
+        qtbot.waitUntil(is_said(f"{here}, 3 on 1 other tile"))
         slot(desk.view.accept_clicked)()
     assert desk.context.session.tile == "tile_03"  # tile 2 has no gland
-    assert desk.left == "3 objects left on this tile"
+    assert desk.left == "3 objects left on this tile, none on other tiles"
     slot(desk.view.reject_clicked)()
     slot(desk.view.next_clicked)()  # skips
     slot(desk.view.accept_clicked)()
@@ -504,10 +513,11 @@ def test_neither_a_merge_nor_an_undo_is_told_as_a_join(desk: Any, watch: Any, qt
     info.assert_not_called()
 
 
-def test_numbered_objects_are_neither_joined_by_a_stroke_nor_merged(desk: Any, watch: Any, tmp_path: Path) -> None:
-    """They came apart with an imported mask, and stay apart where they touch."""
+@pytest.fixture
+def numbered_desk(desk: Any, tmp_path: Path) -> Any:
+    """The desk with a tile whose mask numbers objects: two touch, the third lies 4 px beside, all at rows 10 to 19."""
     numbers = np.zeros((96, 96), np.uint16)
-    numbers[10:20, 10:20], numbers[10:20, 20:30] = 301, 302
+    numbers[10:20, 10:20], numbers[10:20, 20:30], numbers[10:20, 34:44] = 301, 302, 303
     (tmp_path / "masks").mkdir()
     tifffile.imwrite(tmp_path / "masks" / "tile_04.tif", numbers)
     given = FileAnswers(mask=Answers(mask_holds="numbered_objects"))
@@ -517,12 +527,58 @@ def test_numbered_objects_are_neither_joined_by_a_stroke_nor_merged(desk: Any, w
     desk.labels.release()
     desk.context.session.set_project(desk.project)
     desk.show("tile_04")
-    now = desk.selection.refresh()
-    assert len(now.objects) == 2
+    return desk
+
+
+def areas(desk: Any) -> list[int]:
+    """Of the objects of the tile on screen, in pixels."""
+    return sorted(each.area_px for each in desk.selection.refresh().objects.values())
+
+
+def test_numbered_objects_are_not_joined_by_a_stroke(numbered_desk: Any, watch: Any) -> None:
+    """They came apart with an imported mask, and stay apart where they touch."""
+    assert areas(numbered_desk) == [100, 100, 100]
+    assert watch(slice(12, 14), slice(15, 25), 1) == ""
+    assert areas(numbered_desk) == [100, 100, 100]
+
+
+def test_numbered_objects_are_merged_undone_and_redone(numbered_desk: Any, tmp_path: Path) -> None:
+    desk = numbered_desk
+    before = desk.context.session.label.ids()
     desk.selection.select([(15, 15), (15, 25)])
     desk.edits.merge()
-    assert desk.said == "The objects of this tile are numbered by its imported mask, and stay apart."
-    assert watch(slice(12, 14), slice(15, 25), 1) == ""
+    assert desk.said == "Merged 2 objects (gland)."
+    assert areas(desk) == [100, 200]
+    np.testing.assert_array_equal(desk.context.session.label.ids(), before)
+    desk.selection.select([(15, 15), (15, 38)])
+    desk.edits.merge()
+    label = desk.context.session.label.ids()
+    assert (label[10:20, 30:34] == 1).all(), "what lies between"
+    painted = int(np.count_nonzero(label != before))
+    assert f"Merged 2 objects (gland): {painted} px between them" in desk.said
+    assert areas(desk) == [300 + painted]
+    desk.labels.flush()
+    (exported,) = export_objects(Project(desk.project.path), tmp_path / "out")
+    assert exported.area_px == 300 + painted
+    for expected in ([100, 200], [100, 100, 100]):
+        desk.undo.undo()
+        assert areas(desk) == expected
+    np.testing.assert_array_equal(desk.context.session.label.ids(), before)
+    desk.undo.redo()
+    assert areas(desk) == [100, 200]
+
+
+def test_what_is_painted_between_merged_objects_belongs_to_them(numbered_desk: Any, watch: Any) -> None:
+    desk = numbered_desk
+    desk.selection.select([(15, 15), (15, 25)])
+    desk.edits.merge()
+    assert watch(slice(20, 22), slice(10, 30), 1) == ""  # below both
+    assert areas(desk) == [100, 240]
+    assert watch(slice(8, 10), slice(36, 40), 1) == ""  # above the third, which was not merged with anything
+    assert areas(desk) == [8, 100, 240]
+    desk.selection.select([(9, 37), (15, 38)])
+    desk.edits.merge()
+    assert areas(desk) == [108, 240]
 
 
 # --- in a window ------------------------------------------------------------------------------------------------------
@@ -616,7 +672,7 @@ def test_the_review_is_worked_by_keys_alone(window: Any, gland_project: Project)
     notes = driver.panel.controller.context.notes
     with driver.watching():
         driver.press(Qt.Key.Key_J)
-        assert view.left.text() == "3 objects left on this tile"
+        driver.wait(lambda: view.left.text() == "3 objects left on this tile, 3 on 1 other tile", "the count")
         assert "3 objects left on this tile" in notes.text
         assert "Y accept, N reject, J next" in notes.text
         for key in (Qt.Key.Key_Y, Qt.Key.Key_N, Qt.Key.Key_J):

@@ -26,8 +26,8 @@ _SLACK_PX = 2.0
 def gap_between(numbers: Numbers, chosen: Sequence[int]) -> BoolMask | None:
     """The pixels (H, W) that make one object of several: what lies between each and the nearest of the others.
 
-    A line as thin as a cut is filled along all its length; objects far apart get a bridge. None where another object
-    lies in every way between them.
+    A line as thin as a cut is filled along all its length; objects far apart get a bridge, and between those that touch
+    nothing lies. None where another object lies in every way between them.
     """
     rest = [numbers == number for number in chosen]
     gap = np.zeros(numbers.shape, bool)
@@ -37,7 +37,8 @@ def gap_between(numbers: Numbers, chosen: Sequence[int]) -> BoolMask | None:
         distance = _distance(joined)
         nearest = min(rest, key=lambda each: float(distance[each].min()))
         rest = [each for each in rest if each is not nearest]
-        between = _between(joined, nearest, distance, blocked)
+        touch = ndimage.label(joined | nearest)[1] == 1
+        between = np.zeros_like(gap) if touch else _between(joined, nearest, distance, blocked)
         joined = joined | nearest | between
         if ndimage.label(joined)[1] > 1:
             return None

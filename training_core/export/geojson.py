@@ -20,7 +20,8 @@ from shapely.geometry import Polygon
 
 from training_core.export.about import about
 from training_core.export.crossing import Part, joined_pixels, same_objects
-from training_core.export.objects import MeasuredObject, confidence_of, known_numbers, measure_objects, number_objects
+from training_core.export.object_numbers import known_objects, number_objects
+from training_core.export.objects import MeasuredObject, confidence_of, measure_objects
 from training_core.export.tile_mask import TileMask
 from training_core.io.outlines import Area, outline, placed
 from training_core.project import TissueClass
@@ -128,7 +129,7 @@ def areas_of(mask: TileMask, classes: dict[int, TissueClass]) -> Iterator[Measur
     for class_id in np.unique(ids[np.isin(ids, [key for key in classes if key not in of_objects])]).tolist():
         own = ids == class_id
         yield MeasuredArea(classes[class_id], 0, outline(own), _sizes(int(own.sum()), tile.mpp_um), None)
-    known = known_numbers(mask.project, tile.name) if mask.content != "predictions" else None
+    known = known_objects(mask.project, tile.name) if mask.content != "predictions" else None
     numbers = number_objects(ids, of_objects, known)
     confidence = confidence_of(mask.project, tile.name) if mask.content != "labels" else None
     names = {key: each.name for key, each in classes.items()}

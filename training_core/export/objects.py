@@ -17,7 +17,6 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from skimage.measure import label
 
 from training_core.base.arrays import ClassIds
 from training_core.base.attempts import Attempts
@@ -27,6 +26,7 @@ from training_core.base.safe_paths import within
 from training_core.class_maps.clean_up import CleanUp
 from training_core.export.content import Content, check_export_folder, tile_mask
 from training_core.export.crossing import Part, same_objects
+from training_core.export.object_numbers import known_objects, number_objects
 from training_core.export.object_plot import plot_objects
 from training_core.export.object_tables import SLIDE_COLUMNS, TILE_COLUMNS, slide_rows, tile_rows
 from training_core.io import atomic_write, encode_numbers, read_mask
@@ -78,30 +78,6 @@ class MeasuredObject:
     confidence: float | None
     at_edge: bool
     slide_object: int | None = None
-
-
-def number_objects(
-    ids: ClassIds, object_classes: Sequence[int], numbered: NDArray[np.int32] | None = None
-) -> NDArray[np.int32]:
-    """Objects 1, 2 ... (H, W) of class ids, 0 elsewhere: connected areas, class after class.
-
-    Parameters
-    ----------
-    numbered
-        Objects that are known one by one, 0 elsewhere: they stay apart even where they touch.
-    """
-    numbers, highest = np.zeros(ids.shape, np.int32), 0
-    for class_id in object_classes:
-        own = ids == class_id
-        known = np.where(own, 0 if numbered is None else numbered, -1)
-        areas = label(known, background=-1, connectivity=1)  # type: ignore[no-untyped-call]  # of equal values
-        of_area, first = np.unique(areas[own], return_index=True)
-        order = np.argsort(known[own][first], kind="stable")
-        number_of = np.zeros(len(of_area) + 1, np.int32)
-        number_of[of_area[order]] = np.arange(1, len(of_area) + 1) + highest
-        numbers[own] = number_of[areas[own]]
-        highest += len(of_area)
-    return numbers
 
 
 def measure_objects(
@@ -205,7 +181,7 @@ def export_objects(
             ids = tile_mask(project, tile.name, content, cleaning or CleanUp())
             if ids is None:
                 continue
-            known = known_numbers(project, tile.name) if content != "predictions" else None
+            known = known_objects(project, tile.name) if content != "predictions" else None
             numbers = number_objects(ids, object_classes, known)
             confidence = confidence_of(project, tile.name)
             found = measure_objects(tile.name, numbers, ids, names, tile.mpp_um, confidence)
@@ -256,16 +232,6 @@ _CONTENT_WORDS = {
     "predictions": "predictions",
     "merged": "annotations, and predictions where there are none",
 }
-
-
-def known_numbers(project: Project, name: str) -> NDArray[np.int32] | None:
-    """The numbered objects that came with a tile's mask."""
-    known = project.objects(name)
-    if known is None:
-        return None
-    import tifffile
-
-    return np.asarray(tifffile.imread(within(project.path, *known.path.split("/")))).astype(np.int32)
 
 
 def confidence_of(project: Project, name: str) -> NDArray[np.uint8] | None:

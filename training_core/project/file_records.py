@@ -139,9 +139,12 @@ class NumberedObjects:
         How many there are.
     highest
         The largest number; a new object gets the next one.
+    merged
+        Numbers that count as one object, group by group; 0 in a group stands for what was painted beside it.
     """
 
     path: str
     count: int
     highest: int
+    merged: tuple[tuple[int, ...], ...] = ()
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT

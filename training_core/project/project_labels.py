@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any, Literal
 
@@ -10,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training_core.base.arrays import ClassIds
-from training_core.base.errors import MaskError
+from training_core.base.errors import MaskError, ProjectError
 from training_core.project import splits
 from training_core.project.accepted import partly_after, read_accepted, stage_accepted
 from training_core.project.file_records import NumberedObjects
+from training_core.project.index import Index
 from training_core.project.label_versions import (
     BroughtBack,
     LabelVersion,
@@ -34,6 +36,7 @@ from training_core.project.labels import (
     sound_history,
 )
 from training_core.project.merging import WrittenLabel, merged, stage_other_version
+from training_core.project.objects import Groups, merged_with
 from training_core.project.project_tiles import ProjectTiles
 from training_core.project.records import LabelEdit, LabelSource, Tile
 from training_core.project.store import Transaction
@@ -211,3 +214,45 @@ class ProjectLabels(ProjectTiles):
         """The numbered objects of the tile's label; None: its objects are not numbered."""
         self.tile(name)
         return self._store.read().objects.get(name)
+
+    def merge_objects(self, name: str, numbers: Iterable[int]) -> tuple[Groups, Groups]:
+        """Count these numbered objects of the tile as one from now on; returns all groups before and after.
+
+        Parameters
+        ----------
+        numbers
+            Of the mask that they came with; 0 stands for what was painted beside them.
+
+        Raises
+        ------
+        ProjectError
+            The objects of the tile are not numbered.
+        """
+        with self._store.update() as change:
+            before = _numbered(change.index, name).merged
+            after = merged_with(before, numbers)
+            change.index = _with_merged(change.index, name, after)
+        return before, after
+
+    def set_merged(self, name: str, groups: Groups) -> None:
+        """Count the numbered objects of each group of this tile as one, and all others by themselves.
+
+        Raises
+        ------
+        ProjectError
+            The objects of the tile are not numbered.
+        """
+        with self._store.update() as change:
+            change.index = _with_merged(change.index, name, groups)
+
+
+def _numbered(index: Index, name: str) -> NumberedObjects:
+    if name in index.objects:
+        return index.objects[name]
+    given = f"the objects of tile {name} are not numbered"
+    raise ProjectError(given, "a tile whose mask had numbered objects", "choose another tile")
+
+
+def _with_merged(index: Index, name: str, groups: Groups) -> Index:
+    objects = {**index.objects, name: dataclasses.replace(_numbered(index, name), merged=groups)}
+    return dataclasses.replace(index, objects=objects)

@@ -13,11 +13,12 @@ import tifffile
 from PIL import Image
 
 from training_core.cli.main import main
-from training_core.export.objects import number_objects
+from training_core.export.object_numbers import number_objects
 from training_core.io import encode_numbers
 from training_core.io.inspection.answers import Answers
 from training_core.project import LabelSource, Project, make_classes
 from training_core.project.file_records import FileAnswers
+from training_core.project.objects import KnownObjects
 
 SIDE = 96
 
@@ -91,10 +92,27 @@ def test_numbered_objects_that_touch_stay_apart() -> None:
     ids[5:15, 2:18] = 1
     known = np.zeros((20, 20), np.int32)
     known[5:15, 2:10], known[5:15, 10:16] = 7, 300  # the last two columns were painted later
-    numbers = number_objects(ids, [1], known)
+    numbers = number_objects(ids, [1], KnownObjects(known))
     assert len(np.unique(numbers[numbers > 0])) == 3
     assert {len(np.unique(numbers[5:15, place])) for place in (slice(2, 10), slice(10, 16), slice(16, 18))} == {1}
     assert number_objects(ids, [1]).max() == 1
+
+
+def test_merged_objects_are_one_with_what_lies_between_them() -> None:
+    """In a row: object 1, a gap, object 2, and 3, which touches it; what was painted lies in the gap and above."""
+    ids = np.array([[0, 0, 0, 0, 0, 1], [1, 1, 1, 1, 1, 1]], np.uint8)
+    known = np.array([[0, 0, 0, 0, 0, 0], [1, 0, 0, 2, 3, 3]], np.int32)
+
+    def areas(*merged: tuple[int, ...]) -> list[int]:
+        numbers = number_objects(ids, [1], KnownObjects(known, merged))
+        return sorted(np.bincount(numbers.ravel())[1:].tolist())
+
+    assert areas() == [1, 1, 1, 2, 2]
+    assert areas((1, 2)) == [1, 2, 4]
+    assert areas((2, 3)) == [1, 1, 2, 3]
+    assert areas((1, 2, 3)) == [1, 6], "what touches one of them is another object"
+    assert areas((0, 1, 2, 3)) == [7]
+    assert areas((1, 3)) == [1, 1, 1, 2, 2], "what does not touch stays apart"
 
 
 def test_objects_of_an_imported_numbered_mask_come_out_apart(project: Project, tmp_path: Path) -> None:
