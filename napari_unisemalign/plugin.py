@@ -20,6 +20,7 @@ from napari_unisemalign.shell.panel import Panel
 from napari_unisemalign.window import Controller
 from training_core.demo import make_demo
 from training_core.io import atomic_write
+from training_core.io.slide_parts import without_parts
 from training_core.project import Project, Tile
 
 DOCK_NAME = "Train a tissue segmenter (UniSemAlign)"
@@ -122,7 +123,8 @@ def _open(path: str | list[str]) -> list[Any]:
     folders = [each for each in paths if each.is_dir()]
     if folders:
         controller.drops.offer(folders)
-    return [controller.opened_slides.layer_data(each) for each in paths if not each.is_dir()] or NO_LAYERS
+    slides = without_parts([each for each in paths if not each.is_dir()])
+    return [controller.opened_slides.layer_data(each) for each in slides] or NO_LAYERS
 
 
 def _first_tile(folder: Path) -> list[Any]:

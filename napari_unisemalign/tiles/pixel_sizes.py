@@ -32,6 +32,11 @@ STATED_IN = {
     "jpeg_density": tr("JPEG header"),
     "bmp_header": tr("BMP header"),
     "jpeg2000_resolution": tr("JPEG 2000 header"),
+    "dicom": "DICOM",
+    "hamamatsu": "Hamamatsu",
+    "mirax": "MIRAX",
+    "sakura": "Sakura",
+    "zeiss": "Zeiss",
 }
 """Where a file states it; another source is shown by its own name."""
 

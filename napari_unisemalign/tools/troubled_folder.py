@@ -33,7 +33,7 @@ def make_troubled_folder(project: Project, folder: Path) -> tuple[Path, Path]:
     Image.fromarray(pixels[3]).save(images / "Photo 4.jpg", quality=95, exif=exif)
     write_png(images / "case 5.png", pixels[4])
     (images / "case 6.png").write_bytes(b"\x89PNG\r\n\x1a\n")  # its transfer was cut short
-    (images / "slide 7.czi").write_bytes(b"ZISRAWFILE")
+    (images / "slide 7.lif").write_bytes(b"\x70\0\0\0")
     write_png(masks / "case 1.png", truths[0])
     write_png(masks / "Case 2.png", truths[1])
     write_png(masks / "case 3-labelled.png", truths[2])

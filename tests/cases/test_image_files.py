@@ -298,8 +298,15 @@ OTHER_ROWS = [
     Row("cut.webp", data(with_pillow(RGB, "WEBP", lossless=True)[:1000]), "damaged or incomplete"),
 ]  # fmt: skip
 
+BROKEN_SLIDES = {
+    "a.czi": (b"ZISRAWFILE" + bytes(500), "a CZI file .Zeiss."),
+    "a.vms": (b"[Virtual Microscope Specimen]\nNoLayers=1\n", "a VMS slide .Hamamatsu."),
+    "label.mrxs": (jpeg(), "a MIRAX slide .3DHISTECH."),
+    "a.dcm": (bytes(128) + b"DICM" + bytes(500), "a DICOM file"),
+    "a.svslide": (b"SQLite format 3\0" + bytes(500), "a slide of Sakura"),
+}
+"""Refused for what they lack where OpenSlide is installed, and for want of it elsewhere."""
 UNREAD = {
-    "a.czi": (b"ZISRAWFILE" + bytes(500), "a CZI file .Zeiss.", "QuPath"),
     "a.lif": (b"\x70\0\0\0\xe8\3\0\0\x2a" + bytes(500), "a LIF file .Leica.", "QuPath"),
     "a.nd2": (b"\xda\xce\xbe\x0a" + bytes(500), "an ND2 file .Nikon.", "QuPath"),
     "jpeg2000_inside.nd2": (jpeg2000(RGB), "an ND2 file .Nikon.", "QuPath"),
@@ -307,10 +314,7 @@ UNREAD = {
     "a.ets": (b"SIS\0" + bytes(500), "an ETS file .Olympus.", "QuPath"),
     "a.h5": (b"\x89HDF\r\n\x1a\n" + bytes(500), "an HDF5 file", "QuPath"),
     "a.isyntax": (b'<DataObject ObjectType="DPUfsImport">' + bytes(500), "an iSyntax slide .Philips.", "QuPath"),
-    "a.vms": (b"[Virtual Microscope Specimen]\nNoLayers=1\n", "a VMS slide .Hamamatsu.", "QuPath"),
-    "label.mrxs": (jpeg(), "a MIRAX slide .3DHISTECH., of which this file holds only a preview", "QuPath"),
     "overview.vsi": (with_pillow(RGB, "TIFF"), "a VSI slide .Olympus., of which this file holds only a preview", "QuPath"),
-    "a.dcm": (bytes(128) + b"DICM" + bytes(500), "a DICOM file", "3D Slicer"),
     "a.nii": (struct.pack("<i", 348) + bytes(340) + b"n+1\0" + bytes(500), "a NIfTI file", "3D Slicer"),
     "a.nii.gz": (b"\x1f\x8b\x08" + bytes(500), "a gzip file .such as NIfTI", "archive"),
     "a.nrrd": (b"NRRD0004\ntype: uint8\n", "an NRRD file", "3D Slicer"),
@@ -347,7 +351,8 @@ UNREAD = {
 }  # fmt: skip
 KIND_ROWS = [
     *(Row(name, data(content), f"is {kind}.*, which is not read.*{hint}") for name, (content, kind, hint) in UNREAD.items()),
-    *(Row(f"czi_named.{suffix}", data(UNREAD["a.czi"][0]), "is a CZI file") for suffix in ("png", "tif", "jpg")),
+    *(Row(name, data(content), f"is {kind}.*QuPath") for name, (content, kind) in BROKEN_SLIDES.items()),
+    *(Row(f"czi_named.{suffix}", data(BROKEN_SLIDES["a.czi"][0]), "is a CZI file") for suffix in ("png", "tif", "jpg")),
     *(Row(f"png_named.{suffix}", data(png(RGB, 8, 2)), RGB) for suffix in ("tif", "jpg", "bmp", "webp", "jp2", "txt")),
     Row("text.png", data(b"just some text\n" * 50), "not a readable image"),
     Row("empty.png", data(b""), "is empty"),

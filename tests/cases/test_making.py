@@ -378,7 +378,7 @@ def test_a_dry_run_lists_everything_and_makes_nothing(
         draw(f"in/{name}.png")
     for name in ("plain", DECOMPOSED, "case3", "t4_mask", "unused"):
         draw(f"masks/{name}.png", half())
-    for name in ("notes.czi", ".hidden.png", "noending"):
+    for name in ("notes.lif", ".hidden.png", "noending"):
         (tmp_path / "in" / name).write_bytes(b"x")
     (tmp_path / "in" / "deeper").mkdir()
     found = dry(new, capsys)
@@ -389,7 +389,7 @@ def test_a_dry_run_lists_everything_and_makes_nothing(
     }  # fmt: skip
     assert found["images_without_mask"] == ["u5"]
     assert [Path(path).name for path in found["masks_without_image"]] == ["unused.png"]  # type: ignore[attr-defined]
-    assert found["left_out"] == {".czi": 1, "hidden": 1, "no ending": 1, "folder": 1}
+    assert found["left_out"] == {".lif": 1, "hidden": 1, "no ending": 1, "folder": 1}
     assert found["mask_values"] == {"0": 4 * 48 * 24, "255": 4 * 48 * 24}
     assert new() == 0
     assert len(Project.open(tmp_path / "p").labeled_names()) == 4

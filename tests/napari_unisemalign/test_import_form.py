@@ -245,7 +245,7 @@ def test_sizes_copies_bad_files_and_what_is_left_out_are_told_before_anything_is
     Image.open(folder / "case_2.png").save(folder / "case_2 (Anna's conflicted copy).png")
     (folder / "cut.png").write_bytes((folder / "case_1.png").read_bytes()[:3000])
     (folder / "notes.txt").write_text("seen by A.")
-    (folder / "slide.czi").write_bytes(b"ZISRAWFILE")
+    (folder / "slide.lif").write_bytes(b"\x70\0\0\0")
     dialog = form.dialog
     dialog.set_images([folder])
     settle(form)
@@ -262,7 +262,7 @@ def test_sizes_copies_bad_files_and_what_is_left_out_are_told_before_anything_is
     assert str(folder) not in lines
     assert "Left out of the folder: " in lines
     assert "1 .txt" in lines
-    assert "1 .czi" in lines
+    assert "1 .lif" in lines
     assert "--" not in lines
     assert dialog.overview.isVisible()
     assert dialog.ok_button.isEnabled()

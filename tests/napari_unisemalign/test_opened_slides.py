@@ -11,6 +11,7 @@ import pytest
 import tifffile
 
 from napari_unisemalign.app.slide_layers import SlideLevel
+from tests.cases.mirax_slides import write_mirax
 from training_core.base.errors import ImageError
 
 SIDE = 2048
@@ -52,6 +53,20 @@ def test_a_slide_opens_as_a_multiscale_image_and_may_become_a_project(window: An
         return not thread.is_alive()
 
     qtbot.waitUntil(is_over, timeout=300_000)
+
+
+def test_a_mirax_slide_opens_too(window: Any, tmp_path: Path, qtbot: Any) -> None:
+    pytest.importorskip("openslide", reason="the extra slides is not installed")
+    viewer, driver, _answers = window
+    canvas = np.random.default_rng(5).integers(0, 256, (384, 512, 3), dtype=np.uint8)
+    write_mirax(tmp_path / "scan.mrxs", canvas, [(1, 3), (1, 4), (2, 3), (2, 4)], mpp_um=0.5)
+    viewer.open(tmp_path / "scan.mrxs", plugin="napari-unisemalign")
+    level = viewer.layers["scan"].data[0]
+    assert level.shape == (128, 128, 3)
+    assert tuple(viewer.layers["scan"].scale) == (0.5, 0.5)
+    region = slice(10, 90), slice(20, 110), slice(None)
+    qtbot.waitUntil(lambda: np.array_equal(level[region], canvas[74:154, 212:302]), timeout=300_000)
+    assert driver.panel.project.opened_button.text() == "Make a project of scan.mrxs …"
 
 
 def test_what_is_no_slide_is_refused(window: Any, tmp_path: Path) -> None:

@@ -114,7 +114,7 @@ def test_the_form_is_taken_with_everything_that_troubles_it(
     picture = photograph_form(driver, images, masks, tmp_path / "form.png")
     assert min(read_image(picture).shape[:2]) > 400
     words = "\n".join(told)
-    for part in ("1 file cannot be used", "unusual pixel size", "have no mask", "1 mask has no image", "1 .czi"):
+    for part in ("1 file cannot be used", "unusual pixel size", "have no mask", "1 mask has no image", "1 .lif"):
         assert part in words, words
 
 

@@ -16,6 +16,7 @@ from training_core.io.files import IMAGE_SUFFIXES
 from training_core.io.inspection import Answers, RaisedQuestion, open_questions, raised_questions
 from training_core.io.inspection.inspecting import inspect_file, problem_of
 from training_core.io.resolution import usable_mpp_um
+from training_core.io.slide_parts import without_parts
 from training_core.io.slides import SLIDE_SUFFIXES
 
 
@@ -71,7 +72,7 @@ def _files(paths: Sequence[Path]) -> list[Path]:
     for path in paths:
         if path.is_dir():
             inside = sorted(each for each in path.iterdir() if each.suffix.lower() in IMAGE_SUFFIXES | SLIDE_SUFFIXES)
-            found.extend(inside or [path])
+            found.extend(without_parts(inside) or [path])
         else:
             found.append(path)
     return list(dict.fromkeys(found))

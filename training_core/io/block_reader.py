@@ -17,7 +17,7 @@ from training_core.base.arrays import Rgb8
 from training_core.base.errors import ImageError, UserError
 from training_core.base.memory_cache import MemoryCache
 from training_core.io.inspection.answers import UNASKED, Answers
-from training_core.io.levels import open_levels
+from training_core.io.opening import open_levels
 from training_core.io.pyramid import Block, Pyramid
 
 GLASS = 236

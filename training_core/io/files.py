@@ -37,6 +37,8 @@ _MAX_RATIO = 3000
 """Deflate reaches 1,032 at most and LZW about 2,700; a header that promises more is wrong or a trap."""
 _ALWAYS_PLAUSIBLE_BYTES = 1 << 26
 
+_NO_MASK = "export the masks again as PNG"
+INSTALL_OPENSLIDE = 'pip install "napari-unisemalign[slides]"'
 READ_KINDS = "PNG, TIFF, JPEG, BMP, WebP or JPEG 2000"
 
 type_of_error = type[ImageError] | type[MaskError]
@@ -51,8 +53,25 @@ class FileKind(StrEnum):
     BMP = "BMP"
     WEBP = "WebP"
     JPEG2000 = "JPEG 2000"
+    MIRAX = "MIRAX"
+    HAMAMATSU = "Hamamatsu"
+    DICOM = "DICOM"
+    CZI = "CZI"
+    SAKURA = "Sakura"
+    MAKER_TIFF = "TIFF slide"
+    """A slide that is a TIFF, and that the reader of TIFF refuses; only its facts say so."""
 
 
+SLIDE_NAMES = {
+    FileKind.MIRAX: "a MIRAX slide (3DHISTECH)",
+    FileKind.HAMAMATSU: "a VMS slide (Hamamatsu)",
+    FileKind.DICOM: "a DICOM file",
+    FileKind.CZI: "a CZI file (Zeiss)",
+    FileKind.SAKURA: "a slide of Sakura",
+    FileKind.MAKER_TIFF: "a slide",
+}
+OPENSLIDE_KINDS = frozenset(SLIDE_NAMES)
+"""What only OpenSlide reads."""
 _SIGNATURES = (
     (b"\x89PNG\r\n\x1a\n", FileKind.PNG),
     (b"II*\x00", FileKind.TIFF),
@@ -64,6 +83,14 @@ _SIGNATURES = (
     (b"\x00\x00\x00\x0cjP  \r\n\x87\n", FileKind.JPEG2000),
     (b"\xff\x4f\xff\x51", FileKind.JPEG2000),
 )
+_SLIDE_SIGNATURES = (
+    (0, b"ZISRAWFILE", FileKind.CZI),
+    (128, b"DICM", FileKind.DICOM),
+    (0, b"[Virtual Microscope Specimen]", FileKind.HAMAMATSU),
+    (0, b"[Uncompressed Virtual Microscope Specimen]", FileKind.HAMAMATSU),
+)
+_SLIDE_ENDINGS = {".mrxs": FileKind.MIRAX, ".svslide": FileKind.SAKURA}
+"""Of slides whose files begin as other files do: a JPEG, a database."""
 
 
 class Refused(ValueError):
@@ -81,7 +108,7 @@ class Refused(ValueError):
 
 
 def file_kind(path: Path, error: type_of_error) -> FileKind:
-    """The kind of an image file.
+    """The kind of an image file; a mask is none of `OPENSLIDE_KINDS`.
 
     Raises
     ------
@@ -102,6 +129,11 @@ def file_kind(path: Path, error: type_of_error) -> FileKind:
         raise error(f"{path} cannot be read ({reason})", "a readable file", "check its permissions") from cause
     if not head:
         raise error(f"{path} is empty", what, "copy or export the file again, or leave it out")
+    slide = _slide_kind(path, head)
+    if slide is not None:
+        if issubclass(error, ImageError):
+            return slide
+        raise error(f"{path} is {SLIDE_NAMES[slide]}, which is not read as a mask", f"{what} as {READ_KINDS}", _NO_MASK)
     other = preview_only(path)
     if other is None:
         for signature, kind in _SIGNATURES:
@@ -117,6 +149,11 @@ def file_kind(path: Path, error: type_of_error) -> FileKind:
             "convert the file to PNG or TIFF, or leave it out",
         )
     raise error(f"{path} is {other.what}, which is not read", f"{what} as {READ_KINDS}", other.hint)
+
+
+def _slide_kind(path: Path, head: bytes) -> FileKind | None:
+    by_content = (kind for at, start, kind in _SLIDE_SIGNATURES if head[at:].startswith(start))
+    return _SLIDE_ENDINGS.get(path.suffix.lower()) or next(by_content, None)
 
 
 def no_such_plane(count: int, wanted: int) -> Refused:

@@ -19,7 +19,8 @@ from training_core.io.files import check_side, check_size
 from training_core.io.images import read_image
 from training_core.io.inspection.answers import UNASKED, Answers
 from training_core.io.inspection.loading import header_facts, refuse_or_ask
-from training_core.io.levels import Levels, open_levels
+from training_core.io.levels import Levels
+from training_core.io.opening import open_levels
 from training_core.io.resolution import usable_mpp_um
 from training_core.io.slides import is_slide, open_slide
 

@@ -14,16 +14,17 @@ import numpy as np
 
 from training_core.base.arrays import MIN_SIDE_PX, BoolMask, Rgb8
 from training_core.base.errors import ConfigError, ImageError
-from training_core.io.files import MAX_PIXELS, FileKind, file_kind
+from training_core.io.files import MAX_PIXELS, OPENSLIDE_KINDS, FileKind, file_kind
 from training_core.io.inspection.answers import UNASKED, Answers
 from training_core.io.inspection.loading import header_facts
-from training_core.io.levels import Levels, open_levels
+from training_core.io.levels import Levels
+from training_core.io.opening import open_levels
 from training_core.io.pixel_size import CREDIBLE_MPP_UM
 from training_core.io.resolution import usable_mpp_um
 from training_core.io.surroundings import cut_tile
 from training_core.io.tissue import overview, tissue_mask
 
-SLIDE_SUFFIXES = frozenset({".svs", ".ndpi", ".mrxs", ".scn", ".bif"})
+SLIDE_SUFFIXES = frozenset({".svs", ".ndpi", ".mrxs", ".scn", ".bif", ".dcm", ".vms", ".vmu", ".svslide", ".czi"})
 
 
 @dataclass(frozen=True)
@@ -120,12 +121,14 @@ def is_slide(path: Path) -> bool:
     if path.suffix.lower() in SLIDE_SUFFIXES:
         return True
     try:
-        if file_kind(path, ImageError) is not FileKind.TIFF:
-            return False
+        kind = file_kind(path, ImageError)
+        if kind is not FileKind.TIFF:
+            return kind in OPENSLIDE_KINDS
         facts = header_facts(path)
     except ImageError:
         return False  # whatever is wrong with the file, reading it as an image says it better
-    return len(facts.levels) > 1 or facts.width_px * facts.height_px >= MAX_PIXELS
+    is_slide = facts.kind in OPENSLIDE_KINDS or len(facts.levels) > 1
+    return is_slide or facts.width_px * facts.height_px >= MAX_PIXELS
 
 
 class Slide:
@@ -134,7 +137,7 @@ class Slide:
     Raises
     ------
     ImageError
-        Tiffslide is not installed, it cannot open the file, or the file does not say its resolution.
+        It cannot be opened, or the file does not say its resolution.
     """
 
     def __init__(
@@ -159,11 +162,6 @@ class Slide:
         self.width_px, self.height_px = self._levels.width_px, self._levels.height_px
         self.side_px = options.tile_px * options.tile_mpp_um / self.mpp_um
         """Side of a tile in pixels of the finest level."""
-
-    @property
-    def stated_mpp_um(self) -> float | None:
-        """µm/px as the file states them, believable or not."""
-        return None if self.facts.pixel_size is None else self.facts.pixel_size.x_um
 
     def __enter__(self) -> Slide:
         return self
@@ -288,6 +286,6 @@ def open_slide(path: Path, answers: Answers = UNASKED) -> AbstractContextManager
     Raises
     ------
     ImageError
-        Missing, damaged, or of a maker whose slides are not TIFF inside.
+        Missing, damaged, or in need of OpenSlide, which is not installed.
     """
     return open_levels(path, answers)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _PHOTO = "convert the file to PNG or TIFF, or leave it out"
-_MICROSCOPE = (
+MICROSCOPE_HINT = (
     "export it as OME-TIFF or pyramidal TIFF, for example with QuPath, Fiji (Bio-Formats) or the program of the "
     "microscope, or leave it out"
 )
@@ -37,19 +37,16 @@ def _kinds(hint: str, *kinds: tuple[int, bytes, str]) -> tuple[tuple[int, bytes,
 
 _BY_CONTENT = (
     *_kinds(
-        _MICROSCOPE,
-        (0, b"ZISRAWFILE", "a CZI file (Zeiss)"),
+        MICROSCOPE_HINT,
         (0, b"\x70\0\0\0", "a LIF file (Leica)"),
         (0, b"\xda\xce\xbe\x0a", "an ND2 file (Nikon)"),
         (0, b"\xd0\xcf\x11\xe0", "an OLE file (such as ZVI, OIB and MVX)"),
         (0, b"SIS\0", "an ETS file (Olympus)"),
         (0, b"\x89HDF\r\n", "an HDF5 file (such as IMS and H5)"),
         (0, b'<DataObject ObjectType="DPUfsImport"', "an iSyntax slide (Philips)"),
-        (0, b"[Virtual Microscope Specimen]", "a VMS slide (Hamamatsu)"),
     ),
     *_kinds(
         _VOLUME,
-        (128, b"DICM", "a DICOM file"),
         (344, b"n+1\0", "a NIfTI file"),
         (344, b"ni1\0", "a NIfTI file"),
         (0, b"NRRD0", "an NRRD file"),
@@ -119,10 +116,8 @@ HEAD_BYTES = 352
 """As much of a file as `unread` needs."""
 
 _PREVIEWS = {
-    ".mrxs": Unread("a MIRAX slide (3DHISTECH), of which this file holds only a preview", _MICROSCOPE),
-    ".vsi": Unread("a VSI slide (Olympus), of which this file holds only a preview", _MICROSCOPE),
-    ".nd2": Unread("an ND2 file (Nikon)", _MICROSCOPE),
-    ".vms": Unread("a VMS slide (Hamamatsu)", _MICROSCOPE),
+    ".vsi": Unread("a VSI slide (Olympus), of which this file holds only a preview", MICROSCOPE_HINT),
+    ".nd2": Unread("an ND2 file (Nikon)", MICROSCOPE_HINT),
     **dict.fromkeys(
         (".cr2", ".nef", ".nrw", ".arw", ".dng", ".pef", ".srw", ".3fr", ".iiq"), Unread("a raw photograph", _PHOTO)
     ),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from training_core.base.errors import ImageError, MaskError
 from training_core.io.files import IMAGE_SUFFIXES, READ_KINDS
+from training_core.io.slide_parts import data_folders, without_parts
 from training_core.io.slides import SLIDE_SUFFIXES
 from training_core.project.inputs.matching import match_masks, no_match, several_masks
 from training_core.project.runs import natural_key
@@ -26,7 +27,7 @@ class Found:
     files
         Each once.
     left_out
-        How many entries of folders are not taken, by their ending (such as .czi), or as hidden, folder or no ending.
+        How many entries of folders are not taken, by their ending (such as .lif), or as hidden, folder or no ending.
     """
 
     files: tuple[Path, ...]
@@ -36,7 +37,8 @@ class Found:
 def scan(paths: Sequence[Path]) -> Found:
     """The image files that `paths` stand for; a folder stands for the images and slides in it.
 
-    Folders are not searched below their first level, hidden files are skipped, order is natural (2 before 10).
+    Folders are not searched below their first level, hidden files are skipped, order is natural (2 before 10). Of a
+    slide in several files one is taken.
 
     Raises
     ------
@@ -56,7 +58,7 @@ def scan(paths: Sequence[Path]) -> Found:
         needed = f"files or folders with images as {READ_KINDS}"
         raise ImageError("no image was given", needed, "choose images", terminal="list images after --images")
     unique = {path.absolute(): path for path in found}
-    return Found(tuple(unique.values()), left_out)
+    return Found(tuple(without_parts(list(unique.values()))), left_out)
 
 
 def find_images(paths: Sequence[Path]) -> list[Path]:
@@ -109,7 +111,8 @@ def _files_in(folder: Path, suffixes: frozenset[str], error: type[ImageError] | 
         raise error(
             f"the folder {folder} {reason}", f"a folder of {noun}s", "check the path and the spelling"
         ) from cause
-    kinds = {path: _kind(path, suffixes) for path in entries}
+    parts = data_folders(entries)
+    kinds = {path: _kind(path, suffixes) for path in entries if path not in parts}
     files = [path for path, kind in kinds.items() if kind is None]
     left_out = Counter(kind for kind in kinds.values() if kind is not None)
     if not files:

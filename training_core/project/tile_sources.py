@@ -15,8 +15,14 @@ from training_core.io.atomic import write_synced
 from training_core.io.inspection import UNASKED, Answers
 from training_core.io.pixel_size import check_credible
 from training_core.io.slides import Slide, SlideOptions, SlideTile, is_slide
-from training_core.project.creation import FileSource, TileSource, pixel_size_source, relative_to_project
-from training_core.project.file_records import FilePixelSize, PixelSizeSource, Place, SourceFile
+from training_core.project.creation import (
+    FileSource,
+    TileSource,
+    pixel_size_source,
+    relative_to_project,
+    stated_by_file,
+)
+from training_core.project.file_records import PixelSizeSource, Place, SourceFile
 from training_core.project.inputs.names import tile_name
 from training_core.project.own_folders import IMAGES_FOLDER
 from training_core.project.records import Tile
@@ -117,7 +123,7 @@ def source_files(sources: Iterable[TileSource], project: Path) -> dict[str, Sour
 
 
 def _source_file(slide: Slide, project: Path) -> SourceFile:
-    path, stated = slide.path.resolve(), slide.stated_mpp_um
+    path = slide.path.resolve()
     return SourceFile(
         str(path),
         relative_to_project(path, project),
@@ -125,7 +131,7 @@ def _source_file(slide: Slide, project: Path) -> SourceFile:
         slide.height_px,
         slide.mpp_um,
         _set_by(slide),
-        None if stated is None else FilePixelSize(stated),
+        stated_by_file(slide.facts.pixel_size),
         slide.objective,
         corner_px=slide.corner_px,
     )

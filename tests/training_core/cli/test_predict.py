@@ -256,13 +256,13 @@ def test_bad_images_are_listed_and_a_second_run_does_only_what_is_missing_or_has
         stated(folder / f"{name}.tif", None)
     good = (folder / "b.tif").read_bytes()
     (folder / "b.tif").write_bytes(good[: len(good) // 2])
-    (folder / "notes.czi").write_bytes(b"x")
+    (folder / "notes.lif").write_bytes(b"x")
     command = ["predict", str(run_folder), str(folder), "-o", str(out)]
     assert main(command) == 3
     told = capsys.readouterr()
     assert "Wrote the predictions of 3 images" in told.out
     assert "b.tif" in told.err
-    assert "1 .czi" in told.err
+    assert "1 .lif" in told.err
     results = {path.name: path.stat().st_mtime_ns for path in out.glob("*.png")}
     assert len(results) == 9
 

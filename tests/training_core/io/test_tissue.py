@@ -11,7 +11,7 @@ import tifffile
 from PIL import Image
 
 from training_core.io import tissue
-from training_core.io.levels import open_levels
+from training_core.io.opening import open_levels
 from training_core.io.slides import Slide, SlideOptions
 
 SIDE = 1024

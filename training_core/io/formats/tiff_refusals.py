@@ -6,7 +6,7 @@ from typing import Any
 
 import tifffile
 
-from training_core.io.files import Refused
+from training_core.io.files import INSTALL_OPENSLIDE, Refused
 from training_core.io.formats.tiff_metadata import ventana_overlap
 from training_core.io.formats.tiff_pages import Plane
 
@@ -37,7 +37,8 @@ def refusal(tiff: tifffile.TiffFile, plane: Plane) -> Refused | None:
     overlap_px = ventana_overlap(tiff) if tiff.is_bif else 0
     if overlap_px:
         given = f"is a slide whose tiles overlap by up to {overlap_px} px, which are not stitched"
-        return Refused(given, "a slide without overlaps", "export it as a pyramidal TIFF, for example with QuPath")
+        hint = f"OpenSlide stitches most of them ({INSTALL_OPENSLIDE}); or export it as a pyramidal TIFF with QuPath"
+        return Refused(given, "a slide without overlaps, or OpenSlide", hint)
     return None
 
 

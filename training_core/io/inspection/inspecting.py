@@ -10,7 +10,7 @@ from training_core.io.files import FileKind, decoding
 from training_core.io.inspection.answers import UNASKED, Answers
 from training_core.io.inspection.loading import header_facts, stored_samples
 from training_core.io.inspection.rules import error_of, look, needs_pixels, refuse
-from training_core.io.levels import glance
+from training_core.io.tiff_levels import glance
 
 
 def inspect_file(path: Path, use: Use = Use.IMAGE, answers: Answers = UNASKED) -> FileFacts:

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from training_core.io.facts import FileFacts, Use
-from training_core.io.files import FileKind, decoding, file_kind, type_of_error
-from training_core.io.formats import bmp, jpeg, jpeg2000, png, tiff, webp
+from training_core.io.files import OPENSLIDE_KINDS, FileKind, decoding, file_kind, type_of_error
+from training_core.io.formats import bmp, jpeg, jpeg2000, openslide_file, png, tiff, webp
 from training_core.io.formats.stored import Stored
 from training_core.io.inspection.answers import UNASKED, Answers
 from training_core.io.inspection.questions import Question, open_questions, question_error
@@ -41,8 +41,17 @@ def header_facts(path: Path, use: Use = Use.IMAGE, plane: int | None = None) -> 
     kind = file_kind(path, error)
     with decoding(path, kind, error):
         if kind is FileKind.TIFF:
-            return tiff.facts(path, error, plane)
+            return _of_tiff(tiff.facts(path, error, plane), use)
+        if kind in OPENSLIDE_KINDS:
+            return openslide_file.facts(path, kind)
         return _FACTS[kind](path, error)
+
+
+def _of_tiff(facts: FileFacts, use: Use) -> FileFacts:
+    """The facts of a TIFF; what its reader refuses may be a slide for OpenSlide."""
+    if facts.problem is None or use is Use.MASK or not openslide_file.is_read(facts.path):
+        return facts
+    return openslide_file.facts(facts.path, FileKind.MAKER_TIFF)
 
 
 def load(path: Path, use: Use, answers: Answers = UNASKED, *, content: bool = True) -> tuple[FileFacts, Stored]:
@@ -95,6 +104,8 @@ def stored_samples(facts: FileFacts, error: type_of_error, plane: int | None = N
             return tiff.stored(facts.path, facts, error, plane)
         if facts.kind is FileKind.WEBP:
             return webp.stored(facts.path, facts, error, (plane or 1) - 1 if facts.planes > 1 else 0)
+        if facts.kind in OPENSLIDE_KINDS:
+            return openslide_file.stored(facts)
         return _STORED[facts.kind](facts.path, facts, error)
 
 
