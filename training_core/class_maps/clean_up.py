@@ -116,10 +116,13 @@ def clean_up(ids: ClassIds, what: CleanUp, background: Collection[int] = (), *, 
     if what.min_object_px:
         _drop_small(cleaned, what.min_object_px, background)
     if what.split_px:
-        if line is None:
-            line = next(iter(background)) if len(background) == 1 else UNLABELED
-        _split(cleaned, what.split_px, background, line)
+        _split(cleaned, what.split_px, background, usual_line(background) if line is None else line)
     return cleaned
+
+
+def usual_line(background: Collection[int]) -> int:
+    """What the lines between separated objects become where nobody says so."""
+    return next(iter(background)) if len(background) == 1 else UNLABELED
 
 
 def smoothed(ids: ClassIds, width_px: int) -> ClassIds:

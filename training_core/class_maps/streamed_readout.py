@@ -1,4 +1,4 @@
-"""`object_readout.separate` for predictions too large for memory: the same pixels, changed block by block.
+"""`object_readout.separate` and `clean_up` for predictions too large for memory: the same pixels, block by block.
 
 What a step does at a pixel depends on its surroundings (smoothing) or on one connected area (holes, specks, waists).
 So blocks are read with a margin, areas are measured over all blocks first, and an area that lies in several blocks is
@@ -8,14 +8,22 @@ separated by itself, in the smallest box around it. Memory grows only by a few n
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from functools import partial
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from training_core.base.arrays import BoolMask, ClassIds
-from training_core.class_maps.clean_up import lines_at_waists, nearest_that_stays, smoothed, smoothing_reach
+from training_core.class_maps.clean_up import (
+    CleanUp,
+    lines_at_waists,
+    nearest_that_stays,
+    smoothed,
+    smoothing_reach,
+    usual_line,
+)
 from training_core.class_maps.connected_areas import CORNERS, EDGES, Box, ConnectedAreas, blocks
 from training_core.class_maps.object_readout import ObjectReadout
 
@@ -50,27 +58,53 @@ def separate_stored(
     ground
         The class that takes the lines between touching objects.
     """
-    too_large = 0
+    too_large, blocked = 0, _Blocked(ids, scratch, block_px)
     for each in readouts:
-        pixels, blocked = each.clean_up, _Blocked(ids, scratch, each.class_index, block_px)
-        if pixels.smooth_px:
-            blocked.smooth(pixels.smooth_px)
-        if pixels.max_hole_px:
-            blocked.fill_holes(pixels.max_hole_px)
-        if pixels.min_object_px:
-            blocked.drop_small(pixels.min_object_px)
-        if pixels.split_px:
-            too_large += blocked.split(pixels.split_px, ground)
+        too_large += blocked.clean_up(each.clean_up, [each.class_index], ground)
     return too_large
 
 
-class _Blocked:
-    """The steps of `clean_up` for one class."""
+def clean_up_stored(
+    ids: Stored,
+    scratch: Stored,
+    what: CleanUp,
+    class_ids: Sequence[int],
+    background: Collection[int] = (),
+    block_px: int = BLOCK_PX,
+) -> int:
+    """Change class ids in place, as `clean_up.clean_up` does; returns how many areas were too large to separate.
 
-    def __init__(self, ids: Stored, scratch: Stored, class_id: int, side: int) -> None:
-        self._ids, self._scratch, self._class_id, self._side = ids, scratch, class_id, side
+    Parameters
+    ----------
+    scratch
+        Of the same size; what it holds does not matter.
+    class_ids
+        All classes that there may be.
+    background
+        Those of them that are no objects.
+    """
+    objects = [each for each in class_ids if each not in background]
+    return _Blocked(ids, scratch, block_px).clean_up(what, objects, usual_line(background))
+
+
+class _Blocked:
+    """The steps of `clean_up`."""
+
+    def __init__(self, ids: Stored, scratch: Stored, side: int) -> None:
+        self._ids, self._scratch, self._side = ids, scratch, side
         self._shape = (ids.shape[0], ids.shape[1])
         self._blocks = tuple(blocks(self._shape, side))
+
+    def clean_up(self, what: CleanUp, objects: Sequence[int], line: int) -> int:
+        """All steps, of the classes that are objects; returns how many areas were too large to separate."""
+        if what.smooth_px:
+            self.smooth(what.smooth_px)
+        if what.max_hole_px:
+            for class_id in objects:
+                self.fill_holes(class_id, what.max_hole_px, [each for each in objects if each != class_id])
+        if what.min_object_px:
+            self.drop_small(objects, what.min_object_px)
+        return sum(self.split(class_id, what.split_px, line) for class_id in objects) if what.split_px else 0
 
     def smooth(self, width_px: int) -> None:
         for box in self._blocks:
@@ -79,23 +113,34 @@ class _Blocked:
         for box in self._blocks:
             self._ids[box.slices] = self._scratch[box.slices]
 
-    def fill_holes(self, max_px: int) -> None:
-        """What is not of the class, reaches no edge of the image and is small."""
-        areas = ConnectedAreas(lambda box: ~self._own(box), self._shape, self._side, EDGES)
+    def fill_holes(self, class_id: int, max_px: int, others: Sequence[int]) -> None:
+        """What is not of the class, reaches no edge of the image, is small and holds none of the other objects."""
+        areas = ConnectedAreas(lambda box: ~self._of(class_id, box), self._shape, self._side, EDGES)
         fillable = (areas.pixels <= max_px) & ~areas.at_edge
         fillable[0] = False
-        if fillable.any():
-            for box in self._blocks:
-                self._set(box, fillable[areas.numbers(box)], self._class_id)
-
-    def drop_small(self, min_px: int) -> None:
-        areas = ConnectedAreas(self._own, self._shape, self._side, EDGES)
-        small = areas.pixels < min_px
-        small[0] = False
-        if areas.pixels[small].sum() in (0, math.prod(self._shape)):
+        if not fillable.any():
             return
+        if others:
+            for box in self._blocks:
+                fillable[areas.numbers(box)[np.isin(self._ids[box.slices], others)]] = False
         for box in self._blocks:
-            self._scratch[box.slices] = small[areas.numbers(box)].astype(np.uint8)
+            self._set(box, fillable[areas.numbers(box)], class_id)
+
+    def drop_small(self, objects: Sequence[int], min_px: int) -> None:
+        """All small objects at once: what they leave takes the nearest class that stays."""
+        for box in self._blocks:
+            self._scratch[box.slices] = np.zeros(self._ids[box.slices].shape, np.uint8)
+        gone = 0
+        for class_id in objects:
+            areas = ConnectedAreas(partial(self._of, class_id), self._shape, self._side, EDGES)
+            small = areas.pixels < min_px
+            small[0] = False
+            gone += int(areas.pixels[small].sum())
+            if small.any():
+                for box in self._blocks:
+                    self._scratch[box.slices] = self._scratch[box.slices] | small[areas.numbers(box)].astype(np.uint8)
+        if gone in (0, math.prod(self._shape)):
+            return
         for box in self._blocks:  # in place: a pixel that goes is nobody's nearest
             if self._scratch[box.slices].any():
                 self._fill(box, margin=2 * math.isqrt(min_px) + 2)
@@ -112,8 +157,9 @@ class _Blocked:
                     return
             margin *= 2
 
-    def split(self, waist_px: int, line: int) -> int:
-        areas = ConnectedAreas(self._own, self._shape, self._side, CORNERS)
+    def split(self, class_id: int, waist_px: int, line: int) -> int:
+        """A line at each waist; returns how many areas were too large for it."""
+        areas = ConnectedAreas(partial(self._of, class_id), self._shape, self._side, CORNERS)
         shared = np.zeros(len(areas.pixels), bool)
         shared[list(areas.boxes)] = True
         for box in self._blocks:
@@ -131,8 +177,8 @@ class _Blocked:
             self._set(box, self._scratch[box.slices] > 0, line)
         return too_large
 
-    def _own(self, box: Box) -> BoolMask:
-        return np.asarray(self._ids[box.slices] == self._class_id)
+    def _of(self, class_id: int, box: Box) -> BoolMask:
+        return np.asarray(self._ids[box.slices] == class_id)
 
     def _set(self, box: Box, where: BoolMask, class_id: int) -> None:
         if where.any():

@@ -61,7 +61,7 @@ def _engine(job: PredictJob) -> str:
 
 
 def _check_whole(image: Regions, what: Sequence[str]) -> None:
-    """Refuse what needs the whole image in memory, such as cleaning objects, where it is predicted in windows."""
+    """Refuse what needs the whole image in memory, such as maps of the branches, where it is predicted in windows."""
     if what:
         raise ImageError(
             f"{image.path} is {image.width_px} x {image.height_px} px and is predicted window by window",
@@ -82,8 +82,7 @@ def predict_image_file(job: PredictJob, path: Path, wanted: PredictedImage) -> P
         stated_um = args.missing_mpp if path in job.unstated else image.mpp_um
         mpp_um = args.mpp if args.mpp is not None else stated_um
         if is_large:
-            whole = {"post-processing": not job.cleaning.is_nothing, "--branches": args.branches}
-            _check_whole(image, [what for what, is_wanted in whole.items() if is_wanted])
+            _check_whole(image, ["--branches"] if args.branches else [])
     if is_large:
         out, height, engine = folder / f"{name}.ome.zarr", image.height_px, _engine(job)
 
@@ -97,6 +96,7 @@ def predict_image_file(job: PredictJob, path: Path, wanted: PredictedImage) -> P
             mpp_um=mpp_um,
             views=args.views or 1,
             answers=job.answers,
+            cleaning=job.cleaning,
             progress=job.queue.progress,
             made_from=None if args.redo else json.dumps([asdict(wanted), engine]),
             goes_on=goes_on,

@@ -18,18 +18,21 @@ from torch import Tensor
 
 from training_core.base.arrays import ClassIds, Confidence8
 from training_core.base.errors import writing
-from training_core.class_maps.streamed_readout import LARGEST_AREA_MPX, separate_stored
+from training_core.class_maps.clean_up import CleanUp
+from training_core.class_maps.streamed_readout import LARGEST_AREA_MPX, clean_up_stored, separate_stored
 from training_core.export.ome_zarr import SlideMasks, slide_masks
 from training_core.io.inspection import UNASKED, Answers
 from training_core.io.regions import open_regions
 from training_core.prediction.calibration import Readout
 from training_core.prediction.predictor import Predictor
 from training_core.prediction.sliding_window import PredictedRegion, Progress, in_a_thread, predict_regions
+from training_core.project.classes import background_ids
 from training_core.settings.schema import InferenceConfig
 
 STREAM_STRIDE_FRACTION = 0.875
 """Windows of a slide overlap by an eighth: a quarter, as on tiles, costs 1.36 times as much for the same pixels."""
 _REGIONS_BEHIND = 4
+NO_CLEAN_UP = CleanUp()
 
 
 def stream_image(
@@ -42,6 +45,7 @@ def stream_image(
     stride_fraction: float | None = STREAM_STRIDE_FRACTION,
     progress: Progress | None = None,
     answers: Answers = UNASKED,
+    cleaning: CleanUp = NO_CLEAN_UP,
     made_from: str | None = None,
     goes_on: Callable[[int], None] = lambda rows: None,
 ) -> int:
@@ -60,6 +64,8 @@ def stream_image(
         Step of the windows as a share of their side; None for the run's `inference.stride_fraction`.
     answers
         How the file is read where it can be read in more than one way.
+    cleaning
+        What is done to the class ids in the end, as `clean_up` does it.
     made_from
         What the result depends on beside the parameters: which image and weights. What an interrupted attempt has
         left of anything else is not taken up; None: nothing is.
@@ -93,17 +99,20 @@ def stream_image(
                     maps = _maps(regions, readout, torch.from_numpy(predictor.class_ids))
                     for _ in in_a_thread(lambda region: masks.write(*region), maps, _REGIONS_BEHIND):
                         pass
-                if readout.objects:
-                    _separate(masks, readout, predictor.class_ids, path)
+                if readout.objects or not cleaning.is_nothing:
+                    _separate(masks, readout, predictor, cleaning, path)
             return height * width
 
         return predictor.fitting(work, mpp_um, str(path), views=views, stride_fraction=stride_fraction)
 
 
-def _separate(masks: SlideMasks, readout: Readout, class_ids: ClassIds, path: Path) -> None:
+def _separate(masks: SlideMasks, readout: Readout, predictor: Predictor, cleaning: CleanUp, path: Path) -> None:
+    """Objects come apart as the run reads them, and are cleaned up as the user wants it."""
+    class_ids, background = predictor.class_ids, background_ids(predictor.classes)
     objects = [replace(each, class_index=int(class_ids[each.class_index])) for each in readout.objects or ()]
     with writing(path), masks.changing() as (labels, scratch):
         too_large = separate_stored(labels, scratch, objects, int(class_ids[readout.ground]))
+        too_large += clean_up_stored(labels, scratch, cleaning, class_ids.tolist(), background)
     if too_large:
         areas = "1 connected area was" if too_large == 1 else f"{too_large} connected areas were"
         said = f"{path.name}: {areas} not separated into objects, being larger than {LARGEST_AREA_MPX} megapixels"

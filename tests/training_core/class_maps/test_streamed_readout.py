@@ -8,9 +8,10 @@ import zarr
 from scipy import ndimage
 
 from training_core.class_maps import streamed_readout
+from training_core.class_maps.clean_up import CleanUp, clean_up
 from training_core.class_maps.connected_areas import CORNERS, EDGES, Box, ConnectedAreas, blocks
 from training_core.class_maps.object_readout import ObjectReadout, separate
-from training_core.class_maps.streamed_readout import separate_stored
+from training_core.class_maps.streamed_readout import clean_up_stored, separate_stored
 
 SIDE = 128
 BLOCK = 32
@@ -104,6 +105,34 @@ def test_random_tissue_is_the_same_as_in_memory_to_the_pixel(seed: int) -> None:
     scratch = zarr.zeros(ids.shape, chunks=(side, side), dtype="uint8")
     separate_stored(stored, scratch, readouts, 0, side)
     np.testing.assert_array_equal(np.asarray(stored), separate(ids, readouts, 0))
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_random_tissue_is_cleaned_up_as_in_memory_to_the_pixel(seed: int) -> None:
+    """Four classes, of which none, one or two are background, so that lines become background or are left open."""
+    random = np.random.default_rng(seed)
+    ids, side = tissue(random, n_classes=4), int(random.integers(16, 90))
+    background = {0: [], 1: [0], 2: [0, 3]}[seed % 3]
+    what = CleanUp(
+        smooth_px=int(random.choice([0, 2, 5])),
+        max_hole_px=int(random.choice([0, 20, 300])),
+        min_object_px=int(random.choice([0, 20, 400, 3000])),
+        split_px=int(random.choice([0, 1, 2, 4])),
+    )
+    stored = zarr.array(ids, chunks=(side, side))
+    scratch = zarr.full(ids.shape, 7, chunks=(side, side), dtype="uint8")
+    assert clean_up_stored(stored, scratch, what, [0, 1, 2, 3], background, side) == 0
+    np.testing.assert_array_equal(np.asarray(stored), clean_up(ids, what, background))
+
+
+def test_a_hole_that_holds_another_object_is_none() -> None:
+    ids = np.zeros((SIDE, SIDE), np.uint8)
+    ids[20:60, 20:60], ids[30:40, 30:40], ids[50:54, 50:54] = 1, 0, 0
+    ids[34:36, 34:36] = 2  # in the first hole, across the border of blocks or not
+    expected = ids.copy()
+    expected[50:54, 50:54] = 1
+    clean_up_stored(ids, np.zeros_like(ids), CleanUp(max_hole_px=200), [0, 1, 2], [0], BLOCK)
+    np.testing.assert_array_equal(ids, expected)
 
 
 @pytest.mark.parametrize("structure", [EDGES, CORNERS], ids=["edges", "corners"])

@@ -110,7 +110,7 @@ def test_specks_go_from_large_images_too(
     assert "window by window" not in capsys.readouterr().err
 
 
-def test_a_prediction_is_cleaned_when_asked_and_a_large_image_refused(
+def test_a_prediction_is_cleaned_when_asked_in_memory_and_in_a_file(
     run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     small = picture(tmp_path / "small.png", 190, 200)
@@ -125,9 +125,19 @@ def test_a_prediction_is_cleaned_when_asked_and_a_large_image_refused(
         names = [tmp_path / each / f"small.{kind}.png" for each in ("usual", "clean")]
         np.testing.assert_array_equal(*(read_mask(name) for name in names))
     monkeypatch.setattr(_predict_image, "STREAM_ABOVE_MPX", 0.03)
-    assert main([*command, str(tmp_path / "large"), "--fill-holes", "20"]) == 2
+
+    def streamed(out: Path, *options: str) -> np.ndarray:
+        assert main([*command, str(out), *options]) == 0
+        return np.asarray(zarr.open_array(out / "small.ome.zarr" / "labels" / "prediction" / "0", mode="r"))
+
+    usual = streamed(tmp_path / "large")
+    cleaned = streamed(tmp_path / "large-clean", "--min-object", "60", "--smooth", "6", "--fill-holes", "20")
+    what = CleanUp(min_object_px=60, smooth_px=6, max_hole_px=20)
+    np.testing.assert_array_equal(cleaned, clean_up(usual, what, background))
+    assert (cleaned != usual).any()
+    assert main([*command, str(tmp_path / "branches"), "--branches"]) == 2
     assert "window by window" in capsys.readouterr().err
-    assert not (tmp_path / "large").exists()
+    assert not (tmp_path / "branches").exists()
 
 
 def test_a_slide_is_streamed_whatever_its_size(run_folder: Path, tmp_path: Path) -> None:
