@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,8 +12,10 @@ import numpy as np
 import pytest
 import tifffile
 from numpy.typing import NDArray
+from PIL import Image
 
-from tests.cases.dicom_slides import CT, TILE_PX, write_dicom
+from tests.cases.dicom_slides import CT, TILE_PX, as_jpeg, write_dicom
+from tests.cases.hamamatsu_slides import MAP_STEP, write_vms, write_vmu
 from tests.cases.mirax_slides import write_mirax
 from training_core.base.errors import ImageError
 from training_core.cli.main import main
@@ -22,6 +25,7 @@ from training_core.io.opening import open_levels
 from training_core.io.regions import open_regions
 from training_core.io.slides import Slide, SlideOptions, is_slide
 from training_core.project import Project
+from training_core.project.sources import scan
 
 WIDTH, HEIGHT = 420, 300
 PIXELS = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8)
@@ -70,6 +74,38 @@ def test_a_dicom_slide_is_cut_at_half_its_resolution(dicom: list[Path]) -> None:
         tiles = slide.tiles()
         assert [(tile.x_px, tile.y_px) for tile in tiles[:4]] == [(0, 0), (128, 0), (256, 0), (0, 128)]
         assert np.array_equal(slide.read(tiles[1]), HALF[:64, 64:128])
+
+
+def test_a_dicom_slide_with_jpeg_is_decoded_as_pillow_does(tmp_path: Path) -> None:
+    pytest.importorskip("openslide", reason="the extra slides is not installed")
+    pytest.importorskip("pydicom", reason="the witness is not installed")
+    flat = np.kron(PIXELS[:38, :53], np.ones((8, 8, 1), np.uint8))  # fields of 8 px, as JPEG keeps no noise
+    path = write_dicom(tmp_path, [flat], jpeg=True)[0]
+    expected = np.asarray(Image.open(io.BytesIO(as_jpeg(flat[64:128, 128:192]))))
+    with open_levels(path) as levels:
+        read = levels.read(0, 128, 64, TILE_PX, TILE_PX)
+        assert np.abs(read.astype(int) - expected).max() <= 2
+        assert np.abs(read.astype(int) - flat[64:128, 128:192]).mean() < 20  # of the colours, which lie 85 apart
+
+
+def test_slides_of_hamamatsu_are_read_whole_and_in_parts(tmp_path: Path) -> None:
+    pytest.importorskip("openslide", reason="the extra slides is not installed")
+    pixels = np.kron(PIXELS[:20, :28], np.ones((16, 16, 1), np.uint8))
+    write_vms(tmp_path / "a.vms", pixels)
+    write_vmu(tmp_path / "b.vmu", pixels)
+    assert scan([tmp_path]).files == (tmp_path / "a.vms", tmp_path / "b.vmu")
+    for path, expected in (("a.vms", np.asarray(Image.open(tmp_path / "a.jpg"))), ("b.vmu", pixels)):
+        with open_levels(tmp_path / path) as levels:
+            assert (levels.sizes[0], levels.objective) == ((448, 320), 20)
+            assert levels.facts.pixel_size is not None
+            assert levels.facts.pixel_size.usable_um == pytest.approx(0.25)
+            for left, top, width, height in ((0, 0, 448, 320), (101, 57, 90, 80)):
+                region = expected[top : top + height, left : left + width].astype(int)
+                assert np.abs(levels.read(0, left, top, width, height) - region).max() <= 2
+            level = levels.best_level(MAP_STEP)
+            assert levels.downsamples[level] == MAP_STEP
+            small = levels.read(level, 10, 20, 50, 30).astype(int)
+            assert np.abs(small - pixels[::MAP_STEP, ::MAP_STEP][20:50, 10:60]).mean() < 3
 
 
 def test_threads_read_one_slide(dicom: list[Path]) -> None:
