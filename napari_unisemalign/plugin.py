@@ -20,7 +20,6 @@ from napari_unisemalign.shell.panel import Panel
 from napari_unisemalign.window import Controller
 from training_core.demo import make_demo
 from training_core.io import atomic_write
-from training_core.io.slide_parts import without_parts
 from training_core.project import Project, Tile
 
 DOCK_NAME = "Train a tissue segmenter (UniSemAlign)"
@@ -123,7 +122,7 @@ def _open(path: str | list[str]) -> list[Any]:
     folders = [each for each in paths if each.is_dir()]
     if folders:
         controller.drops.offer(folders)
-    slides = without_parts([each for each in paths if not each.is_dir()])
+    slides = controller.opened_slides.new_among([each for each in paths if not each.is_dir()])
     return [controller.opened_slides.layer_data(each) for each in slides] or NO_LAYERS
 
 

@@ -52,11 +52,8 @@ def write_dicom(
         ]
         file.Rows = file.Columns = TILE_PX
         file.TotalPixelMatrixColumns, file.TotalPixelMatrixRows = width, height
-        file.SamplesPerPixel, file.PlanarConfiguration, file.PhotometricInterpretation = (
-            3,
-            0,
-            "YBR_FULL_422" if jpeg else "RGB",
-        )
+        file.SamplesPerPixel, file.PlanarConfiguration = 3, 0
+        file.PhotometricInterpretation = "YBR_FULL_422" if jpeg else "RGB"
         file.BitsAllocated, file.BitsStored, file.HighBit, file.PixelRepresentation = 8, 8, 7, 0
         spacing = mpp_um / 1000 * levels[0].shape[1] / width
         file.SharedFunctionalGroupsSequence = [_of(PixelMeasuresSequence=[_of(PixelSpacing=[spacing, spacing])])]

@@ -25,7 +25,7 @@ def write_vms(path: Path, pixels: NDArray[np.uint8]) -> None:
 
 
 def write_vmu(path: Path, pixels: NDArray[np.uint8]) -> None:
-    """The slide, and beside it NAME.ngr, in columns of 64 px with 12 bits per channel, NAME_map.ngr and NAME_macro.jpg."""
+    """The slide, and beside it NAME.ngr and NAME_map.ngr, with 12 bits per channel, and NAME_macro.jpg."""
     names = [f"{path.stem}{part}" for part in (".ngr", "_map.ngr", "_macro.jpg")]
     for name, step in zip(names[:2], (1, MAP_STEP), strict=True):
         samples = pixels[::step, ::step].astype("<u2") << 4

@@ -11,6 +11,7 @@ import pytest
 import tifffile
 
 from napari_unisemalign.app.slide_layers import SlideLevel
+from tests.cases.dicom_slides import write_dicom
 from tests.cases.mirax_slides import write_mirax
 from training_core.base.errors import ImageError
 
@@ -67,6 +68,20 @@ def test_a_mirax_slide_opens_too(window: Any, tmp_path: Path, qtbot: Any) -> Non
     region = slice(10, 90), slice(20, 110), slice(None)
     qtbot.waitUntil(lambda: np.array_equal(level[region], canvas[74:154, 212:302]), timeout=300_000)
     assert driver.panel.project.opened_button.text() == "Make a project of scan.mrxs …"
+
+
+def test_the_files_of_a_dicom_slide_open_it_once(window: Any, tmp_path: Path) -> None:
+    for package in ("openslide", "pydicom"):
+        pytest.importorskip(package, reason="the extra slides is not installed")
+    viewer, _driver, _answers = window
+    pixels = np.random.default_rng(5).integers(0, 256, (256, 256, 3), dtype=np.uint8)
+    paths = write_dicom(tmp_path, [pixels, pixels[::2, ::2]])
+    viewer.open(paths, plugin="napari-unisemalign")
+    assert [layer.name for layer in viewer.layers] == ["DCM_0"]
+    viewer.open(paths[1], plugin="napari-unisemalign")
+    assert len(viewer.layers) == 1
+    viewer.open(paths[0], plugin="napari-unisemalign")
+    assert len(viewer.layers) == 2  # the same file again
 
 
 def test_what_is_no_slide_is_refused(window: Any, tmp_path: Path) -> None:
