@@ -125,6 +125,16 @@ def bioimageio(session: nox.Session) -> None:
     session.run(str(PYTHON), "-m", "pytest", *test, env={"BIOIMAGEIO_PYTHON": str(Path(session.bin) / "python")})
 
 
+@nox.session(venv_backend="venv")
+def peers(session: nox.Session) -> None:
+    """What other programs' own packages read of what goes out, every night: they bring too much for the shared one."""
+    install_system_packages(session)
+    session.install("-e", ".[peers]")
+    tests = ("tests/training_core/export/test_geojson.py", "tests/napari_unisemalign/test_peers.py")
+    for test in tests:
+        session.run("python", "-m", "pytest", test, "-k", "qupaths_own or napari_ome", env=qt_environment("pyqt5"))
+
+
 @nox.session(venv_backend="none")
 def fuzz(session: nox.Session) -> None:
     """50,000 damaged picture files and 50,000 damaged records, every night; `nox -s tests` takes 2,000 and 500."""

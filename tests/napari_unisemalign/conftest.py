@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from collections.abc import Callable, Iterator, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from npe2.manifest import _bases
 from qtpy.QtCore import QCoreApplication, QEvent, QMimeData, QPoint, QPointF, Qt, QTimer, QUrl
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtTest import QTest
@@ -41,6 +44,31 @@ def tissue(seed: int) -> tuple[np.ndarray, np.ndarray]:
     colors = np.array([(232, 196, 214), (148, 92, 160)])
     noise = rng.integers(-8, 9, (SIDE_PX, SIDE_PX, 3))
     return (colors[truth] + noise).clip(0, 255).astype(np.uint8), truth
+
+
+@pytest.fixture(scope="session", autouse=True)
+def windows_start_sooner() -> Iterator[None]:
+    """Each window costs 0.6 s less of processor time, a fifth of what it takes to make and close one.
+
+    napari's fixture has npe2 find the plugins for each window again, which parses the same manifests, and collects
+    garbage several times, among what was imported too.
+    """
+    parse, known = _bases._load_yaml_no_duplicates, dict[str, Any]()
+
+    def parse_once(stream: Any) -> Any:
+        text = stream.read()
+        if text not in known:
+            known[text] = parse(text)
+        return deepcopy(known[text])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_bases, "_load_yaml_no_duplicates", parse_once)
+        import napari_unisemalign.plugin
+        import napari_unisemalign.tools.driver  # noqa: F401  # brings most of what a window needs
+
+        gc.collect()
+        gc.freeze()
+        yield
 
 
 @pytest.fixture(autouse=True)
