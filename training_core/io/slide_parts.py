@@ -16,12 +16,12 @@ _MAX_INI_BYTES = 1 << 20
 def without_parts(paths: Sequence[Path]) -> list[Path]:
     """These files without those that another one of them opens as well.
 
-    Of the files of a DICOM series in one folder the first stays; beside a VMS or VMU slide, none that it names.
+    Of the files of a DICOM series in one folder the first stays.
     """
-    named = {part for path in paths if path.suffix.lower() in _INI_ENDINGS for part in _named_in(path)}
+    parts = parts_of(paths)
     kept, seen = [], set[tuple[Path, str]]()
     for path in paths:
-        if path in named:
+        if path in parts:
             continue
         series = _series(path)
         if series is None or (path.parent, series) not in seen:
@@ -31,13 +31,19 @@ def without_parts(paths: Sequence[Path]) -> list[Path]:
     return kept
 
 
-def data_folders(paths: Iterable[Path]) -> frozenset[Path]:
-    """The folders beside MIRAX slides that hold their pixels."""
-    return frozenset(path.with_suffix("") for path in paths if path.suffix.lower() == ".mrxs")
+def parts_of(paths: Iterable[Path]) -> frozenset[Path]:
+    """What lies beside these slides and belongs to them: the folder of a MIRAX, the files that a VMS or VMU names."""
+    parts: set[Path] = set()
+    for path in paths:
+        if path.suffix.lower() == ".mrxs":
+            parts.add(path.with_suffix(""))
+        elif path.suffix.lower() in _INI_ENDINGS:
+            parts |= _named_in(path) - {path}
+    return frozenset(parts)
 
 
 def _named_in(path: Path) -> set[Path]:
-    """The files that a VMS or VMU slide names; they lie beside it."""
+    """The files that a VMS or VMU slide names."""
     try:
         text = read_file(path, _MAX_INI_BYTES).decode("utf-8", "replace")
     except OSError:

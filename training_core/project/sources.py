@@ -9,7 +9,7 @@ from pathlib import Path
 
 from training_core.base.errors import ImageError, MaskError
 from training_core.io.files import IMAGE_SUFFIXES, READ_KINDS
-from training_core.io.slide_parts import data_folders, without_parts
+from training_core.io.slide_parts import parts_of, without_parts
 from training_core.io.slides import SLIDE_SUFFIXES
 from training_core.project.inputs.matching import match_masks, no_match, several_masks
 from training_core.project.runs import natural_key
@@ -111,7 +111,7 @@ def _files_in(folder: Path, suffixes: frozenset[str], error: type[ImageError] | 
         raise error(
             f"the folder {folder} {reason}", f"a folder of {noun}s", "check the path and the spelling"
         ) from cause
-    parts = data_folders(entries)
+    parts = parts_of(entries)
     kinds = {path: _kind(path, suffixes) for path in entries if path not in parts}
     files = [path for path, kind in kinds.items() if kind is None]
     left_out = Counter(kind for kind in kinds.values() if kind is not None)

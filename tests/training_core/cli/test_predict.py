@@ -22,6 +22,7 @@ import zarr
 from PIL import Image
 from scipy import ndimage
 
+from tests.cases.dicom_slides import write_dicom
 from training_core.base.errors import ConfigError
 from training_core.base.torchrun import rank_and_size
 from training_core.class_maps.clean_up import CleanUp, clean_up
@@ -148,6 +149,22 @@ def test_a_slide_is_streamed_whatever_its_size(run_folder: Path, tmp_path: Path)
     assert main(["predict", str(run_folder), str(tmp_path / "slide.tif"), "-o", str(tmp_path / "out")]) == 0
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"slide.ome.zarr", "classes.json", "predicted.jsonl"}
     assert zarr.open_array(tmp_path / "out" / "slide.ome.zarr" / "0", mode="r").shape == (256, 384)
+
+
+def test_a_dicom_folder_is_one_slide_and_predicted_as_the_same_pixels_in_tiff(run_folder: Path, tmp_path: Path) -> None:
+    for package in ("openslide", "pydicom"):
+        pytest.importorskip(package, reason="the extra slides is not installed")
+    pixels = np.random.default_rng(3).integers(0, 256, (256, 384, 3), dtype=np.uint8)
+    write_dicom(tmp_path / "in" / "series", [pixels, pixels[::2, ::2]], mpp_um=0.5)
+    with tifffile.TiffWriter(tmp_path / "in" / "slide.tif") as writer:
+        size = {"resolution": (20_000, 20_000), "resolutionunit": "CENTIMETER"}
+        writer.write(pixels, photometric="rgb", tile=(128, 128), metadata=None, subifds=1, **size)
+        writer.write(pixels[::2, ::2], photometric="rgb", tile=(128, 128), metadata=None, subfiletype=1)
+    out, images = tmp_path / "out", (tmp_path / "in" / "series", tmp_path / "in" / "slide.tif")
+    assert main(["predict", str(run_folder), *map(str, images), "-o", str(out)]) == 0
+    dicom, tiff = (zarr.open_array(out / f"{name}.ome.zarr" / "0", mode="r")[:] for name in ("DCM_0", "slide"))
+    assert dicom.shape == (256, 384)
+    assert np.array_equal(dicom, tiff)
 
 
 def test_views_are_the_users_choice(run_folder: Path, tmp_path: Path) -> None:

@@ -42,8 +42,13 @@ def test_a_series_in_two_folders_is_two_slides(tmp_path: Path) -> None:
 def test_what_a_vms_slide_names_is_no_image_of_its_own(tmp_path: Path) -> None:
     part, macro, image = (picture(tmp_path / name) for name in ("a(1,0).jpg", "a_macro.jpg", "b.jpg"))
     slide = tmp_path / "a.vms"
-    slide.write_text(f"[Virtual Microscope Specimen]\nImageFile(1,0)={part.name}\nMacroImage={macro.name}\nMapFile=\n")
-    assert scan([tmp_path]).files == (slide, image)
+    named = f"ImageFile(1,0)={part.name}\nMacroImage={macro.name}\nMapFile=\nOptimisationFile=a.opt\n"
+    slide.write_text(f"[Virtual Microscope Specimen]\n{named}")
+    for other in ("a.opt", "b.opt"):
+        (tmp_path / other).write_bytes(b"x")
+    found = scan([tmp_path])
+    assert (found.files, found.left_out) == ((slide, image), {".opt": 1})
+    assert without_parts([part, slide, macro]) == [slide]
 
 
 def test_the_folder_of_a_mirax_slide_is_not_left_out(tmp_path: Path) -> None:
