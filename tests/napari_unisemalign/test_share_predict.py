@@ -177,7 +177,7 @@ def test_a_slide_opens_level_by_level_over_its_prediction(tmp_path: Path, monkey
     ids = (pixels[..., 0] > 127).astype(np.uint8)
     out = tmp_path / "slide.ome.zarr"
     with slide_masks(out, 600, 700, [TissueClass(0, "a", "#112233"), TissueClass(1, "b", "#445566")], 0.5) as masks:
-        masks.write(0, 0, ids, np.zeros_like(ids))
+        masks.writer(0, len(ids))(0, 0, ids, np.zeros_like(ids))
     np.testing.assert_array_equal(np.asarray(open_prediction._labels(out)[0]), ids)
     other = tmp_path / "other.png"
     Image.fromarray(pixels[:100]).save(other)

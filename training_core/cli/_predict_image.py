@@ -8,10 +8,11 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from training_core.base.errors import ImageError
 from training_core.base.printable import printable
+from training_core.base.rows import Rows
 from training_core.class_maps.clean_up import CleanUp, clean_up
 from training_core.class_maps.predicted import PredictedImage
 from training_core.cli._predict_queue import PredictQueue
@@ -38,6 +39,8 @@ class PredictJob:
     run: str
     checkpoint: str
     options: str
+    anew: bool
+    """Whether what an interrupted attempt has left of a slide is not taken up."""
     bad: Mapping[Path, ImageError]
     """What cannot be predicted, whatever its pixels are."""
     unstated: frozenset[Path]
@@ -70,6 +73,67 @@ def _check_whole(image: Regions, what: Sequence[str]) -> None:
         )
 
 
+class _Streamed(NamedTuple):
+    """What is predicted window by window, as `stream_image` takes it."""
+
+    of: tuple[Predictor, Path, Path]
+    options: dict[str, Any]
+
+
+def _streamed(job: PredictJob, path: Path, image: Regions, wanted: PredictedImage) -> _Streamed:
+    """How a slide is predicted.
+
+    Raises
+    ------
+    ImageError
+        It is to be predicted in a way for which it is too large.
+    """
+    args = job.args
+    _check_whole(image, ["--branches"] if args.branches else [])
+    return _Streamed(
+        (job.predictor, path, args.out / f"{wanted.name}.ome.zarr"),
+        {
+            "mpp_um": _mpp_um(job, path, image),
+            "views": args.views or 1,
+            "answers": job.answers,
+            "made_from": json.dumps([asdict(wanted), _engine(job)]),
+        },
+    )
+
+
+def _mpp_um(job: PredictJob, path: Path, image: Regions) -> float | None:
+    """The pixel size of an image: as it is given for all, for those that state none, or as the file states it."""
+    if job.args.mpp is not None:
+        return float(job.args.mpp)
+    return job.args.missing_mpp if path in job.unstated else image.mpp_um
+
+
+def begin_image_file(job: PredictJob, path: Path, wanted: PredictedImage, band_px: int) -> list[Rows]:
+    """Begin a slide that several processes predict; returns the bands, none of what is predicted by one."""
+    from training_core.prediction.bands import begin_in_bands
+
+    with open_regions(path, job.answers) as image:
+        if not (_is_large(image) and image.in_parts and image.height_px > band_px):
+            return []
+        streamed = _streamed(job, path, image, wanted)
+    bands = begin_in_bands(*streamed.of, band_px, anew=job.args.redo, **streamed.options)
+    return bands if len(bands) > 1 else []
+
+
+def predict_image_band(job: PredictJob, path: Path, wanted: PredictedImage, rows: Rows) -> None:
+    """Predict a band of a slide that was begun; what cannot be predicted here is said and left."""
+    from training_core.prediction.bands import predict_band
+
+    with open_regions(path, job.answers) as image:
+        streamed = _streamed(job, path, image, wanted)
+    if not predict_band(*streamed.of, rows, **streamed.options):
+        print(
+            f"{printable(path.name)}: rows {rows[0]} to {rows[1]} are left for later: this process, with "
+            f"{_engine(job)} and its memory, would not give the same bits as the one that began the slide",
+            file=sys.stderr,
+        )
+
+
 def predict_image_file(job: PredictJob, path: Path, wanted: PredictedImage) -> Path:
     """Predict an image or slide; returns what holds its class ids."""
     from training_core.class_maps.overlay_files import overlay_arrays, write_branches, write_overlays
@@ -78,30 +142,17 @@ def predict_image_file(job: PredictJob, path: Path, wanted: PredictedImage) -> P
     args, predictor, name = job.args, job.predictor, wanted.name
     folder: Path = args.out
     with open_regions(path, job.answers) as image:
-        is_large = _is_large(image)
-        stated_um = args.missing_mpp if path in job.unstated else image.mpp_um
-        mpp_um = args.mpp if args.mpp is not None else stated_um
-        if is_large:
-            _check_whole(image, ["--branches"] if args.branches else [])
-    if is_large:
-        out, height, engine = folder / f"{name}.ome.zarr", image.height_px, _engine(job)
+        mpp_um, height = _mpp_um(job, path, image), image.height_px
+        streamed = _streamed(job, path, image, wanted) if _is_large(image) else None
+    if streamed is not None:
 
         def goes_on(rows: int) -> None:
-            print(f"{printable(path.name)}: {rows / height:.0%} of it were there already", file=sys.stderr)
+            if rows < height:
+                print(f"{printable(path.name)}: {rows / height:.0%} of it were there already", file=sys.stderr)
 
-        stream_image(
-            predictor,
-            path,
-            out,
-            mpp_um=mpp_um,
-            views=args.views or 1,
-            answers=job.answers,
-            cleaning=job.cleaning,
-            progress=job.queue.progress,
-            made_from=None if args.redo else json.dumps([asdict(wanted), engine]),
-            goes_on=goes_on,
-        )
-        return out
+        options = streamed.options | ({"made_from": None} if job.anew else {})
+        stream_image(*streamed.of, cleaning=job.cleaning, progress=job.queue.progress, goes_on=goes_on, **options)
+        return streamed.of[-1]
     pixels = read_image(path, job.answers)
     if args.branches:
         write_branches(folder, name, predictor.branches(pixels, mpp_um, args.views), predictor.class_ids)

@@ -3,46 +3,35 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from training_core import __version__
 from training_core.base.attempts import Attempts
 from training_core.base.errors import ConfigError, ImageError
 from training_core.base.niceness import yield_to_others
 from training_core.base.printable import printable
+from training_core.base.rows import BAND_PX
 from training_core.base.torchrun import rank_and_size
-from training_core.class_maps.clean_up import CleanUp
-from training_core.class_maps.predicted import (
-    add_predicted,
-    checkpoint_as_noted,
-    predicted_image,
-    read_predicted,
-    result_of,
-)
 from training_core.cli._answer_options import add_answer_options, answers_of
-from training_core.cli._clean_up_options import add_clean_up, clean_up_of
+from training_core.cli._clean_up_options import add_clean_up
 from training_core.cli._failures import exit_code
-from training_core.cli._predict_image import STREAM_ABOVE_MPX, PredictJob, predict_image_file
+from training_core.cli._predict_files import job_of, predict_all, predict_in_worker
+from training_core.cli._predict_image import (
+    STREAM_ABOVE_MPX,
+)
 from training_core.cli._predict_queue import PredictQueue, predict_queue
 from training_core.cli._predict_workers import predict_on_workers
 from training_core.cli._prediction_note import note_on_predictions
-from training_core.cli._questions import RUN_MPP, pixel_size, refuse_open_questions, tell_left_out, without_scale
+from training_core.cli._questions import pixel_size, refuse_open_questions, tell_left_out
 from training_core.export.legend import LEGEND_NAME, legend_bytes
 from training_core.io import atomic_write
-from training_core.io.files import file_kind
-from training_core.io.inspection import Answers, FileFacts, Use
-from training_core.project.inputs.names import check_length, shared_names, tile_name
+from training_core.io.inspection import FileFacts, Use
 from training_core.project.inputs.recognition import mask_names, without_own_outputs
 from training_core.project.sources import scan
 
 if TYPE_CHECKING:
-    from training_core.prediction.predictor import Predictor
+    pass
 
 
 def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -126,6 +115,14 @@ examples:
         help="share the images out to the workers of the dask scheduler at ADDRESS, such as tcp://10.0.0.1:8786; "
         "they must see RUN, IMAGE and OUT under the same names",
     )
+    parser.add_argument(
+        "--band-px",
+        type=int,
+        default=BAND_PX,
+        metavar="N",
+        help="with --workers or --scheduler: share out slides of more than N rows of pixels in bands of N rows, a "
+        f"multiple of 1024 (default: {BAND_PX})",
+    )
     sharing.add_argument(
         "--events",
         choices=("-",),
@@ -157,20 +154,20 @@ def _run(args: argparse.Namespace, queue: PredictQueue) -> int:
     paths, attempts = _images(args), Attempts()
     facts = refuse_open_questions(paths, Use.IMAGE, answers_of(args))
     predictor = load_predictor(args.run_folder, args.device, args.encoder_weights)
-    job = _job(args, paths, facts, predictor, queue)
+    job = job_of(args, paths, facts, predictor, queue)
     if rank == 0:
         note_on_predictions(args.run_folder)
         if job.unstated and args.mpp is None and args.missing_mpp is not None and predictor.config.data.mpp is not None:
             print(f"Note: {len(job.unstated)} of {len(facts)} images state no usable pixel size, and are taken to have "
                   f"{args.missing_mpp:g} µm/px.", file=sys.stderr)  # fmt: skip
     if on_workers:
-        possible = [path for path in paths if path not in job.bad]
-        _predict_all(job, [path for path in paths if path in job.bad], attempts)
-        there = predict_on_workers(args, possible, attempts, _predict_in_worker)
+        heights = {path: _rows_of(facts.get(path)) for path in paths if path not in job.bad}
+        predict_all(job, [path for path in paths if path in job.bad], attempts)
+        there = predict_on_workers(args, heights, attempts, predict_in_worker)
         done, failed, joined = len(attempts.done), attempts.failed, True
     else:
         with together(job.predictor.compute) as joined:
-            there = sum(gathered([_predict_all(job, paths[rank::size], attempts)]))
+            there = sum(gathered([predict_all(job, paths[rank::size], attempts)]))
             done, failed = len(gathered(attempts.done)), gathered(attempts.failed)
     if rank:
         return exit_code([] if joined else attempts.failed)  # the first process lists those of all
@@ -188,77 +185,9 @@ def _run(args: argparse.Namespace, queue: PredictQueue) -> int:
     return exit_code(failed, "Once they are mended, the same command predicts them; what is there stays.")
 
 
-def _job(
-    args: argparse.Namespace,
-    paths: Sequence[Path],
-    facts: Mapping[Path, FileFacts],
-    predictor: Predictor,
-    queue: PredictQueue,
-) -> PredictJob:
-    """What the images are predicted with; the run's own pixel size takes the place of its name in the arguments."""
-    from training_core.runs.trained_model import open_trained_model
-
-    cleaning, answers = clean_up_of(args), answers_of(args)
-    bad = shared_names((tile_name(path), path) for path in paths)  # the results are named after the images
-    run_mpp = predictor.config.data.mpp
-    if args.missing_mpp == RUN_MPP:
-        args.missing_mpp = run_mpp
-    unstated = frozenset(
-        path for path, each in facts.items() if each.pixel_size is None or each.pixel_size.usable_um is None
-    )
-    if args.mpp == RUN_MPP:
-        args.mpp = run_mpp
-    elif args.missing_mpp is None or run_mpp is None:
-        bad |= without_scale(facts, run_mpp, args.mpp)
-    checkpoint = checkpoint_as_noted(open_trained_model(args.run_folder).weights)
-    options = _options(args, cleaning, answers)
-    queue.begin({path: each.height_px * each.width_px for path, each in facts.items()})
-    return PredictJob(
-        args, predictor, cleaning, answers, args.run_folder.name, checkpoint, options, bad, unstated, queue
-    )
-
-
-def _predict_in_worker(args: argparse.Namespace, path: Path, attempts: Attempts) -> int:
-    from training_core.runs.trained_model import open_trained_model
-
-    facts = refuse_open_questions([path], Use.IMAGE, answers_of(args))
-    checkpoint = checkpoint_as_noted(open_trained_model(args.run_folder).weights)
-    predictor = _kept_predictor(args.run_folder, args.device, args.encoder_weights, checkpoint)
-    return _predict_all(_job(args, [path], facts, predictor, PredictQueue()), [path], attempts)
-
-
-@lru_cache(maxsize=1)
-def _kept_predictor(run_folder: Path, device: str | None, encoder_weights: Path | None, _checkpoint: str) -> Predictor:
-    """A worker loads the network once for all its images, and again when somebody has trained on."""
-    from training_core.prediction.predictor import load_predictor
-
-    return load_predictor(run_folder, device, encoder_weights)
-
-
-def _predict_all(job: PredictJob, paths: Sequence[Path], attempts: Attempts) -> int:
-    """Predict what is missing; returns how many were there already."""
-    earlier, there = {} if job.args.redo else read_predicted(job.args.out), 0
-    for path in paths:
-        job.queue.start(path)
-        failed = len(attempts.failed)
-        with attempts.each(path.name):
-            name = tile_name(path)
-            check_length(name, path)
-            file_kind(path, ImageError)  # a missing file is said as such
-            if path in job.bad:
-                raise job.bad[path]
-            image = predicted_image(name, path, job.run, job.checkpoint, job.options)
-            is_there = earlier.get(name) == image
-            if is_there:
-                there += 1
-                result = result_of(job.args.out, name)
-            else:
-                result = predict_image_file(job, path, image)
-                add_predicted(job.args.out, image)
-            job.queue.finished(result, was_there=is_there)
-        if len(attempts.failed) > failed:
-            job.queue.failed(attempts.failed[-1].error)
-    return there
+def _rows_of(facts: FileFacts | None) -> int:
+    """How many rows of pixels an image has at most, whichever way it is turned; 0 where it cannot be read."""
+    return 0 if facts is None else max(facts.height_px, facts.width_px)
 
 
 def _images_in_words(count: int) -> str:
@@ -279,10 +208,3 @@ def _images(args: argparse.Namespace) -> list[Path]:
     if not paths:
         raise ImageError("all images are results of this program", "images of tissue", "choose the original images")
     return paths
-
-
-def _options(args: argparse.Namespace, cleaning: CleanUp, answers: Answers) -> str:
-    """What changes a result beside image and weights."""
-    sizes = {"mpp": args.mpp, "missing_mpp": args.missing_mpp}
-    chosen = {"version": __version__, **sizes, "views": args.views, "branches": args.branches}
-    return json.dumps({**chosen, "clean_up": asdict(cleaning), "answers": asdict(answers)})

@@ -9,14 +9,14 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from training_core.base.errors import ConfigError, DeviceError, MemoryLimitError
+from training_core.base.errors import ConfigError, DeviceError, MemoryLimitError, UserError
 
 if TYPE_CHECKING:
-    from distributed import Client
+    from distributed import Client, Future
 
 Piece = TypeVar("Piece")
 Result = TypeVar("Result")
@@ -27,8 +27,13 @@ _LAST_TRIES = 3
 """So many processes may die of one piece before it is given up."""
 
 
-def shared_out(client: Client, work: Callable[[Piece], Result], pieces: Sequence[Piece]) -> Iterator[tuple[Piece, Any]]:
-    """Each piece with its result, as they are finished; a `MemoryLimitError` where every process died of it.
+def share_out(
+    client: Client,
+    work: Callable[[Piece], Result],
+    pieces: Iterable[Piece],
+    then: Callable[[Piece, Result | UserError], Iterable[Piece]],
+) -> None:
+    """Have each piece done, and what follows from it; what comes of earlier pieces is done first.
 
     Parameters
     ----------
@@ -36,6 +41,9 @@ def shared_out(client: Client, work: Callable[[Piece], Result], pieces: Sequence
         As `cluster` yields it.
     work
         A function of a module, or a partial of one with plain values.
+    then
+        Called here with each piece and its result as it is finished; returns the pieces that follow. The result is a
+        `MemoryLimitError` where every process died of it.
 
     Raises
     ------
@@ -44,23 +52,29 @@ def shared_out(client: Client, work: Callable[[Piece], Result], pieces: Sequence
     """
     from distributed import KilledWorker, as_completed
 
-    futures = {client.submit(work, piece, pure=False, retries=0): piece for piece in pieces}
-    for future in as_completed(list(futures)):
-        error = future.exception()
-        if isinstance(error, KilledWorker):
-            tries = _LAST_TRIES + 1
-            yield (
-                futures[future],
-                MemoryLimitError(
-                    f"the process that worked on it ended {tries} times",
-                    "processes that last, with memory enough for it",
-                    "start fewer of them on a machine, and look there for the reason",
-                ),
-            )
-        elif error is not None:
+    given: dict[Any, tuple[Piece, int]] = {}
+
+    def submit(piece: Piece, place: int) -> Future:
+        future = client.submit(work, piece, pure=False, retries=0, priority=-place)
+        given[future] = piece, place
+        return future
+
+    futures = as_completed([submit(piece, place) for place, piece in enumerate(pieces)])
+    for future in futures:
+        (piece, place), error = given.pop(future), future.exception()
+        if error is not None and not isinstance(error, KilledWorker):
             raise error
-        else:
-            yield futures[future], future.result()
+        result = future.result() if error is None else _given_up()
+        for piece_after in then(piece, result):
+            futures.add(submit(piece_after, place))
+
+
+def _given_up() -> MemoryLimitError:
+    return MemoryLimitError(
+        f"the process that worked on it ended {_LAST_TRIES + 1} times",
+        "processes that last, with memory enough for it",
+        "start fewer of them on a machine, and look there for the reason",
+    )
 
 
 @contextmanager

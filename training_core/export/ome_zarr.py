@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,10 @@ import zarr
 
 from training_core.base.arrays import ClassIds, Confidence8
 from training_core.base.errors import writing
+from training_core.base.rows import Rows, missing_rows
+from training_core.export.chunk_rows import ChunkRows
 from training_core.export.ngff import attributes, image_label, multiscale
-from training_core.export.unfinished import Unfinished, sync_files, unfinished
+from training_core.export.unfinished import Unfinished, band, begun, sync_files, unfinished
 from training_core.project import TissueClass
 
 CHUNK_PX = 1024
@@ -26,68 +28,77 @@ LABELS = "labels/prediction"
 _LABELS_0 = f"{LABELS}/0"
 _SCRATCH = "scratch"
 
+WriteRegion = Callable[[int, int, ClassIds, Confidence8], None]
+"""Top, left, class ids (h, w) and confidence (h, w) of a region."""
+
 
 class SlideMasks:
-    """Class ids and confidence (height, width) uint8, written in regions, from the top to the bottom.
+    """Class ids and confidence (height, width) uint8, written in rows of chunks.
 
     Attributes
     ----------
-    rows_done
-        Rows of pixels that an interrupted attempt left; what is written again there has to be the same.
+    missing
+        Rows of pixels that earlier attempts have not left there, from the top.
+    is_damaged
+        Whether a band cannot be written, because what was begun is not there.
     """
 
-    def __init__(self, work: Unfinished, height: int, width: int) -> None:
+    def __init__(self, work: Unfinished, height: int, width: int, of_band: Rows | None = None) -> None:
         self._work, self._size = work, (height, width)
-        if work.rows and not self._take_up():
+        is_there = bool(work.done or of_band) and self._take_up(of_band or (0, height))
+        self.is_damaged = of_band is not None and not is_there
+        if of_band is None and not is_there:
             work.begin_anew()
-        if not work.rows:
             self._root = zarr.open_group(work.content, mode="w-", zarr_format=2)
             self._confidence, self._labels = self._array("0", self._size), self._array(_LABELS_0, self._size)
-        self.rows_done = work.rows
+        self.missing = tuple(missing_rows(of_band or (0, height), work.done))
 
-    def write(self, top: int, left: int, labels: ClassIds, confidence: Confidence8) -> None:
-        """One region (h, w) of both, its corner in pixels; the last of its rows ends at the right edge.
+    def writer(self, start: int, stop: int) -> WriteRegion:
+        """Takes the regions of rows of pixels that are missing, from the top to the bottom; each pixel once.
 
-        Raises
-        ------
-        StorageError
-            The disk is full.
+        It raises a `StorageError` where the disk is full.
         """
-        bottom, right = top + labels.shape[0], left + labels.shape[1]
-        rows, columns = slice(top, bottom), slice(left, right)
-        with writing(self._work.content):
-            self._labels[rows, columns] = labels
-            self._confidence[rows, columns] = confidence
-            if right == self._size[1]:
-                self._keep(bottom)
+        at = start
 
-    def _keep(self, rows: int) -> None:
-        """Note the rows of whole chunks, once they are on the disk."""
-        whole = rows if rows == self._size[0] else rows // CHUNK_PX * CHUNK_PX
-        if whole > self.rows_done:
-            for chunk_row in range(self.rows_done // CHUNK_PX, -(-whole // CHUNK_PX)):
+        def reached(row: int) -> None:
+            nonlocal at
+            for chunk_row in range(at // CHUNK_PX, -(-row // CHUNK_PX)):
                 for name in ("0", _LABELS_0):
                     sync_files(self._work.content / name / str(chunk_row))
-            self._work.reached(whole)
-            self.rows_done = whole
+            self._work.reached(start, row)
+            at = row
 
-    def _take_up(self) -> bool:
+        chunks = ChunkRows((self._labels, self._confidence), reached)
+
+        def write(top: int, left: int, labels: ClassIds, confidence: Confidence8) -> None:
+            with writing(self._work.content):
+                chunks.write(top, left, labels, confidence)
+
+        return write
+
+    def _take_up(self, within: Rows) -> bool:
         """Open what is there, without what came after the rows that are noted; whether it is of this size."""
+        missing = list(missing_rows(within, self._work.done))
         try:
-            self._work.restore_before()
+            if within == (0, self._size[0]):
+                self._undo_later_steps()
             for folder in (self._work.content, self._work.content / LABELS):
-                for path in folder.iterdir():
-                    if path.is_dir() and path.name not in ("0", "labels"):  # smaller levels, scratch
+                for path in (folder / "0").iterdir():  # a power cut may have left half of what is not noted
+                    if path.name.isdigit() and any(a <= int(path.name) * CHUNK_PX < b for a, b in missing):
                         shutil.rmtree(path)
-                if self._work.rows < self._size[0]:
-                    for path in (folder / "0").iterdir():  # a power cut may have left half of what is not noted
-                        if path.name.isdigit() and int(path.name) >= self._work.rows // CHUNK_PX:
-                            shutil.rmtree(path)
             self._root = zarr.open_group(self._work.content, mode="r+", zarr_format=2)
             self._confidence, self._labels = self._root["0"], self._root[_LABELS_0]
         except (KeyError, ValueError, OSError):
             return False
         return bool(self._confidence.shape == self._size == self._labels.shape)
+
+    def _undo_later_steps(self) -> None:
+        """Objects that were separated, smaller levels, and what was scratch."""
+        self._work.restore_before()
+        for folder in (self._work.content, self._work.content / LABELS):
+            for path in folder.iterdir():
+                if path.is_dir() and path.name not in ("0", "labels"):
+                    shutil.rmtree(path)
 
     @contextmanager
     def changing(self) -> Iterator[tuple[Any, Any]]:
@@ -154,6 +165,39 @@ def slide_masks(
         yield masks
         with writing(path):
             masks.finish(classes, mpp_um)
+
+
+def begin_bands(path: Path, height: int, width: int, made_from: str, *, anew: bool) -> tuple[Rows, ...]:
+    """Begin `slide_masks` whose rows several processes write in bands; returns which rows are missing.
+
+    It raises what `slide_masks` raises.
+
+    Parameters
+    ----------
+    anew
+        Whether what earlier attempts left is removed.
+    """
+    with begun(path, made_from, anew=anew) as work, writing(path):
+        return SlideMasks(work, height, width).missing
+
+
+@contextmanager
+def band_masks(path: Path, height: int, width: int, made_from: str, rows: Rows) -> Iterator[SlideMasks | None]:
+    """The masks that were begun, for the band of these rows; None: they are damaged, or made from something else.
+
+    A band begins and ends at a multiple of `CHUNK_PX`, or ends at the last row.
+
+    Raises
+    ------
+    StorageError
+        The disk is full, read-only or not writable, or another process writes this band.
+    """
+    with band(path, made_from, rows) as work:
+        masks = None
+        if work is not None:
+            with writing(path):
+                masks = SlideMasks(work, height, width, rows)
+        yield masks if masks is not None and not masks.is_damaged else None
 
 
 def _halve(finer: Any, coarser: Any) -> None:

@@ -1,20 +1,25 @@
 """A folder that takes long to write: what is finished of it outlives an interruption, a crash and a power cut.
 
-It is written into a hidden folder beside its place, which a note says how far it is and what it is made from. Whoever
-writes the same again goes on there; whoever writes something else begins anew.
+It is written into a hidden folder beside its place, where notes say what it is made from and which rows of it are done.
+Whoever writes the same again goes on there; whoever writes something else begins anew. Several processes may write
+bands of its rows at the same time; one process begins it, and one finishes it, while nobody else writes.
 
-    .unfinished-HASH/note.json   `Note`
-    .unfinished-HASH/content/    what takes the name in the end
-    .unfinished-HASH/before/     content that a later step changes in place, as it was before that step
+    .unfinished-HASH/note.json        `Note`
+    .unfinished-HASH/rows-START.json  rows from START to this one are on the disk
+    .unfinished-HASH/rows-START-STOP.lock  held by the process that writes this band
+    .unfinished-HASH/content/         what takes the name in the end
+    .unfinished-HASH/before/          content that a later step changes in place, as it was before that step
+    .unfinished-HASH.lock             held by the process that begins or finishes, and while a band is begun
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,29 +27,29 @@ from filelock import Timeout
 from pydantic import TypeAdapter, ValidationError
 
 from training_core.base.errors import StorageError, writing
+from training_core.base.rows import Rows
 from training_core.io.atomic import atomic_write, replace_folder, sync_file
 from training_core.io.locks import ProcessLock
 
 _LARGEST_NOTE = 100_000
+_BAND_WAIT_S, _WAIT_S = 60, 120
+"""For a process that was given up and has not ended yet; for one that begins a band, which may wait for such a one."""
 
 
 @dataclass(frozen=True)
 class Note:
-    """How far a folder is.
+    """What a folder is.
 
     Attributes
     ----------
     made_from
         All that its content depends on.
-    rows
-        So many rows of pixels are on the disk.
     """
 
     made_from: str
-    rows: int
 
 
-_note = TypeAdapter(Note)
+_note, _row = TypeAdapter(Note), TypeAdapter(int)
 
 
 class Unfinished:
@@ -54,12 +59,13 @@ class Unfinished:
     ----------
     content
         Where to write.
-    rows
-        Rows of pixels that an earlier attempt left there.
+    done
+        Rows of pixels that earlier attempts left there.
     """
 
     def __init__(self, folder: Path, made_from: str) -> None:
-        self.content, self.rows = folder / "content", 0
+        self.content = folder / "content"
+        self.done: list[Rows] = []
         self._folder, self._made_from = folder, made_from
         self._before = folder / "before"
 
@@ -68,28 +74,54 @@ class Unfinished:
         """Whether there is something to go on with."""
         return (self._folder / "note.json").exists()
 
+    def is_the_same(self) -> bool:
+        """Whether what is there was made from the same."""
+        with suppress(OSError, ValidationError):
+            if self.content.is_dir() and not self.content.is_symlink():
+                return _note.validate_json(_small(self._folder / "note.json")).made_from == self._made_from
+        return False
+
     def take_up(self) -> None:
-        """Find out what is there, and remove what was made from something else."""
-        self.rows = self._rows_there()
-        if not self.rows:
-            shutil.rmtree(self._folder, ignore_errors=True)
-            self._folder.mkdir(parents=True)
+        """Find out what is done, and remove what was made from something else."""
+        if self.is_the_same():
+            self.find_done()
+        else:
+            self.begin_anew()
+
+    def find_done(self) -> None:
+        """Read the notes of what is done."""
+        self.done = []
+        for path in self._folder.glob("rows-*.json"):
+            with suppress(OSError, ValidationError, ValueError):
+                self.done.append((int(path.stem.removeprefix("rows-")), _row.validate_json(_small(path))))
 
     def begin_anew(self) -> None:
         """What is there is not what the note says."""
-        self.rows = 0
-        shutil.rmtree(self._folder)
-        self._folder.mkdir()
+        self.done = []
+        shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder.mkdir(parents=True)
 
-    def reached(self, rows: int) -> None:
-        """So many rows are on the disk now.
+    def note(self) -> None:
+        """From now on others may go on with it.
 
         Raises
         ------
         StorageError
             The disk is full or not writable.
         """
-        atomic_write(self._folder / "note.json", _note.dump_json(Note(self._made_from, rows)))
+        atomic_write(self._folder / "note.json", _note.dump_json(Note(self._made_from)))
+
+    def reached(self, start: int, stop: int) -> None:
+        """The rows from `start` to `stop` are on the disk now.
+
+        Raises
+        ------
+        StorageError
+            The disk is full or not writable.
+        """
+        atomic_write(self._folder / f"rows-{start}.json", _row.dump_json(stop))
+        if not self.is_begun:
+            self.note()
 
     def keep_before(self, name: str) -> None:
         """A copy of this folder of the content, before it is changed in place."""
@@ -117,18 +149,20 @@ class Unfinished:
         """Nothing hidden stays."""
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _rows_there(self) -> int:
-        with suppress(OSError, ValidationError):
-            path = self._folder / "note.json"
-            if path.stat().st_size <= _LARGEST_NOTE and self.content.is_dir() and not self.content.is_symlink():
-                note = _note.validate_json(path.read_bytes())
-                return note.rows if note.made_from == self._made_from else 0
-        return 0
+    def band_lock(self, rows: Rows) -> ProcessLock:
+        """Held by the process that writes this band."""
+        return ProcessLock(self._folder / f"rows-{rows[0]}-{rows[1]}.lock", _BAND_WAIT_S)
+
+    def band_locks(self) -> Iterator[tuple[Rows, ProcessLock]]:
+        """All bands that were ever begun."""
+        for path in self._folder.glob("rows-*.lock"):
+            _, start, stop = path.stem.split("-")
+            yield (int(start), int(stop)), ProcessLock(path, timeout_s=0)
 
 
 @contextmanager
 def unfinished(path: Path, made_from: str) -> Iterator[Unfinished]:
-    """The hidden folder of `path` as long as the block; it takes that name when the block ends.
+    """The hidden folder of `path` as long as the block, for this process alone; it takes that name when the block ends.
 
     It stays where the block is left by an interruption, and goes where an error ends it.
 
@@ -143,35 +177,114 @@ def unfinished(path: Path, made_from: str) -> Iterator[Unfinished]:
         The disk is full, read-only or not writable, or another process writes the same; an older folder of that name
         is untouched.
     """
-    key = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]
-    folder = path.parent / f".unfinished-{key}"
-    lock = ProcessLock(path.parent / f"{folder.name}.lock", timeout_s=0)
+    with _alone(path, made_from) as (work, lock):
+        try:
+            with writing(path):
+                work.take_up()
+            yield work
+            with writing(path):
+                work.finish(path)
+            work.remove()
+        except BaseException as error:
+            if isinstance(error, Exception) or not work.is_begun:
+                work.remove()
+            raise
+        finally:
+            with suppress(OSError):
+                lock.path.unlink()
+
+
+@contextmanager
+def begun(path: Path, made_from: str, *, anew: bool) -> Iterator[Unfinished]:
+    """As `unfinished`, but to begin only: when the block ends the folder stays, for bands and for who finishes it.
+
+    It raises what `unfinished` raises.
+
+    Parameters
+    ----------
+    anew
+        Whether what earlier attempts left is removed.
+    """
+    with _alone(path, made_from) as (work, _):
+        try:
+            with writing(path):
+                work.begin_anew() if anew else work.take_up()
+            yield work
+            with writing(path):
+                work.note()
+        except Exception:
+            work.remove()
+            raise
+
+
+@contextmanager
+def band(path: Path, made_from: str, rows: Rows) -> Iterator[Unfinished | None]:
+    """The hidden folder of `path` for these rows of pixels, while other processes write others.
+
+    None: nobody has begun it, or it is made from something else.
+
+    Raises
+    ------
+    StorageError
+        The disk is full, read-only or not writable, or another process writes the same.
+    """
+    work, lock = _hidden(path, made_from, _WAIT_S)
+    with ExitStack() as held:
+        with writing(path), _got(lock, path):
+            if is_the_same := work.is_the_same():
+                held.enter_context(_got(work.band_lock(rows), path))
+                _refuse_if_written(work, path, but=rows)
+                work.find_done()
+        yield work if is_the_same else None
+
+
+@contextmanager
+def _alone(path: Path, made_from: str) -> Iterator[tuple[Unfinished, ProcessLock]]:
+    """The folder, and the lock of it, while nobody else writes anything of it."""
+    work, lock = _hidden(path, made_from, 0)
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            lock.acquire()
-        except Timeout:
-            raise StorageError(
-                f"could not write {path}: another process is writing it",
-                "one process for each result",
-                "wait until it has finished, or choose another folder",
-            ) from None
-    work = Unfinished(folder, made_from)
+    with ExitStack() as held:
+        with writing(path):
+            held.enter_context(_got(lock, path))
+            _refuse_if_written(work, path)
+        yield work, lock
+
+
+def _refuse_if_written(work: Unfinished, path: Path, but: Rows | None = None) -> None:
+    """Raise where another process writes a band, or one that `but` shares rows with and that is not the same."""
+    for rows, lock in work.band_locks():
+        if but is None or (rows != but and rows[0] < but[1] and but[0] < rows[1]):
+            with _got(lock, path):
+                pass
+
+
+def _hidden(path: Path, made_from: str, wait_s: float) -> tuple[Unfinished, ProcessLock]:
+    folder = path.parent / f".unfinished-{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]}"
+    return Unfinished(folder, made_from), ProcessLock(path.parent / f"{folder.name}.lock", wait_s)
+
+
+@contextmanager
+def _got(lock: ProcessLock, path: Path) -> Iterator[None]:
     try:
-        with writing(path):
-            work.take_up()
-        yield work
-        with writing(path):
-            work.finish(path)
-        work.remove()
-    except BaseException as error:
-        if isinstance(error, Exception) or not work.is_begun:
-            work.remove()
-        raise
+        lock.acquire()
+    except Timeout:
+        raise StorageError(
+            f"could not write {path}: another process is writing it",
+            "one process for each result",
+            "wait until it has finished, or choose another folder",
+        ) from None
+    try:
+        yield
     finally:
-        with suppress(OSError):
-            lock.path.unlink()
         lock.release()
+
+
+def _small(path: Path) -> bytes:
+    """The content of a note; a file too large for one is none."""
+    if path.stat().st_size > _LARGEST_NOTE:
+        raise OSError(errno.EFBIG, "not a note", str(path))
+    return path.read_bytes()
 
 
 def sync_files(folder: Path) -> None:

@@ -26,9 +26,10 @@ from training_core.io.slides import is_slide, open_slide
 
 
 class Regions(ABC):
-    """An open picture: its size, um per pixel where the file states it, and whether it is a slide."""
+    """An open picture: its size, um per pixel where the file states it, whether it is a slide and is read in parts."""
 
     is_slide = False
+    in_parts = True
 
     def __init__(self, path: Path, height_px: int, width_px: int, mpp_um: float | None) -> None:
         self.path, self.height_px, self.width_px, self.mpp_um = path, height_px, width_px, mpp_um
@@ -92,6 +93,8 @@ class _LevelRegions(Regions):
 
 
 class _WholeRegions(Regions):
+    in_parts = False
+
     def __init__(self, facts: FileFacts, answers: Answers) -> None:
         refuse_or_ask(facts, Use.IMAGE, answers)
         is_swapped = answers.orientation == "as_shown" and facts.orientation >= 5

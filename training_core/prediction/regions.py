@@ -20,9 +20,9 @@ from training_core.base.arrays import ClassIds, Confidence8
 from training_core.base.errors import writing
 from training_core.class_maps.clean_up import CleanUp
 from training_core.class_maps.streamed_readout import LARGEST_AREA_MPX, clean_up_stored, separate_stored
-from training_core.export.ome_zarr import SlideMasks, slide_masks
+from training_core.export.ome_zarr import SlideMasks, WriteRegion, slide_masks
 from training_core.io.inspection import UNASKED, Answers
-from training_core.io.regions import open_regions
+from training_core.io.regions import Regions, open_regions
 from training_core.prediction.calibration import Readout
 from training_core.prediction.predictor import Predictor
 from training_core.prediction.sliding_window import PredictedRegion, Progress, in_a_thread, predict_regions
@@ -33,6 +33,8 @@ STREAM_STRIDE_FRACTION = 0.875
 """Windows of a slide overlap by an eighth: a quarter, as on tiles, costs 1.36 times as much for the same pixels."""
 _REGIONS_BEHIND = 4
 NO_CLEAN_UP = CleanUp()
+PredictedMaps = tuple[int, int, ClassIds, Confidence8]
+"""Top, left, class ids and confidence of a region."""
 
 
 def stream_image(
@@ -87,23 +89,42 @@ def stream_image(
 
         def work(inference: InferenceConfig, readout: Readout) -> int:
             height, width = image.height_px, image.width_px
-            key = made_from and json.dumps([made_from, inference.model_dump(mode="json"), repr(readout), mpp_um])
+            key = made_from and made_from_all(made_from, inference, readout, mpp_um)
             with slide_masks(out_path, height, width, predictor.classes, mpp_um, key) as masks:
-                if masks.rows_done:
-                    goes_on(masks.rows_done)
-                if masks.rows_done < height:
-                    regions = predict_regions(
-                        predictor.model, image, inference, predictor.compute, readout.scale, predictor.decoder,
-                        progress, masks.rows_done,
-                    )  # fmt: skip
-                    maps = _maps(regions, readout, torch.from_numpy(predictor.class_ids))
-                    for _ in in_a_thread(lambda region: masks.write(*region), maps, _REGIONS_BEHIND):
-                        pass
+                if rows_there := height - sum(stop - start for start, stop in masks.missing):
+                    goes_on(rows_there)
+                predict_missing(predictor, image, masks, inference, readout, progress)
                 if readout.objects or not cleaning.is_nothing:
                     _separate(masks, readout, predictor, cleaning, path)
             return height * width
 
         return predictor.fitting(work, mpp_um, str(path), views=views, stride_fraction=stride_fraction)
+
+
+def made_from_all(made_from: str, inference: InferenceConfig, readout: Readout, mpp_um: float | None) -> str:
+    """All that a result depends on: image and weights, `made_from`, and how the network is used."""
+    return json.dumps([made_from, inference.model_dump(mode="json"), repr(readout), mpp_um])
+
+
+def predict_missing(
+    predictor: Predictor,
+    image: Regions,
+    masks: SlideMasks,
+    inference: InferenceConfig,
+    readout: Readout,
+    progress: Progress | None = None,
+) -> None:
+    """Predict the rows of pixels that the masks miss."""
+    for rows in masks.missing:
+        regions = predict_regions(
+            predictor.model, image, inference, predictor.compute, readout.scale, predictor.decoder, progress, rows
+        )
+        _write(_maps(regions, readout, torch.from_numpy(predictor.class_ids)), masks.writer(*rows))
+
+
+def _write(maps: Iterable[PredictedMaps], write: WriteRegion) -> None:
+    for _ in in_a_thread(lambda region: write(*region), maps, _REGIONS_BEHIND):
+        pass
 
 
 def _separate(masks: SlideMasks, readout: Readout, predictor: Predictor, cleaning: CleanUp, path: Path) -> None:
@@ -120,10 +141,7 @@ def _separate(masks: SlideMasks, readout: Readout, predictor: Predictor, cleanin
 
 
 @torch.inference_mode()
-def _maps(
-    regions: Iterable[PredictedRegion], readout: Readout, class_ids: Tensor
-) -> Iterator[tuple[int, int, ClassIds, Confidence8]]:
-    """Top, left, class ids and confidence of each region."""
+def _maps(regions: Iterable[PredictedRegion], readout: Readout, class_ids: Tensor) -> Iterator[PredictedMaps]:
     for top, left, (weights,) in regions:
         label, confidence = readout.class_and_confidence(weights)
         class_ids, confidence8 = class_ids.to(label.device), confidence.mul_(255).round_().to(torch.uint8)

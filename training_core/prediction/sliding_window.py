@@ -28,6 +28,7 @@ import torch
 from torch import Tensor
 
 from training_core.base.arrays import MIN_SIDE_PX, ClassIds, Rgb8
+from training_core.base.rows import Rows
 from training_core.class_maps.object_readout import separate
 from training_core.class_maps.tile_result import Branch, TileResult
 from training_core.compute.device import Compute
@@ -77,17 +78,18 @@ class Grid:
         """Height and width that the network sees."""
         return self.axes[0].n_out, self.axes[1].n_out
 
-    def row_at(self, done_px: int) -> int:
-        """The last row of windows whose own pixels begin within the image's first `done_px` rows of pixels."""
-        return max(bisect_right([self.axes[0].done(top) for top in self.rows], done_px) - 1, 0)
+    def row_at(self, px: int) -> int:
+        """The row of windows of whose own pixels the image's row `px` is one."""
+        return max(bisect_right([self.axes[0].done(top) for top in self.rows], px) - 1, 0)
 
     def first_needed(self, row: int) -> int:
         """The first row of windows that reaches into what row `row` gives."""
         return next(i for i, top in enumerate(self.rows) if top + self.side > self.rows[row] - self.margin)
 
-    def windows(self, first_row: int = 0) -> Iterator[Box]:
+    def windows(self, first_row: int = 0, last_row: int | None = None) -> Iterator[Box]:
         """Row by row, from the left, as the network sees them."""
-        for top, left in product(self.rows[first_row:], self.columns):
+        stop = None if last_row is None else last_row + 1
+        for top, left in product(self.rows[first_row:stop], self.columns):
             yield top, left, min(top + self.side, self.size[0]), min(left + self.side, self.size[1])
 
     def needed(self, window: Box) -> Box:
@@ -163,7 +165,7 @@ def predict_regions(
     scale: float = 1.0,
     logits: views.Logits = views.decoder_logits,
     progress: Progress | None = None,
-    done_px: int = 0,
+    rows: Rows | None = None,
 ) -> Iterator[PredictedRegion]:
     """The regions of an open image as they are finished, each pixel once, on the device of a model in evaluation mode.
 
@@ -171,15 +173,15 @@ def predict_regions(
 
     Parameters
     ----------
-    done_px
-        Rows of pixels that an earlier attempt has given: regions wholly above the last of these are left out. On the
-        CPU the others have the same bits.
+    rows
+        The image's rows of pixels that are wanted; on the CPU they have the same bits as those of all. None: all.
     """
     grid = make_grid((image.height_px, image.width_px), scale, config)
-    row = grid.row_at(done_px)
+    start, stop = rows or (0, image.height_px)
+    row, last = grid.row_at(start), grid.row_at(stop - 1)
     first = grid.first_needed(row)
     blend = RollingBlend(grid.size, grid.side, grid.rows, grid.columns, grid.margin, first)
-    windows, done = grid.windows(first), first * len(grid.columns)
+    windows, done = grid.windows(first, last), first * len(grid.columns)
     batches = iter(lambda: tuple(islice(windows, _WINDOWS_AT_ONCE[compute.device.type])), ())
 
     def read(batch: Sequence[Box]) -> list[tuple[Box, Rgb8]]:
@@ -190,10 +192,21 @@ def predict_regions(
         for values in views.view_probabilities(model, seen, config.n_views, compute, logits):
             block = blend.add(values)
             if block.rows[0] >= grid.rows[row] and (region := _on_the_image(block, grid)) is not None:
-                yield region
+                yield from _within(region, start, stop)
         done += len(batch)
         if progress is not None:
             progress(done, len(grid.rows) * len(grid.columns))
+
+
+def _within(region: PredictedRegion, start: int, stop: int) -> Iterator[PredictedRegion]:
+    """What of a region lies in these rows of the image; nothing, where none of it does."""
+    top, left, weights = region
+    bottom = top + weights[0].shape[-2]
+    if start <= top and bottom <= stop:
+        yield region
+    elif max(start, top) < min(stop, bottom):
+        part = slice(max(start - top, 0), stop - top)
+        yield top + part.start, left, [each[..., part, :] for each in weights]
 
 
 def in_a_thread(work: Callable[[Item], Result], items: Iterable[Item], n_ahead: int) -> Iterator[Result]:

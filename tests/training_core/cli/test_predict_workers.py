@@ -21,7 +21,8 @@ from huggingface_hub import constants
 from PIL import Image
 
 from training_core.base.attempts import Attempts
-from training_core.cli._predict_workers import predict_on_workers
+from training_core.base.rows import BAND_PX, Rows
+from training_core.cli._predict_workers import Step, predict_on_workers
 from training_core.cli.main import main
 from training_core.project import Project
 from training_core.settings.schema import Config
@@ -107,24 +108,30 @@ def wait_for(what: Callable[[], object], process: subprocess.Popen[str]) -> None
 
 def rows_done(out: Path) -> int:
     """Rows of the slide that are on the disk, while it is being predicted."""
-    return max((json.loads(note.read_text())["rows"] for note in out.glob(".unfinished-*/note.json")), default=0)
+    notes = list(out.glob(".unfinished-*/rows-*.json"))
+    return sum(int(note.read_text()) - int(note.stem.removeprefix("rows-")) for note in notes)
 
 
-def test_a_worker_that_is_killed_loses_only_its_image_which_another_goes_on_with(
-    run_folder: Path, images: Path, alone: dict[str, bytes], tmp_path: Path
+@pytest.mark.parametrize("in_bands", [True, pytest.param(False, marks=pytest.mark.nightly)])
+def test_a_worker_that_is_killed_loses_only_its_task_which_another_goes_on_with(
+    run_folder: Path, images: Path, alone: dict[str, bytes], tmp_path: Path, in_bands: bool
 ) -> None:
-    out = tmp_path / "out"
-    process = start(*command(run_folder, images, out, "--workers", "2"))
+    out, more = tmp_path / "out", ("--band-px", "2048") if in_bands else ()
+    process = start(*command(run_folder, images, out, "--workers", "2", *more))
     wait_for(lambda: rows_done(out), process)
     workers = workers_of(process)
     assert len(workers) == 2
     assert listening(process, *workers) == {"127.0.0.1"}
-    (busy,) = (one for one in workers if any(file.path.endswith("slide.tif") for file in one.open_files()))
-    busy.kill()
+    busy = [one for one in workers if any(file.path.endswith("slide.tif") for file in one.open_files())]
+    assert in_bands or len(busy) == 1
+    busy[0].kill()
     output, errors = process.communicate(timeout=WAIT_S)
     assert process.returncode == 3, errors
     assert "Wrote the predictions of 3 images" in output
-    assert "of it were there already" in errors  # of the slide, by the worker that was killed
+    if in_bands:
+        assert "slide.tif: 2 of 2 bands" in errors
+    else:
+        assert "of it were there already" in errors  # of the slide, by the worker that was killed
     assert [line for line in errors.splitlines() if line.startswith("  broken.png: ")]
     assert "(4 of 4)" in errors
     assert written(out) == alone
@@ -191,19 +198,19 @@ def test_a_scheduler_of_somebody_else_is_joined(
     assert written(tmp_path / "out") == alone
 
 
-def tell_network(args: argparse.Namespace, path: Path, attempts: Attempts) -> int:
+def tell_network(args: argparse.Namespace, path: Path, attempts: Attempts, step: Step) -> tuple[int, list[Rows]]:
     """In the place of a prediction: whether the worker may download."""
     words = [os.environ.get("HF_HUB_OFFLINE"), os.environ.get("TRANSFORMERS_OFFLINE"), constants.HF_HUB_OFFLINE]
     path.write_text(json.dumps(words))
-    return 0
+    return 0, []
 
 
 def test_offline_reaches_the_workers_of_somebody_else_for_this_work_alone(tmp_path: Path, scheduler: str) -> None:
     online = {"HF_HUB_OFFLINE": "0", "PYTHONPATH": str(ROOT)}
     with worker_of(scheduler, tmp_path, **online):
         for name, offline in (("before", False), ("during", True), ("after", False)):
-            args = argparse.Namespace(workers=None, scheduler=scheduler, no_network=offline)
-            predict_on_workers(args, [tmp_path / name], Attempts(), tell_network)
+            args = argparse.Namespace(workers=None, scheduler=scheduler, no_network=offline, band_px=BAND_PX)
+            predict_on_workers(args, {tmp_path / name: 1}, Attempts(), tell_network)
     told = {name: json.loads((tmp_path / name).read_text()) for name in ("before", "during", "after")}
     own = ["0", None, False]
     assert told == {"before": own, "during": ["1", "1", True], "after": own}
@@ -213,6 +220,7 @@ def test_offline_reaches_the_workers_of_somebody_else_for_this_work_alone(tmp_pa
     ("more", "words"),
     [
         (("--workers", "0"), "at least one"),
+        (("--workers", "1", "--band-px", "1000"), "a multiple of 1024"),
         (("--scheduler", "tcp://127.0.0.1:9"), "no scheduler answers at tcp://127.0.0.1:9"),
         (("--scheduler", "nowhere"), "no scheduler answers at nowhere"),
     ],

@@ -120,8 +120,9 @@ class TestOmeZarr(ExportContract):
         """In two regions, the lower one first."""
         path, half = folder / "tile.ome.zarr", mask.shape[0] // 2
         with slide_masks(path, *mask.shape, CLASSES, mpp_um) as masks:
-            masks.write(half, 0, mask[half:], mask[half:] // 2)
-            masks.write(0, 0, mask[:half], mask[:half] // 2)
+            write = masks.writer(0, len(mask))
+            write(half, 0, mask[half:], mask[half:] // 2)
+            write(0, 0, mask[:half], mask[:half] // 2)
         return path
 
     def legend(self, path: Path) -> dict[int, tuple[str, str]]:

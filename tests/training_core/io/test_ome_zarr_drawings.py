@@ -95,7 +95,7 @@ def test_a_predicted_slide_is_taken_as_predicted(project: Project, tmp_path: Pat
     """What `predict` writes of a slide is OME-Zarr, too; all its values have names, 0 as well."""
     ids = np.where(noise() == UNLABELED, 0, noise()).astype(np.uint8)
     with slide_masks(tmp_path / "a.ome.zarr", HEIGHT, WIDTH, project.classes, 0.5) as masks:
-        masks.write(0, 0, ids, np.zeros_like(ids))
+        masks.writer(0, len(ids))(0, 0, ids, np.zeros_like(ids))
     assert main(["project", "import", str(project.path), str(tmp_path / "a.ome.zarr")]) == 0
     np.testing.assert_array_equal(Project(project.path).label("a"), ids)
 

@@ -158,6 +158,7 @@ def test_what_is_damaged_is_made_anew(cut: Cut, undisturbed: Callable[..., dict[
         shape = json.loads((confidence / ".zarray").read_text())
         (confidence / ".zarray").write_text(json.dumps({**shape, "shape": [HEIGHT + 1, WIDTH]}))
     elif damage == "chunk":  # a power cut: it is there, and nothing is in it
+        (confidence / "1").mkdir()
         (confidence / "1" / "0").write_bytes(b"")
     else:
         (confidence / ".zarray").unlink()
