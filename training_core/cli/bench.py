@@ -53,6 +53,11 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
     predict.add_argument(
         "--engine", choices=("auto", "torch", "onnx"), default="auto", help="as of the command predict (default: auto)"
     )
+    predict.add_argument(
+        "--without-network",
+        action="store_true",
+        help="replace the network by an identity: measure reading, blending and writing alone",
+    )
     predict.set_defaults(run=_run_predict)
     project = targets.add_parser(
         "project",
@@ -125,9 +130,11 @@ def _given(args: argparse.Namespace) -> list[str]:
 
 
 def _run_predict(args: argparse.Namespace) -> int:
-    from training_core.measuring.speed.predict import bench_predict
+    from training_core.measuring.speed.predict import bench_around_network, bench_predict
 
     config = settings.load(None, _user_settings(args))
+    if args.without_network:
+        return _give(args, bench_around_network(config, side_px=args.side_px, repeats=args.repeats))
     return _give(args, bench_predict(config, side_px=args.side_px, repeats=args.repeats, engine=args.engine))
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
+import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,8 +17,16 @@ class _Chunk:
     rows: slice
     columns: slice
     missing_px: int
-    values: list[NDArray[np.uint8]] = field(default_factory=list)
-    """Of each array; none as long as all of it is 0."""
+    parts: list[_Part] = field(default_factory=list)
+
+
+class _Part(NamedTuple):
+    """What one region has of a chunk."""
+
+    place: tuple[slice, slice]
+    size: tuple[int, int]
+    packed: list[bytes | bytearray]
+    """Of each array, compressed: a row of chunks as wide as a slide would be large."""
 
 
 class ChunkRows:
@@ -26,7 +35,7 @@ class ChunkRows:
     Parameters
     ----------
     arrays
-        (H, W) uint8, filled with 0.
+        (H, W) uint8.
     reached
         Called with the row before which all chunks are in the arrays.
     """
@@ -45,13 +54,10 @@ class ChunkRows:
             above, before = max(top, chunk.rows.start), max(left, chunk.columns.start)
             below, behind = min(top + height, chunk.rows.stop), min(left + width, chunk.columns.stop)
             parts = [each[above - top : below - top, before - left : behind - left] for each in values]
-            if not chunk.values and any(part.any() for part in parts):
-                size = (chunk.rows.stop - chunk.rows.start, chunk.columns.stop - chunk.columns.start)
-                chunk.values = [np.zeros(size, np.uint8) for _ in values]
-            for into, part in zip(chunk.values, parts, strict=bool(chunk.values)):
-                y, x = above - chunk.rows.start, before - chunk.columns.start
-                into[y : y + below - above, x : x + behind - before] = part
-            chunk.missing_px -= (below - above) * (behind - before)
+            y, x, size = above - chunk.rows.start, before - chunk.columns.start, (below - above, behind - before)
+            packed = [imagecodecs.lz4_encode(part.tobytes()) for part in parts]
+            chunk.parts.append(_Part((slice(y, y + size[0]), slice(x, x + size[1])), size, packed))
+            chunk.missing_px -= size[0] * size[1]
             if not chunk.missing_px:
                 self._finish(chunk)
 
@@ -72,7 +78,11 @@ class ChunkRows:
         return _Chunk(spans[0], spans[1], prod(span.stop - span.start for span in spans))
 
     def _finish(self, chunk: _Chunk) -> None:
-        for array, values in zip(self._arrays, chunk.values, strict=bool(chunk.values)):
+        for number, array in enumerate(self._arrays):
+            values = np.empty((chunk.rows.stop - chunk.rows.start, chunk.columns.stop - chunk.columns.start), np.uint8)
+            for place, size, packed in chunk.parts:
+                unpacked = imagecodecs.lz4_decode(packed[number], out=size[0] * size[1])
+                values[place] = np.frombuffer(unpacked, np.uint8).reshape(size)
             array[chunk.rows, chunk.columns] = values
         row = chunk.rows.start // self._side
         del self._chunks[row, chunk.columns.start // self._side]

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from training_core.base.arrays import Rgb8
 from training_core.base.errors import ImageError
+from training_core.io.decoded_tiles import DecodedTiles
 from training_core.io.facts import FileFacts, Use
 from training_core.io.files import check_side, check_size
 from training_core.io.images import read_image
@@ -87,8 +88,15 @@ class _LevelRegions(Regions):
         super().__init__(levels.path, levels.height_px, levels.width_px, usable_mpp_um(levels.facts))
         self.is_slide = is_slide
         self._levels = levels
+        is_upright = levels.facts.orientation == 1 or levels.answers.orientation != "as_shown"
+        width, height = levels.facts.tile_px or (0, 0)
+        size = levels.height_px, levels.width_px
+        self._tiles = DecodedTiles(self._decode, size, (height, width)) if width and height and is_upright else None
 
     def read(self, top: int, left: int, bottom: int, right: int) -> Rgb8:
+        return (self._tiles.read if self._tiles is not None else self._decode)(top, left, bottom, right)
+
+    def _decode(self, top: int, left: int, bottom: int, right: int) -> Rgb8:
         return self._levels.read(0, left, top, right - left, bottom - top)
 
 

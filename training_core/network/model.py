@@ -79,8 +79,16 @@ class UniSemAlign(nn.Module):
 
     def normalize(self, images: Tensor) -> Tensor:
         """RGB (B, 3, H, W), uint8 or 0..1 float, as the encoder wants it."""
-        scaled = images.float() / 255 if images.dtype == torch.uint8 else images
-        return (scaled - cast(Tensor, self.mean)) / cast(Tensor, self.std)
+        mean, std = cast(Tensor, self.mean), cast(Tensor, self.std)
+        if images.dtype != torch.uint8:
+            return (images - mean) / std
+        scaled = images.float().div_(255)
+        if not scaled.is_contiguous(memory_format=torch.channels_last):
+            return scaled.sub_(mean).div_(std)
+        pixels = scaled.permute(0, 2, 3, 1)
+        rows = pixels.flatten(2)  # as long rows: three channels by themselves are slow
+        means, stds = [each.flatten().repeat(scaled.shape[-1]) for each in (mean, std)]
+        return rows.sub_(means).div_(stds).view(pixels.shape).permute(0, 3, 1, 2)
 
     def forward(self, images: Tensor, perturb_from: int | None = None) -> Output:
         """One pass; from row `perturb_from` on, a second decoder pass sees features with dropped channels."""

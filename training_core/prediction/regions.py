@@ -142,7 +142,8 @@ def _separate(masks: SlideMasks, readout: Readout, predictor: Predictor, cleanin
 
 @torch.inference_mode()
 def _maps(regions: Iterable[PredictedRegion], readout: Readout, class_ids: Tensor) -> Iterator[PredictedMaps]:
+    are_indices = bool((class_ids == torch.arange(len(class_ids))).all())
     for top, left, (weights,) in regions:
         label, confidence = readout.class_and_confidence(weights)
-        class_ids, confidence8 = class_ids.to(label.device), confidence.mul_(255).round_().to(torch.uint8)
-        yield top, left, class_ids[label.int()].cpu().numpy(), confidence8.cpu().numpy()
+        ids = label if are_indices else class_ids.to(label.device)[label.int()]
+        yield top, left, ids.cpu().numpy(), confidence.mul_(255).round_().to(torch.uint8).cpu().numpy()

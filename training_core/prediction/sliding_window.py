@@ -188,8 +188,9 @@ def predict_regions(
         return [(window, image.read(*grid.needed(window))) for window in batch]
 
     for batch in in_a_thread(read, batches, _BATCHES_AHEAD):
-        seen = torch.stack([_as_seen(*each, grid, compute) for each in batch]).permute(0, 3, 1, 2)
-        for values in views.view_probabilities(model, seen, config.n_views, compute, logits):
+        windows_seen = [_as_seen(*each, grid, compute) for each in batch]
+        seen = torch.stack(windows_seen) if len(batch) > 1 else windows_seen[0].unsqueeze(0)
+        for values in views.view_probabilities(model, seen.permute(0, 3, 1, 2), config.n_views, compute, logits):
             block = blend.add(values)
             if block.rows[0] >= grid.rows[row] and (region := _on_the_image(block, grid)) is not None:
                 yield from _within(region, start, stop)

@@ -58,7 +58,8 @@ def view_probabilities(
         seen = torch.rot90(windows.flip(-1) if mirrored else windows, turns, (-2, -1)) if view else windows
         with compute.autocast():
             wanted = logits(model, model.normalize(seen).to(memory_format=torch.channels_last))
-        answer = torch.stack([each.float().softmax(1) for each in wanted], 1)
+        probabilities = [each.float().softmax(1) for each in wanted]
+        answer = torch.stack(probabilities, 1) if len(probabilities) > 1 else probabilities[0].unsqueeze(1)
         if view:
             answer = torch.rot90(answer, -turns, (-2, -1))
             answer = answer.flip(-1) if mirrored else answer

@@ -96,6 +96,16 @@ def test_prediction_is_measured_beside_the_bare_network(tmp_path: Path) -> None:
     assert result["share_of_bare"] == pytest.approx(result["network_mpx_per_s"] / result["bare_mpx_per_s"])
 
 
+def test_what_is_around_the_network_is_measured_without_it(tmp_path: Path) -> None:
+    file = tmp_path / "predict.json"
+    small = ["--set", "inference.window_px=256", "--side-px", "600", "--repeats", "2"]
+    assert main(["bench", "predict", "--without-network", *small, "--json", str(file)]) == 0
+    result = json.loads(file.read_text())
+    assert result["network"] == "identity"
+    assert result["mpx_per_s"] > 0
+    assert 0 < result["cpu_s_per_mpx_min"] <= result["cpu_s_per_mpx"] <= result["cpu_s_per_mpx_max"]
+
+
 def recorded(folder: Path, *events: tuple[float, str, dict[str, object]]) -> Path:
     """A run's folder with these events, each a time, a kind and its fields; from the start at 10 s to the end."""
     start = {"run_dir": "", "device": "cpu", "precision": "float32", "encoder": "", "class_ids": [0, 1]}

@@ -167,6 +167,12 @@ def test_normalization_of_bytes_and_of_floats(tiny_model: Callable[..., UniSemAl
         [(image[0, c] / 255 - m) / s for c, (m, s) in enumerate(zip((0.5, 0.4, 0.6), (0.2, 0.3, 0.25), strict=True))]
     )
     torch.testing.assert_close(model.normalize(image)[0], expected)
+    pixels = torch.randint(0, 256, (2, 7, 9, 3), dtype=torch.uint8)
+    as_read, as_planes = pixels.permute(0, 3, 1, 2), pixels.permute(0, 3, 1, 2).contiguous()
+    for values in (as_read, as_planes):  # one order of the values in memory is normalised faster, to the same bits
+        assert torch.equal(model.normalize(values), (values / 255 - model.mean) / model.std)
+        assert torch.equal(model.normalize(values / 255), (values / 255 - model.mean) / model.std)
+    assert torch.equal(as_read, as_planes)
     torch.testing.assert_close(model.normalize(image.float() / 255)[0], expected)
 
 

@@ -22,6 +22,7 @@ from training_core.prediction.calibration import (
     Readout,
     candidate_scales,
     candidate_weights,
+    class_and_confidence,
     fit_temperature,
     measure_readout,
     read_readout,
@@ -248,3 +249,17 @@ def test_a_weight_that_is_set_is_used_from_the_start_and_papers_is_one() -> None
     )
     assert usual_readout(resolve({}), 0).foreground_weight == 1.0
     assert candidate_weights(resolve({})) == pytest.approx([2 ** (i / 4) for i in range(-8, 9)])
+
+
+@pytest.mark.parametrize("n_classes", [1, 2, 5])
+@pytest.mark.parametrize("temperature", [1.0, 0.7])
+def test_of_equal_classes_the_first_is_taken(n_classes: int, temperature: float) -> None:
+    weights = torch.randint(1, 4, (n_classes, 40, 30), generator=torch.Generator().manual_seed(0)).float()
+    before = weights.numpy().copy()
+    label, confidence = class_and_confidence(weights, temperature)
+    np.testing.assert_array_equal(weights.numpy(), before)
+    np.testing.assert_array_equal(label.numpy(), before.argmax(0))  # numpy takes the first
+    expected = before ** (1 / temperature)
+    np.testing.assert_allclose(confidence.numpy(), (expected / expected.sum(0)).max(0), rtol=1e-5)
+    if n_classes > 1:
+        assert ((before == before.max(0)).sum(0) > 1).any()

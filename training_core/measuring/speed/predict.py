@@ -5,13 +5,14 @@ from __future__ import annotations
 import itertools
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tifffile
 import torch
+from torch import Tensor
 
 from training_core.base.arrays import Rgb8
 from training_core.compute.device import choose_compute, settings_kept
@@ -19,7 +20,7 @@ from training_core.demo.tissue import draw_glands
 from training_core.measuring.speed.measure import record, spread, timed
 from training_core.network.encoders import completed
 from training_core.network.fold_batchnorm import fold
-from training_core.network.model import build_model, placed
+from training_core.network.model import UniSemAlign, build_model, placed
 from training_core.prediction.calibration import Readout
 from training_core.prediction.engine import Engine
 from training_core.prediction.predictor import Predictor
@@ -83,6 +84,39 @@ def _predictor(config: Config, *, fold_it: bool) -> Predictor:
     return Predictor(model, config, classes, compute, 0.9, Readout())
 
 
+@settings_kept()
+def bench_around_network(config: Config, *, side_px: int, repeats: int) -> dict[str, Any]:
+    """As `bench_predict`, with the network replaced by an identity: reading, blending and writing alone.
+
+    The image is compressed as JPEG, as slides are.
+
+    cpu_s_per_mpx: processor time of all threads, which other programs on the machine change less.
+    """
+    predictor = _predictor(config, fold_it=True)
+    predictor.decoder, predictor.engine = _identity, Engine.TORCH
+    seconds, cpu_seconds = [], []
+    with tempfile.TemporaryDirectory() as folder:
+        image = Path(folder) / "image.tif"
+        _write_image(image, side_px, "jpeg")
+        for number in range(repeats):
+            started, cpu_started = time.perf_counter(), time.process_time()
+            stream_image(predictor, image, Path(folder) / f"{number}.ome.zarr")
+            seconds.append(time.perf_counter() - started)
+            cpu_seconds.append(time.process_time() - cpu_started)
+    figures = {
+        "side_px": side_px,
+        **spread("mpx_per_s", [side_px**2 / 1e6 / each for each in seconds]),
+        **spread("cpu_s_per_mpx", [each / side_px**2 * 1e6 for each in cpu_seconds]),
+        "network": "identity",
+    }
+    return record("predict", figures)
+
+
+def _identity(_: UniSemAlign, windows: Tensor) -> Sequence[Tensor]:
+    """The first channels of the windows as the logits of the classes."""
+    return (windows[:, : len(_CLASSES)].contiguous(),)
+
+
 @torch.inference_mode()
 def _bare_seconds(predictor: Predictor, side: int) -> float:
     """Seconds of one window through the network, the median of a few."""
@@ -94,7 +128,7 @@ def _bare_seconds(predictor: Predictor, side: int) -> float:
     return sorted(timed(one, warm_up=1, repeats=5))[2]
 
 
-def _write_image(path: Path, side_px: int) -> None:
+def _write_image(path: Path, side_px: int, compression: str = "zlib") -> None:
     """A tiled TIFF of synthetic tissue, never whole in memory."""
     tiles = [draw_glands(0, number).picture for number in range(4)]
 
@@ -109,6 +143,6 @@ def _write_image(path: Path, side_px: int) -> None:
         dtype=np.uint8,
         tile=(_TILE_PX, _TILE_PX),
         photometric="rgb",
-        compression="zlib",
+        compression=compression,
         bigtiff=True,
     )
