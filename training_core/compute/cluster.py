@@ -92,7 +92,7 @@ def cluster(workers: int | None = None, scheduler: str | None = None) -> Iterato
     Raises
     ------
     ConfigError
-        The package distributed is not installed, or the number of processes is below 1.
+        The package distributed is not installed, the number of processes is below 1, or certificates are missing.
     DeviceError
         No scheduler answers at that address.
     """
@@ -115,6 +115,12 @@ def cluster(workers: int | None = None, scheduler: str | None = None) -> Iterato
                 f"no scheduler answers at {scheduler} ({error})",
                 "the address of a dask scheduler that runs, such as tcp://10.0.0.1:8786",
                 "look at what the scheduler printed when it started, and whether a firewall is between",
+            ) from None
+        except TypeError:  # distributed's word for a missing certificate
+            raise ConfigError(
+                f"{scheduler}, and no certificates for it",
+                "the certificates of the scheduler, in dask's configuration of this machine (distributed.comm.tls)",
+                "set DASK_DISTRIBUTED__COMM__TLS__CA_FILE, and __CLIENT__CERT and __CLIENT__KEY in the same way",
             ) from None
         with joined:
             yield joined

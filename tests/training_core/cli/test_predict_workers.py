@@ -160,9 +160,16 @@ def test_what_is_refused_before_the_work_is_listed_beside_what_fails_in_it(
 @pytest.fixture
 def scheduler(tmp_path: Path) -> Iterator[str]:
     """The address of a scheduler that somebody else has started."""
-    file = tmp_path / "scheduler.json"
-    local = ("--host", "127.0.0.1", "--no-dashboard", "--scheduler-file", str(file))
-    process = start(sys.executable, "-m", "distributed.cli.dask_scheduler", *local, "--port", "0")
+    with scheduler_in(tmp_path) as address:
+        yield address
+
+
+@contextmanager
+def scheduler_in(folder: Path, *more: str, **environment: str) -> Iterator[str]:
+    file = folder / "scheduler.json"
+    local = ("--host", "127.0.0.1", "--no-dashboard", "--scheduler-file", str(file), *more)
+    arguments = (sys.executable, "-m", "distributed.cli.dask_scheduler", *local, "--port", "0")
+    process = start(*arguments, environment={**ENVIRONMENT, **environment})
     with ended(process):
         wait_for(file.exists, process)
         yield json.loads(file.read_text())["address"]
@@ -195,6 +202,40 @@ def test_a_scheduler_of_somebody_else_is_joined(
         output, errors = process.communicate(timeout=WAIT_S)
     assert process.returncode == 3, errors
     assert "Wrote the predictions of 3 images" in output
+    assert written(tmp_path / "out") == alone
+
+
+def certificates(folder: Path) -> dict[str, str]:
+    """One certificate for all, as dask's configuration names it in the environment."""
+    key, certificate = folder / "key.pem", folder / "certificate.pem"
+    made = ("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1")
+    subprocess.run(["openssl", *made, "-keyout", key, "-out", certificate], capture_output=True, check=True)
+    names = {f"{who}__{what}": path for who in ("SCHEDULER", "WORKER", "CLIENT")
+             for what, path in (("KEY", key), ("CERT", certificate))}  # fmt: skip
+    return {
+        f"DASK_DISTRIBUTED__COMM__TLS__{name}": str(path) for name, path in ({"CA_FILE": certificate} | names).items()
+    }
+
+
+@pytest.mark.nightly
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl, which makes the certificate")
+def test_a_scheduler_is_joined_by_tls_and_not_without_its_certificate(
+    run_folder: Path, images: Path, alone: dict[str, bytes], tmp_path: Path
+) -> None:
+    (tmp_path / "other").mkdir()
+    ours, others = certificates(tmp_path), certificates(tmp_path / "other")
+    with scheduler_in(tmp_path, "--protocol", "tls", **ours) as address, worker_of(address, tmp_path, **ours):
+        assert address.startswith("tls://127.0.0.1:")
+        call = command(run_folder, images, tmp_path / "out", "--scheduler", address)
+        for environment, code, words in (
+            ({}, 2, "and no certificates for it"),
+            (others, 2, "no scheduler answers at tls://127.0.0.1"),
+            (ours, 3, "(4 of 4)"),
+        ):
+            process = start(*call, environment={**ENVIRONMENT, **environment})
+            _, errors = process.communicate(timeout=WAIT_S)
+            assert process.returncode == code, errors
+            assert words in errors
     assert written(tmp_path / "out") == alone
 
 
