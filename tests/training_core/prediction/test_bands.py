@@ -21,8 +21,10 @@ from training_core.export import ome_zarr
 from training_core.network.model import UniSemAlign
 from training_core.prediction.bands import begin_in_bands, predict_band
 from training_core.prediction.calibration import Readout
+from training_core.prediction.engine import OnnxDecoder
 from training_core.prediction.predictor import Predictor
 from training_core.prediction.regions import stream_image
+from training_core.prediction.views import Logits, decoder_logits
 
 TinyModel = Callable[..., UniSemAlign]
 HEIGHT, WIDTH = 500, 150
@@ -44,6 +46,9 @@ class Slide:
         self._left -= 1
         self.windows += 1
         return self._decoder(model, windows)
+
+    def compute_with(self, decoder: Logits) -> None:
+        self._decoder = decoder
 
     def begin(self, band_px: int = CHUNK_PX, *, anew: bool = False) -> list[Rows]:
         return begin_in_bands(self.predictor, self.path, self.out, band_px, anew=anew, **self.options)
@@ -90,6 +95,36 @@ def test_bands_in_any_order_give_the_bytes_of_the_whole(slide: Slide, scale: flo
     assert slide.whole() == 0
     assert everything(slide.out) == whole
     assert [path.name for path in slide.out.parent.iterdir()] == [slide.out.name]
+
+
+def test_bands_have_the_bytes_of_the_whole_with_onnx_runtime_too(slide: Slide) -> None:
+    slide.compute_with(OnnxDecoder(slide.predictor.model, 64))
+    whole, _ = slide.undisturbed()
+    slide.begin()
+    assert [slide.band(BANDS[at]) for at in (3, 1, 0, 2)] == [True] * 4
+    assert slide.whole() == 0
+    assert everything(slide.out) == whole
+
+
+def test_a_band_without_memory_is_left_and_the_whole_is_predicted_with_smaller_windows(slide: Slide) -> None:
+    def little(model: UniSemAlign, windows: Tensor) -> Any:
+        if max(windows.shape) > 256:
+            raise MemoryError
+        return decoder_logits(model, windows)
+
+    def with_windows(side: int) -> None:
+        inference = slide.predictor.config.inference.model_copy(update={"window_px": side})
+        slide.predictor.config = slide.predictor.config.model_copy(update={"inference": inference})
+
+    slide.compute_with(little)
+    with_windows(256)
+    whole, _ = slide.undisturbed()
+    with_windows(512)
+    assert slide.begin() == BANDS
+    with pytest.warns(RuntimeWarning, match="windows of 256 px are used"):
+        assert not slide.band(BANDS[1])
+    assert slide.whole() > 0
+    assert everything(slide.out) == whole
 
 
 def test_a_band_that_was_cut_off_goes_on_where_it_was(slide: Slide) -> None:
