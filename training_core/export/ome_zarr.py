@@ -68,7 +68,9 @@ class SlideMasks:
             self._work.reached(start, row)
             at = row
 
-        chunks = ChunkRows((self._labels, self._confidence), reached)
+        with zarr.config.set({"array.write_empty_chunks": True}):  # zarr's search for them takes as long as the rest
+            arrays = [zarr.open_array(self._work.content / name, mode="r+") for name in (_LABELS_0, "0")]
+        chunks = ChunkRows(arrays, reached)
 
         def write(top: int, left: int, labels: ClassIds, confidence: Confidence8) -> None:
             with writing(self._work.content):

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from training_core.io.files import check_plausible, no_such_plane
 from training_core.io.formats.tiff_metadata import leica_images
 
+_DECODING = 2
+"""More than one: tiles are decoded in threads, as tifffile by itself does on six cores and more only."""
 _ALL = slice(None)
 _HEADER_BYTES = 8
 _MAX_TILE_PIXELS = 1 << 26
@@ -117,7 +119,8 @@ def open_level(plane: Plane, level: int, fill: int = 0) -> Any:
         return _Flat(series)
     import zarr  # takes a while, and most commands never read a part
 
-    return zarr.open_array(plane.series.aszarr(level=level, fillvalue=fill), mode="r")
+    store = plane.series.aszarr(level=level, fillvalue=fill, maxworkers=_DECODING)
+    return zarr.open_array(store, mode="r")
 
 
 class _Flat:
