@@ -84,3 +84,13 @@ def test_what_the_project_asks_for_is_locked_once_in_a_version_that_it_allows(en
         and not any(each.specifier.contains(version) for version in locked.get(canonicalize_name(each.name), []))
     ]
     assert wrong == [], "then: nox -s lock"
+
+
+def test_the_project_itself_is_installed_from_the_lock_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With UNISEMALIGN_LOCKED=1 nothing else is fetched, so that what builds it has to be locked, too."""
+    build = pytest.importorskip("hatchling.build")
+    monkeypatch.chdir(ROOT)
+    asked = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["build-system"]["requires"]
+    names = {canonicalize_name(Requirement(each).name) for each in (*asked, *build.get_requires_for_build_editable())}
+    assert "editables" in names
+    assert names <= {name for name, *_ in entries()}
