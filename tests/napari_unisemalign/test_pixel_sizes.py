@@ -68,7 +68,7 @@ def click(dialog: PixelSizesDialog, button: Any) -> None:
 
 def test_it_shows_what_is_used_who_set_it_and_what_the_file_states(dialog: PixelSizesDialog) -> None:
     assert rows(dialog) == {
-        "slide.ome": ["0.25 µm/px", "the file", "0.25 µm/px"],
+        "slide.ome": ["0.25 µm/px", "the file", "0.25 µm/px (TIFF tags)"],
         "a_1": ["0.5 µm/px", "the file", "0.5 µm/px (TIFF tags)"],
         "a_2": ["0.5 µm/px", "the file", "0.5 µm/px (TIFF tags)"],
         "scan": ["5 µm/px", "the file", "5 µm/px (TIFF tags)"],
