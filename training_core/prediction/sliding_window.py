@@ -2,7 +2,7 @@
 
 Whatever is predicted goes this way:
 
-image -> windows (here; `resampling`) -> views (`views`: the network's softmax, averaged over turns and mirror images)
+image -> windows (`grid`, `resampling`) -> views (`views`: the network's softmax, averaged over turns and mirror images)
 -> blend (`blend`: overlaps added up) -> the image's own pixels (`resampling`) -> calibration (`calibration`:
 temperature) -> class ids and confidence -> of a whole image, objects apart (`object_readout`).
 
@@ -14,20 +14,17 @@ Source: UniSemAlign (arXiv 2604.09169), evaluation: window 256, stride two third
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from itertools import islice, product
-from math import ceil
+from itertools import islice
 from typing import TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from training_core.base.arrays import MIN_SIDE_PX, ClassIds, Rgb8
+from training_core.base.arrays import ClassIds, Rgb8
 from training_core.base.rows import Rows
 from training_core.class_maps.object_readout import separate
 from training_core.class_maps.tile_result import Branch, TileResult
@@ -37,7 +34,8 @@ from training_core.network.model import UniSemAlign
 from training_core.prediction import views
 from training_core.prediction.blend import FinishedBlock, RollingBlend
 from training_core.prediction.calibration import Readout, class_and_confidence
-from training_core.prediction.resampling import Axis, Box, enlarge, shrink
+from training_core.prediction.grid import Grid, make_grid
+from training_core.prediction.resampling import Box, enlarge, shrink
 from training_core.settings.schema import InferenceConfig
 
 Progress = Callable[[int, int], None]
@@ -52,53 +50,6 @@ _WINDOWS_AT_ONCE = {"cpu": 1, "mps": 4, "cuda": 8}
 """How many pass through the network at a time; more make a CPU slower, and fewer leave a GPU waiting. Not more of
 smaller windows: those are taken where memory is short."""
 _BATCHES_AHEAD = 2
-
-
-@dataclass(frozen=True)
-class Grid:
-    """The windows of an image: its axes, where the rows and columns of windows begin, and their side."""
-
-    axes: tuple[Axis, Axis]
-    rows: tuple[int, ...]
-    columns: tuple[int, ...]
-    side: int
-
-    @property
-    def is_resampled(self) -> bool:
-        """Whether the network sees another size than the image has."""
-        return any(axis.n_in != axis.n_out for axis in self.axes)
-
-    @property
-    def margin(self) -> int:
-        """How many of the network's pixels before its own a row or column of windows needs, to go back to the image."""
-        return int(self.is_resampled)
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Height and width that the network sees."""
-        return self.axes[0].n_out, self.axes[1].n_out
-
-    def row_at(self, px: int) -> int:
-        """The row of windows of whose own pixels the image's row `px` is one."""
-        return max(bisect_right([self.axes[0].done(top) for top in self.rows], px) - 1, 0)
-
-    def first_needed(self, row: int) -> int:
-        """The first row of windows that reaches into what row `row` gives."""
-        return next(i for i, top in enumerate(self.rows) if top + self.side > self.rows[row] - self.margin)
-
-    def windows(self, first_row: int = 0, last_row: int | None = None) -> Iterator[Box]:
-        """Row by row, from the left, as the network sees them."""
-        stop = None if last_row is None else last_row + 1
-        for top, left in product(self.rows[first_row:stop], self.columns):
-            yield top, left, min(top + self.side, self.size[0]), min(left + self.side, self.size[1])
-
-    def needed(self, window: Box) -> Box:
-        """The region of the image that a window is made of."""
-        if not self.is_resampled:
-            return window
-        top, left, bottom, right = window
-        (y0, y1), (x0, x1) = self.axes[0].needed(top, bottom), self.axes[1].needed(left, right)
-        return y0, x0, y1, x1
 
 
 def predict_image(
@@ -220,28 +171,6 @@ def in_a_thread(work: Callable[[Item], Result], items: Iterable[Item], n_ahead: 
                 yield ahead.popleft().result()
         while ahead:
             yield ahead.popleft().result()
-
-
-def make_grid(size: tuple[int, int], scale: float, config: InferenceConfig) -> Grid:
-    """The windows of an image (height, width) that is resampled by `scale`."""
-    seen, side = resampled_size(size, scale), config.side_px
-    rows, columns = (tuple(window_starts(length, side, config.stride_fraction)) for length in seen)
-    return Grid((Axis(size[0], seen[0]), Axis(size[1], seen[1])), rows, columns, side)
-
-
-def resampled_size(size: tuple[int, int], scale: float) -> tuple[int, int]:
-    """Height and width that the network sees of an image of this height and width."""
-    height, width = size if scale == 1 else (max(MIN_SIDE_PX, round(side * scale)) for side in size)
-    return height, width
-
-
-def window_starts(length: int, window: int, stride_fraction: float) -> list[int]:
-    """Where windows begin that cover `length` pixels evenly, neighbours at most a stride apart."""
-    span = length - window
-    if span <= 0:
-        return [0]
-    steps = ceil(span / (window * stride_fraction))
-    return [round(i * span / steps) for i in range(steps + 1)]
 
 
 def _as_seen(window: Box, pixels: Rgb8, grid: Grid, compute: Compute) -> Tensor:

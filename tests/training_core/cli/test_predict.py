@@ -37,8 +37,9 @@ from training_core.messages.events import Event, FileFailed, FilePredicted, Paus
 from training_core.messages.messenger import Leaving, Messenger
 from training_core.network.model import UniSemAlign
 from training_core.prediction.calibration import Readout
+from training_core.prediction.grid import resampled_size
 from training_core.prediction.predictor import Predictor, load_predictor
-from training_core.prediction.sliding_window import predict_branches, resampled_size
+from training_core.prediction.sliding_window import predict_branches
 from training_core.project import Project
 from training_core.project.classes import background_ids
 from training_core.runs.checkpoint import open_checkpoint, write_state

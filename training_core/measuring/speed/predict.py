@@ -23,9 +23,9 @@ from training_core.network.fold_batchnorm import fold
 from training_core.network.model import UniSemAlign, build_model, placed
 from training_core.prediction.calibration import Readout
 from training_core.prediction.engine import Engine
+from training_core.prediction.grid import make_grid
 from training_core.prediction.predictor import Predictor
 from training_core.prediction.regions import STREAM_STRIDE_FRACTION, stream_image
-from training_core.prediction.sliding_window import make_grid
 from training_core.prediction.views import view_probabilities
 from training_core.project import make_classes
 from training_core.settings.schema import Config
