@@ -148,4 +148,5 @@ def _options(args: argparse.Namespace, cleaning: CleanUp, answers: Answers) -> s
     """What changes a result beside image and weights."""
     sizes = {"mpp": args.mpp, "missing_mpp": args.missing_mpp}
     chosen = {"version": __version__, **sizes, "views": args.views, "branches": args.branches}
+    chosen["with_glass"] = args.with_glass
     return json.dumps({**chosen, "clean_up": asdict(cleaning), "answers": asdict(answers)})

@@ -97,6 +97,7 @@ def _streamed(job: PredictJob, path: Path, image: Regions, wanted: PredictedImag
             "views": args.views or 1,
             "answers": job.answers,
             "made_from": json.dumps([asdict(wanted), _engine(job)]),
+            "with_glass": args.with_glass,
         },
     )
 
@@ -150,8 +151,16 @@ def predict_image_file(job: PredictJob, path: Path, wanted: PredictedImage) -> P
             if rows < height:
                 print(f"{printable(path.name)}: {rows / height:.0%} of it were there already", file=sys.stderr)
 
+        def leaves_out(share: float) -> None:
+            print(
+                f"{printable(path.name)}: {share:.0%} of it shows only glass and is not predicted "
+                "(--with-glass predicts it too)",
+                file=sys.stderr,
+            )
+
         options = streamed.options | ({"made_from": None} if job.anew else {})
-        stream_image(*streamed.of, cleaning=job.cleaning, progress=job.queue.progress, goes_on=goes_on, **options)
+        told = {"progress": job.queue.progress, "goes_on": goes_on, "leaves_out": leaves_out}
+        stream_image(*streamed.of, cleaning=job.cleaning, **told, **options)
         return streamed.of[-1]
     pixels = read_image(path, job.answers)
     if args.branches:

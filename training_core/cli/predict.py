@@ -98,6 +98,11 @@ examples:
         action="store_true",
         help="write the prediction of each branch too: NAME.decoder.png, NAME.prototypes.png, NAME.text.png",
     )
+    parser.add_argument(
+        "--with-glass",
+        action="store_true",
+        help="predict slides where they show only glass, too (default: left out; these pixels are 255)",
+    )
     parser.add_argument("--redo", action="store_true", help="predict again what OUT has already")
     parser.add_argument(
         "--background", action="store_true", help="run at low priority, so that other programs stay responsive"

@@ -35,7 +35,7 @@ class ChunkRows:
     Parameters
     ----------
     arrays
-        (H, W) uint8, 0 where nothing is written.
+        (H, W) uint8, their fill value where nothing is written.
     reached
         Called with the row before which all chunks are in the arrays.
     """
@@ -83,7 +83,7 @@ class ChunkRows:
             for place, size, packed in chunk.parts:
                 unpacked = imagecodecs.lz4_decode(packed[number], out=size[0] * size[1])
                 values[place] = np.frombuffer(unpacked, np.uint8).reshape(size)
-            if values.any():
+            if (values != array.fill_value).any():
                 array[chunk.rows, chunk.columns] = values
         row = chunk.rows.start // self._side
         del self._chunks[row, chunk.columns.start // self._side]

@@ -1,7 +1,8 @@
 """A slide's prediction as OME-Zarr, written region by region: confidence as the image, class ids as its labels.
 
 Format: OME-NGFF 0.4 (zarr 2), which QuPath, Fiji and napari read. NAME.ome.zarr/0, 1, ... hold the confidence (0 to 255
-for 0 to 1) at full size, half, a quarter ...; NAME.ome.zarr/labels/prediction/0, 1, ... the class ids.
+for 0 to 1) at full size, half, a quarter ...; NAME.ome.zarr/labels/prediction/0, 1, ... the class ids, 255 where
+nothing was predicted.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any
 
 import zarr
 
-from training_core.base.arrays import ClassIds, Confidence8
+from training_core.base.arrays import UNLABELED, ClassIds, Confidence8
 from training_core.base.errors import writing
 from training_core.base.rows import Rows, missing_rows
 from training_core.export.chunk_rows import ChunkRows
@@ -50,7 +51,8 @@ class SlideMasks:
         if of_band is None and not is_there:
             work.begin_anew()
             self._root = zarr.open_group(work.content, mode="w-", zarr_format=2)
-            self._confidence, self._labels = self._array("0", self._size), self._array(_LABELS_0, self._size)
+            self._confidence = self._array("0", self._size)
+            self._labels = self._array(_LABELS_0, self._size, UNLABELED)
         self.missing = tuple(missing_rows(of_band or (0, height), work.done))
 
     def writer(self, start: int, stop: int) -> WriteRegion:
@@ -115,8 +117,8 @@ class SlideMasks:
         levels = 1
         while max(side >> (levels - 1) for side in self._size) > CHUNK_PX:
             size = tuple(-(-side // 2**levels) for side in self._size)
-            for folder in ("", f"{LABELS}/"):
-                _halve(self._root[f"{folder}{levels - 1}"], self._array(f"{folder}{levels}", size))
+            for folder, nothing in (("", 0), (f"{LABELS}/", UNLABELED)):
+                _halve(self._root[f"{folder}{levels - 1}"], self._array(f"{folder}{levels}", size, nothing))
             levels += 1
         scales = [2.0**level for level in range(levels)]
         self._root.attrs.update(attributes({"multiscales": [multiscale("confidence", "yx", scales, mpp_um)]}))
@@ -127,11 +129,11 @@ class SlideMasks:
         }
         self._root[LABELS].attrs.update(attributes(of_labels))
 
-    def _array(self, name: str, size: tuple[int, ...]) -> Any:
+    def _array(self, name: str, size: tuple[int, ...], nothing: int = 0) -> Any:
         separator: Any = {"name": "v2", "separator": "/"}
         chunks = (CHUNK_PX, CHUNK_PX)
         return self._root.create_array(
-            name, shape=size, dtype="uint8", chunks=chunks, chunk_key_encoding=separator, fill_value=0
+            name, shape=size, dtype="uint8", chunks=chunks, chunk_key_encoding=separator, fill_value=nothing
         )
 
 

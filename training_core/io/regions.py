@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 
-from training_core.base.arrays import Rgb8
+from training_core.base.arrays import BoolMask, Rgb8
 from training_core.base.errors import ImageError
 from training_core.io.decoded_tiles import DecodedTiles
 from training_core.io.facts import FileFacts, Use
@@ -24,6 +24,7 @@ from training_core.io.levels import Levels
 from training_core.io.opening import open_levels
 from training_core.io.resolution import usable_mpp_um
 from training_core.io.slides import is_slide, open_slide
+from training_core.io.tissue import glass
 
 
 class Regions(ABC):
@@ -44,6 +45,16 @@ class Regions(ABC):
         ImageError
             The file is damaged there, or cannot be read in parts and is too large to be read whole.
         """
+
+    def glass(self) -> BoolMask | None:
+        """Where a small picture (h, w) of a slide is surely glass, as `tissue.glass`; None: this is no slide.
+
+        Raises
+        ------
+        ImageError
+            The file is damaged.
+        """
+        return None
 
 
 class ArrayRegions(Regions):
@@ -95,6 +106,9 @@ class _LevelRegions(Regions):
 
     def read(self, top: int, left: int, bottom: int, right: int) -> Rgb8:
         return (self._tiles.read if self._tiles is not None else self._decode)(top, left, bottom, right)
+
+    def glass(self) -> BoolMask | None:
+        return glass(self._levels) if self.is_slide else None
 
     def _decode(self, top: int, left: int, bottom: int, right: int) -> Rgb8:
         return self._levels.read(0, left, top, right - left, bottom - top)

@@ -17,7 +17,7 @@ from training_core.io.inspection import UNASKED, Answers
 from training_core.io.regions import Regions, open_regions
 from training_core.prediction.calibration import Readout
 from training_core.prediction.predictor import Predictor
-from training_core.prediction.regions import STREAM_STRIDE_FRACTION, made_from_all, predict_missing
+from training_core.prediction.regions import STREAM_STRIDE_FRACTION, made_from_all, predict_missing, windows_of
 from training_core.settings.schema import InferenceConfig
 
 Result = TypeVar("Result")
@@ -35,6 +35,7 @@ def begin_in_bands(
     views: int = 1,
     stride_fraction: float | None = STREAM_STRIDE_FRACTION,
     answers: Answers = UNASKED,
+    with_glass: bool = False,
 ) -> list[Rows]:
     """Begin the result of a slide; returns the bands that are missing.
 
@@ -51,7 +52,7 @@ def begin_in_bands(
     def begin(image: Regions, key: str, inference: InferenceConfig, readout: Readout) -> tuple[Rows, ...]:
         return begin_bands(out_path, image.height_px, image.width_px, key, anew=anew)
 
-    missing = _on_image(begin, predictor, path, mpp_um, views, stride_fraction, answers, made_from)
+    missing = _on_image(begin, predictor, path, mpp_um, views, stride_fraction, answers, made_from, with_glass)
     return [piece for rows in missing for piece in cut_rows(rows, band_px)]
 
 
@@ -66,6 +67,7 @@ def predict_band(
     views: int = 1,
     stride_fraction: float | None = STREAM_STRIDE_FRACTION,
     answers: Answers = UNASKED,
+    with_glass: bool = False,
 ) -> bool:
     """Predict a band that `begin_in_bands` returned; whether it is there now.
 
@@ -76,10 +78,11 @@ def predict_band(
     def predict(image: Regions, key: str, inference: InferenceConfig, readout: Readout) -> bool:
         with band_masks(out_path, image.height_px, image.width_px, key, rows) as masks:
             if masks is not None:
-                predict_missing(predictor, image, masks, inference, readout)
+                chosen = windows_of(image, inference, readout, with_glass=with_glass)
+                predict_missing(predictor, image, masks, inference, readout, chosen)
             return masks is not None
 
-    return _on_image(predict, predictor, path, mpp_um, views, stride_fraction, answers, made_from)
+    return _on_image(predict, predictor, path, mpp_um, views, stride_fraction, answers, made_from, with_glass)
 
 
 def _on_image(
@@ -91,13 +94,17 @@ def _on_image(
     stride_fraction: float | None,
     answers: Answers,
     made_from: str,
+    with_glass: bool,
 ) -> Result:
     """What `work` gives for the open image, all that its result depends on, and how the network is used."""
     with open_regions(path, answers) as image:
         mpp_um = mpp_um if mpp_um is not None else image.mpp_um
         return predictor.fitting(
             lambda inference, readout: work(
-                image, made_from_all(made_from, inference, readout, mpp_um), inference, readout
+                image,
+                made_from_all(made_from, inference, readout, mpp_um, with_glass=with_glass),
+                inference,
+                readout,
             ),
             mpp_um,
             str(path),

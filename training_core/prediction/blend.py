@@ -45,6 +45,8 @@ def ramps(length: int, window: int, starts: Sequence[int]) -> list[Tensor]:
 class RollingBlend:
     """Sums over a grid of windows, given row by row from the left; each gives the block that it completes.
 
+    Windows may be passed over. Then weights do not sum to 1 everywhere; what no window reached is 0.
+
     Parameters
     ----------
     first_row
@@ -69,6 +71,25 @@ class RollingBlend:
         """Sums of the rows that the next row of windows goes on with: read from the left, replaced right behind."""
         self._left: Tensor | None = None
 
+    def pass_over(self, *, is_reached: bool) -> FinishedBlock | None:
+        """Pass over the next window; None: no window reaches the block that it completes.
+
+        Parameters
+        ----------
+        is_reached
+            Whether an earlier window reaches this block, or the `margin` before it.
+        """
+        known = self._left if self._left is not None else self._band
+        if is_reached and known is not None:
+            return self.add(known.new_zeros(*known.shape[:-2], *self._window))
+        column = self._next % len(self._columns)
+        self._next += 1
+        self._left = None
+        if self._band is not None:
+            end = self._columns[column + 1] if column + 1 < len(self._columns) else self._width
+            self._band[..., self._columns[column] : end] = 0
+        return None
+
     def add(self, values: Tensor) -> FinishedBlock:
         """Add the values (..., h, w) of the next window, which this call may change."""
         row, column = divmod(self._next, len(self._columns))
@@ -90,7 +111,7 @@ class RollingBlend:
 
     def _take_over(self, sums: Tensor, row: int, column: int, origin: tuple[int, int]) -> None:
         """Add what the windows above and to the left left behind. The ones to the left have seen those above."""
-        seen = 0
+        seen = origin[1]
         if self._left is not None:
             seen = self._columns[column - 1] + self._window[1]
             sums[..., : self._left.shape[-1]] += self._left

@@ -45,11 +45,24 @@ class Grid:
         """The first row of windows that reaches into what row `row` gives."""
         return next(i for i, top in enumerate(self.rows) if top + self.side > self.rows[row] - self.margin)
 
-    def windows(self, first_row: int = 0, last_row: int | None = None) -> Iterator[Box]:
-        """Row by row, from the left, as the network sees them."""
-        stop = None if last_row is None else last_row + 1
-        for top, left in product(self.rows[first_row:stop], self.columns):
-            yield top, left, min(top + self.side, self.size[0]), min(left + self.side, self.size[1])
+    def window(self, row: int, column: int) -> Box:
+        """One of the windows, as the network sees it."""
+        top, left = self.rows[row], self.columns[column]
+        return top, left, min(top + self.side, self.size[0]), min(left + self.side, self.size[1])
+
+    def windows(self) -> Iterator[Box]:
+        """Row by row, from the left."""
+        for place in product(range(len(self.rows)), range(len(self.columns))):
+            yield self.window(*place)
+
+    def finished(self, row: int, column: int) -> Box:
+        """The image's own pixels that are finished with a window, where they come row by row, from the left."""
+        bottom, right = (
+            starts[index + 1] if index + 1 < len(starts) else length
+            for starts, index, length in zip((self.rows, self.columns), (row, column), self.size, strict=True)
+        )
+        top, left = self.rows[row], self.columns[column]
+        return self.axes[0].done(top), self.axes[1].done(left), self.axes[0].done(bottom), self.axes[1].done(right)
 
     def needed(self, window: Box) -> Box:
         """The region of the image that a window is made of."""

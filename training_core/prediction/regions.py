@@ -13,10 +13,11 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from training_core.base.arrays import ClassIds, Confidence8
+from training_core.base.arrays import UNLABELED, ClassIds, Confidence8
 from training_core.base.errors import writing
 from training_core.class_maps.clean_up import CleanUp
 from training_core.class_maps.streamed_readout import LARGEST_AREA_MPX, clean_up_stored, separate_stored
@@ -24,6 +25,8 @@ from training_core.export.ome_zarr import SlideMasks, WriteRegion, slide_masks
 from training_core.io.inspection import UNASKED, Answers
 from training_core.io.regions import Regions, open_regions
 from training_core.prediction.calibration import Readout
+from training_core.prediction.glass import Chosen, choose_windows
+from training_core.prediction.grid import make_grid
 from training_core.prediction.predictor import Predictor
 from training_core.prediction.sliding_window import PredictedRegion, Progress, in_a_thread, predict_regions
 from training_core.project.classes import background_ids
@@ -50,6 +53,8 @@ def stream_image(
     cleaning: CleanUp = NO_CLEAN_UP,
     made_from: str | None = None,
     goes_on: Callable[[int], None] = lambda rows: None,
+    with_glass: bool = False,
+    leaves_out: Callable[[float], None] = lambda share: None,
 ) -> int:
     """Predict an image or slide into the folder `out_path` (NAME.ome.zarr); returns how many pixels it has.
 
@@ -73,6 +78,11 @@ def stream_image(
         left of anything else is not taken up; None: nothing is.
     goes_on
         Called with how many rows of pixels an interrupted attempt has left.
+    with_glass
+        Whether a slide is predicted where it shows nothing but glass, too; else it has 255 for the class there, and a
+        confidence of 0.
+    leaves_out
+        Called with the share of the slide that is left out, 0 to 1, where something is.
 
     Raises
     ------
@@ -89,11 +99,14 @@ def stream_image(
 
         def work(inference: InferenceConfig, readout: Readout) -> int:
             height, width = image.height_px, image.width_px
-            key = made_from and made_from_all(made_from, inference, readout, mpp_um)
+            key = made_from and made_from_all(made_from, inference, readout, mpp_um, with_glass=with_glass)
             with slide_masks(out_path, height, width, predictor.classes, mpp_um, key) as masks:
                 if rows_there := height - sum(stop - start for start, stop in masks.missing):
                     goes_on(rows_there)
-                predict_missing(predictor, image, masks, inference, readout, progress)
+                chosen = windows_of(image, inference, readout, with_glass=with_glass)
+                if not chosen.windows.all():
+                    leaves_out(chosen.share_left_out)
+                predict_missing(predictor, image, masks, inference, readout, chosen, progress)
                 if readout.objects or not cleaning.is_nothing:
                     _separate(masks, readout, predictor, cleaning, path)
             return height * width
@@ -101,9 +114,23 @@ def stream_image(
         return predictor.fitting(work, mpp_um, str(path), views=views, stride_fraction=stride_fraction)
 
 
-def made_from_all(made_from: str, inference: InferenceConfig, readout: Readout, mpp_um: float | None) -> str:
+def made_from_all(
+    made_from: str, inference: InferenceConfig, readout: Readout, mpp_um: float | None, *, with_glass: bool
+) -> str:
     """All that a result depends on: image and weights, `made_from`, and how the network is used."""
-    return json.dumps([made_from, inference.model_dump(mode="json"), repr(readout), mpp_um])
+    return json.dumps([made_from, inference.model_dump(mode="json"), repr(readout), mpp_um, with_glass])
+
+
+def windows_of(image: Regions, inference: InferenceConfig, readout: Readout, *, with_glass: bool) -> Chosen:
+    """Which windows of an open image are predicted.
+
+    Raises
+    ------
+    ImageError
+        The slide is damaged.
+    """
+    grid = make_grid((image.height_px, image.width_px), readout.scale, inference)
+    return choose_windows(grid, image, with_glass=with_glass)
 
 
 def predict_missing(
@@ -112,13 +139,13 @@ def predict_missing(
     masks: SlideMasks,
     inference: InferenceConfig,
     readout: Readout,
+    chosen: Chosen,
     progress: Progress | None = None,
 ) -> None:
     """Predict the rows of pixels that the masks miss."""
+    model, compute, decoder = predictor.model, predictor.compute, predictor.decoder
     for rows in masks.missing:
-        regions = predict_regions(
-            predictor.model, image, inference, predictor.compute, readout.scale, predictor.decoder, progress, rows
-        )
+        regions = predict_regions(model, image, inference, compute, readout.scale, decoder, progress, rows, chosen)
         _write(_maps(regions, readout, torch.from_numpy(predictor.class_ids)), masks.writer(*rows))
 
 
@@ -144,6 +171,12 @@ def _separate(masks: SlideMasks, readout: Readout, predictor: Predictor, cleanin
 def _maps(regions: Iterable[PredictedRegion], readout: Readout, class_ids: Tensor) -> Iterator[PredictedMaps]:
     are_indices = bool((class_ids == torch.arange(len(class_ids))).all())
     for top, left, (weights,) in regions:
+        if not len(weights):
+            nothing = [np.broadcast_to(np.uint8(value), weights.shape[1:]) for value in (UNLABELED, 0)]
+            yield top, left, nothing[0], nothing[1]
+            continue
+        unseen = weights.sum(0) == 0
         label, confidence = readout.class_and_confidence(weights)
-        ids = label if are_indices else class_ids.to(label.device)[label.int()]
+        ids = (label if are_indices else class_ids.to(label.device)[label.int()]).masked_fill_(unseen, UNLABELED)
+        confidence.masked_fill_(unseen, 0)
         yield top, left, ids.cpu().numpy(), confidence.mul_(255).round_().to(torch.uint8).cpu().numpy()

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice
+from itertools import product
 from typing import TypeVar
 
 import numpy as np
@@ -34,6 +34,7 @@ from training_core.network.model import UniSemAlign
 from training_core.prediction import views
 from training_core.prediction.blend import FinishedBlock, RollingBlend
 from training_core.prediction.calibration import Readout, class_and_confidence
+from training_core.prediction.glass import Chosen, everything
 from training_core.prediction.grid import Grid, make_grid
 from training_core.prediction.resampling import Box, enlarge, shrink
 from training_core.settings.schema import InferenceConfig
@@ -42,7 +43,10 @@ Progress = Callable[[int, int], None]
 """progress(windows done, of how many)"""
 PredictedRegion = tuple[int, int, Sequence[Tensor]]
 """Top and left of finished pixels and, for each kind of logits, the weights of the classes there (C, h, w):
-probabilities up to rounding, which `calibration.class_and_confidence` takes care of."""
+probabilities up to rounding, which `calibration.class_and_confidence` takes care of. Where glass is left out: up to a
+factor, 0 where nothing was predicted, and (0, h, w) of a region without anything else."""
+_Place = tuple[int, int]
+"""Row and column of a window."""
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -117,6 +121,7 @@ def predict_regions(
     logits: views.Logits = views.decoder_logits,
     progress: Progress | None = None,
     rows: Rows | None = None,
+    chosen: Chosen | None = None,
 ) -> Iterator[PredictedRegion]:
     """The regions of an open image as they are finished, each pixel once, on the device of a model in evaluation mode.
 
@@ -126,28 +131,58 @@ def predict_regions(
     ----------
     rows
         The image's rows of pixels that are wanted; on the CPU they have the same bits as those of all. None: all.
+    chosen
+        Which windows are predicted; None: all.
     """
     grid = make_grid((image.height_px, image.width_px), scale, config)
+    chosen = chosen or everything(grid)
     start, stop = rows or (0, image.height_px)
     row, last = grid.row_at(start), grid.row_at(stop - 1)
     first = grid.first_needed(row)
     blend = RollingBlend(grid.size, grid.side, grid.rows, grid.columns, grid.margin, first)
-    windows, done = grid.windows(first, last), first * len(grid.columns)
-    batches = iter(lambda: tuple(islice(windows, _WINDOWS_AT_ONCE[compute.device.type])), ())
+    done, total = int(chosen.windows[:first].sum()), int(chosen.windows.sum())
 
-    def read(batch: Sequence[Box]) -> list[tuple[Box, Rgb8]]:
-        return [(window, image.read(*grid.needed(window))) for window in batch]
+    def read(batch: Sequence[_Place]) -> list[tuple[_Place, Rgb8 | None]]:
+        return [
+            (place, image.read(*grid.needed(grid.window(*place))) if chosen.windows[place] else None) for place in batch
+        ]
 
-    for batch in in_a_thread(read, batches, _BATCHES_AHEAD):
-        windows_seen = [_as_seen(*each, grid, compute) for each in batch]
-        seen = torch.stack(windows_seen) if len(batch) > 1 else windows_seen[0].unsqueeze(0)
-        for values in views.view_probabilities(model, seen.permute(0, 3, 1, 2), config.n_views, compute, logits):
-            block = blend.add(values)
-            if block.rows[0] >= grid.rows[row] and (region := _on_the_image(block, grid)) is not None:
+    for batch in in_a_thread(read, _batches(chosen, first, last, compute), _BATCHES_AHEAD):
+        shown = [_as_seen(grid.window(*place), pixels, grid, compute) for place, pixels in batch if pixels is not None]
+        found = iter(_probabilities(model, shown, config, compute, logits))
+        for place, pixels in batch:
+            if pixels is not None:
+                block = blend.add(next(found))
+            else:
+                block = blend.pass_over(is_reached=bool(chosen.blocks[place]))
+            if place[0] >= row and (region := _on_the_image(block, place, grid)) is not None:
                 yield from _within(region, start, stop)
-        done += len(batch)
-        if progress is not None:
-            progress(done, len(grid.rows) * len(grid.columns))
+        done += len(shown)
+        if progress is not None and shown:
+            progress(done, total)
+
+
+def _batches(chosen: Chosen, first_row: int, last_row: int, compute: Compute) -> Iterator[list[_Place]]:
+    """The windows of these rows in order, cut where so many are predicted as pass through the network at a time."""
+    batch, count = list[_Place](), 0
+    for place in product(range(first_row, last_row + 1), range(len(chosen.grid.columns))):
+        batch.append(place)
+        count += bool(chosen.windows[place])
+        if count == _WINDOWS_AT_ONCE[compute.device.type]:
+            yield batch
+            batch, count = [], 0
+    if batch:
+        yield batch
+
+
+def _probabilities(
+    model: UniSemAlign, windows: Sequence[Tensor], config: InferenceConfig, compute: Compute, logits: views.Logits
+) -> Iterable[Tensor]:
+    """Of each window (h, w, 3) what `view_probabilities` gives."""
+    if not windows:
+        return ()
+    seen = torch.stack(list(windows)) if len(windows) > 1 else windows[0].unsqueeze(0)
+    return views.view_probabilities(model, seen.permute(0, 3, 1, 2), config.n_views, compute, logits)
 
 
 def _within(region: PredictedRegion, start: int, stop: int) -> Iterator[PredictedRegion]:
@@ -180,14 +215,13 @@ def _as_seen(window: Box, pixels: Rgb8, grid: Grid, compute: Compute) -> Tensor:
     return shrink(values, (top, left), grid.axes, window) if grid.is_resampled else values
 
 
-def _on_the_image(block: FinishedBlock, grid: Grid) -> PredictedRegion | None:
-    """The image's pixels that a block completes; None: there are none."""
-    (top, bottom), (left, right) = block.rows, block.columns
-    if not grid.is_resampled:
-        return top, left, tuple(block.values)
-    rows, columns = grid.axes
-    top, bottom = rows.done(top), rows.done(bottom)
-    left, right = columns.done(left), columns.done(right)
+def _on_the_image(block: FinishedBlock | None, place: _Place, grid: Grid) -> PredictedRegion | None:
+    """The image's pixels that are finished with a window; None: there are none."""
+    top, left, bottom, right = grid.finished(*place)
     if top == bottom or left == right:
         return None
+    if block is None:
+        return top, left, [torch.empty(0, bottom - top, right - left)]
+    if not grid.is_resampled:
+        return top, left, tuple(block.values)
     return top, left, [enlarge(each, block.origin, grid.axes, (top, left, bottom, right)) for each in block.values]
