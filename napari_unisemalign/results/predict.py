@@ -148,7 +148,7 @@ class PredictController:
                 self._view.set_hint(" · ".join(filter(None, (event.message, left, self._so_far()))))
             case FilePredicted():
                 self._predicted.append(event)
-                self._view.set_results([Path(each.file).name for each in self._predicted])
+                self._view.set_results([_in_words(each) for each in self._predicted])
             case FileFailed():
                 self._failed.append(event)
             case RunFailed():
@@ -210,6 +210,13 @@ class PredictController:
         self._view.set_available(reason, is_running=running, is_paused=self._paused)
         if not running:
             self._view.set_hint(self._outcome or reason)
+
+
+def _in_words(found: FilePredicted) -> str:
+    name = Path(found.file).name
+    if not found.left_out:
+        return name
+    return tr("{name} ({share} is glass, not predicted)").format(name=name, share=f"{found.left_out:.0%}")
 
 
 def _proposed(project: Project) -> Path:

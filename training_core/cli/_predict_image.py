@@ -152,6 +152,7 @@ def predict_image_file(job: PredictJob, path: Path, wanted: PredictedImage) -> P
                 print(f"{printable(path.name)}: {rows / height:.0%} of it were there already", file=sys.stderr)
 
         def leaves_out(share: float) -> None:
+            job.queue.leaves_out(share)
             print(
                 f"{printable(path.name)}: {share:.0%} of it shows only glass and is not predicted "
                 "(--with-glass predicts it too)",
@@ -159,8 +160,14 @@ def predict_image_file(job: PredictJob, path: Path, wanted: PredictedImage) -> P
             )
 
         options = streamed.options | ({"made_from": None} if job.anew else {})
-        told = {"progress": job.queue.progress, "goes_on": goes_on, "leaves_out": leaves_out}
-        stream_image(*streamed.of, cleaning=job.cleaning, **told, **options)
+        stream_image(
+            *streamed.of,
+            cleaning=job.cleaning,
+            progress=job.queue.progress,
+            goes_on=goes_on,
+            leaves_out=leaves_out,
+            **options,
+        )
         return streamed.of[-1]
     pixels = read_image(path, job.answers)
     if args.branches:

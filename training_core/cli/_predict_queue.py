@@ -35,6 +35,7 @@ class PredictQueue:
         self._before: float | None = None
         """Share of the current file that an interrupted attempt had left."""
         self._busy_s = 0.0
+        self._left_out = 0.0
         self._since = time.monotonic()
         self._told = 0.0
 
@@ -50,7 +51,7 @@ class PredictQueue:
         Leaving
             It was stopped.
         """
-        self._current, self._before = path, None
+        self._current, self._before, self._left_out = path, None, 0.0
         self._listen()
         self._since = time.monotonic()
         self._tell(0.0)
@@ -69,11 +70,21 @@ class PredictQueue:
         if time.monotonic() - self._told >= _EVERY_S:
             self._tell(done / total if total else 1.0)
 
+    def leaves_out(self, share: float) -> None:
+        """This share of the file, 0 to 1, is glass and is not predicted."""
+        self._left_out = share
+
     def finished(self, result: Path, *, was_there: bool) -> None:
         """The file has its result."""
         self._end(was_there=was_there)
         if self._messenger is not None and self._current is not None:
-            self._messenger.send(FilePredicted, file=str(self._current), result=str(result), was_there=was_there)
+            self._messenger.send(
+                FilePredicted,
+                file=str(self._current),
+                result=str(result),
+                was_there=was_there,
+                left_out=self._left_out,
+            )
 
     def failed(self, error: UserError) -> None:
         """The file cannot be predicted."""

@@ -22,6 +22,7 @@ from training_core.base.rows import Rows, missing_rows
 from training_core.export.chunk_rows import ChunkRows
 from training_core.export.ngff import attributes, image_label, multiscale
 from training_core.export.unfinished import Unfinished, band, begun, sync_files, unfinished
+from training_core.io.drawings.ome_zarr import ABOUT_KEY, UNLABELLED_KEY
 from training_core.project import TissueClass
 
 CHUNK_PX = 1024
@@ -126,6 +127,7 @@ class SlideMasks:
         of_labels = {
             "multiscales": [multiscale("prediction", "yx", scales, mpp_um)],
             "image-label": image_label(classes),
+            ABOUT_KEY: {UNLABELLED_KEY: UNLABELED},
         }
         self._root[LABELS].attrs.update(attributes(of_labels))
 

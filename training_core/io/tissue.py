@@ -101,4 +101,5 @@ def glass(levels: Levels) -> BoolMask:
 def _saturation(pixels: Rgb8) -> NDArray[np.float32]:
     """Of pixels (..., 3), from 0 to 1, as in HSV."""
     highest = pixels.max(axis=-1).astype(np.float32)
-    return (highest - pixels.min(axis=-1)) / np.maximum(highest, 1)
+    saturation: NDArray[np.float32] = (highest - pixels.min(axis=-1)) / np.maximum(highest, 1)
+    return saturation

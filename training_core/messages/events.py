@@ -158,6 +158,8 @@ class FilePredicted(_Event):
     """The folder NAME.ome.zarr, or NAME.prediction.png."""
     was_there: bool
     """An earlier run of the same command had made it."""
+    left_out: float = 0.0
+    """Share of a slide, 0 to 1, that is glass and was not predicted; 0 where it was there."""
 
 
 class FileFailed(_Event):

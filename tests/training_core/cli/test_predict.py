@@ -23,6 +23,7 @@ from PIL import Image
 from scipy import ndimage
 
 from tests.cases.dicom_slides import write_dicom
+from training_core.base.arrays import UNLABELED
 from training_core.base.errors import ConfigError
 from training_core.base.torchrun import rank_and_size
 from training_core.class_maps.clean_up import CleanUp, clean_up
@@ -150,6 +151,36 @@ def test_a_slide_is_streamed_whatever_its_size(run_folder: Path, tmp_path: Path)
     assert main(["predict", str(run_folder), str(tmp_path / "slide.tif"), "-o", str(tmp_path / "out")]) == 0
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"slide.ome.zarr", "classes.json", "predicted.jsonl"}
     assert zarr.open_array(tmp_path / "out" / "slide.ome.zarr" / "0", mode="r").shape == (256, 384)
+
+
+def test_glass_is_left_out_of_a_slide_which_is_said_and_of_no_other_image(
+    run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(_predict_image, "STREAM_ABOVE_MPX", 0.04)
+    pixels = np.full((640, 384, 3), 240, np.uint8)
+    pixels[:60, :60] = 180, 90, 160
+    with tifffile.TiffWriter(tmp_path / "slide.tif") as writer:
+        writer.write(pixels, subifds=1, tile=(128, 128), photometric="rgb", metadata=None)
+        writer.write(pixels[::2, ::2], subfiletype=1, tile=(128, 128), photometric="rgb", metadata=None)
+    Image.fromarray(pixels).save(tmp_path / "image.png")
+    command = ["predict", str(run_folder), *(str(tmp_path / name) for name in ("slide.tif", "image.png")), "-o"]
+
+    def left_out(*options: str) -> list[float]:
+        assert main([*command, str(tmp_path / "out"), *options]) == 0
+        paths = [tmp_path / "out" / f"{name}.ome.zarr/labels/prediction/0" for name in ("slide", "image")]
+        return [float((np.asarray(zarr.open_array(path, mode="r")) == UNLABELED).mean()) for path in paths]
+
+    slide, image = left_out()
+    assert 0.2 < slide < 0.97
+    assert image == 0
+    (said,) = [line for line in capsys.readouterr().err.splitlines() if "only glass" in line]
+    share, rest = said.removeprefix("slide.tif: ").split("%")
+    assert int(share) == pytest.approx(100 * slide, abs=1.5)  # counted in pixels that the network sees
+    assert rest == " of it shows only glass and is not predicted (--with-glass predicts it too)"
+    assert left_out("--with-glass") == [0, 0]  # not taken for the result that is there
+    assert "only glass" not in capsys.readouterr().err
+    assert left_out() == [slide, 0]
+    assert said in capsys.readouterr().err
 
 
 def test_a_dicom_folder_is_one_slide_and_predicted_as_the_same_pixels_in_tiff(run_folder: Path, tmp_path: Path) -> None:

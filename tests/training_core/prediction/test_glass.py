@@ -125,9 +125,9 @@ def test_what_is_predicted_is_what_its_own_windows_say(
     assert slide.read_px <= (64 / scale + 6) ** 2 * count
 
 
-def test_a_slide_of_tissue_alone_has_the_bits_of_all_windows(tiny_model: TinyModel) -> None:
+def test_of_a_slide_of_tissue_alone_nothing_is_left_out() -> None:
     pixels, _ = slide_with_islands(1)
-    config, model = InferenceConfig(window_px=64, stride_fraction=0.875, views=1), tiny_model(3).eval()
+    config = InferenceConfig(window_px=64, stride_fraction=0.875, views=1)
     grid, slide = make_grid(pixels.shape[:2], 1.0, config), Scanned(pixels, np.zeros(pixels.shape[:2], bool))
     chosen = choose_windows(grid, slide, with_glass=False)
     assert chosen.windows.all()
