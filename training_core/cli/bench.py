@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from training_core.base.errors import ConfigError
 from training_core.cli._arguments import print_result, write_json
 from training_core.settings import files as settings
 from training_core.settings.variants import layered
@@ -52,6 +53,13 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
     predict.add_argument("--repeats", type=int, default=3, metavar="N", help="number of repeats (default: 3)")
     predict.add_argument(
         "--engine", choices=("auto", "torch", "onnx"), default="auto", help="as of the command predict (default: auto)"
+    )
+    predict.add_argument(
+        "--glass",
+        type=float,
+        default=0.0,
+        metavar="SHARE",
+        help="make a slide of which this share is glass, 0 to 1, which is not predicted (default: 0)",
     )
     predict.add_argument(
         "--without-network",
@@ -135,7 +143,10 @@ def _run_predict(args: argparse.Namespace) -> int:
     config = settings.load(None, _user_settings(args))
     if args.without_network:
         return _give(args, bench_around_network(config, side_px=args.side_px, repeats=args.repeats))
-    return _give(args, bench_predict(config, side_px=args.side_px, repeats=args.repeats, engine=args.engine))
+    if not 0 <= args.glass < 1:
+        raise ConfigError(f"--glass {args.glass:g}", "a share from 0 to below 1", "--glass 0.7")
+    sizes = {"side_px": args.side_px, "repeats": args.repeats}
+    return _give(args, bench_predict(config, **sizes, engine=args.engine, glass=args.glass))
 
 
 def _run_project(args: argparse.Namespace) -> int:

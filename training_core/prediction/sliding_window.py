@@ -151,10 +151,8 @@ def predict_regions(
         shown = [_as_seen(grid.window(*place), pixels, grid, compute) for place, pixels in batch if pixels is not None]
         found = iter(_probabilities(model, shown, config, compute, logits))
         for place, pixels in batch:
-            if pixels is None:
-                block = blend.pass_over(is_reached=bool(chosen.blocks[place]))
-            else:
-                block = blend.add(next(found))
+            is_reached = bool(chosen.blocks[place])
+            block = blend.pass_over(is_reached=is_reached) if pixels is None else blend.add(next(found))
             if place[0] >= row and (region := _on_the_image(block, place, grid)) is not None:
                 yield from _within(region, start, stop)
         done += len(shown)

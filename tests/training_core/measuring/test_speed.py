@@ -96,6 +96,19 @@ def test_prediction_is_measured_beside_the_bare_network(tmp_path: Path) -> None:
     assert result["share_of_bare"] == pytest.approx(result["network_mpx_per_s"] / result["bare_mpx_per_s"])
 
 
+def test_of_a_slide_with_glass_only_what_is_predicted_counts_for_the_network(tmp_path: Path) -> None:
+    file = tmp_path / "predict.json"
+    small = ["--set", "inference.window_px=128", "--side-px", "1024", "--repeats", "1", "--glass", "0.5"]
+    assert main(["bench", "predict", *small, "--json", str(file)]) == 0
+    result = json.loads(file.read_text())
+    assert 0.3 < result["left_out"] <= 0.5
+    overlap = (1 / 0.875) ** 2  # windows overlap by an eighth or a little more
+    assert result["network_mpx_per_s"] / result["mpx_per_s"] == pytest.approx(
+        (1 - result["left_out"]) * overlap, rel=0.2
+    )
+    assert main(["bench", "predict", "--glass", "1"]) == 2
+
+
 def test_what_is_around_the_network_is_measured_without_it(tmp_path: Path) -> None:
     file = tmp_path / "predict.json"
     small = ["--set", "inference.window_px=256", "--side-px", "600", "--repeats", "2"]
