@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from itertools import product
 
@@ -50,6 +50,12 @@ class Box:
             slice(self.left - other.left, self.right - other.left),
         )
 
+    def common(self, other: Box) -> Box | None:
+        """What lies in both; None: nothing."""
+        top, left = max(self.top, other.top), max(self.left, other.left)
+        bottom, right = min(self.bottom, other.bottom), min(self.right, other.right)
+        return Box(top, left, bottom, right) if top < bottom and left < right else None
+
 
 def blocks(shape: tuple[int, int], side: int) -> Iterator[Box]:
     """Squares that cover an image (height, width), row by row, from the left; the last ones may be smaller."""
@@ -62,6 +68,10 @@ class ConnectedAreas:
 
     Attributes
     ----------
+    read
+        The mask in a box.
+    shape
+        Height and width of the mask.
     pixels
         Of each area, by its number; of 0, which is no area, 0.
     at_edge
@@ -82,18 +92,21 @@ class ConnectedAreas:
         Parameters
         ----------
         read
-            The mask in a box; it is asked for the same blocks again by `numbers`.
+            Gives the mask in a box; it is asked for the same blocks again by `numbers`.
         structure
             EDGES or CORNERS.
         """
-        self._read, self._structure = read, structure
+        self.read, self.shape, self._structure = read, shape, structure
         self._first: dict[Box, int] = {}
         joined = _Joined(shape[1], diagonal=bool(structure[0, 0]))
         pixels, at_edge, parts = [np.zeros(1, np.int64)], [np.zeros(1, bool)], {}
         count = 0
         for box in blocks(shape, side):
-            local, found = ndimage.label(read(box), structure)
+            local, found = self._labelled(box)
             self._first[box] = count
+            if not found:
+                joined.add(np.zeros(local.shape, np.int64), box)
+                continue
             pixels.append(np.bincount(local.ravel(), minlength=found + 1)[1:])
             at_edge.append(_at_edge(local, box, shape, found))
             parts.update({count + number: each for number, each in _boxes_on_border(local, box)})
@@ -105,22 +118,38 @@ class ConnectedAreas:
         self.at_edge = np.bincount(self._root, np.concatenate(at_edge), n_areas) > 0
         self.boxes = _united(parts, self._root, joined.numbers)
 
+    @property
+    def blocks(self) -> Collection[Box]:
+        """Row by row, from the left."""
+        return self._first.keys()
+
     def numbers(self, box: Box) -> NDArray[np.int64]:
         """The areas (h, w) of a block, 0 outside all areas; box: one of `blocks`."""
-        local, _ = ndimage.label(self._read(box), self._structure)
-        return np.asarray(np.where(local, self._root[local + self._first[box]], 0))
+        pieces, area_of = self.pieces(box)
+        return area_of[pieces]
+
+    def pieces(self, box: Box) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        """What is connected within a block (h, w), numbered from 1, and the area of each number; box: as in `numbers`.
+
+        An area that leaves the block and comes again has several pieces in it.
+        """
+        local, found = self._labelled(box)
+        first = self._first[box]
+        return local, np.concatenate([self._root[:1], self._root[first + 1 : first + found + 1]])
+
+    def _labelled(self, box: Box) -> tuple[NDArray[np.int32], int]:
+        mask = self.read(box)
+        if not mask.any():  # most of a slide
+            return np.zeros(mask.shape, np.int32), 0
+        local, found = ndimage.label(mask, self._structure)
+        return local, found
 
     def mask(self, number: int, box: Box) -> BoolMask:
         """The pixels of an area in any box."""
         found = np.zeros((box.bottom - box.top, box.right - box.left), bool)
         for each in self._first:
-            common = Box(
-                max(box.top, each.top),
-                max(box.left, each.left),
-                min(box.bottom, each.bottom),
-                min(box.right, each.right),
-            )
-            if common.top < common.bottom and common.left < common.right:
+            common = box.common(each)
+            if common is not None:
                 found[common.within(box)] = self.numbers(each)[common.within(each)] == number
         return found
 

@@ -26,6 +26,7 @@ from training_core.class_maps.predicted import (
 from training_core.cli._answer_options import answers_of
 from training_core.cli._clean_up_options import clean_up_of
 from training_core.cli._predict_image import PredictJob, begin_image_file, predict_image_band, predict_image_file
+from training_core.cli._predict_measure import measure_image_file
 from training_core.cli._predict_queue import PredictQueue
 from training_core.cli._predict_workers import FINISH, WHOLE, Step
 from training_core.cli._questions import RUN_MPP, refuse_open_questions, without_scale
@@ -122,6 +123,7 @@ def predict_all(job: PredictJob, paths: Sequence[Path], attempts: Attempts) -> i
             else:
                 result = predict_image_file(job, path, image)
                 add_predicted(job.args.out, image)
+            measure_image_file(job, path, image, predicted_now=not is_there)
             job.queue.finished(result, was_there=is_there)
         if len(attempts.failed) > failed:
             job.queue.failed(attempts.failed[-1].error)

@@ -93,7 +93,7 @@ def _streamed(job: PredictJob, path: Path, image: Regions, wanted: PredictedImag
     return _Streamed(
         (job.predictor, path, args.out / f"{wanted.name}.ome.zarr"),
         {
-            "mpp_um": _mpp_um(job, path, image),
+            "mpp_um": mpp_um_of(job, path, image),
             "views": args.views or 1,
             "answers": job.answers,
             "made_from": json.dumps([asdict(wanted), _engine(job)]),
@@ -102,7 +102,7 @@ def _streamed(job: PredictJob, path: Path, image: Regions, wanted: PredictedImag
     )
 
 
-def _mpp_um(job: PredictJob, path: Path, image: Regions) -> float | None:
+def mpp_um_of(job: PredictJob, path: Path, image: Regions) -> float | None:
     """The pixel size of an image: as it is given for all, for those that state none, or as the file states it."""
     if job.args.mpp is not None:
         return float(job.args.mpp)
@@ -143,7 +143,7 @@ def predict_image_file(job: PredictJob, path: Path, wanted: PredictedImage) -> P
     args, predictor, name = job.args, job.predictor, wanted.name
     folder: Path = args.out
     with open_regions(path, job.answers) as image:
-        mpp_um, height = _mpp_um(job, path, image), image.height_px
+        mpp_um, height = mpp_um_of(job, path, image), image.height_px
         streamed = _streamed(job, path, image, wanted) if _is_large(image) else None
     if streamed is not None:
 

@@ -74,6 +74,20 @@ class PredictQueue:
         """This share of the file, 0 to 1, is glass and is not predicted."""
         self._left_out = share
 
+    def measuring(self) -> None:
+        """A block of the file's result is measured; waits while it is paused.
+
+        Raises
+        ------
+        Leaving
+            It was stopped.
+        """
+        self._listen()
+        if self._messenger is None or self._current is None or time.monotonic() - self._told < _EVERY_S:
+            return
+        self._told = time.monotonic()
+        self._messenger.send(Status, message=tr("Measuring {name}").format(name=self._current.name))
+
     def finished(self, result: Path, *, was_there: bool) -> None:
         """The file has its result."""
         self._end(was_there=was_there)

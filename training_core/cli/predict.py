@@ -20,6 +20,7 @@ from training_core.cli._predict_files import job_of, predict_all, predict_in_wor
 from training_core.cli._predict_image import (
     STREAM_ABOVE_MPX,
 )
+from training_core.cli._predict_measure import write_table
 from training_core.cli._predict_queue import PredictQueue, predict_queue
 from training_core.cli._predict_workers import predict_on_workers
 from training_core.cli._prediction_note import note_on_predictions
@@ -44,9 +45,10 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
         "255 stand for 0 to 100 %. classes.json names the class ids. A slide, or an image above "
         f"{STREAM_ABOVE_MPX} megapixels, is written as one OME-Zarr folder instead, NAME.ome.zarr: "
         "the confidence, with the class ids as its labels. Memory is then almost independent of the "
-        "size of the image. Under torchrun the processes share the images. Post-processing changes "
-        "NAME.prediction.png only. Images that cannot be predicted are listed at the end (exit code 3); a second "
-        "run predicts only what is missing or has changed.",
+        "size of the image. areas.csv has a row for each image and class: its area, share and number of objects. "
+        "Under torchrun the processes share the images. Post-processing changes NAME.prediction.png only. Images that "
+        "cannot be predicted are listed at the end (exit code 3); a second run predicts only what is missing or "
+        "has changed.",
         epilog="""\
 examples:
   python -m training_core predict colon/runs/RUN photos --out predictions
@@ -165,15 +167,19 @@ def _run(args: argparse.Namespace, queue: PredictQueue) -> int:
         if job.unstated and args.mpp is None and args.missing_mpp is not None and predictor.config.data.mpp is not None:
             print(f"Note: {len(job.unstated)} of {len(facts)} images state no usable pixel size, and are taken to have "
                   f"{args.missing_mpp:g} µm/px.", file=sys.stderr)  # fmt: skip
-    if on_workers:
-        heights = {path: _rows_of(facts.get(path)) for path in paths if path not in job.bad}
-        predict_all(job, [path for path in paths if path in job.bad], attempts)
-        there = predict_on_workers(args, heights, attempts, predict_in_worker)
-        done, failed, joined = len(attempts.done), attempts.failed, True
-    else:
-        with together(job.predictor.compute) as joined:
-            there = sum(gathered([predict_all(job, paths[rank::size], attempts)]))
-            done, failed = len(gathered(attempts.done)), gathered(attempts.failed)
+    try:
+        if on_workers:
+            heights = {path: _rows_of(facts.get(path)) for path in paths if path not in job.bad}
+            predict_all(job, [path for path in paths if path in job.bad], attempts)
+            there = predict_on_workers(args, heights, attempts, predict_in_worker)
+            done, failed, joined = len(attempts.done), attempts.failed, True
+        else:
+            with together(job.predictor.compute) as joined:
+                there = sum(gathered([predict_all(job, paths[rank::size], attempts)]))
+                done, failed = len(gathered(attempts.done)), gathered(attempts.failed)
+    finally:  # also of what was finished before an interruption
+        if rank == 0:
+            write_table(args.out)
     if rank:
         return exit_code([] if joined else attempts.failed)  # the first process lists those of all
     attempts.failed = failed

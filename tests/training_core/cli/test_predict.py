@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import shutil
@@ -47,6 +48,9 @@ from training_core.runs.checkpoint import open_checkpoint, write_state
 from training_core.settings.schema import AlignmentConfig, Config, InferenceConfig
 
 IDS = (0, 3, 7)
+BESIDE = {"classes.json", "predicted.jsonl", "areas.csv", ".areas"}
+"""What is in the folder beside the results."""
+LABELS_0 = "labels/prediction/0"
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +81,7 @@ def test_large_images_are_streamed_and_small_ones_are_not(
     out = tmp_path / "out"
     assert main(["predict", str(run_folder), str(large), str(small), "-o", str(out)]) == 0
     kinds = ("prediction", "pseudo_label", "confidence")
-    names = {f"small.{kind}.png" for kind in kinds} | {"large.ome.zarr", "classes.json", "predicted.jsonl"}
+    names = {f"small.{kind}.png" for kind in kinds} | {"large.ome.zarr", *BESIDE}
     assert {path.name for path in out.iterdir()} == names
     predictor, pixels = load_predictor(run_folder), read_image(large)
     labels = np.asarray(zarr.open_array(out / "large.ome.zarr" / "labels" / "prediction" / "0", mode="r"))
@@ -149,7 +153,7 @@ def test_a_slide_is_streamed_whatever_its_size(run_folder: Path, tmp_path: Path)
         writer.write(pixels, subifds=1, tile=(128, 128), photometric="rgb", metadata=None)
         writer.write(pixels[::2, ::2], subfiletype=1, tile=(128, 128), photometric="rgb", metadata=None)
     assert main(["predict", str(run_folder), str(tmp_path / "slide.tif"), "-o", str(tmp_path / "out")]) == 0
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {"slide.ome.zarr", "classes.json", "predicted.jsonl"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"slide.ome.zarr", *BESIDE}
     assert zarr.open_array(tmp_path / "out" / "slide.ome.zarr" / "0", mode="r").shape == (256, 384)
 
 
@@ -343,6 +347,68 @@ def test_bad_images_are_listed_and_a_second_run_does_only_what_is_missing_or_has
     for name in "abcd":
         (folder / f"{name}.tif").write_bytes(b"")
     assert main(command) == 2
+
+
+def table_of(out: Path) -> dict[tuple[str, int], dict[str, str]]:
+    """areas.csv by image and class, as Python's own reader reads it."""
+    with (out / "areas.csv").open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    found = {(row["image"], int(row["class_id"])): row for row in rows}
+    assert len(found) == len(rows)
+    return found
+
+
+def test_the_table_of_areas_is_that_of_the_results_however_often_the_command_is_called(
+    run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(_predict_image, "STREAM_ABOVE_MPX", 0.015)
+    large, out = picture(tmp_path / "large, =1+1.png", 120, 150), tmp_path / "out"
+    stated(tmp_path / "small.tif", 0.5)
+    command = ["predict", str(run_folder), str(large), str(tmp_path / "small.tif"), "-o", str(out)]
+
+    def check() -> None:
+        table = table_of(out)
+        assert [*table] == [(name, each) for name in ("large, =1+1", "small") for each in IDS]
+        zarrs = {each: zarr.open_array(out / "large, =1+1.ome.zarr" / each, mode="r")[:] for each in (LABELS_0, "0")}
+        arrays = {
+            "large, =1+1": (zarrs[LABELS_0], zarrs["0"], ""),
+            "small": (*(read_mask(out / f"small.{kind}.png") for kind in ("prediction", "confidence")), "0.5"),
+        }
+        for (name, class_id), row in table.items():
+            ids, confidence, mpp_um = arrays[name]
+            own = ids == class_id
+            assert int(row["area_px"]) == own.sum()
+            assert float(row["percent"]) == pytest.approx(100 * own.mean(), rel=1e-5)
+            objects = "" if row["class_name"] == "background" else str(ndimage.label(own)[1])
+            assert row["objects"] == objects
+            mean = f"{confidence[own].mean() / 255:.4f}" if own.any() else ""
+            assert (f"{float(row['mean_confidence']):.4f}" if own.any() else row["mean_confidence"]) == mean
+            assert (row["not_predicted_px"], row["pixel_size_um"]) == ("0", mpp_um)
+            assert row["area_mm2"] == (f"{own.sum() * 0.25e-6:.6g}" if mpp_um else "")
+
+    assert main(command) == 0
+    check()
+    first = (out / "areas.csv").read_bytes()
+    note = out / ".areas" / "small.json"
+    noted = note.read_bytes()
+    assert main(command[:-3] + command[-2:]) == 0  # the second image is not named, and its rows stay
+    assert (out / "areas.csv").read_bytes() == first
+    assert note.read_bytes() == noted
+
+    note.unlink()  # as of results of an earlier version
+    assert main(command[:-3] + command[-2:]) == 0
+    assert "1 image has no row in areas.csv" in capsys.readouterr().err
+    assert {name for name, _ in table_of(out)} == {"large, =1+1"}
+    assert main(command) == 0
+    assert (out / "areas.csv").read_bytes() == first
+
+    picture(large, 130, 150)
+    assert main(command) == 0
+    assert (out / "areas.csv").read_bytes() != first
+    check()
+    (out / "small.confidence.png").unlink()  # a result that is not there is in no table
+    assert main(command[:-3] + command[-2:]) == 0
+    assert {name for name, _ in table_of(out)} == {"large, =1+1"}
 
 
 @pytest.fixture

@@ -77,8 +77,9 @@ def command(run_folder: Path, images: Path, out: Path, *more: str) -> list[str]:
 
 
 def written(out: Path) -> dict[str, bytes]:
-    """Every file by its name, but the list of what is there, whose order is that in which it was finished."""
-    files = (path for path in out.rglob("*") if path.is_file() and path.name != "predicted.jsonl")
+    """Every file by its name, but the notes of what is there, which hold times; the table made of them has none."""
+    of_times = (out / "predicted.jsonl", *out.glob(".areas/*"))
+    files = (path for path in out.rglob("*") if path.is_file() and path not in of_times)
     return {str(path.relative_to(out)): path.read_bytes() for path in files}
 
 
@@ -135,6 +136,11 @@ def test_a_worker_that_is_killed_loses_only_its_task_which_another_goes_on_with(
     assert [line for line in errors.splitlines() if line.startswith("  broken.png: ")]
     assert "(4 of 4)" in errors
     assert written(out) == alone
+    assert {line.split(",")[0] for line in alone["areas.csv"].decode("utf-8-sig").splitlines()[1:]} == {
+        "a",
+        "b",
+        "slide",
+    }
 
 
 def test_what_is_refused_before_the_work_is_listed_beside_what_fails_in_it(

@@ -430,6 +430,8 @@ def test_predict_writes_class_ids(
     assert {file.name for file in out.iterdir()} == {f"{n}.{k}.png" for n in ("other", "u_1") for k in kinds} | {
         "classes.json",
         "predicted.jsonl",
+        "areas.csv",
+        ".areas",
     }
     assert read_mask(out / "other.prediction.png").shape == (70, 133)
     for name in ("other", "u_1"):
