@@ -20,6 +20,7 @@ from napari_unisemalign.shell.panel import Panel
 from napari_unisemalign.window import Controller
 from training_core.demo import make_demo
 from training_core.io import atomic_write
+from training_core.io.zarr_folders import is_zarr_folder
 from training_core.project import Project, Tile
 
 DOCK_NAME = "Train a tissue segmenter (UniSemAlign)"
@@ -119,10 +120,10 @@ def _open(path: str | list[str]) -> list[Any]:
         [Path(each) for each in (path if isinstance(path, list) else [path])],
         panel_in(viewer).controller,
     )
-    folders = [each for each in paths if each.is_dir()]
+    folders = [each for each in paths if each.is_dir() and not is_zarr_folder(each)]
     if folders:
         controller.drops.offer(folders)
-    slides = controller.opened_slides.new_among([each for each in paths if not each.is_dir()])
+    slides = controller.opened_slides.new_among([each for each in paths if each not in folders])
     return [controller.opened_slides.layer_data(each) for each in slides] or NO_LAYERS
 
 

@@ -25,6 +25,8 @@ from napari_unisemalign.widgets.common import verbatim
 from training_core.base.i18n import ntr, tr
 from training_core.io.drawings import is_drawing
 from training_core.io.files import IMAGE_SUFFIXES
+from training_core.io.formats.ome_zarr_file import has_labels, is_image
+from training_core.io.zarr_folders import is_zarr_folder
 
 GATHER_MS = 200
 """napari hands several files over one by one and may paint in between; so long after the last the question comes."""
@@ -74,12 +76,18 @@ class DropsController:
 
     def _ask(self) -> None:
         paths, self._offered = self._offered, []
-        if paths and all(is_drawing(path) for path in paths):
+        if paths and all(self._is_annotation(path) for path in paths):
             self._import(paths)
         elif self._session.project is None:
             self._making.make_project(paths)
         else:
             self._making.add_images(paths)
+
+    def _is_annotation(self, path: Path) -> bool:
+        """Labels of an OME-Zarr folder that is also an image are meant where a project is open, which may have it."""
+        if not is_zarr_folder(path):
+            return is_drawing(path)
+        return has_labels(path) and (self._session.project is not None or not is_image(path))
 
     def _import(self, paths: Sequence[Path]) -> None:
         if self._session.project is None:

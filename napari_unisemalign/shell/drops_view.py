@@ -12,7 +12,9 @@ from qtpy.QtWidgets import QWidget
 from napari_unisemalign.widgets.drops import local_paths
 from napari_unisemalign.widgets.events import read_as
 from training_core.io.files import IMAGE_SUFFIXES
+from training_core.io.formats.ome_zarr_file import is_image
 from training_core.io.slides import SLIDE_SUFFIXES
+from training_core.io.zarr_folders import is_zarr_folder
 from training_core.project.index import INDEX_NAME
 
 
@@ -23,10 +25,15 @@ def project_folder(path: Path) -> Path | None:
 
 
 def may_become_project(path: Path) -> bool:
-    """Whether a path is a slide, or a folder with images or slides in it. Looks at names only."""
-    if path.is_dir():
+    """Whether a path is a slide, or a folder with images or slides in it. Looks at names, and metadata of OME-Zarr."""
+    if path.is_dir() and not is_zarr_folder(path):
         return any(each.suffix.lower() in IMAGE_SUFFIXES | SLIDE_SUFFIXES for each in path.iterdir())
-    return path.suffix.lower() in SLIDE_SUFFIXES
+    return is_opened_as_slide(path)
+
+
+def is_opened_as_slide(path: Path) -> bool:
+    """Whether a path is a slide by its ending; a folder, if it says that it is an OME-Zarr image."""
+    return is_image(path) if is_zarr_folder(path) else path.suffix.lower() in SLIDE_SUFFIXES
 
 
 class PanelDrops(QObject):
@@ -87,7 +94,7 @@ class CanvasDrops(QObject):
         drop = read_as(event, QDropEvent)
         paths = local_paths(drop.mimeData())
         project = project_folder(paths[0]) if len(paths) == 1 else None
-        slides = [path for path in paths if path.suffix.lower() in SLIDE_SUFFIXES]
+        slides = [path for path in paths if is_opened_as_slide(path)]
         if project is None and (not slides or slides != paths):
             return False
         drop.acceptProposedAction()

@@ -13,9 +13,11 @@ from napari_unisemalign.app.context import Context
 from napari_unisemalign.app.layer_values import ROLE_KEY
 from napari_unisemalign.app.slide_layers import SlideLevel, levels_of
 from napari_unisemalign.tiles.slide import REFRESH_MS
+from training_core.base.errors import ImageError
 from training_core.base.i18n import tr
 from training_core.base.printable import printable
 from training_core.io.block_reader import BlockReader
+from training_core.io.inspection import QuestionError
 from training_core.io.slide_parts import without_parts
 
 
@@ -48,7 +50,11 @@ class OpenedSlides:
         UserError: it cannot be read.
         """
         reader = BlockReader(path, told=_telling(self._post, weakref.WeakMethod(self._later)))
-        mpp_um = reader.wait().mpp_um
+        try:
+            mpp_um = reader.wait().mpp_um
+        except QuestionError as question:
+            hint = tr("make a project of it: its form asks, and shows the choices")
+            raise ImageError(question.given, question.needed, hint) from question
         levels = levels_of(reader)
         weakref.finalize(levels[0], reader.close)  # the layer is gone, and the file is closed
         scale, unit = (1.0, "pixel") if mpp_um is None else (mpp_um, "um")

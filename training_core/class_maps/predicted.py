@@ -9,6 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from training_core.base.errors import writing
 from training_core.base.printable import printable
+from training_core.io.zarr_folders import folder_state
 
 PREDICTED_NAME = "predicted.jsonl"
 KINDS = ("prediction", "pseudo_label", "confidence")
@@ -23,9 +24,9 @@ class PredictedImage:
     file
         Its absolute path.
     bytes
-        Its length.
+        Its length; of an OME-Zarr folder that of its metadata.
     modified_ns
-        When it was changed last.
+        When it was changed last; of an OME-Zarr folder, its metadata or a folder of its chunks.
     run
         The run that predicted it.
     checkpoint
@@ -48,9 +49,9 @@ _line = TypeAdapter(PredictedImage)
 
 def predicted_image(name: str, path: Path, run: str, checkpoint: str, options: str) -> PredictedImage:
     """The line for an image as its file is now."""
-    status = path.stat()
+    size, modified_ns = folder_state(path) if path.is_dir() else (path.stat().st_size, path.stat().st_mtime_ns)
     file = printable(str(path.resolve()))
-    return PredictedImage(name, file, status.st_size, status.st_mtime_ns, run, checkpoint, options)
+    return PredictedImage(name, file, size, modified_ns, run, checkpoint, options)
 
 
 def checkpoint_as_noted(weights: Path) -> str:

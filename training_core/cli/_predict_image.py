@@ -17,6 +17,7 @@ from training_core.class_maps.clean_up import CleanUp, clean_up
 from training_core.class_maps.predicted import PredictedImage
 from training_core.cli._predict_queue import PredictQueue
 from training_core.io import read_image
+from training_core.io.formats.ome_zarr_file import is_prediction
 from training_core.io.inspection import Answers
 from training_core.io.regions import Regions, open_regions
 from training_core.project.classes import background_ids
@@ -86,12 +87,16 @@ def _streamed(job: PredictJob, path: Path, image: Regions, wanted: PredictedImag
     Raises
     ------
     ImageError
-        It is to be predicted in a way for which it is too large.
+        It is to be predicted in a way for which it is too large, or another image has the name of its result.
     """
     args = job.args
     _check_whole(image, ["--branches"] if args.branches else [])
+    out = args.out / f"{wanted.name}.ome.zarr"
+    if out.is_dir() and not is_prediction(out):
+        given = f"{out} is there already, and is no prediction of this program"
+        raise ImageError(given, "another folder for the predictions", "choose one without images in it")
     return _Streamed(
-        (job.predictor, path, args.out / f"{wanted.name}.ome.zarr"),
+        (job.predictor, path, out),
         {
             "mpp_um": mpp_um_of(job, path, image),
             "views": args.views or 1,

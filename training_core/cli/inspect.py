@@ -18,6 +18,7 @@ from training_core.io.inspection.inspecting import inspect_file, problem_of
 from training_core.io.resolution import usable_mpp_um
 from training_core.io.slide_parts import without_parts
 from training_core.io.slides import SLIDE_SUFFIXES
+from training_core.io.zarr_folders import is_zarr_folder
 
 
 def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -70,8 +71,12 @@ class _Inspected:
 def _files(paths: Sequence[Path]) -> list[Path]:
     found: list[Path] = []
     for path in paths:
-        if path.is_dir():
-            inside = sorted(each for each in path.iterdir() if each.suffix.lower() in IMAGE_SUFFIXES | SLIDE_SUFFIXES)
+        if path.is_dir() and not is_zarr_folder(path):
+            inside = sorted(
+                each
+                for each in path.iterdir()
+                if each.suffix.lower() in IMAGE_SUFFIXES | SLIDE_SUFFIXES or is_zarr_folder(each)
+            )
             found.extend(without_parts(inside) or [path])
         else:
             found.append(path)

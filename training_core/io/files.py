@@ -12,6 +12,7 @@ from training_core.base.arrays import MIN_SIDE_PX
 from training_core.base.bounded import check_regular
 from training_core.base.errors import ImageError, MaskError, UserError
 from training_core.io.unread import HEAD_BYTES, preview_only, unread
+from training_core.io.zarr_folders import is_zarr_folder
 
 MAX_PIXELS = 400_000_000
 IMAGE_SUFFIXES = frozenset(
@@ -58,6 +59,8 @@ class FileKind(StrEnum):
     DICOM = "DICOM"
     CZI = "CZI"
     SAKURA = "Sakura"
+    OME_ZARR = "OME-Zarr"
+    """A folder, not a file."""
     MAKER_TIFF = "TIFF slide"
     """A slide that is a TIFF, and that the reader of TIFF refuses; only its facts say so."""
 
@@ -108,7 +111,7 @@ class Refused(ValueError):
 
 
 def file_kind(path: Path, error: type_of_error) -> FileKind:
-    """The kind of an image file; a mask is none of `OPENSLIDE_KINDS`.
+    """The kind of an image file, or of a folder that is one image; a mask is none of `OPENSLIDE_KINDS`.
 
     Raises
     ------
@@ -116,6 +119,11 @@ def file_kind(path: Path, error: type_of_error) -> FileKind:
         Missing, a folder, not readable, empty, or another kind of file; `error` says which of the two.
     """
     what = noun(error)
+    if is_zarr_folder(path):
+        if issubclass(error, ImageError):
+            return FileKind.OME_ZARR
+        given = f"{path} is an OME-Zarr folder, which is not read as a mask"
+        raise error(given, f"{what} as {READ_KINDS}", "import its labels as annotations, once the image has tiles")
     try:
         check_regular(path)
         with path.open("rb") as file:

@@ -1,4 +1,4 @@
-"""`open_levels`: a slide or tiled file by the reader that takes it: this program's own for TIFF, else OpenSlide."""
+"""`open_levels`: a slide or tiled file by its reader: this program's own for TIFF and OME-Zarr, else OpenSlide."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from training_core.io.inspection.loading import header_facts
 from training_core.io.inspection.rules import refuse
 from training_core.io.levels import Levels
 from training_core.io.tiff_levels import TiffLevels
+from training_core.io.zarr_levels import ZarrLevels
 
 
 class OpenSlideLevels(Levels):
@@ -44,7 +45,7 @@ def open_levels(path: Path, answers: Answers = UNASKED) -> Iterator[Levels]:
         OpenSlide is needed and not installed.
     """
     kind = file_kind(path, ImageError)
-    if kind is not FileKind.TIFF and kind not in OPENSLIDE_KINDS:
+    if kind not in (FileKind.TIFF, FileKind.OME_ZARR) and kind not in OPENSLIDE_KINDS:
         given = f"{path} is a {kind} file, which has no levels"
         raise ImageError(given, "a TIFF or a slide", "export it as a pyramidal TIFF")
     with ExitStack() as stack:
@@ -52,6 +53,9 @@ def open_levels(path: Path, answers: Answers = UNASKED) -> Iterator[Levels]:
 
 
 def _opened(path: Path, kind: FileKind, answers: Answers, stack: ExitStack) -> Levels:
+    if kind is FileKind.OME_ZARR:
+        with decoding(path, kind, ImageError):
+            return ZarrLevels(path, answers)
     if kind is FileKind.TIFF:
         try:
             with decoding(path, kind, ImageError):

@@ -24,7 +24,9 @@ from training_core.io.resolution import usable_mpp_um
 from training_core.io.surroundings import cut_tile
 from training_core.io.tissue import overview, tissue_mask
 
-SLIDE_SUFFIXES = frozenset({".svs", ".ndpi", ".mrxs", ".scn", ".bif", ".dcm", ".vms", ".vmu", ".svslide", ".czi"})
+SLIDE_SUFFIXES = frozenset(
+    {".svs", ".ndpi", ".mrxs", ".scn", ".bif", ".dcm", ".vms", ".vmu", ".svslide", ".czi", ".zarr"}
+)
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,7 @@ def is_slide(path: Path) -> bool:
     try:
         kind = file_kind(path, ImageError)
         if kind is not FileKind.TIFF:
-            return kind in OPENSLIDE_KINDS
+            return kind is FileKind.OME_ZARR or kind in OPENSLIDE_KINDS
         facts = header_facts(path)
     except ImageError:
         return False  # whatever is wrong with the file, reading it as an image says it better

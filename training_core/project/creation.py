@@ -231,7 +231,14 @@ def used_files(files: Mapping[str, SourceFile], tiles: Sequence[Tile]) -> dict[s
 
 
 def file_sha256(path: Path) -> str:
-    """The SHA-256 of a file's bytes."""
+    """The SHA-256 of a file's bytes; of a folder that is one image, of its files' names and bytes."""
+    if path.is_dir():
+        digest = hashlib.sha256()
+        for each in sorted(each for each in path.rglob("*") if each.is_file()):
+            digest.update(
+                f"{each.relative_to(path).as_posix()}\0{file_sha256(each)}\n".encode(errors="surrogateescape")
+            )
+        return digest.hexdigest()
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

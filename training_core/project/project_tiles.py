@@ -15,6 +15,7 @@ from training_core.io.inspection import UNASKED
 from training_core.io.levels import Levels
 from training_core.io.slides import open_slide
 from training_core.io.surroundings import Surrounded, read_surrounded
+from training_core.io.zarr_folders import is_zarr_folder
 from training_core.project.file_records import FileAnswers, Place, SourceFile
 from training_core.project.index import Index
 from training_core.project.migration import Migration, backups
@@ -167,7 +168,7 @@ class ProjectTiles:
             return None
         ways = (source.path, source.path_from_project)
         paths = (self.path / way for way in ways if way is not None)  # an absolute path replaces the left side
-        return next((path for path in paths if path.is_file()), None)
+        return next((path for path in paths if path.is_file() or is_zarr_folder(path)), None)
 
     def surrounded(self, name: str, margin_px: int) -> Surrounded:
         """The tile's image with up to `margin_px` of its slide on each side; alone where it is no place on a slide.

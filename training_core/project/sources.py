@@ -11,6 +11,7 @@ from training_core.base.errors import ImageError, MaskError
 from training_core.io.files import IMAGE_SUFFIXES, READ_KINDS
 from training_core.io.slide_parts import parts_of, without_parts
 from training_core.io.slides import SLIDE_SUFFIXES
+from training_core.io.zarr_folders import is_zarr_folder
 from training_core.project.inputs.matching import match_masks, no_match, several_masks
 from training_core.project.runs import natural_key
 
@@ -48,7 +49,7 @@ def scan(paths: Sequence[Path]) -> Found:
     found: list[Path] = []
     left_out: Counter[str] = Counter()
     for path in paths:
-        if path.is_dir():
+        if path.is_dir() and not is_zarr_folder(path):
             inside = _files_in(path, IMAGE_SUFFIXES | SLIDE_SUFFIXES, ImageError)
             found.extend(inside.files)
             left_out.update(inside.left_out)
@@ -127,6 +128,6 @@ def _kind(path: Path, suffixes: frozenset[str]) -> str | None:
     if path.name.startswith("."):
         return HIDDEN
     if path.is_dir():
-        return FOLDER
+        return None if suffixes >= SLIDE_SUFFIXES and is_zarr_folder(path) else FOLDER
     suffix = path.suffix.lower()
     return None if suffix in suffixes else suffix or NO_ENDING

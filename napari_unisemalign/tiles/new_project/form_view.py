@@ -21,6 +21,7 @@ from training_core.base.i18n import tr
 from training_core.base.printable import printable
 from training_core.io.files import IMAGE_SUFFIXES
 from training_core.io.slides import SLIDE_SUFFIXES, SlideOptions
+from training_core.io.zarr_folders import is_zarr_folder
 from training_core.project.class_text import split_names
 from training_core.project.classes import MaskValue
 
@@ -200,9 +201,10 @@ class NewProjectDialog(FormFields):
         paths = self.images()
         if paths and not self._folder_typed:
             first = paths[0]
-            name = first.name if first.is_dir() or not first.suffix else first.parent.name
-            name = first.stem if len(paths) == 1 and not first.is_dir() and first.suffix else name
-            beside = first.parent if len(paths) == 1 or first.is_dir() else first.parent.parent
+            is_folder = first.is_dir() and not is_zarr_folder(first)
+            name = first.name if is_folder or not first.suffix else first.parent.name
+            name = first.stem if len(paths) == 1 and not is_folder and first.suffix else name
+            beside = first.parent if len(paths) == 1 or is_folder else first.parent.parent
             self.folder_edit.setText(str(beside / f"{name}-unisemalign"))
         self.images_changed.emit()
 

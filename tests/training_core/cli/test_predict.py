@@ -24,6 +24,7 @@ from PIL import Image
 from scipy import ndimage
 
 from tests.cases.dicom_slides import write_dicom
+from tests.cases.ome_zarr_images import RGB_CHANNELS, write_ome_zarr
 from training_core.base.arrays import UNLABELED
 from training_core.base.errors import ConfigError
 from training_core.base.torchrun import rank_and_size
@@ -44,6 +45,7 @@ from training_core.prediction.predictor import Predictor, load_predictor
 from training_core.prediction.sliding_window import predict_branches
 from training_core.project import Project
 from training_core.project.classes import background_ids
+from training_core.project.creation import file_sha256
 from training_core.runs.checkpoint import open_checkpoint, write_state
 from training_core.settings.schema import AlignmentConfig, Config, InferenceConfig
 
@@ -201,6 +203,50 @@ def test_a_dicom_folder_is_one_slide_and_predicted_as_the_same_pixels_in_tiff(ru
     dicom, tiff = (zarr.open_array(out / f"{name}.ome.zarr" / "0", mode="r")[:] for name in ("DCM_0", "slide"))
     assert dicom.shape == (256, 384)
     assert np.array_equal(dicom, tiff)
+
+
+@pytest.mark.parametrize("in_bands", [False, pytest.param(True, marks=pytest.mark.nightly)])
+def test_an_ome_zarr_image_is_predicted_as_the_same_pixels_in_tiff(
+    run_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], in_bands: bool
+) -> None:
+    """Of a folder, with its predictions among the images the second time; with two workers of dask, too."""
+    pixels = np.random.default_rng(3).integers(0, 256, (1100 if in_bands else 256, 384, 3), dtype=np.uint8)
+    levels = [np.ascontiguousarray(pixels[::step, ::step].transpose(2, 0, 1)) for step in (1, 2)]
+    folder = tmp_path / "in"
+    source = write_ome_zarr(folder / "scan.ome.zarr", levels, omero=RGB_CHANNELS, chunk_px=128)
+    with tifffile.TiffWriter(folder / "slide.tif") as writer:
+        size = {"resolution": (20_000, 20_000), "resolutionunit": "CENTIMETER"}
+        writer.write(pixels, photometric="rgb", tile=(128, 128), metadata=None, subifds=1, **size)
+        writer.write(pixels[::2, ::2], photometric="rgb", tile=(128, 128), metadata=None, subfiletype=1)
+    before = file_sha256(source)
+    command = ["predict", str(run_folder), str(folder), "-o", str(folder)]
+    assert main([*command, *(["--workers", "2", "--band-px", "1024"] if in_bands else [])]) == 0
+    ours, tiff = (zarr.open_array(folder / f"{name}.ome.zarr" / "0", mode="r")[:] for name in ("scan.ome", "slide"))
+    assert ours.shape == pixels.shape[:2]
+    assert np.array_equal(ours, tiff)
+    capsys.readouterr()
+    assert main(command) == 0
+    told = capsys.readouterr()
+    assert "2 files are results of this program" in told.err
+    assert "those of 2 were there already" in told.out
+    assert file_sha256(source) == before
+    shutil.copy(source / "0" / "0.0.0", source / "0" / "copy")
+    os.replace(source / "0" / "copy", source / "0" / "0.0.0")  # as programs write a chunk
+    assert main(command) == 0
+    assert "those of 1 were there already" in capsys.readouterr().out
+
+
+def test_no_image_is_replaced_by_a_prediction(
+    run_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pixels = np.random.default_rng(3).integers(0, 256, (3, 256, 384), dtype=np.uint8)
+    (tmp_path / "in").mkdir()
+    others = write_ome_zarr(tmp_path / "out" / "scan.ome.zarr", [pixels], omero=RGB_CHANNELS)
+    before = file_sha256(others)
+    given = write_ome_zarr(tmp_path / "in" / "scan.zarr", [pixels], omero=RGB_CHANNELS)
+    assert main(["predict", str(run_folder), str(given), "-o", str(tmp_path / "out")]) == 2
+    assert "is no prediction of this program" in capsys.readouterr().err
+    assert file_sha256(others) == before
 
 
 def test_views_are_the_users_choice(run_folder: Path, tmp_path: Path) -> None:

@@ -20,10 +20,10 @@ from training_core.base.errors import MaskError
 from training_core.io.drawings.areas import DrawnArea, DrawnImage
 from training_core.io.files import MAX_PIXELS
 from training_core.io.outlines import outline
+from training_core.io.zarr_folders import ENDINGS, image_name
 
 ABOUT_KEY, UNLABELLED_KEY = "unisemalign", "unlabelled"
 """What this program adds to labels: from where they come, and the value of what has no class."""
-ENDINGS = (".ome.zarr", ".zarr")
 _METADATA = (".zgroup", "zarr.json")
 _NEEDED = "a whole OME-Zarr folder of version 0.4 or 0.5 with labels of one plane"
 
@@ -63,12 +63,6 @@ def read(path: Path) -> DrawnImage:
     if len(sizes) > 1:
         raise _refused(path, "has labels of different sizes")
     return DrawnImage(path, image_name(path), tuple(areas), Counter(), sizes.pop())
-
-
-def image_name(path: Path) -> str:
-    """The image that a folder is named after: scan.ome.zarr, scan.zarr."""
-    lower = path.name.lower()
-    return next((path.name[: -len(ending)] for ending in ENDINGS if lower.endswith(ending)), path.name)
 
 
 def _part(attributes: Any, key: str) -> Any:

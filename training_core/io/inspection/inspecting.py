@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from training_core.base.errors import UserError
+from training_core.io import tiff_levels, zarr_levels
 from training_core.io.facts import FileFacts, Use
 from training_core.io.files import FileKind, decoding
 from training_core.io.inspection.answers import UNASKED, Answers
 from training_core.io.inspection.loading import header_facts, stored_samples
 from training_core.io.inspection.rules import error_of, look, needs_pixels, refuse
-from training_core.io.tiff_levels import glance
 
 
 def inspect_file(path: Path, use: Use = Use.IMAGE, answers: Answers = UNASKED) -> FileFacts:
@@ -29,9 +30,10 @@ def inspect_file(path: Path, use: Use = Use.IMAGE, answers: Answers = UNASKED) -
     facts = header_facts(path, use, answers.plane)
     if not needs_pixels(facts, use) or problem_of(facts, use) is not None:
         return facts
-    if use is Use.IMAGE and facts.kind is FileKind.TIFF and facts.in_parts:
+    glances = {FileKind.TIFF: tiff_levels.glance, FileKind.OME_ZARR: zarr_levels.glance}
+    if use is Use.IMAGE and facts.kind in glances and facts.in_parts:
         with decoding(path, facts.kind, error_of(use)):
-            return glance(path, answers.plane)
+            return replace(glances[facts.kind](path, answers.plane), notes=facts.notes)
     return look(facts, stored_samples(facts, error_of(use), answers.plane), use)
 
 

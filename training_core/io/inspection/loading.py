@@ -7,7 +7,7 @@ from pathlib import Path
 
 from training_core.io.facts import FileFacts, Use
 from training_core.io.files import OPENSLIDE_KINDS, FileKind, decoding, file_kind, type_of_error
-from training_core.io.formats import bmp, jpeg, jpeg2000, openslide_file, png, tiff, webp
+from training_core.io.formats import bmp, jpeg, jpeg2000, ome_zarr_file, openslide_file, png, tiff, webp
 from training_core.io.formats.stored import Stored
 from training_core.io.inspection.answers import UNASKED, Answers
 from training_core.io.inspection.questions import Question, open_questions, question_error
@@ -44,6 +44,8 @@ def header_facts(path: Path, use: Use = Use.IMAGE, plane: int | None = None) -> 
             return _of_tiff(tiff.facts(path, error, plane), use)
         if kind in OPENSLIDE_KINDS:
             return openslide_file.facts(path, kind)
+        if kind is FileKind.OME_ZARR:
+            return ome_zarr_file.facts(path, plane)
         return _FACTS[kind](path, error)
 
 
@@ -106,6 +108,8 @@ def stored_samples(facts: FileFacts, error: type_of_error, plane: int | None = N
             return webp.stored(facts.path, facts, error, (plane or 1) - 1 if facts.planes > 1 else 0)
         if facts.kind in OPENSLIDE_KINDS:
             return openslide_file.stored(facts)
+        if facts.kind is FileKind.OME_ZARR:
+            return ome_zarr_file.stored(facts, plane)
         return _STORED[facts.kind](facts.path, facts, error)
 
 

@@ -154,7 +154,9 @@ def _files(look: _Look, paths: Sequence[Path]) -> tuple[tuple[InputFile, ...], t
             said = look.given.own_outputs if what is NoImage.OWN_OUTPUT else look.given.mask_files
             said = "masks" if said is None and what is NoImage.MASK and masks_too else said
             taken = replace(file, becomes=Becomes.OWN_OUTPUT if what is NoImage.OWN_OUTPUT else Becomes.MASK)
-            file = file if said == "images" else taken
+            if said != "images":
+                file = taken
+                look.bad.pop(path, None)  # a prediction in OME-Zarr is also refused as an image
             if said is None:
                 unclear.append(taken)
         files.append(file)

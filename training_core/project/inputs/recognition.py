@@ -12,8 +12,10 @@ from training_core.base.arrays import row_blocks
 from training_core.base.bounded import read_json
 from training_core.base.errors import ImageError, MaskError
 from training_core.io import read_image
+from training_core.io.formats.ome_zarr_file import is_prediction
 from training_core.io.inspection import FileFacts
 from training_core.io.slides import is_slide
+from training_core.io.zarr_folders import is_zarr_folder
 from training_core.project.index import INDEX_NAME
 from training_core.project.inputs.asking import Facts
 from training_core.project.inputs.matching import has_mask_ending, without_mask_ending
@@ -43,6 +45,8 @@ def own_output(path: Path) -> bool:
     if stem and kind in OUTPUT_KINDS and path.suffix.lower() == ".png":
         return True
     if stem and kind in BRANCH_KINDS and path.suffix.lower() == ".png" and _legend(path.parent) is not None:
+        return True
+    if is_zarr_folder(path) and is_prediction(path):
         return True
     return is_export(path.parent) or _in_project(path)
 
