@@ -164,6 +164,57 @@ def test_what_is_refused(project: Project, capsys: pytest.CaptureFixture[str]) -
         project.restore_label("a", 1)
 
 
+def test_a_number_that_no_version_has_is_refused_with_those_that_there_are(project: Project) -> None:
+    moments = ("20261129-143200-000000", "20261129-143201-000000", "20261129-143202-000000")
+    (project.path / "conflicts").mkdir()
+    for moment in moments:
+        Image.fromarray(stroke(9)).save(project.path / "conflicts" / f"a.{moment}.png")
+    with pytest.raises(ProjectError, match=r"no version 7.*one from 1000001 to 1000003"):
+        project.label_version("a", 7)
+    for number in (1, 2, 3):
+        project.write_label("a", stroke(number), LabelSource.PAINTED)
+    with pytest.raises(ProjectError, match=r"no version 7.*one from 0 to 2"):
+        project.label_version("a", 7)
+
+
+@pytest.mark.parametrize("moment", ["yesterday", "0001-01-01T00:00:00+14:00"])
+def test_a_history_with_a_moment_that_is_none_keeps_the_versions(project: Project, moment: str) -> None:
+    """Written by hand or by another program; the second lies before the first moment that UTC has."""
+    project.write_label("a", stroke(1), LabelSource.PAINTED)
+    history = project.path / "labels" / "a.json"
+    content = json.loads(history.read_bytes())
+    content["edits"][0]["at"] = moment
+    history.write_text(json.dumps(content), "utf-8")
+    project.write_label("a", stroke(2), LabelSource.PAINTED)
+    (version,) = project.label_versions("a")
+    assert (version.number, version.edit, version.at) == (1, None, None)
+    np.testing.assert_array_equal(project.label_version("a", 1).label, stroke(1))
+
+
+def test_what_lies_among_the_conflicts_of_other_tiles_is_not_offered(tmp_path: Path) -> None:
+    for name in ("a", "a.b"):
+        Image.new("RGB", (SIDE, SIDE), (100, 100, len(name))).save(tmp_path / f"{name}.png")
+    images = [tmp_path / "a.png", tmp_path / "a.b.png"]
+    project = Project.create(tmp_path / "project", images, classes=make_classes(("background", "gland")))
+    conflicts = project.path / "conflicts"
+    conflicts.mkdir()
+    moment = "20261129-143200-000000"
+    for name in (f"a.{moment}", f"a.b.{moment}", "a.20261399-250000-000000", "a.note", "other"):
+        Image.fromarray(stroke(9)).save(conflicts / f"{name}.png")
+    (conflicts / f"a.{moment}.txt").write_bytes(b"a note")
+    (version,) = project.label_versions("a")
+    assert (version.conflict, version.at) == (f"conflicts/a.{moment}.png", "2026-11-29T14:32:00.000+00:00")
+    assert [each.conflict for each in project.label_versions("a.b")] == [f"conflicts/a.b.{moment}.png"]
+
+
+def test_a_cloud_copy_that_leads_nowhere_stands_in_no_other_s_way(project: Project) -> None:
+    project.write_label("a", stroke(1), LabelSource.PAINTED)
+    (project.path / "labels" / "a (1).png").symlink_to(project.path / "labels" / "gone.png")
+    assert [each.number for each in project.label_versions("a")] == [1_000_001, 0]
+    with pytest.raises(MaskError, match=r"a \(1\)\.png"):
+        project.label_version("a", 1_000_001)
+
+
 def test_a_folder_of_versions_that_leads_out_is_refused(project: Project, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     (project.path / "history").mkdir()

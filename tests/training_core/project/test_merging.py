@@ -30,7 +30,7 @@ def test_strokes_in_other_places_are_both_kept(make_project: MakeProject) -> Non
     other = Project.open(project.path)
     base = project.label("u_1")
     first = project.write_label("u_1", painted(base, slice(0, 10), 0), LabelSource.PAINTED, base=base)
-    assert (first.others_pixels, first.other_version) == (0, None)
+    assert (first.others_pixels, first.disputed_pixels, first.other_version) == (0, 0, None)
     second = other.write_label("u_1", painted(base, slice(50, 60), 1), LabelSource.PAINTED, base=base)
     expected = painted(painted(base, slice(0, 10), 0), slice(50, 60), 1)
     np.testing.assert_array_equal(project.label("u_1"), expected)

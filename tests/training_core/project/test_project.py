@@ -13,12 +13,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 from PIL import Image
 
 from training_core.base.arrays import UNLABELED
 from training_core.base.errors import ImageError, MaskError, ProjectError, StorageError
 from training_core.io import atomic_write
 from training_core.project import LabelSource, Project, TileState, TissueClass, make_classes
+from training_core.project import store as store_module
 
 MakeProject = Callable[..., Project]
 
@@ -183,6 +185,19 @@ def test_a_tile_waits_for_review_until_all_of_it_was_judged(make_project: MakePr
     assert project.to_review() == ()
 
 
+def test_a_partly_accepted_tile_that_is_painted_full_waits_for_nothing(make_project: MakeProject) -> None:
+    project = make_project()
+    label = np.full((96, 96), UNLABELED, np.uint8)
+    label[50, 50] = 1  # one pixel is enough
+    project.write_label("u_1", label, LabelSource.ACCEPTED_PREDICTION, run_id="r1", region="component")
+    assert project.is_accepted("u_1")
+    assert project.is_partly_accepted("u_1")
+    label[label == UNLABELED] = 0
+    project.write_label("u_1", label, LabelSource.CORRECTED)
+    assert project.is_accepted("u_1")
+    assert not Project.open(project.path).is_partly_accepted("u_1")
+
+
 def test_a_label_of_larger_numbers_that_are_class_ids_is_taken(make_project: MakeProject) -> None:
     project = make_project()
     label = np.full((96, 96), 1, np.int64)
@@ -211,6 +226,22 @@ def test_a_label_that_does_not_fit_is_refused_and_the_old_one_stays(
         project.write_label("a_1", label, LabelSource.PAINTED)
     assert np.array_equal(project.label("a_1"), before)
     assert project.label_edits("a_1") == edits
+
+
+@pytest.mark.parametrize(
+    ("shape", "given", "hint"),
+    [
+        ((96, 64), "64 x 96 px", "turn or transpose one of the two"),
+        ((32, 48), "48 x 32 px", "at the image's full resolution"),
+    ],
+)
+def test_a_label_of_another_size_is_told_what_it_may_be(
+    tmp_path: Path, shape: tuple[int, int], given: str, hint: str
+) -> None:
+    Image.new("RGB", (96, 64)).save(tmp_path / "wide.png")
+    project = Project.create(tmp_path / "p", [tmp_path / "wide.png"], classes=make_classes(("a", "b")))
+    with pytest.raises(MaskError, match=f"is {given}.*the size of its image, 96 x 64 px.*{hint}"):
+        project.write_label("wide", np.zeros(shape, np.uint8), LabelSource.PAINTED)
 
 
 def test_class_ids_are_stable(make_project: MakeProject) -> None:
@@ -282,6 +313,57 @@ def test_a_change_by_another_process_is_seen(make_project: MakeProject) -> None:
     assert [c.name for c in project.classes] == ["class 0", "class 1", "stroma"]
 
 
+@pytest.mark.parametrize("later_s", [10, -10])
+def test_an_index_that_is_written_in_place_is_seen_whatever_its_clock_says(
+    make_project: MakeProject, later_s: int
+) -> None:
+    project = make_project()
+    path = project.path / "project.json"
+    assert (project.name, project.changes_elsewhere) == ("project", 0)
+    moment = path.stat().st_mtime + later_s
+    path.write_text(path.read_text("utf-8").replace('"project"', '"another"', 1), "utf-8")  # of the same length
+    os.utime(path, (moment, moment))
+    assert (project.name, project.changes_elsewhere) == ("another", 1)
+
+
+@pytest.fixture
+def writer(make_project: MakeProject) -> Iterator[Project]:
+    """A project that another program writes to for twenty seconds."""
+    project = make_project()
+    lock = FileLock(project.path / "project.lock", thread_local=False)
+    lock.acquire()
+    timer = threading.Timer(20, lock.release)
+    timer.start()
+    yield project
+    timer.cancel()
+    lock.release()
+
+
+def test_opening_waits_for_no_writer(writer: Project) -> None:
+    left = writer.path / "project.journal"
+    left.write_text('[1, "write", ".0123456789abcdef.tmp", "project.json"]\n', "utf-8")
+    started = time.monotonic()
+    assert Project.open(writer.path).name == "project"
+    assert time.monotonic() - started < 15
+    assert left.exists()  # it may be the writer's own
+
+
+def test_a_writer_that_takes_too_long_is_named(writer: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_module, "_LOCK_TIMEOUT_S", 1.0)
+    with pytest.raises(ProjectError, match=r"another program has been writing to .* for 1 s"):
+        Project.open(writer.path).add_class("vessel")
+
+
+def test_a_project_that_cannot_be_locked_is_opened_as_it_is(make_project: MakeProject) -> None:
+    project = make_project()
+    (project.path / "project.lock").unlink(missing_ok=True)
+    (project.path / "project.lock").mkdir()
+    left = project.path / "project.journal"
+    left.write_text('[1, "write", ".0123456789abcdef.tmp", "project.json"]\n', "utf-8")
+    assert Project.open(project.path).name == "project"
+    assert left.exists()
+
+
 def test_a_crash_between_label_and_index_is_mended(make_project: MakeProject) -> None:
     project = make_project()
     index = (project.path / "project.json").read_bytes()
@@ -325,6 +407,14 @@ def test_a_damaged_index_is_named(make_project: MakeProject, damage: Callable[[s
     path = project.path / "project.json"
     path.write_text(damage(path.read_text()))
     with pytest.raises(ProjectError, match=said):
+        Project.open(project.path)
+
+
+def test_an_index_that_is_too_large_is_not_read(make_project: MakeProject) -> None:
+    project = make_project()
+    with (project.path / "project.json").open("wb") as file:
+        file.truncate(256 * 2**20 + 1)  # one byte more than is read; none of them is on the disk
+    with pytest.raises(ProjectError, match=r"project\.json cannot be read \(268,435,457 bytes"):
         Project.open(project.path)
 
 
