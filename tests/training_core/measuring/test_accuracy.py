@@ -349,6 +349,22 @@ def test_report_of_several_records(second: dict[str, Any], command: list[str], t
     assert all(len({line.count("|") for line in table}) == 1 for table in tables)  # every row has every column
 
 
+def test_the_report_has_the_other_measures_of_objects(second: dict[str, Any]) -> None:
+    record = copy.deepcopy(second)
+    figures = record["summary"]["sets"]["test"]
+    measures = ("detection_f1", "detection_f1_any_class", "panoptic_quality", "aggregated_jaccard")
+    for value, key in enumerate(measures, 40):
+        assert key in figures  # as it was scored
+        figures[key] = {"mean": value, "sd": 1.5, "n": 2}
+    part = render([record]).partition("### Objects")[2].partition("\n### ")[0]
+    (line,) = [line for line in part.splitlines() if line.startswith(f"| 1. {record['label']} | test |")]
+    assert line.count(" ± 1.50") == 4
+    assert [float(cell.split()[0]) for cell in line.strip("| ").split(" | ")[2:]] == [40, 41, 42, 43]
+    for each in record["summary"]["sets"].values():
+        each.pop("detection_f1", None)  # an earlier version's
+    assert "### Objects" not in render([record])
+
+
 def confusion_lines(text: str) -> list[list[str]]:
     """The cells of the report's confusion matrices, without the head."""
     table = text.partition("### Confusion matrix")[2].partition("\n### ")[0]

@@ -10,6 +10,7 @@ from training_core.measuring.accuracy.comparison import comparisons, render_comp
 from training_core.measuring.accuracy.confusion_report import render_confusion
 from training_core.measuring.accuracy.error_report import render_errors
 from training_core.measuring.accuracy.markdown import figure, table
+from training_core.measuring.accuracy.object_report import render_objects
 from training_core.measuring.accuracy.published import ROWS, SOURCES
 from training_core.measuring.accuracy.record import Record, done, main_set
 
@@ -74,6 +75,7 @@ def _data_set(target: str, title: str, records: list[Record]) -> str:
             parts.append(f"### {_set_title(name)}\n\n{_table(None, records, name)}")
     if len(records[0]["classes"]) > 2 or compared:
         parts.append(_class_tables(records))
+    parts.append(render_objects(records))
     parts.append(render_errors(records))
     parts.append(render_confusion(records))
     parts.append("### Commands\n")
