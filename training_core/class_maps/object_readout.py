@@ -2,13 +2,13 @@
 
 Touching objects are parted at their waists, specks and holes are removed, borders smoothed (`clean_up`). How much of
 each is chosen for each class on tiles whose objects are known, as the scale and the temperature are: nothing here
-knows how large a gland or a nucleus is.
+knows how large a gland or a nucleus is. Classes of few objects, such as kinds of glomeruli, are treated alike.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 
 import numpy as np
@@ -21,7 +21,7 @@ from training_core.class_maps.clean_up import CleanUp, clean_up
 from training_core.class_maps.object_scores import ObjectCounts, compare_objects, connected_objects
 
 LEAST_OBJECTS = 10
-"""From fewer known objects nothing is chosen."""
+"""From fewer known objects nothing is chosen; classes that have fewer are taken together."""
 _COMPLETE = 0.98
 """Where less of a tile is annotated, an object may be cut or missing, and the tile does not count."""
 _SIDE_PX = 32
@@ -128,17 +128,23 @@ def choose_object_readouts(
 ) -> tuple[ObjectReadout, ...]:
     """For each class made of objects what gives the best scores on these tiles; classes that gain nothing are left out.
 
-    What is weighed is the sum of the detection F1, the object Dice (Sirinukunwattana et al. 2017, arXiv 1603.00275)
-    and the Dice of the pixels. One number after the other is set to its best candidate, in two rounds.
+    Classes of which too few objects are known are treated alike, as is best for all of them together. What is weighed
+    is the sum of the detection F1, the object Dice (Sirinukunwattana et al. 2017, arXiv 1603.00275) and the Dice of
+    the pixels. One number after the other is set to its best candidate, in two rounds.
 
     Parameters
     ----------
     tiles
         Those that are annotated wholly count.
     """
-    whole = [tile for tile in tiles if (tile.label != UNLABELED).mean() >= _COMPLETE]
-    chosen = (_chosen(whole, each) for each in object_classes if each != ground)
-    return tuple(each for each in chosen if each is not None)
+    whole, areas = _known_areas(tiles, [each for each in object_classes if each != ground])
+    return tuple(each for group in _groups(areas) for each in _chosen(whole, *group))
+
+
+def with_too_few_objects(tiles: Sequence[KnownTile], object_classes: Sequence[int]) -> tuple[int, ...]:
+    """The classes for which `choose_object_readouts` cannot choose, since these tiles show too few objects."""
+    groups = _groups(_known_areas(tiles, object_classes)[1])
+    return tuple(each for each in object_classes if not any(each in classes for classes, _ in groups))
 
 
 def usual_object_readouts(
@@ -157,63 +163,100 @@ def usual_object_readouts(
         if (label != UNLABELED).mean() >= _COMPLETE:
             for each, found in areas.items():
                 found.extend(_areas(label == each) * zoom**2)
-    typical = {each: float(np.median(found)) for each, found in areas.items() if len(found) >= LEAST_OBJECTS}
     return tuple(
         ObjectReadout(each, max_hole_px=area * _USUAL_SHARE, min_area_px=area * _USUAL_SHARE)
-        for each, area in typical.items()
+        for classes, area in _groups(areas)
+        for each in classes
     )
 
 
-def _chosen(tiles: Sequence[KnownTile], class_index: int) -> ObjectReadout | None:
-    areas = [area for tile in tiles for area in _areas(tile.label == class_index) * tile.zoom**2]
-    if len(areas) < LEAST_OBJECTS:
-        return None
-    area = float(np.median(areas))
-    coarse = [_coarser(tile, math.sqrt(area), class_index) for tile in tiles]
+def _known_areas(
+    tiles: Sequence[KnownTile], object_classes: Sequence[int]
+) -> tuple[list[KnownTile], dict[int, list[float]]]:
+    """The tiles that are annotated wholly, and the areas of their objects in px² at the run's resolution."""
+    whole = [tile for tile in tiles if (tile.label != UNLABELED).mean() >= _COMPLETE]
+    return whole, {
+        each: [area for tile in whole for area in _areas(tile.label == each) * tile.zoom**2] for each in object_classes
+    }
+
+
+def _groups(areas: Mapping[int, Sequence[float]]) -> list[tuple[tuple[int, ...], float]]:
+    """The classes that are treated alike, and the median area of their objects; without those that are too rare.
+
+    Parameters
+    ----------
+    areas
+        Of the known objects of each class.
+    """
+    alone = {each: found for each, found in areas.items() if len(found) >= LEAST_OBJECTS}
+    rare = tuple(each for each in areas if each not in alone)
+    together = [area for each in rare for area in areas[each]]
+    groups: list[tuple[tuple[int, ...], float]] = [((each,), float(np.median(found))) for each, found in alone.items()]
+    if len(together) >= LEAST_OBJECTS:
+        groups.append((rare, float(np.median(together))))
+    return groups
+
+
+def _chosen(tiles: Sequence[KnownTile], classes: tuple[int, ...], area: float) -> tuple[ObjectReadout, ...]:
+    """What is best for all of the classes together, the same for each; nothing, where nothing gains.
+
+    Parameters
+    ----------
+    area
+        Of a typical object.
+    """
+    coarse = [_coarser(tile, math.sqrt(area), classes) for tile in tiles]
     typical = {name: math.sqrt(area) if name in _LENGTHS else area for name in _SHARES}
     known: dict[ObjectReadout, float] = {}
 
+    def of_each(readout: ObjectReadout) -> tuple[ObjectReadout, ...]:
+        return tuple(replace(readout, class_index=each) for each in classes)
+
     def worth(readout: ObjectReadout) -> float:
         if readout not in known:
-            known[readout] = sum_of_scores(coarse, readout)
+            known[readout] = sum_of_scores(coarse, of_each(readout))
         return known[readout]
 
-    best = start = ObjectReadout(class_index)
+    best = start = ObjectReadout(classes[0])
     for _ in range(2):
         for name, shares in _SHARES.items():
             for share in shares:
                 candidate = ObjectReadout(**asdict(best) | {name: share * typical[name]})
                 if worth(candidate) > worth(best) + _LEAST_GAIN:
                     best = candidate
-    return best if best != start else None
+    return of_each(best) if best != start else ()
 
 
-def sum_of_scores(tiles: Sequence[KnownTile], readout: ObjectReadout) -> float:
-    """F1 and Dice of the objects and Dice of the pixels of the class, in percent, added up."""
+def sum_of_scores(tiles: Sequence[KnownTile], readouts: Sequence[ObjectReadout]) -> float:
+    """F1 and Dice of the objects and Dice of the pixels of the classes, each pooled, in percent, added up."""
+    classes = [each.class_index for each in readouts]
     counts, shared, either = ObjectCounts(), 0, 0
     for tile in tiles:
-        found = separate(tile.predicted, (readout.zoomed(tile.zoom),), ground=_other(readout.class_index))
-        predicted, true = found == readout.class_index, tile.label == readout.class_index
-        counts += compare_objects(connected_objects(true), connected_objects(predicted), distances=False)
-        shared += int((predicted & true).sum())
-        either += int(predicted.sum() + true.sum())
+        found = separate(tile.predicted, [each.zoomed(tile.zoom) for each in readouts], ground=_other(classes))
+        for class_index in classes:
+            predicted, true = found == class_index, tile.label == class_index
+            counts += compare_objects(connected_objects(true), connected_objects(predicted), distances=False)
+            shared += int((predicted & true).sum())
+            either += int(predicted.sum() + true.sum())
     scores = counts.scores()
     return scores.f1 + scores.dice + 200 * shared / either if scores is not None and either else 0.0
 
 
-def _coarser(tile: KnownTile, side_px: float, class_index: int) -> KnownTile:
-    """Only this class and what is not, and no finer than the comparison needs."""
+def _coarser(tile: KnownTile, side_px: float, classes: Collection[int]) -> KnownTile:
+    """Only these classes and what is none of them, and no finer than the comparison needs."""
     step = max(1, int(side_px / tile.zoom / _SIDE_PX))
-    other = _other(class_index)
+    other = _other(classes)
 
     def reduced(ids: ClassIds) -> ClassIds:
-        return np.where(ids[::step, ::step] == class_index, class_index, other).astype(np.uint8)
+        coarse = ids[::step, ::step]
+        return np.where(np.isin(coarse, list(classes)), coarse, other).astype(np.uint8)
 
     return KnownTile(reduced(tile.predicted), reduced(tile.label), tile.zoom * step)
 
 
-def _other(class_index: int) -> int:
-    return 0 if class_index else 1
+def _other(classes: Collection[int]) -> int:
+    """A class that is none of these."""
+    return next(each for each in range(len(classes) + 1) if each not in classes)
 
 
 def _areas(mask: BoolMask) -> NDArray[np.int64]:

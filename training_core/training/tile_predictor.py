@@ -13,7 +13,12 @@ import numpy as np
 from torch import Tensor
 
 from training_core.base.arrays import Rgb8
-from training_core.class_maps.object_readout import KnownTile, choose_object_readouts, usual_object_readouts
+from training_core.class_maps.object_readout import (
+    KnownTile,
+    choose_object_readouts,
+    usual_object_readouts,
+    with_too_few_objects,
+)
 from training_core.class_maps.overlay_files import OverlayArrays, overlay_arrays, write_overlays
 from training_core.class_maps.tile_result import TileResult
 from training_core.data.crop_scale import TILES_MEASURED
@@ -119,17 +124,18 @@ class TilePredictor:
         Parameters
         ----------
         tiles
-            Do so as is best on these; None: nothing can tell, and only specks and small holes go.
+            Do so as is best on these; where they show too few objects, and without them (None), only specks and small
+            holes go.
         annotated
             The annotated tiles, whose objects say what a speck is.
         """
         if self._settings.config.inference.objects != "separated":
             return
-        if tiles is not None:
-            objects = choose_object_readouts(tiles, self._object_classes, self._ground)
-        else:
+        undecided = with_too_few_objects(tiles or (), self._object_classes)
+        objects = choose_object_readouts(tiles or (), self._object_classes, self._ground)
+        if undecided:
             labels = ((self._pool.label(name), self._zoom(name)) for name in annotated[:TILES_MEASURED])
-            objects = usual_object_readouts(labels, self._object_classes)
+            objects += usual_object_readouts(labels, undecided)
         self.readout = replace(self.readout, objects=objects, ground=self._ground)
 
     def _predict(self, name: str) -> TileResult:

@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 from skimage.measure import label as count_objects
 
-from training_core.class_maps.object_readout import KnownTile, ObjectReadout, choose_object_readouts, separate
+from training_core.class_maps.object_readout import (
+    KnownTile,
+    ObjectReadout,
+    choose_object_readouts,
+    separate,
+    usual_object_readouts,
+    with_too_few_objects,
+)
 
 RADIUS = 14
 
@@ -90,6 +97,48 @@ def test_lines_between_objects_are_ground_among_several_classes() -> None:
 def test_what_is_right_already_is_left_alone() -> None:
     tiles = [KnownTile(tile.label, tile.label, 1.0) for tile in (drawn(seed)[0] for seed in range(3))]
     assert choose_object_readouts(tiles, [1], ground=0) == ()
+
+
+def of_two_kinds(seed: int) -> KnownTile:
+    """Discs of class 1 in the upper half and of class 2 in the lower half: four of each."""
+    tile, _ = drawn(seed)
+    kind = np.where(np.arange(240) < 120, 1, 2)[:, None].astype(np.uint8)
+    return KnownTile(tile.predicted * kind, tile.label * kind, 1.0)
+
+
+def test_kinds_with_few_objects_are_treated_alike_as_is_best_for_all_of_them() -> None:
+    tiles = [of_two_kinds(seed) for seed in range(2)]  # eight objects of each kind, sixteen of both
+    assert choose_object_readouts(tiles, [1], ground=0) == ()
+    assert with_too_few_objects(tiles, [1]) == (1,)
+    assert with_too_few_objects(tiles, [1, 2]) == ()
+    readouts = choose_object_readouts(tiles, [0, 1, 2], ground=0)
+    assert [each.class_index for each in readouts] == [1, 2]
+    first, second = ({**vars(each), "class_index": 0} for each in readouts)
+    assert first == second
+    unseen = of_two_kinds(7)
+    assert n_objects(unseen.predicted == 1) + n_objects(unseen.predicted == 2) > 8  # 2 pairs of each, and specks
+    found = separate(unseen.predicted, readouts, ground=0)
+    assert [n_objects(found == kind) for kind in (1, 2)] == [4, 4]
+    frequent = [of_two_kinds(seed) for seed in range(3)]
+    for tile in frequent:
+        tile.label[:, 120:][tile.label[:, 120:] == 2] = 0
+    assert with_too_few_objects(frequent, [1, 2]) == (2,)  # twelve and six, which do not make up for each other
+
+
+def test_without_tiles_to_choose_on_rare_kinds_have_a_typical_object_together() -> None:
+    """Eight squares of 10 px and eight of 30 px: the median of all sixteen areas is 500 px."""
+    label = np.zeros((400, 400), np.uint8)
+    for place in range(8):
+        label[10 : 10 + 10, 45 * place : 45 * place + 10] = 1
+        label[100 : 100 + 30, 45 * place : 45 * place + 30] = 2
+    alike = {"max_hole_px": 500 / 16, "min_area_px": 500 / 16}
+    assert usual_object_readouts([(label, 1.0)], [1, 2]) == (ObjectReadout(1, **alike), ObjectReadout(2, **alike))
+    assert usual_object_readouts([(label, 1.0)], [1]) == ()
+    own = [100 / 16, 900 / 16]
+    expected = tuple(
+        ObjectReadout(kind, max_hole_px=area, min_area_px=area) for kind, area in zip((1, 2), own, strict=True)
+    )
+    assert usual_object_readouts([(label, 1.0)] * 2, [1, 2]) == expected  # sixteen of each
 
 
 def test_too_few_objects_or_partly_annotated_tiles_decide_nothing() -> None:
