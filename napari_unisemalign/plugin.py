@@ -18,6 +18,8 @@ from napari_unisemalign.results.layer_files import class_mask_bytes, plain_bytes
 from napari_unisemalign.shell.drops_view import may_become_project, project_folder
 from napari_unisemalign.shell.panel import Panel
 from napari_unisemalign.window import Controller
+from training_core.base.addresses import path_or_address
+from training_core.base.errors import ImageError
 from training_core.demo import make_demo
 from training_core.io import atomic_write
 from training_core.io.zarr_folders import is_zarr_folder
@@ -59,7 +61,10 @@ def get_reader(path: str | list[str]) -> Callable[[str | list[str]], list[Any]] 
     """
     if _project_folder(path) is not None:
         return _read
-    paths = [Path(each) for each in (path if isinstance(path, list) else [path])]
+    try:
+        paths = _paths(path)
+    except ImageError:
+        return None
     return _open if current_viewer() is not None and all(may_become_project(each) for each in paths) else None
 
 
@@ -116,15 +121,17 @@ def _open(path: str | list[str]) -> list[Any]:
     viewer = current_viewer()
     if viewer is None:
         return NO_LAYERS
-    paths, controller = (
-        [Path(each) for each in (path if isinstance(path, list) else [path])],
-        panel_in(viewer).controller,
-    )
+    paths, controller = _paths(path), panel_in(viewer).controller
     folders = [each for each in paths if each.is_dir() and not is_zarr_folder(each)]
     if folders:
         controller.drops.offer(folders)
     slides = controller.opened_slides.new_among([each for each in paths if each not in folders])
     return [controller.opened_slides.layer_data(each) for each in slides] or NO_LAYERS
+
+
+def _paths(path: str | list[str]) -> list[Path]:
+    """Paths and addresses; it raises an `ImageError` for an address that is none."""
+    return [path_or_address(each) for each in (path if isinstance(path, list) else [path])]
 
 
 def _first_tile(folder: Path) -> list[Any]:

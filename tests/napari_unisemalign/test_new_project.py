@@ -15,7 +15,10 @@ from napari_unisemalign.app.layer_values import TILE
 from napari_unisemalign.tiles.new_project.form import NewProjectForm
 from napari_unisemalign.tiles.new_project.form_view import NewProjectDialog
 from napari_unisemalign.tiles.new_project.mask_values_view import CLASS
+from tests.cases.ome_zarr_images import RGB_CHANNELS, write_ome_zarr
+from tests.cases.web_server import serving
 from tests.napari_unisemalign.conftest import in_the_form
+from training_core.base.addresses import path_or_address
 from training_core.io import write_png
 from training_core.project import UNLABELED, Project
 
@@ -215,3 +218,27 @@ def test_a_real_slide_becomes_a_project_by_the_button(
     shown = np.asarray(driver.layers.get(TILE).data)
     assert shown.shape == (512, 512, 3)
     assert shown.std() > 10  # tissue, not an empty background
+
+
+def test_an_ome_zarr_image_is_one_slide_in_its_folder_or_on_a_server(
+    form: NewProjectForm, settle: Settle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    dialog = form.dialog
+    data = np.random.default_rng(5).integers(40, 200, (3, 600, 600), np.uint8)
+    path = write_ome_zarr(tmp_path / "www" / "scan.ome.zarr", [data], omero=RGB_CHANNELS, mpp_um=0.5)
+    dialog.set_images([path])
+    settle(form)
+    assert dialog.images_note.text().startswith("1 slide")
+    assert form.value().folder == tmp_path / "www" / "scan.ome-unisemalign"
+    with serving(tmp_path / "www") as server:
+        dialog.images_edit.setText(f"{server.address}/scan.ome.zarr")
+        settle(form)
+        assert dialog.images_note.text().startswith("1 slide")
+        assert form.value().images == (path_or_address(f"{server.address}/scan.ome.zarr"),)
+        assert form.value().folder == Path.home() / "scan.ome-unisemalign"
+        dialog.images_edit.setText(server.address.replace("//", "//me:secret@") + "/scan.ome.zarr")
+        settle(form)
+    assert "a user name or password" in dialog.images_note.text()
+    assert "secret" not in dialog.images_note.text()
+    assert not dialog.ok_button.isEnabled()

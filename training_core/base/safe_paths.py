@@ -11,6 +11,7 @@ import os
 import re
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
+from training_core.base.addresses import Address, path_or_address
 from training_core.base.errors import ProjectError, UserError
 
 MAX_NAME_BYTES = 235
@@ -87,15 +88,24 @@ def check_relative(path: str, source: Path | str) -> str:
 def check_reference(path: str, source: Path | str) -> str:
     """The path of a file outside the project, which is only ever read: absolute on some system, of whole text.
 
+    An address (http or https) is one, too.
+
     Raises
     ------
     ProjectError
         It is neither.
     """
-    if not is_absolute(path) or "\0" in path:
+    if not (is_absolute(path) or _is_plain_address(path)) or "\0" in path:
         given = f"the path {shortened(path)} in {source} is neither in the project nor absolute"
         raise ProjectError(given, "a file of the project, or an absolute path", _HINT)
     return path
+
+
+def _is_plain_address(path: str) -> bool:
+    try:
+        return isinstance(path_or_address(path), Address)
+    except UserError:
+        return False
 
 
 def is_absolute(path: str) -> bool:

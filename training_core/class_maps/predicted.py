@@ -9,7 +9,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from training_core.base.errors import writing
 from training_core.base.printable import printable
-from training_core.io.zarr_folders import folder_state
+from training_core.io.formats.ome_zarr_file import state
+from training_core.io.zarr_folders import is_zarr_folder
 
 PREDICTED_NAME = "predicted.jsonl"
 KINDS = ("prediction", "pseudo_label", "confidence")
@@ -22,11 +23,12 @@ class PredictedImage:
     Attributes
     ----------
     file
-        Its absolute path.
+        Its absolute path, or its address.
     bytes
         Its length; of an OME-Zarr folder that of its metadata.
     modified_ns
-        When it was changed last; of an OME-Zarr folder, its metadata or a folder of its chunks.
+        When it was changed last; of an OME-Zarr folder, its metadata or a folder of its chunks; 0: a server does not
+        say.
     run
         The run that predicted it.
     checkpoint
@@ -49,7 +51,7 @@ _line = TypeAdapter(PredictedImage)
 
 def predicted_image(name: str, path: Path, run: str, checkpoint: str, options: str) -> PredictedImage:
     """The line for an image as its file is now."""
-    size, modified_ns = folder_state(path) if path.is_dir() else (path.stat().st_size, path.stat().st_mtime_ns)
+    size, modified_ns = state(path) if is_zarr_folder(path) else (path.stat().st_size, path.stat().st_mtime_ns)
     file = printable(str(path.resolve()))
     return PredictedImage(name, file, size, modified_ns, run, checkpoint, options)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from training_core.base.addresses import path_or_address
 from training_core.base.errors import ConfigError
 from training_core.cli._answer_options import add_answer_options
 from training_core.io.slides import SlideOptions
@@ -20,7 +21,12 @@ CLASSES_HELP = (
 def add_import_options(parser: argparse.ArgumentParser, classes_default: str) -> None:
     """Describe the options that a new project and an addition share."""
     parser.add_argument(
-        "--images", type=Path, nargs="+", required=True, metavar="PATH", help="images, or folders of images"
+        "--images",
+        type=path_or_address,
+        nargs="+",
+        required=True,
+        metavar="PATH",
+        help="images, folders of images, or addresses of OME-Zarr images",
     )
     parser.add_argument("--reference", action="store_true", help="leave the images where they are, without a copy")
     parser.add_argument(

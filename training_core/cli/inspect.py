@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from training_core.base.addresses import path_or_address
 from training_core.base.errors import EXIT_PARTLY, EXIT_USER_ERROR, UserError
 from training_core.cli._answer_options import add_answer_options, answers_of
 from training_core.cli._arguments import write_json
@@ -33,7 +34,13 @@ examples:
   python -m training_core inspect scans/*.tif
   python -m training_core inspect masks --as mask --json -""",
     )
-    parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="files, or folders of files")
+    parser.add_argument(
+        "files",
+        type=path_or_address,
+        nargs="+",
+        metavar="FILE",
+        help="files, folders of files, or addresses of OME-Zarr images",
+    )
     parser.add_argument(
         "--as",
         choices=[use.value for use in Use],

@@ -55,7 +55,10 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"napari-unisemalign {__version__}")
     parser.add_argument(
-        "--offline", dest="no_network", action="store_true", help="use no network: no weights are downloaded"
+        "--offline",
+        dest="no_network",
+        action="store_true",
+        help="use no network: no weights are downloaded, and no addresses read",
     )
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name in _COMMANDS:

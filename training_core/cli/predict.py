@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from training_core.base.addresses import path_or_address
 from training_core.base.attempts import Attempts
 from training_core.base.errors import ConfigError, ImageError
 from training_core.base.niceness import yield_to_others
@@ -56,7 +57,13 @@ examples:
   python -m training_core predict RUN a.png -o out --mpp 0.5 --min-object 200""",
     )
     parser.add_argument("run_folder", type=Path, metavar="RUN", help="run folder, in PROJECT/runs, or a shared model")
-    parser.add_argument("images", type=Path, nargs="+", metavar="IMAGE", help="images, or folders of images")
+    parser.add_argument(
+        "images",
+        type=path_or_address,
+        nargs="+",
+        metavar="IMAGE",
+        help="images, folders of images, or addresses of OME-Zarr images",
+    )
     parser.add_argument("-o", "--out", type=Path, required=True, metavar="OUT", help="output folder")
     size = parser.add_mutually_exclusive_group()
     size.add_argument(

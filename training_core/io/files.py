@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 
+from training_core.base.addresses import is_address, path_or_address
 from training_core.base.arrays import MIN_SIDE_PX
 from training_core.base.bounded import check_regular
 from training_core.base.errors import ImageError, MaskError, UserError
@@ -119,6 +120,8 @@ def file_kind(path: Path, error: type_of_error) -> FileKind:
         Missing, a folder, not readable, empty, or another kind of file; `error` says which of the two.
     """
     what = noun(error)
+    if is_address(str(path)):
+        path = path_or_address(str(path))  # a plain path is what could not become an address
     if is_zarr_folder(path):
         if issubclass(error, ImageError):
             return FileKind.OME_ZARR

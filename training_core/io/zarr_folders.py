@@ -5,13 +5,20 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from training_core.base.addresses import Address
+
 ENDINGS = (".ome.zarr", ".zarr")
 METADATA_NAMES = ("zarr.json", ".zgroup", ".zarray", ".zattrs", ".zmetadata")
 _OF_NODES = METADATA_NAMES[:3]
 
 
 def is_zarr_folder(path: Path) -> bool:
-    """Whether a path is a folder that is called a Zarr, or has the metadata of one. Looks at names only."""
+    """Whether a path is a folder that is called a Zarr, or has the metadata of one. Looks at names only.
+
+    An address is taken for one: of what is on servers, nothing else is read.
+    """
+    if isinstance(path, Address):
+        return True
     if not path.is_dir():
         return False
     return path.name.lower().endswith(ENDINGS) or any((path / name).is_file() for name in _OF_NODES)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
+from training_core.base.addresses import Address
 from training_core.base.attempts import Attempts
 from training_core.base.errors import ImageError, writing
 from training_core.base.i18n import tr
@@ -262,7 +263,9 @@ def reference_to(origin: Path, project: Path) -> tuple[str, str | None]:
 
 
 def relative_to_project(path: Path, project: Path) -> str | None:
-    """The way from the project to the file with forward slashes; None between two Windows drives."""
+    """The way from the project to the file with forward slashes; None between two Windows drives, and to an address."""
+    if isinstance(path, Address):
+        return None
     try:
         return Path(os.path.relpath(path, project)).as_posix()
     except ValueError:

@@ -92,7 +92,7 @@ class SourceFile:
     Attributes
     ----------
     path
-        Absolute; None: not known, in projects of version 1.
+        Absolute, or an address; None: not known, in projects of version 1.
     path_from_project
         By it the file is found when project and file moved together.
     width_px

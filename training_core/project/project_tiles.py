@@ -8,6 +8,7 @@ from dataclasses import fields
 from difflib import get_close_matches
 from pathlib import Path
 
+from training_core.base.addresses import is_address, path_or_address
 from training_core.base.arrays import Rgb8
 from training_core.base.errors import ProjectError
 from training_core.io import read_image
@@ -167,7 +168,8 @@ class ProjectTiles:
         if source is None:
             return None
         ways = (source.path, source.path_from_project)
-        paths = (self.path / way for way in ways if way is not None)  # an absolute path replaces the left side
+        # an absolute path replaces the left side
+        paths = (path_or_address(way) if is_address(way) else self.path / way for way in ways if way is not None)
         return next((path for path in paths if path.is_file() or is_zarr_folder(path)), None)
 
     def surrounded(self, name: str, margin_px: int) -> Surrounded:

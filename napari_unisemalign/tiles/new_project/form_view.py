@@ -17,6 +17,7 @@ from napari_unisemalign.tiles.new_project.import_questions_view import QuestionR
 from napari_unisemalign.tiles.new_project.typed_paths import SEPARATOR, typed_path, typed_paths
 from napari_unisemalign.tiles.pixel_sizes_view import PixelSizesDialog
 from napari_unisemalign.widgets.common import set_available
+from training_core.base.addresses import is_address
 from training_core.base.i18n import tr
 from training_core.base.printable import printable
 from training_core.io.files import IMAGE_SUFFIXES
@@ -205,6 +206,8 @@ class NewProjectDialog(FormFields):
             name = first.name if is_folder or not first.suffix else first.parent.name
             name = first.stem if len(paths) == 1 and not is_folder and first.suffix else name
             beside = first.parent if len(paths) == 1 or is_folder else first.parent.parent
+            if is_address(str(first)):
+                beside = Path.home()
             self.folder_edit.setText(str(beside / f"{name}-unisemalign"))
         self.images_changed.emit()
 

@@ -4,13 +4,24 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from training_core.base.addresses import is_address, path_or_address
+from training_core.base.errors import ImageError
+
 SEPARATOR = "; "
 
 
 def typed_path(text: str) -> Path | None:
-    """The path that a field holds; spaces around it count where something has that name. None: it is empty."""
+    """The path or address that a field holds; spaces around it count where something has that name.
+
+    None: it is empty.
+    """
     if not text.strip():
         return None
+    if is_address(text.strip()):
+        try:
+            return path_or_address(text.strip())
+        except ImageError:
+            return Path(text.strip())  # whoever reads it says what is wrong with the address
     exact = Path(text).expanduser()
     return exact if exact.exists() else Path(text.strip()).expanduser()
 

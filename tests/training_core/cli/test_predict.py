@@ -25,6 +25,7 @@ from scipy import ndimage
 
 from tests.cases.dicom_slides import write_dicom
 from tests.cases.ome_zarr_images import RGB_CHANNELS, write_ome_zarr
+from tests.cases.web_server import serving
 from training_core.base.arrays import UNLABELED
 from training_core.base.errors import ConfigError
 from training_core.base.torchrun import rank_and_size
@@ -207,9 +208,13 @@ def test_a_dicom_folder_is_one_slide_and_predicted_as_the_same_pixels_in_tiff(ru
 
 @pytest.mark.parametrize("in_bands", [False, pytest.param(True, marks=pytest.mark.nightly)])
 def test_an_ome_zarr_image_is_predicted_as_the_same_pixels_in_tiff(
-    run_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], in_bands: bool
+    run_folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    in_bands: bool,
 ) -> None:
-    """Of a folder, with its predictions among the images the second time; with two workers of dask, too."""
+    """Of a folder, with its predictions among the images later, and of a server; with two workers of dask, too."""
     pixels = np.random.default_rng(3).integers(0, 256, (1100 if in_bands else 256, 384, 3), dtype=np.uint8)
     levels = [np.ascontiguousarray(pixels[::step, ::step].transpose(2, 0, 1)) for step in (1, 2)]
     folder = tmp_path / "in"
@@ -220,10 +225,17 @@ def test_an_ome_zarr_image_is_predicted_as_the_same_pixels_in_tiff(
         writer.write(pixels[::2, ::2], photometric="rgb", tile=(128, 128), metadata=None, subfiletype=1)
     before = file_sha256(source)
     command = ["predict", str(run_folder), str(folder), "-o", str(folder)]
-    assert main([*command, *(["--workers", "2", "--band-px", "1024"] if in_bands else [])]) == 0
+    workers = ["--workers", "2", "--band-px", "1024"] if in_bands else []
+    assert main([*command, *workers]) == 0
     ours, tiff = (zarr.open_array(folder / f"{name}.ome.zarr" / "0", mode="r")[:] for name in ("scan.ome", "slide"))
     assert ours.shape == pixels.shape[:2]
     assert np.array_equal(ours, tiff)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    with serving(folder) as server:
+        address = f"{server.address}/scan.ome.zarr"
+        assert main(["predict", str(run_folder), address, "-o", str(tmp_path / "web"), *workers]) == 0
+    assert np.array_equal(zarr.open_array(tmp_path / "web" / "scan.ome.ome.zarr" / "0", mode="r")[:], ours)
+    assert address in (tmp_path / "web" / "predicted.jsonl").read_text()
     capsys.readouterr()
     assert main(command) == 0
     told = capsys.readouterr()

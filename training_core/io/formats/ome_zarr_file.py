@@ -12,14 +12,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from training_core.base.addresses import Address
 from training_core.io.facts import FileFacts, Photometric
 from training_core.io.files import FileKind, Refused, no_such_plane
 from training_core.io.formats import ome_zarr_metadata
 from training_core.io.formats.ome_zarr_metadata import Dataset, ZarrImage, find_image, pixel_size
 from training_core.io.formats.stored import Stored
+from training_core.io.formats.web_files import WebFiles
 from training_core.io.formats.zarr_chunks import ChunkCheck, compressions
 from training_core.io.formats.zarr_files import MAX_CHUNK_BYTES, WHOLE, FolderFiles, ZarrFiles
-from training_core.io.zarr_folders import METADATA_NAMES
+from training_core.io.zarr_folders import METADATA_NAMES, folder_state
 
 _TYPES = {"u": "uint", "b": "uint", "i": "int", "f": "float", "c": "complex"}
 _RGB = ("red", "green", "blue")
@@ -126,8 +128,8 @@ class OpenedZarr:
 
 
 def files_of(path: Path) -> ZarrFiles:
-    """The files of a Zarr."""
-    return FolderFiles(path)
+    """The files of a Zarr, in a folder or at an address."""
+    return WebFiles(str(path)) if isinstance(path, Address) else FolderFiles(path)
 
 
 def facts(path: Path, plane: int | None = None) -> FileFacts:
@@ -139,6 +141,8 @@ def facts(path: Path, plane: int | None = None) -> FileFacts:
         As `OpenedZarr`.
     """
     opened = OpenedZarr(path, plane)
+    if isinstance(path, Address):
+        return opened.facts  # a server does not list what it has
     there, expected = opened.stored_chunks(path)
     if not there:
         raise Refused("holds metadata and no pixels", "a folder with all of its files", "copy the whole folder again")
@@ -178,6 +182,20 @@ def is_prediction(path: Path) -> bool:
 def has_labels(path: Path) -> bool:
     """Whether a folder holds labels, which may be annotations, beside its image or without one."""
     return ome_zarr_metadata.has_labels(files_of(path))
+
+
+def state(path: Path) -> tuple[int, int]:
+    """By how many bytes of metadata and which time, in ns, one sees that a Zarr has changed; 0: a server does not say.
+
+    Raises
+    ------
+    OSError
+        There is no such folder.
+    """
+    if not isinstance(path, Address):
+        return folder_state(path)
+    files = WebFiles(str(path))
+    return files.state("zarr.json") or files.state(".zattrs") or (0, 0)
 
 
 def _levels_of(files: ZarrFiles, image: ZarrImage) -> tuple[list[_Level], tuple[str, ...]]:

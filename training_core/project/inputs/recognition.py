@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from training_core.base.addresses import Address
 from training_core.base.arrays import row_blocks
 from training_core.base.bounded import read_json
 from training_core.base.errors import ImageError, MaskError
@@ -74,6 +75,8 @@ def mask_names(files: Iterable[Path]) -> frozenset[Path]:
 
 def holds_classes(facts: FileFacts) -> bool:
     """Whether the pixels of an image are few flat values, as those of a mask; looks at them only where they may be."""
+    if isinstance(facts.path, Address):
+        return False
     bytes_per_px = facts.path.stat().st_size / max(1, facts.width_px * facts.height_px)
     may_be = bool(facts.palette) or facts.channels == 1 or facts.bits < 8 or bytes_per_px < _BYTES_PER_PIXEL
     if not may_be or facts.problem is not None or is_slide(facts.path):
