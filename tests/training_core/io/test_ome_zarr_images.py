@@ -24,6 +24,7 @@ from training_core.export.ome_zarr import slide_masks
 from training_core.io import inspect_file, read_image, read_mask, write_png
 from training_core.io.formats import ome_zarr_file, zarr_chunks, zarr_files
 from training_core.io.formats.ome_zarr_file import has_labels, is_image, is_prediction
+from training_core.io.formats.ome_zarr_pixel_size import UM_PER_UNIT
 from training_core.io.inspection import Answers, ImageQuestionError, Question
 from training_core.io.opening import open_levels
 from training_core.io.regions import open_regions
@@ -225,8 +226,6 @@ def test_every_unit_of_length_that_ome_lists_is_known() -> None:
         "megameter meter micrometer mile millimeter nanometer parsec petameter picometer terameter yard yoctometer "
         "yottameter zeptometer zettameter"
     )
-    from training_core.io.formats.ome_zarr_metadata import UM_PER_UNIT
-
     assert set(UM_PER_UNIT) == set(listed.split())
 
 

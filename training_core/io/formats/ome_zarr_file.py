@@ -16,7 +16,8 @@ from training_core.base.addresses import Address
 from training_core.io.facts import FileFacts, Photometric
 from training_core.io.files import FileKind, Refused, no_such_plane
 from training_core.io.formats import ome_zarr_metadata
-from training_core.io.formats.ome_zarr_metadata import Dataset, ZarrImage, find_image, pixel_size
+from training_core.io.formats.ome_zarr_metadata import Dataset, ZarrImage, find_image
+from training_core.io.formats.ome_zarr_pixel_size import pixel_size
 from training_core.io.formats.stored import Stored
 from training_core.io.formats.web_files import WebFiles
 from training_core.io.formats.zarr_chunks import ChunkCheck, compressions
@@ -24,6 +25,8 @@ from training_core.io.formats.zarr_files import MAX_CHUNK_BYTES, WHOLE, FolderFi
 from training_core.io.zarr_folders import METADATA_NAMES, folder_state
 
 _TYPES = {"u": "uint", "b": "uint", "i": "int", "f": "float", "c": "complex"}
+_OF_PIXELS = ("y", "x", "c")
+"""The axes of a picture; along all others one is chosen."""
 _RGB = ("red", "green", "blue")
 _LOSSLESS = frozenset({"blosc", "zstd", "zlib", "gzip", "bz2", "lz4", "lzma"})
 _MAX_SIDE_PX = 1 << 22
@@ -62,7 +65,7 @@ class OpenedZarr:
         self._image = find_image(files)
         self._levels, notes = _levels_of(files, self._image)
         first = self._levels[0].array
-        others = [length for name, length in zip(self._image.names, first.shape, strict=True) if name not in "yxc"]
+        others = [length for name, length in zip(self._image.names, first.shape, strict=True) if name not in _OF_PIXELS]
         planes = prod(others)
         number = (plane or 1) - 1 if planes > 1 else 0
         if number >= planes:
@@ -79,11 +82,11 @@ class OpenedZarr:
             Whatever zarr and its codecs raise on damaged chunks: they have no error in common.
         """
         names, place = self._image.names, iter(self._place)
-        spans: dict[str, Any] = {"y": rows, "x": columns, "c": WHOLE}
+        spans: dict[str, Any] = dict(zip(_OF_PIXELS, (rows, columns, WHOLE), strict=True))
         selection = tuple(spans[name] if name in spans else next(place) for name in names)
         samples = np.asarray(self._levels[level].array[selection])
         kept = [name for name in names if name in spans]
-        samples = samples.transpose([kept.index(name) for name in "yxc" if name in kept])
+        samples = samples.transpose([kept.index(name) for name in _OF_PIXELS if name in kept])
         if samples.dtype == np.bool_:
             samples = samples.astype(np.uint8)
         if samples.ndim == 3 and samples.shape[2] == 1:
@@ -250,7 +253,7 @@ def _check_chunks(array: Any, key: str) -> None:
 
 def _fits(level: _Level, finer: _Level, first: _Level, image: ZarrImage) -> bool:
     """Whether a level shows the same area as the first, smaller than the one before."""
-    others = [at for at, name in enumerate(image.names) if name not in "yx"]
+    others = [at for at, name in enumerate(image.names) if name not in ("y", "x")]
     if level.array.dtype != first.array.dtype:
         return False
     if any(level.array.shape[at] != first.array.shape[at] for at in others):

@@ -1,4 +1,4 @@
-"""What the metadata of OME-Zarr say: which image of a Zarr is meant, its axes, levels, channels and size of pixels.
+"""What the metadata of OME-Zarr say: which image of a Zarr is meant, its axes, levels and channels.
 
 Format: https://ngff.openmicroscopy.org/0.4/ and https://ngff.openmicroscopy.org/0.5/. Earlier versions differ in what
 they leave out.
@@ -9,14 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite
 from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, Field, ValidationError
 
 from training_core.io.files import Refused
 from training_core.io.formats.zarr_files import ZarrFiles, read_metadata
-from training_core.io.pixel_size import PixelSize
 
 ZarrFormat = Literal[2, 3]
 VERSIONS = ("0.1", "0.2", "0.3", "0.4", "0.5")
@@ -32,24 +30,6 @@ _RGB_NAMES = (("red", "green", "blue"), ("r", "g", "b"))
 _RGB_COLOURS = ("ff0000", "00ff00", "0000ff")
 _NO_NAME = re.compile(r"(channel)?[\s_:#-]*[\d\s_:.-]*")
 """What bioformats2raw and others write where a channel has no name."""
-
-_PREFIXES = {
-    "yocto": -24, "zepto": -21, "atto": -18, "femto": -15, "pico": -12, "nano": -9, "micro": -6, "milli": -3,
-    "centi": -2, "deci": -1, "": 0, "hecto": 2, "kilo": 3, "mega": 6, "giga": 9, "tera": 12, "peta": 15, "exa": 18,
-    "zetta": 21, "yotta": 24,
-}  # fmt: skip
-UM_PER_UNIT: Mapping[str, float] = {
-    **{f"{prefix}meter": 10.0 ** (power + 6) for prefix, power in _PREFIXES.items()},
-    "angstrom": 1e-4,
-    "inch": 25_400.0,
-    "foot": 304_800.0,
-    "yard": 914_400.0,
-    "mile": 1_609_344_000.0,
-    "parsec": 3.0856775814913673e22,
-}
-"""The units of length of OME-Zarr, in the spelling of UDUNITS."""
-_SYMBOLS = {"µm": 1.0, "μm": 1.0, "um": 1.0, "micron": 1.0, "nm": 1e-3, "mm": 1e3, "cm": 1e4, "m": 1e6}
-"""What others write in their place."""
 
 
 class _Axis(BaseModel):
@@ -171,34 +151,6 @@ def has_labels(files: ZarrFiles) -> bool:
         return bool(_labels_of(files, _group(files, "")[0]))
     except (Refused, ValueError, OSError):
         return False
-
-
-def um_per_unit(unit: str | None) -> float | None:
-    """How many µm a unit is; None: it is no unit of length."""
-    if unit is None:
-        return None
-    word = unit.strip()
-    return _SYMBOLS.get(word, UM_PER_UNIT.get(word.casefold().replace("metre", "meter")))
-
-
-def pixel_size(image: ZarrImage) -> tuple[PixelSize | None, str]:
-    """The pixel size of the finest level, and what has to be said of it."""
-    scale = image.datasets[0].scale
-    if scale is None:
-        return None, ""
-    sides = []
-    for name in "xy":
-        axis = image.axes[image.names.index(name)]
-        factor, length = um_per_unit(axis.unit), scale[image.names.index(name)]
-        if factor is None:
-            if axis.unit is None:
-                words = f"It states a scale of {length:g} without a unit, so its pixel size is not known."
-                return None, words if length != 1 else ""
-            return None, f"Its pixel size is not used: its unit {axis.unit!r} is none of length."
-        if not (isfinite(length) and length > 0):
-            return None, f"Its pixel size is not used: it states {length:g} {axis.unit}."
-        sides.append(length * factor)
-    return PixelSize(sides[0], sides[1], "ome_zarr"), ""
 
 
 def _group(files: ZarrFiles, prefix: str) -> tuple[ZarrFormat, Mapping[str, Any]]:
