@@ -130,7 +130,8 @@ def peers(session: nox.Session) -> None:
     """What other programs' own packages read of what goes out, every night: they bring too much for the shared one."""
     install_system_packages(session)
     session.install("-e", ".[pyqt5,test]", "napari-ome-zarr>=0.10", "qubalab>=0.2.1")
-    tests = ("tests/training_core/export/test_geojson.py", "tests/napari_unisemalign/test_peers.py")
+    geojson = ("test_geojson.py", "test_predicted_objects.py")
+    tests = (*(f"tests/training_core/export/{name}" for name in geojson), "tests/napari_unisemalign/test_peers.py")
     for test in tests:
         session.run("python", "-m", "pytest", test, "-k", "qupaths_own or napari_ome", env=qt_environment("pyqt5"))
 

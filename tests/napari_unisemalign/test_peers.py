@@ -18,7 +18,7 @@ def test_napari_ome_zarr_shows_a_predicted_slide(tmp_path: Path) -> None:
     ids = np.kron(np.array([[0, 1], [2, 1]], np.uint8), np.ones((700, 650), np.uint8))
     path = tmp_path / "slide.ome.zarr"
     with slide_masks(path, *ids.shape, make_classes(("background", "gland", "stroma")), 0.5) as masks:
-        masks.write(0, 0, ids, 100 + ids)
+        masks.writer(0, len(ids))(0, 0, ids, 100 + ids)
     read = reader.napari_get_reader(str(path))
     confidence, prediction = read(str(path))
     assert (confidence[2], prediction[2]) == ("image", "labels")

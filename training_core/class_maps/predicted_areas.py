@@ -71,6 +71,8 @@ class ImageAreas:
         Pixel size in µm/px; None: not known.
     not_predicted_px
         Pixels that were left out, such as glass.
+    outlines
+        Which file has the outlines of its objects, as `file_as_noted`; empty: none was written.
     """
 
     name: str
@@ -78,6 +80,7 @@ class ImageAreas:
     mpp_um: float | None
     not_predicted_px: int
     classes: tuple[ClassArea, ...]
+    outlines: str = ""
 
 
 _note = TypeAdapter(ImageAreas)
@@ -92,17 +95,35 @@ def result_as_noted(folder: Path, name: str) -> str:
         There is none.
     """
     result = result_of(folder, name)
-    named = sorted(each for each in result.iterdir() if each.is_file()) if result.is_dir() else [result]
-    states = [each.stat() for each in named]
-    return " ".join([result.name, *(f"{each.st_size} {each.st_mtime_ns}" for each in states)])
+    files = sorted(each for each in result.iterdir() if each.is_file()) if result.is_dir() else [result]
+    return " ".join([result.name, *map(file_as_noted, files)])
+
+
+def file_as_noted(path: Path) -> str:
+    """A file by its length and time, which are compared with nothing but themselves.
+
+    Raises
+    ------
+    OSError
+        There is none.
+    """
+    state = path.stat()
+    return f"{state.st_size} {state.st_mtime_ns}"
 
 
 def read_areas(folder: Path, name: str) -> ImageAreas | None:
     """What was measured of the result of an image; None: nothing, or the result is another one now."""
-    with suppress(OSError, ValidationError):
-        found = _note.validate_json(read_file(_path(folder, name)))
-        if found.result == result_as_noted(folder, name):
+    found = earlier_areas(folder, name)
+    with suppress(OSError):
+        if found is not None and found.result == result_as_noted(folder, name):
             return found
+    return None
+
+
+def earlier_areas(folder: Path, name: str) -> ImageAreas | None:
+    """What was measured last of an image, also of a result that was replaced since."""
+    with suppress(OSError, ValidationError):
+        return _note.validate_json(read_file(_path(folder, name)))
     return None
 
 
@@ -124,6 +145,7 @@ def class_areas(
     *,
     block_px: int = BLOCK_PX,
     go_on: Callable[[], None] = lambda: None,
+    objects: Callable[[TissueClass, ConnectedAreas], None] = lambda tissue_class, areas: None,
 ) -> tuple[tuple[ClassArea, ...], int]:
     """What there is of each class, and how many pixels were not predicted.
 
@@ -135,6 +157,8 @@ def class_areas(
         (H, W), 0 to 255 for 0 to 1.
     go_on
         Called before each block; what it raises ends the work.
+    objects
+        Called with the connected areas of each class made of objects that the image has.
     """
     shape = ids.shape[0], ids.shape[1]
     pixels, certainty = np.zeros(256, np.int64), np.zeros(256)
@@ -144,12 +168,16 @@ def class_areas(
         pixels += np.bincount(own, minlength=256)
         certainty += np.bincount(own, np.asarray(confidence[box.slices]).ravel(), minlength=256)
 
-    def count(class_id: int) -> int:
+    def count(tissue_class: TissueClass) -> int:
         def read(box: Box) -> NDArray[np.bool_]:
             go_on()
-            return np.asarray(ids[box.slices] == class_id)
+            return np.asarray(ids[box.slices] == tissue_class.id)
 
-        return len(ConnectedAreas(read, shape, block_px).pixels) - 1 if pixels[class_id] else 0
+        if not pixels[tissue_class.id]:
+            return 0
+        areas = ConnectedAreas(read, shape, block_px)
+        objects(tissue_class, areas)
+        return len(areas.pixels) - 1
 
     of_objects = object_class_ids(classes)
     found = tuple(
@@ -157,7 +185,7 @@ def class_areas(
             each.id,
             each.name,
             int(pixels[each.id]),
-            count(each.id) if each.id in of_objects else None,
+            count(each) if each.id in of_objects else None,
             float(certainty[each.id] / pixels[each.id] / 255) if pixels[each.id] else None,
         )
         for each in classes

@@ -118,13 +118,14 @@ def predict_all(job: PredictJob, paths: Sequence[Path], attempts: Attempts) -> i
             image = _wanted(job, path)
             is_there = earlier.get(image.name) == image
             if is_there:
-                there += 1
                 result = result_of(job.args.out, image.name)
             else:
                 result = predict_image_file(job, path, image)
                 add_predicted(job.args.out, image)
-            measure_image_file(job, path, image, predicted_now=not is_there)
-            job.queue.finished(result, was_there=is_there)
+            areas = measure_image_file(job, path, image, predicted_now=not is_there)
+            there += is_there
+            objects = {each.class_name: each.objects for each in areas.classes if each.objects is not None}
+            job.queue.finished(result, was_there=is_there, objects=objects)
         if len(attempts.failed) > failed:
             job.queue.failed(attempts.failed[-1].error)
     return there

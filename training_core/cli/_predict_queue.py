@@ -88,8 +88,8 @@ class PredictQueue:
         self._told = time.monotonic()
         self._messenger.send(Status, message=tr("Measuring {name}").format(name=self._current.name))
 
-    def finished(self, result: Path, *, was_there: bool) -> None:
-        """The file has its result."""
+    def finished(self, result: Path, *, was_there: bool, objects: Mapping[str, int] | None = None) -> None:
+        """The file has its result, with this number of objects of each class."""
         self._end(was_there=was_there)
         if self._messenger is not None and self._current is not None:
             self._messenger.send(
@@ -98,6 +98,7 @@ class PredictQueue:
                 result=str(result),
                 was_there=was_there,
                 left_out=self._left_out,
+                objects=dict(objects or {}),
             )
 
     def failed(self, error: UserError) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from training_core.base.addresses import path_or_address
 from training_core.base.attempts import Attempts
@@ -29,11 +28,9 @@ from training_core.cli._questions import pixel_size, refuse_open_questions, tell
 from training_core.export.legend import LEGEND_NAME, legend_bytes
 from training_core.io import atomic_write
 from training_core.io.inspection import FileFacts, Use
+from training_core.project.classes import object_class_ids
 from training_core.project.inputs.recognition import mask_names, without_own_outputs
 from training_core.project.sources import scan
-
-if TYPE_CHECKING:
-    pass
 
 
 def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -53,7 +50,7 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
         epilog="""\
 examples:
   python -m training_core predict colon/runs/RUN photos --out predictions
-  python -m training_core predict colon/runs/RUN slide.svs --out predictions
+  python -m training_core predict colon/runs/RUN slide.svs --out predictions --objects geojson
   python -m training_core predict RUN a.png -o out --mpp 0.5 --min-object 200""",
     )
     parser.add_argument("run_folder", type=Path, metavar="RUN", help="run folder, in PROJECT/runs, or a shared model")
@@ -112,6 +109,12 @@ examples:
         action="store_true",
         help="predict slides where they show only glass, too (default: left out; these pixels are 255)",
     )
+    parser.add_argument(
+        "--objects",
+        choices=("geojson",),
+        help="write the objects of each image or slide for QuPath too: NAME.geojson, with outlines, classes, areas and "
+        "confidence; also of results that are there already",
+    )
     parser.add_argument("--redo", action="store_true", help="predict again what OUT has already")
     parser.add_argument(
         "--background", action="store_true", help="run at low priority, so that other programs stay responsive"
@@ -168,6 +171,9 @@ def _run(args: argparse.Namespace, queue: PredictQueue) -> int:
     paths, attempts = _images(args), Attempts()
     facts = refuse_open_questions(paths, Use.IMAGE, answers_of(args))
     predictor = load_predictor(args.run_folder, args.device, args.encoder_weights)
+    if args.objects and not object_class_ids(predictor.classes):
+        given = "no class of the run is made of objects"
+        raise ConfigError(given, "a class whose areas are objects, such as glands", "leave --objects out")
     job = job_of(args, paths, facts, predictor, queue)
     if rank == 0:
         note_on_predictions(args.run_folder)

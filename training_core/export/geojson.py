@@ -29,9 +29,8 @@ from training_core.project.classes import object_class_ids
 
 Feature = dict[str, Any]
 
-_DECIMALS = 4
+DECIMALS = 4
 _NAMESPACE = uuid.UUID("6a4d8a2c-7f0e-4a52-9b0a-5b8f6c1f2f11")
-"""Ids are made from what a feature is, so that a second export is the same to the byte."""
 
 
 class PlacedArea(NamedTuple):
@@ -69,11 +68,11 @@ def features_of(mask: TileMask) -> list[PlacedArea]:
         name = f"{mask.project.index.created_at}/{mask.tile.name}/{mask.content}/{tissue_class.id}/{number}"
         feature = {
             "type": "Feature",
-            "id": str(uuid.uuid5(_NAMESPACE, name)),
+            "id": stable_id(name),
             "geometry": None,
             "properties": {
                 **_kind(mask),
-                "classification": _classification(tissue_class),
+                "classification": classification(tissue_class),
                 "measurements": measurements,
                 "metadata": origin,
             },
@@ -108,13 +107,13 @@ def _whole(parts: Sequence[PlacedArea]) -> PlacedArea:
     own = [each.feature["properties"]["measurements"] for each in parts]
     if all("Confidence" in each for each in own):
         total = sum(each["Confidence"] * each["Area px^2"] for each in own)
-        measured["Confidence"] = round(total / sum(each["Area px^2"] for each in own), _DECIMALS)
+        measured["Confidence"] = round(total / sum(each["Area px^2"] for each in own), DECIMALS)
     properties = feature["properties"]
     tiles = ", ".join(dict.fromkeys(each.tile.name for each in pieces))
     name = "+".join(each.feature["id"] for each in parts)
     joined = {
         **feature,
-        "id": str(uuid.uuid5(_NAMESPACE, name)),
+        "id": stable_id(name),
         "properties": {
             **properties, "measurements": measured, "metadata": {**properties["metadata"], "tile": tiles},
         },
@@ -128,7 +127,7 @@ def areas_of(mask: TileMask, classes: dict[int, TissueClass]) -> Iterator[Measur
     of_objects = object_class_ids(mask.project.classes)
     for class_id in np.unique(ids[np.isin(ids, [key for key in classes if key not in of_objects])]).tolist():
         own = ids == class_id
-        yield MeasuredArea(classes[class_id], 0, outline(own), _sizes(int(own.sum()), tile.mpp_um), None)
+        yield MeasuredArea(classes[class_id], 0, outline(own), sizes_in(int(own.sum()), tile.mpp_um), None)
     known = known_objects(mask.project, tile.name) if mask.content != "predictions" else None
     numbers = number_objects(ids, of_objects, known)
     confidence = confidence_of(mask.project, tile.name) if mask.content != "labels" else None
@@ -146,20 +145,21 @@ def areas_of(mask: TileMask, classes: dict[int, TissueClass]) -> Iterator[Measur
 
 
 def _measurements(found: MeasuredObject, mpp_um: float | None) -> dict[str, float]:
-    measured = _sizes(found.area_px, mpp_um)
+    measured = sizes_in(found.area_px, mpp_um)
     if found.perimeter_um is not None:
-        measured["Perimeter µm"] = round(found.perimeter_um, _DECIMALS)
+        measured["Perimeter µm"] = round(found.perimeter_um, DECIMALS)
     if found.roundness is not None:
-        measured["Circularity"] = round(found.roundness, _DECIMALS)
+        measured["Circularity"] = round(found.roundness, DECIMALS)
     if found.confidence is not None:
-        measured["Confidence"] = round(found.confidence, _DECIMALS)
+        measured["Confidence"] = round(found.confidence, DECIMALS)
     return measured
 
 
-def _sizes(pixels: int, mpp_um: float | None) -> dict[str, float]:
+def sizes_in(pixels: int, mpp_um: float | None) -> dict[str, float]:
+    """The measurements of an area, in px and, where the pixel size is known, in µm²."""
     sizes: dict[str, float] = {"Area px^2": pixels}
     if mpp_um is not None:
-        sizes["Area µm^2"] = round(pixels * mpp_um**2, _DECIMALS)
+        sizes["Area µm^2"] = round(pixels * mpp_um**2, DECIMALS)
     return sizes
 
 
@@ -171,6 +171,11 @@ def _on_its_image(mask: TileMask, area: Area) -> Area:
     return placed(area, place.scale, place.x_px + slide.corner_px[0], place.y_px + slide.corner_px[1])
 
 
+def stable_id(name: str) -> str:
+    """Made from what a feature is, so that a second export is the same to the byte."""
+    return str(uuid.uuid5(_NAMESPACE, name))
+
+
 def _kind(mask: TileMask) -> dict[str, Any]:
     """Predictions are detections; what was annotated is an annotation, locked so that no click moves it."""
     if mask.content == "predictions":
@@ -178,8 +183,11 @@ def _kind(mask: TileMask) -> dict[str, Any]:
     return {"objectType": "annotation", "isLocked": True}
 
 
-def _classification(tissue_class: TissueClass) -> dict[str, Any]:
-    """QuPath takes a colon for what joins a class and its subclass, and writes such names as a list."""
+def classification(tissue_class: TissueClass) -> dict[str, Any]:
+    """A class by name and colour.
+
+    QuPath takes a colon for what joins a class and its subclass, and writes such names as a list.
+    """
     names = [each.strip() for each in tissue_class.name.split(":")]
     color = [*bytes.fromhex(tissue_class.color[1:])]
     if len(names) > 1 and all(names):
@@ -196,5 +204,5 @@ def _geometry(area: Area) -> dict[str, Any]:
 def _rounded(value: Any) -> Any:
     if isinstance(value, list):
         return [_rounded(each) for each in value]
-    number = round(value, _DECIMALS)
+    number = round(value, DECIMALS)
     return int(number) if number == int(number) else number

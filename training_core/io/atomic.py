@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from training_core.base.errors import writing
 from training_core.base.safe_paths import within
@@ -101,6 +102,30 @@ def atomic_write(path: Path, data: bytes) -> None:
     """
     with staged_files() as staged:
         staged.add(path, data)
+
+
+@contextmanager
+def atomic_file(path: Path) -> Iterator[BinaryIO]:
+    """A file that is written piece by piece and takes the name `path` when the block ends; where it raises, nothing.
+
+    Raises
+    ------
+    StorageError
+        The disk is full, read-only or not writable; the old file is untouched.
+    """
+    temporary = path.parent / f".{secrets.token_hex(8)}.tmp"
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with temporary.open("xb") as file:
+                yield file
+                file.flush()
+                sync_file(file.fileno())
+            replace_file(temporary, path)
+            sync_folder(path.parent)
+        finally:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
 
 
 def atomic_write_folder(path: Path, files: Mapping[str, bytes]) -> None:

@@ -32,6 +32,8 @@ class Regions(ABC):
 
     is_slide = False
     in_parts = True
+    corner_px = (0, 0)
+    """Where the picture begins as QuPath counts, x and y; see `Levels`."""
 
     def __init__(self, path: Path, height_px: int, width_px: int, mpp_um: float | None) -> None:
         self.path, self.height_px, self.width_px, self.mpp_um = path, height_px, width_px, mpp_um
@@ -97,7 +99,7 @@ class _LevelRegions(Regions):
             check_size(levels.path, levels.height_px, levels.width_px, ImageError)
         check_side(levels.path, levels.height_px, levels.width_px, ImageError)
         super().__init__(levels.path, levels.height_px, levels.width_px, usable_mpp_um(levels.facts))
-        self.is_slide = is_slide
+        self.is_slide, self.corner_px = is_slide, levels.corner_px
         self._levels = levels
         is_upright = levels.facts.orientation == 1 or levels.answers.orientation != "as_shown"
         width, height = levels.facts.tile_px or (0, 0)

@@ -160,6 +160,8 @@ class FilePredicted(_Event):
     """An earlier run of the same command had made it."""
     left_out: float = 0.0
     """Share of a slide, 0 to 1, that is glass and was not predicted; 0 where it was there."""
+    objects: dict[str, int] = {}
+    """How many objects it has, by the names of the classes made of objects."""
 
 
 class FileFailed(_Event):

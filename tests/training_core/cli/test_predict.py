@@ -437,8 +437,7 @@ def test_the_table_of_areas_is_that_of_the_results_however_often_the_command_is_
             own = ids == class_id
             assert int(row["area_px"]) == own.sum()
             assert float(row["percent"]) == pytest.approx(100 * own.mean(), rel=1e-5)
-            objects = "" if row["class_name"] == "background" else str(ndimage.label(own)[1])
-            assert row["objects"] == objects
+            assert row["objects"] == str(ndimage.label(own)[1])
             mean = f"{confidence[own].mean() / 255:.4f}" if own.any() else ""
             assert (f"{float(row['mean_confidence']):.4f}" if own.any() else row["mean_confidence"]) == mean
             assert (row["not_predicted_px"], row["pixel_size_um"]) == ("0", mpp_um)
@@ -467,6 +466,49 @@ def test_the_table_of_areas_is_that_of_the_results_however_often_the_command_is_
     (out / "small.confidence.png").unlink()  # a result that is not there is in no table
     assert main(command[:-3] + command[-2:]) == 0
     assert {name for name, _ in table_of(out)} == {"large, =1+1"}
+
+
+def test_objects_are_written_of_results_that_are_there_and_kept_in_step_with_them(
+    run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(_predict_image, "STREAM_ABOVE_MPX", 0.015)
+    large, out = picture(tmp_path / "large.png", 120, 150), tmp_path / "out"
+    stated(tmp_path / "small.tif", 0.5)
+    command = ["predict", str(run_folder), str(large), str(tmp_path / "small.tif"), "-o", str(out)]
+    paths = [out / f"{name}.geojson" for name in ("large", "small")]
+
+    def check() -> None:
+        zarr_ids = zarr.open_array(out / "large.ome.zarr" / LABELS_0, mode="r")[:]
+        for path, ids in zip(paths, (zarr_ids, read_mask(out / "small.prediction.png")), strict=True):
+            features = json.loads(path.read_bytes())["features"]
+            for class_id in IDS:
+                properties = [each["properties"] for each in features]
+                own = [each for each in properties if each["classification"]["name"] == f"class {class_id}"]
+                assert len(own) == ndimage.label(ids == class_id)[1]
+                assert sum(each["measurements"]["Area px^2"] for each in own) == (ids == class_id).sum()
+
+    assert main(command) == 0
+    assert not any(path.exists() for path in paths)
+    results = {path: path.stat().st_mtime_ns for path in out.rglob("*") if path.suffix == ".png"}
+    paths[1].write_text("somebody's own")
+    assert main([*command, "--objects", "geojson"]) == 3
+    told = capsys.readouterr()
+    assert "those of 1 were there already" in told.out
+    assert "small.geojson is there already, and is not as this command writes it" in told.err
+    assert paths[1].read_text() == "somebody's own"
+    assert {name for name, _ in table_of(out)} == {"large", "small"}
+    paths[1].unlink()
+    assert main([*command, "--objects", "geojson"]) == 0
+    check()
+    assert {path: path.stat().st_mtime_ns for path in out.rglob("*") if path.suffix == ".png"} == results
+    states = [path.stat().st_mtime_ns for path in paths]
+    assert main([*command, "--objects", "geojson"]) == 0
+    assert [path.stat().st_mtime_ns for path in paths] == states
+
+    picture(large, 130, 150)  # predicted again, also without the option
+    assert main(command) == 0
+    assert [path.stat().st_mtime_ns == state for path, state in zip(paths, states, strict=True)] == [False, True]
+    check()
 
 
 @pytest.fixture
