@@ -155,6 +155,10 @@ class PredictSurface(Protocol):
         """Where to, as typed."""
 
     @property
+    def with_objects(self) -> bool:
+        """Whether the outlines of the objects are wanted too."""
+
+    @property
     def result(self) -> int:
         """Which of the results is chosen; -1: none."""
 

@@ -137,7 +137,8 @@ class PredictController:
             return None
         out = self._view.out or str(_proposed(project))
         mpp = () if self._view.mpp_um is None else ("--missing-mpp", f"{self._view.mpp_um:g}")
-        return ("predict", str(project.runs_dir / run_id), *map(str, self._files), "-o", out, *mpp)
+        objects = ("--objects", "geojson") if self._view.with_objects else ()
+        return ("predict", str(project.runs_dir / run_id), *map(str, self._files), "-o", out, *mpp, *objects)
 
     def _on_event(self, event: Event) -> None:
         match event:
@@ -191,7 +192,7 @@ class PredictController:
             said.append(already.format(count=there))
         where = Path(self._predicted[-1].result).parent if self._predicted else None
         if where is not None:
-            said.append(tr("The results are in {folder}.").format(folder=where))
+            said.append(tr("The results are in {folder}; areas.csv has areas and counts.").format(folder=where))
         return " ".join(said)
 
     def _on_project(self, project: Project | None) -> None:
@@ -213,10 +214,12 @@ class PredictController:
 
 
 def _in_words(found: FilePredicted) -> str:
+    """Name, number of objects, and what was left out."""
+    said = [f"{name} {count:,}" for name, count in found.objects.items()]
+    if found.left_out:
+        said.append(tr("{share} is glass, not predicted").format(share=f"{found.left_out:.0%}"))
     name = Path(found.file).name
-    if not found.left_out:
-        return name
-    return tr("{name} ({share} is glass, not predicted)").format(name=name, share=f"{found.left_out:.0%}")
+    return f"{name} ({', '.join(said)})" if said else name
 
 
 def _proposed(project: Project) -> Path:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
+    QCheckBox,
     QComboBox,
     QDoubleSpinBox,
     QHBoxLayout,
@@ -72,6 +73,10 @@ class PredictView(QWidget):
         self.browse_button = QPushButton(tr("Choose…"), self)
         self.browse_button.setAccessibleName(tr("Choose the folder for the predictions"))
         self.browse_button.setToolTip(tr("Choose the folder for the predictions"))
+        self.objects_box = QCheckBox(tr("Objects for QuPath (GeoJSON)"), self)
+        self.objects_box.setToolTip(
+            tr("Write the outlines of the objects of each file too, also of files that are predicted already")
+        )
         self.predict_button = QPushButton(tr("Predict"), self)
         self.pause_button = QPushButton(tr("Pause"), self)
         self.pause_button.setAccessibleName(tr("Pause or resume the prediction of files"))
@@ -101,6 +106,7 @@ class PredictView(QWidget):
         layout.addWidget(self.chosen)
         layout.addLayout(size)
         layout.addLayout(folder)
+        layout.addWidget(self.objects_box)
         layout.addLayout(flowing(self.predict_button, self.copy_button))
         layout.addLayout(flowing(self.pause_button, self.stop_button))
         layout.addWidget(self.bar)
@@ -117,6 +123,11 @@ class PredictView(QWidget):
     def out(self) -> str:
         """Where to, as typed."""
         return self.out_edit.text().strip()
+
+    @property
+    def with_objects(self) -> bool:
+        """Whether the outlines of the objects are wanted too."""
+        return bool(self.objects_box.isChecked())
 
     @property
     def result(self) -> int:
@@ -147,7 +158,8 @@ class PredictView(QWidget):
         self.stop_button.setToolTip(tr("End now; finished files stay, and Predict continues with the others"))
         self.pause_button.setToolTip(tr("Wait without using the processor, or continue"))
         self.pause_button.setText(tr("Resume") if is_paused else tr("Pause"))
-        for each in (self.files_button, self.folder_button, self.browse_button, self.out_edit, self.mpp_spin):
+        fields = (self.out_edit, self.mpp_spin, self.objects_box)
+        for each in (self.files_button, self.folder_button, self.browse_button, *fields):
             each.setEnabled(not is_running)
 
     def set_progress(self, share: float | None) -> None:

@@ -6,6 +6,7 @@ import json
 import shlex
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -88,9 +89,11 @@ def test_a_network_is_shared_predicts_a_queue_and_the_result_is_opened(
         driver.click(predict.copy_button)
         assert copied()[-2:] == ["--missing-mpp", "0.5"]  # files that state their own keep it
         predict.mpp_spin.setValue(0)
+        driver.click(predict.objects_box)
         driver.click(predict.copy_button)
         command = copied()
-        assert command == ["predict", str(run_dir), *map(str, files), "-o", str(tmp_path / "out")]
+        out = ["-o", str(tmp_path / "out"), "--objects", "geojson"]
+        assert command == ["predict", str(run_dir), *map(str, files), *out]
         driver.click(predict.predict_button)
         driver.wait(lambda: "The results are in" in predict.hint.text(), "the queue", WAIT_S)
         assert "Predicted 2 files." in predict.hint.text()
@@ -104,7 +107,12 @@ def test_a_network_is_shared_predicts_a_queue_and_the_result_is_opened(
         assert again.returncode == 3
         assert {path.name: path.stat().st_mtime_ns for path in (tmp_path / "out").glob("*.png")} == before
 
-        assert [predict.results_combo.itemText(i) for i in range(2)] == ["one.tif", "two.tif"]
+        table = (tmp_path / "out" / "areas.csv").read_text(encoding="utf-8-sig").splitlines()
+        assert [line.split(",")[0] for line in table[1:]] == ["one"] * 2 + ["two"] * 2
+        features = json.loads((tmp_path / "out" / "two.geojson").read_bytes())["features"]
+        counts = Counter(each["properties"]["classification"]["name"] for each in features)
+        glands = counts["gland"]
+        assert predict.results_combo.itemText(1) == f"two.tif (gland {glands:,})"
         driver.click(predict.open_button)
     windows = napari._qt.qt_main_window._QtMainWindow._instances
     (viewer,) = [each._qt_viewer.viewer for each in windows if each._qt_viewer.viewer.title == "two.tif"]
@@ -132,6 +140,20 @@ def test_a_run_without_weights_is_said_and_nothing_hangs(
     driver.wait(predict.predict_button.isEnabled, "the end of the process", WAIT_S)
     assert "is not a run folder" in driver.panel.messages.text
     assert not predict.stop_button.isVisible()
+
+
+def test_the_objects_are_part_of_the_command(window: Any, predicted_project: Project, tmp_path: Path) -> None:
+    _viewer, driver, answers = window
+    driver.panel.controller.open_project(predicted_project.path)
+    predict = driver.panel.predict
+    answers.files = (tmp_path / "one.tif",)
+    open_fold(driver, predict)
+    driver.click(predict.files_button)
+    driver.click(predict.copy_button)
+    assert "--objects" not in copied()
+    driver.click(predict.objects_box)
+    driver.click(predict.copy_button)
+    assert copied()[-2:] == ["--objects", "geojson"]
 
 
 def test_what_cannot_be_done_says_why(window: Any, project: Project) -> None:
