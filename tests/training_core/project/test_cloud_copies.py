@@ -220,9 +220,9 @@ def test_the_version_that_lost_a_conflict_is_restored_from_the_history(project: 
 
 def test_a_copy_that_is_no_label_is_refused_in_words(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
     copy = project.path / "labels" / "u_1 (1).png"
-    Image.fromarray(np.zeros((5, 5), np.uint8)).save(copy)
+    Image.fromarray(np.zeros((64, 48), np.uint8)).save(copy)
     assert main(["project", "history", str(project.path), "u_1", "--restore", "1000001"]) == 2
-    assert "labels/u_1 (1).png is 5 x 5 px" in capsys.readouterr().err
+    assert "labels/u_1 (1).png is 48 x 64 px. Needed: the size of its image, 96 x 96 px" in capsys.readouterr().err
     copy.write_bytes(b"no picture")
     assert main(["project", "history", str(project.path), "u_1", "--restore", "1000001"]) == 2
     np.testing.assert_array_equal(project.label("u_1"), stroke(10))

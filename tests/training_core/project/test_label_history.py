@@ -207,6 +207,15 @@ def test_what_lies_among_the_conflicts_of_other_tiles_is_not_offered(tmp_path: P
     assert [each.conflict for each in project.label_versions("a.b")] == [f"conflicts/a.b.{moment}.png"]
 
 
+def test_a_version_of_another_size_is_named(project: Project) -> None:
+    for number in (1, 2):
+        project.write_label("a", stroke(number), LabelSource.PAINTED)
+    (path,) = (project.path / "history" / "a").iterdir()
+    Image.fromarray(np.zeros((64, 48), np.uint8)).save(path)
+    with pytest.raises(MaskError, match=rf"history/a/{path.name} is 48 x 64 px.*the size of its image, 40 x 40 px"):
+        project.label_version("a", 1)
+
+
 def test_a_cloud_copy_that_leads_nowhere_stands_in_no_other_s_way(project: Project) -> None:
     project.write_label("a", stroke(1), LabelSource.PAINTED)
     (project.path / "labels" / "a (1).png").symlink_to(project.path / "labels" / "gone.png")

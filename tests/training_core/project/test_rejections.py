@@ -94,8 +94,8 @@ def test_another_size_is_refused_and_changes_nothing(make_project: MakeProject) 
     with pytest.raises(MaskError, match="4 x 4 px"):
         project.write_rejection("u_1", smaller)
     assert project.rejected_pixels("u_1") == 100
-    write_png(project.path / "rejected" / "u_1.png", smaller.values)
-    with pytest.raises(MaskError, match="4 x 4 px"):
+    write_png(project.path / "rejected" / "u_1.png", np.zeros((64, 48), np.uint8))
+    with pytest.raises(MaskError, match=r"rejected/u_1\.png is 48 x 64 px.*the size of its image, 96 x 96 px"):
         project.rejection("u_1")
 
 
