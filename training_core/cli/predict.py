@@ -50,7 +50,7 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
         epilog="""\
 examples:
   python -m training_core predict colon/runs/RUN photos --out predictions
-  python -m training_core predict colon/runs/RUN slide.svs --out predictions --objects geojson
+  python -m training_core predict RUN slide.svs --out out --objects geojson
   python -m training_core predict RUN a.png -o out --mpp 0.5 --min-object 200""",
     )
     parser.add_argument("run_folder", type=Path, metavar="RUN", help="run folder, in PROJECT/runs, or a shared model")
