@@ -16,7 +16,7 @@ from training_core.base.arrays import UNLABELED
 from training_core.data.crops import Crop, Rng, color_jitter, cutmix_box, strong_view, weak_view
 from training_core.data.pixel_size import zoom_to_run
 from training_core.data.sampling import ClassBalance, in_passes
-from training_core.data.stain import stain_jitter
+from training_core.data.stain import stain_jitter, stain_of, stained_as
 from training_core.data.tile_pool import TilePool
 from training_core.method.batch import Batch, UnlabeledBatch
 from training_core.settings.schema import Config
@@ -34,6 +34,7 @@ class BatchMaker:
         self._labeled = tuple(labeled)
         self._unlabeled = tuple(unlabeled) if config.pseudo_label.enabled else ()
         self._config = config
+        self._stains: dict[str, Tensor] = {}
         held = {name: pool.classes_in(name) for name in labeled} if config.data.balance_classes else {}
         self._balance = ClassBalance(held, config.seed) if held else None
 
@@ -51,6 +52,8 @@ class BatchMaker:
         rng = np.random.default_rng([config.seed, step])
         images, labels = self._labeled_views(step, rng)
         images = [stain_jitter(image, config.augment.stain_jitter, rng) for image in images]
+        if config.augment.exchange_stains:
+            images = [self._stained_otherwise(image, rng) for image in images]
         if config.augment.color_jitter_labeled:
             images = [color_jitter(image, config.augment.color_jitter_labeled, rng) for image in images]
         unlabeled = self._unlabeled_batch(step, rng) if self._unlabeled else None
@@ -116,6 +119,14 @@ class BatchMaker:
             zoom=zoom_to_run(pool.mpp_um(name), data.mpp),
             around=tile.around,
         )
+
+    def _stained_otherwise(self, image: Tensor, rng: Rng) -> Tensor:
+        """As a tile that is drawn at random, annotated or not."""
+        tiles = (*self._labeled, *self._unlabeled)
+        name = tiles[int(rng.integers(len(tiles)))]
+        if name not in self._stains:
+            self._stains[name] = stain_of(torch.from_numpy(self._pool.image(name)[::4, ::4] / np.float32(255)))
+        return stained_as(image, self._stains[name])
 
     def _strong(self, image: Tensor, rng: Rng) -> Tensor:
         return strong_view(stain_jitter(image, self._config.augment.stain_jitter, rng), rng)

@@ -19,6 +19,8 @@ STAINS: NDArray[np.float64] = np.array([(0.65, 0.70, 0.29), (0.07, 0.99, 0.11), 
 """Absorbance of red, green and blue by hematoxylin, eosin and DAB (Ruifrok and Johnston 2001)."""
 STAINS /= np.linalg.norm(STAINS, axis=1, keepdims=True)
 
+_LEAST_DEVIATION = 0.02
+"""Of the optical density: the noise of a crop that is all glass does not become tissue."""
 MAX_TURN_RAD = 0.2
 """How far a stain vector turns at strength 1: 11 degrees."""
 
@@ -34,6 +36,23 @@ def stain_jitter(image: Tensor, strength: float, rng: Rng) -> Tensor:
     # exp(-(change^T times the density -log image)): the two signs cancel
     log_image = image.clamp(min=1 / 255).log_().reshape(3, -1)
     return (change.T @ log_image).exp_().clamp_(max=1).reshape(image.shape)
+
+
+def stain_of(pixels: Tensor) -> Tensor:
+    """Mean and standard deviation (2, 3) of the optical density of pixels (..., 3), 0..1."""
+    density = -pixels.clamp(min=1 / 255).log().reshape(-1, 3)
+    return torch.stack([density.mean(0), density.std(0, correction=0)])
+
+
+def stained_as(image: Tensor, stain: Tensor) -> Tensor:
+    """The tissue (3, H, W), 0..1, with the mean and standard deviation (2, 3) of another one's optical density.
+
+    As Reinhard et al. 2001 (doi 10.1109/38.946629) transfer colours, but in optical density. Glass may be tinted.
+    """
+    mean, deviation = stain_of(image.movedim(0, -1))[:, :, None, None]
+    density = -image.clamp(min=1 / 255).log()
+    scaled = (density - mean) / deviation.clamp(min=_LEAST_DEVIATION)
+    return (scaled * stain[1, :, None, None] + stain[0, :, None, None]).clamp(min=0).neg().exp()
 
 
 def _density_change(strength: float, rng: Rng) -> NDArray[np.float64]:

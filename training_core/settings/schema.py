@@ -185,6 +185,10 @@ class AugmentConfig(_Section):
     stain_jitter: float = Field(
         0.5, ge=0, le=1, description="strength of stain variation on labelled and strong views, 0 to 1"
     )
+    exchange_stains: bool | None = Field(
+        None,
+        description="stain labelled views as other tiles are; None: where most annotated tiles show one class only",
+    )
 
     @property
     def scales(self) -> tuple[float, float]:

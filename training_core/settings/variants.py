@@ -13,7 +13,7 @@ _PAPER: dict[str, Any] = {
     "alignment": {"logit_scale": 1.0},
     "losses": {"labeled": 1.0, "hard": 0.5, "soft": 0.25, "perturbed": 0.25, "alignment": 1.0, "balance": 0.0},
     "pseudo_label": {"hard_target": "weak", "mix_partner": "own", "leave_out_unreliable": False},
-    "augment": {"scale_min": 0.5, "scale_max": 2.0, "rotate": False, "stain_jitter": 0.0},
+    "augment": {"scale_min": 0.5, "scale_max": 2.0, "rotate": False, "stain_jitter": 0.0, "exchange_stains": False},
     "data": {"balance_classes": False, "context_px": 0},
     "optimizer": {
         "name": "sgd",

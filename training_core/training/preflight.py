@@ -97,7 +97,8 @@ def settle(project: Project, split: Split, config: Config) -> Config:
     data.mpp: the median of the tiles' own. data.balance_classes: with more than two classes or partial labels, where a
     crop drawn anywhere would miss the rare class or the strokes; two classes on fully labelled tiles are drawn as ever.
     losses.balance: 1 where crops are balanced, or the common classes drown the rare ones. augment.scale_min and
-    scale_max: lower than usual where the annotated structures are large.
+    scale_max: lower than usual where the annotated structures are large. augment.exchange_stains: where most annotated
+    tiles show one class only, so that the staining of the tile would do to tell it.
     """
     data, losses = config.data, config.losses
     balance = data.balance_classes
@@ -108,7 +109,16 @@ def settle(project: Project, split: Split, config: Config) -> Config:
         losses = losses.model_copy(update={"balance": float(balance)})
     data = data.model_copy(update=settled)
     augment = settled_scales(project, (*split.labeled, *split.val), config, data.mpp)
+    if augment.exchange_stains is None:
+        one, all_tiles = _of_one_class(project, split)
+        augment = augment.model_copy(update={"exchange_stains": 2 * one > all_tiles})
     return config.model_copy(update={"data": data, "losses": losses, "augment": augment})
+
+
+def _of_one_class(project: Project, split: Split) -> tuple[int, int]:
+    """How many tiles that are trained on show a single class, and how many there are."""
+    counts = [len(_painted(project, [name])) for name in split.labeled]
+    return sum(count == 1 for count in counts), len(counts)
 
 
 def cautions(
@@ -127,11 +137,22 @@ def cautions(
         measured = {int(c) for name, where in held_out.items() for c in np.unique(project.label(name)[where])}
     return (
         *_on_tiles(project, split),
+        *_on_one_class(project, split, config),
         *missing_slides(project, split, config),
         *_on_scores(project, split, config, held_out or {}),
         *_on_pixel_size(usable_tiles(project), config.data.mpp),
         *_on_classes(project, config, learned, measured, bool(held_out)),
     )
+
+
+def _on_one_class(project: Project, split: Split, config: Config) -> Iterable[str]:
+    one, count = _of_one_class(project, split)
+    if config.augment.exchange_stains and 2 * one > count:
+        words = tr(
+            "{one} of {count} annotated tiles show a single class each. They are learned in the stainings of other "
+            "tiles too, so that a class is not told by its tile. Annotating several classes on each tile works better."
+        )
+        yield words.format(one=one, count=count)
 
 
 def _on_tiles(project: Project, split: Split) -> Iterable[str]:

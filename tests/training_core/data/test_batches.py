@@ -181,6 +181,28 @@ def test_stain_jitter_changes_labelled_and_strong_views_only(pool: TilePool, sma
     assert colored >= 4  # a fifth of the strong views is turned grey
 
 
+def test_exchanged_stains_are_those_of_the_tiles_of_the_run_on_labelled_views_only(
+    pool: TilePool, small_config: MakeConfig
+) -> None:
+    """The tiles are plain greys, so each labelled view has the grey of any of the tiles."""
+    plain = {"stain_jitter": 0.0}
+    own = BatchMaker(pool, LABELED, UNLABELED, small_config(augment=plain))
+    exchanged = BatchMaker(pool, LABELED, UNLABELED, small_config(augment={**plain, "exchange_stains": True}))
+    tiles = {20 * (i + 1) for i in range(7)}
+    greys = {False: set[int](), True: set[int]()}
+    for step in range(12):
+        batches = {False: own.batch(step), True: exchanged.batch(step)}
+        assert torch.equal(batches[False].label, batches[True].label)
+        for is_exchanged, batch in batches.items():
+            greys[is_exchanged] |= {round(float(value) * 255) for value in batch.images.unique()}
+            assert batch.unlabeled is not None
+            assert {round(float(value) * 255) for value in batch.unlabeled.weak.unique()} <= tiles
+    assert greys[False] < greys[True] <= tiles
+    assert len(greys[True]) >= 5
+    again = BatchMaker(pool, LABELED, UNLABELED, small_config(augment={**plain, "exchange_stains": True}))
+    assert torch.equal(again.batch(7).images, exchanged.batch(7).images)  # whatever was made before
+
+
 # --- rare classes -----------------------------------------------------------------------------------------------------
 
 

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from training_core.data.crops import color_jitter, cutmix_box, strong_view, weak_view
-from training_core.data.stain import MAX_TURN_RAD, STAINS, stain_jitter
+from training_core.data.stain import MAX_TURN_RAD, STAINS, stain_jitter, stain_of, stained_as
 from training_core.settings.schema import AugmentConfig
 
 Pixels = NDArray[np.uint8]
@@ -195,6 +195,20 @@ def test_stain_jitter_turns_and_scales_hematoxylin_within_its_bounds(strength: f
     assert min(amounts) >= 2**-strength - 1e-4
     assert np.std(np.log2(amounts)) == pytest.approx(strength / 3**0.5, rel=0.15)
     assert np.abs(np.mean(directions, axis=0) - STAINS[0]).max() < 0.02  # no hue of its own
+
+
+def test_tissue_is_stained_as_another() -> None:
+    """In densities: 0.2 and 0.6 become those of tissue with a mean of 0.5 and a deviation of 0.1."""
+    tissue = torch.tensor([0.2, 0.6]).repeat(3, 8, 4).neg().exp()
+    other = torch.tensor([0.4, 0.6]).repeat_interleave(3).reshape(2, 3).neg().exp()
+    stain = stain_of(other)
+    torch.testing.assert_close(stain, torch.tensor([[0.5] * 3, [0.1] * 3]))
+    changed = -stained_as(tissue, stain).log()
+    torch.testing.assert_close(changed, torch.tensor([0.4, 0.6]).repeat(3, 8, 4))
+    wide = torch.tensor([[0.1] * 3, [0.5] * 3])
+    assert float(stained_as(tissue, wide).max()) == 1.0  # no dye gives light
+    plain = torch.full((3, 8, 8), 0.995)
+    torch.testing.assert_close(stained_as(plain, stain), torch.full((3, 8, 8), 0.5).neg().exp())
 
 
 def test_stain_jitter_changes_dyes_apart_from_each_other_and_gives_an_image() -> None:

@@ -165,8 +165,8 @@ def test_two_classes_on_fully_labelled_tiles_are_sampled_as_ever(
 ) -> None:
     project, config = make_project(), small_config()
     settled = settle(project, check_ready(project, config), config)
-    settled_scales = {"scale_min": 0.4, "scale_max": 1.2}
-    expected = small_config(data={"balance_classes": False}, losses={"balance": 0.0}, augment=settled_scales)
+    augment = {"scale_min": 0.4, "scale_max": 1.2, "exchange_stains": False}
+    expected = small_config(data={"balance_classes": False}, losses={"balance": 0.0}, augment=augment)
     assert settled == expected
     assert notes(project, config) == []
 
@@ -187,6 +187,28 @@ def test_more_classes_or_partial_labels_are_balanced_unless_the_user_or_the_vari
         assert balanced(project, small_config(data={"balance_classes": False})) is False
         assert balanced(project, small_config(variant="paper")) is False
         assert balanced(project, small_config(variant="released")) is False
+
+
+def test_where_most_tiles_show_one_class_stains_are_exchanged_and_it_is_said(
+    make_project: MakeProject, small_config: MakeConfig
+) -> None:
+    project, config = make_project(), small_config()
+    names = check_ready(project, config).labeled
+    assert len(names) == 2
+
+    def exchanged(config: Config) -> bool | None:
+        return settle(project, check_ready(project, config), config).augment.exchange_stains
+
+    for number, name in enumerate(names):  # each shows another class, and nothing else
+        label = project.label(name)
+        label[label != np.unique(label)[number]] = 255
+        assert exchanged(config) is False  # one of the two is not most
+        project.write_label(name, label, LabelSource.PAINTED)
+    assert exchanged(config) is True
+    for no in (small_config(augment={"exchange_stains": False}), small_config(variant="paper")):
+        assert exchanged(no) is False
+    (said,) = [note for note in notes(project, config) if "single class" in note]
+    assert said.startswith("2 of 2 annotated tiles show a single class each. They are learned in the stainings of")
 
 
 def test_mixed_pixel_sizes_are_settled_said_and_those_unknown_are_left_out(
