@@ -52,7 +52,8 @@ def stained_as(image: Tensor, stain: Tensor) -> Tensor:
     mean, deviation = stain_of(image.movedim(0, -1))[:, :, None, None]
     density = -image.clamp(min=1 / 255).log()
     scaled = (density - mean) / deviation.clamp(min=_LEAST_DEVIATION)
-    return (scaled * stain[1, :, None, None] + stain[0, :, None, None]).clamp(min=0).neg().exp()
+    changed: Tensor = (scaled * stain[1, :, None, None] + stain[0, :, None, None]).clamp(min=0)
+    return changed.neg().exp()
 
 
 def _density_change(strength: float, rng: Rng) -> NDArray[np.float64]:
