@@ -30,7 +30,7 @@ from training_core.base.arrays import UNLABELED
 from training_core.base.errors import ConfigError
 from training_core.base.torchrun import rank_and_size
 from training_core.class_maps.clean_up import CleanUp, clean_up
-from training_core.class_maps.object_readout import ObjectReadout
+from training_core.class_maps.object_readout import ObjectReadout, separate
 from training_core.class_maps.tile_result import Branch
 from training_core.cli import _predict_image, predict
 from training_core.cli._predict_queue import PredictQueue
@@ -327,9 +327,11 @@ def test_the_parts_say_what_their_own_logits_say(
     command = ["predict", str(run_folder), str(image), "-o", str(out), "--branches", "--views", "1"]
     assert main(command) == 0
     found = {branch: read_mask(out / f"a.{branch}.png") for branch in Branch}
-    np.testing.assert_array_equal(found[Branch.DECODER], read_mask(out / "a.prediction.png"))
     predictor = load_predictor(run_folder)
-    scale = predictor.readout.scale
+    readout, scale = predictor.readout, predictor.readout.scale
+    indices = np.searchsorted(predictor.class_ids, found[Branch.DECODER]).astype(np.uint8)
+    apart = separate(indices, readout.objects or (), readout.ground)  # of the prediction alone
+    np.testing.assert_array_equal(predictor.class_ids[apart], read_mask(out / "a.prediction.png"))
     with torch.inference_mode():
         pixels = torch.from_numpy(read_image(image)).permute(2, 0, 1)[None].float() / 255
         seen = F.interpolate(pixels, size=resampled_size((64, 80), scale), mode="bilinear", antialias=True)
