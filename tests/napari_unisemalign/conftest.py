@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from napari.utils.notifications import notification_manager
 from npe2.manifest import _bases
 from qtpy.QtCore import QCoreApplication, QEvent, QMimeData, QPoint, QPointF, Qt, QTimer, QUrl
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
@@ -76,6 +77,12 @@ def own_preferences(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The user's switches are the test's own; the live preview is off, or each window would start a process."""
     monkeypatch.setattr(preferences, "preferences_file", lambda: tmp_path / "state" / "preferences.json")
     preferences.switch(preferences.LIVE_PREVIEW, False)
+
+
+@pytest.fixture(autouse=True)
+def no_earlier_messages() -> None:
+    """napari keeps its messages for the whole process: those of an earlier test are not taken for this one's."""
+    notification_manager.records.clear()
 
 
 @pytest.fixture(autouse=True)
