@@ -34,6 +34,12 @@ def draw(path: Path) -> np.ndarray:
     return pixels
 
 
+def middle_of(viewer: Any) -> np.ndarray:
+    """The middle ninth of the canvas (H, W, 3)."""
+    seen = viewer.screenshot(flash=False)[..., :3].astype(int)
+    return seen[seen.shape[0] // 3 : -seen.shape[0] // 3, seen.shape[1] // 3 : -seen.shape[1] // 3]
+
+
 def test_a_slide_opens_as_a_multiscale_image_and_may_become_a_project(window: Any, tmp_path: Path, qtbot: Any) -> None:
     viewer, driver, answers = window
     pixels = draw(tmp_path / "scan.svs")
@@ -49,9 +55,7 @@ def test_a_slide_opens_as_a_multiscale_image_and_may_become_a_project(window: An
     level = layer.data[0]
     assert isinstance(level, SlideLevel)
     qtbot.waitUntil(lambda level=level: np.array_equal(level[region], pixels[region]), timeout=300_000)
-    seen = viewer.screenshot(flash=False)[..., :3].astype(int)
-    middle = seen[seen.shape[0] // 3 : -seen.shape[0] // 3, seen.shape[1] // 3 : -seen.shape[1] // 3]
-    assert middle.std() > 20, "blocks that came are not drawn"
+    qtbot.waitUntil(lambda: middle_of(viewer).std() > 20, timeout=300_000)  # blocks that came are drawn, a little later
     thread = level._reader._thread
     viewer.layers.remove(layer)
     del layer, level
