@@ -17,6 +17,8 @@ from training_core.io.block_reader import BlockReader
 if TYPE_CHECKING:
     from napari import Viewer
 
+REFRESH_MS = 80
+"""Blocks that come within that time are drawn together."""
 _LINE_PX = 2.0
 """Of an outline, in pixels of the screen."""
 _NEAR_EDGE = 0.3

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -10,22 +10,22 @@ from typing import Any
 import dask.array as da
 import napari
 import numpy as np
-import tifffile
-import zarr
 from napari.utils.colormaps import DirectLabelColormap
+from qtpy.QtCore import QTimer
 
+from napari_unisemalign.app.slide_layers import REFRESH_MS, levels_of
 from training_core.base.bounded import read_json
-from training_core.base.errors import ImageError
+from training_core.base.errors import UserError
 from training_core.base.i18n import tr
 from training_core.export.legend import LEGEND_NAME
+from training_core.export.predicted_result import stored_class_ids
 from training_core.io import read_image, read_mask
+from training_core.io.block_reader import BlockReader
 from training_core.project import UNLABELED
 
 _OPACITY = 0.4
 _WHOLE_UP_TO_PX = 16_000_000
-"""Larger images are read as they are looked at, or not at all."""
-_Levels = tuple[list[Any], Callable[[], object]]
-"""Of an image, finest first, and what closes its file."""
+"""Larger images are read as they are looked at."""
 
 
 def open_prediction(file: Path, result: Path) -> str:
@@ -37,13 +37,8 @@ def open_prediction(file: Path, result: Path) -> str:
         The prediction cannot be read.
     """
     labels = _labels(result)
-    image = _image(file, tuple(labels[0].shape))
     viewer = napari.Viewer(title=file.name)
-    if image is not None:
-        levels, close = image
-        is_pyramid = len(levels) > 1
-        viewer.add_image(levels if is_pyramid else levels[0], name=file.name, rgb=True, multiscale=is_pyramid)
-        viewer.window._qt_window.destroyed.connect(lambda _window=None: close())
+    is_shown = _show_image(viewer, file, tuple(labels[0].shape))
     colors, names = _legend(result.parent)
     transparent: dict[int | None, str] = {None: "transparent", 0: "transparent"}
     # 0 is "nothing" in a napari Labels layer, so a pixel holds class id + 1, as in the project's own layers
@@ -55,15 +50,14 @@ def open_prediction(file: Path, result: Path) -> str:
         colormap=DirectLabelColormap(color_dict=transparent | colors),
     )
     layer.metadata["classes"] = names
-    if image is not None:
+    if is_shown:
         return ""
     return tr("{name} itself cannot be shown here, only its prediction.").format(name=file.name)
 
 
 def _labels(result: Path) -> list[Any]:
     if result.is_dir():
-        group = zarr.open_group(result / "labels" / "prediction", mode="r")
-        return [_lazy(group[str(level)]) for level in range(len(list(group.array_keys())))]
+        return [_lazy(each) for each in stored_class_ids(result)]
     return [read_mask(result)]
 
 
@@ -78,29 +72,38 @@ def _shifted(ids: Any) -> Any:
     return da.where(ids == UNLABELED, 0, ids + 1).astype(np.uint8)
 
 
-def _image(file: Path, size: tuple[int, ...]) -> _Levels | None:
-    """A small image as a whole, or the levels of a TIFF as it stores them; None: neither has the prediction's size."""
-    if size[0] * size[1] <= _WHOLE_UP_TO_PX:
-        try:
-            pixels = read_image(file)
-        except ImageError:
-            return None
-        return ([pixels], lambda: None) if pixels.shape[:2] == size else None
+def _show_image(viewer: napari.Viewer, file: Path, size: tuple[int, ...]) -> bool:
+    """Show an image of a size (H, W), a large one as it is looked at; whether it can be read and has that size."""
     try:
-        store: Any = tifffile.imread(file, aszarr=True)
-    except (OSError, ValueError, tifffile.TiffFileError):
-        return None
-    levels = _stored_levels(zarr.open(store, mode="r"))
-    if not levels or levels[0].shape[:2] != size or levels[0].dtype != np.uint8:
-        store.close()
-        return None
-    return levels, store.close
+        if size[0] * size[1] <= _WHOLE_UP_TO_PX:
+            pixels = read_image(file)
+            if pixels.shape[:2] == size:
+                viewer.add_image(pixels, name=file.name, rgb=True)
+            return pixels.shape[:2] == size
+        return _show_slide(viewer, file, size)
+    except UserError:
+        return False
 
 
-def _stored_levels(stored: Any) -> list[Any]:
-    is_group = isinstance(stored, zarr.Group)
-    found = [stored[key] for key in sorted(stored.array_keys(), key=int)] if is_group else [stored]
-    return [_lazy(each) for each in found if each.ndim == 3 and each.shape[-1] == 3]
+def _show_slide(viewer: napari.Viewer, file: Path, size: tuple[int, ...]) -> bool:
+    has_come = threading.Event()
+    reader = BlockReader(file, told=has_come.set)
+    window = viewer.window._qt_window
+    if reader.wait().shapes[0] != size:
+        reader.close()
+        return False
+    layer = viewer.add_image(levels_of(reader), name=file.name, rgb=True, multiscale=True, cache=False)
+
+    def refresh() -> None:
+        if has_come.is_set():
+            has_come.clear()
+            layer.refresh(extent=False, highlight=False)
+
+    timer = QTimer(window)
+    timer.timeout.connect(refresh)
+    timer.start(REFRESH_MS)
+    window.destroyed.connect(lambda _window=None: reader.close())
+    return True
 
 
 def _legend(folder: Path) -> tuple[dict[int | None, str], dict[int, str]]:

@@ -11,6 +11,7 @@ from napari_unisemalign.app.notify import guarded
 from napari_unisemalign.app.process import Ending, TrainerProcess
 from napari_unisemalign.results.contracts import PredictSurface
 from napari_unisemalign.widgets.chart import duration
+from training_core.base.addresses import path_or_address
 from training_core.base.errors import EXIT_INTERRUPTED, EXIT_PARTLY, EXIT_USER_ERROR
 from training_core.base.i18n import ntr, tr
 from training_core.messages.events import Event, FileFailed, FilePredicted, Pause, Resume, RunFailed, Status, Stop
@@ -118,7 +119,7 @@ class PredictController:
         chosen = self._view.result
         if 0 <= chosen < len(self._predicted):
             found = self._predicted[chosen]
-            note = open_prediction(Path(found.file), Path(found.result))
+            note = open_prediction(path_or_address(found.file), Path(found.result))
             if note:
                 self.reporter.info(note)
 

@@ -11,8 +11,7 @@ from qtpy.QtCore import QTimer
 
 from napari_unisemalign.app.context import Context
 from napari_unisemalign.app.layer_values import ROLE_KEY
-from napari_unisemalign.app.slide_layers import SlideLevel, levels_of
-from napari_unisemalign.tiles.slide import REFRESH_MS
+from napari_unisemalign.app.slide_layers import REFRESH_MS, SlideLevel, levels_of
 from training_core.base.errors import ImageError
 from training_core.base.i18n import tr
 from training_core.base.printable import printable

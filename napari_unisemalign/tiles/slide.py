@@ -13,7 +13,7 @@ from napari_unisemalign.app import availability, preferences
 from napari_unisemalign.app.context import Context
 from napari_unisemalign.app.layer_values import Placed
 from napari_unisemalign.app.notify import in_a_sentence
-from napari_unisemalign.app.slide_layers import Region, SlideLayers
+from napari_unisemalign.app.slide_layers import REFRESH_MS, Region, SlideLayers
 from napari_unisemalign.tiles.contracts import SlideSurface
 from napari_unisemalign.tiles.pixel_sizes import SET_BY
 from training_core.base.i18n import tr
@@ -22,8 +22,6 @@ from training_core.io.pyramid import Pyramid
 from training_core.project import Project
 from training_core.project.file_records import SourceFile
 
-REFRESH_MS = 80
-"""Blocks that come within that time are drawn together."""
 NOT_ON_A_SLIDE = tr("This tile was not cut from a slide, or nobody knows where.")
 
 

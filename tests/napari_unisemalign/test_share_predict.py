@@ -14,12 +14,12 @@ import napari
 import numpy as np
 import pytest
 import tifffile
-from PIL import Image
 from qtpy.QtGui import QGuiApplication
 
 from napari_unisemalign.app.command_line import as_text
 from napari_unisemalign.results import open_prediction
 from napari_unisemalign.shell.pages import Place
+from tests.cases.ome_zarr_images import RGB_CHANNELS, write_ome_zarr
 from training_core.cli.main import build_parser, main
 from training_core.export.ome_zarr import slide_masks
 from training_core.io import read_mask
@@ -190,25 +190,38 @@ def test_names_with_spaces_and_quotes_come_back_from_the_command() -> None:
     assert shlex.split(as_text(arguments))[3:] == list(arguments)
 
 
-def test_a_slide_opens_level_by_level_over_its_prediction(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("kind", ["tiff", "zarr", "other", "missing"])
+def test_a_large_slide_of_any_format_opens_under_its_prediction(
+    make_napari_viewer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, qtbot: Any, kind: str
+) -> None:
+    monkeypatch.setattr(open_prediction, "_WHOLE_UP_TO_PX", 0)
+    monkeypatch.setattr(napari, "Viewer", lambda title: make_napari_viewer(title=title, show=True))
     pixels = np.random.default_rng(0).integers(0, 256, (600, 700, 3), np.uint8)
-    slide = tmp_path / "slide.tif"
-    with tifffile.TiffWriter(slide) as file:
-        file.write(pixels, tile=(256, 256), subifds=1, photometric="rgb")
-        file.write(pixels[::2, ::2], tile=(256, 256), subfiletype=1, photometric="rgb")
+    slide = tmp_path / ("slide.zarr" if kind == "zarr" else "slide.tif")
+    if kind == "zarr":
+        write_ome_zarr(slide, [pixels.transpose(2, 0, 1)], omero=RGB_CHANNELS)
+    elif kind != "missing":
+        shown = pixels[:300] if kind == "other" else pixels
+        tifffile.imwrite(slide, shown, tile=(256, 256), photometric="rgb")
     ids = (pixels[..., 0] > 127).astype(np.uint8)
     out = tmp_path / "slide.ome.zarr"
     with slide_masks(out, 600, 700, [TissueClass(0, "a", "#112233"), TissueClass(1, "b", "#445566")], 0.5) as masks:
         masks.writer(0, len(ids))(0, 0, ids, np.zeros_like(ids))
-    np.testing.assert_array_equal(np.asarray(open_prediction._labels(out)[0]), ids)
-    other = tmp_path / "other.png"
-    Image.fromarray(pixels[:100]).save(other)
-    assert open_prediction._image(other, (600, 700)) is None  # not the image of this prediction
-    monkeypatch.setattr(open_prediction, "_WHOLE_UP_TO_PX", 0)
-    assert open_prediction._image(other, (600, 700)) is None  # nor a TIFF
-    found = open_prediction._image(slide, (600, 700))
-    assert found is not None
-    levels, close = found
-    assert [level.shape for level in levels] == [(600, 700, 3), (300, 350, 3)]
-    np.testing.assert_array_equal(np.asarray(levels[0]), pixels)
-    close()
+    note = open_prediction.open_prediction(slide, out)
+    viewer = napari.current_viewer()
+    assert viewer is not None
+    np.testing.assert_array_equal(np.asarray(viewer.layers["Prediction"].data), ids + 1)
+    if kind in ("other", "missing"):
+        assert note == "slide.tif itself cannot be shown here, only its prediction."
+        assert len(viewer.layers) == 1
+        return
+    assert note == ""
+    viewer.layers["Prediction"].visible = False
+    level = viewer.layers[slide.name].data[0]
+    qtbot.waitUntil(lambda: np.array_equal(level[:600, :700], pixels), timeout=300_000)
+
+    def is_drawn() -> bool:
+        seen = viewer.screenshot(flash=False)[..., :3].astype(int)
+        return bool(seen[seen.shape[0] // 2 - 40 :][:80, seen.shape[1] // 2 - 40 :][:, :80].std() > 20)
+
+    qtbot.waitUntil(is_drawn, timeout=300_000)

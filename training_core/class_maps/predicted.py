@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from training_core.base.errors import writing
+from training_core.base.lines import append_line
 from training_core.base.printable import printable
 from training_core.io.formats.ome_zarr_file import state
 from training_core.io.zarr_folders import is_zarr_folder
@@ -89,8 +89,7 @@ def add_predicted(folder: Path, image: PredictedImage) -> None:
     StorageError
         The disk is full or not writable.
     """
-    with writing(folder), (folder / PREDICTED_NAME).open("ab") as file:
-        file.write(_line.dump_json(image) + b"\n")
+    append_line(folder / PREDICTED_NAME, _line.dump_json(image))
 
 
 def result_of(folder: Path, name: str) -> Path:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import zarr
 from numpy.typing import NDArray
 
 from training_core.base.errors import MaskError
@@ -16,6 +15,8 @@ from training_core.class_maps.predicted import result_of
 from training_core.class_maps.predicted_areas import Readable
 from training_core.export.ome_zarr import LABELS
 from training_core.io import read_mask
+from training_core.io.formats.zarr_files import FolderFiles
+from training_core.io.formats.zarr_store import open_stored
 
 
 class PredictedResult(NamedTuple):
@@ -43,13 +44,29 @@ def open_result(folder: Path, name: str) -> PredictedResult:
     return PredictedResult(ids, confidence)
 
 
+def stored_class_ids(result: Path) -> list[Any]:
+    """The class ids in an OME-Zarr folder as arrays of zarr (H, W), finest level first.
+
+    Raises
+    ------
+    MaskError
+        It is damaged.
+    """
+    files = FolderFiles(result)
+    with _damage_said(result):
+        found = [open_stored(files, f"{LABELS}/0", 2)]
+        while files.read(f"{LABELS}/{len(found)}/.zarray", slice(0, 1), 1) is not None:
+            found.append(open_stored(files, f"{LABELS}/{len(found)}", 2))
+        return found
+
+
 class _Stored:
     """An array of an OME-Zarr folder."""
 
     def __init__(self, folder: Path, name: str) -> None:
         self._folder = folder
         with _damage_said(folder):
-            self._array: Any = zarr.open_array(folder / name, mode="r")
+            self._array = open_stored(FolderFiles(folder), name, 2)
             self.shape: tuple[int, ...] = self._array.shape
             if self._array.dtype != np.uint8 or len(self.shape) != 2:
                 raise ValueError(f"{name} holds {self._array.dtype} in {len(self.shape)} dimensions")

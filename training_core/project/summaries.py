@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from training_core.base.arrays import UNLABELED, ClassIds, Confidence8
-from training_core.base.errors import writing
+from training_core.base.lines import append_line
 from training_core.project.runs import RUNS_FOLDER, finished_run_ids, predicted_names
 
 SUMMARIES_NAME = "tiles.jsonl"
@@ -74,8 +74,7 @@ def add_summary(run_dir: Path, summary: TileSummary) -> None:
     StorageError
         The disk is full or not writable.
     """
-    with writing(run_dir), (run_dir / SUMMARIES_NAME).open("ab") as file:
-        file.write(_summary.dump_json(summary) + b"\n")
+    append_line(run_dir / SUMMARIES_NAME, _summary.dump_json(summary))
 
 
 def read_summaries(project: Path, run_id: str) -> dict[str, TileSummary]:

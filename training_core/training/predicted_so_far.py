@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from training_core.base.bounded import parse_json, read_file
-from training_core.base.errors import writing
+from training_core.base.lines import append_line
 from training_core.base.safe_paths import refuse_link
 from training_core.io import atomic_write
 
@@ -36,7 +36,6 @@ class PredictedSoFar:
         lines = self._lines()
         if lines[:1] == [header]:
             self.makers = dict(filter(None, map(_entry, lines[1:])))
-        # anew in any case: the last line may be torn, and the next would be appended to its half
         known = [json.dumps(entry) for entry in self.makers.items()]
         atomic_write(self._path, "".join(f"{line}\n" for line in (header, *known)).encode())
 
@@ -48,8 +47,7 @@ class PredictedSoFar:
         StorageError
             The disk is full or not writable.
         """
-        with writing(self._path), self._path.open("ab") as file:
-            file.write(json.dumps([name, maker]).encode() + b"\n")
+        append_line(self._path, json.dumps([name, maker]).encode())
 
     def end(self) -> None:
         """The run is finished."""

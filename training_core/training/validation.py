@@ -9,7 +9,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from training_core.base.errors import writing
+from training_core.base.lines import append_line
 from training_core.class_maps.object_readout import KnownTile
 from training_core.class_maps.pixel_scores import Confusion, Scores
 from training_core.data.held_out import HeldOut
@@ -84,8 +84,7 @@ class Validation:
             "is_best": is_best,
         }
         self._messenger.send(Validated, **values, n_tiles=len(self._names))
-        with writing(self._run_dir), (self._run_dir / "metrics.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps({**values, "elapsed_s": state.elapsed_s}) + "\n")
+        append_line(self._run_dir / "metrics.jsonl", json.dumps({**values, "elapsed_s": state.elapsed_s}).encode())
         return is_best
 
     def confident_precision(self, threshold: Threshold) -> dict[int, float]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
+import numcodecs
 import numpy as np
 import pytest
 import zarr
@@ -121,7 +124,18 @@ def read_and_import(project: Project, path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "fault", ["no labels", "a stack", "fractions", "no arrays", "torn", "metadata of another kind"]
+    "fault",
+    [
+        "no labels",
+        "a stack",
+        "fractions",
+        "no arrays",
+        "torn",
+        "metadata of another kind",
+        "a bomb",
+        "a way out",
+        "large chunks",
+    ],
 )
 def test_a_folder_that_cannot_be_used_is_refused_in_words(tmp_path: Path, fault: str) -> None:
     values = np.random.default_rng(0).integers(0, 9, (HEIGHT, WIDTH))
@@ -139,6 +153,18 @@ def test_a_folder_that_cannot_be_used_is_refused_in_words(tmp_path: Path, fault:
             chunk.write_bytes(chunk.read_bytes()[:40])
     elif fault == "metadata of another kind":
         (path / "labels" / "nuclei" / ".zattrs").write_text('{"multiscales": 3}')
+    elif fault == "a bomb":
+        (chunk,) = (path / "labels" / "nuclei" / "full").glob("0.0.0.0.0")
+        frame = numcodecs.Zstd().encode(bytes(1 << 29))
+        assert len(frame) < 1 << 16
+        chunk.write_bytes(bytes(frame))
+    elif fault == "a way out":
+        shutil.move(path / "labels" / "nuclei", tmp_path / "elsewhere")
+        (path / "labels" / "nuclei").symlink_to(tmp_path / "elsewhere")
+    elif fault == "large chunks":
+        about = path / "labels" / "nuclei" / "full" / ".zarray"
+        about.write_text(json.dumps({**json.loads(about.read_text()), "chunks": [1, 1, 1, 1 << 15, 1 << 15]}))
     with pytest.raises(MaskError, match=r"a\.zarr") as caught:
         read_drawings(path)
-    assert "OME-Zarr" in str(caught.value)
+    said = {"a way out": "leads out of it", "large chunks": "chunks of at most 256 MB"}
+    assert said.get(fault, "OME-Zarr") in str(caught.value)

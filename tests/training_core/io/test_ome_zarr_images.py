@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import shutil
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 import zarr
 from numpy.typing import NDArray
+from zarr.codecs import numcodecs as of_zarr_3
 
 from tests.cases.ome_zarr_images import RGB_CHANNELS, axes_of, write_ome_zarr
 from training_core.base.errors import ImageError, MaskError
@@ -22,7 +24,7 @@ from training_core.cli.main import main
 from training_core.export import export_masks
 from training_core.export.ome_zarr import slide_masks
 from training_core.io import inspect_file, read_image, read_mask, write_png
-from training_core.io.formats import ome_zarr_file, zarr_chunks, zarr_files
+from training_core.io.formats import zarr_chunks, zarr_files, zarr_store
 from training_core.io.formats.ome_zarr_file import has_labels, is_image, is_prediction
 from training_core.io.formats.ome_zarr_pixel_size import UM_PER_UNIT
 from training_core.io.inspection import Answers, ImageQuestionError, Question
@@ -362,7 +364,7 @@ def test_bounds_hold_before_memory_is_taken(tmp_path: Path, monkeypatch: pytest.
     assert "zattrs has 1,3" in said(long)
     monkeypatch.undo()
     shards = rgb(tmp_path / "shards.zarr", version="0.5", shards=(3, 128, 128), chunks=(1, 4, 4))
-    monkeypatch.setattr(ome_zarr_file, "_MAX_INNER_CHUNKS", 1000)
+    monkeypatch.setattr(zarr_store, "_MAX_INNER_CHUNKS", 1000)
     assert "has shards of 3 x 128 x 128" in said(shards)
 
 
@@ -436,16 +438,85 @@ def test_a_shard_that_is_cut_or_damaged_is_said(tmp_path: Path, is_whole: bool) 
         levels.read(0, 0, 0, 128 if is_whole else 64, 128 if is_whole else 64)
 
 
-def test_a_chunk_that_promises_too_much_is_refused_before_it_is_decoded(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def deflated_twice(data: bytes) -> bytes:
+    """A file of gzip of two streams; only the length of the second is at its end."""
+    return gzip.compress(data) + gzip.compress(b"end")
+
+
+def zstd_of_unknown_length(data: bytes) -> bytes:
+    """A frame of Zstandard as RFC 8878 has it, by hand: no length is stated, and each block repeats one byte."""
+    blocks = [data[at : at + (1 << 17)] for at in range(0, len(data), 1 << 17)]
+    frame = bytes.fromhex("28b52ffd 00 50")  # magic number; nothing is stated; a window of 1 MB
+    for number, block in enumerate(blocks):
+        assert set(block) == {block[0]}
+        head = (number == len(blocks) - 1) | 1 << 1 | len(block) << 3
+        frame += head.to_bytes(3, "little") + block[:1]
+    return frame
+
+
+BOMBS: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
+    **{name: (name, numcodecs.get_codec({"id": name}).encode) for name in ("zstd", "gzip", "lz4", "blosc")},
+    **{name: (name, numcodecs.get_codec({"id": name}).encode) for name in ("zlib", "bz2", "lzma")},
+    "gzip of two": ("gzip", deflated_twice),
+    "zstd of unknown length": ("zstd", zstd_of_unknown_length),
+    "zstd after a skipped frame": (
+        "zstd",
+        lambda data: bytes.fromhex("502a4d18 02000000 0000") + zstd_of_unknown_length(data),
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", BOMBS)
+def test_a_chunk_that_holds_too_much_is_refused_before_it_is_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    monkeypatch.setattr(zarr_chunks, "MAX_CHUNK_BYTES", 1 << 16)
-    for codec in ("zstd", "gzip", "lz4"):
-        compressor = numcodecs.get_codec({"id": codec})
-        path = rgb(tmp_path / f"{codec}.zarr", compressors=compressor)
-        (path / "0" / "0.0.0").write_bytes(bytes(compressor.encode(bytes(1 << 17))))
-        with open_levels(path) as levels, pytest.raises(ImageError, match="stated to have 131,072 bytes"):
-            levels.read(0, 0, 0, 9, 9)
+    monkeypatch.setattr(zarr_chunks, "MAX_CHUNK_BYTES", 1 << 18)
+    codec, compress = BOMBS[kind]
+    compressor = numcodecs.get_codec({"id": codec})
+    for size, is_refused in ((1 << 18, False), ((1 << 18) + 1, True), (1 << 24, True)):
+        chunk = bytes(compress(bytes(size)))
+        assert len(bytes(compressor.decode(chunk))) >= size  # so it would be decoded
+        check = zarr_chunks.ChunkCheck(codec)
+        if is_refused:
+            with pytest.raises(ValueError, match="a chunk holds more than 262,144 bytes"):
+                check.check(chunk, is_whole=True)
+        elif kind != "gzip of two":  # three bytes more
+            check.check(chunk, is_whole=True)
+    path = rgb(tmp_path / "a.zarr", compressors=compressor)
+    (path / "0" / "0.0.0").write_bytes(chunk)
+    with open_levels(path) as levels, pytest.raises(ImageError, match="holds more than 262,144 bytes"):
+        levels.read(0, 0, 0, 9, 9)
+    (path / "0" / "0.0.0").write_bytes(bytes(compress(bytes(64 * 64))))
+    if kind != "gzip of two":
+        with open_levels(path) as levels:
+            assert not levels.read(0, 0, 0, 64, 64)[..., 0].any()
+
+
+@pytest.mark.filterwarnings("ignore:Numcodecs codecs are not in the Zarr version 3")
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+@pytest.mark.parametrize("codec", ["Zlib", "GZip", "BZ2", "LZMA", "Zstd", "LZ4"])
+def test_what_is_compressed_twice_is_refused(tmp_path: Path, version: str, codec: str) -> None:
+    if version == "0.4":
+        options = {"filters": [getattr(numcodecs, codec)()], "compressors": numcodecs.Zlib()}
+    else:
+        options = {"compressors": [getattr(of_zarr_3, codec)(), of_zarr_3.Zlib()]}
+    path = rgb(tmp_path / "a.zarr", version=version, **options)
+    with pytest.raises(ImageError, match="is compressed in an unusual way"):
+        inspect_file(path)
+
+
+@pytest.mark.filterwarnings("ignore:Numcodecs codecs are not in the Zarr version 3")
+@pytest.mark.parametrize("codec", ["Zlib", "GZip", "BZ2", "LZMA", "Zstd", "LZ4"])
+def test_a_checksum_hides_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, codec: str) -> None:
+    monkeypatch.setattr(zarr_chunks, "MAX_CHUNK_BYTES", 1 << 18)
+    codecs = [getattr(of_zarr_3, codec)(), zarr.codecs.Crc32cCodec()]
+    path = rgb(tmp_path / "a.zarr", version="0.5", compressors=codecs)
+    with open_levels(path) as levels:
+        assert np.array_equal(levels.read(0, 0, 0, 90, 90), RGB[:90, :90])
+    bomb = bytes(getattr(numcodecs, codec)().encode(bytes(1 << 24)))
+    (path / "0" / "c" / "0" / "0" / "0").write_bytes(bytes(numcodecs.CRC32C(location="end").encode(bomb)))
+    with open_levels(path) as levels, pytest.raises(ImageError, match="holds more than 262,144 bytes"):
+        levels.read(0, 0, 0, 9, 9)
 
 
 def test_metadata_alone_and_damaged_metadata_are_refused(tmp_path: Path) -> None:

@@ -18,7 +18,8 @@ from training_core.base.arrays import row_blocks
 from training_core.base.bounded import in_short
 from training_core.base.errors import MaskError
 from training_core.io.drawings.areas import DrawnArea, DrawnImage
-from training_core.io.files import MAX_PIXELS
+from training_core.io.files import MAX_PIXELS, Refused
+from training_core.io.formats.zarr_files import FolderFiles, ZarrFiles
 from training_core.io.outlines import outline
 from training_core.io.zarr_folders import ENDINGS, image_name
 
@@ -43,21 +44,26 @@ def read(path: Path) -> DrawnImage:
     MaskError
         Damaged, without labels, or with labels that are no single plane of the image's size.
     """
-    import zarr
+    import zarr  # takes a while
 
+    from training_core.io.formats.zarr_store import FilesStore
+
+    files = FolderFiles(path)
     try:
-        root = zarr.open_group(path, mode="r")
+        root = zarr.open_group(FilesStore(files), mode="r")
         names = _part(root["labels"].attrs, "labels") if "labels" in root else None
         if not isinstance(names, list) or not names:
             raise _refused(path, "has no labels")
         sizes: set[tuple[int, int]] = set()
         areas: list[DrawnArea] = []
         for name in map(str, names):
-            values = _plane(root[f"labels/{name}"], path)
+            values = _plane(root[f"labels/{name}"], path, files)
             sizes.add((values.shape[1], values.shape[0]))
             areas += _areas(values, root[f"labels/{name}"].attrs, name)
     except MaskError:
         raise
+    except Refused as refusal:
+        raise MaskError(f"{path} {refusal.given}", refusal.needed, refusal.hint) from refusal
     except Exception as cause:  # whatever zarr and its codecs raise on damaged files: they have no error in common
         raise _refused(path, f"cannot be read ({in_short(cause)})") from cause
     if len(sizes) > 1:
@@ -72,10 +78,12 @@ def _part(attributes: Any, key: str) -> Any:
     return inner.get(key) if isinstance(inner, dict) else None
 
 
-def _plane(group: Any, path: Path) -> NDArray[Any]:
+def _plane(group: Any, path: Path, files: ZarrFiles) -> NDArray[Any]:
     """The values (H, W) of the finest level."""
+    from training_core.io.formats.zarr_store import open_stored
+
     (whole, *_) = _part(group.attrs, "multiscales")
-    array = group[str(whole["datasets"][0]["path"])]
+    array = open_stored(files, f"{group.path}/{whole['datasets'][0]['path']}", group.metadata.zarr_format)
     names = [
         each["name"] if isinstance(each, dict) else str(each) for each in whole.get("axes", "tczyx"[-array.ndim :])
     ]

@@ -20,8 +20,8 @@ from training_core.io.formats.ome_zarr_metadata import Dataset, ZarrImage, find_
 from training_core.io.formats.ome_zarr_pixel_size import pixel_size
 from training_core.io.formats.stored import Stored
 from training_core.io.formats.web_files import WebFiles
-from training_core.io.formats.zarr_chunks import ChunkCheck, compressions
-from training_core.io.formats.zarr_files import MAX_CHUNK_BYTES, WHOLE, FolderFiles, ZarrFiles
+from training_core.io.formats.zarr_chunks import compressions
+from training_core.io.formats.zarr_files import WHOLE, FolderFiles, ZarrFiles
 from training_core.io.zarr_folders import METADATA_NAMES, folder_state
 
 _TYPES = {"u": "uint", "b": "uint", "i": "int", "f": "float", "c": "complex"}
@@ -30,8 +30,6 @@ _OF_PIXELS = ("y", "x", "c")
 _RGB = ("red", "green", "blue")
 _LOSSLESS = frozenset({"blosc", "zstd", "zlib", "gzip", "bz2", "lz4", "lzma"})
 _MAX_SIDE_PX = 1 << 22
-_MAX_INNER_CHUNKS = 1 << 20
-"""Of a shard, whose index is read as a whole."""
 _TILE_SIDES_PX = (64, 4096)
 _USUAL_TILE_PX = 256
 """What chunks of other sides are read in."""
@@ -218,15 +216,9 @@ def _levels_of(files: ZarrFiles, image: ZarrImage) -> tuple[list[_Level], tuple[
 
 
 def _level(files: ZarrFiles, image: ZarrImage, dataset: Dataset) -> _Level:
-    import zarr
+    from training_core.io.formats.zarr_store import open_stored  # brings zarr, which takes a while
 
-    from training_core.io.formats.zarr_store import FilesStore
-
-    store = FilesStore(files)
-    try:
-        array: Any = zarr.open_array(store, path=dataset.key, mode="r", zarr_format=image.zarr_format)
-    except FileNotFoundError:
-        raise ValueError(f"its level {dataset.key} is missing") from None
+    array = open_stored(files, dataset.key, image.zarr_format)
     shape, names = tuple(map(int, array.shape)), image.names
     if len(shape) != len(names):
         raise ValueError(f"its level {dataset.key} has {len(shape)} axes, and its metadata list {len(names)}")
@@ -235,20 +227,7 @@ def _level(files: ZarrFiles, image: ZarrImage, dataset: Dataset) -> _Level:
     width, height = (shape[names.index(name)] for name in "xy")
     if not all(shape) or max(width, height) > _MAX_SIDE_PX:
         raise ValueError(f"its level {dataset.key} is stated to be {' x '.join(map(str, shape))}")
-    _check_chunks(array, dataset.key)
-    store.chunks = ChunkCheck.of(array)
     return _Level(dataset, array, (width, height))
-
-
-def _check_chunks(array: Any, key: str) -> None:
-    """Refuse chunks that take too much memory, before any is read."""
-    chunk, shard = tuple(array.chunks), getattr(array, "shards", None)
-    if prod(chunk) * int(array.dtype.itemsize) > MAX_CHUNK_BYTES:
-        given = f"has chunks of {' x '.join(map(str, chunk))} in level {key}"
-        needed = f"chunks of at most {MAX_CHUNK_BYTES >> 20} MB"
-        raise Refused(given, needed, "export it again in chunks of 512 or 1024 px")
-    if shard is not None and prod(a // b for a, b in zip(shard, chunk, strict=True)) > _MAX_INNER_CHUNKS:
-        raise Refused(f"has shards of {' x '.join(map(str, shard))}", "smaller shards", "export it again")
 
 
 def _fits(level: _Level, finer: _Level, first: _Level, image: ZarrImage) -> bool:

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
+from math import prod
+from typing import Any
 
+import zarr
 from zarr.abc.store import ByteRequest, OffsetByteRequest, RangeByteRequest, Store, SuffixByteRequest
 from zarr.core.buffer import Buffer, BufferPrototype, default_buffer_prototype
 
+from training_core.io.files import Refused
+from training_core.io.formats.ome_zarr_metadata import ZarrFormat
 from training_core.io.formats.zarr_chunks import ChunkCheck
-from training_core.io.formats.zarr_files import MAX_METADATA_BYTES, MAX_STORED_BYTES, WHOLE, ZarrFiles
+from training_core.io.formats.zarr_files import MAX_CHUNK_BYTES, MAX_METADATA_BYTES, MAX_STORED_BYTES, WHOLE, ZarrFiles
 from training_core.io.zarr_folders import METADATA_NAMES
+
+_MAX_INNER_CHUNKS = 1 << 20
+"""Of a shard, whose index is read as a whole."""
 
 
 class FilesStore(Store):
@@ -75,6 +83,39 @@ class FilesStore(Store):
     def list_dir(self, prefix: str) -> AsyncIterator[str]:
         """Refused."""
         raise NotImplementedError
+
+
+def open_stored(files: ZarrFiles, key: str, zarr_format: ZarrFormat) -> Any:
+    """An array of zarr, of which no chunk takes more memory than a chunk may, whatever the files say.
+
+    Raises
+    ------
+    Refused
+        Its chunks are larger than they may be, or compressed twice.
+    ValueError, OSError
+        It is damaged or missing.
+    """
+    store = FilesStore(files)
+    try:
+        array: Any = zarr.open_array(store, path=key, mode="r", zarr_format=zarr_format)
+    except FileNotFoundError:
+        raise ValueError(f"its level {key} is missing") from None
+    if array.dtype.hasobject:
+        raise Refused(f"has values of the type {array.dtype}", "numbers", "export it as 8-bit RGB")
+    _check_chunks(array, key)
+    store.chunks = ChunkCheck.of(array)
+    return array
+
+
+def _check_chunks(array: Any, key: str) -> None:
+    """Refuse chunks that take too much memory, before any is read."""
+    chunk, shard = tuple(array.chunks), getattr(array, "shards", None)
+    if prod(chunk) * int(array.dtype.itemsize) > MAX_CHUNK_BYTES:
+        given = f"has chunks of {' x '.join(map(str, chunk))} in level {key}"
+        needed = f"chunks of at most {MAX_CHUNK_BYTES >> 20} MB"
+        raise Refused(given, needed, "export it again in chunks of 512 or 1024 px")
+    if shard is not None and prod(a // b for a, b in zip(shard, chunk, strict=True)) > _MAX_INNER_CHUNKS:
+        raise Refused(f"has shards of {' x '.join(map(str, shard))}", "smaller shards", "export it again")
 
 
 def _span(request: ByteRequest | None) -> slice:
