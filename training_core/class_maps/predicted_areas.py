@@ -7,9 +7,9 @@ was measured.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -71,8 +71,8 @@ class ImageAreas:
         Pixel size in µm/px; None: not known.
     not_predicted_px
         Pixels that were left out, such as glass.
-    outlines
-        Which file has the outlines of its objects, as `file_as_noted`; empty: none was written.
+    object_files
+        The files of its objects that were written, by name, as `file_as_noted`.
     """
 
     name: str
@@ -80,7 +80,7 @@ class ImageAreas:
     mpp_um: float | None
     not_predicted_px: int
     classes: tuple[ClassArea, ...]
-    outlines: str = ""
+    object_files: Mapping[str, str] = field(default_factory=dict)
 
 
 _note = TypeAdapter(ImageAreas)

@@ -111,9 +111,11 @@ examples:
     )
     parser.add_argument(
         "--objects",
-        choices=("geojson",),
-        help="write the objects of each image or slide for QuPath too: NAME.geojson, with outlines, classes, areas and "
-        "confidence; also of results that are there already",
+        choices=("geojson", "csv"),
+        action="append",
+        help="write the objects of each image or slide too, with classes, areas and confidence: geojson, "
+        "NAME.geojson with outlines for QuPath; csv, NAME.objects.csv with centroids; can be repeated; also of results "
+        "that are there already",
     )
     parser.add_argument("--redo", action="store_true", help="predict again what OUT has already")
     parser.add_argument(

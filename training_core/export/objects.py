@@ -242,11 +242,14 @@ def confidence_of(project: Project, name: str) -> NDArray[np.uint8] | None:
 
 def csv_bytes(header: Sequence[str], rows: Iterable[tuple[object, ...]]) -> bytes:
     """UTF-8 with a byte order mark, which Excel needs for names beyond ASCII; None is an empty cell."""
+    return "".encode("utf-8-sig") + b"".join(map(csv_row, (tuple(header), *rows)))
+
+
+def csv_row(values: tuple[object, ...]) -> bytes:
+    """A row of such a table, by itself."""
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow(header)
-    writer.writerows([[_cell(value) for value in row] for row in rows])
-    return text.getvalue().encode("utf-8-sig")
+    csv.writer(text, lineterminator="\r\n").writerow([_cell(value) for value in values])
+    return text.getvalue().encode()
 
 
 def _cell(value: object) -> object:

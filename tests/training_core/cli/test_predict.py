@@ -488,6 +488,10 @@ def test_objects_are_written_of_results_that_are_there_and_kept_in_step_with_the
                 own = [each for each in properties if each["classification"]["name"] == f"class {class_id}"]
                 assert len(own) == ndimage.label(ids == class_id)[1]
                 assert sum(each["measurements"]["Area px^2"] for each in own) == (ids == class_id).sum()
+            table = path.with_suffix(".objects.csv")
+            if table.exists():
+                rows = list(csv.DictReader(table.read_text("utf-8-sig").splitlines()))
+                assert [row["object"] for row in rows] == [each["id"] for each in features]
 
     assert main(command) == 0
     assert not any(path.exists() for path in paths)
@@ -506,6 +510,14 @@ def test_objects_are_written_of_results_that_are_there_and_kept_in_step_with_the
     states = [path.stat().st_mtime_ns for path in paths]
     assert main([*command, "--objects", "geojson"]) == 0
     assert [path.stat().st_mtime_ns for path in paths] == states
+    tables = [out / f"{name}.objects.csv" for name in ("large", "small")]
+    tables[0].write_text("somebody's own")
+    assert main([*command, "--objects", "csv"]) == 3
+    assert "large.objects.csv is there already, and is not as" in capsys.readouterr().err
+    tables[0].unlink()
+    assert main([*command, "--objects", "csv"]) == 0
+    states = [path.stat().st_mtime_ns for path in paths]
+    check()
 
     picture(large, 130, 150)  # predicted again, also without the option
     assert main(command) == 0

@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import shapely
 from numpy.typing import NDArray
 from scipy import ndimage
+from scipy.spatial import KDTree
+from skimage.measure import label, regionprops
 
 from tests.training_core.export.test_geojson import filled
 from training_core.base.arrays import UNLABELED
@@ -20,7 +23,7 @@ from training_core.base.errors import MaskError
 from training_core.class_maps import traced_areas
 from training_core.class_maps.predicted_areas import ClassArea, class_areas
 from training_core.export.ome_zarr import slide_masks
-from training_core.export.predicted_objects import ObjectsOf, objects_file
+from training_core.export.predicted_objects import OBJECT_COLUMNS, ObjectFormat, ObjectsOf, objects_files
 from training_core.export.predicted_result import open_result
 from training_core.project import TissueClass
 
@@ -32,6 +35,7 @@ CLASSES = (
 )
 HEIGHT, WIDTH = 1100, 1300
 CORNER = (5000, 300)
+OF = ObjectsOf("slide", "r1", 0.5, CORNER)
 
 
 def tissue() -> NDArray[np.uint8]:
@@ -50,10 +54,11 @@ def written(folder: Path, ids: NDArray[np.uint8], block_px: int = 512) -> tuple[
     confidence = (100 + np.arange(ids.size, dtype=np.int64) % 101).astype(np.uint8).reshape(ids.shape)
     with slide_masks(folder / "slide.ome.zarr", *ids.shape, CLASSES, 0.5) as masks:
         masks.writer(0, len(ids))(0, 0, ids, confidence)
-    path, result = folder / "slide.geojson", open_result(folder, "slide")
-    with objects_file(path, ObjectsOf("slide", "r1", 0.5, CORNER), result.confidence) as write:
+    paths: dict[ObjectFormat, Path] = {"geojson": folder / "slide.geojson", "csv": folder / "slide.objects.csv"}
+    result = open_result(folder, "slide")
+    with objects_files(paths, OF, result.confidence) as write:
         found, _ = class_areas(result.ids, result.confidence, CLASSES, block_px=block_px, objects=write)
-    return path, found
+    return paths["geojson"], found
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +104,29 @@ def test_each_object_of_the_whole_mask_is_one_feature(
     assert largest > 1024
 
 
+@pytest.mark.parametrize("block_px", [512, 2048])
+def test_the_table_has_what_scikit_image_measures_of_the_whole_mask(tmp_path: Path, block_px: int) -> None:
+    ids = tissue()
+    path, _ = written(tmp_path, ids, block_px)
+    table = pd.read_csv(tmp_path / "slide.objects.csv", encoding="utf-8-sig")
+    assert tuple(table.columns) == OBJECT_COLUMNS
+    assert set(table.image) == {"slide"}
+    assert set(zip(table.class_id, table.class_name, strict=True)) == {(3, "gland"), (7, "Immune: CD8")}
+    assert table.object.tolist() == [each["id"] for each in json.loads(path.read_bytes())["features"]]
+    confidence = (100 + np.arange(ids.size) % 101).reshape(ids.shape)
+    for class_id, rows in table.groupby("class_id"):
+        regions = regionprops(label(ids == class_id, connectivity=1), confidence)
+        found = np.array(
+            [(*each.centroid[::-1], each.area, each.area / 4, each.intensity_mean / 255) for each in regions]
+        )
+        found[:, :2] += CORNER
+        own = rows[["x_px", "y_px", "area_px", "area_um2", "mean_confidence"]].to_numpy()
+        _, nearest = KDTree(found[:, :2]).query(own[:, :2])
+        assert sorted(nearest) == list(range(len(found)))
+        np.testing.assert_allclose(own[:, :2], found[nearest, :2], rtol=0, atol=0.0051)
+        np.testing.assert_allclose(own[:, 2:], found[nearest, 2:], rtol=1e-5)
+
+
 def test_qupaths_own_package_reads_a_predicted_slide(tmp_path: Path) -> None:
     objects = pytest.importorskip("qubalab.objects", reason="needs qubalab")
     geojson = pytest.importorskip("geojson", reason="needs geojson")
@@ -117,6 +145,7 @@ def test_qupaths_own_package_reads_a_predicted_slide(tmp_path: Path) -> None:
 def test_an_image_without_objects_has_an_empty_collection(tmp_path: Path) -> None:
     path, _ = written(tmp_path, np.zeros((1030, 40), np.uint8))
     assert json.loads(path.read_bytes()) == {"type": "FeatureCollection", "features": []}
+    assert (tmp_path / "slide.objects.csv").read_text("utf-8-sig").splitlines() == [",".join(OBJECT_COLUMNS)]
 
 
 def test_a_long_outline_is_drawn_coarser_which_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,15 +161,16 @@ def test_a_long_outline_is_drawn_coarser_which_is_said(tmp_path: Path, monkeypat
 
 def test_nothing_is_left_where_a_damaged_result_ends_the_work(tmp_path: Path) -> None:
     ids = tissue()
-    written(tmp_path, ids)
-    before = (tmp_path / "slide.geojson").read_bytes()
+    path, _ = written(tmp_path, ids)
+    table = tmp_path / "slide.objects.csv"
+    before = path.read_bytes(), table.read_bytes()
     (tmp_path / "slide.ome.zarr" / "labels" / "prediction" / "0" / "1" / "1").write_bytes(b"damaged")
     result = open_result(tmp_path, "slide")
     with (
         warnings.catch_warnings(),
         pytest.raises(MaskError, match="is damaged"),
-        objects_file(tmp_path / "slide.geojson", ObjectsOf("slide", "r1", 0.5, CORNER), result.confidence) as write,
+        objects_files({"geojson": path, "csv": table}, OF, result.confidence) as write,
     ):
         class_areas(result.ids, result.confidence, CLASSES, objects=write)
-    assert (tmp_path / "slide.geojson").read_bytes() == before
-    assert {path.name for path in tmp_path.iterdir()} == {"slide.ome.zarr", "slide.geojson"}
+    assert (path.read_bytes(), table.read_bytes()) == before
+    assert {each.name for each in tmp_path.iterdir()} == {"slide.ome.zarr", "slide.geojson", "slide.objects.csv"}
