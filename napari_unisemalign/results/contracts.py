@@ -123,6 +123,10 @@ class PredictSurface(Protocol):
         """A folder of them is to be asked for."""
 
     @property
+    def slides_clicked(self) -> Told:
+        """The slides of the project are to be taken."""
+
+    @property
     def browse_clicked(self) -> Told:
         """The folder of the results is to be asked for."""
 
@@ -161,6 +165,12 @@ class PredictSurface(Protocol):
     @property
     def result(self) -> int:
         """Which of the results is chosen; -1: none."""
+
+    def set_mpp(self, mpp_um: float) -> None:
+        """Propose the pixel size of files that state none."""
+
+    def offer_slides(self, on: bool) -> None:
+        """Whether the project has slides."""
 
     def set_out(self, folder: str) -> None:
         """Propose a folder."""

@@ -40,6 +40,7 @@ class PredictController:
         view, session = self._view, self._session
         view.files_clicked.connect(self.choose_files)
         view.folder_clicked.connect(self.choose_folder)
+        view.slides_clicked.connect(self.choose_slides)
         view.browse_clicked.connect(self.browse)
         view.predict_clicked.connect(self.predict)
         view.pause_clicked.connect(self.pause_or_resume)
@@ -65,6 +66,24 @@ class PredictController:
         chosen = self._context.dialogs.folder_to_predict(str(Path.home()))
         if chosen is not None:
             self._take((chosen,))
+
+    @guarded
+    def choose_slides(self) -> None:
+        """Take the slides of the project, with the pixel size that was set for those that state none."""
+        project = self._session.project
+        slides = project.slides() if project is not None else []
+        missing = [name for name, _, path in slides if path is None]
+        if missing:
+            words = ntr("{count} slide is not where it was, and is left out: {names}.",
+                        "{count} slides are not where they were, and are left out: {names}.", len(missing))  # fmt: skip
+            self.reporter.warning(words.format(count=len(missing), names=", ".join(missing)))
+        there = [(source, path) for _, source, path in slides if path is not None]
+        if not there:
+            return
+        sizes = {source.mpp_um for source, _ in there if source.file_mpp is None and source.mpp_um is not None}
+        if len(sizes) == 1:
+            self._view.set_mpp(sizes.pop())
+        self._take(tuple(path for _, path in there))
 
     def _take(self, files: tuple[Path, ...]) -> None:
         self._files, self._outcome = files, ""
@@ -205,7 +224,8 @@ class PredictController:
         self._refresh()
 
     def _refresh(self, _change: object = None) -> None:
-        running = self._process.running
+        running, project = self._process.running, self._session.project
+        self._view.offer_slides(project is not None and bool(project.index.files))
         reason = tr("Files are being predicted.") if running else availability.why_no_model(self._session)
         if not reason and not self._files:
             reason = tr("Choose slides or images first.")

@@ -29,6 +29,7 @@ class PredictView(QWidget):
 
     files_clicked = Signal()
     folder_clicked = Signal()
+    slides_clicked = Signal()
     browse_clicked = Signal()
     predict_clicked = Signal()
     pause_clicked = Signal()
@@ -43,6 +44,7 @@ class PredictView(QWidget):
         for button, signal in (
             (self.files_button, self.files_clicked),
             (self.folder_button, self.folder_clicked),
+            (self.slides_button, self.slides_clicked),
             (self.browse_button, self.browse_clicked),
             (self.predict_button, self.predict_clicked),
             (self.pause_button, self.pause_clicked),
@@ -61,6 +63,8 @@ class PredictView(QWidget):
         self.files_button.setToolTip(tr("Choose slides and images to predict"))
         self.folder_button = QPushButton(tr("Choose a folder…"), self)
         self.folder_button.setToolTip(tr("Predict all slides and images of a folder"))
+        self.slides_button = QPushButton(tr("Slides of the project"), self)
+        self.slides_button.setToolTip(tr("Predict the slides that the tiles of this project were cut from"))
         self.mpp_spin = QDoubleSpinBox(self)
         self.mpp_spin.setRange(0.0, 20.0)
         self.mpp_spin.setDecimals(4)
@@ -102,7 +106,7 @@ class PredictView(QWidget):
         folder.addWidget(self.out_edit, 1)
         folder.addWidget(self.browse_button)
         layout = body_layout(self)
-        layout.addLayout(flowing(self.files_button, self.folder_button))
+        layout.addLayout(flowing(self.files_button, self.folder_button, self.slides_button))
         layout.addWidget(self.chosen)
         layout.addLayout(size)
         layout.addLayout(folder)
@@ -134,6 +138,14 @@ class PredictView(QWidget):
         """Which of the results is chosen; -1: none."""
         return int(self.results_combo.currentIndex())
 
+    def set_mpp(self, mpp_um: float) -> None:
+        """Propose the pixel size of files that state none."""
+        self.mpp_spin.setValue(mpp_um)
+
+    def offer_slides(self, on: bool) -> None:
+        """Whether the project has slides."""
+        self.slides_button.setVisible(on)
+
     def set_out(self, folder: str) -> None:
         """Propose a folder."""
         self.out_edit.setText(folder)
@@ -159,7 +171,7 @@ class PredictView(QWidget):
         self.pause_button.setToolTip(tr("Wait without using the processor, or continue"))
         self.pause_button.setText(tr("Resume") if is_paused else tr("Pause"))
         fields = (self.out_edit, self.mpp_spin, self.objects_box)
-        for each in (self.files_button, self.folder_button, self.browse_button, *fields):
+        for each in (self.files_button, self.folder_button, self.slides_button, self.browse_button, *fields):
             each.setEnabled(not is_running)
 
     def set_progress(self, share: float | None) -> None:

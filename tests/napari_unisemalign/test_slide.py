@@ -17,6 +17,7 @@ from napari_unisemalign.tiles.slide import NOT_ON_A_SLIDE, regions_around
 from training_core.io import write_png
 from training_core.io.slides import SlideOptions
 from training_core.project import LabelSource, Project, make_classes
+from training_core.project.additions import add_files
 
 SIDE = 1024
 MPP_UM = 0.25
@@ -141,6 +142,32 @@ def test_a_slide_that_is_gone_is_said_and_one_that_moved_with_the_project_is_fou
     assert slide.layers.slide is None
     assert not switch.isEnabled()
     assert "scan.svs. Put it back" in switch.toolTip()
+
+
+def test_the_slides_of_the_project_are_chosen_to_be_predicted(
+    window: Any, project: Project, slide_project: Project, tmp_path: Path
+) -> None:
+    _viewer, driver, _answers = window
+    draw(tmp_path / "second.svs")
+    tifffile.imwrite(
+        tmp_path / "bare.svs", np.full((512, 512, 3), 120, np.uint8), photometric="rgb", tile=(128, 128), metadata=None
+    )
+    cut = SlideOptions(tile_px=128, tile_mpp_um=0.5, mpp_um=0.3, min_tissue=0)
+    add_files(slide_project, [tmp_path / "second.svs", tmp_path / "bare.svs"], slides=cut)
+    controller = driver.panel.controller
+    controller.open_project(project.path)
+    view = driver.panel.predict
+    assert view.slides_button.isHidden()
+    controller.open_project(slide_project.path)
+    assert not view.slides_button.isHidden()
+    (tmp_path / "second.svs").rename(tmp_path / "away.svs")
+    view.slides_button.click()
+    assert view.chosen.toolTip() == f"{tmp_path / 'bare.svs'}\n{tmp_path / 'scan.svs'}"
+    assert view.mpp_um == 0.3
+    assert "1 slide is not where it was, and is left out: second." in driver.panel.messages.text
+    (tmp_path / "away.svs").rename(tmp_path / "second.svs")
+    view.slides_button.click()
+    assert view.chosen.text() == "3 chosen: bare.svs, scan.svs, second.svs"
 
 
 @pytest.mark.nightly

@@ -165,8 +165,14 @@ class ProjectTiles:
     def source_path(self, name: str) -> Path | None:
         """Where the slide lies that the tile is a place on, also one that moved with the project; None: not there."""
         source = self.source_file(name)
-        if source is None:
-            return None
+        return None if source is None else self._where(source)
+
+    def slides(self) -> list[tuple[str, SourceFile, Path | None]]:
+        """Name and entry of each slide that tiles were cut from, by name, and where it lies; None: not there."""
+        files = self._store.read().files
+        return [(name, files[name], self._where(files[name])) for name in sorted(files)]
+
+    def _where(self, source: SourceFile) -> Path | None:
         ways = (source.path, source.path_from_project)
         # an absolute path replaces the left side
         paths = (path_or_address(way) if is_address(way) else self.path / way for way in ways if way is not None)
