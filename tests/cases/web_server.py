@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -31,6 +32,7 @@ class Server(ThreadingHTTPServer):
     """
 
     daemon_threads = True
+    scheme = "http"
 
     def __init__(self, folder: Path) -> None:
         super().__init__(("127.0.0.1", 0), partial(_Handler, directory=str(folder)))
@@ -41,13 +43,20 @@ class Server(ThreadingHTTPServer):
         self.slow: set[str] = set()
         self.asked: list[tuple[str, str]] = []
 
+    def encrypt(self, certificate: Path, key: Path) -> None:
+        """From now on by https, with this certificate."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        self.socket = context.wrap_socket(self.socket, server_side=True)
+        self.scheme = "https"
+
     def handle_error(self, request: object, client_address: object) -> None:
         """Say nothing: a reader that gave up is what a test is about."""
 
     @property
     def address(self) -> str:
         """Of the folder."""
-        return f"http://127.0.0.1:{self.server_port}"
+        return f"{self.scheme}://127.0.0.1:{self.server_port}"
 
 
 class _Handler(SimpleHTTPRequestHandler):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import pickle
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -150,6 +152,27 @@ def test_a_server_that_is_not_there_is_said(tmp_path: Path, monkeypatch: pytest.
     assert "refused" in text
     assert "was not reached within the last 60 s" in said(path_or_address(f"{address}/other.ome.zarr"))
     web_files._NOT_REACHED.clear()
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl, which makes the certificate")
+def test_by_https_the_certificate_has_to_be_trusted(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    made = ("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1")
+    named = ("-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate)
+    subprocess.run(["openssl", *made, *named], capture_output=True, check=True)
+    server.encrypt(certificate, key)
+    path = scan_on(server, tmp_path)
+    assert str(path).startswith("https://127.0.0.1:")
+    message = said(path)
+    assert "certificate verify failed" in message
+    assert "Needed: a server whose certificate this machine trusts. Try: set SSL_CERT_FILE to" in message
+    assert not server.asked  # nothing was sent to it
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    assert np.array_equal(read_image(path), RGB)
+    server.moved["scan.ome.zarr/.zattrs"] = f"http://127.0.0.1:{server.server_port}/elsewhere"
+    assert "is redirected to http:" in said(path)
 
 
 def test_redirects_lead_to_servers_only(server: Server, tmp_path: Path) -> None:

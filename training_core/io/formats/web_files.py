@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import ssl
 import time
 import urllib.error
 import urllib.request
@@ -50,6 +51,11 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
 _NOT_REACHED: dict[str, float] = {}
 """Servers, and until when they are not asked again."""
 _CHECK = "check the address and the connection, or download the folder"
+_TRUSTED = "a server whose certificate this machine trusts"
+_TRUST = (
+    "set SSL_CERT_FILE to a file with the certificates of your institution, as its computing staff hand them out, or "
+    "download the folder"
+)
 _NEEDED = "a server that hands out all files of the folder"
 
 
@@ -98,6 +104,8 @@ class WebFiles:
             except (OSError, http.client.HTTPException) as cause:
                 inner = getattr(cause, "reason", None)
                 words = in_short(inner if isinstance(inner, Exception) else cause)
+                if isinstance(inner, ssl.SSLCertVerificationError):
+                    raise Refused(f"cannot be read from its server ({key}: {words})", _TRUSTED, _TRUST) from cause
                 reason, is_final = words or type(cause).__name__, False
                 is_unreached = isinstance(cause, urllib.error.URLError | TimeoutError)
                 if attempt == TRIES - 1 and is_unreached:
