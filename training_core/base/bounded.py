@@ -54,6 +54,15 @@ def read_file(path: Path, max_bytes: int = MAX_FILE_BYTES) -> bytes:
     return path.read_bytes()
 
 
+def what_to_try(cause: OSError) -> str:
+    """What helps with a file that cannot be read: it may not be read, is no small file, or its drive fails."""
+    if cause.errno in (errno.EACCES, errno.EPERM):
+        return "check the permissions of the file and its folder"
+    if cause.errno in (errno.EFBIG, errno.EISDIR, errno.EINVAL):
+        return "move it away, or put a copy of the right file in its place"
+    return "check the drive or its connection, and try again"
+
+
 def parse_json(data: bytes | str) -> Any:
     """The content of JSON.
 

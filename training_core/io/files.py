@@ -10,7 +10,7 @@ from pathlib import Path
 
 from training_core.base.addresses import is_address, path_or_address
 from training_core.base.arrays import MIN_SIDE_PX
-from training_core.base.bounded import check_regular
+from training_core.base.bounded import check_regular, what_to_try
 from training_core.base.errors import ImageError, MaskError, UserError
 from training_core.io.unread import HEAD_BYTES, preview_only, unread
 from training_core.io.zarr_folders import is_zarr_folder
@@ -137,7 +137,7 @@ def file_kind(path: Path, error: type_of_error) -> FileKind:
         raise error(f"{path} is a folder", f"{what} file", "choose a file in it") from cause
     except OSError as cause:
         reason = cause.strerror or str(cause)
-        raise error(f"{path} cannot be read ({reason})", "a readable file", "check its permissions") from cause
+        raise error(f"{path} cannot be read ({reason})", "a file that can be read", what_to_try(cause)) from cause
     if not head:
         raise error(f"{path} is empty", what, "copy or export the file again, or leave it out")
     slide = _slide_kind(path, head)

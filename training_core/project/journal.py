@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from training_core.base.bounded import parse_json, read_file
+from training_core.base.bounded import parse_json, read_file, what_to_try
 from training_core.base.errors import ProjectError, writing
 from training_core.base.safe_paths import refuse_link, within
 from training_core.io.atomic import TEMPORARY_GLOB, StagedFiles, replace_file, sync_file, sync_folder
@@ -238,7 +238,7 @@ def _read(project: Path) -> tuple[list[_Move], bool]:
         lines = read_file(path, _MAX_BYTES).split(b"\n")[:-1]
     except OSError as cause:
         given = f"{path}, the record of a change that was cut off, cannot be read ({cause.strerror or cause})"
-        raise ProjectError(given, "a file that you may read", "check the permissions of the folder") from cause
+        raise ProjectError(given, "a file that can be read", what_to_try(cause)) from cause
     moves: list[_Move] = []
     for number, line in enumerate(lines):
         try:

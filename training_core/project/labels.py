@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from training_core.base.arrays import UNLABELED, ClassIds, value_counts
-from training_core.base.bounded import read_file
+from training_core.base.bounded import read_file, what_to_try
 from training_core.base.errors import MaskError, ProjectError
 from training_core.base.safe_paths import within
 from training_core.base.spec_version import FileFormat
@@ -144,7 +144,7 @@ def read_history(project: Path, name: str) -> tuple[LabelEdit, ...]:
         return ()
     except OSError as cause:
         given = f"{path} cannot be read ({cause.strerror or cause})"
-        raise ProjectError(given, "a file that you may read", "check the permissions of the folder") from cause
+        raise ProjectError(given, "a file that can be read", what_to_try(cause)) from cause
     except ValidationError as cause:
         given = f"{path} is damaged"
         hint = "move that file away: the label itself is kept, only its history starts again"

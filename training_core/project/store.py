@@ -10,7 +10,7 @@ from pathlib import Path
 
 from filelock import Timeout
 
-from training_core.base.bounded import read_file
+from training_core.base.bounded import read_file, what_to_try
 from training_core.base.errors import ProjectError, StorageError, writing
 from training_core.base.safe_paths import refuse_link
 from training_core.io.atomic import StagedFiles
@@ -247,4 +247,4 @@ class IndexStore:
                 given, "a project folder", "check the path, or create a project from your images", terminal=terminal
             )
         given = f"{self.path} cannot be read ({cause.strerror or cause})"
-        return ProjectError(given, "a project folder that you may read", "check the permissions of the folder")
+        return ProjectError(given, "an index that can be read", what_to_try(cause))

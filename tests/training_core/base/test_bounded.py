@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from training_core.base.bounded import MAX_YAML_NODES, parse_json, parse_yaml, read_file
-from training_core.base.errors import ConfigError, UserError
-from training_core.project import Project
+from training_core.base.errors import ConfigError, ProjectError, UserError
+from training_core.io import write_png
+from training_core.project import Project, make_classes
+from training_core.project.index import INDEX_NAME
+from training_core.project.journal import JOURNAL_NAME, settle
+from training_core.project.labels import history_path, read_history
 from training_core.project.settings import read_settings
 from training_core.settings.files import load, parse_setting
 
@@ -99,3 +106,53 @@ def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
         file.truncate(2**40)  # sparse: it takes no space
     with pytest.raises(OSError, match="make sense"):
         read_file(path)
+
+
+FAULTS = {
+    "folder": (errno.EISDIR, "move it away, or put a copy of the right file in its place"),
+    "pipe": (errno.EINVAL, "move it away, or put a copy of the right file in its place"),
+    "too large": (errno.EFBIG, "move it away, or put a copy of the right file in its place"),
+    "forbidden": (errno.EACCES, "check the permissions of the file and its folder"),
+    "broken drive": (errno.EIO, "check the drive or its connection, and try again"),
+}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such pipes")
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("what", ["index", "history", "journal"])
+def test_of_a_file_that_cannot_be_read_is_said_what_helps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str, what: str
+) -> None:
+    write_png(tmp_path / "images" / "a.png", np.zeros((40, 40, 3), np.uint8))
+    project = Project.create(tmp_path / "p", [tmp_path / "images"], classes=make_classes(("a", "b")))
+    path = {"index": project.path / INDEX_NAME, "history": history_path(project.path, "a"),
+            "journal": project.path / JOURNAL_NAME}[what]  # fmt: skip
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    number, help = FAULTS[fault]
+    if fault == "folder":
+        path.mkdir()
+    elif fault == "pipe":
+        os.mkfifo(path)
+    else:
+        path.write_bytes(b"{}")
+    if fault == "too large":
+        os.truncate(path, 1 << 40)  # of which the disk holds two bytes
+    elif fault in ("forbidden", "broken drive"):  # as root and without a broken drive, neither can be had
+        real = Path.read_bytes
+
+        def read_bytes(asked: Path) -> bytes:
+            if asked == path:
+                raise OSError(number, os.strerror(number), str(path))
+            return real(asked)
+
+        monkeypatch.setattr(Path, "read_bytes", read_bytes)
+    read: dict[str, Callable[[], object]] = {
+        "index": lambda: Project(project.path).tiles,
+        "history": lambda: read_history(project.path, "a"),
+        "journal": lambda: settle(project.path),
+    }
+    with pytest.raises(ProjectError) as caught:
+        read[what]()
+    assert str(path) in str(caught.value)
+    assert f"Try: {help}." in str(caught.value)
