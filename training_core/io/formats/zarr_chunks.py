@@ -138,7 +138,7 @@ def _name(codec: Any) -> str:
 
 
 def _zstd_size(chunk: bytes) -> int:
-    """How many bytes a frame says that it holds; where it does not say, what its blocks may hold at most.
+    """How many bytes the first frame says that it holds; where it does not say, what all blocks may hold at most.
 
     Format: RFC 8878, sections 3.1.1.1 and 3.1.1.2. Of what is no frame, the decoder says so.
     """
@@ -154,10 +154,10 @@ def _zstd_size(chunk: bytes) -> int:
         is_single, has_sum = head >> 5 & 1, head >> 2 & 1
         start = at + 5 + (1 - is_single) + (0, 1, 2, 4)[head & 3]
         length = (is_single, 2, 4, 8)[head >> 6]
-        if length:
+        if length and at == 0:
             stated = int.from_bytes(chunk[start : start + length], "little")
-            return size + stated + (256 if length == 2 else 0)  # the decoder makes room for no more
-        blocks, at = _zstd_blocks(chunk, start)
+            return stated + (256 if length == 2 else 0)  # the decoder makes room for no more
+        blocks, at = _zstd_blocks(chunk, start + length)
         size, at = size + blocks, at + 4 * has_sum
     return size
 
