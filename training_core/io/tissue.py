@@ -93,13 +93,20 @@ def glass(levels: Levels) -> BoolMask:
     usual = float(np.median(_saturation(small[empty & (brightest >= darkest)])))
     found = np.empty(picture.shape[:2], bool)
     for row, pixels in enumerate(picture):  # row by row: in float a picture takes a hundred times as much
-        value = pixels.max(axis=1)
+        value = _highest(pixels)
         found[row] = (_saturation(pixels) < (usual + least) / 2) & (value >= darkest) | (value < _BLACK)
     return found
 
 
 def _saturation(pixels: Rgb8) -> NDArray[np.float32]:
     """Of pixels (..., 3), from 0 to 1, as in HSV."""
-    highest = pixels.max(axis=-1).astype(np.float32)
-    saturation: NDArray[np.float32] = (highest - pixels.min(axis=-1)) / np.maximum(highest, 1)
+    highest = _highest(pixels).astype(np.float32)
+    lowest = np.minimum(np.minimum(pixels[..., 0], pixels[..., 1]), pixels[..., 2]).astype(np.float32)
+    saturation: NDArray[np.float32] = (highest - lowest) / np.maximum(highest, 1)
     return saturation
+
+
+def _highest(pixels: Rgb8) -> NDArray[np.uint8]:
+    """Of the three values of pixels (..., 3); NumPy's own reduction of so short an axis takes three times as long."""
+    highest: NDArray[np.uint8] = np.maximum(np.maximum(pixels[..., 0], pixels[..., 1]), pixels[..., 2])
+    return highest
