@@ -102,7 +102,7 @@ def _saturation(pixels: Rgb8) -> NDArray[np.float32]:
     """Of pixels (..., 3), from 0 to 1, as in HSV."""
     highest = _highest(pixels).astype(np.float32)
     lowest = np.minimum(np.minimum(pixels[..., 0], pixels[..., 1]), pixels[..., 2]).astype(np.float32)
-    saturation: NDArray[np.float32] = (highest - lowest) / np.maximum(highest, 1)
+    saturation: NDArray[np.float32] = np.divide(highest - lowest, highest.clip(min=1), dtype=np.float32)
     return saturation
 
 
