@@ -133,7 +133,7 @@ class PredictController:
     @guarded
     def open(self) -> None:
         """Show the chosen file with its prediction in a window of its own."""
-        from napari_unisemalign.results.open_prediction import open_prediction  # zarr and tifffile: not at every start
+        from napari_unisemalign.results.open_prediction import open_prediction  # brings zarr: not at every start
 
         chosen = self._view.result
         if 0 <= chosen < len(self._predicted):
